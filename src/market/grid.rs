@@ -1,0 +1,195 @@
+//! The stamps the bars of a market are expected to have, numbered one after the other.
+//!
+//! Two bars with consecutive positions have nothing missing between them, whatever nights, weekends, holidays and
+//! pauses lie there. Positions are made once per job; looking one up allocates nothing.
+
+mod around_the_clock;
+mod hours;
+mod periods;
+
+use std::sync::Arc;
+
+use around_the_clock::AroundTheClock;
+use hours::Hours;
+use periods::Periods;
+
+use super::calendar::Calendar;
+use super::interval::Interval;
+use super::session::Lookup;
+use super::zone;
+use crate::bars::{DAY_US, Stamp};
+
+/// Microseconds of a minute.
+const MINUTE_US: i64 = 60_000_000;
+
+/// Where a stamp stands on the grid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slot {
+    /// An expected stamp, with its position: positions of consecutive expected stamps are consecutive.
+    On(i64),
+    /// Not on the step: inside trading hours but between two bars; for daily bars and longer, not a midnight.
+    OffGrid,
+    /// On the date of a session, but outside its hours or in its pause.
+    OffHours,
+    /// On a date without a session; for weeks and months, in one without any.
+    Closed,
+    /// On a date the calendar does not reach; nothing can be said.
+    OutOfRange,
+}
+
+impl Slot {
+    fn of(lookup: Lookup) -> Self {
+        match lookup {
+            Lookup::Session(ordinal) => Self::On(ordinal),
+            Lookup::Closed => Self::Closed,
+            Lookup::OutOfRange => Self::OutOfRange,
+        }
+    }
+}
+
+/// Every expected stamp of a calendar at an interval.
+///
+/// - Daily: a stamp is the UTC midnight that stands for a trading date, and its position is the session's ordinal.
+/// - Weekly and monthly: any midnight of a week (Monday to Sunday) or month that has a session is on the grid;
+///   [`Grid::stamp`] gives its first day.
+/// - Intraday: each stretch of trading between open, pause and close is cut into bars from its start; the last bar
+///   of a stretch is short where the step does not divide it. A stamp is the start of its bar (open ≤ t < close) or
+///   the end (open < t ≤ close).
+#[derive(Debug, Clone)]
+pub struct Grid {
+    calendar: Arc<Calendar>,
+    interval: Interval,
+    stamp: Stamp,
+    steps: Steps,
+}
+
+#[derive(Debug, Clone)]
+enum Steps {
+    Sessions,
+    Periods(Periods),
+    Hours(Hours),
+    AroundTheClock(AroundTheClock),
+}
+
+impl Grid {
+    /// The grid of `calendar` at `interval`. Intraday bars are stamped with their end where `stamp` is
+    /// [`Stamp::End`], else with their start; daily bars and longer are always stamped with a date.
+    pub fn new(calendar: Arc<Calendar>, interval: Interval, stamp: Stamp) -> Self {
+        let steps = match interval {
+            Interval::Day => Steps::Sessions,
+            Interval::Week => Steps::Periods(Periods::weeks(&calendar)),
+            Interval::Month => Steps::Periods(Periods::months(&calendar)),
+            Interval::Minutes(minutes) => intraday(&calendar, minutes, stamp, false),
+        };
+        Self { calendar, interval, stamp, steps }
+    }
+
+    /// The same grid with intraday bars cut at multiples of the step on the clock of the exchange, counted from
+    /// midnight, instead of from the open. Stamps are such multiples too, even where the bar is cut short: the
+    /// first hour of a 09:30 open has the start 09:00 and the end 10:00. Positions change.
+    #[must_use]
+    pub fn with_clock_alignment(mut self) -> Self {
+        if let Interval::Minutes(minutes) = self.interval {
+            self.steps = intraday(&self.calendar, minutes, self.stamp, true);
+        }
+        self
+    }
+
+    /// The calendar.
+    pub fn calendar(&self) -> &Arc<Calendar> {
+        &self.calendar
+    }
+
+    /// The interval.
+    pub fn interval(&self) -> Interval {
+        self.interval
+    }
+
+    /// Where `time` (µs UTC) stands.
+    pub fn slot(&self, time: i64) -> Slot {
+        match &self.steps {
+            Steps::Sessions => self.daily_slot(time),
+            Steps::Periods(periods) => periods.slot(time),
+            Steps::AroundTheClock(steps) => steps.slot(time),
+            Steps::Hours(hours) => hours.slot(time).unwrap_or_else(|| self.outside_hours(time)),
+        }
+    }
+
+    /// Where each of `times` (µs UTC) stands; `slots` is cleared first and holds one slot a time after. Reuse it
+    /// from series to series.
+    pub fn slots(&self, times: &[i64], slots: &mut Vec<Slot>) {
+        slots.clear();
+        match &self.steps {
+            Steps::Sessions => slots.extend(times.iter().map(|time| self.daily_slot(*time))),
+            _ => slots.extend(times.iter().map(|time| self.slot(*time))),
+        }
+    }
+
+    /// The stamp at `position`, µs UTC. A position comes from this grid or lies between two that do.
+    pub fn stamp(&self, position: i64) -> i64 {
+        match &self.steps {
+            Steps::Sessions => i64::from(self.calendar.day_of(position)) * DAY_US,
+            Steps::Periods(periods) => periods.stamp(position),
+            Steps::AroundTheClock(steps) => steps.stamp(position),
+            Steps::Hours(hours) => hours.stamp(position),
+        }
+    }
+
+    /// How many bars are expected from position `first` to position `last`, both included; 0 where `last` comes
+    /// before `first`.
+    pub fn expected_between(&self, first: i64, last: i64) -> u64 {
+        u64::try_from(last - first + 1).unwrap_or(0)
+    }
+
+    /// The position of the first expected stamp at or after `time` (µs UTC) that the calendar knows.
+    pub fn first_at_or_after(&self, time: i64) -> Option<i64> {
+        match &self.steps {
+            Steps::Sessions => self.calendar.first_on_or_after(first_midnight(time)),
+            Steps::Periods(periods) => periods.first_at_or_after(first_midnight(time)),
+            Steps::AroundTheClock(steps) => Some(steps.first_at_or_after(time)),
+            Steps::Hours(hours) => hours.first_at_or_after(time),
+        }
+    }
+
+    /// The position of the last expected stamp at or before `time` (µs UTC) that the calendar knows.
+    pub fn last_at_or_before(&self, time: i64) -> Option<i64> {
+        match &self.steps {
+            Steps::Sessions => self.calendar.last_on_or_before(zone::day_of(time)),
+            Steps::Periods(periods) => periods.last_at_or_before(zone::day_of(time)),
+            Steps::AroundTheClock(steps) => Some(steps.last_at_or_before(time)),
+            Steps::Hours(hours) => hours.last_at_or_before(time),
+        }
+    }
+
+    fn daily_slot(&self, time: i64) -> Slot {
+        match time.rem_euclid(DAY_US) {
+            0 => Slot::of(self.calendar.session_on(zone::day_of(time))),
+            _ => Slot::OffGrid,
+        }
+    }
+
+    /// The slot of an intraday `time` outside trading hours, by the date it has at the exchange.
+    fn outside_hours(&self, time: i64) -> Slot {
+        match self.calendar.session_on(zone::local_day(self.calendar.zone(), time)) {
+            Lookup::Session(_) => Slot::OffHours,
+            Lookup::Closed => Slot::Closed,
+            Lookup::OutOfRange => Slot::OutOfRange,
+        }
+    }
+}
+
+fn intraday(calendar: &Calendar, minutes: u32, stamp: Stamp, clock_aligned: bool) -> Steps {
+    let step = i64::from(minutes) * MINUTE_US;
+    match calendar.days_of_week() {
+        Some(days) => Steps::AroundTheClock(AroundTheClock::new(days, step, stamp == Stamp::End)),
+        None => Steps::Hours(Hours::new(calendar, step, stamp == Stamp::End, clock_aligned)),
+    }
+}
+
+/// The first day whose midnight is not before `time`.
+fn first_midnight(time: i64) -> i32 {
+    zone::day_of(time) + i32::from(time.rem_euclid(DAY_US) != 0)
+}
+
+#[cfg(test)]
+mod tests;
