@@ -1,0 +1,401 @@
+//! `duplicate`: the same bar of a series must not be there twice.
+//!
+//! Relies on dated rows being in order of (time, place in the source), so copies stand next to each other.
+//! Rows without a readable stamp are not judged. It tells identical copies from conflicting ones by the
+//! numbers of the bar, never by which other rules a job has, and chooses the copy to keep.
+
+use std::cmp::Ordering;
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::{Check, CheckKind, Column, Finding, FindingSink, Series, Stage};
+use crate::bars::{BarsSpec, FieldKind, NUMBERS};
+use crate::config::{FieldRef, Param, ParamKind, Params};
+
+/// The check `duplicate`.
+pub(crate) struct Duplicate;
+
+const PARAMS: &[Param] = &[
+    Param {
+        name: "key",
+        kind: ParamKind::AnyFields,
+        default: None,
+        required: false,
+        doc: "Fields that make a bar its own besides series and time.",
+    },
+    Param {
+        name: "keep",
+        kind: ParamKind::Choice(&["first", "last", "none"]),
+        default: Some("first"),
+        required: false,
+        doc: "Which copy, in the order of the source, is the bar; the others are flagged.",
+    },
+    Param {
+        name: "compare",
+        kind: ParamKind::AnyFields,
+        default: None,
+        required: false,
+        doc: "Fields that must agree for copies to be identical; without it every usual number the bars have.",
+    },
+];
+
+impl CheckKind for Duplicate {
+    fn name(&self) -> &'static str {
+        "duplicate"
+    }
+
+    fn explain(&self) -> &'static str {
+        include_str!("duplicate.md")
+    }
+
+    fn params(&self) -> &'static [Param] {
+        PARAMS
+    }
+
+    fn stage(&self) -> Stage {
+        Stage::Identity
+    }
+
+    fn compile(&self, params: &mut Params<'_>, bars: &BarsSpec) -> Box<dyn Check> {
+        let key = columns(params.any_fields("key"));
+        let given = params.given("compare");
+        let mut compared = columns(params.any_fields("compare"));
+        if !given {
+            compared = usual_numbers(params, bars);
+        } else if compared.is_empty() {
+            params.reject("compare", "`compare` names no field besides the stamp", "name one, or leave `compare` out");
+        }
+        let compared = compared.into_iter().map(|index| (index, Arc::clone(&bars.fields[index].name))).collect();
+        let keep = match params.choice("keep") {
+            "first" => Keep::First,
+            "last" => Keep::Last,
+            _ => Keep::None,
+        };
+        Box::new(Copies { key, compared, keep })
+    }
+}
+
+/// The columns of `fields`; the stamp is always part of the key and the same in all copies.
+fn columns(fields: Vec<FieldRef>) -> Vec<usize> {
+    let column = |field| match field {
+        FieldRef::Time => None,
+        FieldRef::Number(index) | FieldRef::Text(index) => Some(index),
+    };
+    fields.into_iter().filter_map(column).collect()
+}
+
+/// The canonical numbers the bars have; every number where they have none of these.
+fn usual_numbers(params: &mut Params<'_>, bars: &BarsSpec) -> Vec<usize> {
+    let usual: Vec<usize> = NUMBERS.iter().filter_map(|name| params.optional_bar_field(name)).collect();
+    if !usual.is_empty() {
+        return usual;
+    }
+    let numbers = bars.fields.iter().filter(|field| field.kind == FieldKind::Number);
+    numbers.filter_map(|field| params.optional_bar_field(&field.name)).collect()
+}
+
+/// Which copy of a bar is the bar.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    First,
+    Last,
+    None,
+}
+
+/// The parameters of one rule.
+struct Copies {
+    /// Columns that belong to the key besides the time.
+    key: Vec<usize>,
+    /// Columns by which copies are identical or conflicting.
+    compared: Vec<(usize, Arc<str>)>,
+    keep: Keep,
+}
+
+impl Check for Copies {
+    fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
+        findings.judged(series.dated());
+        let mut from = 0;
+        while let Some(at) = series.time[from..].windows(2).position(|pair| pair[0] == pair[1]) {
+            let start = from + at;
+            let same = series.time[start..].iter().take_while(|time| **time == series.time[start]).count();
+            self.judge_stamp(series, start..start + same, findings);
+            from = start + same;
+        }
+    }
+}
+
+impl Copies {
+    /// Judges the rows of one stamp.
+    fn judge_stamp(&self, series: &Series<'_>, rows: Range<usize>, findings: &mut FindingSink) {
+        let mut rows: Vec<usize> = rows.collect();
+        let order = |a: &usize, b: &usize| compare(series, &self.key, *a, *b);
+        rows.sort_by(order);
+        for copies in rows.chunk_by(|a, b| order(a, b).is_eq()).filter(|copies| copies.len() > 1) {
+            self.judge_copies(series, copies, findings);
+        }
+    }
+
+    /// Judges the rows that share a key, given in the order of the source.
+    fn judge_copies(&self, series: &Series<'_>, copies: &[usize], findings: &mut FindingSink) {
+        let kept = self.kept(series, copies);
+        let first = copies[0];
+        for &row in copies.iter().filter(|row| Some(**row) != kept) {
+            let reference = match kept {
+                Some(kept) => kept,
+                None if row == first => self.first_other(series, copies),
+                None => first,
+            };
+            findings.push(self.finding(series, row, reference, kept, copies.len()));
+        }
+    }
+
+    /// The copy that stays: a condemned one only where all are.
+    fn kept(&self, series: &Series<'_>, copies: &[usize]) -> Option<usize> {
+        let mut clean = copies.iter().copied().filter(|row| !series.condemned[*row]);
+        match self.keep {
+            Keep::First => clean.next().or(copies.first().copied()),
+            Keep::Last => clean.next_back().or(copies.last().copied()),
+            Keep::None => None,
+        }
+    }
+
+    /// What the first of several copies is compared with where none is kept: one that differs, if any does.
+    fn first_other(&self, series: &Series<'_>, copies: &[usize]) -> usize {
+        let differs = |row: &&usize| self.differing(series, copies[0], **row).next().is_some();
+        copies[1..].iter().find(differs).copied().unwrap_or(copies[1])
+    }
+
+    /// The compared fields in which two rows differ.
+    fn differing<'a>(
+        &'a self,
+        series: &'a Series<'_>,
+        a: usize,
+        b: usize,
+    ) -> impl Iterator<Item = &'a (usize, Arc<str>)> {
+        self.compared.iter().filter(move |(index, _)| compare_in(series.columns[*index], a, b).is_ne())
+    }
+
+    fn finding(
+        &self,
+        series: &Series<'_>,
+        row: usize,
+        reference: usize,
+        kept: Option<usize>,
+        copies: usize,
+    ) -> Finding {
+        let mut differs = Map::new();
+        for (index, name) in self.differing(series, row, reference) {
+            let column = series.columns[*index];
+            differs.insert(name.to_string(), json!([value(column, row), value(column, reference)]));
+        }
+        let cause = if differs.is_empty() { "identical" } else { "conflicting" };
+        let evidence = json!({
+            "copies": copies,
+            "rank": series.source_rank[row],
+            "kept_rank": kept.map(|kept| series.source_rank[kept]),
+            "compared_rank": series.source_rank[reference],
+            "differs": differs,
+        });
+        let finding = Finding::row(row).cause(cause).evidence(evidence);
+        match self.differing(series, row, reference).next() {
+            Some((_, name)) => finding.field(name),
+            None => finding,
+        }
+    }
+}
+
+/// Orders rows by the values of `columns`; equal only where all are.
+fn compare(series: &Series<'_>, columns: &[usize], a: usize, b: usize) -> Ordering {
+    let each = columns.iter().map(|index| compare_in(series.columns[*index], a, b));
+    each.fold(Ordering::Equal, Ordering::then)
+}
+
+/// Orders two values of a column. NULL equals NULL, every NaN equals every NaN, other numbers are equal where
+/// their bits are.
+fn compare_in(column: Column<'_>, a: usize, b: usize) -> Ordering {
+    match column {
+        Column::Absent => Ordering::Equal,
+        Column::Number(column) => {
+            let bits =
+                |row| column.get(row).map(|value| if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() });
+            bits(a).cmp(&bits(b))
+        }
+        Column::Text(column) => (column.get(a), column.other(a)).cmp(&(column.get(b), column.other(b))),
+    }
+}
+
+/// A value for the evidence; JSON has no NaN and no infinity, so these are written as text.
+fn value(column: Column<'_>, row: usize) -> Value {
+    match column {
+        Column::Absent => Value::Null,
+        Column::Number(column) => match column.get(row) {
+            Some(value) if !value.is_finite() => json!(value.to_string()),
+            value => json!(value),
+        },
+        Column::Text(column) => json!(column.get(row).or(column.other(row))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::checks::testing::{Fixture, Judged, compile};
+
+    const RULE: &str = "check = \"duplicate\"";
+
+    /// Start row and cause of each finding.
+    fn found(judged: &Judged) -> Vec<(usize, &'static str)> {
+        let start = |finding: &Finding| finding.rows.as_ref().map_or(usize::MAX, |rows| rows.start);
+        judged.findings.iter().map(|finding| (start(finding), finding.cause.unwrap_or(""))).collect()
+    }
+
+    fn evidence(judged: &Judged, finding: usize) -> Value {
+        judged.findings[finding].evidence.clone().unwrap_or_default()
+    }
+
+    #[test]
+    fn distinct_stamps_are_clean() {
+        let judged = Fixture::daily("time,close\n2024-01-02,1\n2024-01-03,1\n").judge(RULE);
+        assert_eq!((judged.findings.len(), judged.totals.judged), (0, 2));
+    }
+
+    #[test]
+    fn second_copy_is_flagged_and_told_identical_or_conflicting() {
+        let bars = Fixture::daily(
+            "time,close,volume\n2024-01-02,1,5\n2024-01-03,1,5\n2024-01-02,1,5\n2024-01-03,1,6\n2024-01-04,2,5",
+        );
+        let judged = bars.judge(RULE);
+        assert_eq!(found(&judged), [(1, "identical"), (3, "conflicting")]);
+        assert_eq!(judged.findings[1].field.as_deref(), Some("volume"));
+        let expected =
+            json!({"copies": 2, "rank": 3, "kept_rank": 1, "compared_rank": 1, "differs": {"volume": [6.0, 5.0]}});
+        assert_eq!(evidence(&judged, 1), expected);
+    }
+
+    #[test]
+    fn last_copy_is_kept_where_the_rule_says_so() {
+        let bars = Fixture::daily("time,close\n2024-01-02,1\n2024-01-02,2\n2024-01-02,2");
+        assert_eq!(
+            found(&bars.judge("check = \"duplicate\"\nkeep = \"last\"")),
+            [(0, "conflicting"), (1, "identical")]
+        );
+    }
+
+    #[test]
+    fn every_copy_is_flagged_where_none_is_kept() {
+        let bars = Fixture::daily("time,close\n2024-01-02,1\n2024-01-02,1\n2024-01-02,2\n2024-01-03,2");
+        let judged = bars.judge("check = \"duplicate\"\nkeep = \"none\"");
+        assert_eq!(found(&judged), [(0, "conflicting"), (1, "identical"), (2, "conflicting")]);
+        assert_eq!(evidence(&judged, 0)["kept_rank"], Value::Null);
+        assert_eq!(evidence(&judged, 0)["compared_rank"], json!(2));
+    }
+
+    #[test]
+    fn condemned_copy_is_not_kept_where_a_clean_one_exists() {
+        let csv = "time,close\n2024-01-02,0\n2024-01-02,7\n2024-01-02,8";
+        assert_eq!(found(&Fixture::daily(csv).condemn(&[0]).judge(RULE)), [(0, "conflicting"), (2, "conflicting")]);
+        let last = "check = \"duplicate\"\nkeep = \"last\"";
+        assert_eq!(found(&Fixture::daily(csv).condemn(&[2]).judge(last)), [(0, "conflicting"), (2, "conflicting")]);
+        let all = Fixture::daily(csv).condemn(&[0, 1, 2]);
+        assert_eq!(found(&all.judge(RULE)), [(1, "conflicting"), (2, "conflicting")], "a copy stays even so");
+    }
+
+    #[test]
+    fn null_equals_null_and_nan_equals_nan_but_not_each_other() {
+        let bars = Fixture::daily(
+            "time,close\n2024-01-02,\n2024-01-02,\n2024-01-03,NaN\n2024-01-03,-NaN\n2024-01-04,\n2024-01-04,NaN",
+        );
+        let judged = bars.judge(RULE);
+        assert_eq!(found(&judged), [(1, "identical"), (3, "identical"), (5, "conflicting")]);
+        assert_eq!(evidence(&judged, 2)["differs"]["close"], json!(["NaN", null]));
+    }
+
+    #[test]
+    fn key_field_makes_copies_bars_of_their_own() {
+        let bars = Fixture::daily(
+            "time,close,period\n2024-01-02,1,day\n2024-01-02,1,week\n2024-01-02,1,day\n2024-01-02,1,\n2024-01-02,1,",
+        );
+        assert_eq!(
+            found(&bars.judge("check = \"duplicate\"\nkey = [\"time\", \"period\"]")),
+            [(4, "identical"), (2, "identical")]
+        );
+    }
+
+    #[test]
+    fn fields_that_are_not_compared_do_not_make_a_conflict() {
+        let bars = Fixture::daily("time,close,vendor,fetched\n2024-01-02,1,a,7\n2024-01-02,1,b,8");
+        assert_eq!(found(&bars.judge(RULE)), [(1, "identical")]);
+        let judged = bars.judge("check = \"duplicate\"\ncompare = [\"vendor\", \"close\"]");
+        assert_eq!(found(&judged), [(1, "conflicting")]);
+        assert_eq!(evidence(&judged, 0)["differs"], json!({"vendor": ["b", "a"]}));
+    }
+
+    #[test]
+    fn bars_without_usual_numbers_are_compared_by_all_their_numbers() {
+        let bars = Fixture::daily("time,nav\n2024-01-02,1\n2024-01-02,2");
+        assert_eq!(found(&bars.judge(RULE)), [(1, "conflicting")]);
+    }
+
+    #[test]
+    fn rows_without_a_stamp_are_not_judged() {
+        let judged = Fixture::daily("time,close\n17,1\n17,1\n,1\n,1").judge(RULE);
+        assert_eq!((judged.findings.len(), judged.totals.judged), (0, 0));
+    }
+
+    #[test]
+    fn empty_series_is_clean() {
+        assert_eq!(Fixture::column("close", &[]).judge(RULE).findings, []);
+    }
+
+    #[test]
+    fn unknown_copy_and_empty_comparison_are_mistakes() {
+        let bars = Fixture::column("close", &[]);
+        let rule = "check = \"duplicate\"\nkeep = \"lats\"\ncompare = \"time\"\nkey = \"perid\"";
+        let mistakes = compile(rule, &bars.spec).err().unwrap_or_default();
+        let text: String = mistakes.iter().map(|mistake| mistake.render(false)).collect();
+        assert!(text.contains("did you mean `last`?"), "{text}");
+        assert!(text.contains("names no field besides the stamp"), "{text}");
+        assert!(text.contains("uses a field these bars do not have"), "{text}");
+    }
+
+    proptest! {
+        #[test]
+        fn one_copy_of_each_key_stays(
+            rows in prop::collection::vec((1..5u8, 0..3u8, prop::bool::ANY), 0..30),
+            last in prop::bool::ANY,
+        ) {
+            let lines: Vec<String> = rows.iter().map(|(day, key, _)| format!("2024-01-0{day},1,k{key}\n")).collect();
+            let csv = lines.concat();
+            // The first row, of a day of its own, makes the key a text.
+            let mut bars = Fixture::daily(&format!("time,close,key\n2023-12-31,1,k\n{csv}"));
+            // The fixture sorts by (day, place); the oracle needs the same positions.
+            let mut order: Vec<usize> = (0..rows.len()).collect();
+            order.sort_by_key(|i| (rows[*i].0, *i));
+            let condemned: Vec<usize> = (0..order.len()).filter(|p| rows[order[*p]].2).map(|p| p + 1).collect();
+            bars = bars.condemn(&condemned);
+            let mut groups: BTreeMap<(u8, u8), Vec<usize>> = BTreeMap::new();
+            for (position, i) in order.iter().enumerate() {
+                groups.entry((rows[*i].0, rows[*i].1)).or_default().push(position + 1);
+            }
+            let mut expected = Vec::new();
+            for group in groups.values() {
+                let clean: Vec<usize> = group.iter().copied().filter(|row| !condemned.contains(row)).collect();
+                let pool = if clean.is_empty() { group } else { &clean };
+                let kept = if last { pool[pool.len() - 1] } else { pool[0] };
+                expected.extend(group.iter().copied().filter(|row| *row != kept));
+            }
+            expected.sort_unstable();
+            let keep = if last { "last" } else { "first" };
+            let judged = bars.judge(&format!("check = \"duplicate\"\nkey = \"key\"\nkeep = \"{keep}\""));
+            let mut flagged: Vec<usize> = found(&judged).into_iter().map(|(row, _)| row).collect();
+            flagged.sort_unstable();
+            prop_assert_eq!(flagged, expected);
+        }
+    }
+}

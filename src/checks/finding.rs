@@ -1,0 +1,163 @@
+//! One rule broken, and the counts a check leaves behind.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// One rule broken by one row, by a run of rows, or by a hole between rows.
+///
+/// Build it with [`Finding::row`], [`Finding::run`] or [`Finding::hole`] and the setters below; what is not
+/// set is NULL in the report.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Finding {
+    /// Rows of the series this finding stands for; `None` for a hole. An action falls on all of them.
+    pub rows: Option<Range<usize>>,
+    /// First missing stamp of a hole, µs UTC; rows bring their own time.
+    pub time: Option<i64>,
+    /// Last stamp the finding covers, µs UTC, where it covers more than one.
+    pub time_until: Option<i64>,
+    /// The field that is wrong.
+    pub field: Option<Arc<str>>,
+    /// The value that broke the rule.
+    pub observed: Option<f64>,
+    /// The value as text, where it is no number or the source has an exact text.
+    pub observed_text: Option<String>,
+    /// Smallest value that would have passed.
+    pub expected_lo: Option<f64>,
+    /// Largest value that would have passed.
+    pub expected_hi: Option<f64>,
+    /// What would have passed, where it is no interval.
+    pub expected_text: Option<Cow<'static, str>>,
+    /// How far outside, in the check's own unit.
+    pub score: Option<f64>,
+    /// Bars concerned: missing ones for a hole, rows of a run; 1 for one row.
+    pub bars_affected: u64,
+    /// Kebab-case class of the cause, from a closed set of the check.
+    pub cause: Option<&'static str>,
+    /// Free structure: what a person needs to follow the verdict.
+    pub evidence: Option<serde_json::Value>,
+}
+
+impl Finding {
+    /// A finding about one row.
+    pub fn row(row: usize) -> Self {
+        Self { rows: Some(row..row + 1), bars_affected: 1, ..Self::default() }
+    }
+
+    /// A finding about a run of rows.
+    pub fn run(rows: Range<usize>) -> Self {
+        let bars_affected = rows.len() as u64;
+        Self { rows: Some(rows), bars_affected, ..Self::default() }
+    }
+
+    /// A finding about `bars` missing stamps from `first` to `last`, both µs UTC and both missing.
+    pub fn hole(first: i64, last: i64, bars: u64) -> Self {
+        Self { time: Some(first), time_until: Some(last), bars_affected: bars, ..Self::default() }
+    }
+
+    /// Sets the field that is wrong.
+    #[must_use]
+    pub fn field(mut self, field: &Arc<str>) -> Self {
+        self.field = Some(Arc::clone(field));
+        self
+    }
+
+    /// Sets the numeric value that broke the rule.
+    #[must_use]
+    pub fn observed(mut self, value: f64) -> Self {
+        self.observed = Some(value);
+        self
+    }
+
+    /// Sets the value as text.
+    #[must_use]
+    pub fn observed_text(mut self, text: impl Into<String>) -> Self {
+        self.observed_text = Some(text.into());
+        self
+    }
+
+    /// Sets the interval that would have passed; an infinite end is open.
+    #[must_use]
+    pub fn expected(mut self, lo: f64, hi: f64) -> Self {
+        self.expected_lo = lo.is_finite().then_some(lo);
+        self.expected_hi = hi.is_finite().then_some(hi);
+        self
+    }
+
+    /// Sets what would have passed, in words.
+    #[must_use]
+    pub fn expected_text(mut self, text: impl Into<Cow<'static, str>>) -> Self {
+        self.expected_text = Some(text.into());
+        self
+    }
+
+    /// Sets the distance from what is allowed.
+    #[must_use]
+    pub fn score(mut self, score: f64) -> Self {
+        self.score = Some(score);
+        self
+    }
+
+    /// Sets the class of the cause.
+    #[must_use]
+    pub fn cause(mut self, cause: &'static str) -> Self {
+        self.cause = Some(cause);
+        self
+    }
+
+    /// Sets the last stamp covered, µs UTC.
+    #[must_use]
+    pub fn until(mut self, time: i64) -> Self {
+        self.time_until = Some(time);
+        self
+    }
+
+    /// Sets the evidence.
+    #[must_use]
+    pub fn evidence(mut self, evidence: serde_json::Value) -> Self {
+        self.evidence = Some(evidence);
+        self
+    }
+}
+
+/// Counts of one rule over one series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Rows the rule gave a verdict on.
+    pub judged: u64,
+    /// Rows without enough history for a verdict.
+    pub insufficient: u64,
+    /// Rows an explanation excused (a suspension, a bar outside the calendar's range).
+    pub excused: u64,
+}
+
+/// Takes what a check finds in one series.
+#[derive(Debug, Default)]
+pub struct FindingSink {
+    /// The findings, in the order they were made.
+    pub findings: Vec<Finding>,
+    /// The counts.
+    pub totals: Totals,
+}
+
+impl FindingSink {
+    /// Takes one finding.
+    pub fn push(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    /// Counts rows that got a verdict.
+    pub fn judged(&mut self, rows: usize) {
+        self.totals.judged += rows as u64;
+    }
+
+    /// Counts rows without enough history.
+    pub fn insufficient(&mut self, rows: usize) {
+        self.totals.insufficient += rows as u64;
+    }
+
+    /// Counts rows that were excused.
+    pub fn excused(&mut self, rows: usize) {
+        self.totals.excused += rows as u64;
+    }
+}

@@ -1,0 +1,615 @@
+//! `gap`: bars that should be there between the first and the last bar of a series and are not.
+//!
+//! What should be there is the grid of the job's calendar; two bars with consecutive positions have nothing
+//! missing between them, so only the bar before needs to be known. A bar that other rules condemned is a bad
+//! bar, not a missing one. Bars off the grid are the business of `date-format` and close no gap.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::{Check, CheckKind, Finding, FindingSink, Series, Stage};
+use crate::bars::{BarsSpec, Stamp};
+use crate::config::{Param, ParamKind, Params};
+use crate::market::{Grid, Slot, zone};
+
+/// The check `gap`.
+pub(crate) struct Gap;
+
+const PARAMS: &[Param] = &[
+    Param {
+        name: "min",
+        kind: ParamKind::Count { min: 1, max: 1_000_000 },
+        default: Some("1"),
+        required: false,
+        doc: "Missing bars in a row below which a gap is not reported.",
+    },
+    Param {
+        name: "coverage",
+        kind: ParamKind::Number { min: 0.0, max: 1.0 },
+        default: None,
+        required: false,
+        doc: "Share of its bars with which a session of a thinly traded series is complete enough (intraday bars).",
+    },
+];
+
+impl CheckKind for Gap {
+    fn name(&self) -> &'static str {
+        "gap"
+    }
+
+    fn explain(&self) -> &'static str {
+        include_str!("gap.md")
+    }
+
+    fn params(&self) -> &'static [Param] {
+        PARAMS
+    }
+
+    fn stage(&self) -> Stage {
+        Stage::Series
+    }
+
+    fn flags_rows(&self) -> bool {
+        false
+    }
+
+    fn compile(&self, params: &mut Params<'_>, bars: &BarsSpec) -> Box<dyn Check> {
+        let min = params.count("min") as u64;
+        let coverage = params.maybe_number("coverage");
+        if coverage.is_some() && bars.daily() {
+            let help = "leave it out: a session of daily bars has one bar or none; `min` ignores short gaps";
+            params.reject("coverage", "`coverage` is for intraday bars", help);
+        }
+        if bars.grid.is_none() {
+            let help =
+                "name a calendar in the job, e.g. `[bars] calendar = \"XNYS\"`; `24/7` and `weekdays` need no exchange";
+            params.reject("check", "`gap` needs a calendar, and `[bars]` of the job names none", help);
+        }
+        let sessions = bars.grid.as_ref().map(|grid| Sessions {
+            grid: Arc::clone(grid),
+            stamped_at_end: bars.time.stamp == Stamp::End,
+            intraday: !bars.daily(),
+        });
+        Box::new(Holes { sessions, min, coverage })
+    }
+}
+
+/// The parameters of one rule.
+struct Holes {
+    /// `None` where the job has no calendar; such a rule never runs.
+    sessions: Option<Sessions>,
+    min: u64,
+    coverage: Option<f64>,
+}
+
+impl Check for Holes {
+    fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
+        let Some(sessions) = &self.sessions else { return };
+        let mut walk = Walk::new(&sessions.grid);
+        match self.coverage {
+            None => series.time.iter().filter_map(|time| walk.step(*time)).for_each(|hole| self.report(hole, findings)),
+            Some(share) => {
+                let mut holes: Vec<Span> = series.time.iter().filter_map(|time| walk.step(*time)).collect();
+                sessions.tolerate(&mut holes, walk.judged_span(), share);
+                for hole in holes {
+                    self.report(hole, findings);
+                }
+            }
+        }
+        findings.judged(walk.on_grid);
+        findings.excused(walk.out_of_range);
+    }
+}
+
+impl Holes {
+    fn report(&self, hole: Span, findings: &mut FindingSink) {
+        let Some(sessions) = &self.sessions else { return };
+        let bars = sessions.grid.expected_between(hole.first, hole.last);
+        if bars < self.min {
+            return;
+        }
+        let finding = Finding::hole(sessions.grid.stamp(hole.first), sessions.grid.stamp(hole.last), bars);
+        findings.push(match sessions.touched(hole) {
+            Some((all, full)) => finding.cause("missing").evidence(json!({"sessions": all, "full_sessions": full})),
+            None => finding.cause("missing"),
+        });
+    }
+}
+
+/// Positions of the grid from `first` to `last`, both included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Span {
+    first: i64,
+    last: i64,
+}
+
+impl Span {
+    /// How many positions two spans share.
+    fn overlap(self, other: Self) -> i64 {
+        (self.last.min(other.last) - self.first.max(other.first) + 1).max(0)
+    }
+}
+
+/// Goes along the stamps of a series and tells the hole before each.
+struct Walk<'a> {
+    grid: &'a Grid,
+    /// Position of the first expected bar.
+    first: Option<i64>,
+    /// Position of the last bar met, or of the last before the calendar begins.
+    last: Option<i64>,
+    on_grid: usize,
+    out_of_range: usize,
+}
+
+impl<'a> Walk<'a> {
+    fn new(grid: &'a Grid) -> Self {
+        Self { grid, first: None, last: None, on_grid: 0, out_of_range: 0 }
+    }
+
+    /// The hole between `time` and the stamps before it.
+    fn step(&mut self, time: i64) -> Option<Span> {
+        match self.grid.slot(time) {
+            Slot::On(position) => {
+                self.on_grid += 1;
+                self.first = self.first.or(Some(position));
+                self.reach(position, position - 1)
+            }
+            Slot::OutOfRange => {
+                self.out_of_range += 1;
+                self.beyond(time)
+            }
+            Slot::OffGrid | Slot::OffHours | Slot::Closed => None,
+        }
+    }
+
+    /// Moves to `position`; the hole reaches from after the last one to `until`.
+    fn reach(&mut self, position: i64, until: i64) -> Option<Span> {
+        let before = self.last.replace(position)?;
+        (before < until).then_some(Span { first: before + 1, last: until })
+    }
+
+    /// A bar the calendar does not reach: of the part it does reach, everything on this side is expected.
+    fn beyond(&mut self, time: i64) -> Option<Span> {
+        if self.last.is_some() {
+            let end = self.grid.last_at_or_before(time)?;
+            return self.reach(end, end);
+        }
+        self.first = self.grid.first_at_or_after(time);
+        self.last = self.first.map(|first| first - 1);
+        None
+    }
+
+    /// All positions at which a bar was expected.
+    fn judged_span(&self) -> Span {
+        self.first.zip(self.last).map_or(Span { first: 0, last: -1 }, |(first, last)| Span { first, last })
+    }
+}
+
+/// The grid seen by sessions.
+struct Sessions {
+    grid: Arc<Grid>,
+    stamped_at_end: bool,
+    intraday: bool,
+}
+
+/// A session that lacks bars but has some.
+struct Thin {
+    span: Span,
+    missing: i64,
+}
+
+impl Sessions {
+    /// The session of the bar at `position`, as its ordinal: the one that is on when the bar begins (stamped
+    /// at the start) or ends.
+    fn ordinal(&self, position: i64) -> Option<i64> {
+        let calendar = self.grid.calendar();
+        let stamp = self.grid.stamp(position);
+        // A session may open on the evening before its date, and a bar may end at the midnight after it.
+        let day = zone::local_day(calendar.zone(), stamp);
+        let mut nearby = calendar.first_on_or_after(day - 1)?..=calendar.last_on_or_before(day + 1)?;
+        if self.stamped_at_end {
+            nearby.rfind(|ordinal| calendar.session(*ordinal).open < stamp)
+        } else {
+            nearby.find(|ordinal| calendar.session(*ordinal).close > stamp)
+        }
+    }
+
+    /// The positions of a session.
+    fn span(&self, ordinal: i64) -> Option<Span> {
+        let session = self.grid.calendar().session(ordinal);
+        let (first, last) = if self.stamped_at_end {
+            (self.grid.first_at_or_after(session.open + 1)?, self.grid.first_at_or_after(session.close)?)
+        } else {
+            (self.grid.last_at_or_before(session.open)?, self.grid.last_at_or_before(session.close - 1)?)
+        };
+        Some(Span { first, last })
+    }
+
+    /// How many sessions a hole touches, and how many of them it swallows whole; `None` for daily bars and longer.
+    fn touched(&self, hole: Span) -> Option<(i64, i64)> {
+        if !self.intraday {
+            return None;
+        }
+        let (first, last) = (self.ordinal(hole.first)?, self.ordinal(hole.last)?);
+        let all = last - first + 1;
+        let cut_first = self.span(first)?.first < hole.first;
+        let cut_last = self.span(last)?.last > hole.last;
+        let cut = if all == 1 { i64::from(cut_first || cut_last) } else { i64::from(cut_first) + i64::from(cut_last) };
+        Some((all, all - cut))
+    }
+
+    /// Takes out of `holes` what lies in sessions that have at least `share` of the bars expected within `judged`.
+    fn tolerate(&self, holes: &mut Vec<Span>, judged: Span, share: f64) {
+        let thin = self.thin(holes, judged);
+        let covered = |position: i64| {
+            let session = thin.get(thin.partition_point(|session| session.span.last < position))?;
+            let expected = session.span.overlap(session.span);
+            let present = (expected - session.missing) as f64 / expected as f64;
+            (session.span.first <= position && present > 0.0 && present >= share).then_some(session.span)
+        };
+        holes.retain_mut(|hole| {
+            if let Some(session) = covered(hole.first) {
+                hole.first = session.last + 1;
+            }
+            if let Some(session) = covered(hole.last) {
+                hole.last = session.first - 1;
+            }
+            hole.first <= hole.last
+        });
+    }
+
+    /// The sessions at the ends of `holes`, in order; what lies between the ends of a hole is missing altogether.
+    fn thin(&self, holes: &[Span], judged: Span) -> Vec<Thin> {
+        let mut thin: Vec<Thin> = Vec::new();
+        for hole in holes {
+            for end in [hole.first, hole.last] {
+                let known = thin.last().is_some_and(|session| end <= session.span.last);
+                if !known && let Some(span) = self.ordinal(end).and_then(|ordinal| self.span(ordinal)) {
+                    let span = Span { first: span.first.max(judged.first), last: span.last.min(judged.last) };
+                    thin.push(Thin { span, missing: 0 });
+                }
+            }
+        }
+        let mut from = 0;
+        for hole in holes {
+            from += thin[from..].partition_point(|session| session.span.last < hole.first);
+            for session in thin[from..].iter_mut().take_while(|session| session.span.first <= hole.last) {
+                session.missing += session.span.overlap(*hole);
+            }
+        }
+        thin
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::bars::DAY_US;
+    use crate::checks::testing::{Fixture, Judged, compile};
+    use crate::market::Calendar;
+
+    const RULE: &str = "check = \"gap\"";
+    const HOUR_US: i64 = DAY_US / 24;
+    const MINUTE_US: i64 = HOUR_US / 60;
+
+    /// Daily bars of `calendar` on `dates`.
+    fn daily(calendar: &str, dates: &[&str]) -> Fixture {
+        let rows = dates.iter().map(|date| format!("{date},1\n")).collect::<Vec<_>>().concat();
+        Fixture::new(&format!("calendar = \"{calendar}\""), &format!("time,close\n{rows}"))
+    }
+
+    /// What a rule finds for bars that are described by `bars` and stamped `time`.
+    fn sink(bars: &str, rule: &str, time: &[i64]) -> FindingSink {
+        let spec = Fixture::new(bars, "time").spec;
+        let check = compile(rule, &spec).unwrap_or_else(|_| panic!("a good rule"));
+        judge(check.as_ref(), time)
+    }
+
+    fn judge(check: &dyn Check, time: &[i64]) -> FindingSink {
+        let ranks: Vec<u64> = (0..time.len() as u64).collect();
+        let series = Series {
+            key: "TEST",
+            time,
+            rows: time.len(),
+            columns: &[],
+            time_text: None,
+            source_rank: &ranks,
+            expressions: &[],
+            condemned: &vec![false; time.len()],
+        };
+        let mut sink = FindingSink::default();
+        check.check(&series, &mut sink);
+        sink
+    }
+
+    fn utc(text: &str) -> i64 {
+        chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M").expect("a time").and_utc().timestamp_micros()
+    }
+
+    fn stamps(texts: &[&str]) -> Vec<i64> {
+        texts.iter().map(|text| utc(text)).collect()
+    }
+
+    /// First and last missing stamp and number of bars of each finding.
+    fn holes(sink: &FindingSink) -> Vec<(i64, i64, u64)> {
+        let times = |finding: &Finding| Some((finding.time?, finding.time_until?, finding.bars_affected));
+        sink.findings.iter().filter_map(times).collect()
+    }
+
+    fn counts(judged: &Judged) -> (u64, u64) {
+        (judged.totals.judged, judged.totals.excused)
+    }
+
+    #[test]
+    fn sessions_one_after_the_other_are_clean_over_weekends_and_holidays() {
+        // Monday 2024-01-15 was a holiday.
+        let judged = daily("XNYS", &["2024-01-11", "2024-01-12", "2024-01-16", "2024-01-17"]).judge(RULE);
+        assert_eq!((judged.lines, judged.totals.judged), (vec![], 4));
+    }
+
+    #[test]
+    fn consecutive_missing_sessions_are_one_finding() {
+        let judged = daily("XNYS", &["2024-01-11", "2024-01-18", "2024-01-22"]).judge(RULE);
+        let expected = ["2024-01-12 .. 2024-01-17 bars=3 cause=missing", "2024-01-19 .. 2024-01-19 cause=missing"];
+        assert_eq!(judged.lines, expected);
+        assert_eq!((judged.findings[0].rows.clone(), judged.findings[0].evidence.clone()), (None, None));
+    }
+
+    #[test]
+    fn duplicates_and_bars_on_non_sessions_do_not_hide_a_gap() {
+        let dates = ["2024-01-11", "2024-01-11", "2024-01-13", "2024-01-16", "2024-01-16"];
+        let judged = daily("XNYS", &dates).judge(RULE);
+        assert_eq!(judged.lines, ["2024-01-12 .. 2024-01-12 cause=missing"]);
+        assert_eq!(counts(&judged), (4, 0));
+    }
+
+    #[test]
+    fn condemned_bar_is_present_and_unreadable_one_is_missing() {
+        let bars = daily("XNYS", &["2024-01-10", "2024-01-11", "2024-01-12"]);
+        assert_eq!(bars.condemn(&[1]).judge(RULE).lines, [""; 0]);
+        let unreadable = daily("XNYS", &["2024-01-10", "20240111", "2024-01-12"]).judge(RULE);
+        assert_eq!(unreadable.lines, ["2024-01-11 .. 2024-01-11 cause=missing"]);
+    }
+
+    #[test]
+    fn bars_beyond_the_calendar_are_excused_and_what_it_knows_is_still_expected() {
+        let last = ["2026-12-29", "2026-12-30", "2026-12-31", "2027-01-04", "2027-03-01"];
+        let judged = daily("XSHG", &last).judge(RULE);
+        assert_eq!((judged.lines.len(), counts(&judged)), (0, (3, 2)));
+        let hole = daily("XSHG", &["2026-12-29", "2027-01-04", "2027-01-05"]).judge(RULE);
+        assert_eq!(hole.lines, ["2026-12-30 .. 2026-12-31 bars=2 cause=missing"]);
+        let first = daily("XSHG", &["1990-11-01", "1990-11-02", "1990-12-21"]).judge(RULE);
+        assert_eq!(first.findings[0].time_until, Some(utc("1990-12-20T00:00")));
+        let outside = daily("XSHG", &["2027-01-04", "2027-02-04"]).judge(RULE);
+        assert_eq!((outside.lines.len(), counts(&outside)), (0, (0, 2)));
+    }
+
+    #[test]
+    fn holes_shorter_than_the_minimum_are_ignored() {
+        let bars = daily("24/7", &["2024-01-01", "2024-01-03", "2024-01-06"]);
+        assert_eq!(bars.judge("check = \"gap\"\nmin = 2").lines, ["2024-01-04 .. 2024-01-05 bars=2 cause=missing"]);
+        assert_eq!(bars.judge("check = \"gap\"\nmin = 3").lines, [""; 0]);
+    }
+
+    #[test]
+    fn weekly_bars_may_bear_any_date_of_their_week() {
+        let fixture = Fixture::new(
+            "interval = \"1w\"\ncalendar = \"XNYS\"",
+            "time,close\n2024-01-05,1\n2024-01-08,1\n2024-01-31,1",
+        );
+        assert_eq!(fixture.judge(RULE).lines, ["2024-01-15 .. 2024-01-22 bars=2 cause=missing"]);
+    }
+
+    #[test]
+    fn no_bar_and_one_bar_have_no_gap() {
+        for bars in [daily("XNYS", &[]), daily("XNYS", &["2024-01-11"])] {
+            assert_eq!(bars.judge(RULE).findings, []);
+            assert_eq!(bars.judge("check = \"gap\"\nmin = 2").findings, []);
+        }
+        let sink = sink("interval = \"1m\"\ncalendar = \"24/7\"", "check = \"gap\"\ncoverage = 0.5", &[]);
+        assert_eq!(sink.findings, []);
+    }
+
+    #[test]
+    fn a_missing_session_lacks_the_minutes_that_session_has() {
+        // (calendar, last bar of the session before, first bar of the session after, minutes)
+        for (calendar, before, after, minutes) in [
+            ("XNYS", "2024-03-07T20:59", "2024-03-11T13:30", 390),
+            ("XNYS", "2024-11-27T20:59", "2024-12-02T14:30", 210),
+            ("XSHG", "2024-01-02T06:59", "2024-01-04T01:30", 240),
+            ("XHKG", "2024-12-20T07:59", "2024-12-24T01:30", 330),
+            ("XHKG", "2024-12-23T07:59", "2024-12-27T01:30", 150),
+            ("XTKS", "2024-10-31T05:59", "2024-11-05T00:00", 300),
+            ("XTKS", "2024-11-01T05:59", "2024-11-06T00:00", 330),
+            ("XLON", "2024-03-28T16:29", "2024-04-03T07:00", 510),
+            ("24/7", "2024-03-09T23:59", "2024-03-11T00:00", 1_440),
+        ] {
+            let bars = format!("interval = \"1m\"\ncalendar = \"{calendar}\"");
+            let sink = sink(&bars, RULE, &stamps(&[before, after]));
+            assert_eq!(
+                sink.findings.iter().map(|f| f.bars_affected).collect::<Vec<_>>(),
+                [minutes],
+                "{calendar} {before}"
+            );
+            assert_eq!(
+                sink.findings[0].evidence,
+                Some(json!({"sessions": 1, "full_sessions": 1})),
+                "{calendar} {before}"
+            );
+        }
+    }
+
+    #[test]
+    fn pause_is_no_gap_for_bars_stamped_at_their_end() {
+        let bars = "interval = \"1m\"\ncalendar = \"XSHG\"\nstamp = \"end\"";
+        // 11:30, 13:01, 15:00 in Shanghai, then 09:31 of the next session.
+        assert_eq!(sink(bars, RULE, &stamps(&["2024-01-03T03:30", "2024-01-03T05:01"])).findings, []);
+        assert_eq!(sink(bars, RULE, &stamps(&["2024-01-03T07:00", "2024-01-04T01:31"])).findings, []);
+        let found = sink(bars, RULE, &stamps(&["2024-01-03T03:29", "2024-01-03T05:02"]));
+        assert_eq!(holes(&found), [(utc("2024-01-03T03:30"), utc("2024-01-03T05:01"), 2)]);
+        assert_eq!(found.findings[0].evidence, Some(json!({"sessions": 1, "full_sessions": 0})));
+    }
+
+    #[test]
+    fn intraday_hole_over_several_sessions_is_one_finding() {
+        let bars = "interval = \"1h\"\ncalendar = \"24/7\"";
+        for (stamp, lag) in [("start", 0), ("end", HOUR_US)] {
+            let time = stamps(&["2024-01-01T21:00", "2024-01-04T01:00"]).into_iter().map(|time| time + lag);
+            let found = sink(&format!("{bars}\nstamp = \"{stamp}\""), RULE, &time.collect::<Vec<_>>());
+            assert_eq!(holes(&found), [(utc("2024-01-01T22:00") + lag, utc("2024-01-04T00:00") + lag, 51)]);
+            assert_eq!(found.findings[0].evidence, Some(json!({"sessions": 4, "full_sessions": 2})), "{stamp}");
+        }
+    }
+
+    #[test]
+    fn bar_that_ends_at_midnight_belongs_to_the_session_before() {
+        let bars = "interval = \"1h\"\ncalendar = \"24/7\"\nstamp = \"end\"";
+        let found = sink(bars, RULE, &stamps(&["2024-01-01T22:00", "2024-01-02T01:00"]));
+        assert_eq!(holes(&found), [(utc("2024-01-01T23:00"), utc("2024-01-02T00:00"), 2)]);
+        assert_eq!(found.findings[0].evidence, Some(json!({"sessions": 1, "full_sessions": 0})));
+    }
+
+    #[test]
+    fn clock_aligned_bars_belong_to_the_session_they_begin_before() {
+        let mut spec = Fixture::new("interval = \"1h\"\ncalendar = \"XNYS\"", "time").spec;
+        spec.grid = spec.grid.map(|grid| Arc::new(Grid::clone(&grid).with_clock_alignment()));
+        let check = compile(RULE, &spec).unwrap_or_else(|_| panic!("a good rule"));
+        // From the 15:00 bar of Thursday to the 09:00 bar of Monday in New York: Friday is missing.
+        let found = judge(check.as_ref(), &stamps(&["2024-01-04T20:00", "2024-01-08T14:00"]));
+        assert_eq!(holes(&found), [(utc("2024-01-05T14:00"), utc("2024-01-05T20:00"), 7)]);
+        assert_eq!(found.findings[0].evidence, Some(json!({"sessions": 1, "full_sessions": 1})));
+        let after_first = judge(check.as_ref(), &stamps(&["2024-01-05T14:00", "2024-01-08T14:00"]));
+        assert_eq!(after_first.findings[0].evidence, Some(json!({"sessions": 1, "full_sessions": 0})));
+    }
+
+    #[test]
+    fn thinly_traded_session_is_tolerated_and_an_outage_is_not() {
+        let bars = "interval = \"1h\"\ncalendar = \"24/7\"";
+        let mut time: Vec<i64> = (0..96).map(|hour| utc("2024-01-01T00:00") + hour * HOUR_US).collect();
+        // The first day lacks 2 of 24, the second 20, the third all, the fourth its first 3.
+        time.retain(|time| ![3, 7].contains(&((time - utc("2024-01-01T00:00")) / HOUR_US)));
+        time.retain(|time| !(utc("2024-01-02T04:00")..utc("2024-01-04T03:00")).contains(time));
+        assert_eq!(sink(bars, RULE, &time).findings.len(), 3);
+        let found = sink(bars, "check = \"gap\"\ncoverage = 0.8", &time);
+        assert_eq!(holes(&found), [(utc("2024-01-02T04:00"), utc("2024-01-03T23:00"), 44)]);
+        let strict = sink(bars, "check = \"gap\"\ncoverage = 1", &time);
+        assert_eq!(strict.findings.len(), 3);
+        let lax = sink(bars, "check = \"gap\"\ncoverage = 0", &time);
+        assert_eq!(
+            holes(&lax),
+            [(utc("2024-01-03T00:00"), utc("2024-01-03T23:00"), 24)],
+            "a day without bars is a gap"
+        );
+    }
+
+    #[test]
+    fn session_without_any_bar_is_a_gap_at_every_coverage() {
+        let bars = "interval = \"1h\"\ncalendar = \"24/7\"";
+        let time = stamps(&["2024-01-01T23:00", "2024-01-03T00:00"]);
+        let found = sink(bars, "check = \"gap\"\ncoverage = 0", &time);
+        assert_eq!(holes(&found), [(utc("2024-01-02T00:00"), utc("2024-01-02T23:00"), 24)]);
+    }
+
+    #[test]
+    fn rule_without_calendar_and_coverage_of_daily_bars_are_mistakes() {
+        let bars = Fixture::daily("time,close");
+        let mistakes = compile("check = \"gap\"\nmin = 0\ncoverage = 0.9", &bars.spec).err().unwrap_or_default();
+        let text: String = mistakes.iter().map(|mistake| mistake.render(false)).collect();
+        assert!(text.contains("`gap` needs a calendar"), "{text}");
+        assert!(text.contains("`coverage` is for intraday bars"), "{text}");
+        assert!(text.contains("`min` is out of range"), "{text}");
+    }
+
+    /// Expected stamps of the days `from..to` by going through the sessions minute by minute.
+    fn expected_stamps(calendar: &Calendar, minutes: Option<i64>, at_end: bool, from: i32, to: i32) -> Vec<i64> {
+        let mut all = Vec::new();
+        for day in from..to {
+            let crate::market::Lookup::Session(ordinal) = calendar.session_on(day) else { continue };
+            let Some(minutes) = minutes else {
+                all.push(i64::from(day) * DAY_US);
+                continue;
+            };
+            let session = calendar.session(ordinal);
+            for minute in 0..24 * 60 {
+                let time = session.open + minute * MINUTE_US;
+                let paused = session.pause.filter(|(start, end)| (*start..*end).contains(&time));
+                let since = session.pause.filter(|(_, end)| time >= *end).map_or(session.open, |(_, end)| end);
+                if time < session.close && paused.is_none() && (time - since) % (minutes * MINUTE_US) == 0 {
+                    let close =
+                        session.pause.filter(|(start, _)| time < *start).map_or(session.close, |(start, _)| start);
+                    all.push(if at_end { (time + minutes * MINUTE_US).min(close) } else { time });
+                }
+            }
+        }
+        all
+    }
+
+    /// The holes by set difference: every expected stamp that is not there, runs of them merged, where those of
+    /// sessions with enough bars are left out.
+    fn naive(
+        expected: &[i64],
+        session_of: &[usize],
+        time: &BTreeSet<i64>,
+        coverage: Option<f64>,
+    ) -> Vec<(i64, i64, u64)> {
+        let (Some(first), Some(last)) = (time.first(), time.last()) else { return Vec::new() };
+        let inside: Vec<usize> = (0..expected.len()).filter(|at| (first..=last).contains(&&expected[*at])).collect();
+        let enough = |session: usize| {
+            let bars: Vec<usize> = inside.iter().copied().filter(|at| session_of[*at] == session).collect();
+            let present = bars.iter().filter(|at| time.contains(&expected[**at])).count();
+            coverage.is_some_and(|share| present > 0 && present as f64 / bars.len() as f64 >= share)
+        };
+        let mut runs: Vec<(usize, usize)> = Vec::new();
+        for at in inside.iter().copied().filter(|at| !time.contains(&expected[*at]) && !enough(session_of[*at])) {
+            match runs.last_mut() {
+                Some(run) if run.1 + 1 == at => run.1 = at,
+                _ => runs.push((at, at)),
+            }
+        }
+        runs.into_iter().map(|(a, b)| (expected[a], expected[b], (b - a + 1) as u64)).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(192))]
+        #[test]
+        fn holes_are_the_expected_stamps_that_are_not_there(
+            market in prop::sample::select(vec!["XNYS", "XSHG", "XHKG", "24/7", "weekdays"]),
+            interval in prop::sample::select(vec![None, Some(60), Some(30)]),
+            at_end in prop::bool::ANY,
+            keep in prop::sample::select(vec![0.05, 0.5, 0.95]),
+            coverage in prop::option::of(0.0..1.0),
+            outage in (0usize..150, 0usize..60),
+            draws in prop::collection::vec((0.0..1.0, prop::bool::ANY), 700),
+        ) {
+            // Two weeks around the western new year of 2024, with holidays of all markets.
+            let (from, to) = (19_715, 19_730);
+            let calendar = Calendar::named(market).expect("a calendar");
+            let expected = expected_stamps(&calendar, interval, at_end && interval.is_some(), from, to);
+            let mut session_of = Vec::new();
+            for day in from..to {
+                let bars = expected_stamps(&calendar, interval, false, day, day + 1).len();
+                session_of.extend(std::iter::repeat_n(usize::try_from(day).expect("a day"), bars));
+            }
+            let mut time = Vec::new();
+            for (at, (stamp, (draw, twice))) in expected.iter().zip(&draws).enumerate() {
+                let out = (outage.0..outage.0 + outage.1).contains(&at);
+                if *draw < keep && !out {
+                    time.extend(std::iter::repeat_n(*stamp, if *twice { 2 } else { 1 }));
+                }
+            }
+            let stamp = if at_end { "end" } else { "start" };
+            let step = interval.map_or("1d".to_owned(), |minutes| format!("{minutes}m"));
+            let stamp = if interval.is_some() { format!("stamp = \"{stamp}\"") } else { String::new() };
+            let coverage = coverage.filter(|_| interval.is_some());
+            let bars = format!("interval = \"{step}\"\ncalendar = \"{market}\"\n{stamp}");
+            let rule = coverage.map_or(RULE.to_owned(), |share| format!("{RULE}\ncoverage = {share:?}"));
+            let set: BTreeSet<i64> = time.iter().copied().collect();
+            prop_assert_eq!(holes(&sink(&bars, &rule, &time)), naive(&expected, &session_of, &set, coverage));
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! `outlier`: a value far from the values on both sides of it.
+//!
+//! Collects the usable values of one series (finite, above zero on the log scale, not condemned) and asks one of
+//! three methods about each bar: `nearest.rs`, `hampel.rs` or `brownlees_gallo.rs`. Bars are neighbours in the order
+//! of time, however far apart they are; sessions and gaps are not known here.
+
+mod brownlees_gallo;
+mod hampel;
+mod nearest;
+mod tolerance;
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use self::brownlees_gallo::Trimmed;
+use self::tolerance::Tolerance;
+use super::robust::SlidingMedian;
+use super::{Check, CheckKind, Finding, FindingSink, Series, Stage};
+use crate::bars::BarsSpec;
+use crate::config::{Param, ParamKind, Params};
+
+/// The check `outlier`.
+pub(crate) struct Outlier;
+
+const METHODS: &[&str] = &["nearest", "hampel", "brownlees-gallo"];
+
+const PARAMS: &[Param] = &[
+    Param {
+        name: "field",
+        kind: ParamKind::NumberField,
+        default: Some("close"),
+        required: false,
+        doc: "The numeric field to judge.",
+    },
+    Param {
+        name: "method",
+        kind: ParamKind::Choice(METHODS),
+        default: Some("nearest"),
+        required: false,
+        doc: "What a bar is held against: the nearest of three medians, one median around it, or a trimmed mean.",
+    },
+    Param {
+        name: "scale",
+        kind: ParamKind::Choice(&["log", "linear"]),
+        default: Some("log"),
+        required: false,
+        doc: "Whether distances are ratios (log) or differences (linear, for fields that may be zero or negative).",
+    },
+    Param {
+        name: "window",
+        kind: ParamKind::Count { min: 3, max: 10_001 },
+        default: Some("21"),
+        required: false,
+        doc: "Bars in the window, an odd number: the bar itself and as many usable bars on each side.",
+    },
+    Param {
+        name: "limit",
+        kind: ParamKind::Number { min: 0.5, max: 1_000.0 },
+        default: None,
+        required: false,
+        doc: "How many scales away a value may be; 8 where not given, 3 for brownlees-gallo.",
+    },
+    Param {
+        name: "floor",
+        kind: ParamKind::Number { min: 0.0, max: 10.0 },
+        default: None,
+        required: false,
+        doc: "Smallest scale, as a fraction of the price; 0.005 where not given, 0.0001 on the linear scale.",
+    },
+    Param {
+        name: "tick",
+        kind: ParamKind::Number { min: 0.0, max: 1e9 },
+        default: None,
+        required: false,
+        doc: "The price step of the market; the scale is never below one step.",
+    },
+    Param {
+        name: "edges",
+        kind: ParamKind::Choice(&["shrink", "skip"]),
+        default: Some("shrink"),
+        required: false,
+        doc: "Whether bars near the ends of a series are judged by the neighbours they have, or not at all.",
+    },
+    Param {
+        name: "trim",
+        kind: ParamKind::Number { min: 0.0, max: 0.9 },
+        default: None,
+        required: false,
+        doc: "Share of the neighbours left out, half of it at each end; brownlees-gallo only, 0.1 where not given.",
+    },
+    Param {
+        name: "gamma",
+        kind: ParamKind::Number { min: 0.0, max: 1e9 },
+        default: None,
+        required: false,
+        doc: "Distance that is always allowed, in units of the scale; brownlees-gallo only, 0.02 where not given.",
+    },
+];
+
+impl CheckKind for Outlier {
+    fn name(&self) -> &'static str {
+        "outlier"
+    }
+
+    fn explain(&self) -> &'static str {
+        include_str!("outlier.md")
+    }
+
+    fn params(&self) -> &'static [Param] {
+        PARAMS
+    }
+
+    fn stage(&self) -> Stage {
+        Stage::Series
+    }
+
+    fn compile(&self, params: &mut Params<'_>, bars: &BarsSpec) -> Box<dyn Check> {
+        let index = params.number_field("field");
+        let field = bars.fields.get(index).map(|field| Arc::clone(&field.name)).unwrap_or_default();
+        let log = params.choice("scale") == "log";
+        let window = params.count("window");
+        if window.is_multiple_of(2) {
+            let help = format!("the bar stands in the middle of its window: use {} or {}", window - 1, window + 1);
+            params.reject("window", format!("even window of {window}"), help);
+        }
+        let (name, method, limit) = method(params, log);
+        let whole = params.choice("edges") == "skip";
+        Box::new(Rule { index, field, log, half: window / 2, whole, name, limit, method })
+    }
+}
+
+/// The method a rule names, with its limit. Parameters of other methods are not asked for, which makes them mistakes.
+fn method(params: &mut Params<'_>, log: bool) -> (&'static str, Method, f64) {
+    let name = params.choice("method");
+    let limit = params.maybe_number("limit").unwrap_or(if name == "brownlees-gallo" { 3.0 } else { 8.0 });
+    if name == "brownlees-gallo" {
+        let (trim, gamma) = (params.maybe_number("trim").unwrap_or(0.1), params.maybe_number("gamma").unwrap_or(0.02));
+        return (name, Method::Trimmed(Trimmed { limit, trim, gamma }), limit);
+    }
+    let floor = params.maybe_number("floor").unwrap_or(if log { 0.005 } else { 0.0001 });
+    let tolerance = Tolerance { log, limit, floor, tick: params.maybe_number("tick").unwrap_or(0.0) };
+    let method = if name == "hampel" { Method::Hampel(tolerance) } else { Method::Nearest(tolerance) };
+    (name, method, limit)
+}
+
+/// How a bar is held against its neighbours.
+enum Method {
+    Hampel(Tolerance),
+    Nearest(Tolerance),
+    Trimmed(Trimmed),
+}
+
+/// The values that may stand in a window, in units of the scale and in the order of time, with their rows.
+struct Clean {
+    values: Vec<f64>,
+    rows: Vec<usize>,
+}
+
+/// The clean values around one bar, in units of the scale and in the order of time.
+#[derive(Debug, Clone, Copy)]
+struct Neighbours<'a> {
+    /// All clean values of the series.
+    clean: &'a [f64],
+    /// How many of them come before the bar.
+    before: usize,
+    /// Where those after the bar start: `before`, or one more where the bar itself is one of them.
+    after: usize,
+    /// Most values to take on a side.
+    half: usize,
+}
+
+impl<'a> Neighbours<'a> {
+    fn left(&self) -> &'a [f64] {
+        &self.clean[self.before.saturating_sub(self.half)..self.before]
+    }
+
+    fn right(&self) -> &'a [f64] {
+        &self.clean[self.after..self.clean.len().min(self.after + self.half)]
+    }
+
+    /// Left and right neighbours with what stands between them: the bar itself, unless it is condemned.
+    fn window(&self) -> &'a [f64] {
+        &self.clean[self.before.saturating_sub(self.half)..self.clean.len().min(self.after + self.half)]
+    }
+}
+
+/// What the methods reuse from bar to bar: memory, and where the last medians were. No verdict depends on it.
+#[derive(Debug, Default)]
+struct Workspace {
+    left: SlidingMedian,
+    right: SlidingMedian,
+    window: SlidingMedian,
+    both: Vec<f64>,
+    scratch: Vec<f64>,
+}
+
+/// What a method says of a bar.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Verdict {
+    Inside,
+    Outside(Band),
+    /// The neighbours do not decide it.
+    Undecided,
+}
+
+/// The values a method would have let pass, in units of the scale.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Band {
+    /// The median or mean the bar was held against.
+    centre: f64,
+    /// The spread of the neighbours.
+    scale: f64,
+    /// Largest distance from the centre that passes.
+    reach: f64,
+    /// Number of values compared.
+    values: usize,
+}
+
+/// One rule of the check.
+struct Rule {
+    index: usize,
+    field: Arc<str>,
+    log: bool,
+    half: usize,
+    whole: bool,
+    name: &'static str,
+    limit: f64,
+    method: Method,
+}
+
+impl Check for Rule {
+    fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
+        let prices = &series.number(self.index).values()[..series.dated()];
+        let clean = self.clean(prices, series.condemned);
+        let mut space = Workspace::default();
+        let (mut before, mut judged, mut undecided) = (0, 0, 0);
+        for (row, &price) in prices.iter().enumerate() {
+            if !self.usable(price) {
+                continue;
+            }
+            let after = before + usize::from(!series.condemned[row]);
+            let value = if after > before { clean.values[before] } else { self.scaled(price) };
+            let neighbours = Neighbours { clean: &clean.values, before, after, half: self.half };
+            match self.verdict(value, &neighbours, &mut space) {
+                Verdict::Inside => judged += 1,
+                Verdict::Undecided => undecided += 1,
+                Verdict::Outside(band) => {
+                    judged += 1;
+                    let beside = [before.checked_sub(1), Some(after)].map(|at| at.and_then(|at| clean.rows.get(at)));
+                    let beside = beside.map(|row| row.map(|row| prices[*row]));
+                    findings.push(self.finding(row, price, value, band, beside));
+                }
+            }
+            before = after;
+        }
+        findings.judged(judged);
+        findings.insufficient(undecided);
+    }
+}
+
+impl Rule {
+    /// Whether a value can be compared at all; a NULL is NaN here.
+    fn usable(&self, value: f64) -> bool {
+        value.is_finite() && (!self.log || value > 0.0)
+    }
+
+    fn scaled(&self, value: f64) -> f64 {
+        if self.log { value.ln() } else { value }
+    }
+
+    fn unscaled(&self, value: f64) -> f64 {
+        if self.log { value.exp() } else { value }
+    }
+
+    fn clean(&self, prices: &[f64], condemned: &[bool]) -> Clean {
+        let mut clean = Clean { values: Vec::with_capacity(prices.len()), rows: Vec::with_capacity(prices.len()) };
+        for (row, price) in prices.iter().enumerate() {
+            if self.usable(*price) && !condemned[row] {
+                clean.values.push(self.scaled(*price));
+                clean.rows.push(row);
+            }
+        }
+        clean
+    }
+
+    fn verdict(&self, value: f64, neighbours: &Neighbours<'_>, space: &mut Workspace) -> Verdict {
+        let (left, right) = (neighbours.left().len(), neighbours.right().len());
+        let enough = if self.whole { left == self.half && right == self.half } else { left + right >= self.half };
+        if !enough {
+            return Verdict::Undecided;
+        }
+        match &self.method {
+            Method::Hampel(tolerance) => hampel::judge(value, neighbours, tolerance, space),
+            Method::Nearest(tolerance) => nearest::judge(value, neighbours, tolerance, space),
+            Method::Trimmed(trimmed) => trimmed.judge(value, neighbours, space),
+        }
+    }
+
+    /// The finding about `price` in `row`, which is `value` on the scale, with the prices beside it.
+    fn finding(&self, row: usize, price: f64, value: f64, band: Band, beside: [Option<f64>; 2]) -> Finding {
+        let centre = if matches!(self.method, Method::Trimmed(_)) { "mean" } else { "median" };
+        let evidence = json!({
+            "method": self.name,
+            centre: self.unscaled(band.centre),
+            "scale": band.scale,
+            "window": band.values,
+            "left": beside[0],
+            "right": beside[1],
+        });
+        let (lo, hi) = (self.unscaled(band.centre - band.reach), self.unscaled(band.centre + band.reach));
+        let score = (value - band.centre).abs() / band.reach * self.limit;
+        let finding = Finding::row(row).field(&self.field).observed(price).expected(lo, hi);
+        finding.score(score.min(f64::MAX)).evidence(evidence)
+    }
+}
+
+#[cfg(test)]
+mod tests;

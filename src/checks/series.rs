@@ -1,0 +1,119 @@
+//! The bars of one series as slices: what a check sees.
+
+use arrow::array::{Array, BooleanArray, StringViewArray};
+use arrow::buffer::NullBuffer;
+
+/// A numeric column.
+#[derive(Debug, Clone, Copy)]
+pub struct NumberColumn<'a> {
+    values: &'a [f64],
+    nulls: Option<&'a NullBuffer>,
+}
+
+impl<'a> NumberColumn<'a> {
+    /// A column of `values`; the caller has put NaN where `nulls` says NULL.
+    pub fn new(values: &'a [f64], nulls: Option<&'a NullBuffer>) -> Self {
+        Self { values, nulls: nulls.filter(|nulls| nulls.null_count() > 0) }
+    }
+
+    /// One value a row; NaN where the value is NULL or is NaN.
+    pub fn values(&self) -> &'a [f64] {
+        self.values
+    }
+
+    /// Whether the value of `row` is NULL, as told apart from NaN.
+    pub fn is_null(&self, row: usize) -> bool {
+        self.nulls.is_some_and(|nulls| nulls.is_null(row))
+    }
+
+    /// The value of `row`; `None` for NULL, `Some(NaN)` for NaN.
+    pub fn get(&self, row: usize) -> Option<f64> {
+        (!self.is_null(row)).then(|| self.values[row])
+    }
+}
+
+/// A text column, exactly as in the source.
+#[derive(Debug, Clone, Copy)]
+pub struct TextColumn<'a> {
+    text: &'a StringViewArray,
+    other: Option<&'a StringViewArray>,
+}
+
+impl<'a> TextColumn<'a> {
+    /// A column of `text`; `other` holds the literal of values whose type in the source is not text.
+    pub fn new(text: &'a StringViewArray, other: Option<&'a StringViewArray>) -> Self {
+        Self { text, other: other.filter(|other| other.null_count() < other.len()) }
+    }
+
+    /// The text of `row`; `None` where it is NULL or of another type.
+    pub fn get(&self, row: usize) -> Option<&'a str> {
+        (!self.text.is_null(row)).then(|| self.text.value(row))
+    }
+
+    /// The literal of a value that is not text in the source, e.g. `20200213` or `{"$date":"…"}`.
+    pub fn other(&self, row: usize) -> Option<&'a str> {
+        self.other.filter(|other| !other.is_null(row)).map(|other| other.value(row))
+    }
+
+    /// Whether `row` has neither text nor a value of another type.
+    pub fn is_null(&self, row: usize) -> bool {
+        self.text.is_null(row) && self.other(row).is_none()
+    }
+}
+
+/// One column of a series.
+#[derive(Debug, Clone, Copy)]
+pub enum Column<'a> {
+    /// No rule uses it, so it was not read.
+    Absent,
+    /// Numbers.
+    Number(NumberColumn<'a>),
+    /// Text.
+    Text(TextColumn<'a>),
+}
+
+/// The bars of one series. Rows with a readable stamp come first, in order of (time, place in the source);
+/// rows without one follow, in the order of the source.
+#[derive(Debug, Clone, Copy)]
+pub struct Series<'a> {
+    /// The series key as text, its fields joined with `|`.
+    pub key: &'a str,
+    /// Stamps of the dated rows, µs UTC, ascending, with ties. For daily bars the midnight (UTC) that
+    /// stands for the trading date; else the instant the source gives.
+    pub time: &'a [i64],
+    /// Number of rows, dated or not.
+    pub rows: usize,
+    /// Columns by their index in `BarsSpec::fields`, each of `rows` values.
+    pub columns: &'a [Column<'a>],
+    /// The stamps as the source spells them, where it spells them as text.
+    pub time_text: Option<TextColumn<'a>>,
+    /// Rank of each row in the source's own order; strictly increasing with it, not dense.
+    pub source_rank: &'a [u64],
+    /// Results of the rules' SQL expressions by slot, each of `rows` values.
+    pub expressions: &'a [&'a BooleanArray],
+    /// Rows an earlier stage condemned (a rule that quarantines or deletes flagged them); not for baselines.
+    pub condemned: &'a [bool],
+}
+
+impl<'a> Series<'a> {
+    /// Number of rows with a readable stamp.
+    pub fn dated(&self) -> usize {
+        self.time.len()
+    }
+
+    /// The numeric column at `index` of `BarsSpec::fields`; an index comes from `Params` and is numeric.
+    pub fn number(&self, index: usize) -> NumberColumn<'a> {
+        match self.columns[index] {
+            Column::Number(column) => column,
+            _ => unreachable!("bug: column {index} was not read as numbers"),
+        }
+    }
+
+    /// The text column at `index` of `BarsSpec::fields`; an index comes from `Params` and is text.
+    pub fn text(&self, index: usize) -> TextColumn<'a> {
+        match self.columns[index] {
+            Column::Text(column) => column,
+            _ => unreachable!("bug: column {index} was not read as text"),
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! `sql`: anything else, as a boolean expression that is true for good rows.
+//!
+//! The engine plans the expression and evaluates it over the columns of a row; here only its result is
+//! judged. Planning mistakes are the engine's to report, at the place the rule gives.
+
+use super::{Check, CheckKind, Finding, FindingSink, Series, Stage};
+use crate::bars::BarsSpec;
+use crate::config::{Param, ParamKind, Params};
+
+/// The check `sql`.
+pub(crate) struct Sql;
+
+const PARAMS: &[Param] = &[
+    Param {
+        name: "assert",
+        kind: ParamKind::Expression,
+        default: None,
+        required: true,
+        doc: "Boolean SQL expression over the fields of a bar, true for good rows.",
+    },
+    Param {
+        name: "nulls",
+        kind: ParamKind::Choice(&["fail", "pass"]),
+        default: Some("fail"),
+        required: false,
+        doc: "What a row is for which the expression is NULL.",
+    },
+];
+
+impl CheckKind for Sql {
+    fn name(&self) -> &'static str {
+        "sql"
+    }
+
+    fn explain(&self) -> &'static str {
+        include_str!("sql.md")
+    }
+
+    fn params(&self) -> &'static [Param] {
+        PARAMS
+    }
+
+    fn stage(&self) -> Stage {
+        Stage::Row
+    }
+
+    fn compile(&self, params: &mut Params<'_>, _bars: &BarsSpec) -> Box<dyn Check> {
+        let slot = params.expression("assert");
+        let sql = slot.and_then(|_| params.maybe_text("assert")).unwrap_or_default();
+        let nulls_pass = params.choice("nulls") == "pass";
+        Box::new(Assertion { slot: slot.unwrap_or_default(), sql, nulls_pass })
+    }
+}
+
+/// One expression, by its slot in the series.
+struct Assertion {
+    slot: usize,
+    sql: String,
+    nulls_pass: bool,
+}
+
+impl Check for Assertion {
+    fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
+        findings.judged(series.rows);
+        let result = series.expressions[self.slot];
+        if result.true_count() == series.rows {
+            return;
+        }
+        for (row, verdict) in result.iter().enumerate() {
+            let cause = match verdict {
+                Some(true) => continue,
+                Some(false) => "false",
+                None if self.nulls_pass => continue,
+                None => "null",
+            };
+            findings.push(Finding::row(row).expected_text(self.sql.clone()).cause(cause));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::BooleanArray;
+
+    use super::*;
+    use crate::checks::testing::{Fixture, compile};
+
+    const RULE: &str = "check = \"sql\"\nassert = \"close < 10\"";
+
+    fn judge(rule: &str, result: &[Option<bool>]) -> FindingSink {
+        let bars = Fixture::column("close", &[]);
+        let check = compile(rule, &bars.spec).unwrap_or_else(|_| panic!("a good rule"));
+        let result = BooleanArray::from(result.to_vec());
+        let ranks: Vec<u64> = (0..result.len() as u64).collect();
+        let series = Series {
+            key: "TEST",
+            time: &[],
+            rows: result.len(),
+            columns: &[],
+            time_text: None,
+            source_rank: &ranks,
+            expressions: &[&result],
+            condemned: &vec![false; result.len()],
+        };
+        let mut sink = FindingSink::default();
+        check.check(&series, &mut sink);
+        sink
+    }
+
+    fn causes(sink: &FindingSink) -> Vec<(usize, &'static str)> {
+        let row = |finding: &Finding| finding.rows.as_ref().map_or(usize::MAX, |rows| rows.start);
+        sink.findings.iter().map(|finding| (row(finding), finding.cause.unwrap_or("none"))).collect()
+    }
+
+    #[test]
+    fn true_rows_are_clean() {
+        let sink = judge(RULE, &[Some(true), Some(true)]);
+        assert_eq!((sink.findings.len(), sink.totals.judged), (0, 2));
+    }
+
+    #[test]
+    fn false_and_null_are_flagged_with_the_expression() {
+        let sink = judge(RULE, &[Some(true), Some(false), None]);
+        assert_eq!(causes(&sink), [(1, "false"), (2, "null")]);
+        assert_eq!(sink.findings[0].expected_text.as_deref(), Some("close < 10"));
+    }
+
+    #[test]
+    fn null_passes_where_the_rule_says_so() {
+        let sink = judge(&format!("{RULE}\nnulls = \"pass\""), &[None, Some(false)]);
+        assert_eq!(causes(&sink), [(1, "false")]);
+    }
+
+    #[test]
+    fn empty_series_is_clean() {
+        assert_eq!(judge(RULE, &[]).findings, []);
+    }
+
+    #[test]
+    fn missing_and_mistyped_expressions_are_one_mistake_each() {
+        let bars = Fixture::column("close", &[]);
+        let missing = compile("check = \"sql\"", &bars.spec).err().unwrap_or_default();
+        assert_eq!(missing.len(), 1);
+        assert!(missing[0].render(false).contains("lacks `assert`"), "{}", missing[0].render(false));
+        let number = compile("check = \"sql\"\nassert = 1", &bars.spec).err().unwrap_or_default();
+        assert_eq!(number.len(), 1);
+        assert!(number[0].render(false).contains("`assert` must be a string"), "{}", number[0].render(false));
+        let word = compile(&format!("{RULE}\nnulls = \"skip\""), &bars.spec).err().unwrap_or_default();
+        assert!(word[0].render(false).contains("choices: fail, pass"), "{}", word[0].render(false));
+    }
+}

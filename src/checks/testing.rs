@@ -1,0 +1,256 @@
+//! Small literal series for the tests of checks, and the runner of the examples in their documentation.
+//!
+//! An example in a check's `.md` is three fenced blocks in this order: ```` ```toml ```` with an optional
+//! `[bars]` table (`interval`, `calendar`, `zone`, `stamp`, `formats`) and one `[[rule]]`; ```` ```csv ````
+//! with the bars (`time` first; an empty cell is NULL; a column whose cells are all numbers, `NaN`, `inf`
+//! or empty is numeric); ```` ```text ```` with the findings, one a line, as [`render`] prints them.
+
+use std::sync::Arc;
+
+use arrow::array::{BooleanArray, Float64Array, StringViewArray};
+
+use super::{Check, Column, Finding, FindingSink, NumberColumn, Series, TextColumn, Totals, find};
+use crate::bars::time::TimeFormat;
+use crate::bars::{BarsSpec, DAY_US, FieldKind, FieldSpec, Fold, Stamp, TimeSpec};
+use crate::config::{Diagnostic, Environment, Params, Reader, SourceText};
+use crate::market::{Calendar, Grid, Interval};
+
+/// A series that owns its columns.
+pub(crate) struct Fixture {
+    pub(crate) spec: BarsSpec,
+    time: Vec<i64>,
+    time_text: StringViewArray,
+    numbers: Vec<Option<Float64Array>>,
+    texts: Vec<Option<StringViewArray>>,
+    rank: Vec<u64>,
+    condemned: Vec<bool>,
+}
+
+impl Fixture {
+    /// Reads `csv` as one series of daily bars without a calendar.
+    pub(crate) fn daily(csv: &str) -> Self {
+        Self::new("", csv)
+    }
+
+    /// Reads `csv` as one series of the bars that the TOML table `bars` describes.
+    pub(crate) fn new(bars: &str, csv: &str) -> Self {
+        let mut spec = spec_of(bars);
+        let mut lines = csv.lines().map(str::trim).filter(|line| !line.is_empty());
+        let header: Vec<&str> = lines.next().expect("a header").split(',').map(str::trim).collect();
+        assert_eq!(header[0], "time", "the first column of an example is `time`");
+        let rows: Vec<Vec<&str>> = lines.map(|line| line.split(',').map(trim_quotes).collect()).collect();
+        for row in &rows {
+            assert_eq!(row.len(), header.len(), "ragged example row {row:?}");
+        }
+        let mut order: Vec<(Option<i64>, usize)> =
+            rows.iter().enumerate().map(|(i, row)| (spec.time.read_text(row[0]).ok(), i)).collect();
+        order.sort_by_key(|(time, i)| (time.is_none(), *time, *i));
+        let sorted: Vec<&Vec<&str>> = order.iter().map(|(_, i)| &rows[*i]).collect();
+        let (mut numbers, mut texts) = (Vec::new(), Vec::new());
+        for (column, name) in header.iter().enumerate().skip(1) {
+            let cells: Vec<Option<&str>> =
+                sorted.iter().map(|row| Some(row[column]).filter(|cell| !cell.is_empty())).collect();
+            let numeric = cells.iter().flatten().all(|cell| cell.parse::<f64>().is_ok());
+            let kind = if numeric { FieldKind::Number } else { FieldKind::Text };
+            spec.fields.push(FieldSpec { name: Arc::from(*name), source: Arc::from(*name), kind });
+            numbers.push(numeric.then(|| nan_filled(&cells)));
+            texts.push((!numeric).then(|| StringViewArray::from_iter(cells.iter().copied())));
+        }
+        Self {
+            time: order.iter().filter_map(|(time, _)| *time).collect(),
+            time_text: StringViewArray::from_iter(sorted.iter().map(|row| Some(row[0]).filter(|t| !t.is_empty()))),
+            numbers,
+            texts,
+            rank: order.iter().map(|(_, i)| *i as u64).collect(),
+            condemned: vec![false; rows.len()],
+            spec,
+        }
+    }
+
+    /// Consecutive daily bars from 2024-01-01 with one numeric column `field`; `None` is NULL.
+    pub(crate) fn column(field: &str, values: &[Option<f64>]) -> Self {
+        let mut fixture = Self::daily(&format!("time,{field}"));
+        fixture.spec.fields[0].kind = FieldKind::Number;
+        fixture.texts[0] = None;
+        fixture.numbers[0] = Some(nan_filled_numbers(values));
+        fixture.time = (0..values.len()).map(|i| (19_723 + i as i64) * DAY_US).collect();
+        fixture.time_text = StringViewArray::from_iter(values.iter().map(|_| Some("x")));
+        fixture.rank = (0..values.len() as u64).collect();
+        fixture.condemned = vec![false; values.len()];
+        fixture
+    }
+
+    /// Marks rows as condemned by an earlier stage.
+    pub(crate) fn condemn(mut self, rows: &[usize]) -> Self {
+        for row in rows {
+            self.condemned[*row] = true;
+        }
+        self
+    }
+
+    /// Runs `check` over the series.
+    pub(crate) fn run(&self, check: &dyn Check) -> FindingSink {
+        let columns: Vec<Column<'_>> = self.numbers.iter().zip(&self.texts).map(column_of).collect();
+        let none: [&BooleanArray; 0] = [];
+        let series = Series {
+            key: "TEST",
+            time: &self.time,
+            rows: self.rank.len(),
+            columns: &columns,
+            time_text: Some(TextColumn::new(&self.time_text, None)),
+            source_rank: &self.rank,
+            expressions: &none,
+            condemned: &self.condemned,
+        };
+        let mut sink = FindingSink::default();
+        check.check(&series, &mut sink);
+        sink
+    }
+
+    /// Compiles the rule that `rule` writes (the keys of one `[[rule]]`, `check` among them) and runs it.
+    pub(crate) fn judge(&self, rule: &str) -> Judged {
+        let check = compile(rule, &self.spec).unwrap_or_else(|d| panic!("{}", rendered(&d)));
+        let sink = self.run(check.as_ref());
+        let lines = sink.findings.iter().map(|finding| self.render(finding)).collect();
+        Judged { lines, totals: sink.totals, findings: sink.findings }
+    }
+
+    /// One finding as a line: row or stamps of the hole, then what is set.
+    fn render(&self, finding: &Finding) -> String {
+        let at = |time: i64| {
+            let stamp = chrono::DateTime::from_timestamp_micros(time).expect("a time in range");
+            if self.spec.daily() {
+                stamp.format("%Y-%m-%d").to_string()
+            } else {
+                stamp.format("%Y-%m-%dT%H:%MZ").to_string()
+            }
+        };
+        let mut line = match &finding.rows {
+            Some(rows) => format!("{}", self.time_text.value(rows.start)),
+            None => finding.time.map(at).unwrap_or_default(),
+        };
+        if let Some(until) = finding.time_until {
+            line += &format!(" .. {}", at(until));
+        }
+        if let Some(field) = &finding.field {
+            line += &format!(" {field}");
+        }
+        if let Some(value) = finding.observed {
+            line += &format!(" observed={value}");
+        }
+        if let Some(text) = &finding.observed_text {
+            line += &format!(" observed=`{text}`");
+        }
+        if finding.bars_affected > 1 {
+            line += &format!(" bars={}", finding.bars_affected);
+        }
+        if let Some(cause) = finding.cause {
+            line += &format!(" cause={cause}");
+        }
+        line
+    }
+}
+
+/// What a rule made of a fixture.
+pub(crate) struct Judged {
+    /// Findings as lines.
+    pub(crate) lines: Vec<String>,
+    pub(crate) totals: Totals,
+    pub(crate) findings: Vec<Finding>,
+}
+
+fn trim_quotes(cell: &str) -> &str {
+    cell.strip_prefix('"').and_then(|cell| cell.strip_suffix('"')).unwrap_or(cell.trim())
+}
+
+fn column_of<'a>((numbers, texts): (&'a Option<Float64Array>, &'a Option<StringViewArray>)) -> Column<'a> {
+    use arrow::array::Array;
+    match (numbers, texts) {
+        (Some(numbers), _) => Column::Number(NumberColumn::new(numbers.values(), numbers.nulls())),
+        (_, Some(texts)) => Column::Text(TextColumn::new(texts, None)),
+        _ => Column::Absent,
+    }
+}
+
+fn nan_filled(cells: &[Option<&str>]) -> Float64Array {
+    let values: Vec<Option<f64>> = cells.iter().map(|cell| cell.map(|c| c.parse().expect("a number"))).collect();
+    nan_filled_numbers(&values)
+}
+
+fn nan_filled_numbers(values: &[Option<f64>]) -> Float64Array {
+    let nulls = arrow::buffer::NullBuffer::from_iter(values.iter().map(Option::is_some));
+    Float64Array::new(values.iter().map(|v| v.unwrap_or(f64::NAN)).collect(), Some(nulls))
+}
+
+fn rendered(diagnostics: &[Diagnostic]) -> String {
+    diagnostics.iter().map(|d| d.render(false)).collect::<Vec<_>>().join("\n\n")
+}
+
+/// The bars an example's `[bars]` table describes, without fields.
+fn spec_of(bars: &str) -> BarsSpec {
+    let file = SourceText::new("bars.toml", bars);
+    let table = toml::de::DeTable::parse(&file.text).expect("valid TOML");
+    let environment = Environment::default();
+    let mut reader = Reader::new(&file, table.get_ref(), table.span(), &environment);
+    let text = |reader: &mut Reader<'_>, key: &str| reader.string(key).map(toml::Spanned::into_inner);
+    let interval = Interval::parse(&text(&mut reader, "interval").unwrap_or("1d".into())).expect("an interval");
+    let calendar = text(&mut reader, "calendar").map(|name| Calendar::named(&name).expect("a calendar"));
+    let zone = text(&mut reader, "zone").map_or(chrono_tz::UTC, |zone| zone.parse().expect("a zone"));
+    let stamp = match text(&mut reader, "stamp").as_deref() {
+        Some("start") => Stamp::Start,
+        Some("end") => Stamp::End,
+        Some("session") => Stamp::Session,
+        _ if interval.is_daily_or_longer() => Stamp::Session,
+        _ => Stamp::Start,
+    };
+    let formats = reader.strings("formats").unwrap_or_default();
+    let mut formats: Vec<TimeFormat> =
+        formats.iter().map(|f| TimeFormat::compile(f.get_ref()).expect("a time format")).collect();
+    if formats.is_empty() {
+        let default = if interval.is_daily_or_longer() { "%Y-%m-%d" } else { "rfc3339" };
+        formats.push(TimeFormat::compile(default).expect("a time format"));
+    }
+    let mistakes = reader.finish("[bars]");
+    assert!(mistakes.is_empty(), "{}", rendered(&mistakes));
+    let grid = calendar.as_ref().map(|calendar| Arc::new(Grid::new(Arc::clone(calendar), interval, stamp)));
+    let time = TimeSpec { source: Arc::from("time"), formats, zone, stamp, fold: Fold::Refuse };
+    BarsSpec { series: vec![Arc::from("symbol")], interval, calendar, grid, time, fields: Vec::new() }
+}
+
+/// Compiles the rule that `rule` writes; the keys every rule has besides `check` are not looked at.
+pub(crate) fn compile(rule: &str, spec: &BarsSpec) -> Result<Box<dyn Check>, Vec<Diagnostic>> {
+    let file = SourceText::new("rule.toml", rule);
+    let table = toml::de::DeTable::parse(&file.text).expect("valid TOML");
+    let environment = Environment::default();
+    let mut reader = Reader::new(&file, table.get_ref(), table.span(), &environment);
+    let name = reader.string("check").expect("a check").into_inner();
+    for key in ["id", "severity", "action", "why"] {
+        reader.value(key);
+    }
+    let kind = find(&name).unwrap_or_else(|| panic!("no check `{name}`"));
+    let mut expressions = Vec::new();
+    let mut params = Params::new(reader, kind.params(), spec, Arc::from("test"), &mut expressions);
+    let check = kind.compile(&mut params, spec);
+    let (mistakes, _) = params.finish();
+    if mistakes.is_empty() { Ok(check) } else { Err(mistakes) }
+}
+
+/// The contents of the fenced blocks of `language` in `markdown`.
+pub(crate) fn blocks<'a>(markdown: &'a str, language: &str) -> Vec<&'a str> {
+    let open = format!("```{language}\n");
+    markdown.split(open.as_str()).skip(1).filter_map(|rest| rest.split("```").next()).collect()
+}
+
+/// Runs every example of a check's documentation.
+pub(crate) fn run_examples(name: &str, markdown: &str) {
+    let (rules, bars, expected) = (blocks(markdown, "toml"), blocks(markdown, "csv"), blocks(markdown, "text"));
+    assert!(!rules.is_empty(), "`{name}` has no example");
+    assert!(rules.len() == bars.len() && bars.len() == expected.len(), "`{name}`: an example is toml, csv, text");
+    for ((rule, bars), expected) in rules.into_iter().zip(bars).zip(expected) {
+        let (head, rule) = rule.split_once("[[rule]]").expect("an example has one [[rule]]");
+        let fixture = Fixture::new(head.trim().trim_start_matches("[bars]"), bars);
+        let found = fixture.judge(rule).lines;
+        let wanted: Vec<&str> = expected.lines().filter(|line| !line.is_empty()).collect();
+        assert_eq!(found, wanted, "example of `{name}`");
+    }
+}
