@@ -1,0 +1,317 @@
+//! `[bars]`: the series key, the step, the calendar, the stamp, and the names of the fields.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chrono_tz::{TZ_VARIANTS, Tz};
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::JobPath;
+use crate::bars::time::TimeFormat;
+use crate::bars::{FieldKind, Fold, Stamp, TIME};
+use crate::config::diagnostic::{Diagnostic, nearest, suggestion};
+use crate::config::section::Otherwise::{Mistake, Nothing, Text};
+use crate::config::section::{Holds, Section, SectionReader, key};
+use crate::market::{Calendar, Interval};
+
+/// The bars of a job, as far as the job file says.
+#[derive(Debug, Clone)]
+pub struct Bars {
+    /// Names (those rules use) of the fields that make the series key; at least one, none twice.
+    pub series: Vec<Spanned<Arc<str>>>,
+    /// The step from bar to bar.
+    pub interval: Interval,
+    /// The trading calendar.
+    pub calendar: Option<Arc<Calendar>>,
+    /// A CSV file with hours set over those of the calendar; see [`super::Job::set_calendar_text`].
+    pub calendar_file: Option<Spanned<JobPath>>,
+    /// Where bars inside a session begin.
+    pub align: Align,
+    /// How stamps are read.
+    pub time: Time,
+    /// Fields whose name or type the job sets, in the order of the names rules use.
+    pub fields: Vec<FieldName>,
+    /// The smallest step of a price.
+    pub tick: Option<f64>,
+}
+
+/// Where bars inside a session begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Align {
+    /// At the open, and then every step.
+    Open,
+    /// At clock multiples of the step: an hourly bar of a session that opens 09:30 is that of 09:00.
+    Clock,
+}
+
+/// How the stamp of a bar is found and read.
+#[derive(Debug, Clone)]
+pub struct Time {
+    /// The source field.
+    pub field: Spanned<Arc<str>>,
+    /// Accepted spellings, tried in order; at least one.
+    pub formats: Vec<TimeFormat>,
+    /// Zone of stamps without an offset, and of trading dates.
+    pub zone: Tz,
+    /// What the stamp says.
+    pub stamp: Stamp,
+    /// Which instant a repeated local time means.
+    pub fold: Fold,
+}
+
+/// A field whose name or type the job sets.
+#[derive(Debug, Clone)]
+pub struct FieldName {
+    /// The name rules use.
+    pub name: Spanned<Arc<str>>,
+    /// The name in the source.
+    pub source: Spanned<Arc<str>>,
+    /// What it holds, where the job says.
+    pub kind: Option<FieldKind>,
+}
+
+pub(super) const BARS: Section = Section {
+    name: "`[bars]`",
+    doc: "What the bars are.",
+    keys: &[
+        key("series", Holds::SomeTexts, Mistake, "Fields that tell one series from another; the first is the symbol."),
+        key("interval", Holds::Text, Mistake, "The step from bar to bar: `1m`, `15m`, `1h`, `1d`, `1w`, `1M`."),
+        key("calendar", Holds::Text, Nothing, "The trading calendar, e.g. `XNYS`, `XSHG`, `24/7`, `weekdays`."),
+        key("calendar_file", Holds::Text, Nothing, "A CSV file with sessions set over those of the calendar."),
+        key(
+            "align",
+            Holds::Choice(&["open", "clock"]),
+            Text("open"),
+            "Where bars inside a session begin: at its open, or at clock multiples of the step.",
+        ),
+        key("time", Holds::Table(&TIME_KEYS), Nothing, "How the stamp of a bar is found and read."),
+        key(
+            "fields",
+            Holds::Names(&FIELD),
+            Nothing,
+            "Names rules use, each with the field's name in the source, or a table that also sets its type.",
+        ),
+        key("tick", Holds::Positive, Nothing, "The smallest step of a price."),
+    ],
+};
+
+const TIME_KEYS: Section = Section {
+    name: "`time`",
+    doc: "How the stamp of a bar is found and read.",
+    keys: &[
+        key("field", Holds::Text, Text(TIME), "The source field that holds the stamp."),
+        key(
+            "formats",
+            Holds::SomeTexts,
+            Nothing,
+            "Accepted spellings, tried in order; default `%Y-%m-%d` for daily bars and longer, else `rfc3339`.",
+        ),
+        key("zone", Holds::Text, Nothing, "Zone of stamps without an offset; default that of the calendar, else UTC."),
+        key(
+            "stamp",
+            Holds::Choice(&["session", "start", "end"]),
+            Nothing,
+            "What the stamp says: the trading date, or the instant the bar opens or closes; default `session` for daily bars and longer, else `start`.",
+        ),
+        key(
+            "fold",
+            Holds::Choice(&["refuse", "earlier", "later"]),
+            Text("refuse"),
+            "Which instant a local time means that the clocks showed twice.",
+        ),
+    ],
+};
+
+const FIELD: Section = Section {
+    name: "a field of `[bars]`",
+    doc: "A field whose name or type the job sets.",
+    keys: &[
+        key("field", Holds::Text, Nothing, "Its name in the source; default the name rules use."),
+        key("type", Holds::Choice(&["number", "text"]), Nothing, "What it holds."),
+    ],
+};
+
+pub(super) fn read(mut section: SectionReader<'_>) -> (Option<Bars>, Vec<Diagnostic>) {
+    let job = &section.file().path;
+    let series = read_series(&mut section);
+    let interval = read_interval(&mut section);
+    let calendar = read_calendar(&mut section);
+    let calendar_file =
+        section.text("calendar_file").map(|path| Spanned::new(path.span(), JobPath::new(job, path.into_inner())));
+    let align = if section.choice("align") == Some("clock") { Align::Clock } else { Align::Open };
+    for name in ["calendar_file", "align"] {
+        if section.has(name) && !section.has("calendar") {
+            section.reject(
+                name,
+                format!("`{name}` has no effect without `calendar`"),
+                "name a calendar, or leave it out",
+            );
+        }
+    }
+    let time = read_time(&mut section, interval, calendar.as_deref());
+    let fields = read_fields(&mut section);
+    let tick = section.number("tick");
+    if let Some(time) = &time {
+        reject_stamp_among(&mut section, time, &series, &fields);
+    }
+    let mistakes = section.finish();
+    let bars = || Some(Bars { series, interval: interval?, calendar, calendar_file, align, time: time?, fields, tick });
+    (if mistakes.is_empty() { bars() } else { None }, mistakes)
+}
+
+fn read_series(section: &mut SectionReader<'_>) -> Vec<Spanned<Arc<str>>> {
+    let names = section.texts("series");
+    let mut seen = BTreeSet::new();
+    for name in &names {
+        if !seen.insert(name.get_ref()) {
+            let help = "each field tells series apart once";
+            section.reject_at(name.span(), format!("`{}` is in the series key twice", name.get_ref()), help);
+        }
+    }
+    names.iter().map(|name| Spanned::new(name.span(), Arc::from(name.get_ref().as_str()))).collect()
+}
+
+fn read_interval(section: &mut SectionReader<'_>) -> Option<Interval> {
+    let text = section.text("interval")?.into_inner();
+    let parsed = Interval::parse(&text);
+    parsed.map_err(|problem| section.reject("interval", problem, "`m` is minutes, `M` is months")).ok()
+}
+
+fn read_calendar(section: &mut SectionReader<'_>) -> Option<Arc<Calendar>> {
+    let name = section.text("calendar")?.into_inner();
+    let calendar = Calendar::named(&name);
+    if calendar.is_none() {
+        let names = Calendar::names().chain(Calendar::aliases().map(|(alias, _)| alias));
+        section.reject("calendar", format!("no calendar is called `{name}`"), suggestion(&name, "calendars", names));
+    }
+    calendar
+}
+
+fn read_time(bars: &mut SectionReader<'_>, interval: Option<Interval>, calendar: Option<&Calendar>) -> Option<Time> {
+    let mut section = bars.section("time")?;
+    let field = section.text("field");
+    let formats = read_formats(&mut section, interval);
+    let zone = match section.text("zone") {
+        Some(name) => read_zone(&mut section, name.get_ref()),
+        None => Some(calendar.map_or(Tz::UTC, Calendar::zone)),
+    };
+    let stamp = read_stamp(&mut section, interval);
+    let fold = match section.choice("fold") {
+        Some("earlier") => Fold::Earlier,
+        Some("later") => Fold::Later,
+        _ => Fold::Refuse,
+    };
+    let mistakes = section.finish();
+    bars.absorb(mistakes);
+    let field = field.map(|name| Spanned::new(name.span(), Arc::from(name.get_ref().as_str())))?;
+    Some(Time { field, formats, zone: zone?, stamp, fold })
+}
+
+fn read_formats(section: &mut SectionReader<'_>, interval: Option<Interval>) -> Vec<TimeFormat> {
+    let daily = interval.is_none_or(Interval::is_daily_or_longer);
+    let mut written = section.texts("formats");
+    if !section.has("formats") {
+        let usual = if daily { "%Y-%m-%d" } else { "rfc3339" };
+        written.push(Spanned::new(section.span_of("formats"), usual.to_owned()));
+    }
+    let mut formats = Vec::with_capacity(written.len());
+    for text in written.iter().filter(|text| !text.get_ref().is_empty()) {
+        match TimeFormat::compile(text.get_ref()) {
+            Ok(format) => formats.push(format),
+            Err(problem) => {
+                let help = "write for instance `%Y-%m-%d`, `%Y%m%d`, `%Y-%m-%d %H:%M:%S` or `rfc3339`";
+                section.reject_at(text.span(), problem, help);
+            }
+        }
+    }
+    formats
+}
+
+fn read_zone(section: &mut SectionReader<'_>, name: &str) -> Option<Tz> {
+    let zone = name.parse().ok();
+    if zone.is_none() {
+        let help = match nearest(name, TZ_VARIANTS.iter().map(|zone| zone.name())) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "write a name of the IANA time zone database, e.g. `Asia/Shanghai`".to_owned(),
+        };
+        section.reject("zone", format!("no time zone is called `{name}`"), help);
+    }
+    zone
+}
+
+fn read_stamp(section: &mut SectionReader<'_>, interval: Option<Interval>) -> Stamp {
+    let intraday = interval.is_some_and(|interval| !interval.is_daily_or_longer());
+    match section.choice("stamp") {
+        Some("start") => Stamp::Start,
+        Some("end") => Stamp::End,
+        Some(_) if intraday => {
+            let title = "a trading date cannot tell the bars of a session apart";
+            section.reject("stamp", title, "use `start` or `end`, or a daily interval");
+            Stamp::Start
+        }
+        None if intraday => Stamp::Start,
+        _ => Stamp::Session,
+    }
+}
+
+fn read_fields(section: &mut SectionReader<'_>) -> Vec<FieldName> {
+    let Some(mut table) = section.reader().table("fields") else { return Vec::new() };
+    let mut fields: Vec<FieldName> = Vec::new();
+    for (name, span) in table.keys() {
+        let own = Spanned::new(span.clone(), name.to_owned());
+        let (source, kind) = match table.value(name).map(Spanned::get_ref) {
+            Some(DeValue::Table(_)) => {
+                let Some(part) = table.table(name) else { continue };
+                let mut part = SectionReader::new(&FIELD, part);
+                let source = part.text("field").unwrap_or(own);
+                let kind = part.choice("type");
+                table.absorb(part.finish());
+                (source, kind)
+            }
+            _ => (table.string(name).unwrap_or(own), None),
+        };
+        let kind = kind.map(|kind| if kind == "number" { FieldKind::Number } else { FieldKind::Text });
+        let source = Spanned::new(source.span(), Arc::from(source.get_ref().as_str()));
+        fields.push(FieldName { name: Spanned::new(span, Arc::from(name)), source, kind });
+    }
+    let mistakes = table.finish("`fields`");
+    section.absorb(mistakes);
+    reject_shared_sources(section, &fields);
+    fields
+}
+
+fn reject_shared_sources(section: &mut SectionReader<'_>, fields: &[FieldName]) {
+    let mut names: BTreeMap<&str, &FieldName> = BTreeMap::new();
+    for field in fields {
+        let source = field.source.get_ref();
+        if let Some(first) = names.insert(source, field) {
+            let title = format!("the source field `{source}` is named twice");
+            let help = format!("it is `{}` already; a field has one name in rules", first.name.get_ref());
+            section.reject_at(field.source.span(), title, help);
+        }
+    }
+}
+
+/// The stamp is called `time` in rules; it is neither part of the series key nor a field with another name.
+fn reject_stamp_among(
+    section: &mut SectionReader<'_>,
+    time: &Time,
+    series: &[Spanned<Arc<str>>],
+    fields: &[FieldName],
+) {
+    let stamp = time.field.get_ref();
+    for name in series.iter().filter(|name| *name.get_ref() == *stamp || &**name.get_ref() == TIME) {
+        let title = format!("`{}` is the stamp of a bar and cannot tell series apart", name.get_ref());
+        section.reject_at(name.span(), title, "take it out of `series`");
+    }
+    for field in fields {
+        if &**field.name.get_ref() == TIME {
+            let help = "write `time = { field = \"…\" }` to say where the stamp is";
+            section.reject_at(field.name.span(), "`time` is the name of the stamp", help);
+        } else if field.source.get_ref() == stamp {
+            let help = "rules call it `time`";
+            section.reject_at(field.source.span(), format!("`{stamp}` is the stamp of a bar"), help);
+        }
+    }
+}

@@ -1,0 +1,684 @@
+//! The job file: which bars to read, which rules to hold them against, and what a run may do.
+//!
+//! [`read`] turns the text into checked values and collects every mistake. It opens no file and reads no clock:
+//! the paths in a [`Job`] are only resolved, and what the source holds is not known here.
+
+mod bars;
+mod files;
+mod run;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use toml::Spanned;
+
+pub use bars::{Align, Bars, FieldName, Time};
+pub use files::{FileFormat, FileSource, Filter, FilterValue};
+pub use run::{Limits, Quarantine, Undecodable, Window};
+
+use super::diagnostic::{Diagnostic, SourceText};
+use super::document;
+use super::reader::{Environment, Reader};
+use super::section::Otherwise::{Mistake, Nothing};
+use super::section::{Holds, Section, SectionReader, key};
+
+/// A job file without mistakes.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The file, passwords blotted out.
+    pub file: Arc<SourceText>,
+    /// Its name: part of report paths and of the identity of findings.
+    pub name: String,
+    /// The rule files, in the order they are written; at least one.
+    pub rules: Vec<JobPath>,
+    /// Where the bars come from.
+    pub source: FileSource,
+    /// What the bars are.
+    pub bars: Bars,
+    /// Which bars a run looks at.
+    pub window: Window,
+    /// What a run may move.
+    pub limits: Limits,
+    /// Where moved rows are kept, and for how long.
+    pub quarantine: Quarantine,
+    /// Where reports are written.
+    pub report_dir: JobPath,
+    /// What a value that does not decode is.
+    pub undecodable: Undecodable,
+}
+
+/// A path in a job file. Relative ones start at the folder of the job file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobPath {
+    /// As written.
+    pub written: String,
+    /// Joined to the folder of the job file, which itself is as the user gave it.
+    pub resolved: PathBuf,
+}
+
+impl JobPath {
+    /// The path `written` in the job file `job`.
+    pub fn new(job: &Path, written: impl Into<String>) -> Self {
+        let written = written.into();
+        let resolved = job.parent().unwrap_or(Path::new("")).join(&written);
+        Self { written, resolved }
+    }
+}
+
+/// What could be read of a job file.
+#[derive(Debug)]
+pub struct Draft {
+    /// The job, where nothing is wrong with it.
+    pub job: Option<Job>,
+    /// The rule files it names, with their places.
+    pub rules: Vec<Spanned<JobPath>>,
+    /// Its bars, where nothing is wrong with `[bars]`.
+    pub bars: Option<Bars>,
+    /// Every mistake.
+    pub mistakes: Vec<Diagnostic>,
+}
+
+/// The keys of a job file.
+pub const JOB: Section = Section {
+    name: "the job",
+    doc: "A barkeep job: which bars to read, which rules to hold them against, and what a run may do.",
+    keys: &[
+        key("name", Holds::Text, Mistake, "Name of the job, of a-z, 0-9, `-` and `_`."),
+        key("rules", Holds::SomeTexts, Mistake, "Rule files, relative to the job file; no globs."),
+        key("source", Holds::Table(&files::SOURCE), Mistake, "Where the bars come from."),
+        key("bars", Holds::Table(&bars::BARS), Mistake, "What the bars are."),
+        key("window", Holds::Table(&run::WINDOW), Nothing, "Which bars a run looks at."),
+        key("limits", Holds::Table(&run::LIMITS), Nothing, "What a run may move; one that wants more is refused."),
+        key("quarantine", Holds::Table(&run::QUARANTINE), Nothing, "Where moved rows are kept, and for how long."),
+        key("report", Holds::Table(&run::REPORT), Nothing, "Where reports are written."),
+        key("undecodable", Holds::Table(&run::UNDECODABLE), Nothing, "What a value that does not decode is."),
+        key("schedule", Holds::NotYet, Nothing, "let cron or a timer start the run, and take the section out"),
+    ],
+};
+
+/// Reads a job file.
+pub fn read(file: &Arc<SourceText>, environment: &Environment) -> Draft {
+    let (table, syntax) = document::parse(file);
+    let reader = Reader::new(file, table.get_ref(), table.span(), environment);
+    let mut section = SectionReader::new(&JOB, reader);
+    let mut draft = read_sections(&mut section);
+    // What the parser left out would be reported as missing: with syntax errors, they alone are told.
+    draft.mistakes = if syntax.is_empty() { section.finish() } else { syntax };
+    draft.mistakes.sort_by_key(|mistake| mistake.span.start);
+    if !draft.mistakes.is_empty() {
+        draft.job = None;
+    }
+    draft
+}
+
+fn read_sections(section: &mut SectionReader<'_>) -> Draft {
+    let file = section.file();
+    let name = read_name(section);
+    let rules = read_rules(section);
+    let source = section.section("source").and_then(|part| kept(section, files::read(part)));
+    let bars = section.section("bars").and_then(|part| kept(section, bars::read(part)));
+    let window = section.section("window").and_then(|part| kept(section, run::read_window(part, bars.as_ref())));
+    let limits = section.section("limits").and_then(|part| kept(section, run::read_limits(part)));
+    let report_dir = section.section("report").and_then(|part| kept(section, run::read_report(part)));
+    let quarantine =
+        section.section("quarantine").and_then(|part| kept(section, run::read_quarantine(part, report_dir.as_ref())));
+    let undecodable = section.section("undecodable").and_then(|part| kept(section, run::read_undecodable(part)));
+    let job = || {
+        Some(Job {
+            file: Arc::clone(file),
+            name: name?,
+            rules: rules.iter().map(|path| path.get_ref().clone()).collect(),
+            source: source?,
+            bars: bars.clone()?,
+            window: window?,
+            limits: limits?,
+            quarantine: quarantine?,
+            report_dir: report_dir?,
+            undecodable: undecodable?,
+        })
+    };
+    Draft { job: job(), rules, bars, mistakes: Vec::new() }
+}
+
+/// The value of a part of the job, its mistakes handed to the whole.
+fn kept<T>(section: &mut SectionReader<'_>, (value, mistakes): (Option<T>, Vec<Diagnostic>)) -> Option<T> {
+    section.absorb(mistakes);
+    value
+}
+
+fn read_name(section: &mut SectionReader<'_>) -> Option<String> {
+    let name = section.text("name")?.into_inner();
+    if !is_identifier(&name) {
+        section.reject(
+            "name",
+            "a name is made of a-z, 0-9, `-` and `_`",
+            "it becomes part of paths and of report rows",
+        );
+    }
+    Some(name)
+}
+
+/// Whether `name` is made of a-z, 0-9, `-` and `_` only, and of at least one of them.
+pub(super) fn is_identifier(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
+    !name.is_empty() && name.bytes().all(allowed)
+}
+
+fn read_rules(section: &mut SectionReader<'_>) -> Vec<Spanned<JobPath>> {
+    let job = &section.file().path;
+    let written = section.texts("rules").into_iter();
+    written.map(|text| Spanned::new(text.span(), JobPath::new(job, text.into_inner()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::bars::{DAY_US, FieldKind, Fold, Stamp};
+    use crate::config::{Action, Severity};
+    use crate::market::Interval;
+
+    const HEAD: &str = "name = \"demo\"\nrules = \"../rules/ohlcv.toml\"\nsource.files.path = \"../data\"\n";
+
+    const FULL: &str = r#"
+            name = "cn-daily"
+            rules = ["a.toml", "/etc/rules/b.toml"]
+            [source.files]
+            path = ["one.csv", "more/*.csv"]
+            format = "csv"
+            delimiter = "\t"
+            nulls = []
+            filter = { period = "daily", version = 1, live = true, source = ["akshare", "tushare"] }
+            [bars]
+            series = ["symbol", "data_source"]
+            interval = "15m"
+            calendar = "XSHG"
+            calendar_file = "xshg.csv"
+            tick = 0.01
+            [bars.time]
+            field = "stamp"
+            formats = ["%Y-%m-%d %H:%M:%S", "rfc3339"]
+            zone = "Asia/Shanghai"
+            stamp = "end"
+            fold = "later"
+            [bars.fields]
+            volume = "vol"
+            isST = { type = "text" }
+            turnover = { field = "turnover_rate", type = "number" }
+            [window]
+            since = 2024-03-01
+            until = "2024-03-02T00:00:00Z"
+            lookback = "10d"
+            settle = "24h"
+            [limits]
+            rows = 5
+            fraction = 1
+            series_fraction = 0.5
+            [quarantine]
+            keep = "2w"
+            dir = "moved"
+            [report]
+            dir = "${REPORTS}/cn"
+            [undecodable]
+            severity = "warn"
+            action = "quarantine"
+            "#;
+
+    fn draft(text: &str) -> Draft {
+        let environment = Environment::new([("REPORTS".to_owned(), "/srv/reports".to_owned())]);
+        read(&SourceText::new("jobs/demo.toml", text), &environment)
+    }
+
+    fn good(text: &str) -> Job {
+        let draft = draft(text);
+        draft.job.unwrap_or_else(|| panic!("{}", rendered(&draft.mistakes)))
+    }
+
+    fn rendered(mistakes: &[Diagnostic]) -> String {
+        mistakes.iter().map(|mistake| mistake.render(false)).collect::<Vec<_>>().join("\n\n")
+    }
+
+    fn mistakes(text: &str) -> String {
+        let draft = draft(text);
+        assert!(draft.job.is_none(), "no mistake was found");
+        rendered(&draft.mistakes)
+    }
+
+    /// The mistakes of a job whose `[bars]` end in `keys`.
+    fn bars_mistakes(keys: &str) -> String {
+        mistakes(&format!("{HEAD}[bars]\nseries = [\"symbol\"]\n{keys}\n"))
+    }
+
+    /// The mistakes of a job that ends in `sections`.
+    fn section_mistakes(sections: &str) -> String {
+        mistakes(&format!("{HEAD}bars = {{ series = [\"symbol\"], interval = \"1d\" }}\n{sections}\n"))
+    }
+
+    fn minimal() -> Job {
+        good(&format!("{HEAD}[bars]\nseries = \"symbol\"\ninterval = \"1d\"\n"))
+    }
+
+    #[test]
+    fn defaults_hold_where_nothing_is_written() {
+        let job = minimal();
+        assert_eq!(
+            job.rules,
+            [JobPath { written: "../rules/ohlcv.toml".into(), resolved: "jobs/../rules/ohlcv.toml".into() }]
+        );
+        assert_eq!(job.source.paths[0].resolved, Path::new("jobs/../data"));
+        assert_eq!((job.source.format, job.source.delimiter), (None, b','));
+        assert_eq!(job.source.nulls, ["", "null", "NULL", "None", "N/A"]);
+        assert!(job.source.filter.is_empty() && job.bars.fields.is_empty());
+        assert_eq!(
+            job.window,
+            Window { since: None, until: None, lookback: TimeDelta::zero(), settle: TimeDelta::zero() }
+        );
+        assert_eq!(job.limits, Limits { rows: 10_000, fraction: 0.01, series_fraction: 0.2 });
+        assert_eq!((job.quarantine.keep, job.quarantine.dir.written.as_str()), (TimeDelta::days(90), "../quarantine"));
+        assert_eq!(job.report_dir.resolved, Path::new("jobs/../reports"));
+        assert_eq!((job.undecodable.severity, job.undecodable.action), (Severity::Error, Action::Report));
+    }
+
+    #[test]
+    fn defaults_of_the_stamp_follow_interval_and_calendar() {
+        let time = minimal().bars.time;
+        assert_eq!((&**time.field.get_ref(), time.formats[0].text(), time.stamp), ("time", "%Y-%m-%d", Stamp::Session));
+        assert_eq!((time.zone, time.fold), (chrono_tz::UTC, Fold::Refuse));
+        let minutes = "series = \"symbol\"\ninterval = \"1m\"\ncalendar = \"NYSE\"\nalign = \"clock\"\n";
+        let bars = good(&format!("{HEAD}[bars]\n{minutes}")).bars;
+        assert_eq!((bars.time.formats[0].text(), bars.time.stamp), ("rfc3339", Stamp::Start));
+        assert_eq!((bars.time.zone, bars.align), (chrono_tz::America::New_York, Align::Clock));
+        assert_eq!(bars.calendar.unwrap().name(), "XNYS");
+    }
+
+    #[test]
+    fn everything_written_is_kept() {
+        let job = good(FULL);
+        assert_eq!(job.rules[1].resolved, Path::new("/etc/rules/b.toml"));
+        assert_eq!(
+            (job.source.format, job.source.delimiter, job.source.nulls.len()),
+            (Some(FileFormat::Csv), b'\t', 0)
+        );
+        let filter: Vec<_> = job.source.filter.iter().map(|f| (f.field.get_ref().as_str(), f.value.clone())).collect();
+        let sources = FilterValue::AnyOf(vec!["akshare".into(), "tushare".into()]);
+        let expected = [
+            ("live", FilterValue::Boolean(true)),
+            ("period", FilterValue::Text("daily".into())),
+            ("source", sources),
+            ("version", FilterValue::Integer(1)),
+        ];
+        assert_eq!(filter, expected);
+        assert_eq!(
+            (job.bars.interval, job.bars.tick, job.bars.time.stamp),
+            (Interval::Minutes(15), Some(0.01), Stamp::End)
+        );
+        assert_eq!((job.bars.time.formats.len(), job.bars.time.fold), (2, Fold::Later));
+        assert_eq!(job.bars.calendar_file.unwrap().get_ref().resolved, Path::new("jobs/xshg.csv"));
+        let fields: Vec<_> =
+            job.bars.fields.iter().map(|f| (&**f.name.get_ref(), &**f.source.get_ref(), f.kind)).collect();
+        let turnover = ("turnover", "turnover_rate", Some(FieldKind::Number));
+        assert_eq!(fields, [("isST", "isST", Some(FieldKind::Text)), turnover, ("volume", "vol", None)]);
+        // 2024-03-01 begins in Shanghai eight hours before it does in UTC.
+        assert_eq!(job.window.since, Some(19_783 * DAY_US - 8 * 3_600_000_000));
+        assert_eq!(job.window.until, Some(19_784 * DAY_US));
+        assert_eq!((job.window.lookback, job.window.settle), (TimeDelta::days(10), TimeDelta::hours(24)));
+        assert_eq!(job.limits, Limits { rows: 5, fraction: 1.0, series_fraction: 0.5 });
+        assert_eq!((job.quarantine.keep, job.quarantine.dir.written.as_str()), (TimeDelta::weeks(2), "moved"));
+        assert_eq!(job.report_dir.written, "/srv/reports/cn");
+        assert_eq!((job.undecodable.severity, job.undecodable.action), (Severity::Warn, Action::Quarantine));
+    }
+
+    #[test]
+    fn quarantine_lies_beside_the_reports() {
+        for (reports, quarantine) in
+            [("/srv/x/reports", "/srv/x/quarantine"), ("out", "quarantine"), ("..", "../quarantine")]
+        {
+            let tail = format!("bars = {{ series = \"symbol\", interval = \"1d\" }}\nreport.dir = \"{reports}\"\n");
+            assert_eq!(good(&format!("{HEAD}{tail}")).quarantine.dir.written, quarantine, "{reports}");
+        }
+    }
+
+    #[test]
+    fn all_mistakes_are_told_at_once_in_the_order_of_the_file() {
+        insta::assert_snapshot!(mistakes(r#"name = "Demo Job"
+rules = []
+reports = "x"
+[source.files]
+path = ""
+format = "cvs"
+[bars]
+series = ["symbol", "symbol"]
+[limits]
+fraction = 1.5
+rows = "many"
+"#), @r#"
+error[bad-value]: a name is made of a-z, 0-9, `-` and `_`
+ --> jobs/demo.toml:1:8
+  |
+1 | name = "Demo Job"
+  |        ^^^^^^^^^^
+  |
+  = help: it becomes part of paths and of report rows
+
+error[bad-value]: `rules` is empty
+ --> jobs/demo.toml:2:9
+  |
+2 | rules = []
+  |         ^^
+  |
+  = help: Rule files, relative to the job file; no globs.
+
+error[unknown-key]: unknown key `reports` in the job
+ --> jobs/demo.toml:3:1
+  |
+3 | reports = "x"
+  | ^^^^^^^ no such key
+  |
+  = help: did you mean `report`? keys: name, rules, source, bars, window, limits, quarantine, report, undecodable
+
+error[bad-value]: `path` holds an empty string
+ --> jobs/demo.toml:5:8
+  |
+5 | path = ""
+  |        ^^
+  |
+  = help: A file, a folder or a glob, or several, relative to the job file.
+
+error[unknown-value]: `cvs` is no value of `format`
+ --> jobs/demo.toml:6:10
+  |
+6 | format = "cvs"
+  |          ^^^^^ no such value
+  |
+  = help: did you mean `csv`? choices: csv, ndjson, parquet
+
+error[missing-key]: `[bars]` lacks `interval`
+ --> jobs/demo.toml:7:1
+  |
+7 | [bars]
+  | ^^^^^^
+  |
+  = help: interval: The step from bar to bar: `1m`, `15m`, `1h`, `1d`, `1w`, `1M`.
+
+error[bad-value]: `symbol` is in the series key twice
+ --> jobs/demo.toml:8:21
+  |
+8 | series = ["symbol", "symbol"]
+  |                     ^^^^^^^^
+  |
+  = help: each field tells series apart once
+
+error[bad-value]: `fraction` must be above 0 and at most 1
+  --> jobs/demo.toml:10:12
+   |
+10 | fraction = 1.5
+   |            ^^^
+   |
+   = help: Share of the rows a run read.
+
+error[wrong-type]: `rows` must be an integer
+  --> jobs/demo.toml:11:8
+   |
+11 | rows = "many"
+   |        ^^^^^^ this is of type string
+"#);
+    }
+
+    #[test]
+    fn syntax_errors_are_told_alone_and_all() {
+        insta::assert_snapshot!(mistakes("name = \nrules = [\"a.toml\"]\nbars = { series = 1 2 }\nname = \"x\"\n"), @r#"
+error[toml-syntax]: not valid TOML: string values must be quoted, expected literal string
+ --> jobs/demo.toml:1:8
+  |
+1 | name = 
+  |        ^ here
+
+error[toml-syntax]: not valid TOML: string values must be quoted, expected literal string
+ --> jobs/demo.toml:3:19
+  |
+3 | bars = { series = 1 2 }
+  |                   ^^^ here
+
+error[toml-syntax]: not valid TOML: duplicate key
+ --> jobs/demo.toml:4:1
+  |
+4 | name = "x"
+  | ^^^^ here
+"#);
+    }
+
+    #[test]
+    fn rules_of_a_job_with_syntax_errors_are_still_named() {
+        let draft = draft("name = \nrules = [\"a.toml\"]\n");
+        assert_eq!(draft.rules[0].get_ref().written, "a.toml");
+        assert_eq!(draft.mistakes.len(), 1);
+    }
+
+    #[test]
+    fn sections_that_are_not_built_are_refused() {
+        let text = "name = \"x\"\nrules = \"a.toml\"\nbars = { series = \"symbol\", interval = \"1d\" }\n\
+                    [source.mongodb]\nuri = \"${MONGODB_URI}\"\n[schedule]\ncron = \"30 17 * * 1-5\"\n";
+        insta::assert_snapshot!(mistakes(text), @r"
+error[not-supported]: `mongodb` is not supported by this version
+ --> jobs/demo.toml:4:9
+  |
+4 | [source.mongodb]
+  |         ^^^^^^^ would have no effect
+  |
+  = help: this version reads files only: write `[source.files]`
+
+error[not-supported]: `schedule` is not supported by this version
+ --> jobs/demo.toml:6:2
+  |
+6 | [schedule]
+  |  ^^^^^^^^ would have no effect
+  |
+  = help: let cron or a timer start the run, and take the section out
+");
+    }
+
+    #[test]
+    fn unset_variable_is_told_with_its_place() {
+        insta::assert_snapshot!(section_mistakes("report.dir = \"${REPORT_DIR}/x\""), @r#"
+error[unset-variable]: environment variable `REPORT_DIR` is not set
+ --> jobs/demo.toml:5:14
+  |
+5 | report.dir = "${REPORT_DIR}/x"
+  |              ^^^^^^^^^^^^^^^^^ used here
+  |
+  = help: set it in the environment or in a `.env` beside the job, or write `${NAME:-default}`
+"#);
+    }
+
+    #[test]
+    fn unknown_calendar_zone_and_interval_are_told_with_what_is_near() {
+        insta::assert_snapshot!(bars_mistakes("interval = \"1x\"\ncalendar = \"XSGH\"\ntime = { zone = \"Asia/Shanghia\" }"), @r#"
+error[bad-value]: `1x` is no interval; write for instance `1m`, `15m`, `1h`, `1d`, `1w` or `1M`
+ --> jobs/demo.toml:6:12
+  |
+6 | interval = "1x"
+  |            ^^^^
+  |
+  = help: `m` is minutes, `M` is months
+
+error[bad-value]: no calendar is called `XSGH`
+ --> jobs/demo.toml:7:12
+  |
+7 | calendar = "XSGH"
+  |            ^^^^^^
+  |
+  = help: did you mean `XSHG`? calendars: XNYS, XLON, XHKG, XTKS, XSHG, CMES, 24/7, weekdays, XNAS, NYSE, NASDAQ, XSHE, CME
+
+error[bad-value]: no time zone is called `Asia/Shanghia`
+ --> jobs/demo.toml:8:17
+  |
+8 | time = { zone = "Asia/Shanghia" }
+  |                 ^^^^^^^^^^^^^^^
+  |
+  = help: did you mean `Asia/Shanghai`?
+"#);
+    }
+
+    #[test]
+    fn time_formats_are_checked() {
+        insta::assert_snapshot!(bars_mistakes("interval = \"1d\"\ntime = { formats = [\"%Y-%m-%d\", \"%Q\"] }"), @r#"
+error[bad-value]: `%Q` is no time format: `%Q` is not known; there are %Y %y %m %-m %b %d %-d %e %j %H %-H %I %-I %p %M %S %f %3f %6f %9f %.f %z %:z %F %D %T %R %%
+ --> jobs/demo.toml:7:33
+  |
+7 | time = { formats = ["%Y-%m-%d", "%Q"] }
+  |                                 ^^^^
+  |
+  = help: write for instance `%Y-%m-%d`, `%Y%m%d`, `%Y-%m-%d %H:%M:%S` or `rfc3339`
+"#);
+    }
+
+    #[test]
+    fn trading_dates_cannot_stamp_intraday_bars() {
+        insta::assert_snapshot!(bars_mistakes("interval = \"1m\"\ntime = { stamp = \"session\" }"), @r#"
+error[bad-value]: a trading date cannot tell the bars of a session apart
+ --> jobs/demo.toml:7:18
+  |
+7 | time = { stamp = "session" }
+  |                  ^^^^^^^^^
+  |
+  = help: use `start` or `end`, or a daily interval
+"#);
+    }
+
+    #[test]
+    fn stamp_is_neither_key_nor_field() {
+        let keys = "interval = \"1d\"\nfields = { time = \"x\", date = \"trade_date\" }\ntime.field = \"trade_date\"";
+        insta::assert_snapshot!(bars_mistakes(keys), @r#"
+error[bad-value]: `time` is the name of the stamp
+ --> jobs/demo.toml:7:12
+  |
+7 | fields = { time = "x", date = "trade_date" }
+  |            ^^^^
+  |
+  = help: write `time = { field = "…" }` to say where the stamp is
+
+error[bad-value]: `trade_date` is the stamp of a bar
+ --> jobs/demo.toml:7:31
+  |
+7 | fields = { time = "x", date = "trade_date" }
+  |                               ^^^^^^^^^^^^
+  |
+  = help: rules call it `time`
+"#);
+        assert!(
+            mistakes(&format!("{HEAD}bars = {{ series = \"time\", interval = \"1d\" }}"))
+                .contains("cannot tell series apart")
+        );
+    }
+
+    #[test]
+    fn source_field_has_one_name() {
+        insta::assert_snapshot!(bars_mistakes("interval = \"1d\"\nfields = { close = \"px\", last = { field = \"px\", kind = \"number\" } }"), @r#"
+error[bad-value]: the source field `px` is named twice
+ --> jobs/demo.toml:7:43
+  |
+7 | fields = { close = "px", last = { field = "px", kind = "number" } }
+  |                                           ^^^^
+  |
+  = help: it is `close` already; a field has one name in rules
+
+error[unknown-key]: unknown key `kind` in a field of `[bars]`
+ --> jobs/demo.toml:7:49
+  |
+7 | fields = { close = "px", last = { field = "px", kind = "number" } }
+  |                                                 ^^^^ no such key
+  |
+  = help: keys: field, type
+"#);
+    }
+
+    #[test]
+    fn calendar_keys_without_a_calendar_have_no_effect() {
+        let told = bars_mistakes("interval = \"1h\"\nalign = \"clock\"\ncalendar_file = \"x.csv\"");
+        assert!(told.contains("`align` has no effect") && told.contains("`calendar_file` has no effect"), "{told}");
+    }
+
+    #[test]
+    fn window_is_in_order_and_made_of_times() {
+        insta::assert_snapshot!(section_mistakes("[window]\nsince = 2024-03-02\nuntil = \"2024-03-02\"\nlookback = \"10 days\""), @r#"
+error[bad-value]: the window is empty: `until` is not after `since`
+ --> jobs/demo.toml:7:9
+  |
+7 | until = "2024-03-02"
+  |         ^^^^^^^^^^^^
+  |
+  = help: `until` is not part of the window
+
+error[bad-value]: `10 days` is no span of time; write for instance `90m`, `24h`, `10d` or `2w`
+ --> jobs/demo.toml:8:12
+  |
+8 | lookback = "10 days"
+  |            ^^^^^^^^^
+  |
+  = help: How far before the last run a run begins, for late corrections.
+"#);
+        assert!(section_mistakes("window.since = \"yesterday\"").contains("`yesterday` is no date or time"));
+        assert!(section_mistakes("window.since = 09:30:00").contains("`09:30:00` is no date or time"));
+        assert!(section_mistakes("window.since = 5").contains("must be a date or a time"));
+    }
+
+    #[test]
+    fn rows_must_be_kept_for_some_time() {
+        assert!(section_mistakes("quarantine.keep = \"0d\"").contains("cannot be put back"));
+    }
+
+    #[test]
+    fn delimiters_are_one_ascii_character() {
+        for bad in [";;", "é", "a", "\\n", "\\\"", ""] {
+            let told = mistakes(&format!(
+                "name = \"x\"\nrules = \"r\"\nbars = {{ series = \"s\", interval = \"1d\" }}\n\
+                 source.files = {{ path = \"x\", delimiter = \"{bad}\" }}"
+            ));
+            assert!(told.contains("delimiter"), "{bad}: {told}");
+        }
+        let parquet = "name = \"x\"\nrules = \"r\"\nbars = { series = \"s\", interval = \"1d\" }\n\
+                       source.files = { path = \"x\", delimiter = \";\", format = \"parquet\" }";
+        assert!(mistakes(parquet).contains("only CSV files have a delimiter"));
+    }
+
+    #[test]
+    fn filters_compare_with_values_that_can_be_equal() {
+        insta::assert_snapshot!(
+                                    mistakes(
+                                        "name = \"x\"\nrules = \"r\"\nbars = { series = \"s\", interval = \"1d\" }\n\
+                                         [source.files]\npath = \"x\"\nfilter = { a = 1.5, b = [], c = [1] }"
+                                    ),
+                                    @r"
+error[wrong-type]: `a` must be a string, an integer, a boolean or an array of strings
+ --> jobs/demo.toml:6:16
+  |
+6 | filter = { a = 1.5, b = [], c = [1] }
+  |                ^^^ this is of type float
+
+error[bad-value]: no value equals one of none
+ --> jobs/demo.toml:6:25
+  |
+6 | filter = { a = 1.5, b = [], c = [1] }
+  |                         ^^
+  |
+  = help: name at least one
+
+error[wrong-type]: `c` must be a string
+ --> jobs/demo.toml:6:34
+  |
+6 | filter = { a = 1.5, b = [], c = [1] }
+  |                                  ^ this is of type integer
+"
+                                );
+    }
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_the_reader_panic(at in 0..1_500_usize, cut in 0..12_usize, insert in "[-\\]\\[{}\"'=.,0-9a-z\\n\\r é日#$%]{0,6}") {
+            let at = at % FULL.len();
+            let text = format!("{}{insert}{}", &FULL[..at], &FULL[(at + cut).min(FULL.len())..]);
+            let draft = draft(&text);
+            proptest::prop_assert_eq!(draft.job.is_some(), rendered(&draft.mistakes).is_empty());
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! `[window]`, `[limits]`, `[quarantine]`, `[report]`, `[undecodable]`: what a run looks at and may do.
+
+use std::path::Path;
+
+use chrono::TimeDelta;
+
+use super::{Bars, JobPath};
+use crate::config::diagnostic::Diagnostic;
+use crate::config::levels::{Action, Severity};
+use crate::config::section::Otherwise::{Count, Nothing, Number, Text};
+use crate::config::section::{Holds, Section, SectionReader, key};
+
+/// Which bars a run looks at: a half-open interval on the scale of their stamps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// First stamp, µs UTC; without one the window is open.
+    pub since: Option<i64>,
+    /// First stamp after the window, µs UTC; without one the window is open.
+    pub until: Option<i64>,
+    /// How far before the watermark a run begins, for late corrections.
+    pub lookback: TimeDelta,
+    /// Rows younger than this are reported, never moved.
+    pub settle: TimeDelta,
+}
+
+/// What a run may move. One that wants more moves nothing.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limits {
+    /// Rows of a run.
+    pub rows: u64,
+    /// Share of the rows a run read; above 0, at most 1.
+    pub fraction: f64,
+    /// Share of the rows of any one series; above 0, at most 1.
+    pub series_fraction: f64,
+}
+
+/// Where moved rows are kept, and for how long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quarantine {
+    /// How long; longer than nothing.
+    pub keep: TimeDelta,
+    /// The folder, for sources that are files.
+    pub dir: JobPath,
+}
+
+/// What a value that does not decode is: a rule every job has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Undecodable {
+    /// How grave.
+    pub severity: Severity,
+    /// What befalls the row.
+    pub action: Action,
+}
+
+pub(super) const WINDOW: Section = Section {
+    name: "`[window]`",
+    doc: "Which bars a run looks at. A date is midnight in the zone of the bars.",
+    keys: &[
+        key("since", Holds::Moment, Nothing, "First date or time of the window."),
+        key("until", Holds::Moment, Nothing, "First date or time after the window."),
+        key("lookback", Holds::Duration, Text("0d"), "How far before the last run a run begins, for late corrections."),
+        key("settle", Holds::Duration, Text("0d"), "Rows younger than this are reported, never moved."),
+    ],
+};
+
+pub(super) const LIMITS: Section = Section {
+    name: "`[limits]`",
+    doc: "What a run may move; one that wants more is refused, and nothing is touched.",
+    keys: &[
+        key("rows", Holds::Count, Count(10_000), "Rows of a run."),
+        key("fraction", Holds::Share, Number(0.01), "Share of the rows a run read."),
+        key("series_fraction", Holds::Share, Number(0.2), "Share of the rows of any one series."),
+    ],
+};
+
+pub(super) const QUARANTINE: Section = Section {
+    name: "`[quarantine]`",
+    doc: "Where moved rows are kept, and for how long.",
+    keys: &[
+        key("keep", Holds::Duration, Text("90d"), "How long a moved row is kept."),
+        key(
+            "dir",
+            Holds::Text,
+            Nothing,
+            "The folder, for sources that are files; default `quarantine` beside the reports.",
+        ),
+    ],
+};
+
+pub(super) const REPORT: Section = Section {
+    name: "`[report]`",
+    doc: "Where reports are written.",
+    keys: &[key("dir", Holds::Text, Text("../reports"), "The folder, relative to the job file.")],
+};
+
+pub(super) const UNDECODABLE: Section = Section {
+    name: "`[undecodable]`",
+    doc: "What a value that does not decode is: a rule every job has.",
+    keys: &[
+        key("severity", Holds::Choice(Severity::WORDS), Text("error"), "How grave it is."),
+        key("action", Holds::Choice(Action::WORDS), Text("report"), "What befalls the row."),
+    ],
+};
+
+pub(super) fn read_window(mut section: SectionReader<'_>, bars: Option<&Bars>) -> (Option<Window>, Vec<Diagnostic>) {
+    let since = read_bound(&mut section, "since", bars);
+    let until = read_bound(&mut section, "until", bars);
+    if let (Some(since), Some(until)) = (since, until)
+        && since >= until
+    {
+        section.reject(
+            "until",
+            "the window is empty: `until` is not after `since`",
+            "`until` is not part of the window",
+        );
+    }
+    let (lookback, settle) = (section.duration("lookback"), section.duration("settle"));
+    let window = || Some(Window { since, until, lookback: lookback?, settle: settle? });
+    (window(), section.finish())
+}
+
+fn read_bound(section: &mut SectionReader<'_>, name: &str, bars: Option<&Bars>) -> Option<i64> {
+    let (moment, bars) = (section.moment(name)?, bars?);
+    let resolved = moment.resolve(bars.time.zone, bars.interval.is_daily_or_longer());
+    resolved.map_err(|problem| section.reject(name, problem, "write an offset, e.g. `2024-03-08T14:30:00Z`")).ok()
+}
+
+pub(super) fn read_limits(mut section: SectionReader<'_>) -> (Option<Limits>, Vec<Diagnostic>) {
+    let (rows, fraction) = (section.count("rows"), section.number("fraction"));
+    let series_fraction = section.number("series_fraction");
+    let limits = || Some(Limits { rows: rows?, fraction: fraction?, series_fraction: series_fraction? });
+    (limits(), section.finish())
+}
+
+pub(super) fn read_report(mut section: SectionReader<'_>) -> (Option<JobPath>, Vec<Diagnostic>) {
+    let job = &section.file().path;
+    let dir = section.text("dir").map(|dir| JobPath::new(job, dir.into_inner()));
+    (dir, section.finish())
+}
+
+pub(super) fn read_quarantine(
+    mut section: SectionReader<'_>,
+    report_dir: Option<&JobPath>,
+) -> (Option<Quarantine>, Vec<Diagnostic>) {
+    let job = &section.file().path;
+    let keep = section.duration("keep");
+    if keep.is_some_and(|keep| keep.is_zero()) {
+        section.reject("keep", "a row that is not kept cannot be put back", "keep moved rows for some days at least");
+    }
+    let dir = match section.text("dir") {
+        Some(dir) => Some(dir.into_inner()),
+        None => report_dir.map(|report_dir| beside(&report_dir.written)),
+    };
+    let quarantine = || Some(Quarantine { keep: keep?, dir: JobPath::new(job, dir?) });
+    (quarantine(), section.finish())
+}
+
+/// The folder `quarantine` next to `reports`; inside it where it has no name of its own (`..`, `/`).
+fn beside(reports: &str) -> String {
+    let reports = Path::new(reports);
+    let parent = if reports.file_name().is_some() { reports.parent().unwrap_or(reports) } else { reports };
+    parent.join("quarantine").to_string_lossy().into_owned()
+}
+
+pub(super) fn read_undecodable(mut section: SectionReader<'_>) -> (Option<Undecodable>, Vec<Diagnostic>) {
+    let severity = section.choice("severity").and_then(Severity::parse);
+    let action = section.choice("action").and_then(Action::parse);
+    let undecodable = || Some(Undecodable { severity: severity?, action: action? });
+    (undecodable(), section.finish())
+}

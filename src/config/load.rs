@@ -1,0 +1,462 @@
+//! Reads a job file and the files it names, and collects every mistake of all of them.
+//!
+//! The only part of the configuration that touches files and the process environment; it writes neither.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::ops::Range;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use toml::Spanned;
+
+use super::diagnostic::{Diagnostic, SourceText, nearest};
+use super::document::{self, NotUtf8};
+use super::job::{self, Draft, Job, JobPath};
+use super::reader::Environment;
+use super::rules::{self, RuleFile, RuleSet};
+use crate::bars::BarsSpec;
+
+/// A job with its rule files: all that can be checked without its source is checked.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The job.
+    pub job: Job,
+    /// Its rule files, in the order of the job.
+    pub rule_files: Vec<RuleFile>,
+    /// SHA-256 (hex) of the bytes of the job file.
+    pub job_sha256: String,
+}
+
+impl Loaded {
+    /// Compiles the rules over the bars of the source.
+    ///
+    /// # Errors
+    /// Every mistake that shows only now, e.g. fields the source does not have.
+    pub fn compile(&self, bars: &BarsSpec) -> Result<RuleSet, Vec<Diagnostic>> {
+        rules::compile(&self.rule_files, bars)
+    }
+}
+
+/// Why a job cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The job file or the `.env` beside it cannot be read.
+    #[error("cannot read `{}`", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The job file is not text.
+    #[error("`{}` is no job file", path.display())]
+    NotUtf8 {
+        /// The file.
+        path: PathBuf,
+        /// Where.
+        #[source]
+        source: NotUtf8,
+    },
+    /// The `.env` beside the job has a line that sets nothing. The line is not shown: it may be a secret.
+    #[error("`{}` has a line that is not `NAME=value`, after {after} good ones", path.display())]
+    Dotenv {
+        /// The file.
+        path: PathBuf,
+        /// How many variables were read before it.
+        after: usize,
+    },
+    /// The job or its rules are wrong.
+    #[error("{}", mistakes_in(.0))]
+    Mistakes(Vec<Diagnostic>),
+}
+
+fn mistakes_in(mistakes: &[Diagnostic]) -> String {
+    match mistakes.len() {
+        1 => "1 mistake in the job or its rules".to_owned(),
+        count => format!("{count} mistakes in the job and its rules"),
+    }
+}
+
+/// Loads the job at `path`. `${NAME}` comes from the process environment, else from a `.env` beside the job.
+///
+/// # Errors
+/// When the job file cannot be read, or with every mistake of the job and of all its rule files.
+pub fn load(path: &Path) -> Result<Loaded, LoadError> {
+    load_with(path, std::env::vars_os())
+}
+
+/// As [`load`], with `variables` for the process environment. Those that are not UTF-8 are left out.
+pub fn load_with(path: &Path, variables: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Loaded, LoadError> {
+    let bytes = read(path)?;
+    let job_sha256 = format!("{:x}", Sha256::digest(&bytes));
+    let text = document::decode(bytes).map_err(|source| LoadError::NotUtf8 { path: path.to_path_buf(), source })?;
+    let environment = Arc::new(environment(path, variables)?);
+    let (file, mut mistakes) = document::open(path, &text);
+    let Draft { mut job, rules: paths, bars, mistakes: of_job } = job::read(&file, &environment);
+    mistakes.extend(of_job);
+    let mut rule_files = Vec::new();
+    let mut of_rules = Vec::new();
+    for (index, path) in paths.iter().enumerate() {
+        match read_rules(&file, path, &paths[..index]) {
+            Ok((file, secrets)) => {
+                of_rules.extend(secrets);
+                rule_files.push(RuleFile { file, environment: Arc::clone(&environment) });
+            }
+            Err(mistake) => mistakes.push(*mistake),
+        }
+    }
+    let calendar_mistakes = job.as_mut().map(|job| set_calendar(&file, job)).unwrap_or_default();
+    let assumed = bars.map(|bars| bars.assumed_spec());
+    of_rules.extend(rules::lint(&rule_files, assumed.as_ref()));
+    mistakes.sort_by_key(|mistake| mistake.span.start);
+    mistakes.extend(calendar_mistakes.into_iter().chain(of_rules));
+    match job {
+        Some(job) if mistakes.is_empty() => Ok(Loaded { job, rule_files, job_sha256 }),
+        _ => Err(LoadError::Mistakes(mistakes)),
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
+    fs::read(path).map_err(|source| LoadError::Unreadable { path: path.to_path_buf(), source })
+}
+
+/// The `.env` beside the job, and the process environment over it.
+fn environment(
+    job: &Path,
+    variables: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Environment, LoadError> {
+    let path = job.parent().unwrap_or(Path::new("")).join(".env");
+    let mut values = Vec::new();
+    match dotenvy::from_path_iter(&path) {
+        Ok(lines) => {
+            for line in lines {
+                values.push(line.map_err(|error| unreadable_dotenv(&path, error, values.len()))?);
+            }
+        }
+        Err(error) if error.not_found() => {}
+        Err(error) => return Err(unreadable_dotenv(&path, error, 0)),
+    }
+    let process =
+        variables.into_iter().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    Ok(Environment::new(values.into_iter().chain(process)))
+}
+
+fn unreadable_dotenv(path: &Path, error: dotenvy::Error, after: usize) -> LoadError {
+    let path = path.to_path_buf();
+    match error {
+        dotenvy::Error::Io(source) => LoadError::Unreadable { path, source },
+        _ => LoadError::Dotenv { path, after },
+    }
+}
+
+/// Reads the rule file that `job` names at `path`. The mistakes beside it are passwords in its text; the one
+/// instead of it is a mistake of the job.
+fn read_rules(
+    job: &Arc<SourceText>,
+    path: &Spanned<JobPath>,
+    before: &[Spanned<JobPath>],
+) -> Result<(Arc<SourceText>, Vec<Diagnostic>), Box<Diagnostic>> {
+    let JobPath { written, resolved } = path.get_ref();
+    if let Some(first) = before.iter().find(|other| is_same_file(&other.get_ref().resolved, resolved)) {
+        let mistake = Diagnostic::new("duplicate-file", format!("`{written}` is named twice"), job, path.span());
+        return Err(Box::new(mistake.also(job, first.span(), "first named here").help("name each rule file once")));
+    }
+    let text = read_text(job, &path.span(), written, resolved)?;
+    Ok(document::open(shown(resolved), &text))
+}
+
+/// Reads a file that the job names; a failure is a mistake of the job, at `span`.
+fn read_text(
+    job: &Arc<SourceText>,
+    span: &Range<usize>,
+    written: &str,
+    resolved: &Path,
+) -> Result<String, Box<Diagnostic>> {
+    let mistake = |title: String| Diagnostic::new("unreadable-file", title, job, span.clone());
+    let bytes = fs::read(resolved).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            let missing = mistake(format!("there is no file `{written}`")).label("not found");
+            Box::new(missing.help(look_around(written, resolved)))
+        }
+        _ => Box::new(mistake(format!("cannot read `{written}`: {error}"))),
+    })?;
+    document::decode(bytes).map_err(|problem| Box::new(mistake(format!("`{written}` is {problem}"))))
+}
+
+/// What to do about a file that is not there: the nearest name of its kind in its folder, else where it was
+/// looked for.
+fn look_around(written: &str, resolved: &Path) -> String {
+    let folder = resolved.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let stem = |path: &Path| Some(path.file_stem()?.to_str()?.to_owned());
+    let paths = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let stems: Vec<_> =
+        paths.filter(|path| path.extension() == resolved.extension()).filter_map(|path| stem(&path)).collect();
+    let near = stem(resolved).and_then(|name| nearest(&name, stems.iter().map(String::as_str)).map(str::to_owned));
+    let Some(near) = near else {
+        return format!("looked for `{}`; paths start at the folder of the job file", resolved.display());
+    };
+    let mut name = OsString::from(near);
+    if let Some(extension) = resolved.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    format!("did you mean `{}`?", Path::new(written).with_file_name(name).display())
+}
+
+fn set_calendar(file: &Arc<SourceText>, job: &mut Job) -> Vec<Diagnostic> {
+    let Some(path) = job.bars.calendar_file.clone() else { return Vec::new() };
+    let JobPath { written, resolved } = path.get_ref();
+    match read_text(file, &path.span(), written, resolved) {
+        Ok(csv) => job.set_calendar_text(&csv).err().unwrap_or_default(),
+        Err(mistake) => vec![*mistake],
+    }
+}
+
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    one == other || matches!((fs::canonicalize(one), fs::canonicalize(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+/// `path` without `folder/..` detours, for messages; as it is where a link makes that another file.
+fn shown(path: &Path) -> PathBuf {
+    let mut tidy = PathBuf::new();
+    for component in path.components() {
+        match (component, tidy.components().next_back()) {
+            (Component::ParentDir, Some(Component::Normal(_))) => {
+                tidy.pop();
+            }
+            _ => tidy.push(component),
+        }
+    }
+    if is_same_file(&tidy, path) { tidy } else { path.to_path_buf() }
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::bars::FieldKind;
+    use crate::config::SourceColumn;
+
+    const RULES: &str = "[[rule]]\nid = \"ohlc\"\ncheck = \"ohlc\"\n";
+
+    fn job(rules: &str) -> String {
+        format!(
+            "name = \"demo\"\nrules = {rules}\nsource.files.path = \"../data\"\n[bars]\nseries = \"symbol\"\ninterval = \"1d\"\n"
+        )
+    }
+
+    /// A folder with these files.
+    fn folder(files: &[(&str, &[u8])]) -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, bytes) in files {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+        folder
+    }
+
+    fn load_in(folder: &TempDir) -> Result<Loaded, LoadError> {
+        load_with(
+            &folder.path().join("jobs/demo.toml"),
+            [("HOME_DIR".into(), "/home".into()), ("WHO".into(), "process".into())],
+        )
+    }
+
+    /// The mistakes, with paths as seen from the folder.
+    fn mistakes(folder: &TempDir) -> String {
+        match load_in(folder) {
+            Err(LoadError::Mistakes(mistakes)) => {
+                let text = mistakes.iter().map(|mistake| mistake.render(false)).collect::<Vec<_>>().join("\n\n");
+                text.replace(&format!("{}/", folder.path().display()), "")
+            }
+            other => panic!("not mistakes: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_job_and_its_rules_are_loaded() {
+        let folder =
+            folder(&[("jobs/demo.toml", job("\"../rules/a.toml\"").as_bytes()), ("rules/a.toml", RULES.as_bytes())]);
+        let loaded = load_in(&folder).unwrap();
+        assert_eq!(loaded.rule_files[0].file.path, folder.path().join("rules/a.toml"));
+        assert_eq!(loaded.job_sha256.len(), 64);
+        let names = ["symbol", "time", "open", "high", "low", "close"];
+        let column = |name: &str| SourceColumn { name: name.to_owned(), kind: FieldKind::Text, typed_time: false };
+        let bars = loaded.job.bars_spec(&names.map(column)).unwrap();
+        assert_eq!(loaded.compile(&bars).unwrap().rules.len(), 1);
+    }
+
+    #[test]
+    fn the_reference_job_of_the_benchmark_loads() {
+        let job = "name = \"reference\"\nrules = [\"RULES\"]\n\n[source.files]\npath = \"/data/bars/*.parquet\"\n\n[bars]\n\
+                   series = [\"symbol\"]\ninterval = \"1d\"\ncalendar = \"weekdays\"\ntime = { field = \"ts\" }\n\n\
+                   [report]\ndir = \"/data/out\"\n";
+        let rules = r#"
+            [[rule]]
+            id = "date_format"
+            check = "date-format"
+            formats = ["%Y-%m-%d"]
+            field = "trade_date"
+
+            [[rule]]
+            id = "outlier"
+            check = "outlier"
+            field = "close"
+            method = "hampel"
+            scale = "log"
+            window = 21
+            limit = 8.0
+            floor = 0.005
+            edges = "shrink"
+
+            [[rule]]
+            id = "gap"
+            check = "gap"
+        "#;
+        let folder = folder(&[
+            ("jobs/demo.toml", job.replace("RULES", "rules.toml").as_bytes()),
+            ("jobs/rules.toml", rules.as_bytes()),
+        ]);
+        let loaded = load_in(&folder).unwrap();
+        assert_eq!(loaded.job.source.paths[0].resolved, Path::new("/data/bars/*.parquet"));
+        assert_eq!(loaded.job.bars.calendar.as_ref().map(|calendar| calendar.name()), Some("weekdays"));
+        let column =
+            |name: &str| SourceColumn { name: name.to_owned(), kind: FieldKind::Text, typed_time: name == "ts" };
+        let bars = loaded.job.bars_spec(&["symbol", "ts", "trade_date", "close"].map(column)).unwrap();
+        assert_eq!(loaded.compile(&bars).unwrap().rules.len(), 3);
+    }
+
+    #[test]
+    fn byte_order_mark_and_windows_line_ends_are_accepted() {
+        let job = format!("\u{feff}{}", job("\"a.toml\"")).replace('\n', "\r\n");
+        let rules = format!("\u{feff}{RULES}").replace('\n', "\r\n");
+        let folder = folder(&[("jobs/demo.toml", job.as_bytes()), ("jobs/a.toml", rules.as_bytes())]);
+        assert!(load_in(&folder).is_ok());
+    }
+
+    #[test]
+    fn mistakes_of_job_and_rules_are_told_together() {
+        let job = "name = \"demo\"\nrules = [\"../rules/a.toml\", \"../rules/olhc.toml\", \"b.toml\", \"../rules/../rules/a.toml\"]\n\
+                   [source.files]\npath = \"mongodb://bob:hunter2@db\"\n[bars]\nseries = \"symbol\"\ninterval = \"1d\"\n[limit]\nrows = 1\n";
+        let bad = "# caf\u{e9} \n[[rule]]\nid = \"a\"\ncheck = \"outlier\"\nwindow = 20\n";
+        let latin1 = b"[[rule]]\n# caf\xe9\n";
+        let folder = folder(&[
+            ("jobs/demo.toml", job.as_bytes()),
+            ("rules/a.toml", bad.as_bytes()),
+            ("rules/ohlc.toml", RULES.as_bytes()),
+            ("jobs/b.toml", latin1),
+        ]);
+        let told = mistakes(&folder);
+        assert!(!told.contains("hunter2"));
+        insta::assert_snapshot!(told, @r#"
+error[unreadable-file]: there is no file `../rules/olhc.toml`
+ --> jobs/demo.toml:2:29
+  |
+2 | rules = ["../rules/a.toml", "../rules/olhc.toml", "b.toml", "../rules/../rules/a.toml"]
+  |                             ^^^^^^^^^^^^^^^^^^^^ not found
+  |
+  = help: did you mean `../rules/ohlc.toml`?
+
+error[unreadable-file]: `b.toml` is not UTF-8 text: the byte at offset 14, line 2, cannot be read; save the file as UTF-8
+ --> jobs/demo.toml:2:51
+  |
+2 | rules = ["../rules/a.toml", "../rules/olhc.toml", "b.toml", "../rules/../rules/a.toml"]
+  |                                                   ^^^^^^^^
+
+error[duplicate-file]: `../rules/../rules/a.toml` is named twice
+ --> jobs/demo.toml:2:61
+  |
+2 | rules = ["../rules/a.toml", "../rules/olhc.toml", "b.toml", "../rules/../rules/a.toml"]
+  |          ----------------- first named here                 ^^^^^^^^^^^^^^^^^^^^^^^^^^
+  |
+  = help: name each rule file once
+
+error[secret-in-file]: a password is written in the file
+ --> jobs/demo.toml:4:23
+  |
+4 | path = "mongodb://bob:*******@db"
+  |                       ^^^^^^^ keep it in the environment
+  |
+  = help: write `${NAME}` here, and set NAME in the environment or in a `.env` beside the job
+
+error[unknown-key]: unknown key `limit` in the job
+ --> jobs/demo.toml:8:2
+  |
+8 | [limit]
+  |  ^^^^^ no such key
+  |
+  = help: did you mean `limits`? keys: name, rules, source, bars, window, limits, quarantine, report, undecodable
+
+error[bad-parameter]: rule `a`: even window of 20
+ --> rules/a.toml:5:10
+  |
+5 | window = 20
+  |          ^^
+  |
+  = help: the bar stands in the middle of its window: use 19 or 21
+"#);
+    }
+
+    #[test]
+    fn a_folder_is_no_rule_file() {
+        let folder = folder(&[("jobs/demo.toml", job("\"../rules\"").as_bytes()), ("rules/a.toml", RULES.as_bytes())]);
+        assert!(mistakes(&folder).contains("cannot read `../rules`: "));
+    }
+
+    #[test]
+    fn missing_job_and_job_that_is_not_text_are_errors_of_their_own() {
+        let missing = load_with(Path::new("no/such/job.toml"), []).unwrap_err();
+        assert_eq!(missing.to_string(), "cannot read `no/such/job.toml`");
+        let folder = folder(&[("jobs/demo.toml", b"name = 1\n\xff")]);
+        let binary = load_in(&folder).unwrap_err();
+        let source = std::error::Error::source(&binary).unwrap().to_string();
+        assert_eq!(source, "not UTF-8 text: the byte at offset 9, line 2, cannot be read; save the file as UTF-8");
+    }
+
+    #[test]
+    fn dotenv_fills_variables_and_the_process_wins() {
+        let job = job("\"a.toml\"") + "[report]\ndir = \"${HOME_DIR}/${WHO}/${ONLY_HERE}/${NOWHERE:-default}/$$1\"\n";
+        let env = b"# secrets\nONLY_HERE=file\nWHO=file\nQUOTED=\"a b\"\n";
+        let folder =
+            folder(&[("jobs/demo.toml", job.as_bytes()), ("jobs/.env", env), ("jobs/a.toml", RULES.as_bytes())]);
+        assert_eq!(load_in(&folder).unwrap().job.report_dir.written, "/home/process/file/default/$1");
+    }
+
+    #[test]
+    fn broken_dotenv_is_told_without_its_text() {
+        let folder =
+            folder(&[("jobs/demo.toml", job("\"a.toml\"").as_bytes()), ("jobs/.env", b"A=1\nhunter2 hunter3\n")]);
+        let error = load_in(&folder).unwrap_err();
+        assert!(matches!(error, LoadError::Dotenv { after: 1, .. }), "{error:?}");
+        assert!(!error.to_string().contains("hunter"));
+    }
+
+    #[test]
+    fn calendar_file_is_read_and_checked() {
+        let job = job("\"a.toml\"") + "calendar = \"XNYS\"\ncalendar_file = \"nyse.csv\"\n";
+        let bad = "calendar,session,open_utc,close_utc,break_start_utc,break_end_utc\nXNYS,2024-13-01,x,y,,\n";
+        let one = folder(&[("jobs/demo.toml", job.as_bytes()), ("jobs/a.toml", RULES.as_bytes())]);
+        assert!(mistakes(&one).contains("there is no file `nyse.csv`"));
+        fs::write(one.path().join("jobs/nyse.csv"), bad).unwrap();
+        assert!(mistakes(&one).contains("jobs/nyse.csv:2:1"));
+    }
+
+    #[test]
+    fn paths_are_shown_without_detours_unless_a_link_is_in_them() {
+        let folder = folder(&[("a/x.toml", b""), ("b/c/y.toml", b"")]);
+        let at = |path: &str| folder.path().join(path);
+        assert_eq!(shown(&at("b/../a/x.toml")), at("a/x.toml"));
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(at("b/c"), at("link")).unwrap();
+            fs::write(at("b/x.toml"), "").unwrap();
+            assert_eq!(shown(&at("link/../x.toml")), at("link/../x.toml"));
+        }
+    }
+}

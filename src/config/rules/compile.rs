@@ -1,0 +1,239 @@
+//! Puts a rule set together.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::head::{self, Head, RULE, RULE_FILE};
+use super::{Rule, RuleFile, RuleSet, cases};
+use crate::bars::BarsSpec;
+use crate::checks::{Check, CheckKind};
+use crate::config::diagnostic::{Diagnostic, SourceText};
+use crate::config::document;
+use crate::config::moment::Moment;
+use crate::config::params::{Expression, Params};
+use crate::config::reader::{Environment, Reader, number_of};
+use crate::config::section::SectionReader;
+
+/// Compiles the rules of `files` over `bars`.
+///
+/// # Errors
+/// Every mistake of every file, in the order of the files and then of their text.
+pub fn compile(files: &[RuleFile], bars: &BarsSpec) -> Result<RuleSet, Vec<Diagnostic>> {
+    let mut compiler = Compiler::over(files, Some(bars));
+    if !compiler.mistakes.is_empty() {
+        return Err(compiler.mistakes);
+    }
+    compiler.used.sort_unstable();
+    compiler.used.dedup();
+    Ok(RuleSet {
+        rules: compiler.rules,
+        expressions: compiler.expressions,
+        used: compiler.used,
+        sha256: format!("{:x}", compiler.digest.finalize()),
+    })
+}
+
+/// The mistakes of `files` that can be told before the source is known. `bars` is what can be assumed of them;
+/// without it the parameters of checks are not looked at.
+pub(in crate::config) fn lint(files: &[RuleFile], bars: Option<&BarsSpec>) -> Vec<Diagnostic> {
+    let mut compiler = Compiler::over(files, bars);
+    // Which fields there are is the source's to say.
+    compiler.mistakes.retain(|mistake| mistake.code != "unknown-field");
+    compiler.mistakes
+}
+
+struct Compiler<'b> {
+    bars: Option<&'b BarsSpec>,
+    rules: Vec<Rule>,
+    expressions: Vec<Expression>,
+    used: Vec<usize>,
+    digest: Sha256,
+    ids: BTreeMap<Arc<str>, (Arc<SourceText>, Range<usize>)>,
+    mistakes: Vec<Diagnostic>,
+}
+
+impl<'b> Compiler<'b> {
+    /// Takes all of `files`.
+    fn over(files: &[RuleFile], bars: Option<&'b BarsSpec>) -> Self {
+        let mut compiler = Self {
+            bars,
+            rules: Vec::new(),
+            expressions: Vec::new(),
+            used: Vec::new(),
+            digest: Sha256::new(),
+            ids: BTreeMap::new(),
+            mistakes: Vec::new(),
+        };
+        for file in files {
+            compiler.add_file(file);
+        }
+        compiler
+    }
+
+    fn add_file(&mut self, file: &RuleFile) {
+        let (table, syntax) = document::parse(&file.file);
+        if !syntax.is_empty() {
+            // What the parser left out would be reported as missing: with syntax errors, they alone are told.
+            self.mistakes.extend(syntax);
+            return;
+        }
+        let reader = Reader::new(&file.file, table.get_ref(), table.span(), &file.environment);
+        let mut section = SectionReader::new(&RULE_FILE, reader);
+        let mut mistakes = Vec::new();
+        for (index, rule) in section.sections("rule").into_iter().enumerate() {
+            mistakes.extend(self.add_rule(file, index + 1, rule));
+        }
+        mistakes.extend(section.finish());
+        mistakes.sort_by_key(|mistake| mistake.span.start);
+        self.mistakes.extend(mistakes);
+    }
+
+    /// Compiles one rule; what it returns are its mistakes.
+    fn add_rule(&mut self, file: &RuleFile, number: usize, mut section: SectionReader<'_>) -> Vec<Diagnostic> {
+        let head = head::read(&mut section, number);
+        self.reject_second_use(&mut section, &head);
+        let (from, until) = self.validity(&mut section, &head);
+        let tests = cases::read(&mut section, self.bars);
+        let id = Arc::clone(head.id.get_ref());
+        let condition = head.condition.as_ref().map(|sql| self.add_expression(file, sql, &id));
+        let params = parameters(section.reader().entries(), None);
+        let span = section.reader().span();
+        self.digest_rule(&head, (from, until), section.reader().entries(), &file.environment);
+        let (check, mistakes) = self.compile_check(&head, section.hand_over());
+        if let (Some(kind), Some(check)) = (head.kind, check) {
+            self.rules.push(Rule {
+                id,
+                kind,
+                check,
+                severity: head.severity,
+                action: head.action,
+                condition,
+                from,
+                until,
+                budget: head.budget,
+                why: head.why,
+                owner: head.owner,
+                params: params.to_string(),
+                tests,
+                file: Arc::clone(&file.file),
+                span,
+            });
+        }
+        mistakes
+    }
+
+    fn compile_check(&mut self, head: &Head, mut reader: Reader<'_>) -> (Option<Box<dyn Check>>, Vec<Diagnostic>) {
+        let Some(kind) = head.kind else { return (None, reader.diagnostics) };
+        let Some(bars) = self.bars else {
+            reader.know(kind.params().iter().map(|param| param.name));
+            return (None, reader.finish(&format!("rule `{}`", head.id.get_ref())));
+        };
+        let id = Arc::clone(head.id.get_ref());
+        let mut params = Params::new(reader, kind.params(), bars, id, &mut self.expressions);
+        let check = kind.compile(&mut params, bars);
+        let (mistakes, used) = params.finish();
+        self.used.extend(used);
+        (Some(check), mistakes)
+    }
+
+    fn add_expression(&mut self, file: &RuleFile, sql: &Spanned<String>, rule: &Arc<str>) -> usize {
+        let (sql, span) = (sql.get_ref().clone(), sql.span());
+        self.expressions.push(Expression { sql, span, file: Arc::clone(&file.file), rule: Arc::clone(rule) });
+        self.expressions.len() - 1
+    }
+
+    fn reject_second_use(&mut self, section: &mut SectionReader<'_>, head: &Head) {
+        let id = head.id.get_ref();
+        if !head.named {
+            return;
+        }
+        let here = (Arc::clone(section.file()), head.id.span());
+        let Some((file, span)) = self.ids.get(id) else {
+            self.ids.insert(Arc::clone(id), here);
+            return;
+        };
+        let mistake = Diagnostic::new("duplicate-id", format!("two rules have the id `{id}`"), section.file(), here.1)
+            .label("used again here")
+            .also(file, span.clone(), "first used here")
+            .help("findings are told apart by the ids of their rules: rename one of them");
+        section.reader().push(mistake);
+    }
+
+    /// The stamps a rule holds for, where the bars are known.
+    fn validity(&self, section: &mut SectionReader<'_>, head: &Head) -> (Option<i64>, Option<i64>) {
+        let Some(bars) = self.bars else { return (None, None) };
+        let mut resolve = |name: &str, moment: Option<Moment>| {
+            let help = "write an offset, e.g. `2024-03-08T14:30:00Z`";
+            moment?.resolve(bars.time.zone, bars.daily()).map_err(|problem| section.reject(name, problem, help)).ok()
+        };
+        let (from, until) = (resolve("from", head.from), resolve("until", head.until));
+        if let (Some(from), Some(until)) = (from, until)
+            && from >= until
+        {
+            let title = format!("rule `{}` holds for no bar: `until` is not after `from`", head.id.get_ref());
+            section.reject("until", title, "`until` is the first date or time the rule holds no more for");
+        }
+        (from, until)
+    }
+
+    fn digest_rule(
+        &mut self,
+        head: &Head,
+        (from, until): (Option<i64>, Option<i64>),
+        entries: &DeTable<'_>,
+        environment: &Environment,
+    ) {
+        let expanded = json!({
+            "id": &**head.id.get_ref(),
+            "check": head.kind.map(CheckKind::name),
+            "severity": head.severity.as_str(),
+            "action": head.action.as_str(),
+            "where": head.condition.as_ref().map(Spanned::get_ref),
+            "from": from,
+            "until": until,
+            "budget": head.budget,
+            "params": parameters(entries, Some(environment)),
+        });
+        self.digest.update(expanded.to_string());
+        self.digest.update(b"\n");
+    }
+}
+
+/// What a rule writes besides the keys every rule has; with an environment, `${NAME}` replaced.
+fn parameters(entries: &DeTable<'_>, environment: Option<&Environment>) -> Value {
+    let own = entries.iter().filter(|(name, _)| RULE.keys.iter().all(|key| key.name != name.get_ref().as_ref()));
+    Value::Object(
+        own.map(|(name, value)| (name.get_ref().to_string(), json_of(value.get_ref(), environment))).collect(),
+    )
+}
+
+fn json_of(value: &DeValue<'_>, environment: Option<&Environment>) -> Value {
+    match value {
+        DeValue::String(text) => {
+            let expanded = environment.and_then(|environment| environment.expand(text).ok());
+            Value::String(expanded.unwrap_or_else(|| text.to_string()))
+        }
+        DeValue::Boolean(flag) => Value::Bool(*flag),
+        DeValue::Integer(number) => {
+            let whole = i64::from_str_radix(&number.as_str().replace('_', ""), number.radix());
+            whole.map_or_else(|_| Value::String(number.to_string()), Value::from)
+        }
+        DeValue::Float(number) => {
+            let finite = number_of(value).and_then(serde_json::Number::from_f64);
+            finite.map_or_else(|| Value::String(number.to_string()), Value::Number)
+        }
+        DeValue::Datetime(datetime) => Value::String(datetime.to_string()),
+        DeValue::Array(items) => items.iter().map(|item| json_of(item.get_ref(), environment)).collect(),
+        DeValue::Table(table) => {
+            let entries =
+                table.iter().map(|(name, value)| (name.get_ref().to_string(), json_of(value.get_ref(), environment)));
+            Value::Object(entries.collect::<Map<_, _>>())
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The keys every rule has.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use toml::Spanned;
+
+use super::cases::TEST;
+use crate::checks::{self, CHECKS, CheckKind};
+use crate::config::diagnostic::{Diagnostic, suggestion};
+use crate::config::job::is_identifier;
+use crate::config::levels::{Action, Severity};
+use crate::config::moment::Moment;
+use crate::config::section::Otherwise::{Mistake, Nothing, Text};
+use crate::config::section::{Holds, Section, SectionReader, key};
+
+/// The keys of a rule file.
+pub(in crate::config) const RULE_FILE: Section = Section {
+    name: "the rule file",
+    doc: "Rules that bars are held against.",
+    keys: &[key("rule", Holds::Tables(&RULE), Mistake, "A rule; a rule file has at least one.")],
+};
+
+/// The keys of a rule besides the parameters of its check.
+pub(in crate::config) const RULE: Section = Section {
+    name: "the rule",
+    doc: "A rule: which check, with which parameters, severity and action.",
+    keys: &[
+        key("id", Holds::Text, Mistake, "Its identifier, of a-z, 0-9, `-` and `_`; findings carry it."),
+        key("check", Holds::Text, Mistake, "The check it runs; the other keys are the parameters of that check."),
+        key("where", Holds::Text, Nothing, "A boolean SQL expression; rows for which it is not true are not judged."),
+        key("severity", Holds::Choice(Severity::WORDS), Text("error"), "How grave a finding is."),
+        key("action", Holds::Choice(Action::WORDS), Text("report"), "What befalls a flagged row."),
+        key("from", Holds::Moment, Nothing, "First date or time of the bars it holds for."),
+        key("until", Holds::Moment, Nothing, "First date or time of the bars it holds no more for."),
+        key(
+            "budget",
+            Holds::Share,
+            Nothing,
+            "Share of the rows it may flag; a rule that flags more is broken and holds the run.",
+        ),
+        key("why", Holds::Text, Nothing, "Why the rule exists, for whoever reads a finding."),
+        key("owner", Holds::Text, Nothing, "Who answers for the rule."),
+        key("test", Holds::Tables(&TEST), Nothing, "Rows, and which of them the rule must flag."),
+    ],
+};
+
+/// What stands for values that do not decode, in the place of a rule.
+const RESERVED: &str = "undecodable";
+
+/// The keys every rule has, as read.
+pub(super) struct Head {
+    /// Its identifier; where the file gives none, its number in the file.
+    pub(super) id: Spanned<Arc<str>>,
+    /// Whether the identifier can be one.
+    pub(super) named: bool,
+    pub(super) kind: Option<&'static dyn CheckKind>,
+    pub(super) condition: Option<Spanned<String>>,
+    pub(super) severity: Severity,
+    pub(super) action: Action,
+    pub(super) from: Option<Moment>,
+    pub(super) until: Option<Moment>,
+    pub(super) budget: Option<f64>,
+    pub(super) why: Option<String>,
+    pub(super) owner: Option<String>,
+}
+
+/// Reads the keys of rule number `number` (from 1) of its file.
+pub(super) fn read(section: &mut SectionReader<'_>, number: usize) -> Head {
+    let (id, named) = read_id(section, number);
+    let kind = read_check(section, id.get_ref());
+    let severity = section.choice("severity").and_then(Severity::parse).unwrap_or_default();
+    let action = section.choice("action").and_then(Action::parse).unwrap_or_default();
+    if let Some(kind) = kind
+        && action.moves_rows()
+        && !kind.flags_rows()
+    {
+        let title = format!("rule `{}`: a `{}` has no row to move", id.get_ref(), kind.name());
+        section.reject("action", title, "findings of this check can only be reported: leave `action` out");
+    }
+    let condition = section.text("where");
+    if let Some(sql) = condition.as_ref().filter(|sql| sql.get_ref().trim().is_empty()) {
+        section.reject_at(sql.span(), "`where` is empty", "leave it out to judge every row");
+    }
+    Head {
+        id,
+        named,
+        kind,
+        condition,
+        severity,
+        action,
+        from: section.moment("from"),
+        until: section.moment("until"),
+        budget: section.number("budget"),
+        why: section.text("why").map(Spanned::into_inner),
+        owner: section.text("owner").map(Spanned::into_inner),
+    }
+}
+
+fn read_id(section: &mut SectionReader<'_>, number: usize) -> (Spanned<Arc<str>>, bool) {
+    let Some(text) = section.text("id") else {
+        return (Spanned::new(section.span_of("id"), Arc::from(format!("#{number}"))), false);
+    };
+    let (span, id): (Range<usize>, Arc<str>) = (text.span(), Arc::from(text.get_ref().as_str()));
+    if !is_identifier(&id) {
+        section.reject("id", format!("`{id}` cannot be the id of a rule"), "an id is made of a-z, 0-9, `-` and `_`");
+    } else if &*id == RESERVED {
+        let help = "values that do not decode have it; choose another one";
+        section.reject("id", format!("the id `{id}` is taken"), help);
+    }
+    (Spanned::new(span, id), true)
+}
+
+fn read_check(section: &mut SectionReader<'_>, id: &str) -> Option<&'static dyn CheckKind> {
+    let name = section.text("check")?;
+    let found = checks::find(name.get_ref());
+    if found.is_none() {
+        let title = format!("rule `{id}` names a check that does not exist");
+        let help = suggestion(name.get_ref(), "checks", CHECKS.iter().map(|check| check.name()));
+        let mistake = Diagnostic::new("unknown-check", title, section.file(), name.span());
+        section.reader().push(mistake.label("no such check").help(help));
+    }
+    found
+}

@@ -1,0 +1,590 @@
+//! Rule files -> [`RuleSet`]: every rule with its check compiled, or every mistake at once.
+//!
+//! Checks read their own parameters through [`Params`](super::Params); here are the keys that every rule has,
+//! what concerns several rules, and the identity of the whole set. SQL is only collected: the engine plans it.
+
+mod cases;
+mod compile;
+mod head;
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+pub use cases::{Literal, RuleTest};
+pub use compile::compile;
+pub(super) use compile::lint;
+pub(super) use head::{RULE, RULE_FILE};
+
+use super::diagnostic::SourceText;
+use super::levels::{Action, Severity};
+use super::params::Expression;
+use super::reader::Environment;
+use crate::checks::{Check, CheckKind};
+
+/// One rule file, read but not compiled.
+#[derive(Debug, Clone)]
+pub struct RuleFile {
+    /// Its text, passwords blotted out.
+    pub file: Arc<SourceText>,
+    /// Values for `${NAME}`.
+    pub environment: Arc<Environment>,
+}
+
+/// One rule, ready to judge.
+pub struct Rule {
+    /// Its identifier; once in a rule set.
+    pub id: Arc<str>,
+    /// The check behind it.
+    pub kind: &'static dyn CheckKind,
+    /// The check with the rule's parameters.
+    pub check: Box<dyn Check>,
+    /// How grave its findings are.
+    pub severity: Severity,
+    /// What befalls flagged rows; never more than a report where findings stand for no row.
+    pub action: Action,
+    /// Slot of its `where` in [`RuleSet::expressions`]: other rows are not judged.
+    pub condition: Option<usize>,
+    /// First stamp it is valid for, µs UTC on the scale of the bars.
+    pub from: Option<i64>,
+    /// First stamp it is no more valid for, µs UTC on the scale of the bars; after `from`.
+    pub until: Option<i64>,
+    /// Share of the rows it judges that it may flag, above 0 and at most 1; a rule that flags more is broken.
+    pub budget: Option<f64>,
+    /// Why the rule exists, in its author's words.
+    pub why: Option<String>,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// The parameters of its check as written, a JSON object with sorted keys.
+    pub params: String,
+    /// Its own test cases.
+    pub tests: Vec<RuleTest>,
+    /// The file it stands in.
+    pub file: Arc<SourceText>,
+    /// Where it begins there.
+    pub span: Range<usize>,
+}
+
+impl fmt::Debug for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rule")
+            .field("id", &self.id)
+            .field("check", &self.kind.name())
+            .field("severity", &self.severity)
+            .field("action", &self.action)
+            .field("params", &self.params)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The rules of a job.
+#[derive(Debug)]
+pub struct RuleSet {
+    /// The rules in the order of the files.
+    pub rules: Vec<Rule>,
+    /// The SQL expressions of all rules; a slot is an index into this list.
+    pub expressions: Vec<Expression>,
+    /// Indices into `BarsSpec::fields` that checks use, ascending; what only SQL uses is not among them.
+    pub used: Vec<usize>,
+    /// SHA-256 (hex) of everything that decides a verdict: identifiers, checks, parameters, levels, conditions,
+    /// validity and budgets. Comments, layout, `why`, `owner` and tests do not change it.
+    pub sha256: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bars::DAY_US;
+    use crate::bars::{BarsSpec, FieldKind};
+    use crate::config::columns::SourceColumn;
+    use crate::config::{Diagnostic, job};
+
+    /// Daily bars of the usual fields without a calendar, from a source that calls its volume `vol`.
+    fn bars() -> BarsSpec {
+        let text = "name = \"x\"\nrules = \"x\"\nsource.files.path = \"x\"\n[bars]\nseries = \"symbol\"\ninterval = \"1d\"\n\
+                    time = { field = \"trade_date\", zone = \"America/New_York\" }\nfields = { volume = \"vol\" }\n";
+        let job = job::read(&SourceText::new("job.toml", text), &Environment::default()).job.unwrap();
+        let names = ["symbol", "trade_date", "open", "high", "low", "close", "vol", "amount"];
+        let column = |name: &str| SourceColumn { name: name.to_owned(), kind: FieldKind::Text, typed_time: false };
+        job.bars_spec(&names.map(column)).unwrap()
+    }
+
+    fn files(texts: &[(&str, &str)]) -> Vec<RuleFile> {
+        let environment = Arc::new(Environment::new([("LIMIT".to_owned(), "close > 1".to_owned())]));
+        let file = |(path, text): &(&str, &str)| RuleFile {
+            file: SourceText::new(path, *text),
+            environment: Arc::clone(&environment),
+        };
+        texts.iter().map(file).collect()
+    }
+
+    fn rendered(mistakes: &[Diagnostic]) -> String {
+        mistakes.iter().map(|mistake| mistake.render(false)).collect::<Vec<_>>().join("\n\n")
+    }
+
+    fn compiled(text: &str) -> RuleSet {
+        compile(&files(&[("rules/ohlcv.toml", text)]), &bars()).unwrap_or_else(|m| panic!("{}", rendered(&m)))
+    }
+
+    fn mistakes_of(texts: &[(&str, &str)]) -> String {
+        rendered(&compile(&files(texts), &bars()).expect_err("no mistake was found"))
+    }
+
+    fn mistakes(text: &str) -> String {
+        mistakes_of(&[("rules/ohlcv.toml", text)])
+    }
+
+    const GOOD: &str = r#"
+        [[rule]]
+        id       = "close-outlier"
+        check    = "outlier"
+        field    = "close"
+        window   = 21
+        limit    = 8.0
+        where    = "volume > 0"
+        severity = "warn"
+        action   = "quarantine"
+        from     = 2024-03-01
+        until    = "2024-03-02T00:00:00-05:00"
+        budget   = 0.05
+        why      = "a print far from its neighbours is a bad tick"
+        owner    = "data desk"
+        [[rule.test]]
+        name = "one bad tick"
+        rows = [{ time = 2024-03-01, close = 1, volume = nan, symbol = "A" }, { close = true }]
+        flag = [1]
+
+        [[rule]]
+        id     = "sane"
+        check  = "sql"
+        where  = "amount > 0"
+        assert = "${LIMIT}"
+    "#;
+
+    #[test]
+    fn everything_written_is_kept() {
+        let set = compiled(GOOD);
+        let rule = &set.rules[0];
+        assert_eq!(
+            (&*rule.id, rule.kind.name(), rule.severity, rule.action),
+            ("close-outlier", "outlier", Severity::Warn, Action::Quarantine)
+        );
+        assert_eq!((rule.from, rule.until), (Some(19_783 * DAY_US), Some(19_784 * DAY_US)));
+        assert_eq!((rule.budget, rule.owner.as_deref()), (Some(0.05), Some("data desk")));
+        assert_eq!(rule.params, r#"{"field":"close","limit":8.0,"window":21}"#);
+        assert_eq!(rule.why.as_deref(), Some("a print far from its neighbours is a bad tick"));
+        assert_eq!(rule.tests.len(), 1);
+        let row = &rule.tests[0].rows[0];
+        assert_eq!(
+            (row[0].clone(), row[2].clone()),
+            (("close".into(), Literal::Number(1.0)), ("time".into(), Literal::Time(19_783 * DAY_US)))
+        );
+        assert_eq!(row[1], ("symbol".into(), Literal::Text("A".into())));
+        assert!(matches!(row[3].1, Literal::Number(number) if number.is_nan()));
+        assert_eq!(rule.tests[0].rows[1], [("close".into(), Literal::Boolean(true))]);
+        assert_eq!(rule.tests[0].flag, [1]);
+    }
+
+    #[test]
+    fn expressions_have_slots_and_know_their_rule() {
+        let set = compiled(GOOD);
+        let told: Vec<_> = set.expressions.iter().map(|e| (&*e.rule, e.sql.as_str())).collect();
+        assert_eq!(told, [("close-outlier", "volume > 0"), ("sane", "amount > 0"), ("sane", "close > 1")]);
+        assert_eq!((set.rules[0].condition, set.rules[1].condition), (Some(0), Some(1)));
+        assert_eq!(set.used, [bars().field("close").unwrap().0]);
+    }
+
+    #[test]
+    fn defaults_are_error_and_report() {
+        let set = compiled("[[rule]]\nid = \"bars\"\ncheck = \"ohlc\"\n");
+        let rule = &set.rules[0];
+        assert_eq!((rule.severity, rule.action, rule.params.as_str()), (Severity::Error, Action::Report, "{}"));
+        assert_eq!((rule.condition, rule.from, rule.until, rule.budget), (None, None, None, None));
+    }
+
+    #[test]
+    fn identity_of_a_set_changes_with_verdicts_only() {
+        let of = |text: &str| compiled(text).sha256;
+        let rule = "[[rule]]\nid = \"r\"\ncheck = \"range\"\nfield = \"close\"\nmin = 1\n";
+        let same = "# a comment\n[[rule]]\nwhy = \"x\"\nmin=1\nfield='close'\ncheck = \"range\"\nid = \"r\"\nseverity = \"error\"\n";
+        assert_eq!(of(rule), of(same));
+        for tail in [
+            "max = 2\n",
+            "severity = \"warn\"\n",
+            "action = \"delete\"\n",
+            "where = \"close > 0\"\n",
+            "from = 2024-01-01\n",
+            "budget = 0.1\n",
+        ] {
+            assert_ne!(of(rule), of(&format!("{rule}{tail}")), "{tail}");
+        }
+        assert_ne!(of(rule), of(&rule.replace("\"r\"", "\"s\"")));
+    }
+
+    #[test]
+    fn values_from_the_environment_are_part_of_the_identity_but_not_shown() {
+        let set = compiled(GOOD);
+        assert_eq!(set.rules[1].params, r#"{"assert":"${LIMIT}"}"#);
+        let other = RuleFile {
+            environment: Arc::new(Environment::new([("LIMIT".into(), "close > 2".into())])),
+            ..files(&[("x", GOOD)])[0].clone()
+        };
+        assert_ne!(compile(&[other], &bars()).unwrap().sha256, set.sha256);
+    }
+
+    #[test]
+    fn misspelt_field_is_told_with_the_nearest_one() {
+        let text = "# Rules every bar must keep.\n\n[[rule]]\nid      = \"close-positive\"\ncheck   = \"range\"\nfield   = \"clsoe\"\nmin     = 0\n";
+        insta::assert_snapshot!(mistakes(text), @r#"
+error[unknown-field]: rule `close-positive` uses a field these bars do not have
+ --> rules/ohlcv.toml:6:11
+  |
+6 | field   = "clsoe"
+  |           ^^^^^^^ no such field
+  |
+  = help: did you mean `close`? fields: time, symbol, open, high, low, close, volume, amount
+"#);
+    }
+
+    #[test]
+    fn names_of_the_source_are_translated() {
+        insta::assert_snapshot!(mistakes("[[rule]]\nid = \"a\"\ncheck = \"required\"\nfields = [\"vol\", \"trade_date\"]\n"), @r#"
+error[unknown-field]: rule `a` uses a field these bars do not have
+ --> rules/ohlcv.toml:4:11
+  |
+4 | fields = ["vol", "trade_date"]
+  |           ^^^^^ no such field
+  |
+  = help: the source's `vol` is called `volume` in rules
+
+error[unknown-field]: rule `a` uses a field these bars do not have
+ --> rules/ohlcv.toml:4:18
+  |
+4 | fields = ["vol", "trade_date"]
+  |                  ^^^^^^^^^^^^ no such field
+  |
+  = help: the source's `trade_date` is called `time` in rules
+"#);
+    }
+
+    #[test]
+    fn mistakes_of_several_files_are_told_at_once() {
+        let one = "[[rule]]\nid = \"close\"\ncheck = \"outlier\"\nwindow = 20\nlimits = 8\n\n\
+                   [[rule]]\nid = \"volume\"\ncheck = \"range\"\nfield = \"volume\"\nmin = 5\nmax = 4\n";
+        let two = "[[rule]]\nid = \"close\"\ncheck = \"outlyer\"\nseverity = \"fatal\"\n\n[[rule]]\ncheck = \"gap\"\naction = \"delete\"\n";
+        insta::assert_snapshot!(mistakes_of(&[("rules/one.toml", one), ("rules/two.toml", two)]), @r#"
+error[bad-parameter]: rule `close`: even window of 20
+ --> rules/one.toml:4:10
+  |
+4 | window = 20
+  |          ^^
+  |
+  = help: the bar stands in the middle of its window: use 19 or 21
+
+error[unknown-key]: unknown key `limits` in rule `close`
+ --> rules/one.toml:5:1
+  |
+5 | limits = 8
+  | ^^^^^^ no such key
+  |
+  = help: did you mean `limit`? keys: action, budget, check, edges, field, floor, from, gamma, id, limit, method, owner, scale, severity, test, tick, trim, until, where, why, window
+
+error[bad-parameter]: rule `volume`: `min` and `max` are contradictory: no number is at least 5 and at most 4
+  --> rules/one.toml:11:7
+   |
+11 | min = 5
+   |       ^
+   |
+   = help: `min` must not be above `max`
+
+error[duplicate-id]: two rules have the id `close`
+ --> rules/two.toml:2:6
+  |
+2 | id = "close"
+  |      ^^^^^^^ used again here
+  |
+ ::: rules/one.toml:2:6
+  |
+2 | id = "close"
+  |      ------- first used here
+  |
+  = help: findings are told apart by the ids of their rules: rename one of them
+
+error[unknown-check]: rule `close` names a check that does not exist
+ --> rules/two.toml:3:9
+  |
+3 | check = "outlyer"
+  |         ^^^^^^^^^ no such check
+  |
+  = help: did you mean `outlier`? checks: date-format, required, range, matches, ohlc, duplicate, order, gap, zero-volume, outlier, price-spike, stale, sql
+
+error[unknown-value]: `fatal` is no value of `severity`
+ --> rules/two.toml:4:12
+  |
+4 | severity = "fatal"
+  |            ^^^^^^^ no such value
+  |
+  = help: choices: info, warn, error
+
+error[missing-key]: the rule lacks `id`
+ --> rules/two.toml:6:1
+  |
+6 | [[rule]]
+  | ^^^^^^^^
+  |
+  = help: id: Its identifier, of a-z, 0-9, `-` and `_`; findings carry it.
+
+error[bad-parameter]: rule `#2`: `gap` needs a calendar, and `[bars]` of the job names none
+ --> rules/two.toml:7:9
+  |
+7 | check = "gap"
+  |         ^^^^^
+  |
+  = help: name a calendar in the job, e.g. `[bars] calendar = "XNYS"`; `24/7` and `weekdays` need no exchange
+
+error[bad-value]: rule `#2`: a `gap` has no row to move
+ --> rules/two.toml:8:10
+  |
+8 | action = "delete"
+  |          ^^^^^^^^
+  |
+  = help: findings of this check can only be reported: leave `action` out
+"#);
+    }
+
+    #[test]
+    fn parameter_that_another_one_switches_off_is_told() {
+        let text = "[[rule]]\nid = \"a\"\ncheck = \"outlier\"\nmethod = \"hampel\"\ngamma = 0.02\n";
+        insta::assert_snapshot!(mistakes(text), @r"
+error[unused-parameter]: rule `a`: `gamma` has no effect beside the other parameters
+ --> rules/ohlcv.toml:5:9
+  |
+5 | gamma = 0.02
+  |         ^^^^
+  |
+  = help: leave it out, or choose parameters that use it
+");
+    }
+
+    #[test]
+    fn parameters_have_types_bounds_and_may_be_required() {
+        let text = "[[rule]]\nid = \"a\"\ncheck = \"outlier\"\nwindow = 1\nlimit = \"8\"\nfield = \"symbol\"\n\
+                    [[rule]]\nid = \"b\"\ncheck = \"range\"\nmin = inf\n";
+        insta::assert_snapshot!(mistakes(text), @r#"
+error[bad-parameter]: rule `a`: `window` is out of range
+ --> rules/ohlcv.toml:4:10
+  |
+4 | window = 1
+  |          ^
+  |
+  = help: window must lie in [3, 10001]
+
+error[wrong-type]: `limit` must be a finite number
+ --> rules/ohlcv.toml:5:9
+  |
+5 | limit = "8"
+  |         ^^^ this is of type string
+
+error[bad-parameter]: rule `a`: `field` names a field that is not numeric
+ --> rules/ohlcv.toml:6:9
+  |
+6 | field = "symbol"
+  |         ^^^^^^^^
+  |
+  = help: numeric fields: open, high, low, close, volume, amount
+
+error[missing-parameter]: rule `b` lacks `field`
+ --> rules/ohlcv.toml:7:1
+  |
+7 | [[rule]]
+  | ^^^^^^^^
+  |
+  = help: field: The numeric field to judge.
+
+error[wrong-type]: `min` must be a finite number
+  --> rules/ohlcv.toml:10:7
+   |
+10 | min = inf
+   |       ^^^ this is of type float
+"#);
+    }
+
+    #[test]
+    fn validity_is_in_order_and_budget_is_a_share() {
+        let text = "[[rule]]\nid = \"a\"\ncheck = \"ohlc\"\nfrom = 2024-03-02\nuntil = 2024-03-02\nbudget = 0\n";
+        insta::assert_snapshot!(mistakes(text), @r"
+error[bad-value]: rule `a` holds for no bar: `until` is not after `from`
+ --> rules/ohlcv.toml:5:9
+  |
+5 | until = 2024-03-02
+  |         ^^^^^^^^^^
+  |
+  = help: `until` is the first date or time the rule holds no more for
+
+error[bad-value]: `budget` must be above 0 and at most 1
+ --> rules/ohlcv.toml:6:10
+  |
+6 | budget = 0
+  |          ^
+  |
+  = help: Share of the rows it may flag; a rule that flags more is broken and holds the run.
+");
+        for bad in ["1.01", "-0.1", "nan", "\"1%\""] {
+            let told = mistakes(&format!("[[rule]]\nid = \"a\"\ncheck = \"ohlc\"\nbudget = {bad}\n"));
+            assert!(told.contains("budget"), "{told}");
+        }
+    }
+
+    #[test]
+    fn ids_are_short_names() {
+        for bad in ["Close", "a b", "a/b", "é", "undecodable", ""] {
+            let told = mistakes(&format!("[[rule]]\nid = \"{bad}\"\ncheck = \"ohlc\"\n"));
+            assert!(told.contains("id") && told.contains(":2:"), "{told}");
+        }
+        assert_eq!(compiled("[[rule]]\nid = \"date_format-2\"\ncheck = \"ohlc\"\n").rules.len(), 1);
+    }
+
+    #[test]
+    fn a_file_without_rules_is_a_mistake() {
+        insta::assert_snapshot!(mistakes_of(&[("rules/empty.toml", ""), ("rules/comment.toml", "# soon\n"), ("rules/none.toml", "rule = []\n")]), @r"
+error[missing-key]: the rule file lacks `[[rule]]`
+ --> rules/empty.toml:1:1
+  |
+1 |
+  | ^
+  |
+  = help: rule: A rule; a rule file has at least one.
+
+error[missing-key]: the rule file lacks `[[rule]]`
+ --> rules/comment.toml:1:1
+  |
+1 | # soon
+  | ^
+  |
+  = help: rule: A rule; a rule file has at least one.
+
+error[bad-value]: `rule` is empty
+ --> rules/none.toml:1:8
+  |
+1 | rule = []
+  |        ^^
+  |
+  = help: A rule; a rule file has at least one.
+");
+        assert!(mistakes("[rule]\nid = \"a\"\n").contains("must be an array of tables"));
+        assert!(mistakes("[[rules]]\nid = \"a\"\n").contains("unknown key `rules`"));
+    }
+
+    #[test]
+    fn syntax_errors_of_one_file_do_not_hide_the_mistakes_of_another() {
+        let told =
+            mistakes_of(&[("a.toml", "[[rule]\nid = \"a\"\n"), ("b.toml", "[[rule]]\nid = \"b\"\ncheck = \"olhc\"\n")]);
+        insta::assert_snapshot!(told, @r#"
+error[toml-syntax]: not valid TOML: unclosed array table, expected `]`
+ --> a.toml:1:8
+  |
+1 | [[rule]
+  |        ^ here
+
+error[unknown-check]: rule `b` names a check that does not exist
+ --> b.toml:3:9
+  |
+3 | check = "olhc"
+  |         ^^^^^^ no such check
+  |
+  = help: did you mean `ohlc`? checks: date-format, required, range, matches, ohlc, duplicate, order, gap, zero-volume, outlier, price-spike, stale, sql
+"#);
+    }
+
+    #[test]
+    fn tests_have_rows_of_known_fields_and_flags_that_exist() {
+        let text = "[[rule]]\nid = \"a\"\ncheck = \"ohlc\"\n\
+                    [[rule.test]]\nname = \"x\"\nrows = [{ close = 1.0, clsoe = 2.0 }, { open = [1] }]\nflag = [1, 2, -1]\n\
+                    [[rule.test]]\nrows = []\nflag = []\n";
+        insta::assert_snapshot!(mistakes(text), @r"
+error[unknown-field]: a test row has the field `clsoe`, which these bars do not have
+ --> rules/ohlcv.toml:6:24
+  |
+6 | rows = [{ close = 1.0, clsoe = 2.0 }, { open = [1] }]
+  |                        ^^^^^ no such field
+  |
+  = help: did you mean `close`? fields: time, symbol, open, high, low, close, volume, amount
+
+error[wrong-type]: `open` must be a number, a string, a boolean or a time
+ --> rules/ohlcv.toml:6:48
+  |
+6 | rows = [{ close = 1.0, clsoe = 2.0 }, { open = [1] }]
+  |                                                ^^^ this is of type array
+
+error[bad-value]: the test has no row 2
+ --> rules/ohlcv.toml:7:12
+  |
+7 | flag = [1, 2, -1]
+  |            ^
+  |
+  = help: it has 2 rows, counted from 0
+
+error[bad-value]: the test has no row -1
+ --> rules/ohlcv.toml:7:15
+  |
+7 | flag = [1, 2, -1]
+  |               ^^
+  |
+  = help: it has 2 rows, counted from 0
+
+error[missing-key]: the test lacks `name`
+ --> rules/ohlcv.toml:8:1
+  |
+8 | [[rule.test]]
+  | ^^^^^^^^^^^^^
+  |
+  = help: name: What the case shows.
+
+error[bad-value]: a test without rows shows nothing
+ --> rules/ohlcv.toml:9:8
+  |
+9 | rows = []
+  |        ^^
+  |
+  = help: write rows, e.g. `[{ close = 10.0 }]`
+");
+    }
+
+    #[test]
+    fn empty_condition_is_a_mistake() {
+        assert!(mistakes("[[rule]]\nid = \"a\"\ncheck = \"ohlc\"\nwhere = \" \"\n").contains("`where` is empty"));
+    }
+
+    #[test]
+    fn without_a_source_only_fields_stay_open() {
+        let files = files(&[(
+            "r.toml",
+            "[[rule]]\nid = \"a\"\ncheck = \"outlier\"\nfield = \"turnover_rate\"\nwindow = 20\nlimits = 1\n",
+        )]);
+        let codes = |bars: Option<&BarsSpec>| lint(&files, bars).iter().map(|m| m.code).collect::<Vec<_>>();
+        assert_eq!(codes(None), ["unknown-key"]);
+        assert_eq!(codes(Some(&bars())), ["bad-parameter", "unknown-key"]);
+    }
+
+    #[test]
+    fn nothing_that_follows_from_an_open_field_is_told_without_a_source() {
+        let files = files(&[("r.toml", "[[rule]]\nid = \"a\"\ncheck = \"required\"\nfields = [\"turnover_rate\"]\n")]);
+        assert!(lint(&files, Some(&bars())).is_empty());
+        assert_eq!(compile(&files, &bars()).unwrap_err().len(), 1);
+    }
+
+    #[test]
+    fn windows_line_ends_are_shown_without_the_carriage_return() {
+        let told = mistakes("[[rule]]\r\nid = \"a\"\r\ncheck = \"olhc\"\r\n");
+        assert!(told.contains(":3:9") && !told.contains('\r'), "{told:?}");
+    }
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_the_reader_panic(at in 0..900_usize, cut in 0..12_usize, insert in "[-\\]\\[{}\"'=.,0-9a-z\\n\\r é日#$%]{0,6}") {
+            let at = at % GOOD.len();
+            let text = format!("{}{insert}{}", &GOOD[..at], &GOOD[(at + cut).min(GOOD.len())..]);
+            let told = compile(&files(&[("rules.toml", &text)]), &bars()).map_or_else(|m| rendered(&m), |set| set.sha256);
+            proptest::prop_assert!(!told.is_empty());
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! The keys of a section of a job or rule file, declared once as data.
+//!
+//! Reading, defaults, missing and unknown keys, documentation and the editor schema all come from the same
+//! list, so they cannot drift apart. Getters answer with a usable value where there is a default and record a
+//! [`Diagnostic`] where the file is wrong.
+
+use std::ops::Range;
+use std::sync::{Arc, LazyLock};
+
+use chrono::TimeDelta;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::diagnostic::{Diagnostic, SourceText};
+use super::moment::{Moment, parse_duration};
+use super::reader::{Reader, unknown_key};
+
+/// The keys of one table.
+#[derive(Debug)]
+pub struct Section {
+    /// What messages call it, e.g. `[bars]` in backticks.
+    pub name: &'static str,
+    /// One sentence for the person who writes it.
+    pub doc: &'static str,
+    /// The keys it takes.
+    pub keys: &'static [Key],
+}
+
+/// One key of a section.
+#[derive(Debug)]
+pub struct Key {
+    /// The key as written.
+    pub name: &'static str,
+    /// What it holds.
+    pub holds: Holds,
+    /// What holds where it is not written.
+    pub otherwise: Otherwise,
+    /// One sentence for the person who writes it.
+    pub doc: &'static str,
+}
+
+/// What a key holds.
+#[derive(Debug, Clone, Copy)]
+pub enum Holds {
+    /// A string.
+    Text,
+    /// A string or an array of strings.
+    Texts,
+    /// A string or an array of strings, none of them empty, and at least one.
+    SomeTexts,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// A whole number, 0 or more.
+    Count,
+    /// A number above 0 and at most 1.
+    Share,
+    /// A number above 0.
+    Positive,
+    /// A span of time, e.g. `10d`.
+    Duration,
+    /// A date or a time.
+    Moment,
+    /// Whole numbers, 0 or more.
+    Indices,
+    /// A table.
+    Table(&'static Section),
+    /// An array of tables.
+    Tables(&'static Section),
+    /// A table of names, each with a string, an integer, a boolean or an array of strings.
+    Filter,
+    /// A table of names, each with a string or such a table.
+    Names(&'static Section),
+    /// An array of tables of names, each with a string, a number, a boolean or a time.
+    Rows,
+    /// Nothing yet: the design knows the key, this version does not.
+    NotYet,
+}
+
+/// What holds where a key is not written.
+#[derive(Debug, Clone, Copy)]
+pub enum Otherwise {
+    /// Nothing can: the key is required.
+    Mistake,
+    /// Nothing, or what the documentation of the key says.
+    Nothing,
+    /// This string.
+    Text(&'static str),
+    /// These strings.
+    Texts(&'static [&'static str]),
+    /// This whole number.
+    Count(u64),
+    /// This number.
+    Number(f64),
+}
+
+/// A key; the tables of sections are lists of these.
+pub const fn key(name: &'static str, holds: Holds, otherwise: Otherwise, doc: &'static str) -> Key {
+    Key { name, holds, otherwise, doc }
+}
+
+/// Reads one section; see the module.
+pub struct SectionReader<'a> {
+    section: &'static Section,
+    reader: Reader<'a>,
+}
+
+static EMPTY: LazyLock<DeTable<'static>> = LazyLock::new(DeTable::new);
+
+impl<'a> SectionReader<'a> {
+    /// Reads `section` from `reader`.
+    pub fn new(section: &'static Section, reader: Reader<'a>) -> Self {
+        Self { section, reader }
+    }
+
+    /// The reader below, for keys that need more than the getters here.
+    pub fn reader(&mut self) -> &mut Reader<'a> {
+        &mut self.reader
+    }
+
+    /// The file.
+    pub fn file(&self) -> &'a Arc<SourceText> {
+        self.reader.file()
+    }
+
+    /// Where the value of `name` stands, or the section where it is absent.
+    pub fn span_of(&self, name: &str) -> Range<usize> {
+        self.reader.span_of(name)
+    }
+
+    /// Whether `name` is written.
+    pub fn has(&self, name: &str) -> bool {
+        self.reader.has(name)
+    }
+
+    fn key(&self, name: &str) -> &'static Key {
+        let key = self.section.keys.iter().find(|key| key.name == name);
+        key.unwrap_or_else(|| unreachable!("bug: {} does not declare `{name}`", self.section.name))
+    }
+
+    /// Records a mistake at the value of `name`.
+    pub fn reject(&mut self, name: &str, title: impl Into<String>, help: impl Into<String>) {
+        let span = self.span_of(name);
+        self.reject_at(span, title, help);
+    }
+
+    /// Records a mistake at `span`.
+    pub fn reject_at(&mut self, span: Range<usize>, title: impl Into<String>, help: impl Into<String>) {
+        let mistake = Diagnostic::new("bad-value", title, self.file(), span).help(help);
+        self.reader.push(mistake);
+    }
+
+    /// A string, where written or defaulted.
+    pub fn text(&mut self, name: &str) -> Option<Spanned<String>> {
+        let key = self.key(name);
+        match (self.reader.value(name), key.otherwise) {
+            (Some(_), _) => self.written_text(key),
+            (None, Otherwise::Text(text)) => Some(Spanned::new(self.reader.span(), text.to_owned())),
+            (None, _) => None,
+        }
+    }
+
+    fn written_text(&mut self, key: &'static Key) -> Option<Spanned<String>> {
+        let text = self.reader.string(key.name)?;
+        if text.get_ref().is_empty() {
+            self.reject(key.name, format!("`{}` is empty", key.name), key.doc);
+            return None;
+        }
+        Some(text)
+    }
+
+    /// Strings, where written or defaulted; empty otherwise.
+    pub fn texts(&mut self, name: &str) -> Vec<Spanned<String>> {
+        let key = self.key(name);
+        match (self.reader.value(name), key.otherwise) {
+            (Some(_), _) => self.written_texts(key),
+            (None, Otherwise::Texts(texts)) => {
+                texts.iter().map(|text| Spanned::new(self.reader.span(), (*text).to_owned())).collect()
+            }
+            (None, _) => Vec::new(),
+        }
+    }
+
+    fn written_texts(&mut self, key: &'static Key) -> Vec<Spanned<String>> {
+        let Some(texts) = self.reader.strings(key.name) else { return Vec::new() };
+        if matches!(key.holds, Holds::SomeTexts) {
+            if self.is_empty_array(key.name) {
+                self.reject(key.name, format!("`{}` is empty", key.name), key.doc);
+            }
+            for text in texts.iter().filter(|text| text.get_ref().is_empty()) {
+                self.reject_at(text.span(), format!("`{}` holds an empty string", key.name), key.doc);
+            }
+        }
+        texts
+    }
+
+    fn is_empty_array(&mut self, name: &str) -> bool {
+        let array = self.reader.value(name).and_then(|value| value.get_ref().as_array());
+        array.is_some_and(|array| array.is_empty())
+    }
+
+    /// One of the declared words, where written or defaulted.
+    pub fn choice(&mut self, name: &str) -> Option<&'static str> {
+        let key = self.key(name);
+        let Holds::Choice(words) = key.holds else { unreachable!("bug: `{name}` is not declared a choice") };
+        match (self.reader.value(name), key.otherwise) {
+            (Some(_), _) => self.reader.choice(name, words),
+            (None, Otherwise::Text(word)) => Some(word),
+            (None, _) => None,
+        }
+    }
+
+    /// A whole number, where written or defaulted.
+    pub fn count(&mut self, name: &str) -> Option<u64> {
+        let key = self.key(name);
+        if self.reader.value(name).is_none() {
+            return if let Otherwise::Count(count) = key.otherwise { Some(count) } else { None };
+        }
+        let written = self.reader.integer(name)?;
+        let count = u64::try_from(*written.get_ref()).ok();
+        if count.is_none() {
+            self.reject(name, format!("`{name}` must not be negative"), key.doc);
+        }
+        count
+    }
+
+    /// A number within the bounds of its kind, where written or defaulted.
+    pub fn number(&mut self, name: &str) -> Option<f64> {
+        let key = self.key(name);
+        if self.reader.value(name).is_none() {
+            return if let Otherwise::Number(number) = key.otherwise { Some(number) } else { None };
+        }
+        let number = *self.reader.number(name)?.get_ref();
+        let (good, bounds) = match key.holds {
+            Holds::Share => (number > 0.0 && number <= 1.0, "above 0 and at most 1"),
+            Holds::Positive => (number > 0.0, "above 0"),
+            _ => unreachable!("bug: `{name}` is not declared a number"),
+        };
+        if !good {
+            self.reject(name, format!("`{name}` must be {bounds}"), key.doc);
+        }
+        good.then_some(number)
+    }
+
+    /// A span of time, where written or defaulted.
+    pub fn duration(&mut self, name: &str) -> Option<TimeDelta> {
+        let text = self.text(name)?;
+        parse_duration(text.get_ref()).map_err(|problem| self.reject(name, problem, self.key(name).doc)).ok()
+    }
+
+    /// A date or a time, as a string or as TOML's own.
+    pub fn moment(&mut self, name: &str) -> Option<Moment> {
+        let key = self.key(name);
+        let value = self.reader.value(name)?;
+        let text = match value.get_ref() {
+            DeValue::Datetime(datetime) => datetime.to_string(),
+            DeValue::String(_) => self.reader.string(name)?.into_inner(),
+            _ => {
+                self.reader.wrong_type(name, value, "a date or a time");
+                return None;
+            }
+        };
+        Moment::parse(&text).map_err(|problem| self.reject(name, problem, key.doc)).ok()
+    }
+
+    /// Whole numbers; empty where not written.
+    pub fn indices(&mut self, name: &str) -> Vec<Spanned<i64>> {
+        self.reader.integers(name).unwrap_or_default()
+    }
+
+    /// The section below `name`. Where it is not written: `None` if it is required, else an empty one, so
+    /// that its defaults hold.
+    pub fn section(&mut self, name: &str) -> Option<SectionReader<'a>> {
+        let key = self.key(name);
+        let Holds::Table(section) = key.holds else { unreachable!("bug: `{name}` is not declared a table") };
+        let reader = match (self.reader.value(name), key.otherwise) {
+            (Some(_), _) => self.reader.table(name)?,
+            (None, Otherwise::Mistake) => return None,
+            (None, _) => self.reader.part(&EMPTY, self.reader.span()),
+        };
+        Some(SectionReader::new(section, reader))
+    }
+
+    /// The sections of the array below `name`; empty where not written.
+    pub fn sections(&mut self, name: &str) -> Vec<SectionReader<'a>> {
+        let key = self.key(name);
+        let Holds::Tables(section) = key.holds else {
+            unreachable!("bug: `{name}` is not declared an array of tables")
+        };
+        let readers = self.reader.tables(name).unwrap_or_default();
+        if matches!(key.otherwise, Otherwise::Mistake) && self.is_empty_array(name) {
+            self.reject(name, format!("`{name}` is empty"), key.doc);
+        }
+        readers.into_iter().map(|reader| SectionReader::new(section, reader)).collect()
+    }
+
+    /// Takes over the mistakes of a section below this one.
+    pub fn absorb(&mut self, mistakes: Vec<Diagnostic>) {
+        self.reader.absorb(mistakes);
+    }
+
+    /// Ends reading: all mistakes, missing and unknown keys among them.
+    pub fn finish(mut self) -> Vec<Diagnostic> {
+        self.report_missing();
+        let built = self.section.keys.iter().filter(|key| !matches!(key.holds, Holds::NotYet)).map(|key| key.name);
+        for (name, span) in self.reader.keys() {
+            let mistake = match self.section.keys.iter().find(|key| key.name == name) {
+                None => unknown_key(self.file(), name, span, self.section.name, built.clone()),
+                Some(key) if matches!(key.holds, Holds::NotYet) => not_supported(self.file(), key, span),
+                Some(_) => continue,
+            };
+            self.reader.push(mistake);
+        }
+        self.reader.diagnostics
+    }
+
+    /// Ends reading the keys of this section, and hands the table on to whoever reads the others.
+    pub fn hand_over(mut self) -> Reader<'a> {
+        self.report_missing();
+        self.reader.know(self.section.keys.iter().map(|key| key.name));
+        self.reader
+    }
+
+    fn report_missing(&mut self) {
+        for key in self.section.keys {
+            if matches!(key.otherwise, Otherwise::Mistake) && !self.has(key.name) {
+                let written = if matches!(key.holds, Holds::Tables(_)) {
+                    format!("[[{}]]", key.name)
+                } else {
+                    key.name.to_owned()
+                };
+                let title = format!("{} lacks `{written}`", self.section.name);
+                let mistake = Diagnostic::new("missing-key", title, self.file(), self.reader.span());
+                self.reader.push(mistake.help(format!("{}: {}", key.name, key.doc)));
+            }
+        }
+    }
+}
+
+fn not_supported(file: &Arc<SourceText>, key: &Key, span: Range<usize>) -> Diagnostic {
+    Diagnostic::new("not-supported", format!("`{}` is not supported by this version", key.name), file, span)
+        .label("would have no effect")
+        .help(key.doc)
+}
