@@ -1,0 +1,206 @@
+//! Plain, gzip and zstd files as one stream of text, with the hash of the bytes on disk taken on the way.
+//!
+//! What a file is packed with is told by its first bytes; a name that promises packing the bytes do not have is an
+//! error. Every member or frame is unpacked; one that breaks off is an error, never a short file.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek};
+use std::path::Path;
+
+use flate2::bufread::MultiGzDecoder;
+use sha2::{Digest, Sha256};
+
+use super::{FileIdentity, SourceError};
+
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+const INPUT_BUFFER: usize = 256 << 10;
+
+/// The unpacked text of one file.
+pub(super) struct Unpacked {
+    identity: FileIdentity,
+    decoder: Decoder,
+}
+
+enum Decoder {
+    Plain(Hashed),
+    Gzip(MultiGzDecoder<BufReader<Hashed>>),
+    Zstd(zstd::Decoder<'static, BufReader<Hashed>>),
+}
+
+/// A file whose bytes are hashed as they are read.
+struct Hashed {
+    file: File,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl Unpacked {
+    /// Opens the file at `path`.
+    pub(super) fn open(path: &Path) -> Result<Self, SourceError> {
+        let failed = |error| SourceError::read(path, error);
+        let mut file = File::open(path).map_err(failed)?;
+        let identity = FileIdentity::of_open(path, &file)?;
+        let mut magic = Vec::with_capacity(4);
+        (&file).take(4).read_to_end(&mut magic).map_err(failed)?;
+        file.rewind().map_err(failed)?;
+        let hashed = Hashed { file, hash: Sha256::new(), bytes: 0 };
+        let decoder = if magic.starts_with(&GZIP) {
+            Decoder::Gzip(MultiGzDecoder::new(BufReader::with_capacity(INPUT_BUFFER, hashed)))
+        } else if magic.starts_with(&ZSTD) {
+            let input = BufReader::with_capacity(INPUT_BUFFER, hashed);
+            Decoder::Zstd(zstd::Decoder::with_buffer(input).map_err(failed)?)
+        } else {
+            promised(path)?;
+            Decoder::Plain(hashed)
+        };
+        Ok(Self { identity, decoder })
+    }
+
+    /// Appends up to `limit` bytes to `buffer`; fewer only at the end of the text. `row` is for the message.
+    pub(super) fn fill(&mut self, buffer: &mut Vec<u8>, limit: usize, row: u64) -> Result<usize, SourceError> {
+        let limit = u64::try_from(limit).unwrap_or(u64::MAX);
+        let result = match &mut self.decoder {
+            Decoder::Plain(reader) => reader.take(limit).read_to_end(buffer),
+            Decoder::Gzip(reader) => reader.take(limit).read_to_end(buffer),
+            Decoder::Zstd(reader) => reader.take(limit).read_to_end(buffer),
+        };
+        result.map_err(|source| match self.packing() {
+            Some(packing) => SourceError::Packed { path: self.identity.path.clone(), packing, row, source },
+            None => SourceError::read(&self.identity.path, source),
+        })
+    }
+
+    /// Bytes read from disk so far.
+    pub(super) fn bytes_read(&self) -> u64 {
+        self.hashed().bytes
+    }
+
+    /// The identity of the file, read to its end; fails where it is not the file it was when it was opened.
+    pub(super) fn finish(mut self) -> Result<FileIdentity, SourceError> {
+        let hashed = self.hashed();
+        if hashed.bytes != self.identity.length {
+            return Err(SourceError::Changed { path: self.identity.path });
+        }
+        let hash = hashed.hash.clone().finalize().into();
+        self.identity.verify_unchanged()?;
+        self.identity.sha256 = Some(hash);
+        Ok(self.identity)
+    }
+
+    fn packing(&self) -> Option<&'static str> {
+        match self.decoder {
+            Decoder::Plain(_) => None,
+            Decoder::Gzip(_) => Some("gzip"),
+            Decoder::Zstd(_) => Some("zstd"),
+        }
+    }
+
+    fn hashed(&self) -> &Hashed {
+        match &self.decoder {
+            Decoder::Plain(hashed) => hashed,
+            Decoder::Gzip(decoder) => decoder.get_ref().get_ref(),
+            Decoder::Zstd(decoder) => decoder.get_ref().get_ref(),
+        }
+    }
+}
+
+impl Read for Hashed {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        self.hash.update(&buffer[..count]);
+        self.bytes += count as u64;
+        Ok(count)
+    }
+}
+
+/// Fails when the name of a plain file says that it is packed.
+fn promised(path: &Path) -> Result<(), SourceError> {
+    let packing = match path.extension() {
+        Some(ending) if ending.eq_ignore_ascii_case("gz") => "gzip",
+        Some(ending) if ending.eq_ignore_ascii_case("zst") => "zstd",
+        _ => return Ok(()),
+    };
+    let source = io::Error::new(io::ErrorKind::InvalidData, "the first bytes are not those of a packed file");
+    Err(SourceError::Packed { path: path.to_path_buf(), packing, row: 0, source })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+
+    use super::super::testing::{gzip, zstd};
+    use super::*;
+
+    fn unpack(path: &Path) -> Result<(Vec<u8>, FileIdentity), SourceError> {
+        let mut unpacked = Unpacked::open(path)?;
+        let mut text = Vec::new();
+        while unpacked.fill(&mut text, 7, 3)? == 7 {}
+        Ok((text, unpacked.finish()?))
+    }
+
+    fn file(dir: &tempfile::TempDir, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = dir.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    #[test]
+    fn every_packing_gives_the_text_and_the_hash_of_the_bytes_on_disk() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = b"some text\n".repeat(100);
+        let two_members = [gzip(&text[..500]), gzip(&text[500..])].concat();
+        let two_frames = [zstd(&text[..500]), zstd(&text[500..])].concat();
+        // The name of a packed file need not say so.
+        for (name, bytes) in
+            [("a.csv", text.clone()), ("b.csv.gz", two_members), ("c.csv.zst", two_frames), ("d.csv", gzip(&text))]
+        {
+            let (unpacked, identity) = unpack(&file(&dir, name, &bytes)).unwrap();
+            assert_eq!(unpacked, text, "{name}");
+            assert_eq!(identity.length, bytes.len() as u64, "{name}");
+            assert_eq!(identity.sha256, Some(Sha256::digest(&bytes).into()), "{name}");
+        }
+    }
+
+    #[test]
+    fn packed_data_that_breaks_off_or_is_damaged_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let text: Vec<u8> = (0..20_000_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+        for (packing, whole) in [("gzip", gzip(&text)), ("zstd", zstd(&text))] {
+            let mut damaged = whole.clone();
+            let end = damaged.len() - 1;
+            damaged[end] ^= 0xff;
+            let trailing = [whole.as_slice(), b"garbage"].concat();
+            let cut = whole[..whole.len() - 9].to_vec();
+            let head = whole[..5].to_vec();
+            for (what, bytes) in [("cut", cut), ("head", head), ("damaged", damaged), ("trailing", trailing)] {
+                let error = unpack(&file(&dir, "x.csv", &bytes)).map(|(_, identity)| identity).unwrap_err();
+                assert!(
+                    matches!(&error, SourceError::Packed { packing: named, row: 3, .. } if *named == packing),
+                    "{packing} {what}: {error:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_that_promises_packing_must_keep_it() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["a.csv.gz", "a.csv.ZST"] {
+            let error = unpack(&file(&dir, name, b"a,b\n1,2\n")).map(|(_, identity)| identity).unwrap_err();
+            assert!(matches!(error, SourceError::Packed { .. }), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_grows_while_it_is_read_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = file(&dir, "a.csv", b"a\n1\n");
+        let mut unpacked = Unpacked::open(&path).unwrap();
+        let mut text = Vec::new();
+        unpacked.fill(&mut text, 100, 0).unwrap();
+        fs::write(&path, b"a\n1\n2\n").unwrap();
+        assert!(matches!(unpacked.finish(), Err(SourceError::Changed { .. })));
+    }
+}

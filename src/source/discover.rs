@@ -1,0 +1,283 @@
+//! From the paths of a job to the list of files: folders are walked, globs expanded, formats told apart.
+//!
+//! The list has a fixed order and names each file once, however many patterns or links lead to it. Looks at names
+//! and sizes only; it opens no file.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{FileIdentity, Files, FilesSet, Format, SourceError};
+use crate::config::diagnostic::nearest;
+
+/// Finds the files of a source.
+///
+/// A pattern that names a file stands for it; one that names a folder stands for every file in it and its
+/// sub-folders whose name ends in that of a known format (or of the format the job names), hidden ones left out;
+/// any other one is a glob, which matches files only. Links to folders are not followed inside a folder. The order
+/// is that of the patterns and then of the paths.
+///
+/// # Errors
+/// When a pattern stands for no file, when a file is empty or cannot be looked at, or when formats differ.
+pub fn discover(files: &Files) -> Result<FilesSet, SourceError> {
+    let mut seen = HashSet::new();
+    let mut found = Vec::new();
+    for pattern in &files.patterns {
+        for path in expand(pattern, files.format)? {
+            let identity = FileIdentity::of(&path)?;
+            if identity.length == 0 {
+                return Err(SourceError::Empty { path });
+            }
+            if seen.insert((identity.device, identity.inode)) {
+                found.push(path);
+            }
+        }
+    }
+    let format = match files.format {
+        Some(format) => format,
+        None => common_format(&found)?,
+    };
+    Ok(FilesSet { format, files: found, delimiter: files.delimiter, nulls: files.nulls.clone() })
+}
+
+/// The files one pattern stands for, sorted; never none.
+fn expand(pattern: &Path, format: Option<Format>) -> Result<Vec<PathBuf>, SourceError> {
+    match fs::metadata(pattern) {
+        Ok(metadata) if metadata.is_dir() => {
+            let mut found = Vec::new();
+            walk(pattern, format, &mut found)?;
+            found.sort();
+            if found.is_empty() {
+                return Err(SourceError::EmptyFolder { path: pattern.to_path_buf(), looked_for: endings(format) });
+            }
+            Ok(found)
+        }
+        Ok(metadata) if metadata.is_file() => Ok(vec![pattern.to_path_buf()]),
+        Ok(_) => Err(SourceError::NotAFile { path: pattern.to_path_buf() }),
+        Err(_) if pattern.is_symlink() => Err(SourceError::DanglingLink { path: pattern.to_path_buf() }),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(SourceError::read(pattern, error)),
+        Err(_) if is_glob(pattern) => expand_glob(pattern),
+        Err(_) => Err(SourceError::NotFound { path: pattern.to_path_buf(), near: near(pattern) }),
+    }
+}
+
+/// Adds the data files below `folder` to `found`.
+fn walk(folder: &Path, format: Option<Format>, found: &mut Vec<PathBuf>) -> Result<(), SourceError> {
+    let denied = |error| SourceError::read(folder, error);
+    for entry in fs::read_dir(folder).map_err(denied)? {
+        let entry = entry.map_err(denied)?;
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        let path = entry.path();
+        if entry.file_type().map_err(denied)?.is_dir() {
+            walk(&path, format, found)?;
+        } else if Format::of(&path).is_some_and(|named| format.is_none_or(|format| format == named)) && !path.is_dir() {
+            found.extend(expand(&path, format)?);
+        }
+    }
+    Ok(())
+}
+
+fn expand_glob(pattern: &Path) -> Result<Vec<PathBuf>, SourceError> {
+    let bad = |reason| SourceError::BadPattern { pattern: pattern.to_path_buf(), reason };
+    let text = pattern.to_str().ok_or_else(|| bad("it is not UTF-8"))?;
+    let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
+    let mut found = Vec::new();
+    for path in glob::glob_with(text, options).map_err(|error| bad(error.msg))? {
+        let path = path.map_err(|error| {
+            let folder = error.path().to_path_buf();
+            SourceError::read(&folder, error.into())
+        })?;
+        if !path.is_dir() {
+            found.extend(expand(&path, None)?);
+        }
+    }
+    if found.is_empty() {
+        return Err(SourceError::NoMatch { pattern: pattern.to_path_buf() });
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// The format the names of all files announce.
+fn common_format(files: &[PathBuf]) -> Result<Format, SourceError> {
+    let mut common: Option<(&PathBuf, Format)> = None;
+    for path in files {
+        let format = Format::of(path).ok_or_else(|| SourceError::UnknownFormat { path: path.clone() })?;
+        let (first, first_format) = *common.get_or_insert((path, format));
+        if format != first_format {
+            return Err(SourceError::MixedFormats {
+                first: first.clone(),
+                first_format: first_format.as_str(),
+                other: path.clone(),
+                other_format: format.as_str(),
+            });
+        }
+    }
+    common.map(|(_, format)| format).ok_or_else(|| SourceError::NoMatch { pattern: PathBuf::new() })
+}
+
+fn is_glob(pattern: &Path) -> bool {
+    pattern.as_os_str().as_encoded_bytes().iter().any(|byte| matches!(byte, b'*' | b'?' | b'['))
+}
+
+fn endings(format: Option<Format>) -> &'static str {
+    match format {
+        None => ".csv, .ndjson, .jsonl, .json (also .gz, .zst), .parquet",
+        Some(Format::Csv) => ".csv (also .gz, .zst)",
+        Some(Format::Ndjson) => ".ndjson, .jsonl, .json (also .gz, .zst)",
+        Some(Format::Parquet) => ".parquet",
+    }
+}
+
+/// The name in the same folder that is closest to a missing one.
+fn near(path: &Path) -> Option<PathBuf> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut names: Vec<String> =
+        fs::read_dir(folder).ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    names.sort();
+    let name = nearest(path.file_name()?.to_str()?, names.iter().map(String::as_str))?;
+    Some(path.with_file_name(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    fn folder(names: &[&str]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for name in names {
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "x").unwrap();
+        }
+        dir
+    }
+
+    fn find(dir: &Path, patterns: &[&str], format: Option<Format>) -> Result<Vec<String>, SourceError> {
+        let patterns = patterns.iter().map(|pattern| dir.join(pattern)).collect();
+        let set = discover(&Files { patterns, format, delimiter: b',', nulls: vec![] })?;
+        Ok(set.files.iter().map(|path| path.strip_prefix(dir).unwrap().display().to_string()).collect())
+    }
+
+    #[test]
+    fn a_folder_is_walked_in_order_without_hidden_and_foreign_files() {
+        let dir = folder(&[
+            "d/b.csv",
+            "d/a.csv.gz",
+            "d/sub/c.csv",
+            "d/.hidden.csv",
+            "d/.git/x.csv",
+            "d/README.md",
+            "d/0.csv/z.csv",
+        ]);
+        let found = find(dir.path(), &["d"], None).unwrap();
+        assert_eq!(found, ["d/0.csv/z.csv", "d/a.csv.gz", "d/b.csv", "d/sub/c.csv"]);
+    }
+
+    #[test]
+    fn a_format_picks_its_own_files_from_a_mixed_folder() {
+        let dir = folder(&["a.csv", "b.parquet"]);
+        assert_eq!(find(dir.path(), &[""], Some(Format::Parquet)).unwrap(), ["b.parquet"]);
+        let error = find(dir.path(), &[""], None).unwrap_err();
+        assert!(
+            matches!(error, SourceError::MixedFormats { first_format: "csv", other_format: "parquet", .. }),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_glob_matches_files_and_a_literal_name_with_brackets_is_no_glob() {
+        let dir = folder(&["a1.csv", "a2.csv", "b[1].csv", ".a3.csv", "a4.csv/x.csv"]);
+        assert_eq!(find(dir.path(), &["a*.csv"], None).unwrap(), ["a1.csv", "a2.csv"]);
+        assert_eq!(find(dir.path(), &["b[1].csv"], None).unwrap(), ["b[1].csv"]);
+        assert_eq!(find(dir.path(), &["**/x.csv"], None).unwrap(), ["a4.csv/x.csv"]);
+    }
+
+    #[test]
+    fn each_file_is_listed_once_however_it_is_reached() {
+        let dir = folder(&["a.csv", "b.csv"]);
+        symlink("a.csv", dir.path().join("c.csv")).unwrap();
+        fs::hard_link(dir.path().join("b.csv"), dir.path().join("d.csv")).unwrap();
+        assert_eq!(find(dir.path(), &["b.csv", "", "*.csv"], None).unwrap(), ["b.csv", "a.csv"]);
+    }
+
+    #[test]
+    fn links_to_files_are_followed_and_links_to_folders_inside_a_folder_are_not() {
+        let dir = folder(&["data/a.csv", "links/keep.csv"]);
+        symlink("../data/a.csv", dir.path().join("links/a.csv")).unwrap();
+        symlink("../links", dir.path().join("links/loop")).unwrap();
+        symlink("../data", dir.path().join("links/folder.csv")).unwrap();
+        assert_eq!(find(dir.path(), &["links"], None).unwrap(), ["links/a.csv", "links/keep.csv"]);
+        assert_eq!(find(dir.path(), &["links/folder.csv"], None).unwrap(), ["links/folder.csv/a.csv"]);
+    }
+
+    #[test]
+    fn a_link_to_nowhere_is_an_error_named_or_found() {
+        let dir = folder(&["d/a.csv"]);
+        symlink("gone.csv", dir.path().join("d/b.csv")).unwrap();
+        for pattern in ["d", "d/b.csv", "d/*.csv"] {
+            let error = find(dir.path(), &[pattern], None).unwrap_err();
+            assert!(matches!(error, SourceError::DanglingLink { .. }), "{pattern}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_missing_file_is_an_error_with_the_nearest_name() {
+        let dir = folder(&["quotes.csv", "other.csv"]);
+        let error = find(dir.path(), &["qoutes.csv"], None).unwrap_err().to_string();
+        assert!(error.starts_with("no such file or folder: `"), "{error}");
+        assert!(error.ends_with("/quotes.csv`?"), "{error}");
+        let error = find(dir.path(), &["nowhere/a.csv"], None).unwrap_err();
+        assert!(matches!(error, SourceError::NotFound { near: None, .. }), "{error}");
+    }
+
+    #[test]
+    fn folders_and_globs_without_files_are_errors() {
+        let dir = folder(&["d/readme.txt", "d/data.csv/note.txt"]);
+        assert!(matches!(find(dir.path(), &["d"], None), Err(SourceError::EmptyFolder { .. })));
+        assert!(matches!(find(dir.path(), &["d/data.csv"], None), Err(SourceError::EmptyFolder { .. })));
+        assert!(matches!(find(dir.path(), &["d/*.csv"], None), Err(SourceError::NoMatch { .. })));
+        assert!(matches!(find(dir.path(), &["d/a[.csv"], None), Err(SourceError::BadPattern { .. })));
+    }
+
+    #[test]
+    fn an_empty_file_is_an_error_even_among_others() {
+        let dir = folder(&["a.csv"]);
+        fs::write(dir.path().join("b.csv"), "").unwrap();
+        let error = find(dir.path(), &[""], None).unwrap_err();
+        assert!(matches!(&error, SourceError::Empty { path } if path.ends_with("b.csv")), "{error}");
+    }
+
+    #[test]
+    fn a_name_without_a_known_ending_needs_a_format() {
+        let dir = folder(&["bars.txt"]);
+        assert!(matches!(find(dir.path(), &["bars.txt"], None), Err(SourceError::UnknownFormat { .. })));
+        assert_eq!(find(dir.path(), &["bars.txt"], Some(Format::Csv)).unwrap(), ["bars.txt"]);
+        assert_eq!(find(dir.path(), &["*.txt"], Some(Format::Csv)).unwrap(), ["bars.txt"]);
+    }
+
+    #[test]
+    fn a_device_is_no_file() {
+        let error = find(Path::new("/"), &["dev/null"], Some(Format::Csv)).unwrap_err();
+        assert!(matches!(error, SourceError::NotAFile { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_folder_without_permission_is_an_error() {
+        let dir = folder(&["d/sub/a.csv", "d/b.csv"]);
+        let locked = dir.path().join("d/sub");
+        fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).unwrap();
+        let readable_anyway = fs::read_dir(&locked).is_ok();
+        let result = find(dir.path(), &["d"], None);
+        fs::set_permissions(&locked, fs::Permissions::from_mode(0o755)).unwrap();
+        if readable_anyway {
+            return; // the superuser reads everything
+        }
+        assert!(matches!(result, Err(SourceError::Denied { path }) if path == locked));
+    }
+}

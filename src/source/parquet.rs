@@ -1,0 +1,240 @@
+//! Parquet files as a source: their footers, and whether they agree.
+//!
+//! Opens and reads footers only. A file whose footer does not read is refused whole.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use ::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use ::parquet::errors::ParquetError;
+use arrow::datatypes::{DataType, Schema};
+
+use super::error::quoted;
+use super::{SourceColumn, SourceError};
+use crate::bars::FieldKind;
+
+/// Opens a Parquet file and reads its footer.
+pub(super) fn open(path: &Path, options: ArrowReaderOptions) -> Result<(File, ArrowReaderMetadata), SourceError> {
+    let file = File::open(path).map_err(|error| SourceError::read(path, error))?;
+    let length = file.metadata().map_err(|error| SourceError::read(path, error))?.len();
+    if length == 0 {
+        return Err(SourceError::Empty { path: path.to_path_buf() });
+    }
+    // The reader panics on some damaged footers.
+    let metadata = catch_unwind(AssertUnwindSafe(|| ArrowReaderMetadata::load(&file, options)))
+        .unwrap_or_else(|_| Err(ParquetError::General("its footer is damaged".to_owned())))
+        .and_then(|metadata| check_places(&metadata, length).map(|()| metadata))
+        .map_err(|error| SourceError::parquet(path, error))?;
+    Ok((file, metadata))
+}
+
+/// Fails when the footer places a column outside the file.
+fn check_places(metadata: &ArrowReaderMetadata, length: u64) -> Result<(), ParquetError> {
+    for (number, row_group) in metadata.metadata().row_groups().iter().enumerate() {
+        for column in row_group.columns() {
+            let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
+            let end = start.checked_add(column.compressed_size());
+            let inside = start >= 0
+                && column.compressed_size() >= 0
+                && end.and_then(|end| u64::try_from(end).ok()).is_some_and(|end| end <= length);
+            if !inside {
+                let name = column.column_path();
+                return Err(ParquetError::General(format!(
+                    "column {name} of row group {number} lies outside the file"
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The columns of Parquet files, in the order of the first one.
+pub(super) fn columns(files: &[PathBuf]) -> Result<Vec<SourceColumn>, SourceError> {
+    let mut first = None;
+    for path in files {
+        let (_, metadata) = open(path, ArrowReaderOptions::new())?;
+        let schema = metadata.schema().as_ref();
+        check_distinct(path, schema)?;
+        match &first {
+            None => first = Some((path, schema.clone())),
+            Some((first_path, first_schema)) => {
+                check_same((first_path.as_path(), first_schema), (path, schema))?;
+                check_same((path, schema), (first_path.as_path(), first_schema))?;
+            }
+        }
+    }
+    let fields = first.map(|(_, schema)| schema.fields).unwrap_or_default();
+    Ok(fields.iter().map(|field| column(field.name(), field.data_type())).collect())
+}
+
+fn column(name: &str, data_type: &DataType) -> SourceColumn {
+    let plain = plain(data_type);
+    let number = plain.is_numeric();
+    SourceColumn {
+        name: name.to_owned(),
+        kind: if number { FieldKind::Number } else { FieldKind::Text },
+        typed_time: matches!(plain, DataType::Timestamp(..) | DataType::Date32 | DataType::Date64),
+        arrow: Some(data_type.clone()),
+    }
+}
+
+fn check_distinct(path: &Path, schema: &Schema) -> Result<(), SourceError> {
+    let mut seen = HashSet::new();
+    let names = schema.fields().iter().map(|field| field.name().as_str());
+    let twice: Vec<&str> = names.filter(|name| !seen.insert(*name)).collect();
+    if twice.is_empty() {
+        return Ok(());
+    }
+    Err(SourceError::DuplicateColumns { path: path.to_path_buf(), columns: quoted(twice) })
+}
+
+/// Fails when `other` lacks a column of `first` or has it with another type.
+fn check_same(first: (&Path, &Schema), other: (&Path, &Schema)) -> Result<(), SourceError> {
+    for field in first.1.fields() {
+        let Ok(twin) = other.1.field_with_name(field.name()) else {
+            return Err(SourceError::MixedColumns {
+                column: field.name().clone(),
+                has: first.0.to_path_buf(),
+                lacks: other.0.to_path_buf(),
+            });
+        };
+        if plain(field.data_type()) != plain(twin.data_type()) {
+            return Err(SourceError::MixedTypes {
+                column: field.name().clone(),
+                first: first.0.to_path_buf(),
+                first_type: field.data_type().to_string(),
+                other: other.0.to_path_buf(),
+                other_type: twin.data_type().to_string(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The type of the values, without what only says how they lie in memory.
+pub(super) fn plain(data_type: &DataType) -> &DataType {
+    match data_type {
+        DataType::Dictionary(_, values) => plain(values),
+        DataType::LargeUtf8 | DataType::Utf8View => &DataType::Utf8,
+        DataType::LargeBinary | DataType::BinaryView => &DataType::Binary,
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use ::parquet::arrow::ArrowWriter;
+    use arrow::array::{
+        ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, StringViewArray, TimestampMicrosecondArray,
+    };
+
+    use super::super::testing::{Fixture, parquet_bytes};
+    use super::super::{Format, peek, series_order};
+    use super::*;
+
+    fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+        RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true))).unwrap()
+    }
+
+    fn text() -> ArrayRef {
+        Arc::new(StringArray::from(vec!["x"]))
+    }
+
+    fn number() -> ArrayRef {
+        Arc::new(Float64Array::from(vec![1.0]))
+    }
+
+    fn look(files: &[(&str, RecordBatch)]) -> Result<Vec<SourceColumn>, SourceError> {
+        let files: Vec<(&str, Vec<u8>)> = files.iter().map(|(name, batch)| (*name, parquet_bytes(batch))).collect();
+        peek(&Fixture::new(Format::Parquet, &files).set)
+    }
+
+    #[test]
+    fn columns_have_the_types_of_the_footer() {
+        let stamp: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![0]).with_timezone("UTC"));
+        let columns = look(&[("a.parquet", batch(vec![("s", text()), ("t", stamp), ("n", number())]))]).unwrap();
+        let seen: Vec<_> =
+            columns.iter().map(|c| (c.name.as_str(), c.kind == FieldKind::Number, c.typed_time)).collect();
+        assert_eq!(seen, [("s", false, false), ("t", false, true), ("n", true, false)]);
+        assert_eq!(columns[0].arrow, Some(DataType::Utf8));
+    }
+
+    #[test]
+    fn a_type_that_differs_between_files_is_an_error_that_names_both() {
+        let whole: ArrayRef = Arc::new(Int64Array::from(vec![1]));
+        let error =
+            look(&[("a.parquet", batch(vec![("n", number())])), ("b.parquet", batch(vec![("n", whole)]))]).unwrap_err();
+        let message = error.to_string();
+        assert!(message.starts_with("mixed schemas: column `n` is Float64 in `"), "{message}");
+        assert!(message.contains("a.parquet` and Int64 in `"), "{message}");
+        assert!(message.ends_with("b.parquet`; rewrite one of them"), "{message}");
+    }
+
+    #[test]
+    fn how_text_lies_in_memory_is_no_difference() {
+        let view: ArrayRef = Arc::new(StringViewArray::from(vec!["x"]));
+        look(&[("a.parquet", batch(vec![("s", text())])), ("b.parquet", batch(vec![("s", view)]))]).unwrap();
+    }
+
+    #[test]
+    fn a_column_missing_in_one_file_is_an_error() {
+        let (one, two) = (batch(vec![("s", text())]), batch(vec![("s", text()), ("n", number())]));
+        for files in
+            [[("a.parquet", one.clone()), ("b.parquet", two.clone())], [("a.parquet", two), ("b.parquet", one)]]
+        {
+            let error = look(&files).unwrap_err();
+            assert!(matches!(&error, SourceError::MixedColumns { column, .. } if column == "n"), "{error}");
+        }
+    }
+
+    #[test]
+    fn columns_of_one_name_are_an_error() {
+        let schema = Arc::new(Schema::new(vec![
+            arrow::datatypes::Field::new("s", DataType::Utf8, true),
+            arrow::datatypes::Field::new("s", DataType::Utf8, true),
+        ]));
+        let batch = RecordBatch::try_new(schema, vec![text(), text()]).unwrap();
+        let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        let fixture = Fixture::new(Format::Parquet, &[("a.parquet", writer.into_inner().unwrap())]);
+        assert!(matches!(peek(&fixture.set), Err(SourceError::DuplicateColumns { columns, .. }) if columns == "`s`"));
+    }
+
+    #[test]
+    fn what_is_no_whole_parquet_file_is_refused() {
+        let whole = parquet_bytes(&batch(vec![("s", text())]));
+        for (what, bytes) in [
+            ("truncated", whole[..whole.len() - 10].to_vec()),
+            ("its head", whole[..20].to_vec()),
+            ("text", b"symbol,close\nA,1\n".to_vec()),
+            ("short", b"PAR1".to_vec()),
+        ] {
+            let error = peek(&Fixture::new(Format::Parquet, &[("a.parquet", bytes)]).set).unwrap_err();
+            assert!(matches!(error, SourceError::NotParquet { .. }), "{what}: {error:?}");
+        }
+        let error = peek(&Fixture::new(Format::Parquet, &[("a.parquet", "")]).set).unwrap_err();
+        assert!(matches!(error, SourceError::Empty { .. }), "{error:?}");
+    }
+
+    #[test]
+    fn a_footer_damaged_anywhere_makes_no_panic() {
+        let whole = parquet_bytes(&batch(vec![("s", text()), ("n", number())]));
+        let footer = u32::from_le_bytes(whole[whole.len() - 8..whole.len() - 4].try_into().unwrap()) as usize;
+        let fixture = Fixture::new(Format::Parquet, &[("a.parquet", &whole)]);
+        let mut refused = 0;
+        for at in whole.len() - 8 - footer..whole.len() - 4 {
+            for value in [0x00, 0x1f, 0xff, whole[at] ^ 1] {
+                let mut bytes = whole.clone();
+                bytes[at] = value;
+                std::fs::write(&fixture.set.files[0], bytes).unwrap();
+                refused += usize::from(peek(&fixture.set).is_err());
+                let _: Result<_, SourceError> = series_order(&fixture.set.files, &["s".to_owned()]);
+            }
+        }
+        assert!(refused > footer, "{refused}");
+    }
+}

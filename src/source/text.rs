@@ -1,0 +1,420 @@
+//! A text file as chunks of whole records, in order, with row and line numbers.
+//!
+//! The data of all chunks put together is the unpacked text byte for byte, so that a file can be rewritten from
+//! them. Memory is bounded by the size of a chunk and by the longest record. What is no text at all, or breaks off
+//! inside a record, is refused; a bad record is the caller's to judge.
+
+use std::path::{Path, PathBuf};
+
+use memchr::memchr;
+
+use super::compression::Unpacked;
+use super::records::{Grammar, Record, Rest, split};
+use super::{FileIdentity, FilesSet, Format, SourceError, csv, ndjson};
+
+/// Text read at a time, in bytes.
+pub(super) const CHUNK: usize = 4 << 20;
+/// The longest record that is read, in bytes.
+const LONGEST: usize = 64 << 20;
+/// Records looked at to tell an NDJSON file from something else.
+const FIRST_RECORDS: usize = 16;
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// Whole records of a file, with the text between them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chunk {
+    /// A stretch of the text: records, their line ends, blank lines; in the first chunk also a byte order mark and
+    /// the header row.
+    pub data: Vec<u8>,
+    /// The records in `data`, the header row not among them.
+    pub records: Vec<Record>,
+    /// The number of the first record, from 1, the header row not counted.
+    pub first_row: u64,
+    /// The number of the physical line `data` begins in, from 1.
+    pub first_line: u64,
+    /// Bytes of the file, as it lies on disk, that were read up to here.
+    pub bytes_read: u64,
+}
+
+impl Chunk {
+    /// Row number, line number and bytes of every record, the line end not included.
+    pub fn rows(&self) -> impl Iterator<Item = (u64, u64, &[u8])> {
+        self.records.iter().zip(self.first_row..).map(|(record, row)| (row, self.line(record), self.bytes(record)))
+    }
+
+    /// Line number and bytes of the record with this row number, if it is one of these.
+    pub fn row(&self, row: u64) -> Option<(u64, &[u8])> {
+        let index = usize::try_from(row.checked_sub(self.first_row)?).ok()?;
+        self.records.get(index).map(|record| (self.line(record), self.bytes(record)))
+    }
+
+    fn line(&self, record: &Record) -> u64 {
+        self.first_line + record.line
+    }
+
+    fn bytes(&self, record: &Record) -> &[u8] {
+        &self.data[record.start..record.end]
+    }
+}
+
+/// A text file that is being read.
+pub struct TextFile {
+    path: PathBuf,
+    grammar: Grammar,
+    sizes: Sizes,
+    unpacked: Unpacked,
+    /// Text read but not yet handed out; begins at a record.
+    buffer: Vec<u8>,
+    ended: bool,
+    rows: u64,
+    lines: u64,
+    columns: Vec<String>,
+    ahead: Option<Chunk>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Sizes {
+    chunk: usize,
+    longest: usize,
+}
+
+impl TextFile {
+    /// Opens the file at `path`, one of the text files `set` describes, and reads the first chunk ahead.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is empty, or is plainly not of the set's format.
+    pub fn open(path: &Path, set: &FilesSet) -> Result<Self, SourceError> {
+        Self::open_in_chunks(path, set, CHUNK)
+    }
+
+    /// The same, with chunks of about `bytes`.
+    pub(super) fn open_in_chunks(path: &Path, set: &FilesSet, bytes: usize) -> Result<Self, SourceError> {
+        Self::open_sized(path, set, Sizes { chunk: bytes, longest: LONGEST })
+    }
+
+    fn open_sized(path: &Path, set: &FilesSet, sizes: Sizes) -> Result<Self, SourceError> {
+        let grammar = match set.format {
+            Format::Csv => Grammar::Csv { delimiter: set.delimiter },
+            Format::Ndjson | Format::Parquet => Grammar::Lines,
+        };
+        let mut file = Self {
+            path: path.to_path_buf(),
+            grammar,
+            sizes,
+            unpacked: Unpacked::open(path)?,
+            buffer: Vec::new(),
+            ended: false,
+            rows: 0,
+            lines: 0,
+            columns: Vec::new(),
+            ahead: None,
+        };
+        file.read_ahead()?;
+        Ok(file)
+    }
+
+    /// The columns the header row of a CSV file names; none for NDJSON.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// The next whole records; `None` at the end of the file. A chunk has records, save perhaps the last one.
+    ///
+    /// # Errors
+    /// When the file does not read or unpack, when a record is longer than 64 MiB, or when a quote is never closed.
+    pub fn next_chunk(&mut self) -> Result<Option<Chunk>, SourceError> {
+        match self.ahead.take() {
+            Some(chunk) => Ok(Some(chunk)),
+            None => self.read_chunk(0, 0),
+        }
+    }
+
+    /// The identity of the file, once every chunk was read.
+    ///
+    /// # Errors
+    /// [`SourceError::Changed`] when the file was replaced or written to meanwhile.
+    pub fn finish(self) -> Result<FileIdentity, SourceError> {
+        self.unpacked.finish()
+    }
+
+    fn read_ahead(&mut self) -> Result<(), SourceError> {
+        self.fill(self.sizes.chunk.max(BOM.len() + 1))?;
+        if let Some(reason) = not_text(&self.buffer) {
+            return Err(self.refuse(reason.to_owned()));
+        }
+        let start = if self.buffer.starts_with(BOM) { BOM.len() } else { 0 };
+        let headers = u64::from(self.grammar != Grammar::Lines);
+        let mut chunk = self
+            .read_chunk(start, headers)?
+            .filter(|chunk| !chunk.records.is_empty())
+            .ok_or_else(|| SourceError::Empty { path: self.path.clone() })?;
+        if let Grammar::Csv { delimiter } = self.grammar {
+            let header = chunk.records.remove(0);
+            self.columns = csv::header(&self.path, &chunk.data[header.start..header.end], delimiter)?;
+            self.rows -= 1;
+        } else {
+            self.check_objects(&chunk)?;
+        }
+        self.ahead = Some(chunk);
+        Ok(())
+    }
+
+    /// Fails when none of the first records is a JSON object.
+    fn check_objects(&self, chunk: &Chunk) -> Result<(), SourceError> {
+        let mut faults = chunk.rows().take(FIRST_RECORDS).map(|(_, _, record)| (record, ndjson::check(record).err()));
+        let first = faults.next();
+        if faults.any(|(_, fault)| fault.is_none()) {
+            return Ok(());
+        }
+        match first {
+            Some((record, Some(_))) if record.trim_ascii_start().starts_with(b"[") => {
+                Err(self.refuse("it begins like one JSON array; write each object on a line of its own".to_owned()))
+            }
+            Some((_, Some(fault))) => Err(self.refuse(format!("the first record is {fault}"))),
+            _ => Ok(()),
+        }
+    }
+
+    /// The chunk that begins with the buffer; records are looked for from byte `start` on, and the first `headers`
+    /// of them have no row number.
+    fn read_chunk(&mut self, start: usize, headers: u64) -> Result<Option<Chunk>, SourceError> {
+        self.fill(self.sizes.chunk)?;
+        loop {
+            let (records, rest) = split(&self.buffer, start, self.ended, self.grammar);
+            self.check(&records, rest, headers)?;
+            let whole = !records.is_empty() || self.ended || self.buffer.len() > self.sizes.longest;
+            if whole {
+                return Ok(self.take(records, rest));
+            }
+            self.fill(self.buffer.len() + self.sizes.chunk)?;
+        }
+    }
+
+    /// Reads until the buffer holds `goal` bytes or the text ends.
+    fn fill(&mut self, goal: usize) -> Result<(), SourceError> {
+        let missing = goal.saturating_sub(self.buffer.len());
+        if missing > 0 && !self.ended {
+            self.buffer.reserve(missing);
+            self.ended = self.unpacked.fill(&mut self.buffer, missing, self.rows)? < missing;
+        }
+        Ok(())
+    }
+
+    fn check(&self, records: &[Record], rest: Rest, headers: u64) -> Result<(), SourceError> {
+        let limit = self.sizes.longest;
+        let place = |index: usize, line: u64| (self.rows + index as u64 + 1 - headers, self.lines + line + 1);
+        let too_long =
+            |(row, line), quoted| SourceError::RecordTooLong { path: self.path.clone(), row, line, limit, quoted };
+        if let Some((index, record)) = records.iter().enumerate().find(|(_, record)| record.end - record.start > limit)
+        {
+            return Err(too_long(place(index, record.line), false));
+        }
+        if !self.ended && self.buffer.len() - rest.start > limit {
+            return Err(too_long(place(records.len(), rest.lines), rest.quoted));
+        }
+        if self.ended && rest.quoted {
+            let (row, line) = place(records.len(), rest.lines);
+            return Err(SourceError::OpenQuote { path: self.path.clone(), row, line });
+        }
+        Ok(())
+    }
+
+    /// Hands out the text before `rest` and keeps what follows.
+    fn take(&mut self, records: Vec<Record>, rest: Rest) -> Option<Chunk> {
+        if self.buffer.is_empty() {
+            return None;
+        }
+        let mut kept =
+            Vec::with_capacity(if self.ended { 0 } else { self.sizes.chunk + self.buffer.len() - rest.start });
+        kept.extend_from_slice(&self.buffer[rest.start..]);
+        let mut data = std::mem::replace(&mut self.buffer, kept);
+        data.truncate(rest.start);
+        if self.ended {
+            data.shrink_to_fit(); // many small files may wait for their turn
+        }
+        let (first_row, first_line) = (self.rows + 1, self.lines + 1);
+        self.rows += records.len() as u64;
+        self.lines += rest.lines;
+        Some(Chunk { data, records, first_row, first_line, bytes_read: self.unpacked.bytes_read() })
+    }
+
+    fn refuse(&self, reason: String) -> SourceError {
+        let path = self.path.clone();
+        match self.grammar {
+            Grammar::Csv { .. } => SourceError::NotCsv { path, reason },
+            Grammar::Lines => SourceError::NotNdjson { path, reason },
+        }
+    }
+}
+
+/// What the text is, when its first line shows that it is none.
+fn not_text(text: &[u8]) -> Option<&'static str> {
+    let line = &text[..memchr(b'\n', text).unwrap_or(text.len())];
+    if text.starts_with(b"PAR1") {
+        Some("it is a Parquet file; set `format` to parquet")
+    } else if text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") {
+        Some("it is UTF-16; write it as UTF-8")
+    } else if memchr(0, line).is_some() {
+        Some("it holds binary data")
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::records::tests::csv_text;
+    use super::super::testing::{Fixture, gzip, zstd};
+    use super::*;
+
+    type Row = (u64, u64, Vec<u8>);
+
+    fn read_sized(set: &FilesSet, sizes: Sizes) -> Result<(Vec<Row>, Vec<u8>), SourceError> {
+        let mut file = TextFile::open_sized(&set.files[0], set, sizes)?;
+        let (mut rows, mut text) = (Vec::new(), Vec::new());
+        while let Some(chunk) = file.next_chunk()? {
+            rows.extend(chunk.rows().map(|(row, line, bytes)| (row, line, bytes.to_vec())));
+            text.extend(chunk.data);
+        }
+        file.finish()?;
+        Ok((rows, text))
+    }
+
+    fn read(fixture: &Fixture) -> Result<(Vec<Row>, Vec<u8>), SourceError> {
+        read_sized(&fixture.set, Sizes { chunk: 16, longest: 1000 })
+    }
+
+    fn error(fixture: &Fixture) -> String {
+        let error = read(fixture).unwrap_err().to_string();
+        error.replace(&format!("{}/", fixture.dir.path().display()), "")
+    }
+
+    #[test]
+    fn rows_and_lines_are_numbered_past_header_blank_lines_and_quoted_line_ends() {
+        let text = "\u{feff}a,b\r\n1,2\r\n\r\n\"x\ny\",3\n\n4,5";
+        let (rows, copy) = read(&Fixture::csv(text)).unwrap();
+        assert_eq!(rows, [(1, 2, b"1,2".to_vec()), (2, 4, b"\"x\ny\",3".to_vec()), (3, 7, b"4,5".to_vec()),]);
+        assert_eq!(copy, text.as_bytes());
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_header() {
+        let fixture = Fixture::csv("\u{feff}\"a\",b\n");
+        let file = TextFile::open(&fixture.set.files[0], &fixture.set).unwrap();
+        assert_eq!(file.columns(), ["a", "b"]);
+        let (rows, _) = read(&Fixture::ndjson("\u{feff}{\"a\":1}\n")).unwrap();
+        assert_eq!(rows, [(1, 1, b"{\"a\":1}".to_vec())]);
+    }
+
+    #[test]
+    fn a_header_alone_has_no_rows() {
+        assert_eq!(read(&Fixture::csv("a,b")).unwrap().0, []);
+        assert_eq!(read(&Fixture::csv("a,b\r\n")).unwrap().0, []);
+    }
+
+    #[test]
+    fn what_is_no_csv_is_refused_with_what_it_is() {
+        for (bytes, reason) in [
+            (&b"\0\x01\x02\x03,\n"[..], "it holds binary data"),
+            (b"PAR1\x15\x04", "it is a Parquet file; set `format` to parquet"),
+            (b"\xff\xfea\0,\0", "it is UTF-16; write it as UTF-8"),
+            (b"na\xefve,b\n1,2\n", "its header row is not UTF-8; write the file as UTF-8"),
+        ] {
+            assert_eq!(error(&Fixture::csv(bytes)), format!("`a.csv` is not a CSV file with a header row: {reason}"));
+        }
+    }
+
+    #[test]
+    fn what_is_no_ndjson_is_refused_with_the_fault_of_its_first_record() {
+        for (text, reason) in [
+            ("[\n{\"a\": 1},\n", "it begins like one JSON array; write each object on a line of its own"),
+            ("a,b\n1,2\n", "the first record is not valid JSON: expected value at column 1"),
+            ("1\n2", "the first record is not a JSON object"),
+            ("{\n\"a\": 1\n}\n", "the first record is not valid JSON: EOF while parsing an object at column 1"),
+        ] {
+            let expected = format!("`a.ndjson` is not an NDJSON file (one JSON object a line): {reason}");
+            assert_eq!(error(&Fixture::ndjson(text)), expected);
+        }
+        assert_eq!(read(&Fixture::ndjson("[1]\n{\"a\":1}\n")).unwrap().0.len(), 2, "one bad record is no reason");
+    }
+
+    #[test]
+    fn a_file_without_a_record_is_empty() {
+        for text in ["\n\r\n", "\u{feff}", "\u{feff}\n"] {
+            assert_eq!(error(&Fixture::csv(text)), "`a.csv` is empty; fetch it again or take it out of the source");
+            assert!(matches!(read(&Fixture::ndjson(text)), Err(SourceError::Empty { .. })), "{text:?}");
+        }
+        assert!(matches!(read(&Fixture::ndjson(" \n")), Err(SourceError::Empty { .. })));
+        assert!(matches!(read(&Fixture::csv(gzip(b""))), Err(SourceError::Empty { .. })));
+    }
+
+    #[test]
+    fn a_quote_that_never_closes_is_an_error_with_the_row_where_it_opens() {
+        let text = "a,b\n1,2\n\n3,\"4\n5,6\n";
+        assert_eq!(
+            error(&Fixture::csv(text)),
+            "`a.csv` row 2 (line 4): a quote opens in this row and never closes; close it or double it"
+        );
+        assert!(matches!(read(&Fixture::csv("\"a,b\n1,2\n")), Err(SourceError::OpenQuote { row: 0, line: 1, .. })));
+    }
+
+    #[test]
+    fn a_record_over_the_limit_is_an_error_with_its_row() {
+        let text = format!("a,b\n1,2\n{},4\n5,6\n", "x".repeat(1001));
+        assert_eq!(
+            error(&Fixture::csv(&text)),
+            "`a.csv` row 2 (line 3) is longer than 1000 bytes: the file may not be what its name says"
+        );
+        let text = format!("a,b\n1,\"{}\"\n5,6\n", "x\n".repeat(600));
+        assert_eq!(
+            error(&Fixture::csv(&text)),
+            "`a.csv` row 1 (line 2) is longer than 1000 bytes: a quote in it may never close"
+        );
+        let large = Sizes { chunk: 1 << 20, longest: 1000 };
+        assert!(matches!(read_sized(&Fixture::csv(&text).set, large), Err(SourceError::RecordTooLong { row: 1, .. })));
+        let (rows, _) = read(&Fixture::csv(format!("a\n{}\n", "x".repeat(1000)))).unwrap();
+        assert_eq!(rows[0].2.len(), 1000, "the limit itself is read");
+    }
+
+    #[test]
+    fn a_packed_file_that_breaks_off_is_an_error_after_the_rows_that_were_read() {
+        let text = (0..5000).map(|n| format!("{n},{}\n", n * 7919 % 1000)).collect::<Vec<_>>().concat();
+        for (packing, whole) in
+            [("gzip", gzip(format!("a,b\n{text}").as_bytes())), ("zstd", zstd(format!("a,b\n{text}").as_bytes()))]
+        {
+            let fixture = Fixture::csv(&whole[..whole.len() - 20]);
+            let error = read(&fixture).unwrap_err();
+            assert!(matches!(&error, SourceError::Packed { packing: named, .. } if *named == packing), "{error}");
+            assert_eq!(read(&Fixture::csv(&whole)).unwrap().0.len(), 5000, "{packing}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn chunks_of_any_size_give_the_same_rows_and_the_same_text(body in csv_text(), bom: bool, chunk in 1_usize..80) {
+            let text = format!("{}h\n{body}", if bom { "\u{feff}" } else { "" });
+            let fixture = Fixture::csv(&text);
+            let one = read_sized(&fixture.set, Sizes { chunk: 1 << 20, longest: 1 << 20 });
+            let many = read_sized(&fixture.set, Sizes { chunk, longest: 1 << 20 });
+            match (one, many) {
+                (Ok(one), Ok(many)) => {
+                    prop_assert_eq!(&one.1, text.as_bytes());
+                    prop_assert_eq!(one, many);
+                }
+                (Err(one), Err(many)) => prop_assert_eq!(one.to_string(), many.to_string()),
+                (one, many) => prop_assert!(false, "{one:?} is not {many:?}"),
+            }
+        }
+
+        #[test]
+        fn packing_changes_no_row(body in csv_text(), chunk in 1_usize..80) {
+            let text = format!("h\n{body}");
+            let sizes = Sizes { chunk, longest: 1 << 20 };
+            let Ok(plain) = read_sized(&Fixture::csv(&text).set, sizes) else { return Ok(()) };
+            prop_assert_eq!(&read_sized(&Fixture::csv(gzip(text.as_bytes())).set, sizes).unwrap(), &plain);
+            prop_assert_eq!(&read_sized(&Fixture::csv(zstd(text.as_bytes())).set, sizes).unwrap(), &plain);
+        }
+    }
+}
