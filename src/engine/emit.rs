@@ -1,0 +1,353 @@
+//! From the findings of one series to the rows that leave the operator, with identities that are stable over runs.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::error::ArrowError;
+use sha2::{Digest, Sha256};
+
+use super::frame::{Frame, Layout};
+use super::judging::{Flagged, Judged};
+use super::metrics;
+use super::program::Program;
+use super::records::{COUNTERS, Record, RecordBuilder, Row, RuleCounts, SeriesCounts};
+use crate::bars::DAY_US;
+use crate::judge::{RowTotals, Verdict};
+use crate::market::Lookup;
+use crate::market::zone::local_day;
+
+/// Collects output rows over many series.
+#[derive(Debug)]
+pub struct Emitter {
+    program: Arc<Program>,
+    layout: Arc<Layout>,
+    builder: RecordBuilder,
+    /// Fields whose values identify a row, where the bars have them: open, high, low, close, volume.
+    identity: Vec<usize>,
+}
+
+impl Emitter {
+    /// An emitter for the output of `program`.
+    pub fn new(program: Arc<Program>, layout: Arc<Layout>) -> Self {
+        let read = |name: &&str| {
+            let index = program.bars.field(name)?.0;
+            (layout.fields[index].value.is_some() && layout.numeric[index]).then_some(index)
+        };
+        let identity = ["open", "high", "low", "close", "volume"].iter().filter_map(read).collect();
+        Self { program, layout, builder: RecordBuilder::default(), identity }
+    }
+
+    /// Rows collected so far.
+    pub fn len(&self) -> usize {
+        self.builder.len()
+    }
+
+    /// The rows so far; none are left.
+    pub fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
+        self.builder.finish()
+    }
+
+    /// Takes what the rules made of one series.
+    pub fn emit(&mut self, key: &str, frame: &Frame, judged: &Judged) {
+        let verdicts = self.verdicts(frame, judged);
+        let mut row_keys = BTreeMap::new();
+        for flagged in &judged.flagged {
+            self.finding(key, frame, flagged, &mut row_keys);
+        }
+        self.moves(key, frame, judged, &verdicts, &mut row_keys);
+        self.rule_counts(key, frame, judged);
+        self.series_counts(key, frame, &verdicts);
+        self.months(key, frame);
+    }
+
+    fn symbol<'a>(&self, frame: &'a Frame) -> Option<&'a str> {
+        frame.text(self.layout.keys.first().copied(), 0)
+    }
+
+    fn finding(&mut self, key: &str, frame: &Frame, flagged: &Flagged, keys: &mut BTreeMap<usize, String>) {
+        let first = flagged.rows.first();
+        let time = match first {
+            Some(row) => frame.time_of(&self.layout, row),
+            None => flagged.finding.time,
+        };
+        let row_key = match first {
+            Some(row) => self.row_key(key, frame, row, keys).clone(),
+            None => digest(&[key.as_bytes(), &time.unwrap_or_default().to_le_bytes(), b"hole"]),
+        };
+        let finding_id = self.finding_id(flagged, &row_key);
+        let (_, action) = self.program.levels(flagged.rule);
+        self.builder.push(&Row {
+            record: Record::Finding as i8,
+            rule: Some(flagged.rule),
+            series: key,
+            symbol: self.symbol(frame),
+            finding_id: Some(&finding_id),
+            row_key: Some(&row_key),
+            time,
+            time_until: flagged.finding.time_until,
+            session: time.and_then(|time| self.session(time)),
+            locator: first.map(|row| frame.locator(&self.layout, row)),
+            hash: first.and_then(|row| frame.hash(&self.layout, row)),
+            action: Some(action as i8),
+            finding: Some(&flagged.finding),
+            observed_text: first.and_then(|row| self.exact_text(frame, flagged, row)),
+            ..Row::default()
+        });
+    }
+
+    /// The observed number as the source spells it.
+    fn exact_text<'a>(&self, frame: &'a Frame, flagged: &Flagged, row: usize) -> Option<&'a str> {
+        let field = flagged.finding.field.as_deref().filter(|_| flagged.finding.observed_text.is_none())?;
+        let (index, _) = self.program.bars.field(field)?;
+        frame.text(self.layout.fields[index].text, row)
+    }
+
+    /// The trading date of a stamp.
+    fn session(&self, time: i64) -> Option<i32> {
+        if self.program.bars.daily() {
+            return i32::try_from(time.div_euclid(DAY_US)).ok();
+        }
+        let zone = self.program.bars.calendar.as_ref().map_or(self.program.bars.time.zone, |calendar| calendar.zone());
+        let day = local_day(zone, time);
+        let Some(calendar) = &self.program.bars.calendar else { return Some(day) };
+        // A session can open on the evening before its date (CMES): then the next session holds the stamp.
+        let next = calendar.first_on_or_after(day + 1).map(|ordinal| calendar.session(ordinal));
+        match (calendar.session_on(day), next) {
+            (_, Some(next)) if (next.open..next.close).contains(&time) => Some(next.day),
+            (Lookup::Session(_) | Lookup::Closed | Lookup::OutOfRange, _) => Some(day),
+        }
+    }
+
+    fn moves(
+        &mut self,
+        key: &str,
+        frame: &Frame,
+        judged: &Judged,
+        verdicts: &[Verdict],
+        keys: &mut BTreeMap<usize, String>,
+    ) {
+        let mut deciding: BTreeMap<usize, &Flagged> = BTreeMap::new();
+        for flagged in &judged.flagged {
+            let verdict = Verdict::of(self.program.levels(flagged.rule).1, false);
+            if verdict.moves() {
+                for row in flagged.rows.iter().filter(|row| verdicts.get(*row) == Some(&verdict)) {
+                    deciding.entry(row).or_insert(flagged);
+                }
+            }
+        }
+        for (row, flagged) in deciding {
+            let row_key = self.row_key(key, frame, row, keys).clone();
+            let first = flagged.rows.first().unwrap_or(row);
+            let finding_id = self.finding_id(flagged, self.row_key(key, frame, first, keys));
+            let (_, action) = self.program.levels(flagged.rule);
+            self.builder.push(&Row {
+                record: Record::Move as i8,
+                rule: Some(flagged.rule),
+                series: key,
+                symbol: self.symbol(frame),
+                finding_id: Some(&finding_id),
+                row_key: Some(&row_key),
+                time: frame.time_of(&self.layout, row),
+                locator: Some(frame.locator(&self.layout, row)),
+                hash: frame.hash(&self.layout, row),
+                action: Some(action as i8),
+                ..Row::default()
+            });
+        }
+    }
+
+    /// Identity of a finding: job, rule, row or hole, field and cause.
+    fn finding_id(&self, flagged: &Flagged, row_key: &str) -> String {
+        let rule = self.program.rule_id(flagged.rule);
+        let field = flagged.finding.field.as_deref().unwrap_or_default();
+        let cause = flagged.finding.cause.unwrap_or_default();
+        digest(&[self.program.job.as_str(), rule, row_key, field, cause].map(str::as_bytes))
+    }
+
+    /// The verdict of every row; empty where no row has a finding. A row that is not settled is only reported.
+    fn verdicts(&self, frame: &Frame, judged: &Judged) -> Vec<Verdict> {
+        if judged.flagged.iter().all(|flagged| flagged.rows.first().is_none()) {
+            return Vec::new();
+        }
+        let settled = |row: usize| match (self.program.settled, frame.time_of(&self.layout, row)) {
+            (Some(settled), Some(time)) => time < settled,
+            _ => true,
+        };
+        let mut verdicts = vec![Verdict::Clean; frame.rows()];
+        for flagged in &judged.flagged {
+            let verdict = Verdict::of(self.program.levels(flagged.rule).1, flagged.rule == self.program.undecodable());
+            for row in flagged.rows.iter() {
+                let verdict = if verdict.moves() && !settled(row) { Verdict::Flagged } else { verdict };
+                verdicts[row] = verdicts[row].max(verdict);
+            }
+        }
+        verdicts
+    }
+
+    fn rule_counts(&mut self, key: &str, frame: &Frame, judged: &Judged) {
+        for (rule, totals) in judged.totals.iter().enumerate() {
+            let count = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+            let mut counts = RuleCounts {
+                judged: count(totals.judged),
+                insufficient: count(totals.insufficient),
+                excused: count(totals.excused),
+                ..RuleCounts::default()
+            };
+            let mut span: Option<(i64, i64)> = None;
+            let mut observed: Option<(f64, f64)> = None;
+            for flagged in judged.flagged.iter().filter(|flagged| flagged.rule == rule) {
+                counts.findings += 1;
+                counts.bars += count(flagged.finding.bars_affected);
+                counts.rows += count(flagged.rows.iter().count() as u64);
+                let row = flagged.rows.first();
+                let time = row.map_or(flagged.finding.time, |row| frame.time_of(&self.layout, row));
+                if let Some(time) = time {
+                    span = Some(span.map_or((time, time), |(lo, hi)| (lo.min(time), hi.max(time))));
+                }
+                if let Some(value) = flagged.finding.observed.filter(|value| !value.is_nan()) {
+                    observed = Some(observed.map_or((value, value), |(lo, hi)| (lo.min(value), hi.max(value))));
+                }
+            }
+            let RuleCounts { judged, insufficient, excused, findings, bars, rows } = counts;
+            self.builder.push(&Row {
+                record: Record::Rule as i8,
+                rule: Some(rule),
+                series: key,
+                time: span.map(|(first, _)| first),
+                time_until: span.map(|(_, last)| last),
+                observed,
+                counters: counters(&[judged, insufficient, excused, findings, bars, rows]),
+                ..Row::default()
+            });
+        }
+    }
+
+    fn series_counts(&mut self, key: &str, frame: &Frame, verdicts: &[Verdict]) {
+        let totals = match verdicts {
+            [] => RowTotals::clean(frame.rows() as u64),
+            verdicts => RowTotals::count(verdicts),
+        };
+        let count = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        let time = frame.time(&self.layout);
+        let counts = SeriesCounts {
+            read: count(totals.read),
+            clean: count(totals.clean),
+            flagged: count(totals.flagged),
+            quarantined: count(totals.quarantined),
+            deleted: count(totals.deleted),
+            undecodable: count(totals.undecodable),
+            sessions: self.sessions(time),
+        };
+        let SeriesCounts { read, clean, flagged, quarantined, deleted, undecodable, sessions } = counts;
+        self.builder.push(&Row {
+            record: Record::Series as i8,
+            series: key,
+            symbol: self.symbol(frame),
+            time: time.first().copied(),
+            time_until: time.last().copied(),
+            counters: counters(&[read, clean, flagged, quarantined, deleted, undecodable, sessions]),
+            ..Row::default()
+        });
+    }
+
+    /// Different trading dates among the stamps, which ascend.
+    fn sessions(&self, time: &[i64]) -> i64 {
+        let zone = self.program.bars.time.zone;
+        let daily = self.program.bars.daily();
+        let day = |time: i64| if daily { time.div_euclid(DAY_US) } else { i64::from(local_day(zone, time)) };
+        let mut days = 0;
+        let mut previous = None;
+        for day in time.iter().map(|time| day(*time)) {
+            if previous != Some(day) {
+                days += 1;
+                previous = Some(day);
+            }
+        }
+        days
+    }
+
+    fn months(&mut self, key: &str, frame: &Frame) {
+        for month in metrics::months(&self.program, &self.layout, frame) {
+            let mut counters = counters(&[
+                month.bars,
+                0,
+                0,
+                month.duplicates,
+                month.zero_volume,
+                month.null_prices,
+                month.null_volume,
+            ]);
+            (counters[1], counters[2]) = (month.expected, month.missing);
+            self.builder.push(&Row {
+                record: Record::Month as i8,
+                series: key,
+                session: Some(month.month),
+                time: (month.bars > 0).then_some(month.first),
+                time_until: (month.bars > 0).then_some(month.last),
+                counters,
+                ..Row::default()
+            });
+        }
+    }
+
+    /// Identity of a row: series, stamp as read or as spelled, prices and volume bit for bit, and how many equal rows
+    /// come before it. Where it stands in the source is no part of it, so it survives files that are written again.
+    ///
+    /// All rows of one stamp (or of none) are identified at once, so that many equal stamps cost no more than few.
+    fn row_key<'k>(&self, key: &str, frame: &Frame, row: usize, keys: &'k mut BTreeMap<usize, String>) -> &'k String {
+        if !keys.contains_key(&row) {
+            let mut copies: HashMap<Vec<u8>, usize> = HashMap::new();
+            for row in tied(frame.time(&self.layout), frame.rows(), row) {
+                let content = self.content(frame, row);
+                let before = copies.get(&content).copied().unwrap_or(0);
+                keys.insert(row, digest(&[key.as_bytes(), &content, &before.to_le_bytes()]));
+                copies.insert(content, before + 1);
+            }
+        }
+        keys.entry(row).or_default()
+    }
+
+    fn content(&self, frame: &Frame, row: usize) -> Vec<u8> {
+        let mut content = Vec::with_capacity(9 * (1 + self.identity.len()));
+        match frame.time_of(&self.layout, row) {
+            Some(time) => content.extend(time.to_le_bytes()),
+            None => {
+                let text = &self.layout.time_text;
+                let spelled = [text.value, text.other, self.layout.raw].map(|column| frame.text(column, row));
+                content.extend(spelled.into_iter().flatten().flat_map(str::bytes));
+            }
+        }
+        for index in &self.identity {
+            content.extend(frame.number(*index, row).map_or([0xff; 9], |value| {
+                let mut bytes = [0; 9];
+                bytes[..8].copy_from_slice(&value.to_le_bytes());
+                bytes
+            }));
+        }
+        content
+    }
+}
+
+/// The rows with the stamp of `row`, or all rows without one.
+fn tied(time: &[i64], rows: usize, row: usize) -> Range<usize> {
+    match time.get(row) {
+        Some(stamp) => time.partition_point(|other| other < stamp)..time.partition_point(|other| other <= stamp),
+        None => time.len()..rows,
+    }
+}
+
+fn counters(values: &[i64]) -> [Option<i64>; COUNTERS] {
+    std::array::from_fn(|n| values.get(n).copied())
+}
+
+/// First 32 hexadecimal digits of the SHA-256 over the parts, each with its length in front.
+fn digest(parts: &[&[u8]]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    hash.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+}

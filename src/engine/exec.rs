@@ -1,0 +1,221 @@
+//! The operator: takes the rows of one series after the other, runs all rules over each in one pass, and passes on
+//! what they found. Memory is bounded by the longest series, not by the data.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::compute::{concat_batches, partition};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{exec_err, internal_err};
+use datafusion::error::Result;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::{
+    EquivalenceProperties, LexOrdering, OrderingRequirements, PhysicalExpr, PhysicalSortExpr,
+};
+use datafusion::physical_plan::execution_plan::{
+    Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions,
+};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, ExecutionPlanProperties, InputDistributionRequirements,
+    Partitioning, PlanProperties,
+};
+use futures::{StreamExt, TryStreamExt};
+
+use super::emit::Emitter;
+use super::frame::{Frame, Layout};
+use super::judging;
+use super::node::Arrangement;
+use super::program::Program;
+use super::records;
+
+/// Rows of output worth a batch.
+const BATCH: usize = 4096;
+
+/// Runs a program over its input, one series at a time.
+#[derive(Debug)]
+pub struct SeriesExec {
+    input: Arc<dyn ExecutionPlan>,
+    program: Arc<Program>,
+    layout: Arc<Layout>,
+    arrangement: Arrangement,
+    properties: Arc<PlanProperties>,
+}
+
+impl SeriesExec {
+    /// Runs `program` over `input`.
+    ///
+    /// # Errors
+    /// `input` lacks a column of the program.
+    pub fn try_new(input: Arc<dyn ExecutionPlan>, program: Arc<Program>, arrangement: Arrangement) -> Result<Self> {
+        let layout = Arc::new(Layout::try_new(&program, &input.schema())?);
+        let properties = Arc::new(PlanProperties::new(
+            EquivalenceProperties::new(records::schema()),
+            Partitioning::UnknownPartitioning(input.output_partitioning().partition_count()),
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        ));
+        Ok(Self { input, program, layout, arrangement, properties })
+    }
+
+    fn keys(&self) -> Vec<Arc<dyn PhysicalExpr>> {
+        let schema = self.input.schema();
+        let column =
+            |index: &usize| Arc::new(Column::new(schema.field(*index).name(), *index)) as Arc<dyn PhysicalExpr>;
+        self.layout.keys.iter().map(column).collect()
+    }
+}
+
+impl DisplayAs for SeriesExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "SeriesExec: rules={}, arrangement={:?}", self.program.rules.rules.len(), self.arrangement)
+    }
+}
+
+impl ExecutionPlan for SeriesExec {
+    fn name(&self) -> &'static str {
+        "SeriesExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn input_distribution_requirements(&self) -> InputDistributionRequirements {
+        InputDistributionRequirements::new(vec![match self.arrangement {
+            Arrangement::InPlace => Distribution::UnspecifiedDistribution,
+            Arrangement::Dealt | Arrangement::Sorted => Distribution::KeyPartitioned(self.keys()),
+        }])
+    }
+
+    fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
+        let sorts = self.keys().into_iter().map(PhysicalSortExpr::new_default);
+        let ordering = LexOrdering::new(sorts).filter(|_| self.arrangement == Arrangement::Sorted);
+        vec![ordering.map(OrderingRequirements::from)]
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![self.arrangement != Arrangement::InPlace]
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn ExecutionPlan>>,
+        _options: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let Some(input) = children.pop() else { return internal_err!("SeriesExec has one input") };
+        Ok(Arc::new(Self::try_new(input, Arc::clone(&self.program), self.arrangement)?))
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        for key in &self.keys() {
+            if f(key)? == TreeNodeRecursion::Stop {
+                return Ok(TreeNodeRecursion::Stop);
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let input = self.input.execute(partition, context)?;
+        let series = SeriesBuffer::new(Arc::clone(&self.program), Arc::clone(&self.layout));
+        let state = Some((input, series));
+        let stream = futures::stream::try_unfold(state, |state| async move {
+            let Some((mut input, mut series)) = state else { return Ok(None) };
+            while let Some(batch) = input.next().await {
+                series.take(&batch?)?;
+                if series.emitter.len() >= BATCH {
+                    let batch = series.emitter.finish()?;
+                    return Ok(Some((batch, Some((input, series)))));
+                }
+            }
+            series.close()?;
+            Ok(Some((series.emitter.finish()?, None)))
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(records::schema(), stream.into_stream())))
+    }
+}
+
+/// Gathers the rows of one series, judges them when the next one begins.
+struct SeriesBuffer {
+    program: Arc<Program>,
+    layout: Arc<Layout>,
+    key: String,
+    parts: Vec<RecordBatch>,
+    done: HashSet<String>,
+    emitter: Emitter,
+}
+
+impl SeriesBuffer {
+    fn new(program: Arc<Program>, layout: Arc<Layout>) -> Self {
+        let emitter = Emitter::new(Arc::clone(&program), Arc::clone(&layout));
+        Self { program, layout, key: String::new(), parts: Vec::new(), done: HashSet::new(), emitter }
+    }
+
+    fn take(&mut self, batch: &RecordBatch) -> Result<()> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        let keys: Vec<_> = self.layout.keys.iter().map(|column| Arc::clone(batch.column(*column))).collect();
+        for range in partition(&keys)?.ranges() {
+            let key = key_of(batch, &self.layout.keys, range.start);
+            if !self.parts.is_empty() && key != self.key {
+                self.close()?;
+            }
+            if self.parts.is_empty() {
+                self.open(key)?;
+            }
+            self.parts.push(batch.slice(range.start, range.len()));
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, key: String) -> Result<()> {
+        if !self.done.insert(key.clone()) {
+            return exec_err!("rows of series `{key}` do not lie together: the files changed while they were read");
+        }
+        self.key = key;
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<()> {
+        let Some(first) = self.parts.first() else { return Ok(()) };
+        let batch = match self.parts.len() {
+            1 => first.clone(),
+            _ => concat_batches(&first.schema(), &self.parts)?,
+        };
+        self.parts.clear();
+        let frame = Frame::try_new(&batch, &self.layout)?;
+        let judged = judging::judge(&self.program, &self.layout, &frame, &self.key)?;
+        self.emitter.emit(&self.key, &frame, &judged);
+        Ok(())
+    }
+}
+
+/// The series key of a row: its fields joined with `|` (written `\\|` inside one), NULL as `(null)`.
+fn key_of(batch: &RecordBatch, columns: &[usize], row: usize) -> String {
+    let text = |column: &usize| {
+        let texts = batch.column(*column).as_string_view();
+        match texts.is_null(row) {
+            true => Cow::Borrowed("(null)"),
+            false if texts.value(row).contains('|') => Cow::Owned(texts.value(row).replace('|', "\\|")),
+            false => Cow::Borrowed(texts.value(row)),
+        }
+    };
+    columns.iter().map(text).collect::<Vec<_>>().join("|")
+}

@@ -1,0 +1,252 @@
+//! The columns of one series, in time order, as the slices a check sees.
+//!
+//! [`Layout`] says where the columns are in the operator's input, found once by name. [`Frame`] owns the rows of
+//! one series; it sorts them by (time, file, row) unless they are in order, and puts rows without a stamp last.
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BinaryViewArray, BooleanArray, FixedSizeBinaryArray, Float64Array, Int32Array,
+    Int64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray, UInt32Array,
+};
+use arrow::compute::{filter_record_batch, take_record_batch};
+use arrow::datatypes::Schema;
+use arrow::error::ArrowError;
+
+use super::program::Program;
+use super::shape::{self, TIME_OTHER, TIME_TEXT};
+use super::table::{FILE, ROW};
+use crate::bars::TIME;
+use crate::checks::{Column, NumberColumn, Series, TextColumn};
+
+/// Where one field stands in the input.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct FieldColumns {
+    /// The decoded value; `None`: not read.
+    pub value: Option<usize>,
+    /// The exact text of a number.
+    pub text: Option<usize>,
+    /// The literal of a value of another type.
+    pub other: Option<usize>,
+}
+
+/// Where the columns stand in the operator's input.
+#[derive(Debug)]
+pub struct Layout {
+    /// Fields of the series key.
+    pub keys: Vec<usize>,
+    /// Decoded stamps.
+    pub time: usize,
+    /// Stamps as text.
+    pub time_text: FieldColumns,
+    /// By index into `BarsSpec::fields`.
+    pub fields: Vec<FieldColumns>,
+    /// Whether the field holds numbers, by the same index.
+    pub numeric: Vec<bool>,
+    /// Results of expressions by slot.
+    pub expressions: Vec<usize>,
+    /// File index.
+    pub file: usize,
+    /// Row number.
+    pub row: usize,
+    /// SHA-256 of the raw row.
+    pub hash: Option<usize>,
+    /// Why a row could not be parsed at all.
+    pub broken: Option<usize>,
+    /// Its raw text.
+    pub raw: Option<usize>,
+}
+
+impl Layout {
+    /// Finds the columns of `program` in `schema`.
+    pub fn try_new(program: &Program, schema: &Schema) -> Result<Self, ArrowError> {
+        let find = |name: &str| schema.column_with_name(name).map(|(index, _)| index);
+        let fields = (0..program.bars.fields.len()).map(|index| {
+            let name = &program.bars.fields[index].name;
+            let value = program.read.contains(&index).then(|| schema.index_of(name)).transpose()?;
+            Ok(FieldColumns { value, text: find(&shape::text_of(name)), other: find(&shape::other_of(name)) })
+        });
+        let slots = 0..program.rules.expressions.len();
+        Ok(Self {
+            keys: program.key_columns().map(|name| schema.index_of(name)).collect::<Result<_, _>>()?,
+            time: schema.index_of(TIME)?,
+            time_text: FieldColumns { value: find(TIME_TEXT), text: None, other: find(TIME_OTHER) },
+            fields: fields.collect::<Result<_, ArrowError>>()?,
+            numeric: (0..program.bars.fields.len()).map(|index| program.is_number(index)).collect(),
+            expressions: slots.map(|slot| schema.index_of(&shape::expression(slot))).collect::<Result<_, _>>()?,
+            file: schema.index_of(FILE)?,
+            row: schema.index_of(ROW)?,
+            hash: find(shape::HASH),
+            broken: find(shape::BROKEN),
+            raw: find(shape::RAW),
+        })
+    }
+}
+
+/// The rows of one series.
+#[derive(Debug)]
+pub struct Frame {
+    batch: RecordBatch,
+    dated: usize,
+    numbers: Vec<Option<Float64Array>>,
+    rank: Vec<u64>,
+}
+
+impl Frame {
+    /// Puts the rows of one series in order.
+    pub fn try_new(batch: &RecordBatch, layout: &Layout) -> Result<Self, ArrowError> {
+        let rank = ranks(batch, layout);
+        let time = batch.column(layout.time).as_primitive::<arrow::datatypes::TimestampMicrosecondType>();
+        let (batch, rank) = if in_order(time, &rank) {
+            (batch.clone(), rank)
+        } else {
+            let order = order_of(time, &rank);
+            let rank = order.values().iter().map(|row| rank[*row as usize]).collect();
+            (take_record_batch(batch, &order)?, rank)
+        };
+        let time = batch.column(layout.time);
+        let dated = time.len() - time.null_count();
+        let numbers = (0..layout.fields.len()).map(|index| nan_filled(&batch, layout, index)).collect();
+        Ok(Self { batch, dated, numbers, rank })
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.batch.num_rows()
+    }
+
+    /// Stamps of the dated rows, µs UTC.
+    pub fn time(&self, layout: &Layout) -> &[i64] {
+        let time: &TimestampMicrosecondArray = self.batch.column(layout.time).as_primitive();
+        &time.values()[..self.dated]
+    }
+
+    /// The columns as checks see them.
+    pub fn columns(&self, layout: &Layout) -> Vec<Column<'_>> {
+        let column = |(index, field): (usize, &FieldColumns)| match (field.value, &self.numbers[index]) {
+            (None, _) => Column::Absent,
+            (Some(_), Some(numbers)) => Column::Number(NumberColumn::new(numbers.values(), numbers.nulls())),
+            (Some(value), None) => Column::Text(self.text_column(value, field.other)),
+        };
+        layout.fields.iter().enumerate().map(column).collect()
+    }
+
+    fn text_column(&self, value: usize, other: Option<usize>) -> TextColumn<'_> {
+        TextColumn::new(self.texts(value), other.map(|other| self.texts(other)))
+    }
+
+    fn texts(&self, column: usize) -> &StringViewArray {
+        self.batch.column(column).as_string_view()
+    }
+
+    /// Results of the expressions by slot.
+    pub fn expressions(&self, layout: &Layout) -> Vec<&BooleanArray> {
+        layout.expressions.iter().map(|column| self.batch.column(*column).as_boolean()).collect()
+    }
+
+    /// The series as a check sees it, out of parts made by [`Frame::columns`] and [`Frame::expressions`].
+    pub fn series<'a>(&'a self, layout: &Layout, key: &'a str, parts: &'a Parts<'a>) -> Series<'a> {
+        Series {
+            key,
+            time: self.time(layout),
+            rows: self.rows(),
+            columns: &parts.columns,
+            time_text: layout.time_text.value.map(|value| self.text_column(value, layout.time_text.other)),
+            source_rank: &self.rank,
+            expressions: &parts.expressions,
+            condemned: parts.condemned,
+        }
+    }
+
+    /// The rows for which `mask` is true, as a frame of their own.
+    pub fn narrow(&self, layout: &Layout, mask: &BooleanArray) -> Result<Self, ArrowError> {
+        Self::try_new(&filter_record_batch(&self.batch, mask)?, layout)
+    }
+
+    /// Locator of a row: file index and row number.
+    pub fn locator(&self, layout: &Layout, row: usize) -> (i32, i64) {
+        let files: &Int32Array = self.batch.column(layout.file).as_primitive();
+        let rows: &Int64Array = self.batch.column(layout.row).as_primitive();
+        (files.value(row), rows.value(row))
+    }
+
+    /// Stamp of a row, µs UTC; `None` where it has none.
+    pub fn time_of(&self, layout: &Layout, row: usize) -> Option<i64> {
+        self.time(layout).get(row).copied()
+    }
+
+    /// The text of `column` at `row`.
+    pub fn text(&self, column: Option<usize>, row: usize) -> Option<&str> {
+        let texts = self.texts(column?);
+        (!texts.is_null(row)).then(|| texts.value(row))
+    }
+
+    /// The number of the field at `index`, as read.
+    pub fn number(&self, index: usize, row: usize) -> Option<f64> {
+        let numbers = self.numbers.get(index)?.as_ref()?;
+        (!numbers.is_null(row)).then(|| numbers.value(row))
+    }
+
+    /// How many values of the field at `index` are NULL among `rows`.
+    pub fn nulls(&self, index: usize, rows: std::ops::Range<usize>) -> usize {
+        let column = self.numbers.get(index).and_then(Option::as_ref);
+        column.and_then(|numbers| numbers.nulls()).map_or(0, |nulls| rows.filter(|row| nulls.is_null(*row)).count())
+    }
+
+    /// SHA-256 of the raw row, where the source gave one.
+    pub fn hash(&self, layout: &Layout, row: usize) -> Option<&[u8]> {
+        let column: &ArrayRef = self.batch.column(layout.hash?);
+        match column.as_any().downcast_ref::<FixedSizeBinaryArray>() {
+            Some(hashes) => Some(hashes.value(row)),
+            None => column.as_any().downcast_ref::<BinaryViewArray>().map(|hashes| hashes.value(row)),
+        }
+    }
+}
+
+/// Borrowed parts of a [`Series`].
+#[derive(Debug)]
+pub struct Parts<'a> {
+    /// Made by [`Frame::columns`].
+    pub columns: Vec<Column<'a>>,
+    /// Made by [`Frame::expressions`].
+    pub expressions: Vec<&'a BooleanArray>,
+    /// Rows an earlier stage condemned.
+    pub condemned: &'a [bool],
+}
+
+/// Place of each row in the source: file index above 2^40 row numbers.
+fn ranks(batch: &RecordBatch, layout: &Layout) -> Vec<u64> {
+    let files: &Int32Array = batch.column(layout.file).as_primitive();
+    let rows: &Int64Array = batch.column(layout.row).as_primitive();
+    let rank = |(file, row): (&i32, &i64)| (u64::from(file.unsigned_abs()) << 40) + row.unsigned_abs();
+    files.values().iter().zip(rows.values()).map(rank).collect()
+}
+
+fn in_order(time: &TimestampMicrosecondArray, rank: &[u64]) -> bool {
+    let ascending = |i: usize| {
+        let (a, b) = (time.values()[i], time.values()[i + 1]);
+        a < b || (a == b && rank[i] < rank[i + 1])
+    };
+    time.null_count() == 0 && (0..rank.len().saturating_sub(1)).all(ascending)
+}
+
+fn order_of(time: &TimestampMicrosecondArray, rank: &[u64]) -> UInt32Array {
+    let mut order: Vec<u32> = (0..u32::try_from(rank.len()).unwrap_or(u32::MAX)).collect();
+    order.sort_unstable_by_key(|row| {
+        let row = *row as usize;
+        (time.is_null(row), if time.is_null(row) { 0 } else { time.value(row) }, rank[row])
+    });
+    UInt32Array::from(order)
+}
+
+/// Numbers with NaN in the place of NULL, which is what `Series` promises; NULLs stay marked.
+fn nan_filled(batch: &RecordBatch, layout: &Layout, index: usize) -> Option<Float64Array> {
+    let column = layout.fields[index].value?;
+    if !layout.numeric[index] {
+        return None;
+    }
+    let numbers: &Float64Array = batch.column(column).as_primitive();
+    let Some(nulls) = numbers.nulls().filter(|nulls| nulls.null_count() > 0) else {
+        return Some(numbers.clone());
+    };
+    let fill = |(row, value): (usize, &f64)| if nulls.is_null(row) { f64::NAN } else { *value };
+    Some(Float64Array::new(numbers.values().iter().enumerate().map(fill).collect(), Some(nulls.clone())))
+}

@@ -1,0 +1,44 @@
+//! How the rules run: bars out of Parquet through DataFusion into [`SeriesExec`](exec), findings out.
+//!
+//! ```text
+//! table    Parquet files (a snapshot, or the source itself) with file and row number
+//! shape    source columns -> canonical columns, as projections of our own scalar functions
+//! node     the logical node of the operator and its planner
+//! exec     the operator: one series at a time, all rules in one pass
+//! frame    the columns of one series as slices
+//! judging  all rules over one series
+//! records  what leaves the operator, as Arrow columns
+//! plan     puts the pieces together
+//! ```
+
+pub mod emit;
+pub mod exec;
+pub mod frame;
+pub mod judging;
+pub mod metrics;
+pub mod node;
+pub mod plan;
+pub mod program;
+pub mod records;
+pub mod session;
+pub mod shape;
+pub mod table;
+
+use datafusion::error::DataFusionError;
+
+/// Why a run of the rules broke off.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// Planning or running the query failed.
+    #[error("{doing}")]
+    Query {
+        /// What was being done.
+        doing: &'static str,
+        /// What DataFusion says.
+        #[source]
+        source: DataFusionError,
+    },
+    /// Expressions of rules are wrong.
+    #[error("{} expressions of the rules cannot be used", .0.len())]
+    Expressions(Vec<crate::config::Diagnostic>),
+}

@@ -1,0 +1,103 @@
+//! The logical node of the operator, and how it becomes physical.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::catalog::Session;
+use datafusion::common::{DFSchema, DFSchemaRef};
+use datafusion::error::Result;
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNode, UserDefinedLogicalNodeCore};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
+
+use super::exec::SeriesExec;
+use super::program::Program;
+use super::records;
+
+/// How the rows of a series come together in front of the operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Arrangement {
+    /// They lie together: every series is one run of rows of one input partition. Verified beforehand, and
+    /// again while running.
+    InPlace,
+    /// They lie together in one stream, which is dealt out by series.
+    Dealt,
+    /// They lie anywhere: dealt out by series, then sorted by series (spilling to disk if need be).
+    Sorted,
+}
+
+/// All rules over all series of the input.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SeriesNode {
+    input: LogicalPlan,
+    program: Arc<Program>,
+    arrangement: Arrangement,
+    schema: DFSchemaRef,
+}
+
+impl SeriesNode {
+    /// Runs `program` over `input`, whose rows are arranged as `arrangement` says.
+    pub fn try_new(input: LogicalPlan, program: Arc<Program>, arrangement: Arrangement) -> Result<Self> {
+        let schema = Arc::new(DFSchema::try_from(records::schema())?);
+        Ok(Self { input, program, arrangement, schema })
+    }
+}
+
+impl PartialOrd for SeriesNode {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        (&self.program, self.arrangement).partial_cmp(&(&other.program, other.arrangement))
+    }
+}
+
+impl UserDefinedLogicalNodeCore for SeriesNode {
+    fn name(&self) -> &'static str {
+        "Series"
+    }
+
+    fn inputs(&self) -> Vec<&LogicalPlan> {
+        vec![&self.input]
+    }
+
+    fn schema(&self) -> &DFSchemaRef {
+        &self.schema
+    }
+
+    fn expressions(&self) -> Vec<Expr> {
+        Vec::new()
+    }
+
+    fn fmt_for_explain(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let rules = self.program.rules.rules.len();
+        write!(f, "Series: job={} rules={rules} arrangement={:?}", self.program.job, self.arrangement)
+    }
+
+    fn with_exprs_and_inputs(&self, _exprs: Vec<Expr>, mut inputs: Vec<LogicalPlan>) -> Result<Self> {
+        let input = inputs.pop().unwrap_or_else(|| self.input.clone());
+        Ok(Self { input, ..self.clone() })
+    }
+}
+
+/// Plans [`SeriesNode`].
+#[derive(Debug)]
+pub struct SeriesPlanner;
+
+#[async_trait]
+impl ExtensionPlanner for SeriesPlanner {
+    async fn plan_extension(
+        &self,
+        _planner: &dyn PhysicalPlanner,
+        node: &dyn UserDefinedLogicalNode,
+        _logical_inputs: &[&LogicalPlan],
+        physical_inputs: &[Arc<dyn ExecutionPlan>],
+        _session: &dyn Session,
+        _planning: &PhysicalPlanningContext,
+    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        let (Some(node), [input]) = (node.as_any().downcast_ref::<SeriesNode>(), physical_inputs) else {
+            return Ok(None);
+        };
+        let exec = SeriesExec::try_new(Arc::clone(input), Arc::clone(&node.program), node.arrangement)?;
+        Ok(Some(Arc::new(exec)))
+    }
+}

@@ -1,0 +1,86 @@
+//! What the operator runs: the bars, the rules, and where their columns are. Plain data, shared by all partitions.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use crate::bars::{BarsSpec, FieldKind};
+use crate::config::{Action, RuleSet, Severity};
+
+/// What stands for a value that does not decode, in the place of a rule.
+pub const UNDECODABLE: &str = "undecodable";
+
+/// The rules of a job over its bars.
+#[derive(Debug)]
+pub struct Program {
+    /// Name of the job; part of every finding's identity.
+    pub job: String,
+    /// The bars.
+    pub bars: BarsSpec,
+    /// The rules, in the order of the files.
+    pub rules: RuleSet,
+    /// Severity of values that do not decode.
+    pub undecodable_severity: Severity,
+    /// Action on rows with values that do not decode.
+    pub undecodable_action: Action,
+    /// Rows with a stamp from here on (µs UTC) are too new to be moved: their findings are only reported.
+    pub settled: Option<i64>,
+    /// Fields that are read, by index into `bars.fields`, ascending.
+    pub read: Vec<usize>,
+    /// SHA-256 over the job and its rules; two programs are equal when this is.
+    pub sha256: String,
+}
+
+impl Program {
+    /// Index that stands for [`UNDECODABLE`] where a rule's index is wanted.
+    pub fn undecodable(&self) -> usize {
+        self.rules.rules.len()
+    }
+
+    /// Severity and action of the rule at `index`, [`Program::undecodable`] included.
+    pub fn levels(&self, index: usize) -> (Severity, Action) {
+        match self.rules.rules.get(index) {
+            Some(rule) => (rule.severity, rule.action),
+            None => (self.undecodable_severity, self.undecodable_action),
+        }
+    }
+
+    /// Identifier of the rule at `index`.
+    pub fn rule_id(&self, index: usize) -> &str {
+        self.rules.rules.get(index).map_or(UNDECODABLE, |rule| &rule.id)
+    }
+
+    /// Name of the check behind the rule at `index`.
+    pub fn check_name(&self, index: usize) -> &'static str {
+        self.rules.rules.get(index).map_or(UNDECODABLE, |rule| rule.kind.name())
+    }
+
+    /// Names of the columns that make the series key, in the operator's input.
+    pub fn key_columns(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.bars.series.iter()
+    }
+
+    /// Whether the field at `index` holds numbers.
+    pub fn is_number(&self, index: usize) -> bool {
+        self.bars.fields[index].kind == FieldKind::Number
+    }
+}
+
+impl PartialEq for Program {
+    fn eq(&self, other: &Self) -> bool {
+        self.sha256 == other.sha256
+    }
+}
+
+impl Eq for Program {}
+
+impl PartialOrd for Program {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.sha256.cmp(&other.sha256))
+    }
+}
+
+impl Hash for Program {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.sha256.hash(state);
+    }
+}

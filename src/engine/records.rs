@@ -1,0 +1,252 @@
+//! What leaves the operator: findings, rows to move, totals and metrics, as rows of one Arrow schema.
+//!
+//! Everything travels as record batches, nothing by side channels, so that a run can be spread over machines.
+//! [`Record`] says which columns a row fills; all others are NULL.
+
+use std::sync::{Arc, LazyLock};
+
+use arrow::array::{
+    ArrayRef, BinaryBuilder, Date32Builder, Float64Builder, Int8Builder, Int32Builder, Int64Builder, RecordBatch,
+    StringBuilder, TimestampMicrosecondBuilder,
+};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::error::ArrowError;
+
+/// What a row of the operator's output stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Record {
+    /// A finding: everything from `rule` to `evidence`.
+    Finding = 0,
+    /// Counts of a rule over a series: `rule`, then [`RuleCounts`] in `n0`…; `time` and `time_until` are
+    /// the first and last stamp it flagged, `expected_lo` and `expected_hi` the least and greatest value observed.
+    Rule = 1,
+    /// Counts of the rows of a series: [`SeriesCounts`] in `n0`….
+    Series = 2,
+    /// Bars of a series in one calendar month (`session` is its first day): [`crate::engine::metrics::MonthCounts`].
+    Month = 3,
+    /// A row whose verdict is to leave the source: `rule` (the one that decided), its
+    /// `finding_id`, `action`, `file`, `row`, `row_key`.
+    Move = 4,
+}
+
+impl Record {
+    /// The record that `value` of the `record` column stands for.
+    pub fn of(value: i8) -> Option<Self> {
+        [Self::Finding, Self::Rule, Self::Series, Self::Month, Self::Move].into_iter().find(|r| *r as i8 == value)
+    }
+}
+
+/// Counts of one rule over one series, in the order of the columns `n0`….
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RuleCounts {
+    /// Rows that got a verdict.
+    pub judged: i64,
+    /// Rows without enough history.
+    pub insufficient: i64,
+    /// Rows that were excused.
+    pub excused: i64,
+    /// Findings.
+    pub findings: i64,
+    /// Bars the findings concern.
+    pub bars: i64,
+    /// Rows flagged.
+    pub rows: i64,
+}
+
+/// Where the rows of one series went, in the order of the columns `n0`…; each row is counted once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SeriesCounts {
+    /// Rows read.
+    pub read: i64,
+    /// Rows without a finding.
+    pub clean: i64,
+    /// Rows with findings that are only reported.
+    pub flagged: i64,
+    /// Rows to be quarantined.
+    pub quarantined: i64,
+    /// Rows to be deleted.
+    pub deleted: i64,
+    /// Rows whose only fault is a value that does not decode.
+    pub undecodable: i64,
+    /// Sessions with at least one bar, where the job has a calendar.
+    pub sessions: i64,
+}
+
+/// Number of counter columns.
+pub const COUNTERS: usize = 8;
+
+macro_rules! columns {
+    ($($name:ident: $builder:ty = $make:expr, $type:expr;)*) => {
+        /// Builders of the columns, one row at a time.
+        #[derive(Debug)]
+        pub struct Columns {
+            $(#[doc = concat!("Builder of `", stringify!($name), "`.")] pub $name: $builder,)*
+            /// Builders of `n0`….
+            pub counters: [Int64Builder; COUNTERS],
+        }
+
+        impl Default for Columns {
+            fn default() -> Self {
+                Self { $($name: $make,)* counters: std::array::from_fn(|_| Int64Builder::new()) }
+            }
+        }
+
+        impl Columns {
+            fn finish(&mut self) -> Vec<ArrayRef> {
+                let mut arrays: Vec<ArrayRef> = vec![$(Arc::new(self.$name.finish())),*];
+                arrays.extend(self.counters.iter_mut().map(|c| Arc::new(c.finish()) as ArrayRef));
+                arrays
+            }
+        }
+
+        fn fields() -> Vec<Field> {
+            let mut fields = vec![$(Field::new(stringify!($name), $type, true)),*];
+            fields.extend((0..COUNTERS).map(|n| Field::new(format!("n{n}"), DataType::Int64, true)));
+            fields
+        }
+    };
+}
+
+fn utc() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+fn stamps() -> TimestampMicrosecondBuilder {
+    TimestampMicrosecondBuilder::new().with_timezone("UTC")
+}
+
+columns! {
+    record: Int8Builder = Int8Builder::new(), DataType::Int8;
+    rule: Int32Builder = Int32Builder::new(), DataType::Int32;
+    series: StringBuilder = StringBuilder::new(), DataType::Utf8;
+    symbol: StringBuilder = StringBuilder::new(), DataType::Utf8;
+    finding_id: StringBuilder = StringBuilder::new(), DataType::Utf8;
+    row_key: StringBuilder = StringBuilder::new(), DataType::Utf8;
+    time: TimestampMicrosecondBuilder = stamps(), utc();
+    time_until: TimestampMicrosecondBuilder = stamps(), utc();
+    session: Date32Builder = Date32Builder::new(), DataType::Date32;
+    file: Int32Builder = Int32Builder::new(), DataType::Int32;
+    row: Int64Builder = Int64Builder::new(), DataType::Int64;
+    hash: BinaryBuilder = BinaryBuilder::new(), DataType::Binary;
+    action: Int8Builder = Int8Builder::new(), DataType::Int8;
+    field: StringBuilder = StringBuilder::new(), DataType::Utf8;
+    observed: Float64Builder = Float64Builder::new(), DataType::Float64;
+    observed_text: StringBuilder = StringBuilder::new(), DataType::Utf8;
+    expected_lo: Float64Builder = Float64Builder::new(), DataType::Float64;
+    expected_hi: Float64Builder = Float64Builder::new(), DataType::Float64;
+    expected_text: StringBuilder = StringBuilder::new(), DataType::Utf8;
+    score: Float64Builder = Float64Builder::new(), DataType::Float64;
+    bars_affected: Int64Builder = Int64Builder::new(), DataType::Int64;
+    cause: StringBuilder = StringBuilder::new(), DataType::Utf8;
+    evidence: StringBuilder = StringBuilder::new(), DataType::Utf8;
+}
+
+static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(Schema::new(fields())));
+
+/// The schema of the operator's output.
+pub fn schema() -> SchemaRef {
+    Arc::clone(&SCHEMA)
+}
+
+/// One row of the output; what is `None` or empty is NULL.
+#[derive(Debug, Default)]
+pub struct Row<'a> {
+    /// See [`Record`].
+    pub record: i8,
+    /// Index of the rule.
+    pub rule: Option<usize>,
+    /// The series key.
+    pub series: &'a str,
+    /// Its first field.
+    pub symbol: Option<&'a str>,
+    /// Identity of the finding.
+    pub finding_id: Option<&'a str>,
+    /// Identity of the row or hole.
+    pub row_key: Option<&'a str>,
+    /// µs UTC.
+    pub time: Option<i64>,
+    /// µs UTC.
+    pub time_until: Option<i64>,
+    /// Days since 1970-01-01.
+    pub session: Option<i32>,
+    /// Locator.
+    pub locator: Option<(i32, i64)>,
+    /// SHA-256 of the row's raw bytes.
+    pub hash: Option<&'a [u8]>,
+    /// [`crate::config::Action`] as a number.
+    pub action: Option<i8>,
+    /// What is wrong, for findings.
+    pub finding: Option<&'a crate::checks::Finding>,
+    /// Exact text of the observed value; wins over the finding's own.
+    pub observed_text: Option<&'a str>,
+    /// Least and greatest observed value, for rule counts.
+    pub observed: Option<(f64, f64)>,
+    /// Counters.
+    pub counters: [Option<i64>; COUNTERS],
+}
+
+/// Collects rows into batches.
+#[derive(Debug, Default)]
+pub struct RecordBuilder {
+    columns: Columns,
+    rows: usize,
+}
+
+impl RecordBuilder {
+    /// Rows collected so far.
+    pub fn len(&self) -> usize {
+        self.rows
+    }
+
+    /// Whether nothing was collected.
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// Appends one row.
+    pub fn push(&mut self, row: &Row<'_>) {
+        let c = &mut self.columns;
+        c.record.append_value(row.record);
+        c.rule.append_option(row.rule.and_then(|rule| i32::try_from(rule).ok()));
+        c.series.append_value(row.series);
+        c.symbol.append_option(row.symbol);
+        c.finding_id.append_option(row.finding_id);
+        c.row_key.append_option(row.row_key);
+        c.time.append_option(row.time);
+        c.time_until.append_option(row.time_until);
+        c.session.append_option(row.session);
+        c.file.append_option(row.locator.map(|(file, _)| file));
+        c.row.append_option(row.locator.map(|(_, row)| row));
+        c.hash.append_option(row.hash);
+        c.action.append_option(row.action);
+        self.push_finding(row);
+        for (builder, value) in self.columns.counters.iter_mut().zip(row.counters) {
+            builder.append_option(value);
+        }
+        self.rows += 1;
+    }
+
+    fn push_finding(&mut self, row: &Row<'_>) {
+        let c = &mut self.columns;
+        let finding = row.finding;
+        c.field.append_option(finding.and_then(|f| f.field.as_deref()));
+        c.observed.append_option(finding.and_then(|f| f.observed));
+        c.observed_text.append_option(row.observed_text.or(finding.and_then(|f| f.observed_text.as_deref())));
+        c.expected_lo.append_option(finding.and_then(|f| f.expected_lo).or(row.observed.map(|(lo, _)| lo)));
+        c.expected_hi.append_option(finding.and_then(|f| f.expected_hi).or(row.observed.map(|(_, hi)| hi)));
+        c.expected_text.append_option(finding.and_then(|f| f.expected_text.as_deref()));
+        c.score.append_option(finding.and_then(|f| f.score));
+        c.bars_affected.append_option(finding.and_then(|f| i64::try_from(f.bars_affected).ok()));
+        c.cause.append_option(finding.and_then(|f| f.cause));
+        match finding.and_then(|f| f.evidence.as_ref()) {
+            Some(evidence) => c.evidence.append_value(evidence.to_string()),
+            None => c.evidence.append_null(),
+        }
+    }
+
+    /// The rows so far as a batch; the builder is empty afterwards.
+    pub fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
+        self.rows = 0;
+        RecordBatch::try_new(schema(), self.columns.finish())
+    }
+}

@@ -1,0 +1,77 @@
+//! The DataFusion session every query of barkeep runs in.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use datafusion::catalog::Session;
+use datafusion::error::Result;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::context::QueryPlanner;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::logical_expr::{LogicalPlan, ScalarUDF};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
+use datafusion::prelude::{SessionConfig, SessionContext};
+
+use super::node::SeriesPlanner;
+use super::shape::{ReadNumber, ReadTime};
+
+/// Limits a person sets for a run.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Partitions, and so cores in use.
+    pub threads: usize,
+    /// Bytes of the memory pool that sorts and joins take from; they spill to disk beyond it.
+    pub memory: Option<usize>,
+    /// Folder for spilled data; the system's own where `None`.
+    pub temp: Option<PathBuf>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self { threads, memory: None, temp: None }
+    }
+}
+
+/// A session with barkeep's functions and operator. The time zone is UTC; identifiers keep their case.
+pub fn session(limits: &Limits) -> Result<SessionContext> {
+    let mut config = SessionConfig::new()
+        .with_target_partitions(limits.threads)
+        .with_repartition_file_scans(false)
+        .with_round_robin_repartition(false)
+        .with_information_schema(false);
+    let options = config.options_mut();
+    options.sql_parser.enable_ident_normalization = false;
+    options.execution.parquet.pushdown_filters = false;
+    let mut runtime = RuntimeEnvBuilder::new();
+    if let Some(memory) = limits.memory {
+        runtime = runtime.with_memory_limit(memory, 1.0);
+        // A sort keeps this much aside to merge its spilled runs; the default alone would exceed a small pool.
+        options.execution.sort_spill_reservation_bytes = (memory / 16 / limits.threads.max(1)).min(10 << 20);
+    }
+    if let Some(temp) = &limits.temp {
+        runtime = runtime.with_temp_file_path(temp);
+    }
+    let state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(runtime.build_arc()?)
+        .with_default_features()
+        .with_query_planner(Arc::new(Planner))
+        .build();
+    let context = SessionContext::new_with_state(state);
+    context.register_udf(ScalarUDF::from(ReadTime::default()));
+    context.register_udf(ScalarUDF::from(ReadNumber::default()));
+    Ok(context)
+}
+
+#[derive(Debug)]
+struct Planner;
+
+#[async_trait::async_trait]
+impl QueryPlanner for Planner {
+    async fn create_physical_plan(&self, plan: &LogicalPlan, session: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
+        let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(SeriesPlanner)]);
+        planner.create_physical_plan(plan, session).await
+    }
+}

@@ -1,0 +1,286 @@
+//! Stage 3: source columns become canonical bar columns, as projections over two scalar functions of our own.
+//!
+//! `read_time(value, spec)` and `read_number(text)` answer NULL for what does not decode; the exact text travels
+//! beside the value as `@name`, a literal of another type as `@name!`, so that the operator can tell "missing" from
+//! "undecodable". Parameters are literal arguments: the functions hold no state and travel by name.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, StringViewArray, TimestampMicrosecondArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Date32Type, Int64Type, Schema, TimeUnit, TimestampMicrosecondType};
+use datafusion::common::{ScalarValue, exec_err, plan_err};
+use datafusion::error::Result;
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, cast as cast_expr, ident,
+    lit, try_cast,
+};
+
+use super::program::Program;
+use super::table::{FILE, ROW};
+use crate::bars::number::read_number;
+use crate::bars::spec::Fold;
+use crate::bars::time::TimeFormat;
+use crate::bars::{DAY_US, FieldKind, Stamp, TIME, TimeSpec};
+
+/// Column of stamps as the source spells them.
+pub const TIME_TEXT: &str = "@time";
+/// Column of stamps of another type than text, as literals.
+pub const TIME_OTHER: &str = "@time!";
+/// Column of row hashes, in snapshots.
+pub const HASH: &str = "__hash";
+/// Column that says why a row could not be parsed at all, in snapshots.
+pub const BROKEN: &str = "__broken";
+/// Column of the raw text of such rows.
+pub const RAW: &str = "__raw";
+
+/// Name of the column with the exact text of the numeric field `name`.
+pub fn text_of(name: &str) -> String {
+    format!("@{name}")
+}
+
+/// Name of the column with literals of another type than the field `name` should have.
+pub fn other_of(name: &str) -> String {
+    format!("@{name}!")
+}
+
+/// Name of the column with the result of the expression in `slot`.
+pub fn expression(slot: usize) -> String {
+    format!("@x{slot}")
+}
+
+/// Type of the column `time`.
+pub fn time_type() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+/// The projection from the columns of `source` (a table's schema) to canonical columns.
+pub fn projection(program: &Program, source: &Schema, first_row: i64) -> Vec<Expr> {
+    let mut out = time_columns(program, source);
+    for index in &program.read {
+        let field = &program.bars.fields[*index];
+        let value = ident(&*field.source);
+        let text = is_text(source, &field.source);
+        out.push(match (field.kind, text) {
+            (FieldKind::Text, _) => cast_expr(value.clone(), DataType::Utf8View).alias(&*field.name),
+            (FieldKind::Number, false) => try_cast(value.clone(), DataType::Float64).alias(&*field.name),
+            (FieldKind::Number, true) => number_function().call(vec![as_view(value.clone())]).alias(&*field.name),
+        });
+        if field.kind == FieldKind::Number && text {
+            out.push(as_view(value).alias(text_of(&field.name)));
+        }
+        out.extend(other_column(source, &field.source, &other_of(&field.name)));
+    }
+    out.push(ident(FILE));
+    let row = if first_row == 0 { ident(ROW) } else { ident(ROW) + lit(first_row) };
+    out.push(row.alias(ROW));
+    let extra = [HASH, BROKEN, RAW].into_iter().filter(|name| source.column_with_name(name).is_some());
+    out.extend(extra.map(|name| match name {
+        HASH => ident(name),
+        _ => as_view(ident(name)).alias(name),
+    }));
+    out
+}
+
+fn time_columns(program: &Program, source: &Schema) -> Vec<Expr> {
+    let spec = &program.bars.time;
+    let value = ident(&*spec.source);
+    if !is_text(source, &spec.source) {
+        return vec![time_function().call(vec![value, lit(encode(spec))]).alias(TIME)];
+    }
+    let mut args = vec![as_view(value.clone()), lit(encode(spec))];
+    let other = other_column(source, &spec.source, TIME_OTHER);
+    if other.is_some() {
+        args.push(as_view(ident(format!("{}!", spec.source))));
+    }
+    let mut out = vec![time_function().call(args).alias(TIME), as_view(value).alias(TIME_TEXT)];
+    out.extend(other);
+    out
+}
+
+fn other_column(source: &Schema, name: &str, alias: &str) -> Option<Expr> {
+    let column = format!("{name}!");
+    source.column_with_name(&column).map(|_| as_view(ident(column.as_str())).alias(alias))
+}
+
+/// The column `name` of `source` as text; a value of another type in a snapshot as its literal.
+pub fn as_text(source: &Schema, name: &str) -> Expr {
+    let text = as_view(ident(name));
+    let other = format!("{name}!");
+    match source.column_with_name(&other) {
+        Some(_) => datafusion::functions::expr_fn::coalesce(vec![text, as_view(ident(other))]),
+        None => text,
+    }
+}
+
+fn as_view(value: Expr) -> Expr {
+    cast_expr(value, DataType::Utf8View)
+}
+
+/// Whether the column `name` of `source` holds text.
+pub fn is_text(source: &Schema, name: &str) -> bool {
+    let text = |data_type: &DataType| match data_type {
+        DataType::Dictionary(_, value) => matches!(**value, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View),
+        other => matches!(other, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View),
+    };
+    source.field_with_name(name).is_ok_and(|field| text(field.data_type()))
+}
+
+fn time_function() -> ScalarUDF {
+    ScalarUDF::from(ReadTime::default())
+}
+
+fn number_function() -> ScalarUDF {
+    ScalarUDF::from(ReadNumber::default())
+}
+
+/// A `TimeSpec` as a literal argument.
+fn encode(spec: &TimeSpec) -> String {
+    let formats: Vec<&str> = spec.formats.iter().map(TimeFormat::text).collect();
+    serde_json::json!({
+        "formats": formats,
+        "zone": spec.zone.name(),
+        "stamp": match spec.stamp { Stamp::Session => "session", Stamp::Start => "start", Stamp::End => "end" },
+        "fold": match spec.fold { Fold::Refuse => "refuse", Fold::Earlier => "earlier", Fold::Later => "later" },
+    })
+    .to_string()
+}
+
+/// The `TimeSpec` of a literal argument; the source field's name does not travel.
+fn decode(text: &str) -> Result<TimeSpec> {
+    let parsed = || -> Option<TimeSpec> {
+        let value: serde_json::Value = serde_json::from_str(text).ok()?;
+        let formats = value["formats"].as_array()?.iter().map(|format| TimeFormat::compile(format.as_str()?).ok());
+        Some(TimeSpec {
+            source: Arc::from(TIME),
+            formats: formats.collect::<Option<_>>()?,
+            zone: value["zone"].as_str()?.parse().ok()?,
+            stamp: match value["stamp"].as_str()? {
+                "session" => Stamp::Session,
+                "start" => Stamp::Start,
+                _ => Stamp::End,
+            },
+            fold: match value["fold"].as_str()? {
+                "earlier" => Fold::Earlier,
+                "later" => Fold::Later,
+                _ => Fold::Refuse,
+            },
+        })
+    };
+    parsed().map_or_else(|| plan_err!("bug: read_time got no time spec but {text}"), Ok)
+}
+
+/// `read_time(value, spec [, other])`: a stamp as `Timestamp(µs, UTC)`; NULL where it is missing or does not decode.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct ReadTime {
+    signature: Signature,
+}
+
+impl Default for ReadTime {
+    fn default() -> Self {
+        Self { signature: Signature::variadic_any(Volatility::Immutable) }
+    }
+}
+
+impl ScalarUDFImpl for ReadTime {
+    fn name(&self) -> &'static str {
+        "read_time"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _types: &[DataType]) -> Result<DataType> {
+        Ok(time_type())
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let [value, ColumnarValue::Scalar(ScalarValue::Utf8(Some(spec))), rest @ ..] = args.args.as_slice() else {
+            return exec_err!("bug: read_time takes a value and a literal spec");
+        };
+        let spec = decode(spec)?;
+        let value = value.to_array(args.number_rows)?;
+        let others = rest.first().map(|other| other.to_array(args.number_rows)).transpose()?;
+        let times = match value.data_type() {
+            DataType::Utf8View => from_text(value.as_string_view(), others.as_ref(), &spec),
+            _ => from_typed(&value, &spec)?,
+        };
+        Ok(ColumnarValue::Array(Arc::new(times.with_timezone("UTC"))))
+    }
+}
+
+/// Texts by the formats of `spec`; integers among `others` as epochs where the formats allow them.
+fn from_text(texts: &StringViewArray, others: Option<&ArrayRef>, spec: &TimeSpec) -> TimestampMicrosecondArray {
+    let others = others.map(|others| others.as_string_view());
+    let read = |row: usize| {
+        if !texts.is_null(row) {
+            return spec.read_text(texts.value(row)).ok();
+        }
+        let other = others.filter(|others| !others.is_null(row))?;
+        spec.read_number(other.value(row).parse().ok()?).ok()
+    };
+    (0..texts.len()).map(read).collect()
+}
+
+fn from_typed(value: &ArrayRef, spec: &TimeSpec) -> Result<TimestampMicrosecondArray> {
+    Ok(match value.data_type() {
+        DataType::Date32 => {
+            let days = value.as_primitive::<Date32Type>();
+            days.iter().map(|day| day.and_then(|day| spec.read_day(day).ok())).collect()
+        }
+        DataType::Timestamp(_, zone) => {
+            let zone = zone.clone();
+            let micros = cast(value, &DataType::Timestamp(TimeUnit::Microsecond, zone.clone()))?;
+            let micros = micros.as_primitive::<TimestampMicrosecondType>();
+            match zone {
+                Some(_) => micros.unary_opt(|instant| spec.read_instant(instant).ok()),
+                // A stamp without a zone is wall time in the job's zone.
+                None => micros.unary_opt(|local| {
+                    let day = i32::try_from(local.div_euclid(DAY_US)).ok()?;
+                    spec.read_local(day, local.rem_euclid(DAY_US)).ok()
+                }),
+            }
+        }
+        DataType::Date64 => return from_typed(&cast(value, &DataType::Timestamp(TimeUnit::Microsecond, None))?, spec),
+        _ => {
+            let numbers: Int64Array = cast(value, &DataType::Int64)?.as_primitive::<Int64Type>().clone();
+            numbers.iter().map(|number| number.and_then(|number| spec.read_number(number).ok())).collect()
+        }
+    })
+}
+
+/// `read_number(text)`: `Float64`; NULL where the text is missing or no number.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct ReadNumber {
+    signature: Signature,
+}
+
+impl Default for ReadNumber {
+    fn default() -> Self {
+        Self { signature: Signature::exact(vec![DataType::Utf8View], Volatility::Immutable) }
+    }
+}
+
+impl ScalarUDFImpl for ReadNumber {
+    fn name(&self) -> &'static str {
+        "read_number"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _types: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Float64)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let [texts] = args.args.as_slice() else {
+            return exec_err!("bug: read_number takes one argument");
+        };
+        let texts = texts.to_array(args.number_rows)?;
+        let numbers = texts.as_string_view().iter().map(|text| text.and_then(|text| read_number(text).ok()));
+        Ok(ColumnarValue::Array(Arc::new(numbers.collect::<Float64Array>())))
+    }
+}

@@ -1,0 +1,124 @@
+//! Parquet files as a table: the snapshot of a text source, or a Parquet source where it lies.
+//!
+//! Every row carries its locator, `__file` (index into the job's files) and `__row` (from 1). The table holds plain
+//! data only, so a plan over it can travel. Files are whole: one file is read by one partition, in order.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::ScalarValue;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use object_store::{ObjectMeta, path::Path as StorePath};
+use parquet::arrow::RowNumber;
+
+/// Name of the column that says which file a row is from.
+pub const FILE: &str = "__file";
+/// Name of the column that says which row of its file a row is.
+pub const ROW: &str = "__row";
+
+/// One Parquet file of the table.
+#[derive(Debug, Clone)]
+pub struct TableFile {
+    /// Absolute path.
+    pub path: PathBuf,
+    /// Index of the source file its rows are from.
+    pub index: i32,
+    /// Length in bytes.
+    pub bytes: u64,
+}
+
+/// Where the locators of the rows come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Locators {
+    /// Columns of the files: a snapshot.
+    Stored,
+    /// The reader counts the rows of each file.
+    Counted,
+}
+
+/// Parquet files of one schema.
+#[derive(Debug)]
+pub struct BarsTable {
+    groups: Vec<Vec<TableFile>>,
+    locators: Locators,
+    tables: TableSchema,
+}
+
+impl BarsTable {
+    /// A table of `groups` of files, one partition each. `schema` has the columns to be read, by name.
+    pub fn new(groups: Vec<Vec<TableFile>>, schema: SchemaRef, locators: Locators) -> Self {
+        let tables = match locators {
+            Locators::Stored => TableSchema::from(schema),
+            Locators::Counted => {
+                let row: FieldRef = Arc::new(Field::new(ROW, DataType::Int64, false).with_extension_type(RowNumber));
+                TableSchema::builder(schema)
+                    .with_table_partition_cols(vec![Arc::new(Field::new(FILE, DataType::Int32, false))])
+                    .with_virtual_columns(vec![row])
+                    .build()
+            }
+        };
+        Self { groups, locators, tables }
+    }
+
+    fn group(&self, files: &[TableFile]) -> Result<FileGroup> {
+        let files = files.iter().map(|file| {
+            let location = StorePath::from_absolute_path(&file.path)
+                .map_err(|source| DataFusionError::External(Box::new(source)))?;
+            let meta = ObjectMeta {
+                location,
+                last_modified: chrono::DateTime::UNIX_EPOCH,
+                size: file.bytes,
+                e_tag: None,
+                version: None,
+            };
+            let file_index = ScalarValue::Int32(Some(file.index));
+            let part = PartitionedFile::new_from_meta(meta);
+            Ok(match self.locators {
+                Locators::Stored => part,
+                Locators::Counted => part.with_partition_values(vec![file_index]),
+            })
+        });
+        Ok(FileGroup::new(files.collect::<Result<_>>()?))
+    }
+}
+
+#[async_trait]
+impl TableProvider for BarsTable {
+    fn schema(&self) -> SchemaRef {
+        // Extension metadata would have to match everywhere a plan compares schemas; the reader has its own copy.
+        let plain = |field: &FieldRef| field.as_ref().clone().with_metadata(HashMap::new());
+        Arc::new(Schema::new(self.tables.table_schema().fields().iter().map(plain).collect::<Vec<_>>()))
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        _state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        _limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let source = Arc::new(ParquetSource::new(self.tables.clone()));
+        let groups = self.groups.iter().map(|group| self.group(group)).collect::<Result<Vec<_>>>()?;
+        let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), source)
+            .with_file_groups(groups)
+            .with_preserve_order(true)
+            .with_projection_indices(projection.cloned())?
+            .build();
+        Ok(DataSourceExec::from_data_source(config))
+    }
+}
