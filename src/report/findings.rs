@@ -1,0 +1,401 @@
+//! The table `findings`: takes findings as they arrive, and writes them in parts of bounded size.
+//!
+//! A part is sorted by (series, time, rule), at most [`PART`] rows long, and ended early where its rows are long, so
+//! memory is bounded by a part, not by what was found. Columns are those of the operator, shared, or made from them by kernels.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, Int32Array, RecordBatch, StringArray, StringBuilder,
+};
+use arrow::compute::{SortColumn, SortOptions, cast, concat_batches, lexsort_to_indices, take_record_batch};
+use arrow::datatypes::{DataType, Int32Type, Int64Type};
+use arrow::error::ArrowError;
+use parquet::file::metadata::SortingColumn;
+use parquet::file::properties::WriterProperties;
+use parquet::schema::types::ColumnPath;
+
+use super::destination::Destination;
+use super::error::ReportError;
+use super::history::Previous;
+use super::incoming::column;
+use super::tables::{Table, names};
+use super::tally::RuleTally;
+use super::write::{Staged, TableWriter};
+use crate::config::Action;
+use crate::engine::program::Program;
+
+/// Most findings in one file.
+pub const PART: usize = 200_000;
+
+/// Bytes of buffered findings after which a part is ended early: a broken line can be as long as it likes.
+const PART_BYTES: usize = 256 << 20;
+
+/// Columns of the operator that columns of another name are made from.
+const SOURCES: [&str; 3] = ["rule", "file", "row"];
+
+/// Writes the findings of one run.
+#[derive(Debug)]
+pub(super) struct FindingParts {
+    destination: Arc<Destination>,
+    words: RuleWords,
+    files: Vec<String>,
+    previous: Previous,
+    /// Findings that the run before did not have, by rule.
+    new: Vec<i64>,
+    most: usize,
+    buffer: Vec<RecordBatch>,
+    buffered: usize,
+    bytes: usize,
+    staged: Vec<Staged>,
+}
+
+impl FindingParts {
+    /// Parts of at most `most` findings of `program` over `files`, by index.
+    pub(super) fn new(
+        destination: Arc<Destination>,
+        program: &Program,
+        files: Vec<String>,
+        previous: Previous,
+        most: usize,
+    ) -> Self {
+        Self {
+            destination,
+            words: RuleWords::new(program),
+            files,
+            previous,
+            new: vec![0; program.undecodable() + 1],
+            most,
+            buffer: Vec::new(),
+            buffered: 0,
+            bytes: 0,
+            staged: Vec::new(),
+        }
+    }
+
+    /// Takes findings, which are records of the operator; their rules are known to exist.
+    pub(super) fn take(&mut self, findings: &RecordBatch) -> Result<(), ReportError> {
+        let (schema, table) = (findings.schema(), Table::Findings.schema());
+        let wanted = |index: &usize| {
+            let name = schema.field(*index).name().as_str();
+            SOURCES.contains(&name) || table.index_of(name).is_ok()
+        };
+        let wanted: Vec<usize> = (0..schema.fields().len()).filter(wanted).collect();
+        let mut rest = findings.project(&wanted)?;
+        let row_bytes = rest.get_array_memory_size() / rest.num_rows().max(1);
+        while self.buffered + rest.num_rows() >= self.most {
+            let fits = self.most - self.buffered;
+            self.buffer.push(rest.slice(0, fits));
+            rest = rest.slice(fits, rest.num_rows() - fits);
+            self.write_part()?;
+        }
+        if rest.num_rows() > 0 {
+            self.buffered += rest.num_rows();
+            self.bytes += row_bytes * rest.num_rows();
+            self.buffer.push(rest);
+        }
+        if self.bytes >= PART_BYTES { self.write_part() } else { Ok(()) }
+    }
+
+    fn write_part(&mut self) -> Result<(), ReportError> {
+        let Some(first) = self.buffer.first() else { return Ok(()) };
+        let all = concat_batches(&first.schema(), &self.buffer)?;
+        self.buffer.clear();
+        (self.buffered, self.bytes) = (0, 0);
+        let sorted = take_record_batch(&all, &self.words.order(&all)?)?;
+        let table = self.table(&sorted)?;
+        let target = self.destination.part(Table::Findings, self.staged.len());
+        self.staged.push(TableWriter::whole(&target, &table, self.properties(table.num_rows()))?);
+        Ok(())
+    }
+
+    fn properties(&self, rows: usize) -> WriterProperties {
+        let schema = Table::Findings.schema();
+        let sorted = ["series", "time", "rule_id"].iter().filter_map(|name| schema.index_of(name).ok());
+        let sorted = sorted.filter_map(|index| i32::try_from(index).ok());
+        let sorted = sorted.map(|column_idx| SortingColumn { column_idx, descending: false, nulls_first: false });
+        let properties = self.destination.properties().set_sorting_columns(Some(sorted.collect()));
+        ["finding_id", "row_key"]
+            .into_iter()
+            .map(ColumnPath::from)
+            .fold(properties, |properties, column| {
+                let properties = properties.set_column_bloom_filter_enabled(column.clone(), true);
+                properties.set_column_bloom_filter_max_ndv(column, rows as u64)
+            })
+            .build()
+    }
+
+    /// The rows of the table for sorted findings.
+    fn table(&mut self, findings: &RecordBatch) -> Result<RecordBatch, ReportError> {
+        let rules: &Int32Array = column(findings, "rule").as_primitive();
+        let (is_new, first_seen) = self.compare(rules, column(findings, "finding_id").as_string());
+        let run = self.destination.run.as_str();
+        let columns: Result<Vec<ArrayRef>, ReportError> = Table::Findings
+            .schema()
+            .fields()
+            .iter()
+            .map(|field| {
+                Ok(match field.name().as_str() {
+                    "run_id" => Arc::new(StringArray::from_iter_values(std::iter::repeat_n(run, findings.num_rows()))),
+                    "rule_id" => self.words.ids.over(rules)?,
+                    "check" => self.words.checks.over(rules)?,
+                    "severity" => self.words.severities.over(rules)?,
+                    "action" => {
+                        self.words.actions.over(cast(column(findings, "action"), &DataType::Int32)?.as_primitive())?
+                    }
+                    "locator" => self.locators(findings)?,
+                    "is_new" => Arc::new(is_new.clone()),
+                    "first_seen_run" => Arc::new(first_seen.clone()),
+                    same if *field.data_type() == names() => cast(column(findings, same), &names())?,
+                    same => Arc::clone(column(findings, same)),
+                })
+            })
+            .collect();
+        Ok(RecordBatch::try_new(Table::Findings.schema(), columns?)?)
+    }
+
+    /// Which findings are new, and the run that saw each first.
+    fn compare(&mut self, rules: &Int32Array, ids: &StringArray) -> (BooleanArray, StringArray) {
+        let run = self.destination.run.as_str();
+        let mut first_seen = StringBuilder::with_capacity(ids.len(), ids.len() * run.len());
+        let mut is_new: Vec<Option<bool>> = Vec::with_capacity(ids.len());
+        for (id, rule) in ids.iter().zip(rules.values()) {
+            let seen = match &mut self.previous {
+                Previous::None => Some(None),
+                Previous::Known(known) => Some(id.and_then(|id| known.meet(id))),
+                Previous::Unknown => None,
+            };
+            is_new.push(seen.map(|before| before.is_none()));
+            first_seen.append_option(seen.map(|before| before.unwrap_or(run)));
+            if let (Some(None), Some(new)) = (seen, usize::try_from(*rule).ok().and_then(|rule| self.new.get_mut(rule)))
+            {
+                *new += 1;
+            }
+        }
+        (BooleanArray::from(is_new), first_seen.finish())
+    }
+
+    /// File and row of each finding, e.g. `bars.csv:17`; NULL for a hole between rows.
+    fn locators(&self, findings: &RecordBatch) -> Result<ArrayRef, ReportError> {
+        let files = column(findings, "file").as_primitive::<Int32Type>();
+        let rows = column(findings, "row").as_primitive::<Int64Type>();
+        let mut locators = StringBuilder::with_capacity(findings.num_rows(), findings.num_rows() * 32);
+        for (file, row) in files.iter().zip(rows) {
+            let Some((file, row)) = file.zip(row) else {
+                locators.append_null();
+                continue;
+            };
+            let name = usize::try_from(file).ok().and_then(|file| self.files.get(file));
+            let name = name.ok_or_else(|| ReportError::Records(format!("there is no file number {file}")))?;
+            write!(locators, "{name}:{row}").map_err(|source| ArrowError::from_external_error(Box::new(source)))?;
+            locators.append_value("");
+        }
+        Ok(Arc::new(locators.finish()))
+    }
+
+    /// Writes what is left; tells the rules what is new and what is fixed.
+    pub(super) fn finish(mut self, program: &Program, rules: &mut [RuleTally]) -> Result<Vec<Staged>, ReportError> {
+        self.write_part()?;
+        let fixed = match &self.previous {
+            Previous::Unknown => return Ok(self.staged),
+            Previous::None => std::collections::HashMap::new(),
+            Previous::Known(known) => known.fixed(),
+        };
+        for (index, (tally, new)) in rules.iter_mut().zip(&self.new).enumerate() {
+            tally.new = Some(*new);
+            tally.fixed = Some(fixed.get(program.rule_id(index)).copied().unwrap_or(0));
+        }
+        Ok(self.staged)
+    }
+}
+
+/// The words that stand in the tables for numbers.
+#[derive(Debug)]
+struct RuleWords {
+    /// By index of the rule.
+    ids: Words,
+    /// By index of the rule.
+    checks: Words,
+    /// By index of the rule.
+    severities: Words,
+    /// By strength.
+    actions: Words,
+    /// Place of each rule among all in the order of their ids.
+    ranks: Vec<i32>,
+}
+
+impl RuleWords {
+    fn new(program: &Program) -> Self {
+        let indices = 0..=program.undecodable();
+        let words = |word: &dyn Fn(usize) -> &'static str| Words::new(indices.clone().map(word));
+        let ids: Vec<&str> = indices.clone().map(|index| program.rule_id(index)).collect();
+        let rank = |id: &&str| ids.iter().filter(|other| *other < id).count();
+        Self {
+            checks: words(&|index| program.check_name(index)),
+            severities: words(&|index| program.levels(index).0.as_str()),
+            actions: Words::new(Action::WORDS.iter().copied()),
+            ranks: ids.iter().map(rank).map(|rank| i32::try_from(rank).unwrap_or(i32::MAX)).collect(),
+            ids: Words::new(ids.iter().copied()),
+        }
+    }
+
+    /// The order by (series, time, rule); equal findings by their ids, so that it depends on nothing else.
+    fn order(&self, findings: &RecordBatch) -> Result<arrow::array::UInt32Array, ArrowError> {
+        let rank =
+            |rule: i32| usize::try_from(rule).ok().and_then(|rule| self.ranks.get(rule)).copied().unwrap_or(i32::MAX);
+        let ranks: Int32Array = column(findings, "rule").as_primitive::<Int32Type>().unary(rank);
+        let nulls_last = Some(SortOptions { descending: false, nulls_first: false });
+        let by = |values: ArrayRef| SortColumn { values, options: nulls_last };
+        let same = |name: &str| Arc::clone(column(findings, name));
+        lexsort_to_indices(&[by(same("series")), by(same("time")), by(Arc::new(ranks)), by(same("finding_id"))], None)
+    }
+}
+
+/// Words by number.
+#[derive(Debug)]
+struct Words(ArrayRef);
+
+impl Words {
+    fn new<'a>(words: impl Iterator<Item = &'a str>) -> Self {
+        Self(Arc::new(StringArray::from_iter_values(words)))
+    }
+
+    /// The word of each of `numbers`.
+    fn over(&self, numbers: &Int32Array) -> Result<ArrayRef, ArrowError> {
+        Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(numbers.clone(), Arc::clone(&self.0))?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::path::Path;
+
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+    use parquet::bloom_filter::Sbbf;
+    use parquet::file::properties::ReaderProperties;
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::file::serialized_reader::ReadOptionsBuilder;
+
+    use super::*;
+    use crate::report::testing::{OHLC, OUTLIER, Output, finding_id, meta, program, texts};
+    use crate::report::write::Published;
+
+    fn parts(dir: &Path, most: usize) -> FindingParts {
+        let destination = Arc::new(Destination::new(dir, "demo", &meta(2)));
+        FindingParts::new(destination, &program(), vec!["a.csv".to_owned()], Previous::None, most)
+    }
+
+    fn publish(parts: FindingParts) {
+        let program = program();
+        let mut rules = vec![RuleTally::default(); program.undecodable() + 1];
+        Published::all(parts.finish(&program, &mut rules).unwrap()).unwrap().keep();
+    }
+
+    fn part(dir: &Path, number: usize) -> std::path::PathBuf {
+        Table::Findings.part(dir, "demo", &meta(2).run_id, number)
+    }
+
+    fn rows(path: &Path) -> RecordBatch {
+        let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap().build().unwrap();
+        let batches: Vec<RecordBatch> = reader.map(Result::unwrap).collect();
+        concat_batches(&batches[0].schema(), &batches).unwrap()
+    }
+
+    #[test]
+    fn parts_are_bounded_and_hold_every_finding_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut parts = parts(dir.path(), 4);
+        for batch in [7, 1, 2] {
+            let output =
+                (0..batch).fold(Output::default(), |output, row| output.finding(OHLC, "A", row, 10 * batch + row));
+            parts.take(&output.batch()).unwrap();
+        }
+        publish(parts);
+        let counts: Vec<usize> = (0..3).map(|number| rows(&part(dir.path(), number)).num_rows()).collect();
+        assert_eq!(counts, [4, 4, 2]);
+        assert!(!part(dir.path(), 3).exists());
+        let mut ids: Vec<String> =
+            (0..3).flat_map(|number| texts(&rows(&part(dir.path(), number)), "finding_id")).collect();
+        ids.sort();
+        let mut wanted: Vec<String> = [7, 1, 2]
+            .iter()
+            .flat_map(|batch| (0..*batch).map(move |row| finding_id(OHLC, "A", 10 * batch + row)))
+            .collect();
+        wanted.sort();
+        assert_eq!(ids, wanted);
+    }
+
+    #[test]
+    fn a_part_is_sorted_by_series_time_and_rule() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut parts = parts(dir.path(), PART);
+        let shuffled = Output::default()
+            .finding(OUTLIER, "B", 1, 1)
+            .finding(OHLC, "A", 9, 2)
+            .finding(OHLC, "A", 3, 3)
+            .finding(OUTLIER, "A", 3, 4)
+            .hole("A", 3, 2);
+        parts.take(&shuffled.batch()).unwrap();
+        publish(parts);
+        let rows = rows(&part(dir.path(), 0));
+        assert_eq!(texts(&rows, "series"), ["A", "A", "A", "A", "B"]);
+        assert_eq!(texts(&rows, "rule_id"), ["close-outlier", "gap", "ohlc", "ohlc", "close-outlier"]);
+        assert_eq!(
+            texts(&rows, "time")[..4].iter().map(|time| &time[..10]).collect::<Vec<_>>(),
+            ["1970-01-04", "1970-01-04", "1970-01-04", "1970-01-10",]
+        );
+    }
+
+    #[test]
+    fn a_part_says_who_wrote_it_and_how_it_is_sorted() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut parts = parts(dir.path(), PART);
+        parts.take(&Output::default().finding(OHLC, "A", 1, 1).finding(OHLC, "A", 2, 2).batch()).unwrap();
+        publish(parts);
+        let options = ReadOptionsBuilder::new()
+            .with_reader_properties(ReaderProperties::builder().set_read_bloom_filter(true).build())
+            .with_page_index()
+            .build();
+        let file = File::open(part(dir.path(), 0)).unwrap();
+        let reader = SerializedFileReader::new_with_options(file, options).unwrap();
+        let metadata = reader.metadata();
+        let pairs = metadata.file_metadata().key_value_metadata().unwrap();
+        for (key, value) in [
+            ("schema_version", "1".to_owned()),
+            ("version", env!("CARGO_PKG_VERSION").to_owned()),
+            ("run_id", "20261120T020000Z-aaaa".to_owned()),
+            ("job", "demo".to_owned()),
+            ("job_sha256", "j".repeat(64)),
+            ("rules_sha256", "r".repeat(64)),
+        ] {
+            let pair = pairs.iter().find(|pair| pair.key == format!("barkeep.{key}")).unwrap();
+            assert_eq!(pair.value.as_ref(), Some(&value), "{key}");
+        }
+        let group = metadata.row_group(0);
+        let name = |index: i32| group.column(usize::try_from(index).unwrap()).column_path().string();
+        let sorted: Vec<String> =
+            group.sorting_columns().unwrap().iter().map(|column| name(column.column_idx)).collect();
+        assert_eq!(sorted, ["series", "time", "rule_id"]);
+        assert!(metadata.column_index().is_some() && metadata.offset_index().is_some());
+        let filter = |name: &str| -> Option<Sbbf> {
+            let index = Table::Findings.schema().index_of(name).unwrap();
+            reader.get_row_group(0).unwrap().get_column_bloom_filter(index).cloned()
+        };
+        assert!(filter("finding_id").unwrap().check(finding_id(OHLC, "A", 1).as_str()));
+        assert!(!filter("finding_id").unwrap().check("nothing of the kind"));
+        assert!(filter("row_key").is_some() && filter("locator").is_none());
+    }
+
+    #[test]
+    fn a_file_nobody_named_is_a_bug() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut parts = parts(dir.path(), PART);
+        parts.files.clear();
+        parts.take(&Output::default().finding(OHLC, "A", 1, 1).batch()).unwrap();
+        let program = program();
+        let error = parts.finish(&program, &mut [RuleTally::default()]).unwrap_err();
+        assert!(matches!(error, ReportError::Records(_)), "{error}");
+    }
+}

@@ -1,0 +1,281 @@
+//! The findings of the run before: what a run compares itself with to tell what is new and what is fixed.
+//!
+//! The run before is the newest one of the same job that reached its end and looked at the same kind of window (all
+//! of the data, or from some time on). Only the columns needed are read, and no more than [`MOST_KNOWN`] findings.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::Path;
+
+use arrow::array::{Array, AsArray, RecordBatch, StringArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, TimestampMicrosecondType};
+use arrow::error::ArrowError;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+
+use super::error::ReportError;
+use super::run::RunStatus;
+use super::runs;
+
+/// Findings beyond which a run is not compared with the one before: what is new or fixed is then NULL. Bounds the
+/// memory of the comparison to about 100 MB.
+pub const MOST_KNOWN: u64 = 2_000_000;
+
+/// A half-open window, µs UTC; an end that is `None` is open.
+pub type Window = (Option<i64>, Option<i64>);
+
+/// What a run compares its findings with.
+#[derive(Debug, Default)]
+pub enum Previous {
+    /// No run came before: everything found is new.
+    #[default]
+    None,
+    /// The findings of the run before.
+    Known(Box<KnownFindings>),
+    /// There is a run before, but no comparison: it found too much, or this run looks at a part of the data only.
+    Unknown,
+}
+
+/// The findings of one run by identity.
+#[derive(Debug, Default)]
+pub struct KnownFindings {
+    run: String,
+    findings: HashMap<u128, Known>,
+    rules: Texts,
+    runs: Texts,
+}
+
+#[derive(Debug)]
+struct Known {
+    rule: usize,
+    first_seen: usize,
+    /// Whether this run looks where the finding was, so that it is fixed unless found again.
+    due: bool,
+    found: bool,
+}
+
+/// Different texts, each once.
+#[derive(Debug, Default)]
+struct Texts {
+    texts: Vec<String>,
+    places: HashMap<String, usize>,
+}
+
+impl Texts {
+    fn place(&mut self, text: &str) -> usize {
+        if let Some(place) = self.places.get(text) {
+            return *place;
+        }
+        self.texts.push(text.to_owned());
+        self.places.insert(text.to_owned(), self.texts.len() - 1);
+        self.texts.len() - 1
+    }
+}
+
+impl KnownFindings {
+    /// The run they are of.
+    pub fn run(&self) -> &str {
+        &self.run
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.findings.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    /// Notes that `finding_id` was found again; the run that saw it first, where it is known at all.
+    pub(super) fn meet(&mut self, finding_id: &str) -> Option<&str> {
+        let known = self.findings.get_mut(&identity(finding_id)?)?;
+        known.found = true;
+        self.runs.texts.get(known.first_seen).map(String::as_str)
+    }
+
+    /// How many findings of each rule were looked for and not met.
+    pub(super) fn fixed(&self) -> HashMap<&str, i64> {
+        let missing = self.findings.values().filter(|known| known.due && !known.found);
+        missing.fold(HashMap::new(), |mut fixed, known| {
+            *fixed.entry(self.rules.texts[known.rule].as_str()).or_default() += 1;
+            fixed
+        })
+    }
+
+    fn add(&mut self, batch: &RecordBatch, window: Window) -> Result<(), ArrowError> {
+        let ids = texts(batch, "finding_id")?;
+        let rules = texts(batch, "rule_id")?;
+        let runs = texts(batch, "first_seen_run")?;
+        let times = batch.column_by_name("time").and_then(|times| times.as_primitive_opt::<TimestampMicrosecondType>());
+        let times = times.ok_or_else(|| ArrowError::SchemaError("`time` is no column of instants".to_owned()))?;
+        for row in 0..batch.num_rows() {
+            let id = identity(ids.value(row))
+                .ok_or_else(|| ArrowError::ParseError(format!("`{}` is no finding id", ids.value(row))))?;
+            let first_seen = if runs.is_null(row) { self.run.as_str() } else { runs.value(row) };
+            let first_seen = self.runs.place(first_seen);
+            let due = times.is_null(row) || inside(window, times.value(row));
+            let known = Known { rule: self.rules.place(rules.value(row)), first_seen, due, found: false };
+            self.findings.insert(id, known);
+        }
+        Ok(())
+    }
+}
+
+fn inside((since, until): Window, time: i64) -> bool {
+    since.is_none_or(|since| time >= since) && until.is_none_or(|until| time < until)
+}
+
+/// A finding id is 32 hexadecimal digits.
+fn identity(finding_id: &str) -> Option<u128> {
+    u128::from_str_radix(finding_id, 16).ok()
+}
+
+/// The findings that a run of `job` over `window` compares its own with.
+///
+/// # Errors
+/// A file of an earlier run cannot be read.
+pub fn previous_findings(dir: &Path, job: &str, window: Window) -> Result<Previous, ReportError> {
+    load(dir, job, window, MOST_KNOWN)
+}
+
+fn load(dir: &Path, job: &str, window: Window, most: u64) -> Result<Previous, ReportError> {
+    for file in runs::of_job(dir, job)? {
+        if !comparable(&file.path, window).map_err(|source| ReportError::reading(&file.path, source))? {
+            continue;
+        }
+        let mut known = KnownFindings { run: file.run.to_string(), ..KnownFindings::default() };
+        let mut rows = 0;
+        for part in runs::parts(dir, &file)? {
+            let reader = open(&part, &["finding_id", "rule_id", "first_seen_run", "time"]);
+            let (reader, more) = reader.map_err(|source| ReportError::reading(&part, source))?;
+            rows += more;
+            if rows > most {
+                return Ok(Previous::Unknown);
+            }
+            for batch in reader {
+                let added = batch.and_then(|batch| known.add(&batch, window));
+                added.map_err(|source| ReportError::reading(&part, source))?;
+            }
+        }
+        return Ok(Previous::Known(Box::new(known)));
+    }
+    Ok(Previous::None)
+}
+
+/// Whether the run in `path` reached its end and looked at the same kind of window.
+fn comparable(path: &Path, window: Window) -> Result<bool, ArrowError> {
+    let (mut reader, _) = open(path, &["status", "window_since"])?;
+    let Some(run) = reader.next().transpose()?.filter(|run| run.num_rows() > 0) else { return Ok(false) };
+    let ended = RunStatus::parse(texts(&run, "status")?.value(0)).is_some_and(RunStatus::reached_its_end);
+    let whole = run.column_by_name("window_since").is_some_and(|since| since.is_null(0));
+    Ok(ended && whole == window.0.is_none())
+}
+
+/// Opens some columns of a Parquet file; also tells how many rows it has.
+fn open(path: &Path, columns: &[&str]) -> Result<(ParquetRecordBatchReader, u64), ArrowError> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
+    let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
+    let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
+    Ok((builder.with_projection(mask).build()?, rows))
+}
+
+/// A column of text, plain or dictionary-encoded.
+fn texts(batch: &RecordBatch, name: &str) -> Result<StringArray, ArrowError> {
+    let column = batch.column_by_name(name);
+    let column = column.ok_or_else(|| ArrowError::SchemaError(format!("there is no column `{name}`")))?;
+    Ok(cast(column, &DataType::Utf8)?.as_string().clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::report::collector::Collector;
+    use crate::report::run::{Outcome, RunMeta};
+    use crate::report::testing::{DAY, GAP, OHLC, finding_id, meta, one_series, program};
+    use crate::report::utc::UtcMicros;
+
+    fn over(hour: u32, window: Window) -> RunMeta {
+        RunMeta { window, ..meta(hour) }
+    }
+
+    /// Reports a run that found four things on the days 103, 105, 107 and 150.
+    fn report(dir: &Path, run: RunMeta, status: RunStatus) {
+        let mut collector = Collector::new(dir, program(), run, vec!["bars.csv".to_owned()], Previous::None);
+        collector.take(&one_series().batch()).unwrap();
+        let outcome = Outcome::new(status, 1, UtcMicros(0));
+        if status.reached_its_end() {
+            collector.finish(outcome).unwrap()
+        } else {
+            collector.abandon(&outcome).unwrap()
+        };
+    }
+
+    fn known(dir: &Path, window: Window) -> Box<KnownFindings> {
+        match previous_findings(dir, "demo", window).unwrap() {
+            Previous::Known(known) => known,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_first_run_has_nothing_before_it() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(matches!(previous_findings(dir.path(), "demo", (None, None)).unwrap(), Previous::None));
+        report(dir.path(), meta(1), RunStatus::Findings);
+        assert!(matches!(previous_findings(dir.path(), "other", (None, None)).unwrap(), Previous::None));
+    }
+
+    #[test]
+    fn the_newest_run_that_reached_its_end_is_the_one_before() {
+        let dir = tempfile::tempdir().unwrap();
+        report(dir.path(), meta(1), RunStatus::Findings);
+        report(dir.path(), meta(2), RunStatus::Refused);
+        report(dir.path(), meta(3), RunStatus::Broken);
+        let known = known(dir.path(), (None, None));
+        assert_eq!((known.run(), known.len()), ("20261120T020000Z-aaaa", 4));
+    }
+
+    #[test]
+    fn a_run_over_all_data_is_not_compared_with_one_over_its_end() {
+        let dir = tempfile::tempdir().unwrap();
+        report(dir.path(), meta(1), RunStatus::Findings);
+        report(dir.path(), over(2, (Some(100 * DAY), None)), RunStatus::Findings);
+        assert_eq!(known(dir.path(), (None, None)).run(), "20261120T010000Z-aaaa");
+        assert_eq!(known(dir.path(), (Some(0), None)).run(), "20261120T020000Z-aaaa");
+    }
+
+    #[test]
+    fn only_what_was_looked_for_and_not_found_is_fixed() {
+        let dir = tempfile::tempdir().unwrap();
+        report(dir.path(), over(1, (Some(100 * DAY), None)), RunStatus::Findings);
+        let mut known = known(dir.path(), (Some(104 * DAY), Some(150 * DAY)));
+        assert_eq!(known.meet(&finding_id(OHLC, "A", 5)), Some("20261120T010000Z-aaaa"));
+        assert_eq!(known.meet(&finding_id(OHLC, "A", 6)), None);
+        let fixed: Vec<(&str, i64)> = known.fixed().into_iter().collect();
+        assert_eq!(fixed, [("close-outlier", 1)], "day 103 is before the window, the hole of day 150 after it");
+        assert_eq!(known.meet(&finding_id(GAP, "A", 150)), Some("20261120T010000Z-aaaa"));
+    }
+
+    #[test]
+    fn more_findings_than_memory_should_hold_are_not_compared() {
+        let dir = tempfile::tempdir().unwrap();
+        report(dir.path(), meta(1), RunStatus::Findings);
+        assert!(matches!(load(dir.path(), "demo", (None, None), 3).unwrap(), Previous::Unknown));
+        assert!(matches!(load(dir.path(), "demo", (None, None), 4).unwrap(), Previous::Known(_)));
+    }
+
+    #[test]
+    fn a_damaged_report_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        report(dir.path(), meta(1), RunStatus::Findings);
+        let part = dir.path().join("findings/job=demo/run_date=2026-11-20/20261120T010000Z-aaaa-000.parquet");
+        fs::write(&part, "not Parquet").unwrap();
+        let error = previous_findings(dir.path(), "demo", (None, None)).unwrap_err();
+        assert!(matches!(&error, ReportError::Read { path, .. } if *path == part), "{error}");
+    }
+}

@@ -1,0 +1,52 @@
+//! What a run leaves behind: Parquet tables, a summary, and sentences that say why a row was flagged.
+//!
+//! ```text
+//! run        a run as its caller knows it: RunMeta when it begins, Outcome when it ends
+//! collector  batches of the operator -> staged files and counts -> the report, published as a whole
+//! history    the findings of the run before: what is new, what is fixed
+//! tally      counts of rules and series, and whether they add up; moves: rows that are to leave their source
+//! tables     names, paths and columns of the five tables; findings, months, rows: how each is made
+//! summary    the run in one structure; render: as text for a terminal or as one line
+//! sentence   one finding in one sentence
+//! store      reading back: tables for SQL, runs by name
+//! ```
+//!
+//! A run exists when its row in `runs` does, and that is written last. Nothing here prints.
+
+pub mod collector;
+mod destination;
+pub mod error;
+pub mod escape;
+pub mod findings;
+pub mod history;
+mod incoming;
+mod months;
+pub mod moves;
+pub mod numbers;
+pub mod render;
+mod rows;
+pub mod run;
+pub mod run_id;
+mod runs;
+pub mod sentence;
+pub mod store;
+pub mod summary;
+pub mod tables;
+pub mod tally;
+#[cfg(test)]
+mod testing;
+pub mod utc;
+mod write;
+
+pub use collector::Collector;
+pub use error::ReportError;
+pub use history::{Previous, previous_findings};
+pub use moves::MoveRow;
+pub use render::{render_line, render_text};
+pub use run::{ActionRow, NextStep, Outcome, RunMeta, RunStatus, StageSeconds, Trigger};
+pub use run_id::RunId;
+pub use sentence::{Facts, sentence};
+pub use store::{RunRef, register, resolve_run};
+pub use summary::Summary;
+pub use tables::Table;
+pub use utc::UtcMicros;

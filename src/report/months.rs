@@ -1,0 +1,65 @@
+//! The table `series_metrics`: bars of each series by month, written as they arrive.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::compute::cast;
+
+use super::destination::Destination;
+use super::error::ReportError;
+use super::incoming::column;
+use super::tables::{Table, names};
+use super::write::{Staged, TableWriter};
+
+/// Writes the months of one run; no file where there are none.
+#[derive(Debug)]
+pub(super) struct Months {
+    destination: Arc<Destination>,
+    writer: Option<TableWriter>,
+}
+
+impl Months {
+    /// Nothing written yet.
+    pub(super) fn new(destination: Arc<Destination>) -> Self {
+        Self { destination, writer: None }
+    }
+
+    /// Takes months, which are records of the operator.
+    pub(super) fn take(&mut self, months: &RecordBatch) -> Result<(), ReportError> {
+        let table = self.table(months)?;
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            none => {
+                let target = self.destination.file(Table::SeriesMetrics);
+                none.insert(TableWriter::create(&target, table.schema(), self.destination.properties().build())?)
+            }
+        };
+        writer.write(&table)
+    }
+
+    /// The counters are those of [`crate::engine::metrics::MonthCounts`], in its order.
+    fn table(&self, months: &RecordBatch) -> Result<RecordBatch, ReportError> {
+        let run = self.destination.run.as_str();
+        let same = |name: &str| Arc::clone(column(months, name));
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(StringArray::from_iter_values(std::iter::repeat_n(run, months.num_rows()))),
+            cast(column(months, "series"), &names())?,
+            same("session"),
+            same("n0"),
+            same("n1"),
+            same("n2"),
+            same("n3"),
+            same("n4"),
+            same("n5"),
+            same("n6"),
+            same("time"),
+            same("time_until"),
+        ];
+        Ok(RecordBatch::try_new(Table::SeriesMetrics.schema(), columns)?)
+    }
+
+    /// Completes the file.
+    pub(super) fn finish(self) -> Result<Option<Staged>, ReportError> {
+        self.writer.map(TableWriter::close).transpose()
+    }
+}

@@ -1,0 +1,519 @@
+//! The summary as text: for a terminal, and as one line for a mail of cron.
+//!
+//! Pure: the same summary gives the same text. Colour is decoration, everything is said in words too. What comes
+//! from data is made visible, so it cannot control the terminal.
+
+use super::escape::{shortened, visible};
+use super::numbers::{counted, rate, seconds, speed, thousands};
+use super::run::RunStatus;
+use super::summary::{Place, RuleSummary, Summary, Verdict};
+use super::tally::RuleStatus;
+use super::utc::UtcMicros;
+use crate::engine::program::UNDECODABLE;
+
+/// Longest rule id that is not cut.
+const LONGEST_ID: usize = 40;
+/// Columns before `first`, besides those of the rule: severity, status, findings, rate and what is between.
+const FIXED: usize = 40;
+/// Fewest columns left to `first`, however narrow the terminal.
+const FEWEST: usize = 16;
+
+/// The summary for a terminal `width` columns wide, with ANSI colours if `colour`; ends with a line break.
+pub fn render_text(summary: &Summary, colour: bool, width: usize) -> String {
+    let paint = Paint(colour);
+    let mut lines = vec![header(summary), String::new()];
+    lines.extend(table(summary, paint, width));
+    lines.extend(accounts(summary));
+    lines.extend(summary.refusals.iter().map(|refusal| format!("refused: {}", visible(refusal))));
+    lines.extend(summary.error.iter().map(|error| format!("error: {}", visible(error))));
+    lines.push(closing(summary, paint));
+    lines.extend(next(summary, paint));
+    lines.join("\n") + "\n"
+}
+
+/// ANSI colours, or none.
+#[derive(Debug, Clone, Copy)]
+struct Paint(bool);
+
+impl Paint {
+    fn wrap(self, code: &str, text: &str) -> String {
+        if self.0 { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+
+    fn bad(self, text: &str) -> String {
+        self.wrap("1;31", text)
+    }
+
+    fn odd(self, text: &str) -> String {
+        self.wrap("33", text)
+    }
+
+    fn good(self, text: &str) -> String {
+        self.wrap("32", text)
+    }
+
+    fn faint(self, text: &str) -> String {
+        self.wrap("2", text)
+    }
+}
+
+fn header(summary: &Summary) -> String {
+    let since = summary.window.since.or(summary.data.since).map(UtcMicros::date);
+    let until = summary.window.until.or(summary.data.until).map(UtcMicros::date);
+    let span = since.zip(until).map(|(since, until)| format!("{since} .. {until}"));
+    let (series, rows) = (counted(summary.series, "series"), counted(summary.rows.read, "row"));
+    let parts =
+        [Some(summary.job.clone()), Some(visible(&summary.source).into_owned()), span, Some(series), Some(rows)];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("   ")
+}
+
+/// The rules that have something to tell, and how many have not.
+fn table(summary: &Summary, paint: Paint, width: usize) -> Vec<String> {
+    let told: Vec<&RuleSummary> = summary.rules.iter().filter(|rule| is_told(rule)).collect();
+    let quiet = summary.rules.iter().filter(|rule| !is_told(rule) && rule.id != UNDECODABLE);
+    let quiet = quiet.count() as u64;
+    let longest = told.iter().map(|rule| rule.id.len().min(LONGEST_ID)).max().unwrap_or(0);
+    let id = longest.max(16) + 2;
+    let mut lines = Vec::new();
+    if !told.is_empty() {
+        lines.push(paint.faint(&format!("  {:id$}severity       findings   {:<12}first", "rule", "rate")));
+    }
+    lines.extend(told.iter().map(|rule| line(rule, summary.daily, id, paint, width)));
+    if quiet > 0 {
+        let more = if told.is_empty() { "rule" } else { "more rule" };
+        lines.push(format!("  {:<w$}{}", counted(quiet, more), paint.good("ok"), w = id + 8));
+    }
+    lines.push(String::new());
+    lines
+}
+
+fn is_told(rule: &RuleSummary) -> bool {
+    rule.status != RuleStatus::Ok
+}
+
+fn line(rule: &RuleSummary, daily: bool, id: usize, paint: Paint, width: usize) -> String {
+    let name = shortened(&rule.id, LONGEST_ID);
+    let (status, share, first) = match rule.status {
+        RuleStatus::Fail => (paint.bad("FAIL"), share(rule), place(rule.first.as_ref(), daily)),
+        RuleStatus::Warn => (paint.odd("warn"), share(rule), place(rule.first.as_ref(), daily)),
+        RuleStatus::Insufficient => {
+            let lacking = format!("{} with too little history", counted(rule.insufficient, "row"));
+            ("-   ".to_owned(), "not judged".to_owned(), lacking)
+        }
+        RuleStatus::Skipped | RuleStatus::Ok => ("-   ".to_owned(), "not judged".to_owned(), nothing_judged(rule)),
+    };
+    let first = shortened(&first, width.saturating_sub(id + FIXED).max(FEWEST));
+    let line = format!("  {name:id$}{:<8}{status}{:>11}   {share:<12}{first}", rule.severity, thousands(rule.findings));
+    line.trim_end().to_owned()
+}
+
+fn nothing_judged(rule: &RuleSummary) -> String {
+    match rule.excused {
+        0 => "no rows to judge".to_owned(),
+        excused => format!("{} excused", counted(excused, "row")),
+    }
+}
+
+fn share(rule: &RuleSummary) -> String {
+    match rule.rate {
+        Some(share) => rate(share),
+        None => counted(rule.bars, "bar"),
+    }
+}
+
+fn place(place: Option<&Place>, daily: bool) -> String {
+    let Some(Place { series, time }) = place else { return String::new() };
+    match time {
+        Some(time) => format!("{} {}", visible(series), time.stamp(daily)),
+        None => format!("{} without a date", visible(series)),
+    }
+}
+
+/// Where every row went, what changed, and what was not judged.
+fn accounts(summary: &Summary) -> Vec<String> {
+    let mut lines = vec![format!("  {}", equation(summary))];
+    let found = summary.findings.error + summary.findings.warn + summary.findings.info;
+    if let Some(change) = summary.change.as_ref().filter(|change| found > 0 || change.fixed > 0) {
+        let since = match &change.since_run {
+            Some(run) => format!("{} new and {} fixed since {run}", thousands(change.new), thousands(change.fixed)),
+            None => "all new: this is the first run".to_owned(),
+        };
+        lines.push(format!("  {}, {since}", counted(found, "finding")));
+    }
+    let open = unjudged(summary);
+    if !open.is_empty() {
+        lines.push(format!("  not judged: {}", open.join(", ")));
+    }
+    if let Some(calendar) = &summary.calendar {
+        let known = calendar.known_until.as_ref().map(|day| format!(", known until {day}")).unwrap_or_default();
+        lines.push(format!("  calendar {}{known}", calendar.name));
+    }
+    lines.push(String::new());
+    lines
+}
+
+/// `259,174 rows = 259,161 clean + 13 flagged`: every row read is counted once. What is 0 is left out.
+fn equation(summary: &Summary) -> String {
+    let rows = &summary.rows;
+    let others = [
+        (rows.flagged, "flagged"),
+        (rows.undecodable, "undecodable"),
+        (rows.quarantined, "quarantined"),
+        (rows.deleted, "deleted"),
+    ];
+    let others = others.into_iter().filter(|(count, _)| *count > 0);
+    let sum = std::iter::once((rows.clean, "clean")).chain(others);
+    let sum: Vec<String> = sum.map(|(count, what)| format!("{} {what}", thousands(count))).collect();
+    format!("{} = {}", counted(rows.read, "row"), sum.join(" + "))
+}
+
+/// Rows without a verdict, by rule and reason; rules without any verdict have a line of their own.
+fn unjudged(summary: &Summary) -> Vec<String> {
+    let reasons = |rule: &RuleSummary| {
+        let lacking = (rule.status != RuleStatus::Insufficient).then_some((rule.insufficient, "too little history"));
+        let excused = (rule.status != RuleStatus::Skipped).then_some((rule.excused, "excused"));
+        let reasons = [lacking, excused].into_iter().flatten().filter(|(count, _)| *count > 0);
+        reasons.map(|(count, why)| format!("{} {} ({why})", rule.id, counted(count, "row"))).collect::<Vec<_>>()
+    };
+    summary.rules.iter().flat_map(reasons).collect()
+}
+
+fn closing(summary: &Summary, paint: Paint) -> String {
+    let verdict = match summary.verdict {
+        Verdict::Ok => paint.good("OK"),
+        Verdict::Warn => paint.odd("WARN"),
+        Verdict::Fail => paint.bad("FAIL"),
+    };
+    let elapsed = summary.elapsed();
+    let pace = speed(summary.rows.read, elapsed).map(|speed| format!(", {speed}")).unwrap_or_default();
+    format!("{verdict}  {}  {}{pace}", told(summary), seconds(elapsed))
+}
+
+/// What the run did, in a sentence.
+fn told(summary: &Summary) -> String {
+    let moves = [(summary.rows.quarantined, "quarantined"), (summary.rows.deleted, "deleted")];
+    let moves = moves.into_iter().filter(|(count, _)| *count > 0);
+    let moves: Vec<String> = moves.map(|(count, how)| format!("{} would be {how}", counted(count, "row"))).collect();
+    let wanted = moves.join(" and ");
+    match summary.status {
+        RunStatus::Broken => "the run broke off before its end.".to_owned(),
+        RunStatus::Stopped => "the run was stopped before its end.".to_owned(),
+        RunStatus::Refused if moves.is_empty() => "refused, nothing was changed.".to_owned(),
+        RunStatus::Refused => format!("{wanted}; that is refused, nothing was changed."),
+        RunStatus::Ok | RunStatus::Findings if !summary.actions.is_empty() => settled(summary),
+        RunStatus::Ok | RunStatus::Findings if !moves.is_empty() => format!("{wanted}, nothing was changed."),
+        RunStatus::Ok | RunStatus::Findings => by_severity(summary),
+    }
+}
+
+/// What became of the rows that were to be moved.
+fn settled(summary: &Summary) -> String {
+    let states: Vec<String> =
+        summary.actions.iter().map(|(state, count)| format!("{} {}", counted(*count, "row"), visible(state))).collect();
+    format!("{}, {} in quarantine.", states.join(", "), copies(summary.quarantine_copies))
+}
+
+fn copies(count: u64) -> String {
+    if count == 1 { "1 copy".to_owned() } else { format!("{} copies", thousands(count)) }
+}
+
+fn by_severity(summary: &Summary) -> String {
+    let found = &summary.findings;
+    let found = [(found.error, "error"), (found.warn, "warning"), (found.info, "note")];
+    let found: Vec<String> =
+        found.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| counted(count, what)).collect();
+    match found.as_slice() {
+        [] if summary.rows.read == 0 => "no rows in the window.".to_owned(),
+        [] => "nothing was found.".to_owned(),
+        found => format!("{}, no row is to be moved.", found.join(", ")),
+    }
+}
+
+fn next(summary: &Summary, paint: Paint) -> Vec<String> {
+    let longest = summary.next.iter().map(|step| step.command.len()).max().unwrap_or(0);
+    let each = summary.next.iter().enumerate().map(|(place, step)| {
+        let lead = if place == 0 { "next: " } else { "      " };
+        match &step.note {
+            Some(note) => format!("{lead}{:<longest$}   {}", step.command, paint.faint(note)),
+            None => format!("{lead}{}", step.command),
+        }
+    });
+    each.collect()
+}
+
+/// The summary as one line of `key=value`, for a mail of cron or a log; without a line break.
+pub fn render_line(summary: &Summary) -> String {
+    let rows = &summary.rows;
+    let found = &summary.findings;
+    let mut pairs: Vec<(&str, String)> = vec![
+        ("job", summary.job.clone()),
+        ("verdict", word(summary.verdict).to_owned()),
+        ("status", summary.status.to_string()),
+        ("exit", summary.exit_code.to_string()),
+        ("rows", rows.read.to_string()),
+        ("clean", rows.clean.to_string()),
+        ("flagged", rows.flagged.to_string()),
+        ("undecodable", rows.undecodable.to_string()),
+        ("quarantined", rows.quarantined.to_string()),
+        ("deleted", rows.deleted.to_string()),
+        ("errors", found.error.to_string()),
+        ("warnings", found.warn.to_string()),
+        ("notes", found.info.to_string()),
+    ];
+    if let Some(change) = &summary.change {
+        pairs.extend([("new", change.new.to_string()), ("fixed", change.fixed.to_string())]);
+    }
+    let failed = summary.rules.iter().filter(|rule| rule.status == RuleStatus::Fail);
+    let failed: Vec<String> = failed.map(|rule| format!("{}:{}", rule.id, rule.findings)).collect();
+    if !failed.is_empty() {
+        pairs.push(("failed", failed.join(",")));
+    }
+    pairs.push(("seconds", format!("{:.1}", summary.elapsed())));
+    pairs.push(("run", summary.run_id.clone()));
+    pairs.extend(summary.refusals.iter().map(|refusal| ("refused", refusal.clone())));
+    pairs.extend(summary.error.iter().map(|error| ("error", error.clone())));
+    pairs.iter().map(|(key, value)| format!("{key}={}", quoted(value))).collect::<Vec<_>>().join(" ")
+}
+
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Ok => "OK",
+        Verdict::Warn => "WARN",
+        Verdict::Fail => "FAIL",
+    }
+}
+
+/// A value as it is, or between quotes where it would not be one word.
+fn quoted(value: &str) -> String {
+    let value = visible(value);
+    if value.is_empty() || value.contains([' ', '"', '=']) {
+        return format!("\"{}\"", value.replace('"', "'"));
+    }
+    value.into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::report::run::{NextStep, StageSeconds, Trigger};
+    use crate::report::summary::{CalendarNote, Change, Rows, Span};
+    use crate::report::tally::BySeverity;
+
+    fn micros(text: &str) -> UtcMicros {
+        serde_json::from_value(text.into()).unwrap()
+    }
+
+    fn rule(
+        id: &str,
+        severity: &str,
+        status: RuleStatus,
+        counts: (u64, u64),
+        first: Option<(&str, &str)>,
+    ) -> RuleSummary {
+        let (rows, bars) = counts;
+        let holes = id == "gap";
+        RuleSummary {
+            id: id.to_owned(),
+            check: id.to_owned(),
+            severity: severity.to_owned(),
+            action: "report".to_owned(),
+            status,
+            judged: 259_174,
+            insufficient: 0,
+            excused: 0,
+            findings: if holes { 34 } else { rows },
+            bars,
+            rows,
+            rate: (!holes).then_some(rows as f64 / 259_174.0),
+            new: None,
+            fixed: None,
+            series_hit: u64::from(rows > 0),
+            first: first.map(|(series, time)| Place { series: series.to_owned(), time: Some(micros(time)) }),
+            why: None,
+        }
+    }
+
+    /// The run of the demo.
+    fn demo() -> Summary {
+        use RuleStatus::{Fail, Ok, Warn};
+        let mut rules = vec![
+            rule("ohlc", "error", Fail, (3, 3), Some(("BTCUSDT", "2026-10-24T13:07:00Z"))),
+            rule("duplicate", "error", Fail, (8, 8), Some(("ETHUSDT", "2026-11-02T00:00:00Z"))),
+            rule("price-spike", "error", Fail, (2, 2), Some(("SOLUSDT", "2026-11-11T09:31:00Z"))),
+            rule("gap", "warn", Warn, (0, 41), Some(("BTCUSDT", "2026-10-30T04:00:00Z"))),
+        ];
+        rules.extend((0..9).map(|n| rule(&format!("quiet-{n}"), "error", Ok, (0, 0), None)));
+        rules.push(rule(UNDECODABLE, "error", Ok, (0, 0), None));
+        Summary {
+            schema_version: 1,
+            version: "0.1.0".to_owned(),
+            run_id: "20261120T023000Z-k7f3".to_owned(),
+            job: "demo".to_owned(),
+            command: "check".to_owned(),
+            trigger: Trigger::Cli,
+            source: "data/bars_1m".to_owned(),
+            verdict: Verdict::Fail,
+            status: RunStatus::Findings,
+            exit_code: 1,
+            error: None,
+            started_at: micros("2026-11-20T02:30:00Z"),
+            finished_at: micros("2026-11-20T02:30:00.4Z"),
+            seconds: StageSeconds::default(),
+            rows_per_second: Some(647_935.0),
+            window: Span::default(),
+            data: Span { since: Some(micros("2026-10-21T00:00:00Z")), until: Some(micros("2026-11-20T00:00:00Z")) },
+            interval: "1m".to_owned(),
+            daily: false,
+            calendar: None,
+            series: 6,
+            sessions: 31,
+            rows: Rows { read: 259_174, clean: 259_161, quarantined: 13, ..Rows::default() },
+            findings: BySeverity { error: 13, warn: 34, info: 0 },
+            change: None,
+            rules,
+            refusals: Vec::new(),
+            actions: BTreeMap::new(),
+            quarantine_copies: 0,
+            next: vec![
+                NextStep { command: "barkeep report open".to_owned(), note: Some("rows and charts".to_owned()) },
+                NextStep { command: "barkeep plan jobs/demo.toml".to_owned(), note: None },
+            ],
+        }
+    }
+
+    #[test]
+    fn a_run_with_findings() {
+        insta::assert_snapshot!(render_text(&demo(), false, 100), @r"
+        demo   data/bars_1m   2026-10-21 .. 2026-11-20   6 series   259,174 rows
+
+          rule              severity       findings   rate        first
+          ohlc              error   FAIL          3   0.0012 %    BTCUSDT 2026-10-24 13:07Z
+          duplicate         error   FAIL          8   0.0031 %    ETHUSDT 2026-11-02 00:00Z
+          price-spike       error   FAIL          2   0.00077 %   SOLUSDT 2026-11-11 09:31Z
+          gap               warn    warn         34   41 bars     BTCUSDT 2026-10-30 04:00Z
+          9 more rules              ok
+
+          259,174 rows = 259,161 clean + 13 quarantined
+
+        FAIL  13 rows would be quarantined, nothing was changed.  0.4 s, 650,000 rows/s
+        next: barkeep report open           rows and charts
+              barkeep plan jobs/demo.toml
+        ");
+        insta::assert_snapshot!(render_line(&demo()), @"job=demo verdict=FAIL status=findings exit=1 rows=259174 clean=259161 flagged=0 undecodable=0 quarantined=13 deleted=0 errors=13 warnings=34 notes=0 failed=ohlc:3,duplicate:8,price-spike:2 seconds=0.4 run=20261120T023000Z-k7f3");
+    }
+
+    #[test]
+    fn a_run_that_has_a_past_and_a_calendar() {
+        use RuleStatus::{Insufficient, Skipped};
+        let mut summary = demo();
+        summary.daily = true;
+        summary.rows = Rows { read: 259_174, clean: 259_136, flagged: 20, undecodable: 1, quarantined: 16, deleted: 1 };
+        summary.change = Some(Change { new: 5, fixed: 1_002, since_run: Some("20261119T023000Z-aaaa".to_owned()) });
+        let known_until = Some("2026-12-31".to_owned());
+        summary.calendar = Some(CalendarNote { name: "XSHG".to_owned(), version: "4.13".to_owned(), known_until });
+        summary.rules[2].insufficient = 120;
+        summary.rules[3].excused = 1;
+        let lacking = RuleSummary {
+            insufficient: 2_500,
+            judged: 0,
+            ..rule("close-outlier", "error", Insufficient, (0, 0), None)
+        };
+        let skipped = RuleSummary { judged: 0, ..rule("turnover", "info", Skipped, (0, 0), None) };
+        summary.rules.splice(4..10, [lacking, skipped]);
+        insta::assert_snapshot!(render_text(&summary, false, 100), @r"
+        demo   data/bars_1m   2026-10-21 .. 2026-11-20   6 series   259,174 rows
+
+          rule              severity       findings   rate        first
+          ohlc              error   FAIL          3   0.0012 %    BTCUSDT 2026-10-24
+          duplicate         error   FAIL          8   0.0031 %    ETHUSDT 2026-11-02
+          price-spike       error   FAIL          2   0.00077 %   SOLUSDT 2026-11-11
+          gap               warn    warn         34   41 bars     BTCUSDT 2026-10-30
+          close-outlier     error   -             0   not judged  2,500 rows with too little history
+          turnover          info    -             0   not judged  no rows to judge
+          3 more rules              ok
+
+          259,174 rows = 259,136 clean + 20 flagged + 1 undecodable + 16 quarantined + 1 deleted
+          47 findings, 5 new and 1,002 fixed since 20261119T023000Z-aaaa
+          not judged: price-spike 120 rows (too little history), gap 1 row (excused)
+          calendar XSHG, known until 2026-12-31
+
+        FAIL  16 rows would be quarantined and 1 row would be deleted, nothing was changed.  0.4 s, 650,000 rows/s
+        next: barkeep report open           rows and charts
+              barkeep plan jobs/demo.toml
+        ");
+        insta::assert_snapshot!(render_line(&summary), @"job=demo verdict=FAIL status=findings exit=1 rows=259174 clean=259136 flagged=20 undecodable=1 quarantined=16 deleted=1 errors=13 warnings=34 notes=0 new=5 fixed=1002 failed=ohlc:3,duplicate:8,price-spike:2 seconds=0.4 run=20261120T023000Z-k7f3");
+    }
+
+    #[test]
+    fn a_clean_run() {
+        let mut summary = demo();
+        summary.rules.retain(|rule| rule.status == RuleStatus::Ok);
+        summary.findings = BySeverity::default();
+        summary.rows = Rows { read: 259_174, clean: 259_174, ..Rows::default() };
+        (summary.verdict, summary.status, summary.exit_code) = (Verdict::Ok, RunStatus::Ok, 0);
+        summary.next.clear();
+        insta::assert_snapshot!(render_text(&summary, false, 100), @r"
+        demo   data/bars_1m   2026-10-21 .. 2026-11-20   6 series   259,174 rows
+
+          9 rules                   ok
+
+          259,174 rows = 259,174 clean
+
+        OK  nothing was found.  0.4 s, 650,000 rows/s
+        ");
+        insta::assert_snapshot!(render_line(&summary), @"job=demo verdict=OK status=ok exit=0 rows=259174 clean=259174 flagged=0 undecodable=0 quarantined=0 deleted=0 errors=0 warnings=0 notes=0 seconds=0.4 run=20261120T023000Z-k7f3");
+    }
+
+    #[test]
+    fn a_run_that_moved_rows_and_one_that_was_refused() {
+        let mut summary = demo();
+        summary.actions = BTreeMap::from([("kept_changed".to_owned(), 1), ("removed".to_owned(), 12)]);
+        summary.quarantine_copies = 12;
+        assert!(
+            closing(&summary, Paint(false))
+                .starts_with("FAIL  1 row kept_changed, 12 rows removed, 12 copies in quarantine.  0.4 s")
+        );
+        let mut refused = demo();
+        refused.status = RunStatus::Refused;
+        refused.refusals = vec!["13 rows would be moved, and `[limits] rows` allows 10".to_owned()];
+        let text = render_text(&refused, false, 100);
+        assert!(text.contains("\nrefused: 13 rows would be moved, and `[limits] rows` allows 10\nFAIL  13 rows would be quarantined; that is refused"), "{text}");
+        assert!(render_line(&refused).ends_with("refused=\"13 rows would be moved, and `[limits] rows` allows 10\""));
+    }
+
+    #[test]
+    fn a_run_that_broke_off_tells_why() {
+        let mut summary = demo();
+        summary.status = RunStatus::Broken;
+        summary.error = Some("cannot read `x.csv`\nline 2".to_owned());
+        let text = render_text(&summary, false, 100);
+        assert!(
+            text.contains("error: cannot read `x.csv`\\nline 2\nFAIL  the run broke off before its end."),
+            "{text}"
+        );
+        assert!(!render_line(&summary).contains('\n'));
+    }
+
+    #[test]
+    fn colour_only_decorates() {
+        let plain = render_text(&demo(), false, 100);
+        let mut coloured = render_text(&demo(), true, 100);
+        assert!(coloured.contains("\u{1b}[1;31mFAIL\u{1b}[0m"));
+        for code in ["1;31", "33", "32", "2", "0"] {
+            coloured = coloured.replace(&format!("\u{1b}[{code}m"), "");
+        }
+        assert_eq!(coloured, plain);
+    }
+
+    #[test]
+    fn long_and_hostile_names_are_cut_and_spelled_out() {
+        let mut summary = demo();
+        summary.rules[0].first = Some(Place { series: "X\u{1b}[2J".to_owned() + &"Y".repeat(300), time: None });
+        summary.rules[1].id = "r".repeat(64);
+        let text = render_text(&summary, false, 60);
+        assert!(!text.contains('\u{1b}') && text.contains("X\\u{1b}[2JYY"), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    }
+}

@@ -1,0 +1,133 @@
+//! Names of runs: when a run began, and four characters that tell it from others that began in the same second.
+//!
+//! A name sorts by time as text, can be typed, and is legal in every file system. Reads no clock: the caller says
+//! when the run began.
+
+use std::fmt;
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use sha2::{Digest, Sha256};
+
+/// What the last four characters are made of: no `0` and no `1`, which look like letters.
+const ALPHABET: &[u8; 34] = b"abcdefghijklmnopqrstuvwxyz23456789";
+
+const STARTED: &str = "%Y%m%dT%H%M%SZ";
+const STARTED_LEN: usize = 16;
+const SUFFIX_LEN: usize = 4;
+
+/// The name of one run, e.g. `20261120T023000Z-k7f3`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunId {
+    text: String,
+    run_date: NaiveDate,
+}
+
+/// Why a text is no name of a run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no run id; one looks like `20261120T023000Z-k7f3`")]
+pub struct RunIdError(String);
+
+impl RunId {
+    /// The name of a run of `job` that process `pid` began at `started`.
+    pub fn new(started: DateTime<Utc>, pid: u32, job: &str) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(started.timestamp_micros().to_le_bytes());
+        hash.update(pid.to_le_bytes());
+        hash.update(job);
+        let digest = hash.finalize();
+        let suffix = digest[..SUFFIX_LEN].iter().map(|byte| char::from(ALPHABET[usize::from(*byte) % ALPHABET.len()]));
+        let text = started.format(STARTED).to_string() + "-" + &suffix.collect::<String>();
+        Self { text, run_date: started.date_naive() }
+    }
+
+    /// Reads a name.
+    ///
+    /// # Errors
+    /// `text` is not of the form of a name, or its date does not exist.
+    pub fn parse(text: &str) -> Result<Self, RunIdError> {
+        let wrong = || RunIdError(text.to_owned());
+        let (started, suffix) = text.split_once('-').ok_or_else(wrong)?;
+        let typeable = suffix.len() == SUFFIX_LEN && suffix.bytes().all(|byte| ALPHABET.contains(&byte));
+        if started.len() != STARTED_LEN || !typeable {
+            return Err(wrong());
+        }
+        let started = NaiveDateTime::parse_from_str(started, STARTED).map_err(|_| wrong())?;
+        Ok(Self { text: text.to_owned(), run_date: started.date() })
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The UTC date on which the run began.
+    pub fn run_date(&self) -> NaiveDate {
+        self.run_date
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn name_tells_the_start_and_reads_back() {
+        let id = RunId::new(at("2026-11-20T02:30:00.123456Z"), 4711, "cn-daily");
+        assert!(id.as_str().starts_with("20261120T023000Z-"), "{id}");
+        assert_eq!(id.run_date(), NaiveDate::from_ymd_opt(2026, 11, 20).unwrap());
+        assert_eq!(RunId::parse(id.as_str()), Ok(id));
+    }
+
+    #[test]
+    fn names_sort_by_start() {
+        let starts = ["2025-12-31T23:59:59Z", "2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z", "2026-10-01T00:00:00Z"];
+        let ids: Vec<RunId> = starts.iter().map(|start| RunId::new(at(start), 1, "a")).collect();
+        assert!(ids.is_sorted() && ids.iter().map(RunId::as_str).is_sorted());
+    }
+
+    #[test]
+    fn start_process_and_job_each_change_the_last_four() {
+        let start = at("2026-11-20T02:30:00Z");
+        let id = RunId::new(start, 1, "a");
+        let later = start + chrono::TimeDelta::microseconds(1);
+        for other in [RunId::new(later, 1, "a"), RunId::new(start, 2, "a"), RunId::new(start, 1, "b")] {
+            assert_eq!(other.as_str()[..17], id.as_str()[..17]);
+            assert_ne!(other, id);
+        }
+    }
+
+    #[test]
+    fn what_is_no_name_is_refused() {
+        for text in [
+            "",
+            "latest",
+            "20261120T023000Z",
+            "20261120T023000Z-",
+            "20261120T023000Z-k7f",
+            "20261120T023000Z-k7f33",
+            "20261120T023000Z-K7F3",
+            "20261120T023000Z-k0f1",
+            "20261120T023000Z_k7f3",
+            "20261320T023000Z-k7f3",
+            "20260230T023000Z-k7f3",
+            "20261120T253000Z-k7f3",
+            "2026112T0023000Z-k7f3",
+            "../20261120T023000Z-k7f3",
+            "20261120T023000Z-k7/3",
+            "20261120t023000z-k7f3",
+            "+0261120T023000Z-k7f3",
+        ] {
+            assert!(RunId::parse(text).is_err(), "{text}");
+        }
+    }
+}

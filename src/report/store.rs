@@ -1,0 +1,243 @@
+//! Reading reports back: the tables for SQL, and which run a person means.
+//!
+//! Tables are read where they lie, with the parts of their paths as columns `job` and `run_date`. A table without a
+//! file has its columns and no rows.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use datafusion::datasource::file_format::parquet::ParquetFormat;
+use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::prelude::SessionContext;
+use object_store::path::Path as StorePath;
+
+use super::error::ReportError;
+use super::run_id::RunId;
+use super::runs::{self, RunFile};
+use super::summary::Summary;
+use super::tables::{self, Table};
+use crate::config::diagnostic::nearest;
+
+/// Runs that a message about an ambiguous prefix names.
+const CANDIDATES: usize = 5;
+
+/// A run that exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRef {
+    /// The run.
+    pub run_id: RunId,
+    /// Its job.
+    pub job: String,
+    /// Where its summary is; a run that broke off has none.
+    pub summary: PathBuf,
+}
+
+impl RunRef {
+    /// Reads the summary.
+    ///
+    /// # Errors
+    /// The run broke off and has none, or it cannot be read.
+    pub fn load_summary(&self) -> Result<Summary, ReportError> {
+        match fs::read(&self.summary) {
+            Ok(json) => serde_json::from_slice(&json).map_err(|source| ReportError::reading(&self.summary, source)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Err(ReportError::NoSummary { run: self.run_id.to_string() })
+            }
+            Err(error) => Err(ReportError::reading(&self.summary, error)),
+        }
+    }
+}
+
+/// Makes the tables below `dir` known to `context`, by their names. Files are listed when a query runs.
+///
+/// # Errors
+/// `dir` is no path a table can lie in, or `context` has tables of these names.
+pub fn register(context: &SessionContext, dir: &Path) -> Result<()> {
+    for table in Table::ALL {
+        let options = ListingOptions::new(Arc::new(ParquetFormat::default()))
+            .with_file_extension(".parquet")
+            .with_table_partition_cols(vec![
+                ("job".to_owned(), DataType::Utf8),
+                ("run_date".to_owned(), DataType::Date32),
+            ]);
+        let config = ListingTableConfig::new(url(&dir.join(table.name()))?)
+            .with_listing_options(options)
+            .with_schema(table.schema());
+        context.register_table(table.name(), Arc::new(ListingTable::try_new(config)?))?;
+    }
+    Ok(())
+}
+
+/// The address of a folder. Paths are taken literally, whatever characters they have: DataFusion would read `[`,
+/// `*` and `?` in a plain path as a pattern.
+fn url(folder: &Path) -> Result<ListingTableUrl> {
+    let absolute = std::path::absolute(folder).map_err(DataFusionError::from)?;
+    let path = StorePath::from_absolute_path(absolute).map_err(|source| DataFusionError::External(Box::new(source)))?;
+    let mut url = "file:///".to_owned();
+    for part in path.parts() {
+        for byte in part.as_ref().bytes() {
+            match byte {
+                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => url.push(char::from(byte)),
+                other => write!(url, "%{other:02X}").map_err(io::Error::other)?,
+            }
+        }
+        url.push('/');
+    }
+    ListingTableUrl::parse(url)
+}
+
+/// The run a person means: `latest`, `latest~2` (the second before the latest), an id, or the beginning of one.
+///
+/// # Errors
+/// There are no runs, none is meant, or more than one is.
+pub fn resolve_run(dir: &Path, asked: &str) -> Result<RunRef, ReportError> {
+    let runs = runs::all(dir)?;
+    if runs.is_empty() {
+        return Err(ReportError::NoRuns { dir: dir.to_path_buf() });
+    }
+    if let Some(back) = steps_back(asked) {
+        let run = runs.get(back).ok_or_else(|| ReportError::TooFewRuns { asked: asked.to_owned(), runs: runs.len() });
+        return run.map(|run| reference(dir, run));
+    }
+    let meant: Vec<&RunFile> =
+        runs.iter().filter(|file| !asked.is_empty() && file.run.as_str().starts_with(asked)).collect();
+    match meant.as_slice() {
+        [run] => Ok(reference(dir, run)),
+        [] => Err(unknown(asked, &runs)),
+        several => Err(ReportError::AmbiguousRun {
+            asked: asked.to_owned(),
+            count: several.len(),
+            candidates: several.iter().take(CANDIDATES).map(|file| file.run.to_string()).collect(),
+        }),
+    }
+}
+
+/// How far before the latest run; `None` where `asked` is not about the latest.
+fn steps_back(asked: &str) -> Option<usize> {
+    match asked.strip_prefix("latest")? {
+        "" => Some(0),
+        back => back.strip_prefix('~')?.parse().ok(),
+    }
+}
+
+fn reference(dir: &Path, file: &RunFile) -> RunRef {
+    let summary = tables::summary(dir, file.run.as_str());
+    RunRef { run_id: file.run.clone(), job: file.job.clone(), summary }
+}
+
+fn unknown(asked: &str, runs: &[RunFile]) -> ReportError {
+    let hint = match nearest(asked, runs.iter().map(|file| file.run.as_str()).chain(["latest"])) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "write `latest`, `latest~1`, or a run id; `barkeep report list` shows them".to_owned(),
+    };
+    ReportError::UnknownRun { asked: asked.to_owned(), hint }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::collector::Collector;
+    use crate::report::history::Previous;
+    use crate::report::run::{Outcome, RunStatus};
+    use crate::report::testing::{meta, one_series, program, texts};
+    use crate::report::utc::UtcMicros;
+
+    fn report(dir: &Path, hour: u32) -> Summary {
+        let mut collector = Collector::new(dir, program(), meta(hour), vec!["bars.csv".to_owned()], Previous::None);
+        collector.take(&one_series().batch()).unwrap();
+        collector.finish(Outcome::new(RunStatus::Findings, 1, UtcMicros(0))).unwrap()
+    }
+
+    /// The first column of the result of `sql`, as text.
+    async fn query(dir: &Path, sql: &str) -> Vec<String> {
+        let context = SessionContext::new();
+        register(&context, dir).unwrap();
+        let batches = context.sql(sql).await.unwrap().collect().await.unwrap();
+        batches.iter().flat_map(|batch| texts(batch, batch.schema().field(0).name())).collect()
+    }
+
+    #[tokio::test]
+    async fn tables_without_a_file_have_columns_and_no_rows() {
+        let dir = tempfile::tempdir().unwrap();
+        for table in Table::ALL {
+            let sql = format!("SELECT count(*) FROM {table} WHERE job = 'demo' AND run_date > '2020-01-01'");
+            assert_eq!(query(&dir.path().join("nowhere"), &sql).await, ["0"], "{table}");
+        }
+        assert_eq!(query(dir.path(), "SELECT rule_id FROM findings").await, Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn paths_become_columns_and_tables_join() {
+        let dir = tempfile::tempdir().unwrap();
+        report(dir.path(), 1);
+        report(dir.path(), 2);
+        let count = "SELECT count(*) FROM findings WHERE job = 'demo' AND run_date = '2026-11-20'";
+        assert_eq!(query(dir.path(), count).await, ["8"]);
+        assert_eq!(query(dir.path(), "SELECT count(*) FROM findings WHERE job = 'other'").await, ["0"]);
+        let join = "SELECT f.rule_id, count(*) FROM findings f JOIN runs r ON f.run_id = r.run_id \
+                    WHERE r.run_id LIKE '20261120T02%' AND f.severity = 'error' GROUP BY f.rule_id ORDER BY f.rule_id";
+        assert_eq!(query(dir.path(), join).await, ["close-outlier", "ohlc"]);
+        assert_eq!(query(dir.path(), "SELECT sum(bars) FROM series_metrics").await, ["62"]);
+        assert_eq!(query(dir.path(), "SELECT count(*) FROM actions").await, ["0"]);
+    }
+
+    #[tokio::test]
+    async fn folders_may_have_any_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let odd = dir.path().join("my [reports] 100% ?*#ü");
+        report(&odd, 1);
+        assert_eq!(query(&odd, "SELECT count(*) FROM findings").await, ["4"]);
+    }
+
+    #[test]
+    fn runs_are_found_by_place_id_and_beginning() {
+        let dir = tempfile::tempdir().unwrap();
+        for hour in [1, 2, 12] {
+            report(dir.path(), hour);
+        }
+        for (asked, found) in [
+            ("latest", "20261120T120000Z-aaaa"),
+            ("latest~0", "20261120T120000Z-aaaa"),
+            ("latest~2", "20261120T010000Z-aaaa"),
+            ("20261120T020000Z-aaaa", "20261120T020000Z-aaaa"),
+            ("20261120T1", "20261120T120000Z-aaaa"),
+        ] {
+            let run = resolve_run(dir.path(), asked).unwrap();
+            assert_eq!((run.run_id.as_str(), run.job.as_str()), (found, "demo"), "{asked}");
+            assert_eq!(run.load_summary().unwrap().run_id, found);
+        }
+    }
+
+    #[test]
+    fn runs_that_are_not_there_are_told_with_a_way_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let told = |asked: &str| resolve_run(dir.path(), asked).unwrap_err().to_string();
+        assert!(told("latest").contains("no run in"), "{}", told("latest"));
+        report(dir.path(), 1);
+        report(dir.path(), 2);
+        for (asked, hint) in [
+            ("latest~2", "the 2 runs there are"),
+            ("latst", "did you mean `latest`?"),
+            ("", "`barkeep report list`"),
+            ("20261120T010000Z-aaab", "did you mean `20261120T010000Z-aaaa`?"),
+            ("2026", "2 runs; write more of one of them: 20261120T020000Z-aaaa, 20261120T010000Z-aaaa"),
+            ("latest~x", "no run `latest~x`"),
+        ] {
+            assert!(told(asked).contains(hint), "{asked}: {}", told(asked));
+        }
+    }
+
+    #[test]
+    fn a_run_that_broke_off_has_no_summary() {
+        let dir = tempfile::tempdir().unwrap();
+        let collector = Collector::new(dir.path(), program(), meta(1), Vec::new(), Previous::None);
+        collector.abandon(&Outcome::broken("the disk is gone", 3, UtcMicros(0))).unwrap();
+        let error = resolve_run(dir.path(), "latest").unwrap().load_summary().unwrap_err();
+        assert!(matches!(error, ReportError::NoSummary { .. }) && error.to_string().contains("tells why"), "{error}");
+    }
+}

@@ -1,0 +1,330 @@
+//! The summary of a run: what the terminal, `summary.json` and `report show` all tell, in one structure.
+//!
+//! It is built once, from the same counts the tables are written from. Nothing here formats anything.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use super::destination::VERSION;
+use super::rows::flags_rows;
+use super::run::{NextStep, Outcome, RunMeta, RunStatus, StageSeconds, Trigger};
+use super::tables::SCHEMA_VERSION;
+use super::tally::{BySeverity, RuleStatus, RuleTally, Tally};
+use super::utc::UtcMicros;
+use crate::bars::BarsSpec;
+use crate::engine::program::Program;
+use crate::judge::RowTotals;
+
+/// A run in words and numbers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Version of this structure; that of the tables.
+    pub schema_version: u32,
+    /// Version of barkeep.
+    pub version: String,
+    /// The run.
+    pub run_id: String,
+    /// Its job.
+    pub job: String,
+    /// The command.
+    pub command: String,
+    /// What began it.
+    pub trigger: Trigger,
+    /// The source as a person calls it.
+    pub source: String,
+    /// What the run says of the data.
+    pub verdict: Verdict,
+    /// How it ended.
+    pub status: RunStatus,
+    /// Its exit code.
+    pub exit_code: u8,
+    /// What failed, where something did.
+    pub error: Option<String>,
+    /// When it began.
+    pub started_at: UtcMicros,
+    /// When it ended.
+    pub finished_at: UtcMicros,
+    /// Wall time by stage.
+    pub seconds: StageSeconds,
+    /// Rows judged a second of the whole run; `None` where it took no time.
+    pub rows_per_second: Option<f64>,
+    /// The half-open window it looked at.
+    pub window: Span,
+    /// The first and last stamp it read.
+    pub data: Span,
+    /// The step from bar to bar, as jobs write it.
+    pub interval: String,
+    /// Whether stamps are trading dates.
+    pub daily: bool,
+    /// The calendar, where the job has one.
+    pub calendar: Option<CalendarNote>,
+    /// Series read.
+    pub series: u64,
+    /// Sessions of the series that has most of them.
+    pub sessions: u64,
+    /// Rows by what befell them; the first is the sum of the others.
+    pub rows: Rows,
+    /// Findings by severity.
+    pub findings: BySeverity,
+    /// Findings compared with those of the run before; `None` where there is nothing to compare with.
+    pub change: Option<Change>,
+    /// The rules, worst first, else in the order of the files.
+    pub rules: Vec<RuleSummary>,
+    /// Why nothing may be moved.
+    pub refusals: Vec<String>,
+    /// Rows that were to be moved, by how far that is.
+    pub actions: BTreeMap<String, u64>,
+    /// Verified copies in the quarantine that this run made.
+    pub quarantine_copies: u64,
+    /// What to type next.
+    pub next: Vec<NextStep>,
+}
+
+/// What a run says of the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Verdict {
+    /// Nothing above `info` was found.
+    Ok,
+    /// Warnings only.
+    Warn,
+    /// Errors were found, or the run did not reach its end.
+    Fail,
+}
+
+/// A span of time; what is unknown or open is `None`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    /// Its first instant.
+    pub since: Option<UtcMicros>,
+    /// Its last instant.
+    pub until: Option<UtcMicros>,
+}
+
+impl Span {
+    fn new(since: Option<i64>, until: Option<i64>) -> Self {
+        Self { since: since.map(UtcMicros), until: until.map(UtcMicros) }
+    }
+}
+
+/// Which calendar judged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CalendarNote {
+    /// Its name.
+    pub name: String,
+    /// Where its sessions come from.
+    pub version: String,
+    /// The last day it knows, `YYYY-MM-DD`; `None` where it is a formula.
+    pub known_until: Option<String>,
+}
+
+/// Rows by what befell them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rows {
+    /// Rows read.
+    pub read: u64,
+    /// Rows without a finding.
+    pub clean: u64,
+    /// Rows only reported.
+    pub flagged: u64,
+    /// Rows to be quarantined.
+    pub quarantined: u64,
+    /// Rows to be deleted.
+    pub deleted: u64,
+    /// Rows reported for a value that does not decode.
+    pub undecodable: u64,
+}
+
+impl From<RowTotals> for Rows {
+    fn from(totals: RowTotals) -> Self {
+        let RowTotals { read, clean, flagged, quarantined, deleted, undecodable } = totals;
+        Self { read, clean, flagged, quarantined, deleted, undecodable }
+    }
+}
+
+/// Findings compared with those of the run before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// Findings the run before did not have.
+    pub new: u64,
+    /// Findings of the run before that were looked for and are gone.
+    pub fixed: u64,
+    /// The run before; `None` for the first one.
+    pub since_run: Option<String>,
+}
+
+/// How one rule came out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RuleSummary {
+    /// Its identifier.
+    pub id: String,
+    /// The check behind it.
+    pub check: String,
+    /// How grave its findings are.
+    pub severity: String,
+    /// What befalls flagged rows.
+    pub action: String,
+    /// How it came out.
+    pub status: RuleStatus,
+    /// Rows it judged.
+    pub judged: u64,
+    /// Rows without enough history for a verdict.
+    pub insufficient: u64,
+    /// Rows that were excused.
+    pub excused: u64,
+    /// Its findings.
+    pub findings: u64,
+    /// Bars they concern.
+    pub bars: u64,
+    /// Rows flagged.
+    pub rows: u64,
+    /// Rows flagged as a share of rows judged; `None` where its findings are holes between rows.
+    pub rate: Option<f64>,
+    /// Findings the run before did not have.
+    pub new: Option<u64>,
+    /// Findings of the run before that are gone.
+    pub fixed: Option<u64>,
+    /// Series with a finding.
+    pub series_hit: u64,
+    /// Its earliest finding.
+    pub first: Option<Place>,
+    /// Why the rule exists, in its author's words.
+    pub why: Option<String>,
+}
+
+/// Where a finding is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The series key.
+    pub series: String,
+    /// Its stamp; `None` where it has none that can be read.
+    pub time: Option<UtcMicros>,
+}
+
+impl Summary {
+    /// The summary of a run; `since_run` is the run it was compared with.
+    pub(super) fn new(
+        meta: &RunMeta,
+        program: &Program,
+        tally: &Tally,
+        outcome: &Outcome,
+        since_run: Option<&str>,
+    ) -> Self {
+        let rules = rules(program, &tally.rules);
+        let findings = tally.by_severity(program);
+        let series = &tally.series;
+        let elapsed = (outcome.finished_at.0 - meta.started_at.0) as f64 / 1e6;
+        Self {
+            schema_version: SCHEMA_VERSION,
+            version: VERSION.to_owned(),
+            run_id: meta.run_id.to_string(),
+            job: program.job.clone(),
+            command: meta.command.clone(),
+            trigger: meta.trigger,
+            source: meta.source.clone(),
+            verdict: verdict(findings, outcome),
+            status: outcome.status,
+            exit_code: outcome.exit_code,
+            error: outcome.error.clone(),
+            started_at: meta.started_at,
+            finished_at: outcome.finished_at,
+            seconds: outcome.seconds,
+            rows_per_second: (elapsed > 0.0).then(|| series.rows.read as f64 / elapsed),
+            window: Span::new(meta.window.0, meta.window.1),
+            data: Span::new(series.span.map(|span| span.0), series.span.map(|span| span.1)),
+            interval: program.bars.interval.to_string(),
+            daily: program.bars.daily(),
+            calendar: calendar(&program.bars),
+            series: series.series,
+            sessions: count(series.sessions),
+            rows: series.rows.into(),
+            findings,
+            change: change(&rules, since_run),
+            rules,
+            refusals: outcome.refusals.iter().map(ToString::to_string).collect(),
+            actions: states(outcome),
+            quarantine_copies: outcome.copies,
+            next: outcome.next.clone(),
+        }
+    }
+
+    /// Rows that are to leave the source.
+    pub fn moved(&self) -> u64 {
+        self.rows.quarantined + self.rows.deleted
+    }
+
+    /// Seconds from the beginning to the end.
+    pub fn elapsed(&self) -> f64 {
+        (self.finished_at.0 - self.started_at.0) as f64 / 1e6
+    }
+}
+
+fn verdict(findings: BySeverity, outcome: &Outcome) -> Verdict {
+    let went_well = matches!(outcome.status, RunStatus::Ok | RunStatus::Findings);
+    match findings {
+        BySeverity { error: 0, warn: 0, .. } if went_well => Verdict::Ok,
+        BySeverity { error: 0, .. } if went_well => Verdict::Warn,
+        _ => Verdict::Fail,
+    }
+}
+
+fn states(outcome: &Outcome) -> BTreeMap<String, u64> {
+    let mut states = BTreeMap::new();
+    for row in &outcome.actions {
+        *states.entry(row.state.clone()).or_default() += 1;
+    }
+    states
+}
+
+fn calendar(bars: &BarsSpec) -> Option<CalendarNote> {
+    let calendar = bars.calendar.as_ref()?;
+    let date = |day: i32| NaiveDate::from_epoch_days(day).map(|date| date.to_string());
+    Some(CalendarNote {
+        name: calendar.name().to_owned(),
+        version: calendar.version().to_owned(),
+        known_until: calendar.last().and_then(date),
+    })
+}
+
+fn rules(program: &Program, tallies: &[RuleTally]) -> Vec<RuleSummary> {
+    let each = tallies.iter().enumerate().map(|(index, tally)| {
+        let (severity, action) = program.levels(index);
+        let counts = tally.counts;
+        let place =
+            |(time, series): &(Option<i64>, String)| Place { series: series.clone(), time: time.map(UtcMicros) };
+        RuleSummary {
+            id: program.rule_id(index).to_owned(),
+            check: program.check_name(index).to_owned(),
+            severity: severity.as_str().to_owned(),
+            action: action.as_str().to_owned(),
+            status: tally.status(severity),
+            judged: count(counts.judged),
+            insufficient: count(counts.insufficient),
+            excused: count(counts.excused),
+            findings: count(counts.findings),
+            bars: count(counts.bars),
+            rows: count(counts.rows),
+            rate: tally.share().filter(|_| flags_rows(program, index)),
+            new: tally.new.map(count),
+            fixed: tally.fixed.map(count),
+            series_hit: count(tally.series_hit),
+            first: tally.first.as_ref().map(place),
+            why: program.rules.rules.get(index).and_then(|rule| rule.why.clone()),
+        }
+    });
+    let mut rules: Vec<RuleSummary> = each.collect();
+    rules.sort_by_key(|rule| std::cmp::Reverse(rule.status));
+    rules
+}
+
+fn change(rules: &[RuleSummary], since_run: Option<&str>) -> Option<Change> {
+    let new = rules.iter().map(|rule| rule.new).sum::<Option<u64>>()?;
+    let fixed = rules.iter().map(|rule| rule.fixed).sum::<Option<u64>>()?;
+    Some(Change { new, fixed, since_run: since_run.map(str::to_owned) })
+}
+
+fn count(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or(0)
+}

@@ -1,0 +1,231 @@
+//! What a run adds up to: counts of each rule, of all series, and whether everything read is accounted for.
+//!
+//! Adding is in any order: batches of the operator come from several partitions. Nothing is printed or written here.
+
+use super::error::ReportError;
+use super::incoming::Records;
+use crate::config::Severity;
+use crate::engine::program::Program;
+use crate::engine::records::{RuleCounts, SeriesCounts};
+use crate::judge::{RowTotals, SeriesShare, share};
+
+/// How a rule came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RuleStatus {
+    /// It judged rows and found nothing.
+    Ok,
+    /// It had nothing to judge.
+    Skipped,
+    /// No row had enough history to be judged.
+    Insufficient,
+    /// It found something and is no `error`.
+    Warn,
+    /// It found something and is an `error`.
+    Fail,
+}
+
+impl RuleStatus {
+    /// The word in tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Skipped => "skipped",
+            Self::Insufficient => "insufficient",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+        }
+    }
+}
+
+/// Counts of one rule over all series.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RuleTally {
+    /// The counts, summed.
+    pub counts: RuleCounts,
+    /// Findings that arrived as such; equal to `counts.findings` unless barkeep is wrong.
+    pub arrived: i64,
+    /// Findings the run before did not have; `None` where that is not known.
+    pub new: Option<i64>,
+    /// Findings of the run before that this run looked for and did not have; `None` where that is not known.
+    pub fixed: Option<i64>,
+    /// Least and greatest value observed among the findings.
+    pub observed: Option<(f64, f64)>,
+    /// The series with the earliest finding and its stamp (µs UTC); findings without one come last.
+    pub first: Option<(Option<i64>, String)>,
+    /// The latest stamp of a finding, µs UTC.
+    pub last_time: Option<i64>,
+    /// Series with a finding.
+    pub series_hit: i64,
+}
+
+impl RuleTally {
+    fn add(&mut self, records: &Records<'_>, row: usize) {
+        let more = records.rule_counts(row);
+        let sum = &mut self.counts;
+        sum.judged += more.judged;
+        sum.insufficient += more.insufficient;
+        sum.excused += more.excused;
+        sum.findings += more.findings;
+        sum.bars += more.bars;
+        sum.rows += more.rows;
+        if more.findings == 0 {
+            return;
+        }
+        self.series_hit += 1;
+        if let Some((lo, hi)) = records.observed(row) {
+            self.observed = Some(self.observed.map_or((lo, hi), |(least, most)| (least.min(lo), most.max(hi))));
+        }
+        let key = |time: Option<i64>| (time.is_none(), time);
+        let (time, series) = (records.time(row), records.series(row));
+        let earlier = self.first.as_ref().is_none_or(|(known, of)| (key(time), series) < (key(*known), of.as_str()));
+        if earlier {
+            self.first = Some((time, series.to_owned()));
+        }
+        self.last_time = self.last_time.max(records.time_until(row));
+    }
+
+    /// How the rule came out.
+    pub fn status(&self, severity: Severity) -> RuleStatus {
+        match self.counts {
+            RuleCounts { findings: 1.., .. } if severity == Severity::Error => RuleStatus::Fail,
+            RuleCounts { findings: 1.., .. } => RuleStatus::Warn,
+            RuleCounts { judged: 1.., .. } => RuleStatus::Ok,
+            RuleCounts { insufficient: 1.., .. } => RuleStatus::Insufficient,
+            _ => RuleStatus::Skipped,
+        }
+    }
+
+    /// Rows flagged as a share of rows judged; `None` where nothing was judged.
+    pub fn share(&self) -> Option<f64> {
+        (self.counts.judged > 0).then(|| self.counts.rows as f64 / self.counts.judged as f64)
+    }
+}
+
+/// Counts of all series.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SeriesTally {
+    /// Series.
+    pub series: u64,
+    /// Rows by verdict.
+    pub rows: RowTotals,
+    /// Sessions of the series that has most of them; those of several series are largely the same days.
+    pub sessions: i64,
+    /// The series of which the largest share is to be moved, where any row is; the first by name among equals.
+    pub worst: Option<SeriesShare>,
+    /// First and last stamp, µs UTC.
+    pub span: Option<(i64, i64)>,
+}
+
+impl SeriesTally {
+    fn add(&mut self, records: &Records<'_>, row: usize) -> Result<(), ReportError> {
+        let series = records.series(row);
+        let counts = records.series_counts(row);
+        let rows = totals(counts)
+            .filter(RowTotals::conserved)
+            .ok_or_else(|| ReportError::Conservation(format!("rows of series `{series}` do not add up: {counts:?}")))?;
+        self.series += 1;
+        self.rows += rows;
+        self.sessions = self.sessions.max(counts.sessions);
+        if let Some((first, last)) = records.time(row).zip(records.time_until(row)) {
+            self.span = Some(self.span.map_or((first, last), |(since, until)| (since.min(first), until.max(last))));
+        }
+        let worse = |worst: &SeriesShare| {
+            let (more, most) = (share(rows.moved(), rows.read), share(worst.1, worst.2));
+            more > most || more == most && series < worst.0.as_str()
+        };
+        if rows.moved() > 0 && self.worst.as_ref().is_none_or(worse) {
+            self.worst = Some((series.to_owned(), rows.moved(), rows.read));
+        }
+        Ok(())
+    }
+}
+
+fn totals(counts: SeriesCounts) -> Option<RowTotals> {
+    let count = |count: i64| u64::try_from(count).ok();
+    Some(RowTotals {
+        read: count(counts.read)?,
+        clean: count(counts.clean)?,
+        flagged: count(counts.flagged)?,
+        quarantined: count(counts.quarantined)?,
+        deleted: count(counts.deleted)?,
+        undecodable: count(counts.undecodable)?,
+    })
+}
+
+/// Findings by severity.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct BySeverity {
+    /// Findings of rules that are errors.
+    pub error: u64,
+    /// Findings of rules that warn.
+    pub warn: u64,
+    /// Findings of rules that inform.
+    pub info: u64,
+}
+
+/// All counts of a run.
+#[derive(Debug)]
+pub struct Tally {
+    /// By rule, [`Program::undecodable`] last.
+    pub rules: Vec<RuleTally>,
+    /// Of all series.
+    pub series: SeriesTally,
+    /// Rows to be moved that arrived as such.
+    pub moves: u64,
+}
+
+impl Tally {
+    /// Nothing counted yet.
+    pub(super) fn new(program: &Program) -> Self {
+        let rules = vec![RuleTally::default(); program.undecodable() + 1];
+        Self { rules, series: SeriesTally::default(), moves: 0 }
+    }
+
+    /// Adds counts of rules over series.
+    pub(super) fn add_rules(&mut self, records: &Records<'_>) -> Result<(), ReportError> {
+        for row in records.rows() {
+            let rule = records.rule(row, self.rules.len())?;
+            self.rules[rule].add(records, row);
+        }
+        Ok(())
+    }
+
+    /// Adds counts of series.
+    pub(super) fn add_series(&mut self, records: &Records<'_>) -> Result<(), ReportError> {
+        records.rows().try_for_each(|row| self.series.add(records, row))
+    }
+
+    /// Findings by severity.
+    pub fn by_severity(&self, program: &Program) -> BySeverity {
+        let mut by = BySeverity::default();
+        for (rule, tally) in self.rules.iter().enumerate() {
+            let sum = match program.levels(rule).0 {
+                Severity::Error => &mut by.error,
+                Severity::Warn => &mut by.warn,
+                Severity::Info => &mut by.info,
+            };
+            *sum += u64::try_from(tally.counts.findings).unwrap_or(0);
+        }
+        by
+    }
+
+    /// Whether all that was counted also arrived, and nothing else.
+    pub(super) fn conserved(&self, program: &Program) -> Result<(), ReportError> {
+        let broken = |message: String| Err(ReportError::Conservation(message));
+        let rows = self.series.rows;
+        if !rows.conserved() {
+            return broken(format!("rows of the run do not add up: {rows:?}"));
+        }
+        if rows.moved() != self.moves {
+            return broken(format!("{} rows are to be moved by count, and {} by name", rows.moved(), self.moves));
+        }
+        for (rule, tally) in self.rules.iter().enumerate() {
+            if tally.counts.findings != tally.arrived {
+                let (id, counted) = (program.rule_id(rule), tally.counts.findings);
+                return broken(format!("rule `{id}` counted {counted} findings, and {} arrived", tally.arrived));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,289 @@
+//! Runs for the tests of reports: a program of three rules, records as the operator puts them out, tables read back.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{Array, RecordBatch};
+use arrow::compute::{cast, concat_batches};
+use arrow::datatypes::DataType;
+use arrow::util::display::array_value_to_string;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use super::run::{RunMeta, Trigger};
+use super::run_id::RunId;
+use super::tables::Table;
+use super::utc::UtcMicros;
+use crate::checks::Finding;
+use crate::checks::testing::Fixture;
+use crate::config::{Action, Environment, RuleFile, Severity, SourceText, compile};
+use crate::engine::program::Program;
+use crate::engine::records::{COUNTERS, Record, RecordBuilder, Row, RuleCounts, SeriesCounts};
+
+pub(super) const DAY: i64 = 86_400_000_000;
+
+/// Indices of the rules of [`program`].
+pub(super) const OHLC: usize = 0;
+pub(super) const GAP: usize = 1;
+pub(super) const OUTLIER: usize = 2;
+pub(super) const UNDECODABLE: usize = 3;
+
+const RULES: &str = r#"
+[[rule]]
+id = "ohlc"
+check = "ohlc"
+action = "quarantine"
+why = "a bar must agree with itself"
+
+[[rule]]
+id = "gap"
+check = "gap"
+severity = "warn"
+
+[[rule]]
+id = "close-outlier"
+check = "outlier"
+budget = 0.01
+"#;
+
+/// A job `demo` over daily bars with the rules `ohlc` (quarantine), `gap` (warn) and `close-outlier` (report).
+pub(super) fn program() -> Arc<Program> {
+    let bars = Fixture::new("calendar = \"24/7\"", "time,open,high,low,close,volume\n").spec;
+    let file = RuleFile { file: SourceText::new("rules.toml", RULES), environment: Arc::new(Environment::default()) };
+    let rules = compile(&[file], &bars).unwrap_or_else(|d| panic!("{}", d[0].render(false)));
+    Arc::new(Program {
+        job: "demo".to_owned(),
+        bars,
+        rules,
+        undecodable_severity: Severity::Error,
+        undecodable_action: Action::Report,
+        settled: None,
+        read: Vec::new(),
+        sha256: "p".to_owned(),
+    })
+}
+
+/// The run that began `hour` hours after 2026-11-20 00:00Z, over all of the data.
+pub(super) fn meta(hour: u32) -> RunMeta {
+    RunMeta {
+        run_id: RunId::parse(&format!("20261120T{hour:02}0000Z-aaaa")).unwrap(),
+        command: "check".to_owned(),
+        trigger: Trigger::Cli,
+        started_at: UtcMicros(20_777 * DAY + i64::from(hour) * 3_600_000_000),
+        source: "data/bars_1d".to_owned(),
+        window: (None, None),
+        watermark_before: None,
+        job_sha256: "j".repeat(64),
+        rules_sha256: "r".repeat(64),
+        host: "box".to_owned(),
+    }
+}
+
+/// Records of the operator, written down.
+#[derive(Default)]
+pub(super) struct Output(RecordBuilder);
+
+impl Output {
+    /// A finding about `row`; its id is made of rule, series and row.
+    pub(super) fn finding(mut self, rule: usize, series: &str, day: i64, row: i64) -> Self {
+        let finding = Finding::row(0).field(&Arc::from("close")).observed(15.0).cause("far");
+        self.0.push(&Row {
+            record: Record::Finding as i8,
+            rule: Some(rule),
+            series,
+            symbol: Some(series),
+            finding_id: Some(&finding_id(rule, series, row)),
+            row_key: Some(&format!("{row:032x}")),
+            time: Some(day * DAY),
+            session: i32::try_from(day).ok(),
+            locator: Some((0, row)),
+            action: Some(i8::from(rule == OHLC)),
+            finding: Some(&finding),
+            ..Row::default()
+        });
+        self
+    }
+
+    /// A finding about a hole of `bars` from `day` on.
+    pub(super) fn hole(mut self, series: &str, day: i64, bars: u64) -> Self {
+        let last = day + i64::try_from(bars).unwrap() - 1;
+        let finding = Finding::hole(day * DAY, last * DAY, bars).cause("missing");
+        self.0.push(&Row {
+            record: Record::Finding as i8,
+            rule: Some(GAP),
+            series,
+            symbol: Some(series),
+            finding_id: Some(&finding_id(GAP, series, day)),
+            row_key: Some(&format!("{day:032x}")),
+            time: Some(day * DAY),
+            time_until: Some(last * DAY),
+            session: i32::try_from(day).ok(),
+            action: Some(0),
+            finding: Some(&finding),
+            ..Row::default()
+        });
+        self
+    }
+
+    /// Counts of `rule` over `series`, whose findings lie on `days`.
+    pub(super) fn rule(mut self, rule: usize, series: &str, counts: RuleCounts, days: Option<(i64, i64)>) -> Self {
+        let RuleCounts { judged, insufficient, excused, findings, bars, rows } = counts;
+        self.0.push(&Row {
+            record: Record::Rule as i8,
+            rule: Some(rule),
+            series,
+            time: days.map(|(first, _)| first * DAY),
+            time_until: days.map(|(_, last)| last * DAY),
+            observed: (findings > 0 && rows > 0).then_some((15.0, 16.0)),
+            counters: counters(&[judged, insufficient, excused, findings, bars, rows]),
+            ..Row::default()
+        });
+        self
+    }
+
+    /// Counts of the rows of `series`, which has bars from day 100 on.
+    pub(super) fn series(mut self, series: &str, counts: SeriesCounts) -> Self {
+        let SeriesCounts { read, clean, flagged, quarantined, deleted, undecodable, sessions } = counts;
+        self.0.push(&Row {
+            record: Record::Series as i8,
+            series,
+            symbol: Some(series),
+            time: Some(100 * DAY),
+            time_until: Some((99 + read) * DAY),
+            counters: counters(&[read, clean, flagged, quarantined, deleted, undecodable, sessions]),
+            ..Row::default()
+        });
+        self
+    }
+
+    /// A row that `ohlc` condemned.
+    pub(super) fn moved(mut self, series: &str, day: i64, row: i64) -> Self {
+        self.0.push(&Row {
+            record: Record::Move as i8,
+            rule: Some(OHLC),
+            series,
+            finding_id: Some(&finding_id(OHLC, series, row)),
+            row_key: Some(&format!("{row:032x}")),
+            time: Some(day * DAY),
+            locator: Some((0, row)),
+            hash: Some(&[7; 32]),
+            action: Some(Action::Quarantine as i8),
+            ..Row::default()
+        });
+        self
+    }
+
+    /// A month of `bars` bars.
+    pub(super) fn month(mut self, series: &str, month: i32, bars: i64) -> Self {
+        let first = i64::from(month) * DAY;
+        self.0.push(&Row {
+            record: Record::Month as i8,
+            series,
+            session: Some(month),
+            time: Some(first),
+            time_until: Some(first + (bars - 1) * DAY),
+            counters: counters(&[bars, bars + 1, 1, 0, 0, 0, 0]),
+            ..Row::default()
+        });
+        self
+    }
+
+    pub(super) fn batch(mut self) -> RecordBatch {
+        self.0.finish().unwrap()
+    }
+}
+
+fn counters(values: &[i64]) -> [Option<i64>; COUNTERS] {
+    std::array::from_fn(|n| values.get(n).copied())
+}
+
+/// The identity of a finding of [`Output`].
+pub(super) fn finding_id(rule: usize, series: &str, row: i64) -> String {
+    let series = series.bytes().fold(0_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    format!("{rule:04x}{series:012x}{row:016x}")
+}
+
+/// Series `A` of 100 rows: 2 quarantined by `ohlc`, 1 flagged by `close-outlier`, a hole of 3 bars; 20 rows too early
+/// for `close-outlier`.
+pub(super) fn one_series() -> Output {
+    Output::default()
+        .finding(OHLC, "A", 105, 5)
+        .finding(OHLC, "A", 103, 3)
+        .finding(OUTLIER, "A", 107, 7)
+        .hole("A", 150, 3)
+        .moved("A", 105, 5)
+        .moved("A", 103, 3)
+        .rule(
+            OHLC,
+            "A",
+            RuleCounts { judged: 100, findings: 2, bars: 2, rows: 2, ..RuleCounts::default() },
+            Some((103, 105)),
+        )
+        .rule(
+            GAP,
+            "A",
+            RuleCounts { judged: 99, excused: 1, findings: 1, bars: 3, ..RuleCounts::default() },
+            Some((150, 150)),
+        )
+        .rule(
+            OUTLIER,
+            "A",
+            RuleCounts { judged: 80, insufficient: 20, findings: 1, bars: 1, rows: 1, ..RuleCounts::default() },
+            Some((107, 107)),
+        )
+        .rule(UNDECODABLE, "A", RuleCounts { judged: 100, ..RuleCounts::default() }, None)
+        .series(
+            "A",
+            SeriesCounts { read: 100, clean: 97, flagged: 1, quarantined: 2, sessions: 100, ..SeriesCounts::default() },
+        )
+        .month("A", 90, 31)
+}
+
+/// Series `name` of 50 rows without a finding.
+pub(super) fn clean_series(name: &str) -> Output {
+    let judged = |rows| RuleCounts { judged: rows, ..RuleCounts::default() };
+    Output::default()
+        .rule(OHLC, name, judged(50), None)
+        .rule(GAP, name, judged(50), None)
+        .rule(OUTLIER, name, judged(50), None)
+        .rule(UNDECODABLE, name, judged(50), None)
+        .series(name, SeriesCounts { read: 50, clean: 50, sessions: 50, ..SeriesCounts::default() })
+        .month(name, 90, 31)
+}
+
+/// Every file below `dir`, as paths relative to it, in order.
+pub(super) fn files(dir: &Path) -> Vec<String> {
+    fn walk(dir: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { walk(&path, found) } else { found.push(path) }
+        }
+    }
+    let mut found = Vec::new();
+    walk(dir, &mut found);
+    let mut names: Vec<String> =
+        found.iter().map(|path| path.strip_prefix(dir).unwrap().to_str().unwrap().to_owned()).collect();
+    names.sort();
+    names
+}
+
+/// All rows of a table of the job `demo`, in the order of the files.
+pub(super) fn read(dir: &Path, table: Table) -> RecordBatch {
+    let files =
+        files(dir).into_iter().filter(|name| name.starts_with(&format!("{table}/")) && name.ends_with(".parquet"));
+    let batches = files.flat_map(|name| {
+        let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(dir.join(name)).unwrap()).unwrap();
+        reader.build().unwrap().map(Result::unwrap).collect::<Vec<_>>()
+    });
+    concat_batches(&table.schema(), &batches.collect::<Vec<_>>()).unwrap()
+}
+
+/// The values of a column as text; NULL is empty.
+pub(super) fn texts(batch: &RecordBatch, column: &str) -> Vec<String> {
+    let column = batch.column_by_name(column).unwrap();
+    let column = match column.data_type() {
+        DataType::Dictionary(..) => cast(column, &DataType::Utf8).unwrap(),
+        _ => Arc::clone(column),
+    };
+    (0..column.len()).map(|row| array_value_to_string(&column, row).unwrap()).collect()
+}
