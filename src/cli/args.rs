@@ -1,0 +1,239 @@
+//! The flags of every command, as clap reads them. What they mean together is decided by the commands.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::output::Format;
+use super::size;
+
+/// Keeps price bars clean: holds historical market records against rules that know what a market is.
+#[derive(Debug, Parser)]
+#[command(name = "barkeep", version, arg_required_else_help = true, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags of every command.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(crate) struct Global {
+    /// How the result is written to stdout; messages go to stderr.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+    /// More log lines on stderr: `-v` for steps, `-vv` for details.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// How log lines are written.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+    /// Cores to use; all of them by default.
+    #[arg(long, global = true, value_name = "N", env = "BARKEEP_THREADS", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+    /// Memory that sorting may take before it spills to disk, e.g. 512MB.
+    #[arg(long, global = true, value_name = "SIZE", env = "BARKEEP_MEMORY_LIMIT", value_parser = size::parse)]
+    pub(crate) memory_limit: Option<usize>,
+    /// Folder for snapshots and spilled data; the system's own by default.
+    #[arg(long, global = true, value_name = "DIR", env = "BARKEEP_TEMP_DIR")]
+    pub(crate) temp_dir: Option<PathBuf>,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For a person.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a folder with jobs, rules and the editor schema.
+    Init(InitArgs),
+    /// Hold the bars of jobs against their rules and write the report; never changes the source.
+    Check(CheckArgs),
+    /// What cron calls: check, report, and keep quarantine copies of rows whose rule says so.
+    Run(RunArgs),
+    /// Look at rules: list, explain, lint, test, schema.
+    #[command(subcommand)]
+    Rules(RulesCommand),
+    /// Look at reports: list, show.
+    #[command(subcommand)]
+    Report(ReportCommand),
+    /// Ask the report tables, and the bars of a job, in SQL.
+    Sql(SqlArgs),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Flags of `init`.
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// The folder; made if it is not there.
+    #[arg(default_value = ".")]
+    pub(crate) dir: PathBuf,
+    /// Add bars with known faults and a job that finds them; needs no server.
+    #[arg(long)]
+    pub(crate) demo: bool,
+}
+
+/// The half-open window of data time a run looks at.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Window")]
+pub(crate) struct WindowArgs {
+    /// First moment, a date or an RFC 3339 time.
+    #[arg(long, value_name = "T", conflicts_with_all = ["last", "full"])]
+    pub(crate) since: Option<String>,
+    /// First moment that is no longer part of it.
+    #[arg(long, value_name = "T", conflicts_with = "full")]
+    pub(crate) until: Option<String>,
+    /// As far back from now, e.g. 7d, 24h.
+    #[arg(long, value_name = "SPAN", conflicts_with = "full")]
+    pub(crate) last: Option<String>,
+    /// Everything there is, whatever the job says.
+    #[arg(long)]
+    pub(crate) full: bool,
+}
+
+/// Flags of `check`.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Job files.
+    #[arg(required = true, value_name = "JOB")]
+    pub(crate) jobs: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) window: WindowArgs,
+    /// Only these rules.
+    #[arg(long = "rule", value_name = "ID")]
+    pub(crate) rules: Vec<String>,
+    /// Only the series whose first key field is one of these.
+    #[arg(long = "series", value_name = "S")]
+    pub(crate) series: Vec<String>,
+    /// From which severity on findings make the exit code 1.
+    #[arg(long, value_enum, default_value_t = FailOn::Error)]
+    pub(crate) fail_on: FailOn,
+    /// Write no report tables.
+    #[arg(long)]
+    pub(crate) no_report: bool,
+}
+
+/// Flags of `run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Job files.
+    #[arg(required = true, value_name = "JOB")]
+    pub(crate) jobs: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) window: WindowArgs,
+    /// From which severity on findings make the exit code 1.
+    #[arg(long, value_enum, default_value_t = FailOn::Error)]
+    pub(crate) fail_on: FailOn,
+    /// Check and report only: keep no copies.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// From which severity on findings count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FailOn {
+    /// Errors.
+    Error,
+    /// Warnings and errors.
+    Warn,
+    /// Nothing.
+    Never,
+}
+
+/// Commands about rules.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RulesCommand {
+    /// The checks there are, or the rules of jobs.
+    List {
+        /// Job or rule files; without any, the checks that rules can name.
+        files: Vec<PathBuf>,
+    },
+    /// What a check flags, its parameters, an example.
+    Explain {
+        /// The name of a check.
+        check: String,
+    },
+    /// Every mistake of job and rule files at once.
+    Lint {
+        /// Job or rule files.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Run the test cases that rules carry.
+    Test {
+        /// Job or rule files.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// The JSON Schema of rule or job files, for editors.
+    Schema {
+        /// Which kind of file.
+        #[arg(value_enum, default_value_t = SchemaOf::Rules)]
+        of: SchemaOf,
+    },
+}
+
+/// A kind of file that has a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// Rule files.
+    Rules,
+    /// Job files.
+    Job,
+}
+
+/// Where the reports are.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ReportsDir {
+    /// Folder of the reports.
+    #[arg(long, value_name = "DIR", default_value = "reports", env = "BARKEEP_REPORTS")]
+    pub(crate) dir: PathBuf,
+}
+
+/// Commands about reports.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReportCommand {
+    /// The runs there are, newest first.
+    List {
+        #[command(flatten)]
+        reports: ReportsDir,
+        /// At most so many.
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+    },
+    /// The summary and the findings of one run.
+    Show {
+        /// An id, a unique prefix, `latest`, or `latest~2`.
+        #[arg(default_value = "latest")]
+        run: String,
+        #[command(flatten)]
+        reports: ReportsDir,
+        /// At most so many findings.
+        #[arg(long, default_value_t = 20)]
+        findings: usize,
+    },
+}
+
+/// Flags of `sql`.
+#[derive(Debug, Args)]
+pub(crate) struct SqlArgs {
+    /// A query over runs, rule_results, findings, series_metrics, actions, and bars where a job is named.
+    pub(crate) query: String,
+    #[command(flatten)]
+    pub(crate) reports: ReportsDir,
+    /// A job whose bars are the table `bars`.
+    #[arg(long, value_name = "JOB")]
+    pub(crate) job: Option<PathBuf>,
+}

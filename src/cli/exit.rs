@@ -1,0 +1,135 @@
+//! How a command ends: the exit codes of barkeep, and the failures that lead to them.
+
+use std::error::Error;
+
+use crate::config::Diagnostic;
+
+/// How a command ended; see the table of exit codes in the README.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Ran to the end; nothing at or above `--fail-on`.
+    Ok,
+    /// Ran to the end and found some.
+    Findings,
+    /// A flag, job or rule file is wrong; nothing was read or changed.
+    Usage,
+    /// A source, a disk or a query failed.
+    Broken,
+    /// Over a limit; nothing was touched.
+    Refused,
+    /// Stopped by a signal: 2 for Ctrl-C, 15 for a polite kill.
+    Signal(u8),
+}
+
+impl Exit {
+    /// The process exit code.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Findings => 1,
+            Self::Usage => 2,
+            Self::Broken => 3,
+            Self::Refused => 4,
+            Self::Signal(signal) => 128 + signal,
+        }
+    }
+
+    /// Its name, as JSON output shows it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Findings => "findings",
+            Self::Usage => "usage",
+            Self::Broken => "broken",
+            Self::Refused => "refused",
+            Self::Signal(_) => "signal",
+        }
+    }
+
+    /// The one that counts when several jobs ended differently: signal, then 3, 2, 4, 1.
+    pub(crate) fn worst(self, other: Self) -> Self {
+        let rank = |exit: Self| match exit {
+            Self::Ok => 0,
+            Self::Findings => 1,
+            Self::Refused => 2,
+            Self::Usage => 3,
+            Self::Broken => 4,
+            Self::Signal(_) => 5,
+        };
+        if rank(other) > rank(self) { other } else { self }
+    }
+}
+
+/// Why a command could not run to its end.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Mistakes in files a person wrote.
+    Mistakes(Vec<Diagnostic>),
+    /// A flag, or a file named by one, is wrong: the message and what to do.
+    Usage(String, String),
+    /// The world is: what was being done, and the cause below it.
+    Broken(Box<dyn Error + Send + Sync>),
+    /// A signal ended it.
+    Stopped(u8),
+}
+
+impl Failure {
+    /// The exit it leads to.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Mistakes(_) | Self::Usage(..) => Exit::Usage,
+            Self::Broken(_) => Exit::Broken,
+            Self::Stopped(signal) => Exit::Signal(*signal),
+        }
+    }
+
+    /// The failure as text for a person.
+    pub(crate) fn render(&self, colour: bool) -> String {
+        match self {
+            Self::Mistakes(mistakes) => {
+                let mut blocks: Vec<String> = mistakes.iter().map(|mistake| mistake.render(colour)).collect();
+                blocks.push(match mistakes.len() {
+                    1 => "error: 1 mistake; nothing was read".to_owned(),
+                    n => format!("error: {n} mistakes; nothing was read"),
+                });
+                blocks.join("\n\n")
+            }
+            Self::Usage(message, help) => format!("error: {message}\n  = help: {help}"),
+            Self::Broken(error) => {
+                let mut text = format!("error: {error}");
+                let mut cause = error.source();
+                while let Some(error) = cause {
+                    text += &format!("\n  caused by: {error}");
+                    cause = error.source();
+                }
+                text
+            }
+            Self::Stopped(_) => "stopped by a signal; nothing was changed".to_owned(),
+        }
+    }
+}
+
+impl<E: Error + Send + Sync + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Broken(Box::new(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_those_of_the_contract() {
+        let all =
+            [Exit::Ok, Exit::Findings, Exit::Usage, Exit::Broken, Exit::Refused, Exit::Signal(2), Exit::Signal(15)];
+        assert_eq!(all.map(Exit::code), [0, 1, 2, 3, 4, 130, 143]);
+    }
+
+    #[test]
+    fn a_broken_job_outweighs_findings_of_another() {
+        assert_eq!(Exit::Findings.worst(Exit::Broken), Exit::Broken);
+        assert_eq!(Exit::Refused.worst(Exit::Findings), Exit::Refused);
+        assert_eq!(Exit::Signal(2).worst(Exit::Broken), Exit::Signal(2));
+    }
+}

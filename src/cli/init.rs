@@ -1,0 +1,115 @@
+//! `barkeep init`: a folder to start in. Files that are there already are never overwritten.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::args::InitArgs;
+use super::demo;
+use super::exit::{Exit, Failure};
+use super::output::Output;
+use crate::config::schema;
+
+const OHLCV: &str = include_str!("../../rules/ohlcv.toml");
+const CRYPTO: &str = include_str!("../../rules/crypto.toml");
+const CN_EQUITIES: &str = include_str!("../../rules/cn-equities.toml");
+const US_EQUITIES: &str = include_str!("../../rules/us-equities.toml");
+const DEMO_JOB: &str = include_str!("../../jobs/demo.toml");
+
+/// A first job; a person puts the path and the fields of their own bars in.
+const FIRST_JOB: &str = r#"#:schema ../schema/job.schema.json
+name  = "daily"
+rules = ["../rules/ohlcv.toml"]
+
+[source.files]
+path = "../data/*.csv"                 # CSV, NDJSON or Parquet; a file, a folder or a pattern
+
+[bars]
+series   = ["symbol"]
+interval = "1d"
+calendar = "XNYS"                      # or XSHG, XHKG, XTKS, XLON, CMES, weekdays, 24/7
+time     = { field = "date", formats = ["%Y-%m-%d"] }
+
+[limits]                               # a run that wants to move more is refused
+rows     = 10_000
+fraction = 0.01
+
+[report]
+dir = "../reports"
+"#;
+
+/// Tells editors (the TOML language server taplo) which schema a file has.
+const TAPLO: &str = r#"[[rule]]
+include = ["jobs/*.toml"]
+[rule.schema]
+path = "./schema/job.schema.json"
+
+[[rule]]
+include = ["rules/*.toml"]
+[rule.schema]
+path = "./schema/rules.schema.json"
+"#;
+
+/// Makes the folder.
+pub(crate) fn init(args: &InitArgs, output: &mut Output) -> Result<Exit, Failure> {
+    let files = files(args.demo);
+    let there: Vec<String> = files
+        .iter()
+        .map(|(name, _)| args.dir.join(name))
+        .filter(|path| path.exists())
+        .map(|path| format!("`{}`", path.display()))
+        .collect();
+    if !there.is_empty() {
+        let message = format!("these files are there already: {}", there.join(", "));
+        return Err(Failure::Usage(message, "choose an empty folder, or move them away; nothing was written".into()));
+    }
+    for (name, text) in &files {
+        write(&args.dir.join(name), text)?;
+        if !output.is_json() {
+            output.line(&format!("wrote {}", args.dir.join(name).display()))?;
+        }
+    }
+    let job = if args.demo { "jobs/demo.toml" } else { "jobs/daily.toml" };
+    let next = args.dir.join(job);
+    if output.is_json() {
+        let names: Vec<&Path> = files.iter().map(|(name, _)| name.as_path()).collect();
+        output.line(&serde_json::json!({ "type": "init", "dir": args.dir, "files": names }).to_string())?;
+    } else {
+        output.line(&format!("next: barkeep check {}", next.display()))?;
+    }
+    Ok(Exit::Ok)
+}
+
+fn files(demo: bool) -> Vec<(PathBuf, String)> {
+    let mut files = vec![
+        ("rules/ohlcv.toml", OHLCV.to_owned()),
+        ("rules/crypto.toml", CRYPTO.to_owned()),
+        ("rules/cn-equities.toml", CN_EQUITIES.to_owned()),
+        ("rules/us-equities.toml", US_EQUITIES.to_owned()),
+        ("schema/job.schema.json", format!("{:#}", schema::job_schema())),
+        ("schema/rules.schema.json", format!("{:#}", schema::rules_schema())),
+        (".taplo.toml", TAPLO.to_owned()),
+    ];
+    if demo {
+        files.push(("jobs/demo.toml", DEMO_JOB.to_owned()));
+        let made = demo::bars();
+        files.push(("jobs/demo/faults.csv", made.truth()));
+        files.push(("jobs/demo/bars.csv", made.csv));
+    } else {
+        files.push(("jobs/daily.toml", FIRST_JOB.to_owned()));
+    }
+    files.into_iter().map(|(name, text)| (PathBuf::from(name), text)).collect()
+}
+
+/// Writes a new file; one that came up meanwhile is left alone.
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    let refused = |error: std::io::Error| {
+        let message = format!("cannot write `{}`: {error}", path.display());
+        Failure::Broken(message.into())
+    };
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(refused)?;
+    }
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).open(path).map_err(refused)?;
+    file.write_all(text.as_bytes()).map_err(refused)
+}

@@ -1,0 +1,129 @@
+//! `barkeep report`: the runs there are, and one run with its findings.
+
+use std::path::Path;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMicrosecondType};
+use futures::TryStreamExt;
+
+use super::args::Global;
+use super::exit::{Exit, Failure};
+use super::job;
+use super::output::{self, Output};
+use super::sql;
+use crate::engine::session::session;
+use crate::market::Interval;
+use crate::report::escape::visible;
+use crate::report::render::render_text;
+use crate::report::sentence::{Facts, sentence};
+use crate::report::store;
+use crate::report::utc::UtcMicros;
+
+/// The runs there are, newest first.
+pub(crate) async fn list(global: &Global, dir: &Path, limit: usize, output: &mut Output) -> Result<Exit, Failure> {
+    let context = session(&job::engine_limits(global))?;
+    store::register(&context, dir)?;
+    let query = format!(
+        "SELECT run_id, job, command, status, exit_code, rows_read, findings_error, findings_warn, findings_info \
+         FROM runs ORDER BY started_at DESC LIMIT {limit}"
+    );
+    sql::query(&context, &query, output).await
+}
+
+/// The summary and the findings of one run.
+pub(crate) async fn show(
+    global: &Global,
+    dir: &Path,
+    asked: &str,
+    findings: usize,
+    output: &mut Output,
+) -> Result<Exit, Failure> {
+    let run = store::resolve_run(dir, asked)
+        .map_err(|error| Failure::Usage(error.to_string(), "`barkeep report list` names the runs".to_owned()))?;
+    let summary = run.load_summary()?;
+    let context = session(&job::engine_limits(global))?;
+    store::register(&context, dir)?;
+    if output.is_json() {
+        output.line(&serde_json::to_string(&summary)?)?;
+    } else {
+        output.line(&render_text(&summary, output.colour(), output::width()))?;
+    }
+    let query = format!(
+        "SELECT * FROM findings WHERE job = '{}' AND run_date = DATE '{}' AND run_id = '{}' \
+         ORDER BY severity, rule_id, series, time LIMIT {findings}",
+        run.job,
+        run.run_id.run_date(),
+        run.run_id
+    );
+    if output.is_json() {
+        return sql::query(&context, &query, output).await;
+    }
+    let batches: Vec<RecordBatch> = context.sql(&query).await?.execute_stream().await?.try_collect().await?;
+    let interval = if summary.daily { Interval::Day } else { Interval::Minutes(1) };
+    for batch in &batches {
+        lines(batch, interval, output)?;
+    }
+    let shown: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    let all = summary.findings.error + summary.findings.warn + summary.findings.info;
+    if all > shown as u64 {
+        output.line(&format!("{} more; --findings N shows them, `barkeep sql` asks them", all - shown as u64))?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// One line a finding: severity, rule, series, time, and why.
+fn lines(batch: &RecordBatch, interval: Interval, output: &mut Output) -> Result<(), Failure> {
+    let text = |name: &str| -> Result<ArrayRef, Failure> {
+        let column = batch.column(batch.schema().index_of(name)?);
+        Ok(cast(column, &DataType::Utf8)?)
+    };
+    let names =
+        ["severity", "rule_id", "series", "check", "field", "observed_text", "expected_text", "cause", "evidence"];
+    let columns = names.iter().map(|name| text(name)).collect::<Result<Vec<_>, _>>()?;
+    let numbers = ["observed", "expected_lo", "expected_hi", "score"];
+    let numbers = numbers.iter().map(|name| batch.schema().index_of(name)).collect::<Result<Vec<_>, _>>()?;
+    let times = [batch.schema().index_of("time")?, batch.schema().index_of("time_until")?];
+    let bars = batch.column(batch.schema().index_of("bars_affected")?).as_primitive::<Int64Type>();
+    for row in 0..batch.num_rows() {
+        let text = |column: usize| {
+            let column = columns[column].as_string::<i32>();
+            (!column.is_null(row)).then(|| column.value(row))
+        };
+        let number = |column: usize| {
+            let column = batch.column(numbers[column]).as_primitive::<Float64Type>();
+            (!column.is_null(row)).then(|| column.value(row))
+        };
+        let time = |column: usize| {
+            let column = batch.column(times[column]).as_primitive::<TimestampMicrosecondType>();
+            (!column.is_null(row)).then(|| column.value(row))
+        };
+        let evidence = text(8).and_then(|evidence| serde_json::from_str(evidence).ok()).unwrap_or_default();
+        let facts = Facts {
+            check: text(3).unwrap_or_default(),
+            interval,
+            field: text(4),
+            observed: number(0),
+            observed_text: text(5),
+            expected_lo: number(1),
+            expected_hi: number(2),
+            expected_text: text(6),
+            score: number(3),
+            bars: bars.value(row).unsigned_abs(),
+            cause: text(7),
+            evidence: &evidence,
+            time: time(0),
+            time_until: time(1),
+        };
+        let stamp =
+            time(0).map_or_else(|| "no stamp".to_owned(), |t| UtcMicros(t).stamp(interval.is_daily_or_longer()));
+        output.line(&format!(
+            "{:<5} {} {} {stamp}: {}",
+            text(0).unwrap_or_default(),
+            visible(text(1).unwrap_or_default()),
+            visible(text(2).unwrap_or_default()),
+            sentence(&facts)
+        ))?;
+    }
+    Ok(())
+}

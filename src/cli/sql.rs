@@ -1,0 +1,72 @@
+//! `barkeep sql`: questions to the report tables, and to the bars of a job.
+
+use arrow::array::RecordBatch;
+use arrow::json::LineDelimitedWriter;
+use arrow::util::pretty::pretty_format_batches;
+use datafusion::execution::context::SQLOptions;
+use datafusion::prelude::SessionContext;
+use futures::TryStreamExt;
+
+use super::args::{Global, SqlArgs};
+use super::exit::{Exit, Failure};
+use super::job;
+use super::output::Output;
+use crate::engine::session::session;
+use crate::report::store;
+
+/// Rows a text table shows; more would not fit a person.
+const SHOWN: usize = 1_000;
+
+/// Runs the query.
+pub(crate) async fn sql(global: &Global, args: &SqlArgs, output: &mut Output) -> Result<Exit, Failure> {
+    let context = session(&job::engine_limits(global))?;
+    let reports = match &args.job {
+        // The job says where its reports are; its snapshot has to live as long as the query.
+        Some(path) => Some(job::bars_table(global, &context, path).await?),
+        None => None,
+    };
+    let dir = reports.as_ref().map_or(&args.reports.dir, |bars| &bars.report_dir);
+    store::register(&context, dir)?;
+    query(&context, &args.query, output).await
+}
+
+/// Runs one reading query and writes its rows.
+pub(crate) async fn query(context: &SessionContext, sql: &str, output: &mut Output) -> Result<Exit, Failure> {
+    let reading = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    let frame = context.sql_with_options(sql, reading).await.map_err(|error| {
+        let help = "tables: runs, rule_results, findings, series_metrics, actions; bars with --job JOB";
+        Failure::Usage(error.strip_backtrace(), help.to_owned())
+    })?;
+    let mut stream = frame.execute_stream().await?;
+    if output.is_json() {
+        while let Some(batch) = stream.try_next().await? {
+            json_lines(&batch, output)?;
+        }
+        return Ok(Exit::Ok);
+    }
+    let schema = stream.schema();
+    let mut shown = vec![RecordBatch::new_empty(schema)];
+    let (mut rows, mut kept) = (0, 0);
+    while let Some(batch) = stream.try_next().await? {
+        rows += batch.num_rows();
+        let part = batch.slice(0, batch.num_rows().min(SHOWN - kept));
+        kept += part.num_rows();
+        shown.push(part);
+    }
+    output.line(&pretty_format_batches(&shown)?.to_string())?;
+    output.line(&match rows {
+        1 => "1 row".to_owned(),
+        rows if rows > kept => format!("{rows} rows, the first {kept} shown; --format ndjson writes all"),
+        rows => format!("{rows} rows"),
+    })?;
+    Ok(Exit::Ok)
+}
+
+fn json_lines(batch: &RecordBatch, output: &mut Output) -> Result<(), Failure> {
+    let mut text = Vec::new();
+    LineDelimitedWriter::new(&mut text).write(batch)?;
+    for line in String::from_utf8_lossy(&text).lines() {
+        output.line(line)?;
+    }
+    Ok(())
+}

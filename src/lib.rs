@@ -1,0 +1,29 @@
+//! barkeep keeps price bars clean: it holds historical market records (OHLCV bars) against declarative rules that know
+//! what a market is, and explains every verdict.
+//!
+//! ```text
+//! job.toml + rules/*.toml                                config
+//!       |
+//! CSV, NDJSON -> snapshot (Parquet); Parquet as it lies  source
+//!       |
+//! scan -> shape -> by series -> SeriesExec               engine, bars
+//!       |            all rules over one series at a time checks, market
+//! findings -> verdicts -> totals, limits                 judge
+//!       |
+//! tables, summary                                        report
+//! copies of condemned rows                               settle
+//! ```
+//!
+//! Imports point one way: `cli -> settle -> report -> engine -> {checks, source, judge} -> {bars, market}`; `config` is used by all
+//! and uses `checks`, `bars` and `market` only. Only `cli` prints.
+
+pub mod bars;
+pub mod checks;
+pub mod cli;
+pub mod config;
+pub mod engine;
+pub mod judge;
+pub mod market;
+pub mod report;
+pub mod settle;
+pub mod source;
