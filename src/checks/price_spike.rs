@@ -127,17 +127,20 @@ struct Rule {
     wick: Option<Wick>,
 }
 
-/// The bars that may serve as neighbours: rows and logarithms of their prices, in the order of time.
+/// The bars that may serve as neighbours: rows and logarithms of their prices, in the order of time. Of several with
+/// one stamp only the first is among them, for a second copy would hide that a price came back.
 struct Clean {
     rows: Vec<usize>,
     logs: Vec<f64>,
 }
 
 impl Clean {
-    fn collect(prices: &[f64], condemned: &[bool]) -> Self {
+    fn collect(prices: &[f64], series: &Series<'_>) -> Self {
         let (mut rows, mut logs) = (Vec::with_capacity(prices.len()), Vec::with_capacity(prices.len()));
+        let mut newest = None;
         for (row, price) in prices.iter().enumerate() {
-            if usable(*price) && !condemned[row] {
+            if usable(*price) && !series.condemned[row] && newest != Some(series.time[row]) {
+                newest = Some(series.time[row]);
                 rows.push(row);
                 logs.push(price.ln());
             }
@@ -186,11 +189,11 @@ enum Verdict {
 impl Check for Rule {
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
         let prices = &series.number(self.index).values()[..series.dated()];
-        let clean = Clean::collect(prices, series.condemned);
+        let clean = Clean::collect(prices, series);
         let mut scratch = [Vec::with_capacity(self.window), Vec::with_capacity(self.window)];
         let (mut before, mut judged, mut undecided) = (0, 0, 0);
         for (row, price) in prices.iter().enumerate().filter(|(_, price)| usable(**price)) {
-            let after = before + usize::from(!series.condemned[row]);
+            let after = before + usize::from(clean.rows.get(before) == Some(&row));
             let verdict = match clean.place(row, *price, before, after) {
                 Some(place) => self.verdict(series, &clean, place, &mut scratch),
                 None => Verdict::Undecided,
@@ -213,13 +216,12 @@ impl Check for Rule {
 impl Rule {
     /// The verdict of both forms; a spike of the close hides a wick of the same bar.
     fn verdict(&self, series: &Series<'_>, clean: &Clean, place: Place, scratch: &mut [Vec<f64>; 2]) -> Verdict {
-        match self.reversal(series, clean, place, scratch) {
-            Verdict::Spike(finding) => Verdict::Spike(finding),
-            other => match self.wick.as_ref().and_then(|wick| wick.judge(series, place.row, place.beside)) {
-                Some(finding) => Verdict::Spike(finding),
-                None => other,
-            },
+        let reversal = self.reversal(series, clean, place, scratch);
+        if matches!(reversal, Verdict::Spike(_)) {
+            return reversal;
         }
+        let wick = self.wick.as_ref().and_then(|wick| wick.judge(series, place.row, place.beside));
+        wick.map_or(reversal, Verdict::Spike)
     }
 
     fn reversal(&self, series: &Series<'_>, clean: &Clean, place: Place, scratch: &mut [Vec<f64>; 2]) -> Verdict {
@@ -267,3 +269,6 @@ impl Rule {
 fn usable(price: f64) -> bool {
     price.is_finite() && price > 0.0
 }
+
+#[cfg(test)]
+mod tests;

@@ -160,3 +160,136 @@ impl Rule {
         findings.push(finding);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::{Fixture, Judged};
+    use proptest::prelude::*;
+
+    const RULE: &str = "check = \"stale\"\n";
+    const FOUR: &str = "check = \"stale\"\nbars = 4\n";
+
+    fn judge(rule: &str, csv: &str) -> Judged {
+        Fixture::daily(csv).judge(rule)
+    }
+
+    /// Bars from 2024-01-01, each as close and volume; the close is all four prices.
+    fn flat(bars: &[(f64, f64)]) -> String {
+        let mut csv = String::from("time,open,high,low,close,volume\n");
+        for (day, (price, volume)) in bars.iter().enumerate() {
+            csv += &format!("2024-01-{:02},{price},{price},{price},{price},{volume}\n", day + 1);
+        }
+        csv
+    }
+
+    #[test]
+    fn run_is_one_finding_about_the_bars_that_repeat_the_first() {
+        let judged =
+            judge(RULE, &flat(&[(9.0, 5.0), (7.0, 5.0), (7.0, 6.0), (7.0, 7.0), (7.0, 8.0), (7.0, 9.0), (8.0, 5.0)]));
+        assert_eq!(judged.lines, ["2024-01-03 .. 2024-01-06 close observed=7 bars=4"]);
+        assert_eq!(judged.findings[0].rows, Some(2..6));
+        assert_eq!(judged.findings[0].evidence, Some(json!({ "length": 5, "since": "2024-01-02" })));
+        assert_eq!(judged.totals.judged, 7);
+    }
+
+    #[test]
+    fn run_below_the_length_and_one_at_the_end_are_told_apart() {
+        assert_eq!(judge(RULE, &flat(&[(7.0, 5.0); 4])).findings.len(), 0);
+        assert_eq!(judge(RULE, &flat(&[(7.0, 5.0); 5])).findings.len(), 1);
+        let two = [[(7.0, 5.0); 5], [(8.0, 5.0); 5]].concat();
+        assert_eq!(judge(RULE, &flat(&two)).findings.len(), 2);
+    }
+
+    #[test]
+    fn minutes_may_repeat_longer_than_days() {
+        let mut csv = String::from("time,close\n");
+        for minute in 0..30 {
+            csv += &format!("2024-01-02T10:{minute:02}:00Z,5\n");
+        }
+        let minutes = Fixture::new("interval = \"1m\"", &csv);
+        assert_eq!(minutes.judge(RULE).lines, ["2024-01-02T10:01:00Z .. 2024-01-02T10:29Z close observed=5 bars=29"]);
+        assert_eq!(minutes.judge("check = \"stale\"\nbars = 31").findings.len(), 0);
+        let evidence = minutes.judge(RULE).findings[0].evidence.clone();
+        assert_eq!(evidence, Some(json!({ "length": 30, "since": "2024-01-02T10:00:00Z" })));
+    }
+
+    #[test]
+    fn bars_without_volume_break_a_run_and_are_excused() {
+        let mut bars = vec![(7.0, 5.0); 7];
+        bars[3].1 = 0.0;
+        let judged = judge(FOUR, &flat(&bars));
+        assert_eq!((judged.findings.len(), judged.totals.judged, judged.totals.excused), (0, 6, 1));
+        let null = judge(FOUR, &flat(&bars).replace(",0\n", ",\n"));
+        assert_eq!((null.findings.len(), null.totals.excused), (0, 1));
+    }
+
+    #[test]
+    fn a_difference_in_any_price_ends_a_run() {
+        let same = flat(&[(7.0, 5.0); 5]);
+        assert_eq!(judge(FOUR, &same).findings.len(), 1);
+        for (price, other) in ["8,7,7,7", "7,8,7,7", "7,7,6,7", "7,7,7,8"].iter().zip(1..) {
+            let csv = same.replace("2024-01-03,7,7,7,7", &format!("2024-01-03,{price}"));
+            assert_eq!(judge(FOUR, &csv).findings.len(), 0, "price {other}");
+        }
+    }
+
+    #[test]
+    fn missing_and_broken_prices_break_a_run() {
+        for bad in ["", "NaN", "inf"] {
+            let csv = flat(&[(7.0, 5.0); 5]).replace("2024-01-03,7,7,7,7", &format!("2024-01-03,7,7,{bad},7"));
+            let judged = judge(FOUR, &csv);
+            assert_eq!((judged.findings.len(), judged.totals.judged), (0, 4), "`{bad}`");
+        }
+    }
+
+    #[test]
+    fn copies_of_one_bar_are_no_repeats() {
+        let csv = "time,close\n2024-01-01,7\n2024-01-01,7\n2024-01-02,7\n2024-01-02,7\n2024-01-03,7";
+        assert_eq!(judge(FOUR, csv).findings.len(), 0);
+        let four = judge(FOUR, &format!("{csv}\n2024-01-04,7"));
+        assert_eq!(four.findings[0].rows, Some(2..6), "copies of the first bar are not blamed");
+    }
+
+    #[test]
+    fn condemned_rows_neither_lengthen_nor_break_a_run() {
+        let mut bars = vec![(7.0, 5.0); 5];
+        bars[2].0 = 70.0;
+        let fixture = Fixture::daily(&flat(&bars));
+        assert_eq!(fixture.judge(FOUR).findings.len(), 0);
+        assert_eq!(fixture.condemn(&[2]).judge(FOUR).findings.len(), 1);
+        assert_eq!(Fixture::daily(&flat(&[(7.0, 5.0); 4])).condemn(&[2]).judge(FOUR).findings.len(), 0);
+    }
+
+    #[test]
+    fn short_series_is_insufficient() {
+        let judged = judge(RULE, &flat(&[(7.0, 5.0); 4]));
+        assert_eq!((judged.totals.judged, judged.totals.insufficient), (0, 4));
+        assert_eq!(judge(RULE, "time,close").totals, crate::checks::Totals::default());
+    }
+
+    proptest! {
+        #[test]
+        fn runs_agree_with_trying_every_start(
+            bars in prop::collection::vec((0..2_u8, 0..5_u8, 0..8_u8), 0..40),
+            length in 2..6_usize,
+        ) {
+            let mut csv = String::from("time,close,volume\n");
+            for (day, (price, volume, missing)) in bars.iter().enumerate() {
+                let price = if *missing == 0 { String::new() } else { price.to_string() };
+                csv += &format!("2024-{:02}-{:02},{price},{volume}\n", day / 28 + 1, day % 28 + 1);
+            }
+            let alike = |a: usize, b: usize| bars[a].2 != 0 && bars[b].2 != 0 && bars[a].1 != 0 && bars[b].1 != 0 && bars[a].0 == bars[b].0;
+            let mut wanted = Vec::new();
+            for start in 0..bars.len() {
+                let end = (start + 1..bars.len()).find(|row| !alike(start, *row)).unwrap_or(bars.len());
+                if (start == 0 || !alike(start - 1, start)) && end - start >= length {
+                    wanted.push(start + 1..end);
+                }
+            }
+            let judged = judge(&format!("{RULE}bars = {length}"), &csv);
+            let found: Vec<_> = judged.findings.into_iter().filter_map(|finding| finding.rows).collect();
+            prop_assert_eq!(found, wanted);
+        }
+    }
+}

@@ -206,3 +206,159 @@ impl Rule {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::Totals;
+    use crate::checks::testing::{Fixture, Judged};
+    use proptest::prelude::*;
+
+    const RULE: &str = "check = \"zero-volume\"\n";
+
+    fn totals(judged: u64, insufficient: u64, excused: u64) -> Totals {
+        Totals { judged, insufficient, excused }
+    }
+
+    /// Bars from 2024-01-01 as `open,high,low,close,volume`.
+    fn judge(rule: &str, bars: &[&str]) -> Judged {
+        let mut csv = String::from("time,open,high,low,close,volume\n");
+        for (day, bar) in bars.iter().enumerate() {
+            csv += &format!("2024-01-{:02},{bar}\n", day + 1);
+        }
+        Fixture::daily(&csv).judge(rule)
+    }
+
+    fn volumes(volumes: &[Option<f64>]) -> Judged {
+        Fixture::column("volume", volumes).judge(RULE)
+    }
+
+    #[test]
+    fn bar_that_moved_without_volume_contradicts_itself() {
+        let judged = judge(RULE, &["5,6,5,6,100", "6,7,6,6,0", "6,6,6,6,100", "7,7,7,7,0", "7,7,7,7,9"]);
+        assert_eq!(
+            judged.lines,
+            ["2024-01-02 volume observed=0 cause=price-moved", "2024-01-04 volume observed=0 cause=price-moved"]
+        );
+        assert_eq!(judged.findings[0].evidence, Some(json!({ "run": 1, "close": 6.0, "previous_close": 6.0 })));
+        assert_eq!(judged.totals, totals(5, 0, 0));
+    }
+
+    #[test]
+    fn flat_bars_at_the_last_close_are_a_suspension() {
+        let bars = ["5,6,5,6,100", "6,6,6,6,0", "6,6,6,6,0", "6,6,6,6,-0", "6,7,6,7,100"];
+        let judged = judge(RULE, &bars);
+        assert_eq!((judged.findings.len(), judged.totals), (0, totals(2, 0, 3)));
+        let flagged = judge(&format!("{RULE}suspensions = \"flag\""), &bars);
+        assert_eq!(flagged.findings.iter().map(|f| f.cause).collect::<Vec<_>>(), [Some("run"); 3]);
+        let single = judge(&format!("{RULE}suspensions = \"flag\""), &bars[..3]);
+        assert_eq!(single.findings.iter().map(|f| f.cause).collect::<Vec<_>>(), [Some("single"); 2]);
+    }
+
+    #[test]
+    fn zeros_for_the_prices_of_a_day_without_trades_are_no_move() {
+        assert_eq!(judge(RULE, &["5,6,5,6,100", "0,0,0,6,0", "6,6,6,6,9"]).totals, totals(2, 0, 1));
+    }
+
+    #[test]
+    fn stated_previous_close_goes_before_the_bar_before() {
+        let csv = "time,close,pre_close,volume\n2024-01-01,6,6,9\n2024-01-02,5,5,0\n2024-01-03,5,4,0\n2024-01-04,5,5,9";
+        let judged = Fixture::daily(csv).judge(RULE);
+        assert_eq!(judged.lines, ["2024-01-03 volume observed=0 cause=price-moved"]);
+        assert_eq!(judged.totals.excused, 1);
+    }
+
+    #[test]
+    fn rounding_of_an_adjustment_is_no_move() {
+        let csv = "time,close,volume\n2024-01-01,6.123456789012,9\n2024-01-02,6.123456789013,0\n2024-01-03,6,9";
+        assert_eq!(Fixture::daily(csv).judge(RULE).totals.excused, 1);
+    }
+
+    #[test]
+    fn condemned_close_is_not_what_a_suspension_is_held_against() {
+        let csv = "time,close,volume\n2024-01-01,6,9\n2024-01-02,600,9\n2024-01-03,6,0\n2024-01-04,6,9";
+        assert_eq!(Fixture::daily(csv).judge(RULE).findings.len(), 1);
+        assert_eq!(Fixture::daily(csv).condemn(&[1]).judge(RULE).findings.len(), 0);
+    }
+
+    #[test]
+    fn null_is_no_statement_unless_the_rule_says_so() {
+        let bars = ["5,6,5,6,100", "6,7,6,7,", "7,8,7,8,", "8,8,8,8,NaN", "8,8,8,8,100"];
+        let ignored = judge(RULE, &bars);
+        assert_eq!((ignored.findings.len(), ignored.totals), (0, totals(2, 0, 0)));
+        let zero = judge(&format!("{RULE}nulls = \"zero\""), &bars);
+        assert_eq!(zero.lines, ["2024-01-02 volume cause=price-moved", "2024-01-03 volume cause=price-moved"]);
+        assert_eq!(zero.totals, totals(4, 0, 0));
+    }
+
+    #[test]
+    fn runs_are_counted_in_the_evidence_of_each_row() {
+        let judged = volumes(&[Some(1.0), Some(0.0), Some(0.0), Some(0.0), Some(1.0), Some(0.0), Some(1.0)]);
+        let causes: Vec<_> = judged.findings.iter().map(|f| f.cause.unwrap_or("")).collect();
+        let runs: Vec<_> = judged.findings.iter().filter_map(|f| f.evidence.as_ref()?["run"].as_u64()).collect();
+        assert_eq!((causes, runs), (vec!["run", "run", "run", "single"], vec![3, 3, 3, 1]));
+        assert!(judged.findings.iter().all(|finding| finding.bars_affected == 1));
+    }
+
+    #[test]
+    fn feed_without_volumes_is_excused() {
+        let mut feed = vec![Some(0.0); 100];
+        assert_eq!(volumes(&feed).totals, totals(0, 0, 100));
+        feed[..5].fill(Some(1.0));
+        assert_eq!((volumes(&feed).findings.len(), volumes(&feed).totals.judged), (95, 100), "95 % is not above 95 %");
+        feed[4] = Some(0.0);
+        assert_eq!((volumes(&feed).findings.len(), volumes(&feed).totals), (0, totals(0, 0, 100)));
+    }
+
+    #[test]
+    fn few_bars_do_not_tell_a_feed_without_volumes_from_a_broken_one() {
+        assert_eq!(volumes(&[Some(0.0); 19]).totals, totals(0, 19, 0));
+        assert_eq!(volumes(&[Some(0.0); 20]).totals, totals(0, 0, 20));
+        assert_eq!(volumes(&[]).totals, totals(0, 0, 0));
+        let all = Fixture::column("volume", &[Some(0.0)]).judge(&format!("{RULE}max_share = 1"));
+        assert_eq!((all.findings.len(), all.totals), (1, totals(1, 0, 0)));
+    }
+
+    #[test]
+    fn negative_and_infinite_volumes_are_the_business_of_others() {
+        let judged = volumes(&[Some(-1.0), Some(f64::INFINITY), Some(f64::NEG_INFINITY), Some(1.0)]);
+        assert_eq!((judged.findings.len(), judged.totals), (0, totals(4, 0, 0)));
+    }
+
+    proptest! {
+        #[test]
+        fn rows_and_causes_agree_with_a_plain_reading(
+            bars in prop::collection::vec((0..3_u8, 0..3_u8, 0..5_u8), 0..40),
+            nulls in any::<bool>(),
+            excuse in any::<bool>(),
+        ) {
+            // Codes of the close: missing, 1 or 2; of the high above the close; of the volume: 0, missing, or some.
+            let close = |row: usize| (bars[row].0 > 0).then(|| f64::from(bars[row].0));
+            let zero = |row: usize| bars[row].2 == 0 || nulls && bars[row].2 == 1;
+            let mut csv = String::from("time,high,close,volume\n");
+            for (row, (_, above, volume)) in bars.iter().enumerate() {
+                let text = close(row).map_or(String::new(), |c| c.to_string());
+                let high = close(row).map_or(String::new(), |c| (c + f64::from(*above / 2)).to_string());
+                let volume = if *volume == 1 { String::new() } else { volume.to_string() };
+                csv += &format!("2024-{:02}-{:02},{high},{text},{volume}\n", row / 28 + 1, row % 28 + 1);
+            }
+            let (nulls, suspensions) = (if nulls { "zero" } else { "ignore" }, if excuse { "excuse" } else { "flag" });
+            let rule = format!("{RULE}nulls = \"{nulls}\"\nsuspensions = \"{suspensions}\"\nmax_share = 1");
+            let mut wanted = Vec::new();
+            for row in (0..bars.len()).filter(|row| zero(*row)) {
+                let before = (0..row).rev().find_map(close);
+                let moved = close(row).map(|c| bars[row].1 == 2 || before.is_some_and(|b| b != c));
+                let back = (0..=row).rev().take_while(|at| zero(*at)).count();
+                let ahead = (row + 1..bars.len()).take_while(|at| zero(*at)).count();
+                match moved {
+                    Some(false) if excuse => {}
+                    Some(true) => wanted.push((row, "price-moved")),
+                    _ => wanted.push((row, if back + ahead >= 3 { "run" } else { "single" })),
+                }
+            }
+            let judged = Fixture::daily(&csv).judge(&rule);
+            let found: Vec<_> = judged.findings.iter().filter_map(|f| Some((f.rows.as_ref()?.start, f.cause?))).collect();
+            prop_assert_eq!(found, wanted);
+        }
+    }
+}

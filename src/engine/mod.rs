@@ -23,6 +23,8 @@ pub mod records;
 pub mod session;
 pub mod shape;
 pub mod table;
+#[cfg(test)]
+mod tests;
 
 use datafusion::error::DataFusionError;
 

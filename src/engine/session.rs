@@ -7,6 +7,7 @@ use datafusion::catalog::Session;
 use datafusion::error::Result;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::QueryPlanner;
+use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::{LogicalPlan, ScalarUDF};
 use datafusion::physical_plan::ExecutionPlan;
@@ -15,6 +16,9 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 
 use super::node::SeriesPlanner;
 use super::shape::{ReadNumber, ReadTime};
+
+/// About what a row of bars takes while it is sorted.
+const ROW_BYTES: usize = 200;
 
 /// Limits a person sets for a run.
 #[derive(Debug, Clone)]
@@ -41,12 +45,17 @@ pub fn session(limits: &Limits) -> Result<SessionContext> {
         .with_repartition_file_scans(false)
         .with_round_robin_repartition(false)
         .with_information_schema(false);
+    if let Some(memory) = limits.memory {
+        // A sort holds a batch at least; small ones let it work within a small pool.
+        config = config.with_batch_size((memory / limits.threads.max(1) / ROW_BYTES / 32).clamp(256, 8192));
+    }
     let options = config.options_mut();
     options.sql_parser.enable_ident_normalization = false;
     options.execution.parquet.pushdown_filters = false;
     let mut runtime = RuntimeEnvBuilder::new();
     if let Some(memory) = limits.memory {
-        runtime = runtime.with_memory_limit(memory, 1.0);
+        // Several sorts run at once; a fair pool makes each spill in time instead of letting the first take it all.
+        runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(memory)));
         // A sort keeps this much aside to merge its spilled runs; the default alone would exceed a small pool.
         options.execution.sort_spill_reservation_bytes = (memory / 16 / limits.threads.max(1)).min(10 << 20);
     }

@@ -43,10 +43,11 @@ impl Collector {
     /// A collector for `run`, a run of `program`, that writes below `dir`. `files` are the names of the source files
     /// by index, for locators; `previous` is what findings are compared with.
     pub fn new(dir: &Path, program: Arc<Program>, run: RunMeta, files: Vec<String>, previous: Previous) -> Self {
-        let destination = Arc::new(Destination::new(dir, &program.job, &run));
+        let whole = !matches!(previous, Previous::Unknown);
+        let destination = Arc::new(Destination::new(dir, &program.job, &run, whole));
         let since_run = match &previous {
             Previous::Known(known) => Some(known.run().to_owned()),
-            Previous::None | Previous::Unknown => None,
+            Previous::None | Previous::TooMany | Previous::Unknown => None,
         };
         Self {
             tally: Tally::new(&program),
@@ -331,7 +332,9 @@ mod tests {
         let collect = |batches: Vec<RecordBatch>| {
             let dir = tempfile::tempdir().unwrap();
             let mut collector = collector(dir.path(), meta(2));
-            batches.iter().for_each(|batch| collector.take(batch).unwrap());
+            for batch in &batches {
+                collector.take(batch).unwrap();
+            }
             let moves = collector.take_moves();
             let mut summary = collector.finish(ended(&meta(2))).unwrap();
             summary.seconds.report = 0.0;

@@ -18,6 +18,11 @@ const ZSTD_LEVEL: i32 = 3;
 /// The version of barkeep that writes.
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// Key that says whether a run looked at all rules and series; [`WHOLE`] or something else.
+pub(super) const SCOPE_KEY: &str = "barkeep.scope";
+/// See [`SCOPE_KEY`].
+pub(super) const WHOLE: &str = "whole";
+
 /// The files of one run.
 #[derive(Debug, Clone)]
 pub(super) struct Destination {
@@ -29,17 +34,19 @@ pub(super) struct Destination {
     pub(super) run: RunId,
     job_sha256: String,
     rules_sha256: String,
+    whole: bool,
 }
 
 impl Destination {
-    /// The files of `run`, a run of `job`, below `dir`.
-    pub(super) fn new(dir: &Path, job: &str, run: &RunMeta) -> Self {
+    /// The files of `run`, a run of `job`, below `dir`; `whole` where it looks at all rules and series.
+    pub(super) fn new(dir: &Path, job: &str, run: &RunMeta, whole: bool) -> Self {
         Self {
             dir: dir.to_path_buf(),
             job: job.to_owned(),
             run: run.run_id.clone(),
             job_sha256: run.job_sha256.clone(),
             rules_sha256: run.rules_sha256.clone(),
+            whole,
         }
     }
 
@@ -73,6 +80,7 @@ impl Destination {
                 pair("job", &self.job),
                 pair("job_sha256", &self.job_sha256),
                 pair("rules_sha256", &self.rules_sha256),
+                KeyValue::new(SCOPE_KEY.to_owned(), if self.whole { WHOLE.to_owned() } else { "part".to_owned() }),
             ]))
     }
 }

@@ -164,7 +164,7 @@ impl FindingParts {
             let seen = match &mut self.previous {
                 Previous::None => Some(None),
                 Previous::Known(known) => Some(id.and_then(|id| known.meet(id))),
-                Previous::Unknown => None,
+                Previous::TooMany | Previous::Unknown => None,
             };
             is_new.push(seen.map(|before| before.is_none()));
             first_seen.append_option(seen.map(|before| before.unwrap_or(run)));
@@ -198,7 +198,7 @@ impl FindingParts {
     pub(super) fn finish(mut self, program: &Program, rules: &mut [RuleTally]) -> Result<Vec<Staged>, ReportError> {
         self.write_part()?;
         let fixed = match &self.previous {
-            Previous::Unknown => return Ok(self.staged),
+            Previous::TooMany | Previous::Unknown => return Ok(self.staged),
             Previous::None => std::collections::HashMap::new(),
             Previous::Known(known) => known.fixed(),
         };
@@ -283,7 +283,7 @@ mod tests {
     use crate::report::write::Published;
 
     fn parts(dir: &Path, most: usize) -> FindingParts {
-        let destination = Arc::new(Destination::new(dir, "demo", &meta(2)));
+        let destination = Arc::new(Destination::new(dir, "demo", &meta(2), true));
         FindingParts::new(destination, &program(), vec!["a.csv".to_owned()], Previous::None, most)
     }
 
@@ -369,6 +369,7 @@ mod tests {
             ("job", "demo".to_owned()),
             ("job_sha256", "j".repeat(64)),
             ("rules_sha256", "r".repeat(64)),
+            ("scope", "whole".to_owned()),
         ] {
             let pair = pairs.iter().find(|pair| pair.key == format!("barkeep.{key}")).unwrap();
             assert_eq!(pair.value.as_ref(), Some(&value), "{key}");

@@ -1,7 +1,7 @@
 //! The findings of the run before: what a run compares itself with to tell what is new and what is fixed.
 //!
-//! The run before is the newest one of the same job that reached its end and looked at the same kind of window (all
-//! of the data, or from some time on). Only the columns needed are read, and no more than [`MOST_KNOWN`] findings.
+//! The run before is the newest one of the same job that reached its end, looked at all rules and series, and had the
+//! same kind of window (all of the data, or from some time on). Only the columns needed are read, and no more than [`MOST_KNOWN`] findings.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -13,7 +13,9 @@ use arrow::datatypes::{DataType, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::file::metadata::KeyValue;
 
+use super::destination::{SCOPE_KEY, WHOLE};
 use super::error::ReportError;
 use super::run::RunStatus;
 use super::runs;
@@ -33,7 +35,9 @@ pub enum Previous {
     None,
     /// The findings of the run before.
     Known(Box<KnownFindings>),
-    /// There is a run before, but no comparison: it found too much, or this run looks at a part of the data only.
+    /// The run before found more than [`MOST_KNOWN`]: what is new or fixed is not told.
+    TooMany,
+    /// This run looks at some rules or some series only: it is compared with nothing, and no later run with it.
     Unknown,
 }
 
@@ -149,11 +153,10 @@ fn load(dir: &Path, job: &str, window: Window, most: u64) -> Result<Previous, Re
         let mut known = KnownFindings { run: file.run.to_string(), ..KnownFindings::default() };
         let mut rows = 0;
         for part in runs::parts(dir, &file)? {
-            let reader = open(&part, &["finding_id", "rule_id", "first_seen_run", "time"]);
-            let (reader, more) = reader.map_err(|source| ReportError::reading(&part, source))?;
+            let (reader, more) = open(&part).map_err(|source| ReportError::reading(&part, source))?;
             rows += more;
             if rows > most {
-                return Ok(Previous::Unknown);
+                return Ok(Previous::TooMany);
             }
             for batch in reader {
                 let added = batch.and_then(|batch| known.add(&batch, window));
@@ -165,21 +168,35 @@ fn load(dir: &Path, job: &str, window: Window, most: u64) -> Result<Previous, Re
     Ok(Previous::None)
 }
 
-/// Whether the run in `path` reached its end and looked at the same kind of window.
+/// Whether the run in `path` reached its end, looked at everything, and at the same kind of window.
 fn comparable(path: &Path, window: Window) -> Result<bool, ArrowError> {
-    let (mut reader, _) = open(path, &["status", "window_since"])?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
+    let pairs = builder.metadata().file_metadata().key_value_metadata();
+    let is_scope = |pair: &&KeyValue| pair.key == SCOPE_KEY;
+    if pairs.and_then(|pairs| pairs.iter().find(is_scope)).is_some_and(|pair| pair.value.as_deref() != Some(WHOLE)) {
+        return Ok(false);
+    }
+    let mut reader = only(builder, &["status", "window_since"])?;
     let Some(run) = reader.next().transpose()?.filter(|run| run.num_rows() > 0) else { return Ok(false) };
     let ended = RunStatus::parse(texts(&run, "status")?.value(0)).is_some_and(RunStatus::reached_its_end);
-    let whole = run.column_by_name("window_since").is_some_and(|since| since.is_null(0));
-    Ok(ended && whole == window.0.is_none())
+    let all = run.column_by_name("window_since").is_some_and(|since| since.is_null(0));
+    Ok(ended && all == window.0.is_none())
 }
 
-/// Opens some columns of a Parquet file; also tells how many rows it has.
-fn open(path: &Path, columns: &[&str]) -> Result<(ParquetRecordBatchReader, u64), ArrowError> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
+/// Opens a part of `findings`; also tells how many rows it has.
+fn open(part: &Path) -> Result<(ParquetRecordBatchReader, u64), ArrowError> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(part)?)?;
     let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
+    Ok((only(builder, &["finding_id", "rule_id", "first_seen_run", "time"])?, rows))
+}
+
+/// Reads some columns only.
+fn only(
+    builder: ParquetRecordBatchReaderBuilder<File>,
+    columns: &[&str],
+) -> Result<ParquetRecordBatchReader, ArrowError> {
     let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
-    Ok((builder.with_projection(mask).build()?, rows))
+    Ok(builder.with_projection(mask).build()?)
 }
 
 /// A column of text, plain or dictionary-encoded.
@@ -250,6 +267,16 @@ mod tests {
     }
 
     #[test]
+    fn a_run_over_some_rules_or_series_is_compared_with_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        report(dir.path(), meta(1), RunStatus::Findings);
+        let mut part = Collector::new(dir.path(), program(), meta(2), vec!["bars.csv".to_owned()], Previous::Unknown);
+        part.take(&one_series().batch()).unwrap();
+        part.finish(Outcome::new(RunStatus::Findings, 1, UtcMicros(0))).unwrap();
+        assert_eq!(known(dir.path(), (None, None)).run(), "20261120T010000Z-aaaa");
+    }
+
+    #[test]
     fn only_what_was_looked_for_and_not_found_is_fixed() {
         let dir = tempfile::tempdir().unwrap();
         report(dir.path(), over(1, (Some(100 * DAY), None)), RunStatus::Findings);
@@ -265,7 +292,7 @@ mod tests {
     fn more_findings_than_memory_should_hold_are_not_compared() {
         let dir = tempfile::tempdir().unwrap();
         report(dir.path(), meta(1), RunStatus::Findings);
-        assert!(matches!(load(dir.path(), "demo", (None, None), 3).unwrap(), Previous::Unknown));
+        assert!(matches!(load(dir.path(), "demo", (None, None), 3).unwrap(), Previous::TooMany));
         assert!(matches!(load(dir.path(), "demo", (None, None), 4).unwrap(), Previous::Known(_)));
     }
 

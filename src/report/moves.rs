@@ -6,7 +6,7 @@ use super::error::ReportError;
 use super::incoming::Records;
 use crate::config::Action;
 
-/// A row that is to leave its source. About 150 bytes; a run keeps one for each such row.
+/// A row that is to leave its source. About 250 bytes; a run keeps one for each such row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MoveRow {
     /// Index of the source file.

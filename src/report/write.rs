@@ -238,7 +238,7 @@ mod tests {
         let device = Path::new("/dev/full");
         if device.exists() {
             let mut file = fs::OpenOptions::new().write(true).open(device).unwrap();
-            let source = file.write_all(&[0; 1 << 16]).unwrap_err();
+            let source = file.write_all(b"x").unwrap_err();
             let text = ReportError::writing(Path::new("reports"), source).to_string();
             assert!(text.contains("the disk is full"), "{text}");
         }

@@ -24,7 +24,7 @@ pub(super) struct Unpacked {
 
 enum Decoder {
     Plain(Hashed),
-    Gzip(MultiGzDecoder<BufReader<Hashed>>),
+    Gzip(Box<MultiGzDecoder<BufReader<Hashed>>>),
     Zstd(zstd::Decoder<'static, BufReader<Hashed>>),
 }
 
@@ -46,7 +46,7 @@ impl Unpacked {
         file.rewind().map_err(failed)?;
         let hashed = Hashed { file, hash: Sha256::new(), bytes: 0 };
         let decoder = if magic.starts_with(&GZIP) {
-            Decoder::Gzip(MultiGzDecoder::new(BufReader::with_capacity(INPUT_BUFFER, hashed)))
+            Decoder::Gzip(Box::new(MultiGzDecoder::new(BufReader::with_capacity(INPUT_BUFFER, hashed))))
         } else if magic.starts_with(&ZSTD) {
             let input = BufReader::with_capacity(INPUT_BUFFER, hashed);
             Decoder::Zstd(zstd::Decoder::with_buffer(input).map_err(failed)?)

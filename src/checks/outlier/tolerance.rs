@@ -53,7 +53,7 @@ impl Tolerance {
         let reach = self.limit * scale;
         match distance > reach {
             false => Verdict::Inside,
-            true if scale == 0.0 => Verdict::Undecided,
+            true if reach == 0.0 => Verdict::Undecided,
             true => Verdict::Outside(Band { centre, scale, reach, values }),
         }
     }

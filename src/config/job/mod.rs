@@ -644,12 +644,9 @@ error[bad-value]: `10 days` is no span of time; write for instance `90m`, `24h`,
 
     #[test]
     fn filters_compare_with_values_that_can_be_equal() {
-        insta::assert_snapshot!(
-                                    mistakes(
-                                        "name = \"x\"\nrules = \"r\"\nbars = { series = \"s\", interval = \"1d\" }\n\
-                                         [source.files]\npath = \"x\"\nfilter = { a = 1.5, b = [], c = [1] }"
-                                    ),
-                                    @r"
+        let text = "name = \"x\"\nrules = \"r\"\nbars = { series = \"s\", interval = \"1d\" }\n\
+                    [source.files]\npath = \"x\"\nfilter = { a = 1.5, b = [], c = [1] }";
+        insta::assert_snapshot!(mistakes(text), @r"
 error[wrong-type]: `a` must be a string, an integer, a boolean or an array of strings
  --> jobs/demo.toml:6:16
   |
@@ -669,8 +666,7 @@ error[wrong-type]: `c` must be a string
   |
 6 | filter = { a = 1.5, b = [], c = [1] }
   |                                  ^ this is of type integer
-"
-                                );
+");
     }
     proptest::proptest! {
         #[test]

@@ -1,0 +1,302 @@
+//! Golden bars of both forms, their edges, and a comparison with a plain reading of the rule on random series.
+
+use proptest::prelude::*;
+
+use crate::checks::testing::{Fixture, Judged, compile};
+
+const RULE: &str = "check = \"price-spike\"\n";
+
+/// Closes of Alphabet (GOOG) from 2008-07-03 to 2008-10-02, with the wrong one of 2008-09-30; from QuantConnect Lean,
+/// Apache-2.0.
+const GOOG: [f64; 65] = [
+    527.04, 537.05, 543.91, 555.15, 541.55, 540.57, 533.8, 521.62, 516.09, 534.61, 533.44, 481.32, 468.8, 477.11,
+    489.22, 475.62, 491.98, 477.12, 483.11, 482.7, 473.75, 467.86, 463.0, 479.85, 486.34, 479.12, 495.01, 500.84,
+    502.61, 500.03, 505.49, 510.15, 498.3, 490.5, 485.0, 486.53, 490.59, 483.01, 474.16, 468.58, 473.78, 463.29,
+    465.25, 464.41, 450.26, 444.25, 420.62, 418.66, 414.16, 433.17, 437.66, 433.07, 443.0, 414.49, 439.08, 449.15,
+    430.14, 429.27, 435.11, 439.6, 431.04, 390.08, 294.57, 412.25, 390.49,
+];
+
+/// The row of [`GOOG`] with the wrong close.
+const WRONG: usize = 62;
+
+fn judge(rule: &str, closes: &[f64]) -> Judged {
+    let closes: Vec<Option<f64>> = closes.iter().copied().map(Some).collect();
+    Fixture::column("close", &closes).judge(rule)
+}
+
+/// `closes` after 25 bars that close where the first of them does.
+fn after_quiet_bars(closes: &[f64]) -> Vec<f64> {
+    [vec![closes[0]; 25], closes.to_vec()].concat()
+}
+
+fn rows(judged: &Judged) -> Vec<usize> {
+    judged.findings.iter().filter_map(|finding| finding.rows.as_ref()).map(|rows| rows.start).collect()
+}
+
+fn number(judged: &Judged, key: &str) -> f64 {
+    let evidence = judged.findings.first().and_then(|finding| finding.evidence.as_ref());
+    evidence.and_then(|evidence| evidence[key].as_f64()).unwrap_or(f64::NAN)
+}
+
+fn close_to(found: f64, wanted: f64, places: i32) -> bool {
+    (found - wanted).abs() <= 0.6 * 10_f64.powi(-places)
+}
+
+#[test]
+fn wrong_close_of_goog_is_flagged_with_its_returns() {
+    let judged = judge(RULE, &GOOG);
+    assert_eq!(rows(&judged), [WRONG]);
+    assert!(close_to(number(&judged, "return"), -0.280_835, 6), "{}", number(&judged, "return"));
+    assert!(close_to(number(&judged, "next_return"), 0.336_113, 6), "{}", number(&judged, "next_return"));
+    assert!(close_to(number(&judged, "remains"), 0.1968, 4), "{}", number(&judged, "remains"));
+    assert!(close_to(number(&judged, "sigma"), 0.022_554, 6), "{}", number(&judged, "sigma"));
+    assert_eq!((number(&judged, "previous"), number(&judged, "next")), (390.08, 412.25));
+    let finding = &judged.findings[0];
+    let (lo, hi) = (finding.expected_lo.unwrap(), finding.expected_hi.unwrap());
+    assert!(
+        close_to(lo, 390.08 * (-8.0 * 0.022_553_54_f64).exp(), 2)
+            && close_to(hi, 390.08 * (8.0 * 0.022_553_54_f64).exp(), 2)
+    );
+    assert_eq!((finding.observed, finding.cause), (Some(294.57), Some("reversal")));
+}
+
+#[test]
+fn blame_falls_on_the_bar_that_went_out_and_not_on_its_return() {
+    let judged = judge(RULE, &after_quiet_bars(&[100.0, 150.0, 100.0, 100.0]));
+    assert_eq!(rows(&judged), [26]);
+}
+
+#[test]
+fn moves_that_stay_are_no_spikes() {
+    // Apple's fall of 2000-09-29 and its split of 2014-06-09; from QuantConnect Lean, Apache-2.0.
+    assert_eq!(rows(&judge(RULE, &after_quiet_bars(&[53.38, 25.81, 24.31, 22.25]))), [0; 0]);
+    assert_eq!(rows(&judge(RULE, &after_quiet_bars(&[645.57, 93.7, 94.25]))), [0; 0]);
+}
+
+#[test]
+fn half_way_back_is_decided_by_the_reversal() {
+    // Bitcoin on Coinbase from 2015-01-13, on very few coins; from QuantConnect Lean, Apache-2.0.
+    let bars = after_quiet_bars(&[260.0, 130.0, 204.22, 199.46]);
+    assert_eq!(rows(&judge(RULE, &bars)), [0; 0]);
+    let wide = judge(&format!("{RULE}reversal = 0.35"), &bars);
+    assert_eq!(rows(&wide), [26]);
+    assert!(close_to(number(&wide, "return"), -0.693_147, 6) && close_to(number(&wide, "next_return"), 0.451_663, 6));
+    assert!(close_to(number(&wide, "remains"), 0.3484, 4));
+}
+
+#[test]
+fn small_moves_stay_below_the_floor() {
+    assert_eq!(rows(&judge(RULE, &after_quiet_bars(&[100.0, 102.9, 100.0]))), [0; 0]);
+    assert_eq!(rows(&judge(RULE, &after_quiet_bars(&[100.0, 103.2, 100.0]))), [26]);
+    assert_eq!(rows(&judge(&format!("{RULE}floor = 0.05"), &after_quiet_bars(&[100.0, 103.2, 100.0]))), [0; 0]);
+}
+
+#[test]
+fn restless_prices_need_a_larger_move() {
+    let mut closes: Vec<f64> = [100.0, 104.0, 100.0, 97.0, 100.0].repeat(12);
+    closes.extend([140.0, 100.0, 100.0]);
+    assert_eq!(rows(&judge(RULE, &closes)), [0; 0], "eight times 4.5 % is not reached");
+    closes[60] = 160.0;
+    assert_eq!(rows(&judge(RULE, &closes)), [60]);
+}
+
+#[test]
+fn too_few_returns_decide_no_large_move() {
+    let mut closes = vec![100.0; 25];
+    closes[20] = 200.0;
+    let early = judge(RULE, &closes);
+    assert_eq!((rows(&early), early.totals.judged, early.totals.insufficient), (vec![], 22, 3));
+    closes.insert(0, 100.0);
+    let enough = judge(RULE, &closes);
+    assert_eq!((rows(&enough), enough.totals.judged, enough.totals.insufficient), (vec![21], 24, 2));
+}
+
+#[test]
+fn first_and_last_bar_are_undecided() {
+    let judged = judge(RULE, &after_quiet_bars(&[100.0, 300.0]));
+    assert_eq!((rows(&judged), judged.totals.judged, judged.totals.insufficient), (vec![], 25, 2));
+    for few in [&[][..], &[100.0], &[100.0, 200.0]] {
+        assert_eq!(judge(RULE, few).totals.insufficient, few.len() as u64);
+    }
+}
+
+#[test]
+fn unusable_closes_are_stepped_over() {
+    let mut closes: Vec<Option<f64>> = after_quiet_bars(&[100.0, 150.0, 100.0, 100.0]).into_iter().map(Some).collect();
+    for (row, bad) in [(26, None), (26, Some(f64::NAN)), (28, Some(0.0)), (28, Some(f64::INFINITY)), (29, Some(-1.0))] {
+        closes.insert(row, bad);
+    }
+    let judged = Fixture::column("close", &closes).judge(RULE);
+    assert_eq!((rows(&judged), judged.totals.judged, judged.totals.insufficient), (vec![31], 27, 2));
+}
+
+#[test]
+fn condemned_neighbours_are_stepped_over_and_condemned_bars_are_judged() {
+    let closes: Vec<Option<f64>> =
+        after_quiet_bars(&[100.0, 150.0, 150.0, 100.0, 100.0]).into_iter().map(Some).collect();
+    assert_eq!(rows(&Fixture::column("close", &closes).judge(RULE)), [0; 0]);
+    assert_eq!(rows(&Fixture::column("close", &closes).condemn(&[27]).judge(RULE)), [26]);
+    assert_eq!(rows(&Fixture::column("close", &closes).condemn(&[26, 27]).judge(RULE)), [26, 27]);
+}
+
+#[test]
+fn second_copy_of_a_bar_does_not_hide_a_spike() {
+    let mut csv = String::from("time,close\n");
+    for day in 1..=28 {
+        let close = if day == 26 { 150.0 } else { 100.0 };
+        let copies = if day == 26 { 2 } else { 1 };
+        csv += &format!("2024-01-{day:02},{close}\n").repeat(copies);
+    }
+    assert_eq!(Fixture::daily(&csv).judge(RULE).lines, ["2024-01-26 close observed=150 cause=reversal"]);
+}
+
+/// Three bars between ordinary ones, as open, high, low, close.
+fn bars(middle: [f64; 4]) -> Fixture {
+    let mut csv = String::from("time,open,high,low,close\n");
+    for (day, [open, high, low, close]) in
+        [[100.0, 101.0, 99.0, 100.0], middle, [100.0, 103.0, 98.0, 101.0]].iter().enumerate()
+    {
+        csv += &format!("2024-01-0{},{open},{high},{low},{close}\n", day + 2);
+    }
+    Fixture::daily(&csv)
+}
+
+#[test]
+fn long_wick_between_ordinary_bars_is_flagged_without_any_history() {
+    let low = bars([100.0, 102.0, 10.0, 101.0]).judge(RULE);
+    assert_eq!(low.lines, ["2024-01-03 low observed=10 cause=low-wick"]);
+    assert_eq!((low.findings[0].expected_lo, low.findings[0].expected_hi), (Some(80.0), Some(100.0)));
+    assert!(close_to(low.findings[0].score.unwrap(), 4.5, 9));
+    let high = bars([100.0, 1000.0, 99.0, 101.0]).judge(RULE);
+    assert_eq!(high.lines, ["2024-01-03 high observed=1000 cause=high-wick"]);
+    assert_eq!(bars([100.0, 102.0, 0.0, 101.0]).judge(RULE).findings.len(), 1);
+}
+
+#[test]
+fn wick_up_to_the_limit_passes() {
+    assert_eq!(bars([100.0, 120.0, 80.0, 100.0]).judge(RULE).findings.len(), 0);
+    assert_eq!(bars([100.0, 120.0, 80.0, 100.0]).judge(&format!("{RULE}wick = 0.19")).findings.len(), 1);
+}
+
+#[test]
+fn wick_in_a_wild_market_is_no_fault() {
+    let wild =
+        "time,open,high,low,close\n2024-01-02,100,130,90,110\n2024-01-03,110,112,80,109\n2024-01-04,109,110,108,110";
+    assert_eq!(Fixture::daily(wild).judge(RULE).findings.len(), 0);
+    let calm = wild.replace("130,90", "111,99");
+    assert_eq!(Fixture::daily(&calm).judge(RULE).findings.len(), 1);
+    let after = calm.replace("109,110,108,110", "109,140,108,110");
+    assert_eq!(Fixture::daily(&after).judge(RULE).findings.len(), 0);
+}
+
+#[test]
+fn wick_beside_a_bar_that_lacks_a_price_gets_no_finding() {
+    let bars =
+        "time,open,high,low,close\n2024-01-02,100,101,,100\n2024-01-03,100,101,10,100\n2024-01-04,100,101,99,100";
+    let judged = Fixture::daily(bars).judge(RULE);
+    assert_eq!((judged.findings.len(), judged.totals.judged), (0, 1));
+}
+
+#[test]
+fn one_bar_has_one_finding_and_the_close_comes_first() {
+    let mut csv = String::from("time,open,high,low,close\n");
+    for day in 1..=28 {
+        let low = if day == 26 { 1.0 } else { 99.0 };
+        let close = if day == 26 { 60.0 } else { 100.0 };
+        csv += &format!("2024-01-{day:02},100,101,{low},{close}\n");
+    }
+    let judged = Fixture::daily(&csv).judge(RULE);
+    assert_eq!(judged.lines, ["2024-01-26 close observed=60 cause=reversal"]);
+}
+
+#[test]
+fn wick_without_the_fields_for_it_is_a_mistake() {
+    let bars = Fixture::column("close", &[]);
+    let mistakes = |rule: &str| compile(rule, &bars.spec).err().unwrap_or_default();
+    assert!(mistakes(&format!("{RULE}wick = 0.3"))[0].title.contains("needs open, high, low and close"));
+    assert!(mistakes(&format!("{RULE}window = 19"))[0].title.contains("out of range"));
+    assert!(mistakes(RULE).is_empty());
+}
+
+/// Rows flagged, judged and undecided by a plain reading of the rule for closes.
+fn oracle(
+    closes: &[Option<f64>],
+    condemned: &[usize],
+    window: usize,
+    limit: f64,
+    reversal: f64,
+) -> (Vec<usize>, u64, u64) {
+    let usable: Vec<(usize, f64)> = closes
+        .iter()
+        .enumerate()
+        .filter_map(|(row, close)| close.filter(|c| c.is_finite() && *c > 0.0).map(|c| (row, c.ln())))
+        .collect();
+    let (mut flagged, mut judged, mut undecided) = (Vec::new(), 0, 0);
+    for (row, log) in &usable {
+        let clean = |at: &&(usize, f64)| !condemned.contains(&at.0);
+        let before: Vec<f64> = usable.iter().filter(clean).filter(|at| at.0 < *row).map(|at| at.1).collect();
+        let after = usable.iter().filter(clean).find(|at| at.0 > *row).map(|at| at.1);
+        let (Some(previous), Some(next)) = (before.last(), after) else {
+            undecided += 1;
+            continue;
+        };
+        let (out, back) = (log - previous, next - log);
+        let candidate = out.signum() != back.signum()
+            && back != 0.0
+            && out.abs() >= 0.03
+            && (out + back).abs() <= reversal * out.abs();
+        let returns: Vec<f64> = before.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        if candidate && returns.len() < 20 {
+            undecided += 1;
+            continue;
+        }
+        judged += 1;
+        let recent = &returns[returns.len().saturating_sub(window)..];
+        let centre = median(recent);
+        let distances: Vec<f64> = recent.iter().map(|r| (r - centre).abs()).collect();
+        if candidate && out.abs() >= limit * 1.4826 * median(&distances) {
+            flagged.push(*row);
+        }
+    }
+    (flagged, judged, undecided)
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    match values.len() {
+        0 => f64::NAN,
+        n if n % 2 == 1 => values[n / 2],
+        n => f64::midpoint(values[n / 2 - 1], values[n / 2]),
+    }
+}
+
+fn closes() -> impl Strategy<Value = Vec<Option<f64>>> {
+    let close = prop_oneof![
+        20 => (0..30_i32).prop_map(|step| Some(100.0 + f64::from(step) * 0.1)),
+        3 => (50.0..200.0_f64).prop_map(Some),
+        1 => Just(None),
+        1 => prop_oneof![Just(f64::NAN), Just(f64::INFINITY), Just(0.0), Just(-3.0), Just(f64::MAX), Just(5e-324)].prop_map(Some),
+    ];
+    prop::collection::vec(close, 0..90)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn closes_agree_with_a_plain_reading_of_the_rule(
+        closes in closes(),
+        condemned in prop::collection::vec(0..90_usize, 0..6),
+        window in 20..70_usize,
+        limit in 1.0..9.0_f64,
+        reversal in 0.0..1.0_f64,
+    ) {
+        let condemned: Vec<usize> = condemned.into_iter().filter(|row| *row < closes.len()).collect();
+        let rule = format!("{RULE}window = {window}\nlimit = {limit:?}\nreversal = {reversal:?}");
+        let judged = Fixture::column("close", &closes).condemn(&condemned).judge(&rule);
+        let (flagged, decided, undecided) = oracle(&closes, &condemned, window, limit, reversal);
+        prop_assert_eq!(rows(&judged), flagged);
+        prop_assert_eq!((judged.totals.judged, judged.totals.insufficient), (decided, undecided));
+    }
+}
