@@ -229,7 +229,7 @@ pub(crate) enum ReportCommand {
 /// Flags of `sql`.
 #[derive(Debug, Args)]
 pub(crate) struct SqlArgs {
-    /// A query over runs, rule_results, findings, series_metrics, actions, and bars where a job is named.
+    /// A query over `runs`, `rule_results`, `findings`, `series_metrics`, `actions`, and `bars` where a job is named.
     pub(crate) query: String,
     #[command(flatten)]
     pub(crate) reports: ReportsDir,

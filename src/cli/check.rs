@@ -4,20 +4,21 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use datafusion::execution::SendableRecordBatchStream;
 use futures::TryStreamExt;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::args::{CheckArgs, FailOn, Global, RunArgs, WindowArgs};
 use super::exit::{Exit, Failure};
 use super::job::{self, Brought, Opened};
 use super::output::{self, Output, message};
 use super::progress::Progress;
-use crate::config::moment::{Moment, parse_duration};
-use crate::engine::plan;
+use super::stop::Stop;
+use super::window;
+use crate::config::{Action, Loaded};
 use crate::engine::program::Program;
 use crate::engine::session::session;
+use crate::engine::{EngineError, plan};
 use crate::judge::{self, MoveLimits, Refusal};
 use crate::report::collector::Collector;
 use crate::report::history::{self, Previous, Window};
@@ -38,6 +39,8 @@ struct Order<'a> {
     series: &'a [String],
     fail_on: FailOn,
     report: bool,
+    /// Whether more rows than the job's limits refuse the run.
+    limits: bool,
     copies: bool,
 }
 
@@ -51,6 +54,7 @@ pub(crate) async fn check(global: &Global, args: &CheckArgs, output: &mut Output
         series: &args.series,
         fail_on: args.fail_on,
         report: !args.no_report,
+        limits: false,
         copies: false,
     };
     each(global, args.jobs.iter().map(|path| order(path.as_path())), output).await
@@ -66,6 +70,7 @@ pub(crate) async fn run(global: &Global, args: &RunArgs, output: &mut Output) ->
         series: &[],
         fail_on: args.fail_on,
         report: true,
+        limits: true,
         copies: !args.dry_run,
     };
     each(global, args.jobs.iter().map(|path| order(path.as_path())), output).await
@@ -77,75 +82,66 @@ async fn each<'a>(
     orders: impl Iterator<Item = Order<'a>>,
     output: &mut Output,
 ) -> Result<Exit, Failure> {
+    let stop = Stop::listen()?;
     let mut exit = Exit::Ok;
     for order in orders {
-        let ended = tokio::select! {
-            ended = one(global, &order, output) => ended,
-            stopped = stopped() => Err(Failure::Stopped(stopped?)),
-        };
-        match ended {
+        match one(global, &order, &stop, output).await {
             Ok(ended) => exit = exit.worst(ended),
             Err(failure @ Failure::Stopped(_)) => return Err(failure),
             Err(failure) => {
-                message(&failure.render(output::colour_on_stderr()));
+                output.failure(&failure, Some(order.path))?;
                 exit = exit.worst(failure.exit());
             }
+        }
+        // A signal that came while a report was written ends the command after that report.
+        if let Some(number) = stop.signal() {
+            return Err(Failure::Stopped(number));
         }
     }
     Ok(exit)
 }
 
-/// Waits for Ctrl-C (2) or a polite kill (15).
-async fn stopped() -> Result<u8, std::io::Error> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| 2),
-        _ = terminate.recv() => Ok(15),
-    }
-}
-
-async fn one(global: &Global, order: &Order<'_>, output: &mut Output) -> Result<Exit, Failure> {
+async fn one(global: &Global, order: &Order<'_>, stop: &Stop, output: &mut Output) -> Result<Exit, Failure> {
     let started = Instant::now();
     let started_at = Utc::now();
-    let opened = Arc::new(job::open(order.path)?);
+    let loaded = Arc::new(job::load(order.path)?);
+    let window = window::window(order.window, &loaded.job)?;
+    let mut meta = meta(order, &loaded, window, started_at);
+    let opened = match job::look(&loaded) {
+        Ok(opened) => Arc::new(opened),
+        Err(failure) => {
+            if order.report && failure.exit() == Exit::Broken {
+                let unseen = Arc::new(job::unseen(&loaded));
+                let dir = &loaded.job.report_dir.resolved;
+                abandon(Collector::new(dir, unseen, meta, Vec::new(), Previous::Unknown), &failure);
+            }
+            return Err(failure);
+        }
+    };
     let context = session(&job::engine_limits(global))?;
     let program = Arc::new(job::program(&opened, &context, order.rules)?);
-    let window = window(order.window, &opened)?;
+    meta.rules_sha256.clone_from(&program.rules.sha256);
     let mut seconds = StageSeconds { load: started.elapsed().as_secs_f64(), ..StageSeconds::default() };
     tracing::info!(job = program.job, rules = program.rules.rules.len(), "loaded");
 
-    let meta = RunMeta {
-        run_id: RunId::new(started_at, std::process::id(), &program.job),
-        command: order.command.to_owned(),
-        trigger: Trigger::Cli,
-        started_at: UtcMicros(started_at.timestamp_micros()),
-        source: label(&opened),
-        window,
-        watermark_before: None,
-        job_sha256: opened.loaded.job_sha256.clone(),
-        rules_sha256: program.rules.sha256.clone(),
-        host: host(),
-    };
-    let scratch = tempfile::tempdir()?;
-    let dir = if order.report { &opened.loaded.job.report_dir.resolved } else { scratch.path() };
+    let scratch = job::temp_dir(global)?;
+    let dir = if order.report { &loaded.job.report_dir.resolved } else { scratch.path() };
     // A run over a part of the rules or series cannot tell what was fixed.
-    let previous = match order.rules.is_empty() && order.series.is_empty() {
+    let previous = match order.report && order.rules.is_empty() && order.series.is_empty() {
         true => history::previous_findings(dir, &program.job, window)?,
         false => Previous::Unknown,
     };
     let files = opened.set.files.iter().map(|path| path.display().to_string()).collect();
     let mut collector = Collector::new(dir, Arc::clone(&program), meta.clone(), files, previous);
 
-    let judged = judge(global, order, &opened, &program, window, &mut seconds, &context, &mut collector).await;
+    let judged = tokio::select! {
+        judged = judge(global, order, &opened, &program, window, &mut seconds, &context, &mut collector) => judged,
+        number = stop.wait() => Err(Failure::Stopped(number)),
+    };
     let brought = match judged {
         Ok(brought) => brought,
         Err(failure) => {
-            let error = failure.render(false);
-            collector.abandon(&Outcome::broken(
-                error,
-                failure.exit().code(),
-                UtcMicros(Utc::now().timestamp_micros()),
-            ))?;
+            abandon(collector, &failure);
             return Err(failure);
         }
     };
@@ -156,6 +152,35 @@ async fn one(global: &Global, order: &Order<'_>, output: &mut Output) -> Result<
         4 => Exit::Refused,
         _ => Exit::Findings,
     })
+}
+
+fn meta(order: &Order<'_>, loaded: &Loaded, window: Window, started_at: DateTime<Utc>) -> RunMeta {
+    RunMeta {
+        run_id: RunId::new(started_at, std::process::id(), &loaded.job.name),
+        command: order.command.to_owned(),
+        trigger: Trigger::Cli,
+        started_at: UtcMicros::from(started_at),
+        source: label(loaded),
+        window,
+        watermark_before: None,
+        job_sha256: loaded.job_sha256.clone(),
+        rules_sha256: String::new(),
+        host: host(),
+    }
+}
+
+/// Leaves nothing of a run but a row that says why. The failure is what the caller tells; where even the row cannot be
+/// written, that is told beside it.
+fn abandon(collector: Collector, failure: &Failure) {
+    let now = UtcMicros::from(Utc::now());
+    let broken = Outcome::broken(failure.render(false), failure.exit().code(), now);
+    let outcome = match failure {
+        Failure::Stopped(_) => Outcome { status: RunStatus::Stopped, ..broken },
+        _ => broken,
+    };
+    if let Err(error) = collector.abandon(&outcome) {
+        message(&Failure::from(error).render(output::colour_on_stderr()));
+    }
 }
 
 #[expect(clippy::too_many_arguments, reason = "the parts of a run, each made by its own step")]
@@ -176,6 +201,13 @@ async fn judge(
     tracing::info!(arrangement = ?brought.input.arrangement, rows = brought.rows, "judging");
     let stream = plan::run(context, program, &brought.input).await?;
     collect(stream, program, brought.rows, collector).await?;
+    let read = collector.tally().series.rows.read;
+    if read == 0 && !window::is_closed(&program.bars, window, window::now(&program.bars)) {
+        let source = label(&opened.loaded);
+        return Err(Failure::Broken(
+            window::nothing_read(&source, brought.rows, window, opened, order.series).into(),
+        ));
+    }
     for identity in &brought.identities {
         identity.verify_unchanged()?;
     }
@@ -190,7 +222,8 @@ async fn collect(
     collector: &mut Collector,
 ) -> Result<(), Failure> {
     let mut progress = Progress::new(&format!("{}: judging", program.job), rows);
-    while let Some(batch) = stream.try_next().await? {
+    let broke_off = |source| EngineError::Query { doing: "cannot read and judge the bars to their end", source };
+    while let Some(batch) = stream.try_next().await.map_err(broke_off)? {
         collector.take(&batch)?;
         progress.at(collector.tally().series.rows.read);
     }
@@ -208,7 +241,7 @@ fn conclude(
     mut collector: Collector,
 ) -> Result<Summary, Failure> {
     let moves = collector.take_moves();
-    let refusals = if order.copies { refusals(opened, program, collector.tally()) } else { Vec::new() };
+    let refusals = if order.limits { refusals(opened, program, collector.tally()) } else { Vec::new() };
     let mut actions = Vec::new();
     if order.copies && refusals.is_empty() && !moves.is_empty() {
         let target = copies::Target {
@@ -221,8 +254,7 @@ fn conclude(
             Ok(kept) => actions = kept,
             Err(error) => {
                 let failure = Failure::from(error);
-                let now = UtcMicros(Utc::now().timestamp_micros());
-                collector.abandon(&Outcome::broken(failure.render(false), failure.exit().code(), now))?;
+                abandon(collector, &failure);
                 return Err(failure);
             }
         }
@@ -233,7 +265,7 @@ fn conclude(
         (true, true) => (RunStatus::Findings, Exit::Findings),
         (true, false) => (RunStatus::Ok, Exit::Ok),
     };
-    let mut outcome = Outcome::new(status, exit.code(), UtcMicros(Utc::now().timestamp_micros()));
+    let mut outcome = Outcome::new(status, exit.code(), UtcMicros::from(Utc::now()));
     outcome.copies = actions.len() as u64;
     outcome.actions = actions;
     outcome.seconds = seconds;
@@ -264,7 +296,7 @@ fn refusals(opened: &Opened, program: &Program, tally: &Tally) -> Vec<Refusal> {
     let rules = program.rules.rules.iter().zip(&tally.rules);
     let rules = rules.map(|(rule, tally)| judge::RuleShare {
         rule: &rule.id,
-        moves: rule.action > crate::config::Action::Report,
+        moves: rule.action > Action::Report,
         budget: rule.budget,
         flagged: tally.counts.rows.unsigned_abs(),
         judged: tally.counts.judged.unsigned_abs(),
@@ -289,54 +321,18 @@ fn next(order: &Order<'_>, opened: &Opened, tally: &Tally, within: bool) -> Vec<
 
 fn show(summary: &Summary, output: &mut Output) -> Result<(), Failure> {
     if output.is_json() {
-        let mut value = serde_json::to_value(summary)?;
-        if let Some(object) = value.as_object_mut() {
-            object.insert("type".to_owned(), "summary".into());
-        }
-        output.line(&value.to_string())?;
+        output.line(&output::summary(summary)?)?;
     } else if output.terminal() {
-        output.line(&render_text(summary, output.colour(), output::width()))?;
+        output.line(render_text(summary, output.colour(), output::width()).trim_end())?;
     } else {
         output.line(&render_line(summary))?;
     }
     Ok(())
 }
 
-/// The half-open window of the flags, else of the job; µs UTC on the scale of the bars' stamps.
-fn window(args: &WindowArgs, opened: &Opened) -> Result<Window, Failure> {
-    let (zone, daily) = (opened.bars.time.zone, opened.bars.daily());
-    let moment = |flag: &str, text: &str| {
-        let resolved = Moment::parse(text).and_then(|moment| moment.resolve(zone, daily));
-        resolved.map_err(|problem| Failure::Usage(format!("{flag}: {problem}"), "see `barkeep check --help`".into()))
-    };
-    if args.full {
-        return Ok((None, None));
-    }
-    let mut window = (opened.loaded.job.window.since, opened.loaded.job.window.until);
-    if let Some(span) = &args.last {
-        let span = parse_duration(span)
-            .map_err(|problem| Failure::Usage(format!("--last: {problem}"), "see `barkeep check --help`".into()))?;
-        let from = Moment::Instant((Utc::now() - span).timestamp_micros());
-        window = (from.resolve(zone, daily).ok(), None);
-    }
-    if let Some(since) = &args.since {
-        window.0 = Some(moment("--since", since)?);
-    }
-    if let Some(until) = &args.until {
-        window.1 = Some(moment("--until", until)?);
-    }
-    match window {
-        (Some(since), Some(until)) if since >= until => {
-            let help = "the window is half-open: --until is the first moment that is no longer part of it";
-            Err(Failure::Usage("the window is empty".to_owned(), help.to_owned()))
-        }
-        window => Ok(window),
-    }
-}
-
 /// The source as the job writes it.
-fn label(opened: &Opened) -> String {
-    let paths = opened.loaded.job.source.paths.iter().map(|path| path.written.as_str());
+fn label(loaded: &Loaded) -> String {
+    let paths = loaded.job.source.paths.iter().map(|path| path.written.as_str());
     paths.collect::<Vec<_>>().join(", ")
 }
 

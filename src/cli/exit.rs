@@ -1,6 +1,9 @@
 //! How a command ends: the exit codes of barkeep, and the failures that lead to them.
 
 use std::error::Error;
+use std::path::Path;
+
+use serde_json::{Value, json};
 
 use crate::config::Diagnostic;
 
@@ -96,17 +99,54 @@ impl Failure {
             }
             Self::Usage(message, help) => format!("error: {message}\n  = help: {help}"),
             Self::Broken(error) => {
-                let mut text = format!("error: {error}");
-                let mut cause = error.source();
-                while let Some(error) = cause {
-                    text += &format!("\n  caused by: {error}");
-                    cause = error.source();
-                }
-                text
+                let causes = causes(&**error).into_iter().map(|cause| format!("\n  caused by: {cause}"));
+                format!("error: {error}") + &causes.collect::<String>()
             }
             Self::Stopped(_) => "stopped by a signal; nothing was changed".to_owned(),
         }
     }
+
+    /// The failure as an object, for a program; `job` is the job file it befell.
+    pub(crate) fn json(&self, job: Option<&Path>) -> Value {
+        let (message, help, causes, mistakes) = match self {
+            Self::Mistakes(mistakes) => {
+                let message = format!("{} mistakes; nothing was read", mistakes.len());
+                (message, None, Vec::new(), mistakes.iter().map(mistake).collect())
+            }
+            Self::Usage(message, help) => (message.clone(), Some(help), Vec::new(), Vec::new()),
+            Self::Broken(error) => (error.to_string(), None, causes(&**error), Vec::new()),
+            Self::Stopped(_) => (self.render(false), None, Vec::new(), Vec::new()),
+        };
+        json!({
+            "type": "error", "job": job.map(|job| job.display().to_string()),
+            "code": self.exit().code(), "name": self.exit().name(),
+            "message": message, "help": help, "causes": causes, "mistakes": mistakes,
+        })
+    }
+}
+
+/// What lies below `error`, outermost first; what an error above has said already is left out.
+fn causes(error: &dyn Error) -> Vec<String> {
+    let mut said = error.to_string();
+    let mut causes = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        if !said.contains(&text) {
+            said.clone_from(&text);
+            causes.push(text);
+        }
+        next = cause.source();
+    }
+    causes
+}
+
+fn mistake(mistake: &Diagnostic) -> Value {
+    let (line, column) = mistake.position();
+    json!({
+        "code": mistake.code, "title": mistake.title, "file": mistake.file.path.display().to_string(),
+        "line": line, "column": column, "label": mistake.label, "help": mistake.help,
+    })
 }
 
 impl<E: Error + Send + Sync + 'static> From<E> for Failure {

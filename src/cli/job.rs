@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::args::Global;
 use super::exit::Failure;
 use super::progress::Progress;
-use crate::bars::{BarsSpec, FieldKind};
+use crate::bars::{BarsSpec, FieldKind, TimeSpec};
 use crate::config::diagnostic::suggestion;
 use crate::config::job::{FileFormat, FilterValue};
 use crate::config::{self, Diagnostic, LoadError, Loaded, RuleSet};
@@ -39,7 +39,7 @@ pub(crate) fn engine_limits(global: &Global) -> Limits {
 #[derive(Debug)]
 pub(crate) struct Opened {
     /// Job and rule files.
-    pub(crate) loaded: Loaded,
+    pub(crate) loaded: Arc<Loaded>,
     /// The source's files.
     pub(crate) set: FilesSet,
     /// Its bars.
@@ -48,9 +48,14 @@ pub(crate) struct Opened {
     columns: Vec<source::SourceColumn>,
 }
 
-/// Loads the job at `path`; a wrong file is a mistake, a missing or unreadable one of the data breaks the run.
+/// Loads the job at `path` and looks at its source.
 pub(crate) fn open(path: &Path) -> Result<Opened, Failure> {
-    let loaded = load(path)?;
+    look(&Arc::new(load(path)?))
+}
+
+/// Looks at the source of a job: a file that is missing or unreadable breaks the run, a field that the job names and
+/// the source lacks is a mistake.
+pub(crate) fn look(loaded: &Arc<Loaded>) -> Result<Opened, Failure> {
     let files = &loaded.job.source;
     let set = source::discover(&Files {
         patterns: files.paths.iter().map(|path| path.resolved.clone()).collect(),
@@ -72,7 +77,7 @@ pub(crate) fn open(path: &Path) -> Result<Opened, Failure> {
         })
         .collect();
     let bars = loaded.job.bars_spec(&described).map_err(Failure::Mistakes)?;
-    Ok(Opened { loaded, set, bars, columns })
+    Ok(Opened { loaded: Arc::clone(loaded), set, bars, columns })
 }
 
 /// Loads a job file and its rule files.
@@ -113,6 +118,30 @@ pub(crate) fn program(opened: &Opened, context: &SessionContext, only: &[String]
         sha256: plan::sha256_of([opened.loaded.job_sha256.as_str(), rules.sha256.as_str()]),
         rules,
     })
+}
+
+/// What stands for the program of a job whose source could not be looked at, so that a report can say so: no rule,
+/// no field.
+pub(crate) fn unseen(loaded: &Loaded) -> Program {
+    let job = &loaded.job;
+    let time = TimeSpec {
+        source: Arc::clone(job.bars.time.field.get_ref()),
+        formats: job.bars.time.formats.clone(),
+        zone: job.bars.time.zone,
+        stamp: job.bars.time.stamp,
+        fold: job.bars.time.fold,
+    };
+    let (interval, calendar) = (job.bars.interval, job.bars.calendar.clone());
+    Program {
+        job: job.name.clone(),
+        bars: BarsSpec { series: Vec::new(), interval, calendar, grid: None, time, fields: Vec::new() },
+        rules: RuleSet { rules: Vec::new(), expressions: Vec::new(), used: Vec::new(), sha256: String::new() },
+        undecodable_severity: job.undecodable.severity,
+        undecodable_action: job.undecodable.action,
+        settled: None,
+        read: Vec::new(),
+        sha256: String::new(),
+    }
 }
 
 fn keep_only(rules: &mut RuleSet, only: &[String]) -> Result<(), Failure> {
@@ -242,10 +271,12 @@ fn wanted(opened: &Opened, program: &Program, columns: &[Arc<str>]) -> Vec<Wante
     wanted
 }
 
-fn temp_dir(global: &Global) -> Result<TempDir, Failure> {
+/// A folder of its own for what lives as long as the command; removed when dropped.
+pub(crate) fn temp_dir(global: &Global) -> Result<TempDir, Failure> {
     let parent = global.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
     tempfile::Builder::new().prefix("barkeep-").tempdir_in(&parent).map_err(|error| {
-        let message = format!("cannot make a folder in `{}` for the snapshot: {error}", parent.display());
+        let message =
+            format!("cannot make a folder in `{}`: {error}; choose another one with `--temp-dir`", parent.display());
         Failure::Broken(message.into())
     })
 }

@@ -13,16 +13,23 @@ mod rule_cases;
 mod rules;
 mod size;
 mod sql;
+mod stop;
+mod window;
 
 use std::io;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 use tracing_subscriber::EnvFilter;
 
 use args::{Cli, Command, Global, LogFormat, ReportCommand, RulesCommand};
 use exit::{Exit, Failure};
-use output::{Output, message};
+use output::{Format, Output, message};
+use stop::stoppable;
+
+/// How long work that is under way after a signal may take to end.
+const PARTING: Duration = Duration::from_secs(1);
 
 /// Worker stacks: planning deep expressions recurses.
 const STACK: usize = 16 << 20;
@@ -31,36 +38,40 @@ const STACK: usize = 16 << 20;
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help and version go to stdout with 0, mistakes to stderr with 2; a closed pipe is no mistake.
-            drop(error.print());
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
-        }
+        Err(error) => return unparsed(&error),
     };
     log_to_stderr(&cli.global);
     let mut output = Output::new(cli.global.format);
     let exit = match dispatch(cli, &mut output) {
-        Ok(exit) => exit,
-        Err(failure) => {
-            message(&failure.render(output::colour_on_stderr()));
-            failure.exit()
-        }
+        Ok(exit) => Ok(exit),
+        Err(failure) => output.failure(&failure, None).map(|()| failure.exit()),
     };
-    match finish(&mut output, exit) {
-        Ok(()) => ExitCode::from(exit.code()),
+    match exit.and_then(|exit| output.exit(exit).map(|()| exit)) {
+        Ok(exit) => ExitCode::from(exit.code()),
         Err(error) => {
-            message(&format!("error: cannot write the result: {error}"));
+            message(&format!("error: {error}"));
             ExitCode::from(Exit::Broken.code())
         }
     }
 }
 
-/// JSON output ends with the exit object.
-fn finish(output: &mut Output, exit: Exit) -> io::Result<()> {
-    if output.is_json() {
-        output.line(&serde_json::json!({ "type": "exit", "code": exit.code(), "name": exit.name() }).to_string())?;
+/// Help and version go to stdout with 0, wrong flags to stderr with 2, and to stdout too where JSON is asked for.
+fn unparsed(error: &clap::Error) -> ExitCode {
+    // A closed pipe is no mistake.
+    drop(error.print());
+    let mut arguments = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
+    let is_json = |format: &str| matches!(format, "json" | "ndjson");
+    let json = arguments.any(|argument| match argument.strip_prefix("--format") {
+        Some("") => arguments.next().as_deref().is_some_and(is_json),
+        Some(format) => format.strip_prefix('=').is_some_and(is_json),
+        None => false,
+    });
+    if json && error.use_stderr() {
+        let mut output = Output::new(Format::Json);
+        let failure = Failure::Usage(error.to_string().trim_end().to_owned(), String::new());
+        drop(output.line(&failure.json(None).to_string()).and_then(|()| output.exit(Exit::Usage)));
     }
-    Ok(())
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
 fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
@@ -71,15 +82,15 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
         Command::Rules(RulesCommand::Schema { of }) => rules::schema(of, output),
         Command::Rules(RulesCommand::Explain { check }) => rules::explain(&check, output),
         Command::Rules(RulesCommand::List { files }) => rules::list(&files, output),
-        Command::Rules(RulesCommand::Lint { files }) => wait(&global, rules::lint(&files, output)),
-        Command::Rules(RulesCommand::Test { files }) => wait(&global, rules::test(&global, &files, output)),
+        Command::Rules(RulesCommand::Lint { files }) => rules::lint(&files, output),
+        Command::Rules(RulesCommand::Test { files }) => wait(&global, stoppable(rules::test(&global, &files, output))),
         Command::Report(ReportCommand::List { reports, limit }) => {
-            wait(&global, report::list(&global, &reports.dir, limit, output))
+            wait(&global, stoppable(report::list(&global, &reports.dir, limit, output)))
         }
         Command::Report(ReportCommand::Show { run, reports, findings }) => {
-            wait(&global, report::show(&global, &reports.dir, &run, findings, output))
+            wait(&global, stoppable(report::show(&global, &reports.dir, &run, findings, output)))
         }
-        Command::Sql(args) => wait(&global, sql::sql(&global, &args, output)),
+        Command::Sql(args) => wait(&global, stoppable(sql::sql(&global, &args, output))),
         Command::Check(args) => wait(&global, check::check(&global, &args, output)),
         Command::Run(args) => wait(&global, check::run(&global, &args, output)),
     }
@@ -93,15 +104,22 @@ fn wait<T>(global: &Global, command: impl Future<Output = Result<T, Failure>>) -
         .enable_all()
         .build()?;
     let result = runtime.block_on(command);
-    // Work on blocking threads may still be under way after a signal; the process ends without it.
-    runtime.shutdown_background();
+    // After a signal, work may still be under way on other threads. It gets a moment to take its files away; the
+    // process ends without the rest.
+    runtime.shutdown_timeout(PARTING);
     result
 }
 
 fn completions(shell: clap_complete::Shell, output: &mut Output) -> Result<Exit, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "barkeep", &mut script);
-    output.line(String::from_utf8_lossy(&script).trim_end())?;
+    let script = String::from_utf8_lossy(&script);
+    if output.is_json() {
+        let object = serde_json::json!({ "type": "completions", "shell": shell.to_string(), "script": script });
+        output.line(&object.to_string())?;
+    } else {
+        output.line(script.trim_end())?;
+    }
     Ok(Exit::Ok)
 }
 
@@ -112,7 +130,7 @@ fn log_to_stderr(global: &Global) {
         _ => "barkeep=debug,info",
     };
     let filter = EnvFilter::try_from_env("BARKEEP_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).log_internal_errors(false);
     match global.log_format {
         LogFormat::Text => builder.with_ansi(output::colour_on_stderr()).init(),
         LogFormat::Json => builder.json().init(),

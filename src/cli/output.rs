@@ -4,8 +4,12 @@
 //! the run.
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::path::Path;
 
 use clap::ValueEnum;
+
+use super::exit::{Exit, Failure};
+use crate::report::summary::Summary;
 
 /// How results are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
@@ -13,9 +17,9 @@ pub(crate) enum Format {
     /// For a person.
     #[default]
     Text,
-    /// One JSON document.
+    /// JSON objects, one a line; the last one is the exit.
     Json,
-    /// One JSON object a line.
+    /// The same.
     Ndjson,
 }
 
@@ -62,9 +66,40 @@ impl Output {
                 self.closed = true;
                 Ok(())
             }
-            other => other,
+            Err(error) => Err(io::Error::new(error.kind(), format!("cannot write the result to stdout: {error}"))),
+            Ok(()) => Ok(()),
         }
     }
+
+    /// Tells of a failure, that of the job file `job` if there is one: in words on stderr, and as an object in the
+    /// result where that is JSON.
+    pub(crate) fn failure(&mut self, failure: &Failure, job: Option<&Path>) -> io::Result<()> {
+        let text = failure.render(colour_on_stderr());
+        match (failure, job) {
+            (Failure::Usage(..) | Failure::Broken(_), Some(job)) => {
+                message(&format!("{text}\n  = job: {}", job.display()));
+            }
+            // The places of mistakes name their files.
+            _ => message(&text),
+        }
+        if self.is_json() { self.line(&failure.json(job).to_string()) } else { Ok(()) }
+    }
+
+    /// The last line of JSON output.
+    pub(crate) fn exit(&mut self, exit: Exit) -> io::Result<()> {
+        let object = serde_json::json!({ "type": "exit", "code": exit.code(), "name": exit.name() });
+        if self.is_json() { self.line(&object.to_string()) } else { Ok(()) }
+    }
+}
+
+/// The summary of a run as an object on one line.
+pub(crate) fn summary(summary: &Summary) -> Result<String, serde_json::Error> {
+    let mut value = serde_json::to_value(summary)?;
+    if let Some(object) = value.as_object_mut() {
+        object.insert("type".to_owned(), "summary".into());
+        object.insert("source_unchanged".to_owned(), summary.source_unchanged().into());
+    }
+    Ok(value.to_string())
 }
 
 /// Writes a message to stderr. A message that cannot be written has nowhere else to go.

@@ -45,13 +45,13 @@ pub(crate) async fn show(
     let context = session(&job::engine_limits(global))?;
     store::register(&context, dir)?;
     if output.is_json() {
-        output.line(&serde_json::to_string(&summary)?)?;
+        output.line(&output::summary(&summary)?)?;
     } else {
         output.line(&render_text(&summary, output.colour(), output::width()))?;
     }
     let query = format!(
         "SELECT * FROM findings WHERE job = '{}' AND run_date = DATE '{}' AND run_id = '{}' \
-         ORDER BY severity, rule_id, series, time LIMIT {findings}",
+         ORDER BY CASE severity WHEN 'error' THEN 0 WHEN 'warn' THEN 1 ELSE 2 END, rule_id, series, time LIMIT {findings}",
         run.job,
         run.run_id.run_date(),
         run.run_id

@@ -124,11 +124,9 @@ fn rows_of(program: &Program, test: &RuleTest) -> Result<RecordBatch, Failure> {
         let column: ArrayRef = if field.kind == FieldKind::Number && !spelled {
             Arc::new(values.iter().map(|value| value.as_ref().and_then(number)).collect::<Float64Array>())
         } else {
-            let text = |value: &Option<Literal>| match value {
-                Some(value) => Some(text(value)),
-                None => is_key.then(|| "TEST".to_owned()),
-            };
-            Arc::new(values.iter().map(text).collect::<StringArray>())
+            let missing = || is_key.then(|| "TEST".to_owned());
+            let spelled = values.iter().map(|value| value.as_ref().map(text).or_else(missing));
+            Arc::new(spelled.collect::<StringArray>())
         };
         columns.push((field.name.to_string(), column));
     }

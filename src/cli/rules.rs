@@ -94,7 +94,7 @@ fn first_sentence(markdown: &str) -> String {
 }
 
 /// Every mistake of all files at once.
-pub(crate) async fn lint(files: &[PathBuf], output: &mut Output) -> Result<Exit, Failure> {
+pub(crate) fn lint(files: &[PathBuf], output: &mut Output) -> Result<Exit, Failure> {
     let context = session(&crate::engine::session::Limits::default())?;
     let mut mistakes: Vec<Diagnostic> = Vec::new();
     for file in files {
@@ -148,11 +148,7 @@ pub(crate) async fn test(global: &Global, files: &[PathBuf], output: &mut Output
         };
         for case in rule_cases::run(&limits, rules, bars).await? {
             let ok = case.expected == case.flagged;
-            if ok {
-                passed += 1
-            } else {
-                failed += 1
-            }
+            *(if ok { &mut passed } else { &mut failed }) += 1;
             output.line(&match output.is_json() {
                 true => serde_json::json!({
                     "type": "case", "rule": &*case.rule, "name": case.name, "passed": ok,

@@ -40,7 +40,7 @@ impl Emitter {
     }
 
     /// Rows collected so far.
-    pub fn len(&self) -> usize {
+    pub fn rows(&self) -> usize {
         self.builder.len()
     }
 

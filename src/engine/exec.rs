@@ -139,7 +139,7 @@ impl ExecutionPlan for SeriesExec {
             let Some((mut input, mut series)) = state else { return Ok(None) };
             while let Some(batch) = input.next().await {
                 series.take(&batch?)?;
-                if series.emitter.len() >= BATCH {
+                if series.emitter.rows() >= BATCH {
                     let batch = series.emitter.finish()?;
                     return Ok(Some((batch, Some((input, series)))));
                 }

@@ -212,7 +212,7 @@ impl ScalarUDFImpl for ReadTime {
 
 /// Texts by the formats of `spec`; integers among `others` as epochs where the formats allow them.
 fn from_text(texts: &StringViewArray, others: Option<&ArrayRef>, spec: &TimeSpec) -> TimestampMicrosecondArray {
-    let others = others.map(|others| others.as_string_view());
+    let others = others.map(AsArray::as_string_view);
     let read = |row: usize| {
         if !texts.is_null(row) {
             return spec.read_text(texts.value(row)).ok();

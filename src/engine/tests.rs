@@ -1,5 +1,7 @@
 //! The engine over small Parquet files: arrangements agree, sorts spill, expressions are checked, identities hold.
 
+#![expect(clippy::cast_possible_wrap, clippy::cast_sign_loss, clippy::type_complexity, reason = "small literal data")]
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;

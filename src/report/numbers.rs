@@ -71,8 +71,9 @@ pub fn rough(value: f64, digits: usize) -> String {
     format!("{sign}{text}")
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "times and speeds are far below 2^52")]
-fn whole(value: f64) -> u64 {
+/// A number that is not negative, rounded to the nearest whole one.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what is too large ends at the largest")]
+pub fn whole(value: f64) -> u64 {
     value.round() as u64
 }
 

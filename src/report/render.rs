@@ -140,10 +140,7 @@ fn accounts(summary: &Summary) -> Vec<String> {
         };
         lines.push(format!("  {}, {since}", counted(found, "finding")));
     }
-    let open = unjudged(summary);
-    if !open.is_empty() {
-        lines.push(format!("  not judged: {}", open.join(", ")));
-    }
+    lines.extend(unjudged(summary));
     if let Some(calendar) = &summary.calendar {
         let known = calendar.known_until.as_ref().map(|day| format!(", known until {day}")).unwrap_or_default();
         lines.push(format!("  calendar {}{known}", calendar.name));
@@ -167,15 +164,16 @@ fn equation(summary: &Summary) -> String {
     format!("{} = {}", counted(rows.read, "row"), sum.join(" + "))
 }
 
-/// Rows without a verdict, by rule and reason; rules without any verdict have a line of their own.
+/// Rows without a verdict, by reason and rule; rules without any verdict have a line of their own in the table.
 fn unjudged(summary: &Summary) -> Vec<String> {
-    let reasons = |rule: &RuleSummary| {
-        let lacking = (rule.status != RuleStatus::Insufficient).then_some((rule.insufficient, "too little history"));
-        let excused = (rule.status != RuleStatus::Skipped).then_some((rule.excused, "excused"));
-        let reasons = [lacking, excused].into_iter().flatten().filter(|(count, _)| *count > 0);
-        reasons.map(|(count, why)| format!("{} {} ({why})", rule.id, counted(count, "row"))).collect::<Vec<_>>()
+    let reason = |what: &str, told: RuleStatus, count: fn(&RuleSummary) -> u64| {
+        let rules = summary.rules.iter().filter(|rule| rule.status != told && count(rule) > 0);
+        let rules: Vec<String> = rules.map(|rule| format!("{} {}", rule.id, counted(count(rule), "row"))).collect();
+        (!rules.is_empty()).then(|| format!("  {what}: {}", rules.join(", ")))
     };
-    summary.rules.iter().flat_map(reasons).collect()
+    let lacking = reason("too little history", RuleStatus::Insufficient, |rule| rule.insufficient);
+    let excused = reason("excused", RuleStatus::Skipped, |rule| rule.excused);
+    lacking.into_iter().chain(excused).collect()
 }
 
 fn closing(summary: &Summary, paint: Paint) -> String {
@@ -211,9 +209,9 @@ fn settled(summary: &Summary) -> String {
     let rows =
         |(state, count): (&String, &u64)| format!("{} {}", counted(*count, "row"), visible(&state.replace('_', " ")));
     let states: Vec<String> = summary.actions.iter().map(rows).collect();
-    match summary.actions.keys().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["copied"] => format!("{} to quarantine, the source is unchanged.", states.join(", ")),
-        _ => format!("{}, {} in quarantine.", states.join(", "), copies(summary.quarantine_copies)),
+    match summary.source_unchanged() {
+        true => format!("{} to quarantine, the source is unchanged.", states.join(", ")),
+        false => format!("{}, {} in quarantine.", states.join(", "), copies(summary.quarantine_copies)),
     }
 }
 
@@ -264,6 +262,10 @@ pub fn render_line(summary: &Summary) -> String {
         ("warnings", found.warn.to_string()),
         ("notes", found.info.to_string()),
     ];
+    pairs.extend(summary.actions.iter().map(|(state, count)| (state.as_str(), count.to_string())));
+    if summary.command == "run" && summary.source_unchanged() {
+        pairs.push(("source", "unchanged".to_owned()));
+    }
     if let Some(change) = &summary.change {
         pairs.extend([("new", change.new.to_string()), ("fixed", change.fixed.to_string())]);
     }
@@ -440,7 +442,8 @@ mod tests {
 
           259,174 rows = 259,136 clean + 20 flagged + 1 undecodable + 16 quarantined + 1 deleted
           47 findings, 5 new and 1,002 fixed since 20261119T023000Z-aaaa
-          not judged: price-spike 120 rows (too little history), gap 1 row (excused)
+          too little history: price-spike 120 rows
+          excused: gap 1 row
           calendar XSHG, known until 2026-12-31
 
         FAIL  16 rows would be quarantined and 1 row would be deleted, nothing was changed.  0.4 s, 650,000 rows/s

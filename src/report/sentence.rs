@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::escape::{shortened, visible};
-use super::numbers::{counted, rough};
+use super::numbers::{counted, rough, thousands, whole};
 use super::utc::UtcMicros;
 use crate::checks::Finding;
 use crate::market::Interval;
@@ -19,8 +19,10 @@ use crate::market::Interval;
 /// Most characters of a value that a sentence shows.
 const LONGEST_VALUE: usize = 80;
 
-/// Significant digits of limits that were worked out.
+/// Significant digits of limits that were worked out, where that is enough to tell them from the value.
 const DIGITS: usize = 4;
+/// Digits beyond which there are none to tell.
+const MOST_DIGITS: usize = 17;
 
 /// What a finding says, as columns of the table `findings` or fields of [`Finding`].
 #[derive(Debug, Clone, Copy)]
@@ -125,15 +127,24 @@ impl Facts<'_> {
         visible(self.field.unwrap_or(fallback))
     }
 
-    /// What would have passed, in brackets and with a blank before; nothing where that is not told.
+    /// What would have passed, in brackets and with a blank before; nothing where that is not told. Limits that were
+    /// worked out are rounded, but never so far that the observed value would seem to lie within.
     fn allowed(&self) -> String {
+        let digits = (DIGITS..=MOST_DIGITS).find(|digits| self.outside(*digits)).unwrap_or(DIGITS);
         match (self.expected_lo, self.expected_hi, self.expected_text) {
-            (Some(lo), Some(hi), _) => format!(" (allowed {} to {})", rough(lo, DIGITS), rough(hi, DIGITS)),
-            (Some(lo), None, _) => format!(" (at least {})", rough(lo, DIGITS)),
-            (None, Some(hi), _) => format!(" (at most {})", rough(hi, DIGITS)),
+            (Some(lo), Some(hi), _) => format!(" (allowed {} to {})", rough(lo, digits), rough(hi, digits)),
+            (Some(lo), None, _) => format!(" (at least {})", rough(lo, digits)),
+            (None, Some(hi), _) => format!(" (at most {})", rough(hi, digits)),
             (None, None, Some(text)) => format!(" (expected {})", shortened(text, LONGEST_VALUE)),
             (None, None, None) => String::new(),
         }
+    }
+
+    /// Whether the observed value lies outside the limits as they are with so many significant digits.
+    fn outside(&self, digits: usize) -> bool {
+        let Some(value) = self.observed.filter(|value| value.is_finite()) else { return true };
+        let rounded = |limit: Option<f64>| limit.and_then(|limit| rough(limit, digits).parse::<f64>().ok());
+        rounded(self.expected_lo).is_some_and(|lo| value < lo) || rounded(self.expected_hi).is_some_and(|hi| value > hi)
     }
 
     fn expected(&self) -> String {
@@ -175,10 +186,15 @@ fn plain(value: &Value) -> String {
     }
 }
 
-/// A change as a percentage with its sign, e.g. `-24.5 %`.
+/// A change as a percentage with its sign, e.g. `-24.5 %`; `-100 %` only where nothing is left.
 fn percent(change: f64) -> String {
-    let sign = if change > 0.0 { "+" } else { "" };
-    format!("{sign}{} %", rough(change * 100.0, 3))
+    let percent = change * 100.0;
+    if percent >= 1000.0 {
+        return format!("+{} %", thousands(whole(percent)));
+    }
+    let digits = (3..MOST_DIGITS).find(|digits| change <= -1.0 || rough(percent, *digits) != "-100");
+    let sign = if percent > 0.0 { "+" } else { "" };
+    format!("{sign}{} %", rough(percent, digits.unwrap_or(MOST_DIGITS)))
 }
 
 #[cfg(test)]
@@ -274,6 +290,28 @@ mod tests {
             told("price-spike", &wick),
             "low 5 sticks out 50 % below open and close, unlike in the bars beside it (allowed 8 to 10)"
         );
+    }
+
+    #[test]
+    fn prices_of_one_bar_that_contradict_each_other_are_told_exactly() {
+        let finding = on("high").observed(103.61).expected(103.614, f64::INFINITY).cause("high-below");
+        assert_eq!(told("ohlc", &finding), "high 103.61 is below another price of its bar, 103.614");
+        let evidence = json!({"broken": ["close > 0", "low <= close"], "close": 0.0});
+        let finding = on("close").observed(0.0).cause("non-positive").evidence(evidence);
+        assert_eq!(told("ohlc", &finding), "close 0 is not above 0; broken: close > 0, low <= close");
+    }
+
+    #[test]
+    fn changes_are_never_rounded_to_everything() {
+        let changes = [-0.245, 0.399_2, -0.999_898, -1.0, 10_099.4, 0.0];
+        let told = ["-24.5 %", "+39.9 %", "-99.99 %", "-100 %", "+1,009,940 %", "0 %"];
+        assert_eq!(changes.map(percent), told);
+    }
+
+    #[test]
+    fn limits_are_never_rounded_past_the_value() {
+        let finding = on("close").observed(10.398).expected(9.7, 10.397).score(8.1).evidence(json!({"median": 10.0}));
+        assert!(told("outlier", &finding).ends_with("(allowed 9.7 to 10.397)"), "{}", told("outlier", &finding));
     }
 
     #[test]

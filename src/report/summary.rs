@@ -255,6 +255,11 @@ impl Summary {
         self.rows.quarantined + self.rows.deleted
     }
 
+    /// Whether every row is still where it was in the source: what was moved was only copied.
+    pub fn source_unchanged(&self) -> bool {
+        self.actions.keys().all(|state| state == "copied")
+    }
+
     /// Seconds from the beginning to the end.
     pub fn elapsed(&self) -> f64 {
         (self.finished_at.0 - self.started_at.0) as f64 / 1e6

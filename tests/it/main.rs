@@ -1,3 +1,7 @@
 //! The one integration binary: each module shows one side of barkeep from the outside.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+mod cases;
 mod layers;
+mod support;

@@ -169,7 +169,7 @@ impl Finding {
     }
 }
 
-/// A midnight is a date: no case here has bars of a day and of minutes.
+/// A midnight is told as its date.
 fn short(time: &str) -> &str {
     time.strip_suffix("T00:00:00Z").unwrap_or(time)
 }

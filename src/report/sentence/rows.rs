@@ -70,13 +70,18 @@ pub(super) fn matches(facts: &Facts<'_>) -> String {
 /// The numbers of one bar that contradict each other.
 pub(super) fn ohlc(facts: &Facts<'_>) -> String {
     let value = |name: &str| facts.evidence.get(name).map(plain).unwrap_or_default();
+    let other = |price: Option<f64>| price.map(|price| format!(", {price}")).unwrap_or_default();
     let broken = facts.evidence.get("broken").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let what = match facts.cause {
         Some("swapped-high-low") => return format!("high {} and low {} are swapped", value("high"), value("low")),
         Some("not-finite") => format!("{} is not finite", facts.subject()),
         Some("non-positive") => format!("{} is not above 0", facts.subject()),
-        Some("high-below") => format!("{} is below another price of its bar{}", facts.subject(), facts.allowed()),
-        Some("low-above") => format!("{} is above another price of its bar{}", facts.subject(), facts.allowed()),
+        Some("high-below") => {
+            format!("{} is below another price of its bar{}", facts.subject(), other(facts.expected_lo))
+        }
+        Some("low-above") => {
+            format!("{} is above another price of its bar{}", facts.subject(), other(facts.expected_hi))
+        }
         _ => format!("{} is negative", facts.subject()),
     };
     if broken.len() < 2 {

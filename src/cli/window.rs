@@ -1,0 +1,148 @@
+//! The window a run looks at, from flags and job; and what it means when there is nothing in it.
+
+use chrono::Utc;
+
+use super::args::WindowArgs;
+use super::exit::Failure;
+use super::job::Opened;
+use crate::bars::BarsSpec;
+use crate::config::Job;
+use crate::config::moment::{Moment, parse_duration};
+use crate::market::zone;
+use crate::report::history::Window;
+use crate::report::utc::UtcMicros;
+
+/// The half-open window of the flags, else of the job; µs UTC on the scale of the bars' stamps.
+pub(super) fn window(args: &WindowArgs, job: &Job) -> Result<Window, Failure> {
+    let (zone, daily) = (job.bars.time.zone, job.bars.interval.is_daily_or_longer());
+    let wrong = |flag: &str, problem: String| {
+        Failure::Usage(format!("{flag}: {problem}"), "see `barkeep check --help`".to_owned())
+    };
+    let moment = |flag: &str, text: &str| {
+        let resolved = Moment::parse(text).and_then(|moment| moment.resolve(zone, daily));
+        resolved.map_err(|problem| wrong(flag, problem))
+    };
+    if args.full {
+        return Ok((None, None));
+    }
+    let mut window = (job.window.since, job.window.until);
+    if let Some(span) = &args.last {
+        let span = parse_duration(span).map_err(|problem| wrong("--last", problem))?;
+        let from = Moment::Instant((Utc::now() - span).timestamp_micros());
+        window = (from.resolve(zone, daily).ok(), None);
+    }
+    if let Some(since) = &args.since {
+        window.0 = Some(moment("--since", since)?);
+    }
+    if let Some(until) = &args.until {
+        window.1 = Some(moment("--until", until)?);
+    }
+    match window {
+        (Some(since), Some(until)) if since >= until => {
+            let help = "the window is half-open: --until is the first moment that is no longer part of it";
+            Err(Failure::Usage("the window is empty".to_owned(), help.to_owned()))
+        }
+        window => Ok(window),
+    }
+}
+
+/// Whether the calendar knows that no bar belongs into the window; one without an end ends `now` (µs UTC on the
+/// scale of the stamps). What the calendar does not reach is not known.
+pub(super) fn is_closed(bars: &BarsSpec, (since, until): Window, now: i64) -> bool {
+    let (Some(grid), Some(since)) = (&bars.grid, since) else { return false };
+    let until = until.unwrap_or(now);
+    let known = grid.calendar().first().is_none_or(|first| zone::day_of(since) >= first);
+    let next = grid.first_at_or_after(since).map(|position| grid.stamp(position));
+    known && since < until && next.is_some_and(|next| next >= until)
+}
+
+/// Now, on the scale of the stamps.
+pub(super) fn now(bars: &BarsSpec) -> i64 {
+    let now = Utc::now().timestamp_micros();
+    Moment::Instant(now).resolve(bars.time.zone, bars.daily()).unwrap_or(now)
+}
+
+/// Why a run that read nothing is no success, and what to do; `rows` is what the files hold, where that is known.
+pub(super) fn nothing_read(source: &str, rows: Option<u64>, window: Window, opened: &Opened, series: &[String]) -> String {
+    if rows == Some(0) {
+        return format!("`{source}` has no rows: nothing was judged; fetch it again or take it out of the source");
+    }
+    let end = |end: Option<i64>, open: &str| end.map_or_else(|| open.to_owned(), |at| UtcMicros(at).to_string());
+    let mut conditions = Vec::new();
+    let mut remedies = Vec::new();
+    if let (since, until @ Some(_)) | (since @ Some(_), until) = window {
+        conditions.push(format!("in the window {} .. {}", end(since, "the beginning"), end(until, "the end")));
+        remedies.push("`--full` looks at everything");
+    }
+    if !opened.loaded.job.source.filter.is_empty() {
+        conditions.push("let through by `[source.files] filter`".to_owned());
+        remedies.push("look at the filter");
+    }
+    if !series.is_empty() {
+        conditions.push(format!("of series `{}`", series.join("`, `")));
+        remedies.push("look at `--series`");
+    }
+    if conditions.is_empty() {
+        return format!("`{source}` has no rows: nothing was judged; fetch it again or take it out of the source");
+    }
+    let of = rows.map_or_else(|| "no row".to_owned(), |rows| format!("none of the {rows} rows"));
+    format!("{of} in `{source}` is {}: nothing was judged; {}", conditions.join(" and "), remedies.join(", or "))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use chrono_tz::UTC;
+
+    use super::*;
+    use crate::bars::spec::Fold;
+    use crate::bars::{DAY_US, Stamp, TimeSpec};
+    use crate::market::{Calendar, Grid, Interval};
+
+    fn bars(calendar: Option<&str>) -> BarsSpec {
+        let calendar = calendar.and_then(Calendar::named);
+        let grid = calendar.clone().map(|calendar| Arc::new(Grid::new(calendar, Interval::Day, Stamp::Session)));
+        let time = TimeSpec {
+            source: Arc::from("date"),
+            formats: Vec::new(),
+            zone: UTC,
+            stamp: Stamp::Session,
+            fold: Fold::Refuse,
+        };
+        BarsSpec { series: Vec::new(), interval: Interval::Day, calendar, grid, time, fields: Vec::new() }
+    }
+
+    fn day(text: &str) -> Option<i64> {
+        Some(i64::from(text.parse::<chrono::NaiveDate>().unwrap().to_epoch_days()) * DAY_US)
+    }
+
+    #[test]
+    fn a_weekend_and_a_holiday_are_closed() {
+        let now = day("2024-07-10").unwrap();
+        let closed = |since, until| is_closed(&bars(Some("XNYS")), (day(since), day(until)), now);
+        assert!(closed("2024-07-06", "2024-07-08"), "Saturday and Sunday");
+        assert!(closed("2024-07-04", "2024-07-05"), "Independence Day");
+        assert!(!closed("2024-07-06", "2024-07-09"), "the Monday is a session");
+        assert!(!closed("2024-07-03", "2024-07-05"), "the day before is a session");
+    }
+
+    #[test]
+    fn a_window_without_an_end_ends_now() {
+        let bars = bars(Some("XNYS"));
+        let since = day("2024-07-06");
+        assert!(is_closed(&bars, (since, None), day("2024-07-07").unwrap()));
+        assert!(!is_closed(&bars, (since, None), day("2024-07-09").unwrap()));
+        assert!(!is_closed(&bars, (since, None), day("2024-07-01").unwrap()), "a window that begins in the future");
+    }
+
+    #[test]
+    fn what_no_calendar_knows_is_never_closed() {
+        let now = day("2024-07-10").unwrap();
+        assert!(!is_closed(&bars(None), (day("2024-07-06"), day("2024-07-08")), now));
+        assert!(!is_closed(&bars(Some("XNYS")), (None, day("2024-07-08")), now));
+        assert!(!is_closed(&bars(Some("XNYS")), (day("1800-01-01"), day("1800-01-03")), now));
+        assert!(!is_closed(&bars(Some("XNYS")), (day("2100-01-02"), day("2100-01-04")), now));
+        assert!(!is_closed(&bars(Some("24/7")), (day("2024-07-06"), day("2024-07-08")), now));
+    }
+}
