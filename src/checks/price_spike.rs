@@ -54,7 +54,7 @@ const PARAMS: &[Param] = &[
     },
     Param {
         name: "window",
-        kind: ParamKind::Count { min: FEWEST_RETURNS as i64, max: 10_000 },
+        kind: ParamKind::Count { min: 20, max: 10_000 },
         default: Some("60"),
         required: false,
         doc: "Earlier returns that say what is usual; with fewer than 20 there is no verdict on a large move.",
@@ -183,7 +183,7 @@ enum Verdict {
     Ordinary,
     /// A move that comes back, with too few returns before it to tell whether it is large.
     Undecided,
-    Spike(Finding),
+    Spike(Box<Finding>),
 }
 
 impl Check for Rule {
@@ -204,7 +204,7 @@ impl Check for Rule {
                 Verdict::Ordinary => judged += 1,
                 Verdict::Spike(finding) => {
                     judged += 1;
-                    findings.push(finding);
+                    findings.push(*finding);
                 }
             }
         }
@@ -221,7 +221,7 @@ impl Rule {
             return reversal;
         }
         let wick = self.wick.as_ref().and_then(|wick| wick.judge(series, place.row, place.beside));
-        wick.map_or(reversal, Verdict::Spike)
+        wick.map_or(reversal, |finding| Verdict::Spike(Box::new(finding)))
     }
 
     fn reversal(&self, series: &Series<'_>, clean: &Clean, place: Place, scratch: &mut [Vec<f64>; 2]) -> Verdict {
@@ -240,7 +240,7 @@ impl Rule {
         if out.abs() < self.limit * sigma {
             return Verdict::Ordinary;
         }
-        Verdict::Spike(self.finding(series, place, sigma))
+        Verdict::Spike(Box::new(self.finding(series, place, sigma)))
     }
 
     fn finding(&self, series: &Series<'_>, place: Place, sigma: f64) -> Finding {

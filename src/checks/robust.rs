@@ -81,12 +81,12 @@ impl SlidingMedian {
 
 /// How many of `values` are less than `bound`, and how many equal it.
 fn count_below(values: &[f64], bound: f64) -> (usize, usize) {
-    let (mut below, mut equal) = (0_u64, 0_u64);
+    let (mut below, mut equal) = (0, 0);
     for value in values {
-        below += u64::from(*value < bound);
-        equal += u64::from(*value == bound);
+        below += usize::from(*value < bound);
+        equal += usize::from(*value == bound);
     }
-    (below as usize, equal as usize)
+    (below, equal)
 }
 
 /// Lanes of the two loops below; comparisons of separate lanes do not wait for each other.

@@ -110,10 +110,10 @@ async fn one(global: &Global, order: &Order<'_>, stop: &Stop, output: &mut Outpu
     let opened = match job::look(&loaded) {
         Ok(opened) => Arc::new(opened),
         Err(failure) => {
-            if order.report && failure.exit() == Exit::Broken {
+            if failure.exit() == Exit::Broken {
                 let unseen = Arc::new(job::unseen(&loaded));
                 let dir = &loaded.job.report_dir.resolved;
-                abandon(Collector::new(dir, unseen, meta, Vec::new(), Previous::Unknown), &failure);
+                abandon(order, Collector::new(dir, unseen, meta, Vec::new(), Previous::Unknown), &failure);
             }
             return Err(failure);
         }
@@ -141,7 +141,7 @@ async fn one(global: &Global, order: &Order<'_>, stop: &Stop, output: &mut Outpu
     let brought = match judged {
         Ok(brought) => brought,
         Err(failure) => {
-            abandon(collector, &failure);
+            abandon(order, collector, &failure);
             return Err(failure);
         }
     };
@@ -171,9 +171,13 @@ fn meta(order: &Order<'_>, loaded: &Loaded, window: Window, started_at: DateTime
 
 /// Leaves nothing of a run but a row that says why. The failure is what the caller tells; where even the row cannot be
 /// written, that is told beside it.
-fn abandon(collector: Collector, failure: &Failure) {
+fn abandon(order: &Order<'_>, collector: Collector, failure: &Failure) {
+    if !order.report {
+        return;
+    }
     let now = UtcMicros::from(Utc::now());
-    let broken = Outcome::broken(failure.render(false), failure.exit().code(), now);
+    let text = failure.render(false);
+    let broken = Outcome::broken(text.trim_start_matches("error: "), failure.exit().code(), now);
     let outcome = match failure {
         Failure::Stopped(_) => Outcome { status: RunStatus::Stopped, ..broken },
         _ => broken,
@@ -254,7 +258,7 @@ fn conclude(
             Ok(kept) => actions = kept,
             Err(error) => {
                 let failure = Failure::from(error);
-                abandon(collector, &failure);
+                abandon(order, collector, &failure);
                 return Err(failure);
             }
         }

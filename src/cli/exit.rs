@@ -91,10 +91,7 @@ impl Failure {
         match self {
             Self::Mistakes(mistakes) => {
                 let mut blocks: Vec<String> = mistakes.iter().map(|mistake| mistake.render(colour)).collect();
-                blocks.push(match mistakes.len() {
-                    1 => "error: 1 mistake; nothing was read".to_owned(),
-                    n => format!("error: {n} mistakes; nothing was read"),
-                });
+                blocks.push(format!("error: {}", count(mistakes)));
                 blocks.join("\n\n")
             }
             Self::Usage(message, help) => format!("error: {message}\n  = help: {help}"),
@@ -110,8 +107,7 @@ impl Failure {
     pub(crate) fn json(&self, job: Option<&Path>) -> Value {
         let (message, help, causes, mistakes) = match self {
             Self::Mistakes(mistakes) => {
-                let message = format!("{} mistakes; nothing was read", mistakes.len());
-                (message, None, Vec::new(), mistakes.iter().map(mistake).collect())
+                (count(mistakes), None, Vec::new(), mistakes.iter().map(mistake).collect())
             }
             Self::Usage(message, help) => (message.clone(), Some(help), Vec::new(), Vec::new()),
             Self::Broken(error) => (error.to_string(), None, causes(&**error), Vec::new()),
@@ -139,6 +135,13 @@ fn causes(error: &dyn Error) -> Vec<String> {
         next = cause.source();
     }
     causes
+}
+
+fn count(mistakes: &[Diagnostic]) -> String {
+    match mistakes.len() {
+        1 => "1 mistake; nothing was read".to_owned(),
+        n => format!("{n} mistakes; nothing was read"),
+    }
 }
 
 fn mistake(mistake: &Diagnostic) -> Value {

@@ -63,17 +63,27 @@ pub(crate) fn init(args: &InitArgs, output: &mut Output) -> Result<Exit, Failure
         let message = format!("these files are there already: {}", there.join(", "));
         return Err(Failure::Usage(message, "choose an empty folder, or move them away; nothing was written".into()));
     }
+    let mut written: Vec<PathBuf> = Vec::new();
     for (name, text) in &files {
-        write(&args.dir.join(name), text)?;
-        if !output.is_json() {
-            output.line(&format!("wrote {}", args.dir.join(name).display()))?;
+        let path = args.dir.join(name);
+        if let Err(failure) = write(&path, text) {
+            // Half a project is none: what was written goes, what was there stays.
+            written.iter().for_each(|path| drop(fs::remove_file(path)));
+            return Err(failure);
+        }
+        written.push(path);
+    }
+    if !output.is_json() {
+        for path in &written {
+            output.line(&format!("wrote {}", path.display()))?;
         }
     }
     let job = if args.demo { "jobs/demo.toml" } else { "jobs/daily.toml" };
     let next = args.dir.join(job);
     if output.is_json() {
         let names: Vec<&Path> = files.iter().map(|(name, _)| name.as_path()).collect();
-        output.line(&serde_json::json!({ "type": "init", "dir": args.dir, "files": names }).to_string())?;
+        let dir = args.dir.display().to_string();
+        output.line(&serde_json::json!({ "type": "init", "dir": dir, "files": names }).to_string())?;
     } else {
         output.line(&format!("next: barkeep check {}", next.display()))?;
     }
@@ -111,5 +121,9 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
         fs::create_dir_all(folder).map_err(refused)?;
     }
     let mut file = fs::OpenOptions::new().write(true).create_new(true).open(path).map_err(refused)?;
-    file.write_all(text.as_bytes()).map_err(refused)
+    file.write_all(text.as_bytes()).map_err(|error| {
+        // The failure to write is the one to tell.
+        drop(fs::remove_file(path));
+        refused(error)
+    })
 }

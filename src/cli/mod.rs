@@ -59,13 +59,11 @@ pub fn main() -> ExitCode {
 fn unparsed(error: &clap::Error) -> ExitCode {
     // A closed pipe is no mistake.
     drop(error.print());
-    let mut arguments = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
+    let arguments: Vec<String> =
+        std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
     let is_json = |format: &str| matches!(format, "json" | "ndjson");
-    let json = arguments.any(|argument| match argument.strip_prefix("--format") {
-        Some("") => arguments.next().as_deref().is_some_and(is_json),
-        Some(format) => format.strip_prefix('=').is_some_and(is_json),
-        None => false,
-    });
+    let json = arguments.iter().any(|argument| argument.strip_prefix("--format=").is_some_and(is_json))
+        || arguments.windows(2).any(|pair| pair[0] == "--format" && is_json(&pair[1]));
     if json && error.use_stderr() {
         let mut output = Output::new(Format::Json);
         let failure = Failure::Usage(error.to_string().trim_end().to_owned(), String::new());

@@ -14,6 +14,7 @@ use super::output::{self, Output};
 use super::sql;
 use crate::engine::session::session;
 use crate::market::Interval;
+use crate::report::error::ReportError;
 use crate::report::escape::visible;
 use crate::report::render::render_text;
 use crate::report::sentence::{Facts, sentence};
@@ -23,6 +24,10 @@ use crate::report::utc::UtcMicros;
 /// The runs there are, newest first.
 pub(crate) async fn list(global: &Global, dir: &Path, limit: usize, output: &mut Output) -> Result<Exit, Failure> {
     let context = session(&job::engine_limits(global))?;
+    if let (Err(error @ ReportError::NoRuns { .. }), false) = (store::resolve_run(dir, "latest"), output.is_json()) {
+        output.line(&error.to_string())?;
+        return Ok(Exit::Ok);
+    }
     store::register(&context, dir)?;
     let query = format!(
         "SELECT run_id, job, command, status, exit_code, rows_read, findings_error, findings_warn, findings_info \

@@ -66,7 +66,7 @@ pub(crate) fn list(files: &[PathBuf], output: &mut Output) -> Result<Exit, Failu
         for rule in &rules.rules {
             output.line(&match output.is_json() {
                 true => serde_json::json!({
-                    "type": "rule", "file": file, "id": &*rule.id, "check": rule.kind.name(),
+                    "type": "rule", "file": file.display().to_string(), "id": &*rule.id, "check": rule.kind.name(),
                     "severity": rule.severity.as_str(), "action": rule.action.as_str(), "why": rule.why,
                 })
                 .to_string(),
@@ -97,16 +97,16 @@ fn first_sentence(markdown: &str) -> String {
 pub(crate) fn lint(files: &[PathBuf], output: &mut Output) -> Result<Exit, Failure> {
     let context = session(&crate::engine::session::Limits::default())?;
     let mut mistakes: Vec<Diagnostic> = Vec::new();
+    let mut exit = Exit::Ok;
     for file in files {
-        let found = match kind_of(file)? {
-            Kind::Rules(rules) => {
-                usual(&rules).map_or_else(|mistakes| mistakes, |(rules, bars)| in_sql(&context, &rules, &bars))
+        let found = match mistakes_in(file, &context) {
+            Ok(found) => found,
+            // A file that cannot be read does not hide the mistakes of the others.
+            Err(failure) => {
+                output.failure(&failure, Some(file))?;
+                exit = exit.worst(failure.exit());
+                continue;
             }
-            Kind::Job => match job::open(file) {
-                Err(Failure::Mistakes(mistakes)) => mistakes,
-                Err(other) => return Err(other),
-                Ok(opened) => job::mistakes(&opened, &context),
-            },
         };
         // Rule files that several jobs share are told about once.
         let new = |mistake: &Diagnostic| !mistakes.iter().any(|other| same_place(other, mistake));
@@ -114,14 +114,30 @@ pub(crate) fn lint(files: &[PathBuf], output: &mut Output) -> Result<Exit, Failu
         mistakes.extend(found);
     }
     if !mistakes.is_empty() {
-        return Err(Failure::Mistakes(mistakes));
+        let failure = Failure::Mistakes(mistakes);
+        output.failure(&failure, None)?;
+        exit = exit.worst(failure.exit());
+    } else if exit == Exit::Ok && !output.is_json() {
+        match files {
+            [file] => output.line(&format!("{}: no mistakes", file.display()))?,
+            files => output.line(&format!("{} files: no mistakes", files.len()))?,
+        }
     }
-    match (output.is_json(), files) {
-        (true, _) => {}
-        (false, [file]) => output.line(&format!("{}: no mistakes", file.display()))?,
-        (false, files) => output.line(&format!("{} files: no mistakes", files.len()))?,
+    Ok(exit)
+}
+
+/// The mistakes of one file.
+fn mistakes_in(file: &Path, context: &SessionContext) -> Result<Vec<Diagnostic>, Failure> {
+    match kind_of(file)? {
+        Kind::Rules(rules) => {
+            Ok(usual(&rules).map_or_else(|mistakes| mistakes, |(rules, bars)| in_sql(context, &rules, &bars)))
+        }
+        Kind::Job => match job::open(file) {
+            Err(Failure::Mistakes(mistakes)) => Ok(mistakes),
+            Err(other) => Err(other),
+            Ok(opened) => Ok(job::mistakes(&opened, context)),
+        },
     }
-    Ok(Exit::Ok)
 }
 
 fn same_place(a: &Diagnostic, b: &Diagnostic) -> bool {

@@ -35,7 +35,7 @@ pub(crate) async fn query(context: &SessionContext, sql: &str, output: &mut Outp
     let reading = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     let frame = context.sql_with_options(sql, reading).await.map_err(|error| {
         let help = "tables: runs, rule_results, findings, series_metrics, actions; bars with --job JOB";
-        Failure::Usage(error.strip_backtrace(), help.to_owned())
+        Failure::Usage(error.strip_backtrace().replace("datafusion.public.", ""), help.to_owned())
     })?;
     let mut stream = frame.execute_stream().await?;
     if output.is_json() {

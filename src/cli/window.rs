@@ -63,15 +63,24 @@ pub(super) fn now(bars: &BarsSpec) -> i64 {
 }
 
 /// Why a run that read nothing is no success, and what to do; `rows` is what the files hold, where that is known.
-pub(super) fn nothing_read(source: &str, rows: Option<u64>, window: Window, opened: &Opened, series: &[String]) -> String {
-    if rows == Some(0) {
-        return format!("`{source}` has no rows: nothing was judged; fetch it again or take it out of the source");
-    }
-    let end = |end: Option<i64>, open: &str| end.map_or_else(|| open.to_owned(), |at| UtcMicros(at).to_string());
+pub(super) fn nothing_read(
+    source: &str,
+    rows: Option<u64>,
+    window: Window,
+    opened: &Opened,
+    series: &[String],
+) -> String {
     let mut conditions = Vec::new();
     let mut remedies = Vec::new();
-    if let (since, until @ Some(_)) | (since @ Some(_), until) = window {
-        conditions.push(format!("in the window {} .. {}", end(since, "the beginning"), end(until, "the end")));
+    let stamp = |at: i64| UtcMicros(at).stamp(opened.bars.daily());
+    let span = match window {
+        (Some(since), Some(until)) => Some(format!("at or after {} and before {}", stamp(since), stamp(until))),
+        (Some(since), None) => Some(format!("at or after {}", stamp(since))),
+        (None, Some(until)) => Some(format!("before {}", stamp(until))),
+        (None, None) => None,
+    };
+    if let Some(span) = span {
+        conditions.push(span);
         remedies.push("`--full` looks at everything");
     }
     if !opened.loaded.job.source.filter.is_empty() {
@@ -82,7 +91,7 @@ pub(super) fn nothing_read(source: &str, rows: Option<u64>, window: Window, open
         conditions.push(format!("of series `{}`", series.join("`, `")));
         remedies.push("look at `--series`");
     }
-    if conditions.is_empty() {
+    if rows == Some(0) || conditions.is_empty() {
         return format!("`{source}` has no rows: nothing was judged; fetch it again or take it out of the source");
     }
     let of = rows.map_or_else(|| "no row".to_owned(), |rows| format!("none of the {rows} rows"));

@@ -14,6 +14,7 @@ use super::metrics;
 use super::program::Program;
 use super::records::{COUNTERS, Record, RecordBuilder, Row, RuleCounts, SeriesCounts};
 use crate::bars::DAY_US;
+use crate::config::Action;
 use crate::judge::{RowTotals, Verdict};
 use crate::market::Lookup;
 use crate::market::zone::local_day;
@@ -77,7 +78,10 @@ impl Emitter {
             None => digest(&[key.as_bytes(), &time.unwrap_or_default().to_le_bytes(), b"hole"]),
         };
         let finding_id = self.finding_id(flagged, &row_key);
-        let (_, action) = self.program.levels(flagged.rule);
+        let action = match first {
+            Some(row) if !self.settled(frame, row) => Action::Report,
+            _ => self.program.levels(flagged.rule).1,
+        };
         self.builder.push(&Row {
             record: Record::Finding as i8,
             rule: Some(flagged.rule),
@@ -166,20 +170,24 @@ impl Emitter {
         digest(&[self.program.job.as_str(), rule, row_key, field, cause].map(str::as_bytes))
     }
 
+    /// Whether a row is old enough to be moved.
+    fn settled(&self, frame: &Frame, row: usize) -> bool {
+        match (self.program.settled, frame.time_of(&self.layout, row)) {
+            (Some(settled), Some(time)) => time < settled,
+            _ => true,
+        }
+    }
+
     /// The verdict of every row; empty where no row has a finding. A row that is not settled is only reported.
     fn verdicts(&self, frame: &Frame, judged: &Judged) -> Vec<Verdict> {
         if judged.flagged.iter().all(|flagged| flagged.rows.first().is_none()) {
             return Vec::new();
         }
-        let settled = |row: usize| match (self.program.settled, frame.time_of(&self.layout, row)) {
-            (Some(settled), Some(time)) => time < settled,
-            _ => true,
-        };
         let mut verdicts = vec![Verdict::Clean; frame.rows()];
         for flagged in &judged.flagged {
             let verdict = Verdict::of(self.program.levels(flagged.rule).1, flagged.rule == self.program.undecodable());
             for row in flagged.rows.iter() {
-                let verdict = if verdict.moves() && !settled(row) { Verdict::Flagged } else { verdict };
+                let verdict = if verdict.moves() && !self.settled(frame, row) { Verdict::Flagged } else { verdict };
                 verdicts[row] = verdicts[row].max(verdict);
             }
         }

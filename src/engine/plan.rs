@@ -34,7 +34,7 @@ pub struct Input {
     pub locators: Locators,
     /// How series lie in them.
     pub arrangement: Arrangement,
-    /// Only rows whose column equals one of the texts are read.
+    /// Only rows whose column equals one of the texts are read, and those that could not be parsed at all.
     pub filter: Vec<(String, Vec<String>)>,
     /// Only rows with a stamp in the half-open interval (µs UTC), or without a stamp, are read.
     pub window: (Option<i64>, Option<i64>),
@@ -186,9 +186,12 @@ fn shaped(program: &Program, input: &Input) -> Result<LogicalPlanBuilder> {
     let first_row = i64::from(input.locators == Locators::Counted);
     let table = Arc::new(BarsTable::new(input.groups.clone(), Arc::clone(&input.schema), input.locators));
     let mut plan = LogicalPlanBuilder::scan("source", provider_as_source(table), None)?;
+    let may_be_broken = input.schema.column_with_name(shape::BROKEN).is_some();
     for (column, texts) in &input.filter {
         let wanted = texts.iter().map(|text| lit(text.as_str())).collect();
-        plan = plan.filter(shape::as_text(&input.schema, column).in_list(wanted, false))?;
+        let chosen = shape::as_text(&input.schema, column).in_list(wanted, false);
+        // A row that could not be parsed has no value to choose it by, and is not left out in silence.
+        plan = plan.filter(if may_be_broken { chosen.or(ident(shape::BROKEN).is_not_null()) } else { chosen })?;
     }
     plan = plan.project(shape::projection(program, &input.schema, first_row))?;
     match window(input.window) {

@@ -320,6 +320,10 @@ async fn rows_newer_than_the_settled_time_are_only_reported() {
     let batches = output(&Limits::default(), &program, &input).await.unwrap();
     assert_eq!(sum(&batches, Record::Series, 3), 0);
     assert!(sum(&batches, Record::Series, 2) > 0);
+    for batch in &batches {
+        let action = batch.column_by_name("action").unwrap().as_primitive::<Int8Type>();
+        assert!(action.iter().flatten().all(|action| action == Action::Report as i8));
+    }
 }
 
 fn mistakes(sql: &str) -> Vec<Diagnostic> {

@@ -31,7 +31,7 @@ pub enum ReportError {
         source: ParquetError,
     },
     /// A file or folder of an earlier run cannot be read.
-    #[error("cannot read `{path}`; `barkeep report prune` or moving it away lets later runs go on without it")]
+    #[error("cannot read `{path}`; move it away and later runs go on without it")]
     Read {
         /// The file or folder.
         path: PathBuf,

@@ -1,6 +1,6 @@
-//! Names of runs: when a run began, and four characters that tell it from others that began in the same second.
+//! Names of runs: the second a run began in, and four characters for the hundredth of it and for the process and job.
 //!
-//! A name sorts by time as text, can be typed, and is legal in every file system. Reads no clock: the caller says
+//! A name sorts by time as text, to the hundredth of a second, can be typed, and is legal in every file system. Reads no clock: the caller says
 //! when the run began.
 
 use std::fmt;
@@ -8,8 +8,10 @@ use std::fmt;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use sha2::{Digest, Sha256};
 
-/// What the last four characters are made of: no `0` and no `1`, which look like letters.
-const ALPHABET: &[u8; 34] = b"abcdefghijklmnopqrstuvwxyz23456789";
+/// What the last four characters are made of, in the order of text: no `0` and no `1`, which look like letters.
+const ALPHABET: &[u8; 34] = b"23456789abcdefghijklmnopqrstuvwxyz";
+/// Names there are for each hundredth of a second: a hundredth of 34⁴.
+const NAMES: u32 = 13_363;
 
 const STARTED: &str = "%Y%m%dT%H%M%SZ";
 const STARTED_LEN: usize = 16;
@@ -35,8 +37,14 @@ impl RunId {
         hash.update(pid.to_le_bytes());
         hash.update(job);
         let digest = hash.finalize();
-        let suffix = digest[..SUFFIX_LEN].iter().map(|byte| char::from(ALPHABET[usize::from(*byte) % ALPHABET.len()]));
-        let text = started.format(STARTED).to_string() + "-" + &suffix.collect::<String>();
+        let mut number = u32::from_le_bytes([digest[0], digest[1], digest[2], digest[3]]) % NAMES;
+        number += (started.timestamp_subsec_millis() / 10).min(99) * NAMES;
+        let mut suffix = ['2'; SUFFIX_LEN];
+        for place in suffix.iter_mut().rev() {
+            *place = char::from(ALPHABET[number as usize % ALPHABET.len()]);
+            number /= 34;
+        }
+        let text = started.format(STARTED).to_string() + "-" + &suffix.iter().collect::<String>();
         Self { text, run_date: started.date_naive() }
     }
 
@@ -93,6 +101,17 @@ mod tests {
         let starts = ["2025-12-31T23:59:59Z", "2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z", "2026-10-01T00:00:00Z"];
         let ids: Vec<RunId> = starts.iter().map(|start| RunId::new(at(start), 1, "a")).collect();
         assert!(ids.is_sorted() && ids.iter().map(RunId::as_str).is_sorted());
+    }
+
+    #[test]
+    fn names_sort_by_start_within_a_second() {
+        let start = at("2026-11-20T02:30:00Z");
+        let after = |hundredths: i64| start + chrono::TimeDelta::milliseconds(10 * hundredths + hundredths % 10);
+        let ids: Vec<RunId> = (0..100).map(|n| RunId::new(after(n), 4711 + n.unsigned_abs() as u32 % 7, "a")).collect();
+        assert!(ids.is_sorted() && ids.iter().map(RunId::as_str).is_sorted(), "{ids:?}");
+        assert!(ids.iter().all(|id| RunId::parse(id.as_str()).as_ref() == Ok(id)));
+        let leap = RunId::new(at("2026-11-20T02:30:00.999999Z"), 1, "a");
+        assert!(leap > ids[98] && RunId::parse(leap.as_str()) == Ok(leap));
     }
 
     #[test]

@@ -80,6 +80,20 @@ pub enum CopyError {
     },
 }
 
+impl CopyError {
+    /// A failure of the Parquet writer; what the disk says is told from what the encoder says.
+    fn encoding(path: &Path, source: ParquetError) -> Self {
+        let path = path.to_path_buf();
+        match source {
+            ParquetError::External(inner) => match inner.downcast::<io::Error>() {
+                Ok(source) => Self::Write { path, source: *source },
+                Err(inner) => Self::Encode { path, source: ParquetError::External(inner) },
+            },
+            source => Self::Encode { path, source },
+        }
+    }
+}
+
 /// Copies the rows of `moves`, which are in the order of (file, row), one Parquet file a source file.
 ///
 /// # Errors
@@ -228,7 +242,7 @@ fn write(target: &Target<'_>, number: usize, batch: &RecordBatch) -> Result<(), 
 
 fn write_verified(temporary: &Path, path: &Path, batch: &RecordBatch) -> Result<(), CopyError> {
     let failed = |source| CopyError::Write { path: path.to_path_buf(), source };
-    let encode = |source| CopyError::Encode { path: path.to_path_buf(), source };
+    let encode = |source| CopyError::encoding(path, source);
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(temporary).map_err(failed)?;
     let compression = Compression::ZSTD(ZstdLevel::try_new(3).map_err(encode)?);
     let properties = WriterProperties::builder().set_compression(compression).build();

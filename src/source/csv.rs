@@ -92,13 +92,13 @@ fn undouble(mut quoted: &[u8], text: &mut Vec<u8>) {
 /// The column names in the header row of the file at `path`.
 pub(super) fn header(path: &Path, record: &[u8], delimiter: u8) -> Result<Vec<String>, SourceError> {
     let refuse = |reason: String| SourceError::NotCsv { path: path.to_path_buf(), reason };
-    if memchr(b'\r', record).is_some() {
-        return Err(refuse("its lines end in bare carriage returns; write line feeds".to_owned()));
-    }
     let mut cells = Cells::default();
     cells.read(record, delimiter);
     let text = std::str::from_utf8(cells.text(record))
         .map_err(|_| refuse("its header row is not UTF-8; write the file as UTF-8".to_owned()))?;
+    if memchr(b'\r', record).is_some() {
+        return Err(refuse("its lines end in bare carriage returns; write line feeds".to_owned()));
+    }
     let names: Vec<String> = (0..cells.len())
         .filter_map(|position| cells.range(position).and_then(|range| text.get(range)))
         .map(str::to_owned)

@@ -211,7 +211,7 @@ fn order_format_and_packing_of_a_source_change_no_finding() {
         findings.into_iter().map(|finding| (finding.finding_id, finding.rule_id)).collect::<BTreeMap<_, _>>()
     };
     let first = ids(&blocks[0]);
-    assert_eq!(first.len(), 14);
+    assert_eq!(first.len(), 11);
     for block in &blocks[1..] {
         assert_eq!(ids(block), first, "{}", block.command);
     }

@@ -114,6 +114,7 @@ pub(crate) struct Finding {
     pub(crate) observed_text: Option<String>,
     pub(crate) bars_affected: u64,
     pub(crate) cause: Option<String>,
+    pub(crate) evidence: Option<String>,
     pub(crate) is_new: Option<bool>,
 }
 
@@ -136,6 +137,11 @@ impl Finding {
     /// The value as the source spells it.
     pub(crate) fn value(&self) -> Option<String> {
         self.observed_text.clone().or_else(|| self.observed.map(|value| value.to_string()))
+    }
+
+    /// What there is to follow the verdict; NULL where it is nothing.
+    pub(crate) fn evidence(&self) -> Value {
+        self.evidence.as_deref().map_or(Value::Null, |evidence| serde_json::from_str(evidence).unwrap())
     }
 
     /// The row of the source, from 1; none for a hole.

@@ -43,7 +43,7 @@ impl Trimmed {
         let mean = kept.iter().sum::<f64>() / kept.len() as f64;
         let squares = kept.iter().map(|neighbour| (neighbour - mean).powi(2)).sum::<f64>();
         let scale = (squares / (kept.len() - 1) as f64).sqrt();
-        self.verdict(
+        verdict(
             (value - mean).abs(),
             Band { centre: mean, scale, reach: self.limit * scale + self.gamma, values: kept.len() },
         )
@@ -58,17 +58,17 @@ impl Trimmed {
     fn cut(&self, count: usize) -> usize {
         (self.trim * count as f64 / 2.0).floor() as usize
     }
+}
 
-    /// Sums of the largest numbers overflow, and neighbours that are all alike have no spread: both decide nothing.
-    fn verdict(&self, distance: f64, band: Band) -> Verdict {
-        if !band.reach.is_finite() || !band.centre.is_finite() {
-            return Verdict::Undecided;
-        }
-        match distance < band.reach || distance == 0.0 {
-            true => Verdict::Inside,
-            false if band.reach == 0.0 => Verdict::Undecided,
-            false => Verdict::Outside(band),
-        }
+/// Sums of the largest numbers overflow, and neighbours that are all alike have no spread: both decide nothing.
+fn verdict(distance: f64, band: Band) -> Verdict {
+    if !band.reach.is_finite() || !band.centre.is_finite() {
+        return Verdict::Undecided;
+    }
+    match distance < band.reach || distance == 0.0 {
+        true => Verdict::Inside,
+        false if band.reach == 0.0 => Verdict::Undecided,
+        false => Verdict::Outside(band),
     }
 }
 

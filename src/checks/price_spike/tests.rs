@@ -6,8 +6,8 @@ use crate::checks::testing::{Fixture, Judged, compile};
 
 const RULE: &str = "check = \"price-spike\"\n";
 
-/// Closes of Alphabet (GOOG) from 2008-07-03 to 2008-10-02, with the wrong one of 2008-09-30; from QuantConnect Lean,
-/// Apache-2.0.
+// Closes of Alphabet (GOOG) from 2008-07-03 to 2008-10-02, with the wrong one of 2008-09-30; from QuantConnect Lean,
+// Apache-2.0.
 const GOOG: [f64; 65] = [
     527.04, 537.05, 543.91, 555.15, 541.55, 540.57, 533.8, 521.62, 516.09, 534.61, 533.44, 481.32, 468.8, 477.11,
     489.22, 475.62, 491.98, 477.12, 483.11, 482.7, 473.75, 467.86, 463.0, 479.85, 486.34, 479.12, 495.01, 500.84,
@@ -71,6 +71,8 @@ fn moves_that_stay_are_no_spikes() {
     // Apple's fall of 2000-09-29 and its split of 2014-06-09; from QuantConnect Lean, Apache-2.0.
     assert_eq!(rows(&judge(RULE, &after_quiet_bars(&[53.38, 25.81, 24.31, 22.25]))), [0; 0]);
     assert_eq!(rows(&judge(RULE, &after_quiet_bars(&[645.57, 93.7, 94.25]))), [0; 0]);
+    let loose = format!("{RULE}reversal = 1");
+    assert_eq!(rows(&judge(&loose, &after_quiet_bars(&[100.0, 150.0, 150.0]))), [0; 0]);
 }
 
 #[test]
@@ -80,7 +82,10 @@ fn half_way_back_is_decided_by_the_reversal() {
     assert_eq!(rows(&judge(RULE, &bars)), [0; 0]);
     let wide = judge(&format!("{RULE}reversal = 0.35"), &bars);
     assert_eq!(rows(&wide), [26]);
-    assert!(close_to(number(&wide, "return"), -0.693_147, 6) && close_to(number(&wide, "next_return"), 0.451_663, 6));
+    assert!(
+        close_to(number(&wide, "return"), -std::f64::consts::LN_2, 6)
+            && close_to(number(&wide, "next_return"), 0.451_663, 6)
+    );
     assert!(close_to(number(&wide, "remains"), 0.3484, 4));
 }
 

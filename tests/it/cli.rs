@@ -1,0 +1,8 @@
+//! The command line from the outside: every command, exit code and form of output, through the program itself.
+
+mod commands;
+mod output;
+mod reports;
+mod runs;
+mod settings;
+mod signals;

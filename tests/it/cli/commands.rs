@@ -1,0 +1,177 @@
+//! Commands that judge no bars: `init`, `rules`, `completions`, and help.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::cli_support::{BARS, Project, filters};
+
+#[test]
+fn every_command_explains_itself() {
+    let project = Project::empty();
+    let commands = [
+        "", "check", "run", "init", "rules", "rules list", "rules explain", "rules lint", "rules test",
+        "rules schema", "report", "report list", "report show", "sql", "completions",
+    ];
+    for command in commands {
+        let words: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
+        let told = project.call(&words).exits(0);
+        assert!(told.out.contains("Usage:") && told.err.is_empty(), "{command}: {told:?}");
+    }
+    let told = project.call(&["check", "--help"]).exits(0);
+    for flag in ["--since", "--until", "--last", "--full", "--rule", "--series", "--fail-on", "--no-report", "--format"] {
+        assert!(told.out.contains(flag), "{flag}: {}", told.out);
+    }
+}
+
+#[test]
+fn version_is_told() {
+    let _filters = filters();
+    insta::assert_snapshot!(Project::empty().call(&["--version"]).exits(0).out, @"");
+}
+
+#[test]
+fn wrong_flags_exit_with_2_and_say_so_on_stderr() {
+    let project = Project::new(BARS);
+    for args in [
+        &[][..],
+        &["chek", "job.toml"],
+        &["check"],
+        &["check", "job.toml", "--formt", "json"],
+        &["check", "job.toml", "--format", "yaml"],
+        &["check", "job.toml", "--fail-on", "info"],
+        &["check", "job.toml", "--last", "3d", "--full"],
+        &["check", "job.toml", "--since", "2024-01-02", "--full"],
+        &["check", "job.toml", "--since", "2024-01-02", "--last", "3d"],
+        &["check", "job.toml", "--threads", "0"],
+        &["check", "job.toml", "--memory-limit", "lots"],
+        &["rules", "schema", "jobs"],
+        &["completions", "tcsh"],
+    ] {
+        let told = project.call(args).exits(2);
+        assert!(told.out.is_empty() && told.err.contains("Usage:") || told.err.contains("error:"), "{args:?}: {told:?}");
+    }
+    assert!(project.files("reports").is_empty());
+}
+
+#[test]
+fn init_makes_a_project_that_has_no_mistakes() {
+    let project = Project::empty();
+    insta::assert_snapshot!(project.call(&["init", "new"]).exits(0).out, @"");
+    project.write("new/data/bars.csv", BARS);
+    project.call(&["rules", "lint", "new/jobs/daily.toml"]).exits(0);
+    project.call(&["rules", "test", "new/jobs/daily.toml"]).exits(0);
+    project.call(&["check", "new/jobs/daily.toml"]).exits(0);
+    let told = project.call(&["init", "new"]).exits(2).says(&["are there already", "`new/jobs/daily.toml`"]);
+    assert!(told.out.is_empty());
+}
+
+#[test]
+fn init_demo_finds_its_faults() {
+    let _filters = filters();
+    let project = Project::empty();
+    project.call(&["init", ".", "--demo"]).exits(0);
+    let told = project.call(&["check", "jobs/demo.toml"]).exits(1);
+    assert!(told.err.is_empty(), "{}", told.err);
+    insta::assert_snapshot!(told.out, @"");
+    project.call(&["rules", "test", "rules/ohlcv.toml", "rules/crypto.toml", "jobs/demo.toml"]).exits(0);
+}
+
+#[test]
+fn init_that_cannot_write_everything_writes_nothing() {
+    let project = Project::empty();
+    project.write("new/schema", "a file where a folder is needed");
+    let told = project.call(&["init", "new"]).exits(3).says(&["cannot write `new/schema/job.schema.json`"]);
+    assert!(told.out.is_empty());
+    assert_eq!(project.files("new"), [project.path("new/schema")]);
+}
+
+#[test]
+fn init_tells_its_files_as_json() {
+    let told = Project::empty().call(&["init", "new", "--format", "json"]).exits(0);
+    let objects = told.json();
+    assert_eq!(objects[0]["dir"], "new");
+    assert!(objects[0]["files"].as_array().unwrap().contains(&Value::from("jobs/daily.toml")));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn names_that_are_no_text_are_names_too() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let project = Project::new(BARS);
+    let odd = OsStr::from_bytes(b"odd\xff.toml");
+    fs::rename(project.path("job.toml"), project.path("").join(odd)).unwrap();
+    for (args, code) in [(&["check"][..], 0), (&["rules", "list"], 0), (&["rules", "lint"], 0), (&["init"], 3)] {
+        let output = project.command(args).arg(odd).args(["--format", "json"]).output().unwrap();
+        project.told(output).exits(code).json();
+    }
+}
+
+#[test]
+fn checks_are_listed_and_explained() {
+    let project = Project::empty();
+    insta::assert_snapshot!(project.call(&["rules", "list"]).exits(0).out, @"");
+    for check in barkeep::checks::CHECKS {
+        let told = project.call(&["rules", "explain", check.name()]).exits(0);
+        assert_eq!(told.out.trim_end(), check.explain().trim_end());
+    }
+    let told = project.call(&["rules", "explain", "price-spkie"]).exits(2);
+    insta::assert_snapshot!(told.err, @"");
+}
+
+#[test]
+fn rules_of_a_job_are_listed() {
+    let project = Project::new(BARS);
+    insta::assert_snapshot!(project.call(&["rules", "list", "job.toml"]).exits(0).out, @"");
+    let objects = project.call(&["rules", "list", "rules.toml", "--format", "ndjson"]).exits(0).json();
+    let ids: Vec<&str> = objects.iter().filter_map(|rule| rule["id"].as_str()).collect();
+    assert_eq!(ids, ["ohlc", "gap", "zero-volume"]);
+}
+
+#[test]
+fn lint_tells_the_mistakes_of_all_files() {
+    let project = Project::new(BARS);
+    insta::assert_snapshot!(project.call(&["rules", "lint", "job.toml"]).exits(0).out, @"");
+    insta::assert_snapshot!(project.call(&["rules", "lint", "job.toml", "rules.toml"]).exits(0).out, @"");
+    project.write("a.toml", "[[rule]]\nid = \"a\"\ncheck = \"ohcl\"\n");
+    project.write("b.toml", "[[rule]]\nid = \"b\"\ncheck = \"sql\"\nassert = \"close >\"\n");
+    project.edit("job.toml", "\"rules.toml\"", "\"rules.toml\", \"a.toml\"");
+    let told = project.call(&["rules", "lint", "job.toml", "nope.toml", "a.toml", "b.toml"]).exits(2);
+    told.says(&["cannot read `nope.toml`", "--> a.toml:3:9", "did you mean `ohlc`?", "--> b.toml:4:10", "error: 2 mistakes"]);
+}
+
+#[test]
+fn cases_of_rules_pass_or_fail() {
+    let project = Project::new(BARS);
+    let rule = "[[rule]]\nid = \"close-positive\"\ncheck = \"sql\"\nassert = \"close > 0\"\n\n\
+                [[rule.test]]\nname = \"zero\"\nrows = [{ close = 1.0 }, { close = 0.0 }]\nflag = [1]\n";
+    project.write("rules.toml", rule);
+    insta::assert_snapshot!(project.call(&["rules", "test", "rules.toml"]).exits(0).out, @"");
+    project.edit("rules.toml", "flag = [1]", "flag = [0, 1]");
+    insta::assert_snapshot!(project.call(&["rules", "test", "job.toml"]).exits(1).out, @"");
+    let objects = project.call(&["rules", "test", "rules.toml", "--format", "json"]).exits(1).json();
+    assert_eq!((objects[0]["passed"].as_bool(), objects[0]["flagged"].to_string().as_str()), (Some(false), "[1]"));
+}
+
+#[test]
+fn schemas_are_json_schemas() {
+    let project = Project::empty();
+    for of in ["rules", "job"] {
+        let told = project.call(&["rules", "schema", of]).exits(0);
+        let schema: Value = serde_json::from_str(&told.out).unwrap();
+        assert!(schema["$schema"].as_str().unwrap().contains("json-schema.org"), "{of}");
+        assert_eq!(project.call(&["rules", "schema", of, "--format", "json"]).exits(0).json(), [schema]);
+    }
+}
+
+#[test]
+fn shells_are_given_completions() {
+    let project = Project::empty();
+    for (shell, word) in [("bash", "complete -F"), ("zsh", "#compdef barkeep"), ("fish", "complete -c barkeep")] {
+        let told = project.call(&["completions", shell]).exits(0);
+        assert!(told.out.contains(word) && told.out.contains("fail-on"), "{shell}");
+        let objects = project.call(&["completions", shell, "--format", "json"]).exits(0).json();
+        assert_eq!(objects[0]["script"].as_str().map(str::trim_end), Some(told.out.trim_end()), "{shell}");
+    }
+}

@@ -1,0 +1,147 @@
+//! `report list`, `report show` and `sql`: what is written is found again, and only read.
+
+use std::fs;
+
+use crate::cli_support::{BARS, JOB, Project, filters};
+
+const FAULTY: &str = "symbol,date,open,high,low,close,volume\nA,2024-01-02,10,11,9.5,10.5,0\n\
+                      A,2024-01-04,1,2,3,1.5,1\nB,2024-01-02,1,2,3,1.5,1\n";
+
+#[test]
+fn runs_are_listed_newest_first() {
+    let _filters = filters();
+    let project = Project::new(BARS);
+    insta::assert_snapshot!(project.call(&["report", "list"]).exits(0).out, @"");
+    project.call(&["check", "job.toml"]).exits(0);
+    project.write("bars.csv", FAULTY);
+    project.call(&["run", "job.toml"]).exits(1);
+    fs::remove_file(project.path("bars.csv")).unwrap();
+    project.call(&["check", "job.toml"]).exits(3);
+    insta::assert_snapshot!(project.call(&["report", "list"]).exits(0).out, @"");
+    let runs = project.call(&["report", "list", "--limit", "1", "--format", "json"]).exits(0).json();
+    assert_eq!((runs.len(), runs[0]["status"].as_str()), (1, Some("broken")));
+    let output = project.command(&["report", "list", "--format", "json"]).env("BARKEEP_REPORTS", "elsewhere").output();
+    assert_eq!(project.told(output.unwrap()).exits(0).json().len(), 0);
+}
+
+#[test]
+fn a_run_is_shown_with_its_findings_the_gravest_first() {
+    let _filters = filters();
+    let project = Project::new(FAULTY);
+    project.call(&["run", "job.toml"]).exits(1);
+    insta::assert_snapshot!(project.call(&["report", "show"]).exits(0).out, @"");
+    let told = project.call(&["report", "show", "--findings", "1"]).exits(0);
+    assert!(told.out.trim_end().ends_with("3 more; --findings N shows them, `barkeep sql` asks them"), "{}", told.out);
+    let objects = project.call(&["report", "show", "latest", "--format", "ndjson"]).exits(0).json();
+    assert_eq!((objects.len(), objects[0]["type"].as_str(), objects[1]["rule_id"].as_str()), (5, Some("summary"), Some("ohlc")));
+}
+
+#[test]
+fn runs_are_named_by_place_beginning_or_whole() {
+    let project = Project::new(BARS);
+    let show = |run: &str| project.call(&["report", "show", run, "--format", "json"]);
+    for _ in 0..3 {
+        project.call(&["check", "job.toml"]).exits(0);
+    }
+    let runs: Vec<String> = project.runs().into_iter().map(|(run, ..)| run).collect();
+    let shown = |run: &str| show(run).exits(0).json()[0]["run_id"].as_str().unwrap().to_owned();
+    assert_eq!([shown("latest"), shown("latest~1"), shown("latest~2")], [&*runs[2], &*runs[1], &*runs[0]]);
+    assert_eq!([shown(&runs[1]), shown(&runs[1][..runs[1].len() - 1])], [&*runs[1], &*runs[1]]);
+}
+
+#[test]
+fn runs_that_are_not_there_are_told_with_a_way_on() {
+    let _filters = filters();
+    let project = Project::new(BARS);
+    let wrong = |run: &str| project.call(&["report", "show", run]).exits(2).err;
+    insta::assert_snapshot!(wrong("latest"), @"");
+    project.call(&["check", "job.toml"]).exits(0);
+    project.call(&["check", "job.toml"]).exits(0);
+    insta::assert_snapshot!(wrong("latest~2"), @"");
+    insta::assert_snapshot!(wrong("20"), @"");
+    insta::assert_snapshot!(wrong("yesterday"), @"");
+    project.write("bars.csv", "");
+    project.call(&["check", "job.toml"]).exits(3);
+    insta::assert_snapshot!(project.call(&["report", "show"]).exits(3).err, @"");
+}
+
+#[test]
+fn the_command_a_run_tells_to_type_next_works() {
+    let project = Project::empty();
+    project.write("my jobs/the job.toml", JOB);
+    project.write("my jobs/rules.toml", crate::cli_support::RULES);
+    project.write("my jobs/bars.csv", FAULTY);
+    let summary = &project.call(&["check", "my jobs/the job.toml", "--format", "json"]).exits(1).json()[0];
+    for step in summary["next"].as_array().unwrap() {
+        let command = step["command"].as_str().unwrap();
+        let rest = command.strip_prefix("barkeep ").unwrap();
+        let shell = format!("\"$0\" {rest}");
+        let output = std::process::Command::new("sh")
+            .args(["-c", &shell, env!("CARGO_BIN_EXE_barkeep")])
+            .current_dir(project.root())
+            .output()
+            .unwrap();
+        assert!(output.status.code().is_some_and(|code| code < 2), "{command}: {output:?}");
+    }
+}
+
+#[test]
+fn sql_answers_as_text_and_as_json() {
+    let project = Project::new(FAULTY);
+    project.call(&["check", "job.toml"]).exits(1);
+    let query = "select rule_id, count(*) as n from findings group by rule_id order by rule_id";
+    insta::assert_snapshot!(project.call(&["sql", query]).exits(0).out, @"");
+    for format in ["json", "ndjson"] {
+        let rows = project.call(&["sql", query, "--format", format]).exits(0).json();
+        assert_eq!((rows.len(), rows[1].to_string().as_str()), (3, r#"{"rule_id":"ohlc","n":2}"#));
+    }
+    let joined = "select count(*) as n from runs r join rule_results q on r.run_id = q.run_id join series_metrics m on m.run_id = r.run_id";
+    assert_eq!(project.call(&["sql", joined, "--format", "json"]).exits(0).json()[0]["n"], 8);
+    assert_eq!(project.call(&["sql", "select * from actions", "--format", "json"]).exits(0).json().len(), 0);
+}
+
+#[test]
+fn sql_sees_the_bars_of_a_job() {
+    let project = Project::new(BARS);
+    let query = "select symbol, count(*) as n, max(close) as most from bars where time >= '2024-01-03' group by symbol order by symbol";
+    insta::assert_snapshot!(project.call(&["sql", query, "--job", "job.toml"]).exits(0).out, @"");
+    project.call(&["sql", "select 1 from bars"]).exits(2).says(&["table 'bars' not found", "bars with --job JOB"]);
+    project.call(&["sql", "select 1 from bars", "--job", "nope.toml"]).exits(2).says(&["cannot read `nope.toml`"]);
+    fs::remove_file(project.path("bars.csv")).unwrap();
+    project.call(&["sql", "select 1 from bars", "--job", "job.toml"]).exits(3).says(&["no such file or folder: `bars.csv`"]);
+}
+
+#[test]
+fn sql_reads_and_does_nothing_else() {
+    let project = Project::new(FAULTY);
+    project.call(&["check", "job.toml"]).exits(1);
+    let before: Vec<_> = project.files("").iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect();
+    for query in [
+        "insert into runs select * from runs",
+        "delete from runs",
+        "update runs set status = 'ok'",
+        "create table x as select 1",
+        "create external table x stored as csv location 'bars.csv'",
+        "drop table runs",
+        "copy (select 1) to 'out.csv'",
+        "set datafusion.execution.batch_size = 1",
+        "select * from 'bars.csv'",
+        "select 1; drop table runs",
+        "begin",
+    ] {
+        let told = project.call(&["sql", query]).exits(2);
+        assert!(told.out.is_empty() && told.err.contains("tables: runs, "), "{query}: {told:?}");
+    }
+    let after: Vec<_> = project.files("").iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect();
+    assert!(before == after, "a query changed a file");
+}
+
+#[test]
+fn wrong_queries_are_told() {
+    let project = Project::new(BARS);
+    let wrong = |query: &str| project.call(&["sql", query]).exits(2).err;
+    insta::assert_snapshot!(wrong("select * from finding"), @"");
+    insta::assert_snapshot!(wrong("select sverity from findings"), @"");
+    insta::assert_snapshot!(wrong("selec 1"), @"");
+    insta::assert_snapshot!(project.call(&["sql", "select 1/0"]).exits(3).err, @"");
+}

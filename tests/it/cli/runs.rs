@@ -1,0 +1,243 @@
+//! `check` and `run`: exit codes, what decides them, windows, several jobs, limits and quarantine copies.
+
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
+
+use arrow::array::{Array, AsArray};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use sha2::{Digest, Sha256};
+
+use crate::cli_support::{BARS, JOB, Project, filters};
+use crate::support::{typed_batch, write_parquet};
+
+/// One row that contradicts itself (quoted, so that its bytes are not its cells), one session missing, one bar
+/// without volume.
+const FAULTY: &str = "\
+symbol,date,open,high,low,close,volume
+A,2024-01-02,10,11,9.5,10.5,1000
+A,2024-01-03,10.5,11,10,10.8,1100
+A,2024-01-05,10.8,11.2,10.5,11,900
+B,2024-01-02,20,21,19.5,20.5,500
+B,2024-01-03,\"20.5\",2,20,20.8,600
+B,2024-01-04,20.8,21.2,20.5,21,0
+";
+
+#[test]
+fn clean_bars_exit_with_0() {
+    let _filters = filters();
+    let project = Project::new(BARS);
+    let told = project.call(&["check", "job.toml"]).exits(0);
+    insta::assert_snapshot!(told.out, @"");
+    assert!(told.err.is_empty(), "{}", told.err);
+    let told = project.call(&["run", "job.toml"]).exits(0);
+    assert_eq!(told.value("source"), "unchanged");
+    assert!(project.files("quarantine").is_empty());
+}
+
+#[test]
+fn findings_exit_with_1_from_the_severity_asked_for() {
+    let project = Project::new(FAULTY);
+    let told = project.call(&["check", "job.toml"]).exits(1);
+    assert_eq!((told.value("errors"), told.value("warnings"), told.value("notes")), ("1", "1", "1"));
+    project.call(&["check", "job.toml", "--fail-on", "never"]).exits(0);
+    project.edit("rules.toml", "check = \"ohlc\"", "check = \"ohlc\"\nseverity = \"warn\"");
+    project.call(&["check", "job.toml"]).exits(0);
+    project.call(&["check", "job.toml", "--fail-on", "warn"]).exits(1);
+    project.edit("rules.toml", "severity = \"warn\"", "severity = \"info\"");
+    project.call(&["check", "job.toml", "--fail-on", "warn"]).exits(0);
+    project.call(&["run", "job.toml", "--fail-on", "warn"]).exits(0);
+    let codes: Vec<i64> = project.runs().into_iter().map(|(_, _, code)| code).collect();
+    assert_eq!(codes, [1, 0, 0, 1, 0, 0], "the reports tell the same codes, in order");
+}
+
+#[test]
+fn check_changes_nothing_and_writes_a_report() {
+    let project = Project::new(FAULTY);
+    project.call(&["check", "job.toml"]).exits(1);
+    assert_eq!(fs::read_to_string(project.path("bars.csv")).unwrap(), FAULTY);
+    assert!(project.files("quarantine").is_empty());
+    let tables = fs::read_dir(project.path("reports")).unwrap();
+    let mut tables: Vec<String> = tables.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    tables.sort();
+    assert_eq!(tables, ["findings", "pages", "rule_results", "runs", "series_metrics"]);
+}
+
+#[test]
+fn no_report_writes_nothing() {
+    let project = Project::new(FAULTY);
+    let told = project.call(&["check", "job.toml", "--no-report"]).exits(1);
+    assert_eq!(told.value("errors"), "1");
+    project.write("bars.csv", "");
+    project.call(&["check", "job.toml", "--no-report"]).exits(3);
+    assert!(!project.path("reports").exists());
+}
+
+#[test]
+fn only_some_rules_and_series() {
+    let project = Project::new(FAULTY);
+    let told = project.call(&["check", "job.toml", "--rule", "gap"]).exits(0);
+    assert_eq!((told.value("errors"), told.value("warnings"), told.value("notes")), ("0", "1", "0"));
+    let told = project.call(&["check", "job.toml", "--rule", "gap", "--rule", "ohlc"]).exits(1);
+    assert_eq!((told.value("errors"), told.value("warnings")), ("1", "1"));
+    let told = project.call(&["check", "job.toml", "--series", "A"]).exits(0);
+    assert_eq!((told.value("rows"), told.value("warnings")), ("3", "1"));
+    let told = project.call(&["check", "job.toml", "--series", "A", "--series", "B"]).exits(1);
+    assert_eq!(told.value("rows"), "6");
+    let told = project.call(&["check", "job.toml", "--rule", "gapp"]).exits(2);
+    insta::assert_snapshot!(told.err, @"");
+    let told = project.call(&["check", "job.toml", "--series", "C"]).exits(3);
+    insta::assert_snapshot!(told.err, @"");
+}
+
+#[test]
+fn windows_are_half_open() {
+    let project = Project::new(BARS);
+    let rows = |args: &[&str]| {
+        let told = project.call(&[&["check", "job.toml", "--no-report"], args].concat()).exits(0);
+        told.value("rows").to_owned()
+    };
+    assert_eq!(rows(&["--since", "2024-01-03"]), "4");
+    assert_eq!(rows(&["--until", "2024-01-03"]), "2");
+    assert_eq!(rows(&["--since", "2024-01-03", "--until", "2024-01-04"]), "2");
+    assert_eq!(rows(&["--last", "36525d"]), "6");
+    project.write("job.toml", format!("{JOB}[window]\nsince = 2024-01-04\n"));
+    assert_eq!(rows(&[]), "2");
+    assert_eq!(rows(&["--since", "2024-01-02"]), "6", "the flag counts, not the job");
+    assert_eq!(rows(&["--full"]), "6");
+}
+
+#[test]
+fn windows_that_cannot_be_are_refused_before_the_source_is_touched() {
+    let project = Project::new("");
+    let refused = |args: &[&str]| project.call(&[&["check", "job.toml"], args].concat()).exits(2).err;
+    insta::assert_snapshot!(refused(&["--since", "2024-01-03", "--until", "2024-01-03"]), @"");
+    insta::assert_snapshot!(refused(&["--since", "last week"]), @"");
+    insta::assert_snapshot!(refused(&["--last", "7 days"]), @"");
+    assert!(!project.path("reports").exists());
+}
+
+#[test]
+fn nothing_in_the_window_is_no_success_unless_the_market_was_closed() {
+    let project = Project::new(BARS);
+    let broken = |args: &[&str]| project.call(&[&["check", "job.toml"], args].concat()).exits(3).err;
+    insta::assert_snapshot!(broken(&["--since", "2024-01-05", "--until", "2024-01-09"]), @"");
+    insta::assert_snapshot!(broken(&["--until", "2020-01-01", "--series", "A"]), @"");
+    insta::assert_snapshot!(broken(&["--last", "30d"]), @"");
+    let told = project.call(&["check", "job.toml", "--since", "2024-01-06", "--until", "2024-01-08"]).exits(0);
+    assert_eq!((told.value("rows"), told.value("verdict")), ("0", "OK"));
+    let statuses: Vec<String> = project.runs().into_iter().map(|(_, status, _)| status).collect();
+    assert_eq!(statuses, ["broken", "broken", "broken", "ok"]);
+}
+
+#[test]
+fn jobs_run_one_after_the_other_and_the_worst_exit_counts() {
+    let project = Project::new(BARS);
+    project.write("faulty.csv", FAULTY);
+    project.write("faulty.toml", JOB.replace("\"demo\"", "\"faulty\"").replace("bars.csv", "faulty.csv"));
+    project.write("lost.toml", JOB.replace("\"demo\"", "\"lost\"").replace("bars.csv", "lost.csv"));
+    project.write("wrong.toml", "name = 1\n");
+    let check = |jobs: &[&str], code| project.call(&[&["check"], jobs].concat()).exits(code);
+    let told = check(&["faulty.toml", "job.toml"], 1);
+    assert_eq!(told.out.lines().count(), 2, "{}", told.out);
+    let told = check(&["lost.toml", "wrong.toml", "job.toml"], 3);
+    assert!(told.out.starts_with("job=demo verdict=OK"), "a later job still runs: {}", told.out);
+    told.says(&["`lost.csv`", "job: lost.toml", "wrong.toml:1:8"]);
+    check(&["wrong.toml", "faulty.toml"], 2);
+    let runs: Vec<(String, i64)> = project.runs().into_iter().map(|(_, status, code)| (status, code)).collect();
+    let expected = [("findings", 1), ("ok", 0), ("broken", 3), ("ok", 0), ("findings", 1)];
+    assert_eq!(runs, expected.map(|(status, code)| (status.to_owned(), code)));
+}
+
+#[test]
+fn run_copies_condemned_rows_and_leaves_the_source_as_it_is() {
+    let _filters = filters();
+    let project = Project::new(FAULTY.replace('\n', "\r\n"));
+    let told = project.call(&["run", "job.toml"]).exits(1);
+    insta::assert_snapshot!(told.out, @"");
+    assert_eq!(fs::read_to_string(project.path("bars.csv")).unwrap(), FAULTY.replace('\n', "\r\n"));
+
+    let copies = project.files("quarantine");
+    let [copy] = copies.as_slice() else { panic!("{copies:?}") };
+    let mode = |path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(project.path("quarantine")), mode(copy.parent().unwrap().into()), mode(copy.clone())), (0o700, 0o700, 0o600));
+    let batch = ParquetRecordBatchReaderBuilder::try_new(File::open(copy).unwrap()).unwrap().build().unwrap();
+    let batches: Vec<_> = batch.map(Result::unwrap).collect();
+    assert_eq!(batches.iter().map(arrow::array::RecordBatch::num_rows).sum::<usize>(), 1);
+    let text = |name: &str| batches[0].column_by_name(name).unwrap().as_string::<i32>().value(0).to_owned();
+    let raw = batches[0].column_by_name("raw").unwrap().as_binary::<i32>().value(0);
+    let record = b"B,2024-01-03,\"20.5\",2,20,20.8,600";
+    assert_eq!(String::from_utf8_lossy(raw), String::from_utf8_lossy(record), "the bytes as they stood in the file");
+    assert_eq!(text("quarantine_sha256"), format!("{:x}", Sha256::digest(record)));
+    assert_eq!((text("quarantine_rule").as_str(), text("quarantine_series").as_str()), ("ohlc", "B"));
+    assert_eq!(text("quarantine_why"), "a bar that contradicts itself is wrong");
+    assert_eq!(batches[0].column_by_name("quarantine_row").unwrap().len(), 1);
+
+    let actions = project.call(&["sql", "select state, locator, action from actions", "--format", "ndjson"]).exits(0);
+    assert_eq!(actions.json()[0].to_string(), r#"{"state":"copied","locator":"bars.csv:5","action":"quarantine"}"#);
+    let shown = project.call(&["report", "show"]).exits(0);
+    assert!(shown.out.contains("1 row copied to quarantine, the source is unchanged."), "{}", shown.out);
+    let summary = &project.call(&["run", "job.toml", "--format", "json"]).exits(1).json()[0];
+    assert_eq!((summary["actions"]["copied"].as_u64(), summary["source_unchanged"].as_bool()), (Some(1), Some(true)));
+}
+
+#[test]
+fn rows_of_parquet_are_copied_with_all_their_columns() {
+    let project = Project::new("");
+    project.edit("job.toml", "bars.csv", "bars.parquet");
+    project.edit("rules.toml", "id = \"zero-volume\"\ncheck = \"zero-volume\"", "id = \"r\"\ncheck = \"required\"\nfields = [\"close\"]");
+    let bars = "symbol:text,date:date,open:number,high:number,low:number,close:number,note:text\n\
+                A,2024-01-02,10,11,9.5,10.5,x\nA,2024-01-03,10.5,2,10,10.8,the wrong one\nA,2024-01-04,1,2,1,1.5,\n";
+    write_parquet(&project.path("bars.parquet"), &typed_batch(bars), 2);
+    let told = project.call(&["run", "job.toml"]).exits(1);
+    assert_eq!((told.value("copied"), told.value("source")), ("1", "unchanged"));
+    let copies = project.files("quarantine");
+    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(&copies[0]).unwrap()).unwrap().build().unwrap();
+    let batch = reader.map(Result::unwrap).next().unwrap();
+    assert_eq!(batch.column_by_name("note").unwrap().as_string::<i32>().value(0), "the wrong one");
+    let high = batch.column_by_name("high").unwrap().as_primitive::<arrow::datatypes::Float64Type>().value(0);
+    assert_eq!((batch.num_rows(), high), (1, 2.0));
+}
+
+#[test]
+fn dry_run_keeps_no_copies() {
+    let project = Project::new(FAULTY);
+    let told = project.call(&["run", "job.toml", "--dry-run"]).exits(1);
+    assert_eq!((told.value("quarantined"), told.value("source")), ("1", "unchanged"));
+    assert!(!project.path("quarantine").exists() && project.path("reports/runs").exists());
+}
+
+#[test]
+fn over_a_limit_is_refused_and_nothing_is_copied() {
+    let _filters = filters();
+    let project = Project::new(FAULTY);
+    project.edit("job.toml", "fraction = 1.0\nseries_fraction = 1.0", "rows = 0\nfraction = 0.1\nseries_fraction = 0.3");
+    let told = project.call(&["run", "job.toml"]).exits(4);
+    insta::assert_snapshot!(told.out, @"");
+    project.call(&["run", "job.toml", "--dry-run"]).exits(4);
+    project.call(&["check", "job.toml"]).exits(1);
+    assert!(!project.path("quarantine").exists());
+    let statuses: Vec<String> = project.runs().into_iter().map(|(_, status, _)| status).collect();
+    assert_eq!(statuses, ["refused", "refused", "findings"]);
+    project.edit("job.toml", "rows = 0\nfraction = 0.1\nseries_fraction = 0.3", "rows = 1\nfraction = 0.2\nseries_fraction = 0.4");
+    project.call(&["run", "job.toml"]).exits(1);
+    assert_eq!(project.files("quarantine").len(), 1);
+}
+
+#[test]
+fn a_rule_over_its_budget_is_refused() {
+    let project = Project::new(FAULTY);
+    project.edit("rules.toml", "action = \"quarantine\"", "action = \"quarantine\"\nbudget = 0.1");
+    let told = project.call(&["run", "job.toml"]).exits(4);
+    assert!(told.out.contains("rule `ohlc` flags 1 of 6 rows") && !project.path("quarantine").exists(), "{}", told.out);
+}
+
+#[test]
+fn what_is_new_and_fixed_is_told_from_run_to_run() {
+    let project = Project::new(FAULTY);
+    let told = project.call(&["check", "job.toml"]).exits(1);
+    assert_eq!((told.value("new"), told.value("fixed")), ("3", "0"));
+    project.call(&["check", "job.toml", "--rule", "gap"]).exits(0);
+    project.write("bars.csv", BARS);
+    let told = project.call(&["check", "job.toml"]).exits(0);
+    assert_eq!((told.value("new"), told.value("fixed")), ("0", "3"), "a run over some rules is not compared with");
+}

@@ -1,0 +1,115 @@
+//! How the bars of a source lie, in which format and in how many files, changes no finding.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+
+use arrow::array::RecordBatch;
+
+use super::Project;
+use crate::support::{Finding, package, take, typed_batch, write_parquet};
+
+/// The bars of the demo, row by row.
+struct Bars {
+    header: String,
+    rows: Vec<String>,
+}
+
+impl Bars {
+    fn read() -> Self {
+        let text = fs::read_to_string(package().join("jobs/demo/bars.csv")).unwrap();
+        let mut lines = text.lines().map(str::to_owned);
+        Self { header: lines.next().unwrap(), rows: lines.collect() }
+    }
+
+    fn symbol(&self, row: usize) -> &str {
+        self.rows[row].split(',').next().unwrap()
+    }
+
+    fn csv(&self, order: &[usize]) -> String {
+        let mut text = self.header.clone() + "\n";
+        order.iter().for_each(|row| writeln!(text, "{}", self.rows[*row]).unwrap());
+        text
+    }
+
+    fn parquet(&self) -> RecordBatch {
+        let kind = |name: &str| if ["symbol", "date"].contains(&name) { "text" } else { "number" };
+        let header: Vec<String> = self.header.split(',').map(|name| format!("{name}:{}", kind(name))).collect();
+        typed_batch(&format!("{}\n{}\n", header.join(","), self.rows.join("\n")))
+    }
+
+    /// Rows of all series in turn; each series keeps its own order.
+    fn in_turn(&self) -> Vec<usize> {
+        let mut by_series: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        (0..self.rows.len()).for_each(|row| by_series.entry(self.symbol(row)).or_default().push(row));
+        let longest = by_series.values().map(Vec::len).max().unwrap();
+        (0..longest).flat_map(|turn| by_series.values().filter_map(move |rows| rows.get(turn).copied())).collect()
+    }
+
+    /// Rows in no order at all, the same one each time.
+    fn shuffled(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.rows.len()).collect();
+        let mut state: u64 = 11;
+        for end in (1..order.len()).rev() {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            order.swap(end, usize::try_from(state >> 33).unwrap() % (end + 1));
+        }
+        order
+    }
+}
+
+fn check(project: &Project, path: &str, threads: &str) -> Vec<Finding> {
+    let job = format!("jobs/{}.toml", path.replace(['/', '*', '.'], "-"));
+    project.change("jobs/demo.toml", &job, &[("demo/bars.csv", path)]);
+    project.run(&["--threads", threads, "check", &job]).1
+}
+
+fn ids(findings: &[Finding]) -> BTreeSet<String> {
+    findings.iter().map(|finding| finding.finding_id.clone()).collect()
+}
+
+#[test]
+fn csv_in_turn_and_parquet_in_any_number_of_files_give_the_same_findings() {
+    let project = Project::new(None);
+    let bars = Bars::read();
+    let wanted = ids(&check(&project, "demo/bars.csv", "2"));
+    assert_eq!(wanted.len(), 54);
+    let folder = project.path().join("jobs/demo");
+    let (ordered, in_turn) = ((0..bars.rows.len()).collect::<Vec<_>>(), bars.in_turn());
+    assert_ne!(ordered, in_turn);
+    fs::write(folder.join("in-turn.csv"), bars.csv(&in_turn)).unwrap();
+    let all = bars.parquet();
+    write_parquet(&folder.join("one.parquet"), &all, 1_000);
+    write_parquet(&folder.join("in-turn.parquet"), &take(&all, in_turn.iter().copied()), 1_000);
+    for (name, order) in [("split", &ordered), ("split-in-turn", &in_turn)] {
+        fs::create_dir(folder.join(name)).unwrap();
+        // Series go on in the next file.
+        for (number, rows) in order.chunks(order.len().div_ceil(7)).enumerate() {
+            write_parquet(&folder.join(format!("{name}/{number}.parquet")), &take(&all, rows.iter().copied()), 500);
+        }
+    }
+    for path in ["in-turn.csv", "one.parquet", "in-turn.parquet", "split", "split-in-turn/*.parquet"] {
+        for threads in ["1", "3"] {
+            assert_eq!(ids(&check(&project, &format!("demo/{path}"), threads)), wanted, "{path}, {threads} threads");
+        }
+    }
+}
+
+#[test]
+fn shuffled_rows_differ_in_findings_about_order_only() {
+    let project = Project::new(None);
+    let bars = Bars::read();
+    fs::write(project.path().join("jobs/demo/shuffled.csv"), bars.csv(&bars.shuffled())).unwrap();
+    // Which of two rows that differ is the copy is a question of their order.
+    let conflict = |finding: &Finding| finding.cause.as_deref() == Some("conflicting");
+    let about_order = |finding: &Finding| finding.check == "order" || conflict(finding);
+    let rest = |findings: Vec<Finding>| findings.into_iter().partition::<Vec<_>, _>(about_order);
+    let (of_order, wanted) = rest(check(&project, "demo/bars.csv", "2"));
+    let (of_shuffled, given) = rest(check(&project, "demo/shuffled.csv", "2"));
+    assert_eq!(ids(&given), ids(&wanted));
+    let conflicts = |findings: &[Finding]| -> Vec<(String, Option<String>)> {
+        findings.iter().filter(|f| conflict(f)).map(|f| (f.series.clone(), f.time.clone())).collect()
+    };
+    assert_eq!(conflicts(&of_shuffled), conflicts(&of_order));
+    assert!(of_shuffled.len() > 1_000 && of_order.len() == 4, "only the shuffled file is out of order");
+}

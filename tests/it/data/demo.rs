@@ -1,0 +1,121 @@
+//! The demo: it finds the faults that were put in and nothing else, twice the same, and its report holds together.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use serde::Deserialize;
+
+use super::Project;
+use crate::support::{self, Finding, Run, files, package};
+
+const JOB: &str = "jobs/demo.toml";
+
+#[derive(Debug, Deserialize)]
+struct RunRow {
+    run_id: String,
+    rows_read: u64,
+    rows_clean: u64,
+    rows_flagged: u64,
+    rows_undecodable: u64,
+    rows_quarantined: u64,
+    rows_deleted: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct OfRun {
+    run_id: String,
+}
+
+/// Rule, symbol, and stamp or the text in its place, as `demo/faults.csv` has them.
+fn faults() -> Vec<String> {
+    let text = fs::read_to_string(package().join("jobs/demo/faults.csv")).unwrap();
+    let mut faults: Vec<String> =
+        text.lines().skip(1).map(|line| line.rsplit_once(',').unwrap().0.to_owned()).collect();
+    faults.sort();
+    faults
+}
+
+fn as_faults(findings: &[Finding]) -> Vec<String> {
+    let fault = |finding: &Finding| format!("{},{},{}", finding.rule_id, finding.series, finding.key());
+    let mut faults: Vec<String> = findings.iter().map(fault).collect();
+    faults.sort();
+    faults
+}
+
+fn ids(findings: &[Finding]) -> BTreeSet<&str> {
+    findings.iter().map(|finding| finding.finding_id.as_str()).collect()
+}
+
+#[test]
+fn the_demo_finds_its_faults_and_nothing_else() {
+    let (run, findings) = Project::new(None).check(JOB);
+    assert_eq!(as_faults(&findings), faults());
+    assert_eq!(run.exit, 1);
+    assert_eq!(ids(&findings).len(), findings.len(), "no two findings have one id");
+}
+
+#[test]
+fn a_second_run_finds_the_same_and_nothing_new() {
+    let project = Project::new(None);
+    let (first, before) = project.check(JOB);
+    let (second, after) = project.check(JOB);
+    assert_eq!(ids(&before), ids(&after));
+    assert_eq!((first.count("/change/new"), first.count("/change/fixed")), (before.len() as u64, 0));
+    assert_eq!((second.count("/change/new"), second.count("/change/fixed")), (0, 0));
+    assert_eq!(second.summary["change"]["since_run"], first.id());
+    assert!(before.iter().all(|finding| finding.is_new == Some(true)));
+    assert!(after.iter().all(|finding| finding.is_new == Some(false)));
+    // One row is mended and one broken: a fixed and a new finding, and the others keep their ids.
+    let mended = fs::read_to_string(project.path().join("jobs/demo/bars.csv")).unwrap();
+    let (from, to) = (",417,", ",2022-01-01,");
+    assert!(mended.matches(from).count() == 1);
+    fs::write(project.path().join("jobs/demo/bars.csv"), mended.replace(from, to)).unwrap();
+    let (third, changed) = project.check(JOB);
+    assert_eq!((third.count("/change/new"), third.count("/change/fixed")), (3, 1));
+    assert_eq!(ids(&changed).intersection(&ids(&before)).count(), before.len() - 1);
+}
+
+#[test]
+fn every_row_is_counted_once() {
+    let project = Project::new(None);
+    let (run, findings) = project.run(&["run", JOB]);
+    let file = project.reports().join("pages").join(run.id()).join("summary.json");
+    let summary = super::json(&file);
+    let count = |name: &str| summary["rows"][name].as_u64().unwrap();
+    let parts = ["clean", "flagged", "quarantined", "deleted", "undecodable"].map(count);
+    assert_eq!(count("read"), parts.iter().sum::<u64>());
+    let bars = fs::read_to_string(package().join("jobs/demo/bars.csv")).unwrap();
+    assert_eq!(count("read"), bars.lines().count() as u64 - 1);
+    let rows: BTreeSet<&str> = findings.iter().filter_map(|finding| finding.locator.as_deref()).collect();
+    // Six of the rows that stand still are part of a run, which has one finding.
+    let in_runs: u64 = findings.iter().filter(|f| f.locator.is_some()).map(|f| f.bars_affected - 1).sum();
+    assert_eq!(count("read") - count("clean"), rows.len() as u64 + in_runs);
+    let moved: BTreeSet<&str> =
+        findings.iter().filter(|f| f.action == "quarantine").filter_map(|f| f.locator.as_deref()).collect();
+    assert_eq!(count("quarantined"), moved.len() as u64);
+    assert_eq!(run.count("/quarantine_copies"), moved.len() as u64);
+    let table: Vec<RunRow> = support::table(&project.reports(), "runs");
+    let [row] = table.as_slice() else { panic!("one run") };
+    let of_row = [row.rows_clean, row.rows_flagged, row.rows_quarantined, row.rows_deleted, row.rows_undecodable];
+    assert_eq!((row.rows_read, of_row), (count("read"), parts));
+}
+
+#[test]
+fn every_file_of_a_report_belongs_to_a_run() {
+    let project = Project::new(None);
+    let runs: Vec<Run> = ["check", "run"].map(|command| project.run(&[command, JOB]).0).into();
+    let wanted: BTreeSet<&str> = runs.iter().map(Run::id).collect();
+    let of = |table: &str| -> BTreeSet<String> {
+        support::table::<OfRun>(&project.reports(), table).into_iter().map(|row| row.run_id).collect()
+    };
+    for table in ["runs", "rule_results", "findings", "series_metrics"] {
+        assert_eq!(of(table).iter().map(String::as_str).collect::<BTreeSet<_>>(), wanted, "{table}");
+    }
+    assert_eq!(of("actions").iter().collect::<Vec<_>>(), [runs[1].id()], "a check moves nothing");
+    for path in files(&project.reports()) {
+        let path = path.strip_prefix(project.reports()).unwrap().to_str().unwrap().to_owned();
+        let name = path.rsplit('/').next().unwrap();
+        assert!(wanted.iter().any(|run| path.contains(run)), "{path} belongs to no run");
+        assert!(name == "summary.json" || name.ends_with(".parquet"), "{path} is half-written");
+    }
+}
