@@ -208,9 +208,7 @@ async fn judge(
     let read = collector.tally().series.rows.read;
     if read == 0 && !window::is_closed(&program.bars, window, window::now(&program.bars)) {
         let source = label(&opened.loaded);
-        return Err(Failure::Broken(
-            window::nothing_read(&source, brought.rows, window, opened, order.series).into(),
-        ));
+        return Err(Failure::Broken(window::nothing_read(&source, brought.rows, window, opened, order.series).into()));
     }
     for identity in &brought.identities {
         identity.verify_unchanged()?;
@@ -313,12 +311,12 @@ fn next(order: &Order<'_>, opened: &Opened, tally: &Tally, within: bool) -> Vec<
     let mut next = Vec::new();
     let dir = &opened.loaded.job.report_dir.resolved;
     if order.report {
-        next.push(step(format!("barkeep report show --dir {}", dir.display()), "the findings, one by one"));
+        next.push(step(format!("barkeep report show --dir {}", output::typed(dir)), "the findings, one by one"));
     }
     if !within {
-        next.push(step(format!("barkeep check {}", order.path.display()), "look before you raise `[limits]`"));
+        next.push(step(format!("barkeep check {}", output::typed(order.path)), "look before you raise `[limits]`"));
     } else if order.command == "check" && tally.series.rows.moved() > 0 {
-        next.push(step(format!("barkeep run {}", order.path.display()), "keep copies of the bad rows"));
+        next.push(step(format!("barkeep run {}", output::typed(order.path)), "keep copies of the bad rows"));
     }
     next
 }

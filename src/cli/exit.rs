@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::config::Diagnostic;
+use crate::report::escape::visible;
 
 /// How a command ended; see the table of exit codes in the README.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,10 +95,10 @@ impl Failure {
                 blocks.push(format!("error: {}", count(mistakes)));
                 blocks.join("\n\n")
             }
-            Self::Usage(message, help) => format!("error: {message}\n  = help: {help}"),
+            Self::Usage(message, help) => shown(&format!("error: {message}\n  = help: {help}")),
             Self::Broken(error) => {
                 let causes = causes(&**error).into_iter().map(|cause| format!("\n  caused by: {cause}"));
-                format!("error: {error}") + &causes.collect::<String>()
+                shown(&(format!("error: {error}") + &causes.collect::<String>()))
             }
             Self::Stopped(_) => "stopped by a signal; nothing was changed".to_owned(),
         }
@@ -106,9 +107,7 @@ impl Failure {
     /// The failure as an object, for a program; `job` is the job file it befell.
     pub(crate) fn json(&self, job: Option<&Path>) -> Value {
         let (message, help, causes, mistakes) = match self {
-            Self::Mistakes(mistakes) => {
-                (count(mistakes), None, Vec::new(), mistakes.iter().map(mistake).collect())
-            }
+            Self::Mistakes(mistakes) => (count(mistakes), None, Vec::new(), mistakes.iter().map(mistake).collect()),
             Self::Usage(message, help) => (message.clone(), Some(help), Vec::new(), Vec::new()),
             Self::Broken(error) => (error.to_string(), None, causes(&**error), Vec::new()),
             Self::Stopped(_) => (self.render(false), None, Vec::new(), Vec::new()),
@@ -135,6 +134,11 @@ fn causes(error: &dyn Error) -> Vec<String> {
         next = cause.source();
     }
     causes
+}
+
+/// Text that may come from data, with nothing in it that could control a terminal.
+fn shown(text: &str) -> String {
+    text.lines().map(visible).collect::<Vec<_>>().join("\n")
 }
 
 fn count(mistakes: &[Diagnostic]) -> String {

@@ -20,7 +20,7 @@ use crate::engine::plan::{self, Input};
 use crate::engine::program::Program;
 use crate::engine::session::Limits;
 use crate::engine::table::{Locators, TableFile};
-use crate::source::{self, FileIdentity, Files, FilesSet, Format, SeriesKey, SeriesOrder, Wanted, WantedKind};
+use crate::source::{self, FileIdentity, Files, FilesSet, Format, SeriesKey, SeriesOrder, SourceError, Wanted, WantedKind};
 
 /// Files smaller than this are not worth dealing out to several cores.
 const WORTH_DEALING: u64 = 4 << 20;
@@ -186,6 +186,7 @@ pub(crate) async fn bring(
     let filter = filters(opened, series);
     let mut columns = plan::columns_to_read(program);
     columns.extend(filter.iter().map(|(column, _)| Arc::from(column.as_str())));
+    reject_reserved(program, &columns)?;
     let limits = engine_limits(global);
     if opened.set.format.is_text() {
         let wanted = wanted(opened, program, &columns);
@@ -216,17 +217,34 @@ pub(crate) async fn bring(
     }
     let bytes = identities.iter().map(|identity| identity.length).sum();
     let (arrangement, groups) = arrange(program, files, limits.threads).await?;
-    let schema = plan::narrowed(&parquet_schema(&opened.columns), &columns);
+    let schema = plan::narrowed(&parquet_schema(&opened.columns, &columns), &columns);
     let input = Input { groups, schema, locators: Locators::Counted, arrangement, filter, window: (None, None) };
     Ok(Brought { input, identities, rows: None, bytes, extract_seconds: 0.0, _snapshot: None })
 }
 
-fn parquet_schema(columns: &[source::SourceColumn]) -> arrow::datatypes::Schema {
+/// Fails where what is read has a name that barkeep's own columns have.
+fn reject_reserved(program: &Program, columns: &[Arc<str>]) -> Result<(), SourceError> {
+    let names = program.read.iter().map(|index| &program.bars.fields[*index].name).chain(columns);
+    for name in names {
+        let reason = match () {
+            () if name.starts_with("__") => "names that begin with `__` are barkeep's own",
+            () if name.starts_with('@') => "names that begin with `@` are barkeep's own",
+            () if name.ends_with('!') => "names that end with `!` are barkeep's own",
+            () => continue,
+        };
+        return Err(SourceError::ReservedColumn { column: name.to_string(), reason });
+    }
+    Ok(())
+}
+
+/// The columns of Parquet files that are read: others may have any name.
+fn parquet_schema(columns: &[source::SourceColumn], read: &[Arc<str>]) -> arrow::datatypes::Schema {
+    let columns = columns.iter().filter(|column| read.iter().any(|name| **name == *column.name));
     let field = |column: &source::SourceColumn| {
         let data_type = column.arrow.clone().unwrap_or(arrow::datatypes::DataType::Null);
         arrow::datatypes::Field::new(&column.name, data_type, true)
     };
-    arrow::datatypes::Schema::new(columns.iter().map(field).collect::<Vec<_>>())
+    arrow::datatypes::Schema::new(columns.map(field).collect::<Vec<_>>())
 }
 
 fn filters(opened: &Opened, series: &[String]) -> Vec<(String, Vec<String>)> {

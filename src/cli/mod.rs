@@ -59,8 +59,7 @@ pub fn main() -> ExitCode {
 fn unparsed(error: &clap::Error) -> ExitCode {
     // A closed pipe is no mistake.
     drop(error.print());
-    let arguments: Vec<String> =
-        std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let arguments: Vec<String> = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
     let is_json = |format: &str| matches!(format, "json" | "ndjson");
     let json = arguments.iter().any(|argument| argument.strip_prefix("--format=").is_some_and(is_json))
         || arguments.windows(2).any(|pair| pair[0] == "--format" && is_json(&pair[1]));

@@ -107,6 +107,13 @@ pub(crate) fn message(text: &str) {
     drop(writeln!(io::stderr().lock(), "{text}"));
 }
 
+/// A path as it is typed in a shell: between quotes where it would not be one word.
+pub(crate) fn typed(path: &Path) -> String {
+    let path = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+,:@%=".contains(c);
+    if !path.is_empty() && path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', "'\\''")) }
+}
+
 /// Whether stderr is a terminal that may be coloured.
 pub(crate) fn colour_on_stderr() -> bool {
     io::stderr().is_terminal() && colour_wanted()

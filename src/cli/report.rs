@@ -5,6 +5,7 @@ use std::path::Path;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMicrosecondType};
+use datafusion::prelude::SessionContext;
 use futures::TryStreamExt;
 
 use super::args::Global;
@@ -46,20 +47,26 @@ pub(crate) async fn show(
 ) -> Result<Exit, Failure> {
     let run = store::resolve_run(dir, asked)
         .map_err(|error| Failure::Usage(error.to_string(), "`barkeep report list` names the runs".to_owned()))?;
-    let summary = run.load_summary()?;
     let context = session(&job::engine_limits(global))?;
     store::register(&context, dir)?;
+    let of_run = format!(
+        "job = '{}' AND run_date = DATE '{}' AND run_id = '{}'",
+        run.job.replace('\'', "''"),
+        run.run_id.run_date(),
+        run.run_id
+    );
+    let summary = match run.load_summary() {
+        Err(ReportError::NoSummary { .. }) => return broke_off(&context, &of_run, output).await,
+        summary => summary?,
+    };
     if output.is_json() {
         output.line(&output::summary(&summary)?)?;
     } else {
         output.line(&render_text(&summary, output.colour(), output::width()))?;
     }
     let query = format!(
-        "SELECT * FROM findings WHERE job = '{}' AND run_date = DATE '{}' AND run_id = '{}' \
-         ORDER BY CASE severity WHEN 'error' THEN 0 WHEN 'warn' THEN 1 ELSE 2 END, rule_id, series, time LIMIT {findings}",
-        run.job,
-        run.run_id.run_date(),
-        run.run_id
+        "SELECT * FROM findings WHERE {of_run} \
+         ORDER BY CASE severity WHEN 'error' THEN 0 WHEN 'warn' THEN 1 ELSE 2 END, rule_id, series, time LIMIT {findings}"
     );
     if output.is_json() {
         return sql::query(&context, &query, output).await;
@@ -77,14 +84,35 @@ pub(crate) async fn show(
     Ok(Exit::Ok)
 }
 
-/// One line a finding: severity, rule, series, time, and why.
+/// What is known of a run that broke off or was stopped: how it ended and why.
+async fn broke_off(context: &SessionContext, of_run: &str, output: &mut Output) -> Result<Exit, Failure> {
+    let columns = "run_id, job, command, status, exit_code, started_at, error";
+    let query = format!("SELECT {columns} FROM runs WHERE {of_run}");
+    if output.is_json() {
+        return sql::query(context, &query, output).await;
+    }
+    for batch in context.sql(&query).await?.collect().await? {
+        let texts =
+            batch.columns().iter().map(|column| cast(column, &DataType::Utf8)).collect::<Result<Vec<_>, _>>()?;
+        for row in 0..batch.num_rows() {
+            let texts: Vec<_> = texts.iter().map(|column| visible(column.as_string::<i32>().value(row))).collect();
+            let [run, job, command, status, code, _, error] = texts.as_slice() else { continue };
+            output.line(&format!("{run}   {command} {job}   {status}, exit {code}"))?;
+            output.line(&error.replace("\\n", "\n"))?;
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+/// One line a finding: severity, rule, series, time, why, and where in the source.
 fn lines(batch: &RecordBatch, interval: Interval, output: &mut Output) -> Result<(), Failure> {
     let text = |name: &str| -> Result<ArrayRef, Failure> {
         let column = batch.column(batch.schema().index_of(name)?);
         Ok(cast(column, &DataType::Utf8)?)
     };
-    let names =
-        ["severity", "rule_id", "series", "check", "field", "observed_text", "expected_text", "cause", "evidence"];
+    let names = [
+        "severity", "rule_id", "series", "check", "field", "observed_text", "expected_text", "cause", "evidence", "locator",
+    ];
     let columns = names.iter().map(|name| text(name)).collect::<Result<Vec<_>, _>>()?;
     let numbers = ["observed", "expected_lo", "expected_hi", "score"];
     let numbers = numbers.iter().map(|name| batch.schema().index_of(name)).collect::<Result<Vec<_>, _>>()?;
@@ -122,8 +150,9 @@ fn lines(batch: &RecordBatch, interval: Interval, output: &mut Output) -> Result
         };
         let stamp =
             time(0).map_or_else(|| "no stamp".to_owned(), |t| UtcMicros(t).stamp(interval.is_daily_or_longer()));
+        let place = text(9).map(|place| format!(" ({})", visible(place))).unwrap_or_default();
         output.line(&format!(
-            "{:<5} {} {} {stamp}: {}",
+            "{:<5} {} {} {stamp}: {}{place}",
             text(0).unwrap_or_default(),
             visible(text(1).unwrap_or_default()),
             visible(text(2).unwrap_or_default()),

@@ -90,7 +90,7 @@ pub(crate) fn list(files: &[PathBuf], output: &mut Output) -> Result<Exit, Failu
 fn first_sentence(markdown: &str) -> String {
     let text = markdown.split("## What it flags").nth(1).unwrap_or_default();
     let paragraph = text.trim().split("\n\n").next().unwrap_or_default().replace('\n', " ");
-    paragraph.split_once(". ").map_or(paragraph.trim_end_matches('.').to_owned(), |(first, _)| first.to_owned())
+    paragraph.split_once(". ").map_or(paragraph.trim_end_matches(['.', ':']).to_owned(), |(first, _)| first.to_owned())
 }
 
 /// Every mistake of all files at once.

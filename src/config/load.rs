@@ -182,6 +182,13 @@ fn read_text(
             let missing = mistake(format!("there is no file `{written}`")).label("not found");
             Box::new(missing.help(look_around(written, resolved)))
         }
+        io::ErrorKind::IsADirectory => {
+            Box::new(mistake(format!("`{written}` is a folder")).help("name the files in it, each by itself"))
+        }
+        io::ErrorKind::PermissionDenied => {
+            let denied = mistake(format!("no permission to read `{written}`"));
+            Box::new(denied.help("give the user that runs this read access"))
+        }
         _ => Box::new(mistake(format!("cannot read `{written}`: {error}"))),
     })?;
     document::decode(bytes).map_err(|problem| Box::new(mistake(format!("`{written}` is {problem}"))))

@@ -258,11 +258,9 @@ fn spills(plan: &Arc<dyn ExecutionPlan>) -> usize {
 async fn only_rows_that_lie_anywhere_are_sorted() {
     let program = program(RULES);
     let context = session(&Limits { threads: 2, ..Limits::default() }).unwrap();
-    for (how, sorts, deals) in [
-        (Arrangement::InPlace, false, false),
-        (Arrangement::Dealt, false, true),
-        (Arrangement::Sorted, true, true),
-    ] {
+    for (how, sorts, deals) in
+        [(Arrangement::InPlace, false, false), (Arrangement::Dealt, false, true), (Arrangement::Sorted, true, true)]
+    {
         let dir = TempDir::new().unwrap();
         let input = input(&dir, &program, &[rows(2, 30), rows(1, 5)], how);
         let logical = plan::logical(&context, &program, &input).unwrap();

@@ -252,7 +252,9 @@ fn write_verified(temporary: &Path, path: &Path, batch: &RecordBatch) -> Result<
     writer.close().map_err(encode)?;
     file.sync_all().map_err(failed)?;
     let reader = File::open(temporary).map_err(failed)?;
-    let reader = ParquetRecordBatchReaderBuilder::try_new(reader).and_then(ParquetRecordBatchReaderBuilder::build).map_err(encode)?;
+    let reader = ParquetRecordBatchReaderBuilder::try_new(reader)
+        .and_then(ParquetRecordBatchReaderBuilder::build)
+        .map_err(encode)?;
     let back = reader.collect::<Result<Vec<_>, _>>().and_then(|back| concat_batches(&batch.schema(), &back));
     let same = back.is_ok_and(|back| back.columns() == batch.columns() && raw_hashes_match(&back));
     if same { Ok(()) } else { Err(CopyError::Differs { path: path.to_path_buf() }) }

@@ -33,6 +33,7 @@ struct Block {
 }
 
 /// A row of the table `actions`.
+#[expect(clippy::struct_field_names, reason = "these are the names of the columns")]
 #[derive(Debug, Deserialize)]
 struct Action {
     finding_ids: String,

@@ -138,7 +138,8 @@ impl Project {
     /// Output without where the folder is on this machine.
     fn plain(&self, bytes: &[u8]) -> String {
         let text = String::from_utf8_lossy(bytes);
-        text.replace(&format!("{}/", self.dir.path().display()), "").replace(&self.dir.path().display().to_string(), ".")
+        text.replace(&format!("{}/", self.dir.path().display()), "")
+            .replace(&self.dir.path().display().to_string(), ".")
     }
 
     /// Files that no call may leave: in the folder for temporary ones, and half-written ones anywhere.
@@ -176,8 +177,10 @@ impl Project {
         let Some((run, ..)) = self.runs().pop() else { return Vec::new() };
         let findings = support::findings(&self.path("reports"), &run);
         let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
-        let mut lines: Vec<String> =
-            findings.iter().map(|found| format!("{} {} {}", found.rule_id, text(&found.field), text(&found.cause))).collect();
+        let mut lines: Vec<String> = findings
+            .iter()
+            .map(|found| format!("{} {} {}", found.rule_id, text(&found.field), text(&found.cause)))
+            .collect();
         lines.sort();
         lines
     }
@@ -232,7 +235,11 @@ impl Told {
         let mut objects: Vec<Value> = self.out.lines().map(read).collect();
         assert!(objects.iter().all(Value::is_object), "{self:?}");
         let exit = objects.pop().unwrap_or_else(|| panic!("no exit object in {self:?}"));
-        assert_eq!((exit["type"].as_str(), exit["code"].as_i64()), (Some("exit"), self.code.map(i64::from)), "{self:?}");
+        assert_eq!(
+            (exit["type"].as_str(), exit["code"].as_i64()),
+            (Some("exit"), self.code.map(i64::from)),
+            "{self:?}"
+        );
         objects
     }
 }

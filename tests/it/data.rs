@@ -10,6 +10,7 @@ mod quotes;
 mod real;
 
 use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
@@ -27,7 +28,9 @@ fn larger_data(test: &str) -> Option<PathBuf> {
     if folder.join("defects.json").is_file() {
         return Some(fs::canonicalize(folder).unwrap());
     }
-    println!("{test}: left out, there is no larger data in {}", folder.display());
+    // Not by a macro: what those print is shown only where a test fails.
+    let line = format!("{test}: left out, there is no larger data in {}\n", folder.display());
+    io::stderr().write_all(line.as_bytes()).unwrap();
     assert!(!beside.is_dir(), "{} is there, and the data is not in it", beside.display());
     None
 }

@@ -2,9 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
+mod bad_input;
 mod cases;
-mod data;
 mod cli;
 mod cli_support;
+mod data;
 mod layers;
 mod support;

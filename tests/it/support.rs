@@ -89,15 +89,10 @@ impl Run {
     pub(crate) fn count(&self, pointer: &str) -> u64 {
         self.summary.pointer(pointer).and_then(Value::as_u64).unwrap_or_else(|| panic!("no count at {pointer}"))
     }
-
-    /// The counts of one rule.
-    pub(crate) fn rule(&self, id: &str) -> &Value {
-        let rules = self.summary["rules"].as_array().unwrap();
-        rules.iter().find(|rule| rule["id"] == id).unwrap_or_else(|| panic!("no rule `{id}` in the summary"))
-    }
 }
 
 /// One row of the table `findings`.
+#[expect(clippy::struct_field_names, reason = "these are the names of the columns")]
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Finding {
     pub(crate) run_id: String,
@@ -160,7 +155,7 @@ impl Finding {
             add(format_args!(" {field}"));
         }
         if let Some(value) = self.value() {
-            add(format_args!(" `{value}`"));
+            add(format_args!(" `{}`", value.replace('\r', "\\r").replace('\n', "\\n")));
         }
         if let Some(cause) = &self.cause {
             add(format_args!(" {cause}"));
@@ -244,7 +239,7 @@ fn typed_column(kind: &str, cells: &[Option<&str>]) -> ArrayRef {
     let instant = |cell: &str| chrono::DateTime::parse_from_rfc3339(cell).unwrap().timestamp_micros();
     let day = |cell: &str| cell.parse::<chrono::NaiveDate>().unwrap().to_epoch_days();
     match kind {
-        "text" => Arc::new(StringArray::from_iter(cells)),
+        "text" => Arc::new(cells.collect::<StringArray>()),
         "number" => Arc::new(cells.map(|cell| cell.map(|cell| cell.parse().unwrap())).collect::<Float64Array>()),
         "count" => Arc::new(cells.map(|cell| cell.map(|cell| cell.parse().unwrap())).collect::<Int64Array>()),
         "date" => Arc::new(cells.map(|cell| cell.map(day)).collect::<Date32Array>()),

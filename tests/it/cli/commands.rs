@@ -10,8 +10,21 @@ use crate::cli_support::{BARS, Project, filters};
 fn every_command_explains_itself() {
     let project = Project::empty();
     let commands = [
-        "", "check", "run", "init", "rules", "rules list", "rules explain", "rules lint", "rules test",
-        "rules schema", "report", "report list", "report show", "sql", "completions",
+        "",
+        "check",
+        "run",
+        "init",
+        "rules",
+        "rules list",
+        "rules explain",
+        "rules lint",
+        "rules test",
+        "rules schema",
+        "report",
+        "report list",
+        "report show",
+        "sql",
+        "completions",
     ];
     for command in commands {
         let words: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
@@ -19,7 +32,8 @@ fn every_command_explains_itself() {
         assert!(told.out.contains("Usage:") && told.err.is_empty(), "{command}: {told:?}");
     }
     let told = project.call(&["check", "--help"]).exits(0);
-    for flag in ["--since", "--until", "--last", "--full", "--rule", "--series", "--fail-on", "--no-report", "--format"] {
+    for flag in ["--since", "--until", "--last", "--full", "--rule", "--series", "--fail-on", "--no-report", "--format"]
+    {
         assert!(told.out.contains(flag), "{flag}: {}", told.out);
     }
 }
@@ -27,7 +41,7 @@ fn every_command_explains_itself() {
 #[test]
 fn version_is_told() {
     let _filters = filters();
-    insta::assert_snapshot!(Project::empty().call(&["--version"]).exits(0).out, @"");
+    insta::assert_snapshot!(Project::empty().call(&["--version"]).exits(0).out, @r"barkeep [version]");
 }
 
 #[test]
@@ -49,7 +63,10 @@ fn wrong_flags_exit_with_2_and_say_so_on_stderr() {
         &["completions", "tcsh"],
     ] {
         let told = project.call(args).exits(2);
-        assert!(told.out.is_empty() && told.err.contains("Usage:") || told.err.contains("error:"), "{args:?}: {told:?}");
+        assert!(
+            told.out.is_empty() && told.err.contains("Usage:") || told.err.contains("error:"),
+            "{args:?}: {told:?}"
+        );
     }
     assert!(project.files("reports").is_empty());
 }
@@ -57,7 +74,17 @@ fn wrong_flags_exit_with_2_and_say_so_on_stderr() {
 #[test]
 fn init_makes_a_project_that_has_no_mistakes() {
     let project = Project::empty();
-    insta::assert_snapshot!(project.call(&["init", "new"]).exits(0).out, @"");
+    insta::assert_snapshot!(project.call(&["init", "new"]).exits(0).out, @r"
+wrote new/rules/ohlcv.toml
+wrote new/rules/crypto.toml
+wrote new/rules/cn-equities.toml
+wrote new/rules/us-equities.toml
+wrote new/schema/job.schema.json
+wrote new/schema/rules.schema.json
+wrote new/.taplo.toml
+wrote new/jobs/daily.toml
+next: barkeep check new/jobs/daily.toml
+");
     project.write("new/data/bars.csv", BARS);
     project.call(&["rules", "lint", "new/jobs/daily.toml"]).exits(0);
     project.call(&["rules", "test", "new/jobs/daily.toml"]).exits(0);
@@ -73,7 +100,7 @@ fn init_demo_finds_its_faults() {
     project.call(&["init", ".", "--demo"]).exits(0);
     let told = project.call(&["check", "jobs/demo.toml"]).exits(1);
     assert!(told.err.is_empty(), "{}", told.err);
-    insta::assert_snapshot!(told.out, @"");
+    insta::assert_snapshot!(told.out, @r"job=demo verdict=FAIL status=findings exit=1 rows=24079 clean=24023 flagged=40 undecodable=0 quarantined=16 deleted=0 errors=35 warnings=19 notes=0 new=54 fixed=0 failed=date-format:4,off-calendar:3,required:2,ohlc:7,volume-overflow:2,duplicate:5,duplicate-copy:3,price-spike:6,us-symbol:2,us-price-range:1 seconds=[s] run=[run]");
     project.call(&["rules", "test", "rules/ohlcv.toml", "rules/crypto.toml", "jobs/demo.toml"]).exits(0);
 }
 
@@ -111,19 +138,40 @@ fn names_that_are_no_text_are_names_too() {
 #[test]
 fn checks_are_listed_and_explained() {
     let project = Project::empty();
-    insta::assert_snapshot!(project.call(&["rules", "list"]).exits(0).out, @"");
+    insta::assert_snapshot!(project.call(&["rules", "list"]).exits(0).out, @r"
+date-format    A date that is not written as the job says, does not exist, or is one on which no bar can stand: the stamp of the bars, or the date in another text field
+required       A field without a value: NULL, or a number that is NaN
+range          A number below `min` or above `max`; both ends pass
+matches        A text that does not match a regular expression from its first character to its last, cause `no-match`
+ohlc           A bar whose numbers contradict each other
+duplicate      A bar that is there more than once: the same series and the same stamp
+order          A row whose stamp is earlier than that of the row before it in the source's own order, cause `earlier-than-previous`; where stamps should descend, one that is later, cause `later-than-previous`
+gap            Bars that the calendar of the job expects between the first and the last bar of a series and that are not there
+zero-volume    A bar whose volume is 0, each with its cause
+outlier        A value far from the values on both sides of it
+price-spike    A price that goes out and comes back with the next bar, in two forms
+stale          The same bar again and again while something was traded: open, high, low and close, as many of them as the bars have, equal those of the bar before
+sql            A row for which a boolean SQL expression is not true: cause `false`, or `null` where it is NULL
+");
     for check in barkeep::checks::CHECKS {
         let told = project.call(&["rules", "explain", check.name()]).exits(0);
         assert_eq!(told.out.trim_end(), check.explain().trim_end());
     }
     let told = project.call(&["rules", "explain", "price-spkie"]).exits(2);
-    insta::assert_snapshot!(told.err, @"");
+    insta::assert_snapshot!(told.err, @r"
+error: there is no check `price-spkie`
+  = help: did you mean `price-spike`? checks: date-format, required, range, matches, ohlc, duplicate, order, gap, zero-volume, outlier, price-spike, stale, sql
+");
 }
 
 #[test]
 fn rules_of_a_job_are_listed() {
     let project = Project::new(BARS);
-    insta::assert_snapshot!(project.call(&["rules", "list", "job.toml"]).exits(0).out, @"");
+    insta::assert_snapshot!(project.call(&["rules", "list", "job.toml"]).exits(0).out, @r"
+ohlc                         ohlc         error  quarantine  a bar that contradicts itself is wrong
+gap                          gap          warn   report
+zero-volume                  zero-volume  info   report
+");
     let objects = project.call(&["rules", "list", "rules.toml", "--format", "ndjson"]).exits(0).json();
     let ids: Vec<&str> = objects.iter().filter_map(|rule| rule["id"].as_str()).collect();
     assert_eq!(ids, ["ohlc", "gap", "zero-volume"]);
@@ -132,13 +180,19 @@ fn rules_of_a_job_are_listed() {
 #[test]
 fn lint_tells_the_mistakes_of_all_files() {
     let project = Project::new(BARS);
-    insta::assert_snapshot!(project.call(&["rules", "lint", "job.toml"]).exits(0).out, @"");
-    insta::assert_snapshot!(project.call(&["rules", "lint", "job.toml", "rules.toml"]).exits(0).out, @"");
+    insta::assert_snapshot!(project.call(&["rules", "lint", "job.toml"]).exits(0).out, @r"job.toml: no mistakes");
+    insta::assert_snapshot!(project.call(&["rules", "lint", "job.toml", "rules.toml"]).exits(0).out, @r"2 files: no mistakes");
     project.write("a.toml", "[[rule]]\nid = \"a\"\ncheck = \"ohcl\"\n");
     project.write("b.toml", "[[rule]]\nid = \"b\"\ncheck = \"sql\"\nassert = \"close >\"\n");
     project.edit("job.toml", "\"rules.toml\"", "\"rules.toml\", \"a.toml\"");
     let told = project.call(&["rules", "lint", "job.toml", "nope.toml", "a.toml", "b.toml"]).exits(2);
-    told.says(&["cannot read `nope.toml`", "--> a.toml:3:9", "did you mean `ohlc`?", "--> b.toml:4:10", "error: 2 mistakes"]);
+    told.says(&[
+        "cannot read `nope.toml`",
+        "--> a.toml:3:9",
+        "did you mean `ohlc`?",
+        "--> b.toml:4:10",
+        "error: 2 mistakes",
+    ]);
 }
 
 #[test]
@@ -147,9 +201,15 @@ fn cases_of_rules_pass_or_fail() {
     let rule = "[[rule]]\nid = \"close-positive\"\ncheck = \"sql\"\nassert = \"close > 0\"\n\n\
                 [[rule.test]]\nname = \"zero\"\nrows = [{ close = 1.0 }, { close = 0.0 }]\nflag = [1]\n";
     project.write("rules.toml", rule);
-    insta::assert_snapshot!(project.call(&["rules", "test", "rules.toml"]).exits(0).out, @"");
+    insta::assert_snapshot!(project.call(&["rules", "test", "rules.toml"]).exits(0).out, @r"
+ok    close-positive / zero
+1 passed, 0 failed
+");
     project.edit("rules.toml", "flag = [1]", "flag = [0, 1]");
-    insta::assert_snapshot!(project.call(&["rules", "test", "job.toml"]).exits(1).out, @"");
+    insta::assert_snapshot!(project.call(&["rules", "test", "job.toml"]).exits(1).out, @r"
+FAIL  close-positive / zero: flags rows [1], should flag [0, 1]
+0 passed, 1 failed
+");
     let objects = project.call(&["rules", "test", "rules.toml", "--format", "json"]).exits(1).json();
     assert_eq!((objects[0]["passed"].as_bool(), objects[0]["flagged"].to_string().as_str()), (Some(false), "[1]"));
 }

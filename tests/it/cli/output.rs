@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 
 use crate::cli_support::{BARS, JOB, Project};
 
-const FAULTY: &str = "symbol,date,open,high,low,close,volume\nA,2024-01-02,10,1,9.5,10.5,1000\nA,2024-01-03,1,2,1,1,1\n";
+const FAULTY: &str =
+    "symbol,date,open,high,low,close,volume\nA,2024-01-02,10,1,9.5,10.5,1000\nA,2024-01-03,1,2,1,1,1\n";
 
 #[test]
 fn json_is_json_to_the_last_line_whatever_happens() {
@@ -16,6 +17,7 @@ fn json_is_json_to_the_last_line_whatever_happens() {
     let cases: &[(&[&str], i32)] = &[
         (&["check", "job.toml"], 1),
         (&["run", "job.toml"], 1),
+        (&["report", "show"], 0),
         (&["check", "wrong.toml"], 2),
         (&["check", "nope.toml"], 2),
         (&["check", "lost.toml"], 3),
@@ -58,7 +60,10 @@ fn mistakes_are_objects_with_their_places() {
     project.edit("rules.toml", "check = \"gap\"", "check = \"gaps\"");
     let objects = project.call(&["check", "job.toml", "--format", "json"]).exits(2).json();
     let [error] = objects.as_slice() else { panic!("{objects:?}") };
-    assert_eq!((error["job"].as_str(), error["message"].as_str()), (Some("job.toml"), Some("2 mistakes; nothing was read")));
+    assert_eq!(
+        (error["job"].as_str(), error["message"].as_str()),
+        (Some("job.toml"), Some("2 mistakes; nothing was read"))
+    );
     let place = |number: usize| {
         let mistake = &error["mistakes"][number];
         format!("{}:{}:{} {}", mistake["file"].as_str().unwrap(), mistake["line"], mistake["column"], mistake["code"])
@@ -116,8 +121,12 @@ fn a_result_that_cannot_be_written_is_told() {
 #[test]
 fn messages_that_nobody_reads_are_dropped() {
     let project = Project::new(BARS);
-    let mut child =
-        project.process(&["check", "job.toml", "nope.toml", "-vv"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = project
+        .process(&["check", "job.toml", "nope.toml", "-vv"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     drop(child.stderr.take());
     let told = project.told(child.wait_with_output().unwrap()).exits(2);
     assert!(told.out.starts_with("job=demo "), "{told:?}");
@@ -127,7 +136,10 @@ fn messages_that_nobody_reads_are_dropped() {
 fn logs_go_to_stderr_in_the_form_asked_for() {
     let project = Project::new(BARS);
     let told = project.call(&["check", "job.toml", "-v"]).exits(0);
-    assert!(told.err.contains("loaded") && told.err.contains("job=\"demo\"") && told.out.lines().count() == 1, "{told:?}");
+    assert!(
+        told.err.contains("loaded") && told.err.contains("job=\"demo\"") && told.out.lines().count() == 1,
+        "{told:?}"
+    );
     let told = project.call(&["check", "job.toml", "-v", "--log-format", "json"]).exits(0);
     for line in told.err.lines() {
         assert!(serde_json::from_str::<serde_json::Value>(line).unwrap().is_object(), "{line}");

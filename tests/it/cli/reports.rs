@@ -11,13 +11,22 @@ const FAULTY: &str = "symbol,date,open,high,low,close,volume\nA,2024-01-02,10,11
 fn runs_are_listed_newest_first() {
     let _filters = filters();
     let project = Project::new(BARS);
-    insta::assert_snapshot!(project.call(&["report", "list"]).exits(0).out, @"");
+    insta::assert_snapshot!(project.call(&["report", "list"]).exits(0).out, @r"no run in `reports` yet; `barkeep check JOB` or `barkeep run JOB` makes one");
     project.call(&["check", "job.toml"]).exits(0);
     project.write("bars.csv", FAULTY);
     project.call(&["run", "job.toml"]).exits(1);
     fs::remove_file(project.path("bars.csv")).unwrap();
     project.call(&["check", "job.toml"]).exits(3);
-    insta::assert_snapshot!(project.call(&["report", "list"]).exits(0).out, @"");
+    insta::assert_snapshot!(project.call(&["report", "list"]).exits(0).out, @r"
++-----------------------+------+---------+----------+-----------+-----------+----------------+---------------+---------------+
+| run_id                | job  | command | status   | exit_code | rows_read | findings_error | findings_warn | findings_info |
++-----------------------+------+---------+----------+-----------+-----------+----------------+---------------+---------------+
+| [run] | demo | check   | broken   | 3         | 0         | 0              | 0             | 0             |
+| [run] | demo | run     | findings | 1         | 3         | 2              | 1             | 1             |
+| [run] | demo | check   | ok       | 0         | 6         | 0              | 0             | 0             |
++-----------------------+------+---------+----------+-----------+-----------+----------------+---------------+---------------+
+3 rows
+");
     let runs = project.call(&["report", "list", "--limit", "1", "--format", "json"]).exits(0).json();
     assert_eq!((runs.len(), runs[0]["status"].as_str()), (1, Some("broken")));
     let output = project.command(&["report", "list", "--format", "json"]).env("BARKEEP_REPORTS", "elsewhere").output();
@@ -29,11 +38,33 @@ fn a_run_is_shown_with_its_findings_the_gravest_first() {
     let _filters = filters();
     let project = Project::new(FAULTY);
     project.call(&["run", "job.toml"]).exits(1);
-    insta::assert_snapshot!(project.call(&["report", "show"]).exits(0).out, @"");
+    insta::assert_snapshot!(project.call(&["report", "show"]).exits(0).out, @r"
+demo   bars.csv   2024-01-02 .. 2024-01-04   2 series   3 rows
+
+  rule              severity       findings   rate        first
+  ohlc              error   FAIL          2   67 %        B 2024-01-02
+  gap               warn    warn          1   1 bar       A 2024-01-03
+  zero-volume       info    warn          1   33 %        A 2024-01-02
+
+  3 rows = 0 clean + 1 flagged + 2 quarantined
+  4 findings, all new: this is the first run
+  calendar XNYS, known until 2027-12-31
+
+FAIL  2 rows copied to quarantine, the source is unchanged.  [s], [pace]
+next: barkeep report show --dir reports   the findings, one by one
+
+error ohlc A 2024-01-04: low 3 is above another price of its bar, 1; broken: high >= low, low <= open, low <= close
+error ohlc B 2024-01-02: low 3 is above another price of its bar, 1; broken: high >= low, low <= open, low <= close
+warn  gap A 2024-01-03: 1 session missing on 2024-01-03
+info  zero-volume A 2024-01-02: volume is 0 although prices moved
+");
     let told = project.call(&["report", "show", "--findings", "1"]).exits(0);
     assert!(told.out.trim_end().ends_with("3 more; --findings N shows them, `barkeep sql` asks them"), "{}", told.out);
     let objects = project.call(&["report", "show", "latest", "--format", "ndjson"]).exits(0).json();
-    assert_eq!((objects.len(), objects[0]["type"].as_str(), objects[1]["rule_id"].as_str()), (5, Some("summary"), Some("ohlc")));
+    assert_eq!(
+        (objects.len(), objects[0]["type"].as_str(), objects[1]["rule_id"].as_str()),
+        (5, Some("summary"), Some("ohlc"))
+    );
 }
 
 #[test]
@@ -50,19 +81,33 @@ fn runs_are_named_by_place_beginning_or_whole() {
 }
 
 #[test]
-fn runs_that_are_not_there_are_told_with_a_way_on() {
+fn runs_that_are_not_there_or_broke_off_are_told() {
     let _filters = filters();
     let project = Project::new(BARS);
     let wrong = |run: &str| project.call(&["report", "show", run]).exits(2).err;
-    insta::assert_snapshot!(wrong("latest"), @"");
+    insta::assert_snapshot!(wrong("latest"), @r"
+error: no run in `reports` yet; `barkeep check JOB` or `barkeep run JOB` makes one
+  = help: `barkeep report list` names the runs
+");
     project.call(&["check", "job.toml"]).exits(0);
     project.call(&["check", "job.toml"]).exits(0);
-    insta::assert_snapshot!(wrong("latest~2"), @"");
-    insta::assert_snapshot!(wrong("20"), @"");
-    insta::assert_snapshot!(wrong("yesterday"), @"");
+    insta::assert_snapshot!(wrong("latest~2"), @r"
+error: `latest~2` reaches back further than the 2 runs there are
+  = help: `barkeep report list` names the runs
+");
+    insta::assert_snapshot!(wrong("20"), @r"
+error: `20` is the beginning of 2 runs; write more of one of them: [run], [run]
+  = help: `barkeep report list` names the runs
+");
+    insta::assert_snapshot!(wrong("yesterday"), @r"
+error: no run `yesterday`; write `latest`, `latest~1`, or a run id; `barkeep report list` shows them
+  = help: `barkeep report list` names the runs
+");
     project.write("bars.csv", "");
     project.call(&["check", "job.toml"]).exits(3);
-    insta::assert_snapshot!(project.call(&["report", "show"]).exits(3).err, @"");
+    insta::assert_snapshot!(project.call(&["report", "show"]).exits(0).out, @"");
+    let row = &project.call(&["report", "show", "--format", "json"]).exits(0).json()[0];
+    assert_eq!((row["status"].as_str(), row["exit_code"].as_i64()), (Some("broken"), Some(3)));
 }
 
 #[test]
@@ -90,7 +135,16 @@ fn sql_answers_as_text_and_as_json() {
     let project = Project::new(FAULTY);
     project.call(&["check", "job.toml"]).exits(1);
     let query = "select rule_id, count(*) as n from findings group by rule_id order by rule_id";
-    insta::assert_snapshot!(project.call(&["sql", query]).exits(0).out, @"");
+    insta::assert_snapshot!(project.call(&["sql", query]).exits(0).out, @r"
++-------------+---+
+| rule_id     | n |
++-------------+---+
+| gap         | 1 |
+| ohlc        | 2 |
+| zero-volume | 1 |
++-------------+---+
+3 rows
+");
     for format in ["json", "ndjson"] {
         let rows = project.call(&["sql", query, "--format", format]).exits(0).json();
         assert_eq!((rows.len(), rows[1].to_string().as_str()), (3, r#"{"rule_id":"ohlc","n":2}"#));
@@ -104,11 +158,22 @@ fn sql_answers_as_text_and_as_json() {
 fn sql_sees_the_bars_of_a_job() {
     let project = Project::new(BARS);
     let query = "select symbol, count(*) as n, max(close) as most from bars where time >= '2024-01-03' group by symbol order by symbol";
-    insta::assert_snapshot!(project.call(&["sql", query, "--job", "job.toml"]).exits(0).out, @"");
+    insta::assert_snapshot!(project.call(&["sql", query, "--job", "job.toml"]).exits(0).out, @r"
++--------+---+------+
+| symbol | n | most |
++--------+---+------+
+| A      | 2 | 11.0 |
+| B      | 2 | 21.0 |
++--------+---+------+
+2 rows
+");
     project.call(&["sql", "select 1 from bars"]).exits(2).says(&["table 'bars' not found", "bars with --job JOB"]);
     project.call(&["sql", "select 1 from bars", "--job", "nope.toml"]).exits(2).says(&["cannot read `nope.toml`"]);
     fs::remove_file(project.path("bars.csv")).unwrap();
-    project.call(&["sql", "select 1 from bars", "--job", "job.toml"]).exits(3).says(&["no such file or folder: `bars.csv`"]);
+    project
+        .call(&["sql", "select 1 from bars", "--job", "job.toml"])
+        .exits(3)
+        .says(&["no such file or folder: `bars.csv`"]);
 }
 
 #[test]
@@ -140,8 +205,18 @@ fn sql_reads_and_does_nothing_else() {
 fn wrong_queries_are_told() {
     let project = Project::new(BARS);
     let wrong = |query: &str| project.call(&["sql", query]).exits(2).err;
-    insta::assert_snapshot!(wrong("select * from finding"), @"");
-    insta::assert_snapshot!(wrong("select sverity from findings"), @"");
-    insta::assert_snapshot!(wrong("selec 1"), @"");
-    insta::assert_snapshot!(project.call(&["sql", "select 1/0"]).exits(3).err, @"");
+    insta::assert_snapshot!(wrong("select * from finding"), @r"
+error: Error during planning: table 'finding' not found
+  = help: tables: runs, rule_results, findings, series_metrics, actions; bars with --job JOB
+");
+    insta::assert_snapshot!(wrong("select sverity from findings"), @r"
+error: Schema error: No field named sverity. Did you mean 'findings.severity'?
+Valid fields are findings.run_id, findings.finding_id, findings.rule_id, findings.check, findings.severity, findings.action, findings.series, findings.symbol, findings.time, findings.time_until, findings.session, findings.row_key, findings.locator, findings.field, findings.observed, findings.observed_text, findings.expected_lo, findings.expected_hi, findings.expected_text, findings.score, findings.bars_affected, findings.cause, findings.evidence, findings.is_new, findings.first_seen_run, findings.job, findings.run_date.
+  = help: tables: runs, rule_results, findings, series_metrics, actions; bars with --job JOB
+");
+    insta::assert_snapshot!(wrong("selec 1"), @r#"
+error: SQL error: ParserError("Expected: an SQL statement, found: selec at Line: 1, Column: 1")
+  = help: tables: runs, rule_results, findings, series_metrics, actions; bars with --job JOB
+"#);
+    insta::assert_snapshot!(project.call(&["sql", "select 1/0"]).exits(3).err, @r"error: Arrow error: Divide by zero error");
 }

@@ -27,7 +27,7 @@ fn clean_bars_exit_with_0() {
     let _filters = filters();
     let project = Project::new(BARS);
     let told = project.call(&["check", "job.toml"]).exits(0);
-    insta::assert_snapshot!(told.out, @"");
+    insta::assert_snapshot!(told.out, @r"job=demo verdict=OK status=ok exit=0 rows=6 clean=6 flagged=0 undecodable=0 quarantined=0 deleted=0 errors=0 warnings=0 notes=0 new=0 fixed=0 seconds=[s] run=[run]");
     assert!(told.err.is_empty(), "{}", told.err);
     let told = project.call(&["run", "job.toml"]).exits(0);
     assert_eq!(told.value("source"), "unchanged");
@@ -84,9 +84,16 @@ fn only_some_rules_and_series() {
     let told = project.call(&["check", "job.toml", "--series", "A", "--series", "B"]).exits(1);
     assert_eq!(told.value("rows"), "6");
     let told = project.call(&["check", "job.toml", "--rule", "gapp"]).exits(2);
-    insta::assert_snapshot!(told.err, @"");
+    insta::assert_snapshot!(told.err, @r"
+error: the job has no rule `gapp`
+  = help: did you mean `gap`? rules: ohlc, gap, zero-volume
+  = job: job.toml
+");
     let told = project.call(&["check", "job.toml", "--series", "C"]).exits(3);
-    insta::assert_snapshot!(told.err, @"");
+    insta::assert_snapshot!(told.err, @r"
+error: none of the 6 rows in `bars.csv` is of series `C`: nothing was judged; look at `--series`
+  = job: job.toml
+");
 }
 
 #[test]
@@ -110,9 +117,21 @@ fn windows_are_half_open() {
 fn windows_that_cannot_be_are_refused_before_the_source_is_touched() {
     let project = Project::new("");
     let refused = |args: &[&str]| project.call(&[&["check", "job.toml"], args].concat()).exits(2).err;
-    insta::assert_snapshot!(refused(&["--since", "2024-01-03", "--until", "2024-01-03"]), @"");
-    insta::assert_snapshot!(refused(&["--since", "last week"]), @"");
-    insta::assert_snapshot!(refused(&["--last", "7 days"]), @"");
+    insta::assert_snapshot!(refused(&["--since", "2024-01-03", "--until", "2024-01-03"]), @r"
+error: the window is empty
+  = help: the window is half-open: --until is the first moment that is no longer part of it
+  = job: job.toml
+");
+    insta::assert_snapshot!(refused(&["--since", "last week"]), @r"
+error: --since: `last week` is no date or time; write `2024-03-08` or `2024-03-08T14:30:00Z`
+  = help: see `barkeep check --help`
+  = job: job.toml
+");
+    insta::assert_snapshot!(refused(&["--last", "7 days"]), @r"
+error: --last: `7 days` is no span of time; write for instance `90m`, `24h`, `10d` or `2w`
+  = help: see `barkeep check --help`
+  = job: job.toml
+");
     assert!(!project.path("reports").exists());
 }
 
@@ -120,9 +139,15 @@ fn windows_that_cannot_be_are_refused_before_the_source_is_touched() {
 fn nothing_in_the_window_is_no_success_unless_the_market_was_closed() {
     let project = Project::new(BARS);
     let broken = |args: &[&str]| project.call(&[&["check", "job.toml"], args].concat()).exits(3).err;
-    insta::assert_snapshot!(broken(&["--since", "2024-01-05", "--until", "2024-01-09"]), @"");
-    insta::assert_snapshot!(broken(&["--until", "2020-01-01", "--series", "A"]), @"");
-    insta::assert_snapshot!(broken(&["--last", "30d"]), @"");
+    insta::assert_snapshot!(broken(&["--since", "2024-01-05", "--until", "2024-01-09"]), @r"
+error: none of the 6 rows in `bars.csv` is at or after 2024-01-05 and before 2024-01-09: nothing was judged; `--full` looks at everything
+  = job: job.toml
+");
+    insta::assert_snapshot!(broken(&["--until", "2020-01-01", "--series", "A"]), @r"
+error: none of the 6 rows in `bars.csv` is before 2020-01-01 and of series `A`: nothing was judged; `--full` looks at everything, or look at `--series`
+  = job: job.toml
+");
+    assert!(broken(&["--last", "30d"]).contains("none of the 6 rows in `bars.csv` is at or after 20"));
     let told = project.call(&["check", "job.toml", "--since", "2024-01-06", "--until", "2024-01-08"]).exits(0);
     assert_eq!((told.value("rows"), told.value("verdict")), ("0", "OK"));
     let statuses: Vec<String> = project.runs().into_iter().map(|(_, status, _)| status).collect();
@@ -153,13 +178,16 @@ fn run_copies_condemned_rows_and_leaves_the_source_as_it_is() {
     let _filters = filters();
     let project = Project::new(FAULTY.replace('\n', "\r\n"));
     let told = project.call(&["run", "job.toml"]).exits(1);
-    insta::assert_snapshot!(told.out, @"");
+    insta::assert_snapshot!(told.out, @r"job=demo verdict=FAIL status=findings exit=1 rows=6 clean=4 flagged=1 undecodable=0 quarantined=1 deleted=0 errors=1 warnings=1 notes=1 copied=1 source=unchanged new=3 fixed=0 failed=ohlc:1 seconds=[s] run=[run]");
     assert_eq!(fs::read_to_string(project.path("bars.csv")).unwrap(), FAULTY.replace('\n', "\r\n"));
 
     let copies = project.files("quarantine");
     let [copy] = copies.as_slice() else { panic!("{copies:?}") };
     let mode = |path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!((mode(project.path("quarantine")), mode(copy.parent().unwrap().into()), mode(copy.clone())), (0o700, 0o700, 0o600));
+    assert_eq!(
+        (mode(project.path("quarantine")), mode(copy.parent().unwrap().into()), mode(copy.clone())),
+        (0o700, 0o700, 0o600)
+    );
     let batch = ParquetRecordBatchReaderBuilder::try_new(File::open(copy).unwrap()).unwrap().build().unwrap();
     let batches: Vec<_> = batch.map(Result::unwrap).collect();
     assert_eq!(batches.iter().map(arrow::array::RecordBatch::num_rows).sum::<usize>(), 1);
@@ -184,7 +212,11 @@ fn run_copies_condemned_rows_and_leaves_the_source_as_it_is() {
 fn rows_of_parquet_are_copied_with_all_their_columns() {
     let project = Project::new("");
     project.edit("job.toml", "bars.csv", "bars.parquet");
-    project.edit("rules.toml", "id = \"zero-volume\"\ncheck = \"zero-volume\"", "id = \"r\"\ncheck = \"required\"\nfields = [\"close\"]");
+    project.edit(
+        "rules.toml",
+        "id = \"zero-volume\"\ncheck = \"zero-volume\"",
+        "id = \"r\"\ncheck = \"required\"\nfields = [\"close\"]",
+    );
     let bars = "symbol:text,date:date,open:number,high:number,low:number,close:number,note:text\n\
                 A,2024-01-02,10,11,9.5,10.5,x\nA,2024-01-03,10.5,2,10,10.8,the wrong one\nA,2024-01-04,1,2,1,1.5,\n";
     write_parquet(&project.path("bars.parquet"), &typed_batch(bars), 2);
@@ -210,15 +242,23 @@ fn dry_run_keeps_no_copies() {
 fn over_a_limit_is_refused_and_nothing_is_copied() {
     let _filters = filters();
     let project = Project::new(FAULTY);
-    project.edit("job.toml", "fraction = 1.0\nseries_fraction = 1.0", "rows = 0\nfraction = 0.1\nseries_fraction = 0.3");
+    project.edit(
+        "job.toml",
+        "fraction = 1.0\nseries_fraction = 1.0",
+        "rows = 0\nfraction = 0.1\nseries_fraction = 0.3",
+    );
     let told = project.call(&["run", "job.toml"]).exits(4);
-    insta::assert_snapshot!(told.out, @"");
+    insta::assert_snapshot!(told.out, @r#"job=demo verdict=FAIL status=refused exit=4 rows=6 clean=4 flagged=1 undecodable=0 quarantined=1 deleted=0 errors=1 warnings=1 notes=1 source=unchanged new=3 fixed=0 failed=ohlc:1 seconds=[s] run=[run] refused="1 rows would be moved, and `[limits] rows` allows 0" refused="1 of 6 rows would be moved, and `[limits] fraction` allows a share of 0.1" refused="1 of 3 rows of series `B` would be moved, and `[limits] series_fraction` allows a share of 0.3""#);
     project.call(&["run", "job.toml", "--dry-run"]).exits(4);
     project.call(&["check", "job.toml"]).exits(1);
     assert!(!project.path("quarantine").exists());
     let statuses: Vec<String> = project.runs().into_iter().map(|(_, status, _)| status).collect();
     assert_eq!(statuses, ["refused", "refused", "findings"]);
-    project.edit("job.toml", "rows = 0\nfraction = 0.1\nseries_fraction = 0.3", "rows = 1\nfraction = 0.2\nseries_fraction = 0.4");
+    project.edit(
+        "job.toml",
+        "rows = 0\nfraction = 0.1\nseries_fraction = 0.3",
+        "rows = 1\nfraction = 0.2\nseries_fraction = 0.4",
+    );
     project.call(&["run", "job.toml"]).exits(1);
     assert_eq!(project.files("quarantine").len(), 1);
 }

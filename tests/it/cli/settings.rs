@@ -6,7 +6,17 @@ use crate::cli_support::{BARS, JOB, Project};
 fn an_unset_variable_is_told_with_its_place() {
     let project = Project::new(BARS);
     project.edit("job.toml", "dir = \"reports\"", "dir = \"${BARKEEP_TEST_UNSET}/reports\"");
-    insta::assert_snapshot!(project.call(&["check", "job.toml"]).exits(2).err, @"");
+    insta::assert_snapshot!(project.call(&["check", "job.toml"]).exits(2).err, @r#"
+error[unset-variable]: environment variable `BARKEEP_TEST_UNSET` is not set
+  --> job.toml:14:7
+   |
+14 | dir = "${BARKEEP_TEST_UNSET}/reports"
+   |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ used here
+   |
+   = help: set it in the environment or in a `.env` beside the job, or write `${NAME:-default}`
+
+error: 1 mistake; nothing was read
+"#);
 }
 
 #[test]
@@ -35,9 +45,14 @@ fn a_broken_env_file_is_told_without_its_text() {
 
 #[test]
 fn secrets_are_never_printed_or_stored() {
-    let project = Project::new("symbol,date,open,high,low,close,volume\nA,2024-01-02,1,2,3,1.5,1\nA,2024-01-03,1,2,1,1.5,1\n");
+    let project =
+        Project::new("symbol,date,open,high,low,close,volume\nA,2024-01-02,1,2,3,1.5,1\nA,2024-01-03,1,2,1,1.5,1\n");
     project.write(".env", "BARKEEP_TEST_SECRET=hunter2-from-file\n");
-    project.edit("job.toml", "[bars]", "filter = { symbol = [\"A\", \"${BARKEEP_TEST_SECRET}\", \"${BARKEEP_TEST_OTHER}\"] }\n\n[bars]");
+    project.edit(
+        "job.toml",
+        "[bars]",
+        "filter = { symbol = [\"A\", \"${BARKEEP_TEST_SECRET}\", \"${BARKEEP_TEST_OTHER}\"] }\n\n[bars]",
+    );
     project.edit("rules.toml", "why = \"", "owner = \"${BARKEEP_TEST_SECRET}\"\nwhy = \"");
     let call = |args: &[&str]| {
         project.told(project.command(args).env("BARKEEP_TEST_OTHER", "hunter2-from-env").output().unwrap())
@@ -63,9 +78,11 @@ fn secrets_are_never_printed_or_stored() {
 #[test]
 fn flags_count_before_the_environment() {
     let project = Project::new(BARS);
-    let call = |args: &[&str], name: &str, value: &str| project.told(project.command(args).env(name, value).output().unwrap());
+    let call =
+        |args: &[&str], name: &str, value: &str| project.told(project.command(args).env(name, value).output().unwrap());
     call(&["check", "job.toml"], "BARKEEP_THREADS", "none").exits(2);
-    call(&["check", "job.toml", "--threads", "1"], "BARKEEP_THREADS", "none").exits(0);
-    call(&["check", "job.toml"], "BARKEEP_TEMP_DIR", "nowhere").exits(3).says(&["cannot make a folder in `nowhere`", "`--temp-dir`"]);
+    call(&["check", "job.toml"], "BARKEEP_TEMP_DIR", "nowhere")
+        .exits(3)
+        .says(&["cannot make a folder in `nowhere`", "`--temp-dir`"]);
     call(&["check", "job.toml", "--temp-dir", "tmp"], "BARKEEP_TEMP_DIR", "nowhere").exits(0);
 }

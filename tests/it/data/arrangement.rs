@@ -28,7 +28,9 @@ impl Bars {
 
     fn csv(&self, order: &[usize]) -> String {
         let mut text = self.header.clone() + "\n";
-        order.iter().for_each(|row| writeln!(text, "{}", self.rows[*row]).unwrap());
+        for row in order {
+            writeln!(text, "{}", self.rows[*row]).unwrap();
+        }
         text
     }
 

@@ -132,10 +132,10 @@ fn the_counts_of_every_series_are_the_known_ones() {
         }
         assert_eq!(Some(months.iter().map(|month| month.bars).sum()), of.known["rows"].as_u64(), "{name}: rows");
         // Stamps without an offset are known as local ones; their dates are the same in UTC.
-        let date = |time: Option<&String>| time.map(|time| time[..10].to_owned());
+        let day = |time: Option<&String>| time.map(|time| time[..10].to_owned());
         let known = |name: &str| of.known[name].as_str().map(|time| time[..10].to_owned());
-        assert_eq!(date(months.iter().filter_map(|m| m.first_time.as_ref()).min()), known("first_ts_min"), "{name}");
-        assert_eq!(date(months.iter().filter_map(|m| m.last_time.as_ref()).max()), known("last_ts_max"), "{name}");
+        assert_eq!(day(months.iter().filter_map(|m| m.first_time.as_ref()).min()), known("first_ts_min"), "{name}");
+        assert_eq!(day(months.iter().filter_map(|m| m.last_time.as_ref()).max()), known("last_ts_max"), "{name}");
     });
     assert_eq!(series, 4 + 1 + 4 + 1 + 2);
 }
@@ -157,7 +157,12 @@ fn holes_are_where_they_are_known_to_be() {
             for hole in &holes {
                 let at = |time: Option<&str>| missing.iter().position(|session| Some(*session) == time).unwrap();
                 let (first, last) = (at(hole.at()), at(hole.until()));
-                assert_eq!((first, last), (next, next + hole.bars_affected as usize - 1), "{name}: {}", hole.line());
+                assert_eq!(
+                    (first, last),
+                    (next, next + usize::try_from(hole.bars_affected).unwrap() - 1),
+                    "{name}: {}",
+                    hole.line()
+                );
                 next = last + 1;
             }
             assert_eq!(next, missing.len(), "{name}: every missing session lies in a hole");

@@ -1,0 +1,96 @@
+//! Parquet files that are cut, damaged, at odds with each other, or of types no bar has.
+
+use std::fs;
+
+use arrow::array::RecordBatch;
+
+use super::files::{breaks, over};
+use crate::cli_support::Project;
+use crate::support::{typed_batch, write_parquet};
+
+const HEADER: &str = "symbol:text,date:date,open:number,high:number,low:number,close:number,volume:count";
+
+fn bars(rows: usize) -> RecordBatch {
+    let date = |n: usize| chrono::NaiveDate::from_ymd_opt(2020, 1, 1).unwrap() + chrono::TimeDelta::days(i64::try_from(n).unwrap());
+    let row = |n: usize| format!("\n{},{},1.{n},2.{n},0.5,1.2{n},{n}", ["A", "B"][n * 2 / rows], date(n % (rows / 2 + 1)));
+    typed_batch(&(HEADER.to_owned() + &(0..rows).map(row).collect::<String>()))
+}
+
+/// A project over a good Parquet file, and its bytes.
+fn project() -> (Project, Vec<u8>) {
+    let project = over("\"bars.parquet\"");
+    project.write("rules.toml", "[[rule]]\nid = \"ohlc\"\ncheck = \"ohlc\"\n");
+    write_parquet(&project.path("bars.parquet"), &bars(400), 100);
+    let bytes = fs::read(project.path("bars.parquet")).unwrap();
+    (project, bytes)
+}
+
+#[test]
+fn a_file_that_is_cut_is_rejected_whole() {
+    let (project, bytes) = project();
+    for length in [3, 8, bytes.len() / 2, bytes.len() - 1] {
+        project.write("bars.parquet", &bytes[..length]);
+        project.call(&["check", "job.toml"]).exits(3).says(&["`bars.parquet` is not a whole Parquet file; fetch it again"]);
+    }
+    project.write("bars.parquet", "");
+    project.call(&["check", "job.toml"]).exits(3).says(&["`bars.parquet` is empty"]);
+    project.write("bars.parquet", &bytes);
+    project.call(&["check", "job.toml"]).exits(0);
+}
+
+#[test]
+fn damaged_pages_never_pass_as_good_bars() {
+    let (project, bytes) = project();
+    for at in [200, bytes.len() / 4, bytes.len() / 3] {
+        let mut damaged = bytes.clone();
+        damaged[at..at + 40].fill(0xa5);
+        project.write("bars.parquet", damaged);
+        let told = project.call(&["check", "job.toml"]).exits(3);
+        assert!(told.out.is_empty() && told.err.contains("bars.parquet"), "{told:?}");
+    }
+    assert!(project.runs().iter().all(|(_, status, _)| status == "broken"));
+    assert!(!project.path("reports/findings").exists() || project.files("reports/findings").is_empty());
+}
+
+#[test]
+fn a_file_without_rows_is_no_success() {
+    let project = over("\"bars.parquet\"");
+    write_parquet(&project.path("bars.parquet"), &bars(2).slice(0, 0), 100);
+    breaks(&project, &["`bars.parquet` has no rows: nothing was judged; fetch it again or take it out of the source"]);
+}
+
+#[test]
+fn files_must_agree_in_columns_and_types() {
+    let project = over("\"data\"");
+    fs::create_dir(project.path("data")).unwrap();
+    write_parquet(&project.path("data/a.parquet"), &bars(4), 100);
+    let text = "symbol:text,date:date,open:number,high:number,low:number,close:text,volume:count\nA,2024-01-02,1,2,0.5,x,1";
+    write_parquet(&project.path("data/b.parquet"), &typed_batch(text), 100);
+    breaks(&project, &["mixed schemas: column `close` is Float64 in `data/a.parquet` and Utf8 in `data/b.parquet`; rewrite one of them"]);
+    write_parquet(&project.path("data/b.parquet"), &bars(4).project(&[0, 1, 2, 3, 4, 5]).unwrap(), 100);
+    project.call(&["check", "job.toml"]).exits(3).says(&["column `volume` of `data/a.parquet` is missing in `data/b.parquet`"]);
+}
+
+#[test]
+fn columns_with_names_of_barkeeps_own_are_left_alone() {
+    let project = over("\"bars.parquet\"");
+    let own = format!("{HEADER},__row:count,__file:count,__hash:text,__broken:text,__raw:text,close!:text,@close:text,@x0:count");
+    let row = |n: u32| format!("\nA,2024-01-0{n},1,2,0.5,1.5,10,7,7,h,b,r,x,y,1");
+    write_parquet(&project.path("bars.parquet"), &typed_batch(&(own + &row(2) + &row(3))), 100);
+    let told = project.call(&["check", "job.toml"]).exits(0);
+    assert_eq!((told.value("rows"), told.value("clean")), ("2", "2"));
+    project.write("rules.toml", "[[rule]]\nid = \"r\"\ncheck = \"required\"\nfields = [\"__row\"]\n");
+    project.call(&["check", "job.toml"]).exits(3).says(&["column `__row` cannot be read", "rename it in the file"]);
+}
+
+#[test]
+fn numbers_as_text_and_text_as_numbers() {
+    let project = over("\"bars.parquet\"");
+    let text = "symbol:count,date:text,open:text,high:number,low:number,close:text,volume:text\n\
+                1,2024-01-02,1,2,0.5,1.5,10\n1,2024-01-03,x,2,0.5,1.5,1e999\n1,03.01.2024,1,2,0.5,,1\n";
+    write_parquet(&project.path("bars.parquet"), &typed_batch(text), 100);
+    let told = project.call(&["check", "job.toml"]).exits(1);
+    assert_eq!((told.value("rows"), told.value("undecodable")), ("3", "2"));
+    let expected = ["undecodable open not-a-number", "undecodable time not-a-format", "undecodable volume out-of-range"];
+    assert_eq!(project.findings(), expected);
+}
