@@ -413,7 +413,7 @@ error[bad-parameter]: rule `a`: even window of 20
     #[test]
     fn a_folder_is_no_rule_file() {
         let folder = folder(&[("jobs/demo.toml", job("\"../rules\"").as_bytes()), ("rules/a.toml", RULES.as_bytes())]);
-        assert!(mistakes(&folder).contains("cannot read `../rules`: "));
+        assert!(mistakes(&folder).contains("`../rules` is a folder"));
     }
 
     #[test]
