@@ -20,7 +20,9 @@ use crate::engine::plan::{self, Input};
 use crate::engine::program::Program;
 use crate::engine::session::Limits;
 use crate::engine::table::{Locators, TableFile};
-use crate::source::{self, FileIdentity, Files, FilesSet, Format, SeriesKey, SeriesOrder, SourceError, Wanted, WantedKind};
+use crate::source::{
+    self, FileIdentity, Files, FilesSet, Format, SeriesKey, SeriesOrder, SourceError, Wanted, WantedKind,
+};
 
 /// Files smaller than this are not worth dealing out to several cores.
 const WORTH_DEALING: u64 = 4 << 20;
@@ -294,7 +296,7 @@ pub(crate) fn temp_dir(global: &Global) -> Result<TempDir, Failure> {
     let parent = global.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
     tempfile::Builder::new().prefix("barkeep-").tempdir_in(&parent).map_err(|error| {
         let message =
-            format!("cannot make a folder in `{}`: {error}; choose another one with `--temp-dir`", parent.display());
+            format!("cannot make a folder in `{}`: {error}; name another one with `--temp-dir`", parent.display());
         Failure::Broken(message.into())
     })
 }

@@ -34,7 +34,7 @@ pub(crate) async fn list(global: &Global, dir: &Path, limit: usize, output: &mut
         "SELECT run_id, job, command, status, exit_code, rows_read, findings_error, findings_warn, findings_info \
          FROM runs ORDER BY started_at DESC LIMIT {limit}"
     );
-    sql::query(&context, &query, output).await
+    sql::query(&context, dir, &query, output).await
 }
 
 /// The summary and the findings of one run.
@@ -56,7 +56,7 @@ pub(crate) async fn show(
         run.run_id
     );
     let summary = match run.load_summary() {
-        Err(ReportError::NoSummary { .. }) => return broke_off(&context, &of_run, output).await,
+        Err(ReportError::NoSummary { .. }) => return broke_off(&context, dir, &of_run, output).await,
         summary => summary?,
     };
     if output.is_json() {
@@ -66,12 +66,14 @@ pub(crate) async fn show(
     }
     let query = format!(
         "SELECT * FROM findings WHERE {of_run} \
-         ORDER BY CASE severity WHEN 'error' THEN 0 WHEN 'warn' THEN 1 ELSE 2 END, rule_id, series, time LIMIT {findings}"
+         ORDER BY CASE severity WHEN 'error' THEN 0 WHEN 'warn' THEN 1 ELSE 2 END, rule_id, series, time, \
+         character_length(locator), locator LIMIT {findings}"
     );
     if output.is_json() {
-        return sql::query(&context, &query, output).await;
+        return sql::query(&context, dir, &query, output).await;
     }
-    let batches: Vec<RecordBatch> = context.sql(&query).await?.execute_stream().await?.try_collect().await?;
+    let found = async { context.sql(&query).await?.execute_stream().await?.try_collect::<Vec<RecordBatch>>().await };
+    let batches = found.await.map_err(|error| sql::failed(error, dir))?;
     let interval = if summary.daily { Interval::Day } else { Interval::Minutes(1) };
     for batch in &batches {
         lines(batch, interval, output)?;
@@ -85,13 +87,14 @@ pub(crate) async fn show(
 }
 
 /// What is known of a run that broke off or was stopped: how it ended and why.
-async fn broke_off(context: &SessionContext, of_run: &str, output: &mut Output) -> Result<Exit, Failure> {
+async fn broke_off(context: &SessionContext, dir: &Path, of_run: &str, output: &mut Output) -> Result<Exit, Failure> {
     let columns = "run_id, job, command, status, exit_code, started_at, error";
     let query = format!("SELECT {columns} FROM runs WHERE {of_run}");
     if output.is_json() {
-        return sql::query(context, &query, output).await;
+        return sql::query(context, dir, &query, output).await;
     }
-    for batch in context.sql(&query).await?.collect().await? {
+    let found = async { context.sql(&query).await?.collect().await };
+    for batch in found.await.map_err(|error| sql::failed(error, dir))? {
         let texts =
             batch.columns().iter().map(|column| cast(column, &DataType::Utf8)).collect::<Result<Vec<_>, _>>()?;
         for row in 0..batch.num_rows() {
@@ -111,7 +114,16 @@ fn lines(batch: &RecordBatch, interval: Interval, output: &mut Output) -> Result
         Ok(cast(column, &DataType::Utf8)?)
     };
     let names = [
-        "severity", "rule_id", "series", "check", "field", "observed_text", "expected_text", "cause", "evidence", "locator",
+        "severity",
+        "rule_id",
+        "series",
+        "check",
+        "field",
+        "observed_text",
+        "expected_text",
+        "cause",
+        "evidence",
+        "locator",
     ];
     let columns = names.iter().map(|name| text(name)).collect::<Result<Vec<_>, _>>()?;
     let numbers = ["observed", "expected_lo", "expected_hi", "score"];

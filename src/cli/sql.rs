@@ -1,8 +1,11 @@
 //! `barkeep sql`: questions to the report tables, and to the bars of a job.
 
+use std::path::Path;
+
 use arrow::array::RecordBatch;
 use arrow::json::LineDelimitedWriter;
 use arrow::util::pretty::pretty_format_batches;
+use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
 use datafusion::prelude::SessionContext;
 use futures::TryStreamExt;
@@ -27,19 +30,32 @@ pub(crate) async fn sql(global: &Global, args: &SqlArgs, output: &mut Output) ->
     };
     let dir = reports.as_ref().map_or(&args.reports.dir, |bars| &bars.report_dir);
     store::register(&context, dir)?;
-    query(&context, &args.query, output).await
+    query(&context, dir, &args.query, output).await
 }
 
-/// Runs one reading query and writes its rows.
-pub(crate) async fn query(context: &SessionContext, sql: &str, output: &mut Output) -> Result<Exit, Failure> {
+/// Why a query over the reports below `dir` failed: a file that does not read is named.
+pub(crate) fn failed(error: DataFusionError, dir: &Path) -> Failure {
+    match store::damaged(dir) {
+        Some(damage) => damage.into(),
+        None => error.into(),
+    }
+}
+
+/// Runs one reading query over the reports below `dir` and writes its rows.
+pub(crate) async fn query(
+    context: &SessionContext,
+    dir: &Path,
+    sql: &str,
+    output: &mut Output,
+) -> Result<Exit, Failure> {
     let reading = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     let frame = context.sql_with_options(sql, reading).await.map_err(|error| {
         let help = "tables: runs, rule_results, findings, series_metrics, actions; bars with --job JOB";
         Failure::Usage(error.strip_backtrace().replace("datafusion.public.", ""), help.to_owned())
     })?;
-    let mut stream = frame.execute_stream().await?;
+    let mut stream = frame.execute_stream().await.map_err(|error| failed(error, dir))?;
     if output.is_json() {
-        while let Some(batch) = stream.try_next().await? {
+        while let Some(batch) = stream.try_next().await.map_err(|error| failed(error, dir))? {
             json_lines(&batch, output)?;
         }
         return Ok(Exit::Ok);
@@ -47,7 +63,7 @@ pub(crate) async fn query(context: &SessionContext, sql: &str, output: &mut Outp
     let schema = stream.schema();
     let mut shown = vec![RecordBatch::new_empty(schema)];
     let (mut rows, mut kept) = (0, 0);
-    while let Some(batch) = stream.try_next().await? {
+    while let Some(batch) = stream.try_next().await.map_err(|error| failed(error, dir))? {
         rows += batch.num_rows();
         let part = batch.slice(0, batch.num_rows().min(SHOWN - kept));
         kept += part.num_rows();

@@ -54,8 +54,6 @@ pub enum Holds {
     Count,
     /// A number above 0 and at most 1.
     Share,
-    /// A number above 0.
-    Positive,
     /// A span of time, e.g. `10d`.
     Duration,
     /// A date or a time.
@@ -223,20 +221,16 @@ impl<'a> SectionReader<'a> {
         count
     }
 
-    /// A number within the bounds of its kind, where written or defaulted.
+    /// A share, where written or defaulted.
     pub fn number(&mut self, name: &str) -> Option<f64> {
         let key = self.key(name);
         if self.reader.value(name).is_none() {
             return if let Otherwise::Number(number) = key.otherwise { Some(number) } else { None };
         }
         let number = *self.reader.number(name)?.get_ref();
-        let (good, bounds) = match key.holds {
-            Holds::Share => (number > 0.0 && number <= 1.0, "above 0 and at most 1"),
-            Holds::Positive => (number > 0.0, "above 0"),
-            _ => unreachable!("bug: `{name}` is not declared a number"),
-        };
+        let good = number > 0.0 && number <= 1.0;
         if !good {
-            self.reject(name, format!("`{name}` must be {bounds}"), key.doc);
+            self.reject(name, format!("`{name}` must be above 0 and at most 1"), key.doc);
         }
         good.then_some(number)
     }

@@ -58,10 +58,10 @@ pub(super) fn parts(dir: &Path, run: &RunFile) -> Result<Vec<PathBuf>, ReportErr
     Ok(parts)
 }
 
-/// Names and paths in `folder`; none where it does not exist. Names that are not UTF-8 are not ours.
-fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, ReportError> {
+/// Names and paths in `folder`; none where there is no such folder. Names that are not UTF-8 are not ours.
+pub(super) fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, ReportError> {
     let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(Vec::new()),
         entries => entries.map_err(|source| ReportError::reading(folder, source))?,
     };
     let mut found = Vec::new();
@@ -106,6 +106,7 @@ mod tests {
         }
         assert_eq!(all(dir.path()).unwrap(), []);
         assert_eq!(all(&dir.path().join("nowhere")).unwrap(), []);
+        assert_eq!(all(&folder.join("notes.txt")).unwrap(), []);
     }
 
     #[test]

@@ -15,6 +15,8 @@ use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTable
 use datafusion::error::{DataFusionError, Result};
 use datafusion::prelude::SessionContext;
 use object_store::path::Path as StorePath;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::errors::ParquetError;
 
 use super::error::ReportError;
 use super::run_id::RunId;
@@ -71,6 +73,28 @@ pub fn register(context: &SessionContext, dir: &Path) -> Result<()> {
         context.register_table(table.name(), Arc::new(ListingTable::try_new(config)?))?;
     }
     Ok(())
+}
+
+/// The first file of the tables below `dir` whose footer does not read, if there is one: a query that fails over it
+/// does not say which it was.
+pub fn damaged(dir: &Path) -> Option<ReportError> {
+    Table::ALL.iter().find_map(|table| damaged_below(&dir.join(table.name())))
+}
+
+fn damaged_below(folder: &Path) -> Option<ReportError> {
+    let entries = match runs::entries(folder) {
+        Ok(entries) => entries,
+        Err(error) => return Some(error),
+    };
+    entries.into_iter().find_map(|(name, path)| match path.is_dir() {
+        true => damaged_below(&path),
+        false if !name.ends_with(".parquet") => None,
+        false => {
+            let read =
+                fs::File::open(&path).map_err(ParquetError::from).and_then(ParquetRecordBatchReaderBuilder::try_new);
+            read.err().map(|error| ReportError::reading(&path, error))
+        }
+    })
 }
 
 /// The address of a folder. Paths are taken literally, whatever characters they have: DataFusion would read `[`,
@@ -230,6 +254,17 @@ mod tests {
         ] {
             assert!(told(asked).contains(hint), "{asked}: {}", told(asked));
         }
+    }
+
+    #[test]
+    fn a_damaged_file_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        report(dir.path(), 1);
+        assert!(damaged(dir.path()).is_none() && damaged(&dir.path().join("nowhere")).is_none());
+        let path = dir.path().join("rule_results/job=demo/run_date=2026-11-20/20261120T010000Z-aaaa.parquet");
+        assert!(path.exists());
+        fs::write(&path, "not Parquet").unwrap();
+        assert!(matches!(damaged(dir.path()), Some(ReportError::Read { path: named, .. }) if named == path));
     }
 
     #[test]

@@ -32,8 +32,6 @@ pub struct Bars {
     pub time: Time,
     /// Fields whose name or type the job sets, in the order of the names rules use.
     pub fields: Vec<FieldName>,
-    /// The smallest step of a price.
-    pub tick: Option<f64>,
 }
 
 /// Where bars inside a session begin.
@@ -92,7 +90,6 @@ pub(super) const BARS: Section = Section {
             Nothing,
             "Names rules use, each with the field's name in the source, or a table that also sets its type.",
         ),
-        key("tick", Holds::Positive, Nothing, "The smallest step of a price."),
     ],
 };
 
@@ -151,12 +148,11 @@ pub(super) fn read(mut section: SectionReader<'_>) -> (Option<Bars>, Vec<Diagnos
     }
     let time = read_time(&mut section, interval, calendar.as_deref());
     let fields = read_fields(&mut section);
-    let tick = section.number("tick");
     if let Some(time) = &time {
         reject_stamp_among(&mut section, time, &series, &fields);
     }
     let mistakes = section.finish();
-    let bars = || Some(Bars { series, interval: interval?, calendar, calendar_file, align, time: time?, fields, tick });
+    let bars = || Some(Bars { series, interval: interval?, calendar, calendar_file, align, time: time?, fields });
     (if mistakes.is_empty() { bars() } else { None }, mistakes)
 }
 

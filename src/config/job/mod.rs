@@ -195,7 +195,6 @@ mod tests {
             interval = "15m"
             calendar = "XSHG"
             calendar_file = "xshg.csv"
-            tick = 0.01
             [bars.time]
             field = "stamp"
             formats = ["%Y-%m-%d %H:%M:%S", "rfc3339"]
@@ -309,10 +308,7 @@ mod tests {
             ("version", FilterValue::Integer(1)),
         ];
         assert_eq!(filter, expected);
-        assert_eq!(
-            (job.bars.interval, job.bars.tick, job.bars.time.stamp),
-            (Interval::Minutes(15), Some(0.01), Stamp::End)
-        );
+        assert_eq!((job.bars.interval, job.bars.time.stamp), (Interval::Minutes(15), Stamp::End));
         assert_eq!((job.bars.time.formats.len(), job.bars.time.fold), (2, Fold::Later));
         assert_eq!(job.bars.calendar_file.unwrap().get_ref().resolved, Path::new("jobs/xshg.csv"));
         let fields: Vec<_> =

@@ -63,11 +63,42 @@ severty = "warn"
 severity = "fatal"
 "#,
     );
-    project.write("b.toml", "[[rule]]\nid = \"twice\"\ncheck = \"gap\"\naction = \"quarantine\"\nfrom = 2024-02-01\nuntil = 2024-01-01\n");
+    project.write(
+        "b.toml",
+        "[[rule]]\nid = \"twice\"\ncheck = \"gap\"\naction = \"quarantine\"\nfrom = 2024-02-01\nuntil = 2024-01-01\n",
+    );
     project.write("rules.toml", RULES);
     let told = project.call(&["check", "job.toml"]).exits(2);
     assert!(told.out.is_empty() && !project.path("reports").exists());
-    insta::assert_snapshot!(places(&told.err), @"");
+    insta::assert_snapshot!(places(&told.err), @r"
+error[bad-value]: a name is made of a-z, 0-9, `-` and `_`  --> job.toml:1:8
+error[unreadable-file]: there is no file `rulez.toml`  --> job.toml:2:30
+error[duplicate-file]: `a.toml` is named twice  --> job.toml:2:44
+error[unknown-key]: unknown key `colour` in the job  --> job.toml:3:1
+error[bad-value]: `path` is empty  --> job.toml:6:8
+error[unknown-value]: `xml` is no value of `format`  --> job.toml:7:10
+error[bad-value]: a delimiter is one ASCII character, no letter, digit or quote  --> job.toml:8:13
+error[bad-value]: `symbol` is in the series key twice  --> job.toml:11:21
+error[bad-value]: `7x` is no interval; write for instance `1m`, `15m`, `1h`, `1d`, `1w` or `1M`  --> job.toml:12:12
+error[bad-value]: no calendar is called `XNYZ`  --> job.toml:13:12
+error[bad-value]: `%Q` is no time format: `%Q` is not known; there are %Y %y %m %-m %b %d %-d %e %j %H %-H %I %-I %p %M %S %f %3f %6f %9f %.f %z %:z %F %D %T %R %%  --> job.toml:14:37
+error[bad-value]: no time zone is called `Mars/Olympus`  --> job.toml:14:51
+error[unknown-value]: `middle` is no value of `stamp`  --> job.toml:14:75
+error[bad-value]: `soon` is no span of time; write for instance `90m`, `24h`, `10d` or `2w`  --> job.toml:19:10
+error[bad-value]: `rows` must not be negative  --> job.toml:22:8
+error[bad-value]: `fraction` must be above 0 and at most 1  --> job.toml:23:12
+error[bad-value]: a row that is not kept cannot be put back  --> job.toml:26:8
+error[unset-variable]: environment variable `BARKEEP_TEST_UNSET` is not set  --> job.toml:29:7
+error[not-supported]: `schedule` is not supported by this version  --> job.toml:31:2
+error[bad-value]: `Ohlc!` cannot be the id of a rule  --> a.toml:2:6
+error[unknown-check]: rule `Ohlc!` names a check that does not exist  --> a.toml:3:9
+error[missing-key]: the rule lacks `id`  --> a.toml:5:1
+error[unknown-key]: unknown key `severty` in rule `twice`  --> a.toml:14:1
+error[unknown-value]: `fatal` is no value of `severity`  --> a.toml:15:12
+error[duplicate-id]: two rules have the id `twice`  --> b.toml:2:6
+error[bad-value]: rule `twice`: a `gap` has no row to move  --> b.toml:4:10
+error: 26 mistakes; nothing was read
+");
 }
 
 /// Titles and places of rendered mistakes, one a line.
@@ -78,6 +109,20 @@ fn places(text: &str) -> String {
 }
 
 #[test]
+fn what_depends_on_the_bars_is_checked_where_they_are_known() {
+    let project = Project::new(BARS);
+    project.write("job.toml", format!("{JOB}[window]\nsince = 2024-02-01\nuntil = 2024-01-01\n"));
+    project.write(
+        "rules.toml",
+        "[[rule]]\nid = \"a\"\ncheck = \"range\"\nfield = \"close\"\nmin = 2\nmax = 1\n\
+         [[rule]]\nid = \"b\"\ncheck = \"ohlc\"\nfrom = 2024-02-01\nuntil = 2024-01-01\n\
+         [[rule]]\nid = \"c\"\ncheck = \"outlier\"\nfield = \"close\"\nwindow = 20\nlimit = -1\n\
+         [[rule]]\nid = \"d\"\ncheck = \"matches\"\nfield = \"symbol\"\npattern = \"[A-\"\n",
+    );
+    insta::assert_snapshot!(places(&project.call(&["check", "job.toml"]).exits(2).err), @"");
+}
+
+#[test]
 fn syntax_errors_are_placed_in_each_file() {
     let project = Project::new(BARS);
     project.edit("job.toml", "\"rules.toml\"", "\"rules.toml\", \"b.toml\"");
@@ -85,32 +130,108 @@ fn syntax_errors_are_placed_in_each_file() {
     project.write("b.toml", "[[rule]\nid = \"x\"\n");
     project.edit("rules.toml", "severity = \"warn\"", "severity = \"warn");
     let told = project.call(&["check", "job.toml"]).exits(2);
-    insta::assert_snapshot!(places(&told.err), @"");
+    insta::assert_snapshot!(places(&told.err), @r#"
+error[toml-syntax]: not valid TOML: string values must be quoted, expected literal string  --> job.toml:9:12
+error[toml-syntax]: not valid TOML: invalid basic string, expected `"`  --> rules.toml:10:17
+error[toml-syntax]: not valid TOML: unclosed array table, expected `]`  --> b.toml:1:8
+error: 3 mistakes; nothing was read
+"#);
 }
 
 #[test]
 fn expressions_are_checked_before_anything_is_read() {
     let project = Project::new(BARS);
     let rule = |id: &str, sql: &str| format!("[[rule]]\nid = \"{id}\"\ncheck = \"sql\"\nassert = \"{sql}\"\n");
-    let rules = rule("syntax", "close >") + &rule("field", "clse > 0") + &rule("type", "close + 1") + &rule("aggregate", "max(close) > 0")
-        + &rule("clock", "time < now()") + &rule("subquery", "close > (select 1)") + &rule("fine", "close > 0")
-        + &rule("function", "lenght(symbol) = 1") + &rule("several", "true; drop table x");
+    let rules = rule("syntax", "close >")
+        + &rule("field", "clse > 0")
+        + &rule("type", "close + 1")
+        + &rule("aggregate", "max(close) > 0")
+        + &rule("clock", "time < now()")
+        + &rule("subquery", "close > (select 1)")
+        + &rule("fine", "close > 0")
+        + &rule("function", "lenght(symbol) = 1")
+        + &rule("several", "true; drop table x");
     project.write("rules.toml", rules);
     let told = project.call(&["check", "job.toml"]).exits(2);
-    insta::assert_snapshot!(told.err, @"");
+    insta::assert_snapshot!(told.err, @r#"
+error[bad-expression]: rule `syntax` has an expression that cannot be used
+ --> rules.toml:4:10
+  |
+4 | assert = "close >"
+  |          ^^^^^^^^^ SQL error: ParserError("Expected: an expression, found: EOF")
+
+error[unknown-field]: rule `field` uses a field these bars do not have
+ --> rules.toml:8:10
+  |
+8 | assert = "clse > 0"
+  |          ^^^^^^^^^^ no field `clse`
+  |
+  = help: did you mean `close`? fields: time, symbol, open, high, low, close, volume
+
+error[bad-expression]: rule `type` has an expression that cannot be used
+  --> rules.toml:12:10
+   |
+12 | assert = "close + 1"
+   |          ^^^^^^^^^^^ Error during planning: this is of type Float64, and must be true or false
+
+error[bad-expression]: rule `aggregate` has an expression that cannot be used
+  --> rules.toml:16:10
+   |
+16 | assert = "max(close) > 0"
+   |          ^^^^^^^^^^^^^^^^ Error during planning: an aggregate cannot stand here: a rule judges one row by itself
+
+error[bad-expression]: rule `clock` has an expression that cannot be used
+  --> rules.toml:20:10
+   |
+20 | assert = "time < now()"
+   |          ^^^^^^^^^^^^^^ Error during planning: a function whose result depends on more than its arguments cannot stand here: a rule judges one row by itself
+
+error[bad-expression]: rule `subquery` has an expression that cannot be used
+  --> rules.toml:24:10
+   |
+24 | assert = "close > (select 1)"
+   |          ^^^^^^^^^^^^^^^^^^^^ Error during planning: a subquery cannot stand here: a rule judges one row by itself
+
+error[bad-expression]: rule `function` has an expression that cannot be used
+  --> rules.toml:32:10
+   |
+32 | assert = "lenght(symbol) = 1"
+   |          ^^^^^^^^^^^^^^^^^^^^ Error during planning: Invalid function 'lenght'.
+
+error[bad-expression]: rule `several` has an expression that cannot be used
+  --> rules.toml:36:10
+   |
+36 | assert = "true; drop table x"
+   |          ^^^^^^^^^^^^^^^^^^^^ SQL error: ParserError("Expected: end of expression, found: ; at Line: 1, Column: 5")
+
+error: 8 mistakes; nothing was read
+"#);
 }
 
 #[test]
 fn files_that_are_no_configuration_are_told_as_what_they_are() {
     let project = Project::new(BARS);
     project.call(&["check", "."]).exits(2).says(&["cannot read `.`: Is a directory", "give the path of a job file"]);
-    project.call(&["check", "nope.toml"]).exits(2).says(&["cannot read `nope.toml`: No such file", "`barkeep init` makes one"]);
+    project
+        .call(&["check", "nope.toml"])
+        .exits(2)
+        .says(&["cannot read `nope.toml`: No such file", "`barkeep init` makes one"]);
     project.call(&["check", "bars.csv"]).exits(2).says(&["--> bars.csv:1:"]);
     project.call(&["check", "rules.toml"]).exits(2).says(&["the job lacks `name`"]);
     project.write("job.toml", garbage(600));
-    project.call(&["check", "job.toml"]).exits(2).says(&["`job.toml` is no job file", "not UTF-8 text", "save the file as UTF-8"]);
+    project.call(&["check", "job.toml"]).exits(2).says(&[
+        "`job.toml` is no job file",
+        "not UTF-8 text",
+        "save the file as UTF-8",
+    ]);
     project.write("job.toml", "");
-    project.call(&["check", "job.toml"]).exits(2).says(&["lacks `name`", "lacks `rules`", "lacks `source`", "lacks `bars`", "4 mistakes"]);
+    project.call(&["check", "job.toml"]).exits(2).says(&[
+        "lacks `name`",
+        "lacks `rules`",
+        "lacks `source`",
+        "lacks `bars`",
+        "4 mistakes",
+    ]);
 }
 
 #[test]

@@ -62,7 +62,10 @@ fn empty_files_are_no_success() {
     for text in ["", "\n\n\r\n", "\u{feff}"] {
         breaks(&Project::new(text), &[empty]);
     }
-    breaks(&Project::new("symbol,date,open,high,low,close,volume\n"), &["`bars.csv` has no rows: nothing was judged; fetch it again"]);
+    breaks(
+        &Project::new("symbol,date,open,high,low,close,volume\n"),
+        &["`bars.csv` has no rows: nothing was judged; fetch it again"],
+    );
     let project = over("\"bars.ndjson\"");
     project.write("bars.ndjson", "\n \n");
     breaks(&project, &["`bars.ndjson` is empty"]);
@@ -74,7 +77,9 @@ fn empty_files_are_no_success() {
 #[test]
 fn garbage_is_told_from_data() {
     breaks(&Project::new(garbage(4_000)), &["`bars.csv` is not a CSV file with a header row:"]);
-    for (name, what) in [("bars.ndjson", "is not an NDJSON file"), ("bars.parquet", "is not a whole Parquet file; fetch it again")] {
+    for (name, what) in
+        [("bars.ndjson", "is not an NDJSON file"), ("bars.parquet", "is not a whole Parquet file; fetch it again")]
+    {
         let project = over(&format!("\"{name}\""));
         project.write(name, garbage(4_000));
         breaks(&project, &[&format!("`{name}` {what}")]);
@@ -112,7 +117,10 @@ fn packed_files_that_break_off_are_rejected_whole() {
         for cut in [packed.len() / 2, packed.len() - 1] {
             project.write(name, &packed[..cut]);
             let told = project.call(&["check", "job.toml"]).exits(3);
-            told.says(&[&format!("`{name}` does not unpack as {packing} after row 0"), "breaks off or is corrupt; fetch it again"]);
+            told.says(&[
+                &format!("`{name}` does not unpack as {packing} after row 0"),
+                "breaks off or is corrupt; fetch it again",
+            ]);
         }
         let mut flipped = packed.clone();
         let middle = packed.len() / 2;
@@ -129,14 +137,20 @@ fn packed_files_that_break_off_are_rejected_whole() {
 #[test]
 fn a_quote_that_never_closes_is_placed() {
     let text = BARS.replace("A,2024-01-04,10.8", "A,2024-01-04,\"10.8");
-    breaks(&Project::new(text), &["`bars.csv` row 3 (line 4): a quote opens in this row and never closes; close it or double it"]);
+    breaks(
+        &Project::new(text),
+        &["`bars.csv` row 3 (line 4): a quote opens in this row and never closes; close it or double it"],
+    );
     let header = BARS.replace("symbol,", "\"symbol,");
     breaks(&Project::new(header), &["`bars.csv` row 0 (line 1): a quote opens"]);
 }
 
 #[test]
 fn columns_must_be_named_once_and_alike() {
-    breaks(&Project::new(BARS.replace("volume", "close")), &["`bars.csv` has more than one column called `close`; rename all but one"]);
+    breaks(
+        &Project::new(BARS.replace("volume", "close")),
+        &["`bars.csv` has more than one column called `close`; rename all but one"],
+    );
     let project = over("\"data\"");
     project.write("data/a.csv", BARS);
     project.write("data/b.csv", BARS.replace("volume", "vol"));
@@ -144,7 +158,12 @@ fn columns_must_be_named_once_and_alike() {
     let project = over("\"data\"");
     project.write("data/a.csv", BARS);
     project.write("data/b.ndjson", "{}\n");
-    breaks(&project, &["`data/a.csv` is csv and `data/b.ndjson` is ndjson: a source has one format; set `format` or narrow the path"]);
+    breaks(
+        &project,
+        &[
+            "`data/a.csv` is csv and `data/b.ndjson` is ndjson: a source has one format; set `format` or narrow the path",
+        ],
+    );
 }
 
 #[test]
@@ -153,22 +172,61 @@ fn a_column_that_is_not_there_is_a_mistake_of_the_job() {
     project.edit("job.toml", "[\"symbol\"]", "[\"symbl\"]");
     project.edit("job.toml", "field = \"date\" }", "field = \"tradedate\" }\nfields = { close = \"clsoe\" }");
     let told = project.call(&["check", "job.toml"]).exits(2);
-    insta::assert_snapshot!(told.err, @"");
+    insta::assert_snapshot!(told.err, @r#"
+error[unknown-field]: the series key needs the field `symbl`, which these bars do not have
+ --> job.toml:8:11
+  |
+8 | series = ["symbl"]
+  |           ^^^^^^^ no such field
+  |
+  = help: did you mean `symbol`? fields: symbol, trade_date, open, high, low, volume
+
+error[unknown-field]: the source has no field `tradedate`
+  --> job.toml:11:18
+   |
+11 | time = { field = "tradedate" }
+   |                  ^^^^^^^^^^^ no such field
+   |
+   = help: did you mean `trade_date`? fields of the source: symbol, trade_date, open, high, low, close, volume
+
+error[unknown-field]: the source has no field `clsoe`
+  --> job.toml:12:20
+   |
+12 | fields = { close = "clsoe" }
+   |                    ^^^^^^^ no such field
+   |
+   = help: did you mean `close`? fields of the source: symbol, trade_date, open, high, low, close, volume
+
+error: 3 mistakes; nothing was read
+"#);
     project.write("job.toml", crate::cli_support::JOB);
     project.write("bars.csv", BARS.replace("low", "lw"));
     let told = project.call(&["check", "job.toml"]).exits(2);
-    insta::assert_snapshot!(told.err, @"");
+    insta::assert_snapshot!(told.err, @r"
+error[unknown-field]: rule `ohlc` needs the field `low`, which these bars do not have
+ --> rules.toml:1:1
+  |
+1 | [[rule]]
+  | ^^^^^^^^
+  |
+  = help: did you mean `lw`? fields: time, symbol, open, high, lw, close, volume
+
+error: 1 mistake; nothing was read
+");
     assert!(!project.path("reports").exists());
 }
 
 #[test]
 fn names_that_are_barkeeps_own_are_refused_where_they_are_read() {
     for name in ["__row", "@close", "volume!"] {
-        let project = Project::new(BARS.replace("volume", name));
+        let project = Project::new(BARS.replace("volume\n", &format!("volume,{name}\n")).replace("0\n", "0,7\n"));
         project.call(&["check", "job.toml"]).exits(0);
         let rule = format!("\n[[rule]]\nid = \"r\"\ncheck = \"required\"\nfields = [\"{name}\"]\n");
         project.write("rules.toml", crate::cli_support::RULES.to_owned() + &rule);
-        project.call(&["check", "job.toml"]).exits(3).says(&[&format!("column `{name}` cannot be read"), "barkeep's own; rename it"]);
+        project
+            .call(&["check", "job.toml"])
+            .exits(3)
+            .says(&[&format!("column `{name}` cannot be read"), "barkeep's own; rename it"]);
     }
 }
 

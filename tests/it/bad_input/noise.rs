@@ -36,9 +36,16 @@ fn noise(text: &'static [u8]) -> impl Strategy<Value = Vec<u8>> {
 fn load(job: &Path) {
     if let Ok(loaded) = config::load(job) {
         let names = ["symbol", "date", "open", "high", "low", "close", "volume"];
-        let column = |name: &str| config::SourceColumn { name: name.to_owned(), kind: barkeep::bars::FieldKind::Text, typed_time: false };
+        let column = |name: &str| config::SourceColumn {
+            name: name.to_owned(),
+            kind: barkeep::bars::FieldKind::Text,
+            typed_time: false,
+        };
         if let Ok(bars) = loaded.job.bars_spec(&names.map(column)) {
-            loaded.compile(&bars).map_or_else(|mistakes| mistakes.iter().map(|mistake| mistake.render(false).len()).sum(), |rules| rules.rules.len());
+            loaded.compile(&bars).map_or_else(
+                |mistakes| mistakes.iter().map(|mistake| mistake.render(false).len()).sum(),
+                |rules| rules.rules.len(),
+            );
         }
     }
 }
@@ -113,7 +120,8 @@ proptest! {
 fn the_program_answers_noise_with_an_exit_code() {
     let project = Project::new(BARS);
     for (number, seed) in (0_u32..6).enumerate() {
-        let noise: Vec<u8> = (0..200 + seed * 97).map(|n| (n.wrapping_mul(seed * 2 + 40_503) >> 7).to_le_bytes()[0]).collect();
+        let noise: Vec<u8> =
+            (0..200 + seed * 97).map(|n| (n.wrapping_mul(seed * 2 + 40_503) >> 7).to_le_bytes()[0]).collect();
         let name = ["job.toml", "rules.toml", "bars.csv"][number % 3];
         let whole = fs::read(project.path(name)).unwrap();
         let half = [&whole[..whole.len() / 2], noise.as_slice()].concat();

@@ -22,12 +22,18 @@ fn checked(project: &Project, code: i32) -> Told {
 #[test]
 fn ragged_rows_are_findings_with_their_place() {
     let _filters = filters();
-    let project = with("A,2024-01-02,1,2,0.5,1.5,10\nA,2024-01-03,1,2\nA,2024-01-03,1,2,0.5,1.5,10\n,\nA,2024-01-04,1,2,0.5,1.5,10,11,12\n");
+    let project = with(
+        "A,2024-01-02,1,2,0.5,1.5,10\nA,2024-01-03,1,2\nA,2024-01-03,1,2,0.5,1.5,10\n,\nA,2024-01-04,1,2,0.5,1.5,10,11,12\n",
+    );
     let told = checked(&project, 1);
     assert_eq!((told.value("rows"), told.value("clean"), told.value("undecodable")), ("5", "2", "3"));
     let shown = project.call(&["report", "show"]).exits(0).out;
     let findings: Vec<&str> = shown.lines().filter(|line| line.starts_with("error")).collect();
-    insta::assert_snapshot!(findings.join("\n"), @"");
+    insta::assert_snapshot!(findings.join("\n"), @r"
+error undecodable (null) no stamp: the row cannot be read: ragged row: 4 cells, header has 7 (bars.csv:2)
+error undecodable (null) no stamp: the row cannot be read: ragged row: 2 cells, header has 7 (bars.csv:4)
+error undecodable (null) no stamp: the row cannot be read: ragged row: 9 cells, header has 7 (bars.csv:5)
+");
 }
 
 #[test]
@@ -59,7 +65,9 @@ fn bytes_that_are_no_text_spoil_their_row_only() {
 #[test]
 fn cells_of_a_megabyte_are_read_and_reports_stay_small() {
     let long = "9".repeat(1 << 20);
-    let project = with(&format!("A,2024-01-02,1,2,0.5,1.5,10\n{long},2024-01-02,1,2,0.5,1.5,10\nA,2024-01-03,1,2,0.5,{long},10\n"));
+    let project = with(&format!(
+        "A,2024-01-02,1,2,0.5,1.5,10\n{long},2024-01-02,1,2,0.5,1.5,10\nA,2024-01-03,1,2,0.5,{long},10\n"
+    ));
     let told = checked(&project, 1);
     assert_eq!((told.value("rows"), told.value("undecodable")), ("3", "1"));
     assert_eq!(project.findings(), ["undecodable close out-of-range"]);
@@ -70,14 +78,19 @@ fn cells_of_a_megabyte_are_read_and_reports_stay_small() {
 #[test]
 fn numbers_that_are_none_are_findings() {
     let mut rows = String::new();
-    for (number, value) in ["1e999", "-1e999", "x", "1,5", "0x10", "1_000", "--1", "1e", "NaN", "inf", "", " 1.5 ", "1.5e0", "+1.5"].iter().enumerate() {
+    for (number, value) in
+        ["1e999", "-1e999", "x", "1,5", "0x10", "1_000", "--1", "1e", "NaN", "inf", "", " 1.5 ", "1.5e0", "+1.5"]
+            .iter()
+            .enumerate()
+    {
         writeln!(rows, "S{number},2024-01-02,1,2,0.5,\"{value}\",10").unwrap();
     }
     let project = with(&rows);
     checked(&project, 1);
     let mut expected = vec!["undecodable close not-a-number"; 6];
     expected.extend(["undecodable close out-of-range"; 2]);
-    let undecodable: Vec<String> = project.findings().into_iter().filter(|finding| finding.starts_with("undecodable")).collect();
+    let undecodable: Vec<String> =
+        project.findings().into_iter().filter(|finding| finding.starts_with("undecodable")).collect();
     assert_eq!(undecodable, expected, "{:?}", project.findings());
     let ohlc = project.findings().into_iter().filter(|finding| finding.starts_with("ohlc")).count();
     assert_eq!(ohlc, 2, "NaN and infinity are numbers, and no prices");
@@ -86,8 +99,22 @@ fn numbers_that_are_none_are_findings() {
 #[test]
 fn stamps_that_are_none_are_findings() {
     let dates = [
-        "-0001-01-01", "0000-01-01", "1677-12-31", "2262-01-01", "99999-01-01", "2024-02-30", "2024-13-01", "2023-02-29",
-        "20240102", "2024-1-2", "02.01.2024", "2024-01-02T00:00:00Z", " 2024-01-02", "yesterday", "🙂", "",
+        "-0001-01-01",
+        "0000-01-01",
+        "1677-12-31",
+        "2262-01-01",
+        "99999-01-01",
+        "2024-02-30",
+        "2024-13-01",
+        "2023-02-29",
+        "20240102",
+        "2024-1-2",
+        "02.01.2024",
+        "2024-01-02T00:00:00Z",
+        " 2024-01-02",
+        "yesterday",
+        "🙂",
+        "",
     ];
     let mut rows = String::new();
     for (number, date) in dates.iter().enumerate() {
@@ -96,17 +123,29 @@ fn stamps_that_are_none_are_findings() {
     let project = with(&rows);
     let told = checked(&project, 1);
     assert_eq!(told.value("rows"), "16");
-    let causes = |cause: &str| project.findings().iter().filter(|finding| *finding == &format!("undecodable time {cause}")).count();
+    let causes = |cause: &str| {
+        project.findings().iter().filter(|finding| *finding == &format!("undecodable time {cause}")).count()
+    };
     assert_eq!((causes("out-of-range"), causes("impossible-date")), (3, 3), "{:?}", project.findings());
-    assert_eq!(project.findings().iter().filter(|finding| finding.starts_with("undecodable time")).count(), 15, "an empty stamp is missing, not wrong");
+    assert_eq!(
+        project.findings().iter().filter(|finding| finding.starts_with("undecodable time")).count(),
+        15,
+        "an empty stamp is missing, not wrong"
+    );
 }
 
 #[test]
 fn local_times_that_the_clocks_skip_or_repeat_are_findings() {
-    let project = with("A,2024-03-10 01:30:00,1,2,0.5,1.5,10\nA,2024-03-10 02:30:00,1,2,0.5,1.5,10\n\
-                        A,2024-11-03 01:30:00,1,2,0.5,1.5,10\nA,2024-11-03 02:30:00,1,2,0.5,1.5,10\n");
+    let project = with(
+        "A,2024-03-10 01:30:00,1,2,0.5,1.5,10\nA,2024-03-10 02:30:00,1,2,0.5,1.5,10\n\
+                        A,2024-11-03 01:30:00,1,2,0.5,1.5,10\nA,2024-11-03 02:30:00,1,2,0.5,1.5,10\n",
+    );
     project.edit("job.toml", "interval = \"1d\"\ncalendar = \"XNYS\"", "interval = \"30m\"");
-    project.edit("job.toml", "{ field = \"date\" }", "{ field = \"date\", formats = [\"%Y-%m-%d %H:%M:%S\"], zone = \"America/New_York\" }");
+    project.edit(
+        "job.toml",
+        "{ field = \"date\" }",
+        "{ field = \"date\", formats = [\"%Y-%m-%d %H:%M:%S\"], zone = \"America/New_York\" }",
+    );
     project.write("rules.toml", "[[rule]]\nid = \"ohlc\"\ncheck = \"ohlc\"\n");
     checked(&project, 1);
     assert_eq!(project.findings(), ["undecodable time repeated-by-zone", "undecodable time skipped-by-zone"]);
@@ -119,25 +158,48 @@ fn local_times_that_the_clocks_skip_or_repeat_are_findings() {
 fn lines_that_are_no_object_are_findings() {
     let good = r#"{"symbol":"A","date":"2024-01-02","open":1,"high":2,"low":0.5,"close":1.5,"volume":10}"#;
     let twice = good.replace("\"volume\":10", "\"close\":1");
-    let typed = good.replace("\"close\":1.5", "\"close\":[1.5]").replace("\"volume\":10", "\"volume\":{\"a\":1}").replace("\"A\"", "\"T\"");
-    let lines = [good, "[1,2]", "\"x\"", "null", "not json", "{\"symbol\":\"A\"", "{} {}", &twice, &typed, "{\"symbol\":\"\\ud800\"}"];
+    let typed = good
+        .replace("\"close\":1.5", "\"close\":[1.5]")
+        .replace("\"volume\":10", "\"volume\":{\"a\":1}")
+        .replace("\"A\"", "\"T\"");
+    let lines = [
+        good,
+        "[1,2]",
+        "\"x\"",
+        "null",
+        "not json",
+        "{\"symbol\":\"A\"",
+        "{} {}",
+        &twice,
+        &typed,
+        "{\"symbol\":\"\\ud800\"}",
+    ];
     let mut bytes = lines.join("\n").into_bytes();
     bytes.extend(b"\n{\"symbol\":\"\xff\"}\n\n");
     let project = Project::new("");
     project.edit("job.toml", "bars.csv", "bars.ndjson");
     project.write("bars.ndjson", bytes);
     let told = checked(&project, 1);
-    assert_eq!((told.value("rows"), told.value("clean"), told.value("undecodable")), ("11", "1", "10"), "{:?}", project.findings());
+    assert_eq!(
+        (told.value("rows"), told.value("clean"), told.value("undecodable")),
+        ("11", "1", "10"),
+        "{:?}",
+        project.findings()
+    );
     let findings = project.findings();
     assert_eq!(findings.iter().filter(|finding| *finding == "undecodable - broken-row").count(), 9, "{findings:?}");
-    assert!(findings.contains(&"undecodable close wrong-type".to_owned()) && findings.contains(&"undecodable volume wrong-type".to_owned()));
+    assert!(
+        findings.contains(&"undecodable close wrong-type".to_owned())
+            && findings.contains(&"undecodable volume wrong-type".to_owned())
+    );
     let shown = project.call(&["report", "show"]).exits(0).out;
     assert!(shown.contains("the record is not a JSON object (bars.ndjson:2)"), "{shown}");
 }
 
 #[test]
 fn undecodable_rows_move_only_where_the_job_says_so() {
-    let project = with("A,2024-01-02,1,2,0.5,1.5,10\nA,2024-01-03,1,2\nA,2024-01-03,1,2,0.5,x,10\nA,2024-01-03,1,2,0.5,1.5,10\n");
+    let project =
+        with("A,2024-01-02,1,2,0.5,1.5,10\nA,2024-01-03,1,2\nA,2024-01-03,1,2,0.5,x,10\nA,2024-01-03,1,2,0.5,1.5,10\n");
     let told = project.call(&["run", "job.toml"]).exits(1);
     assert_eq!((told.value("undecodable"), told.value("quarantined")), ("2", "0"));
     assert!(!project.path("quarantine").exists());
