@@ -54,11 +54,11 @@ impl Fixture {
             let kind = if numeric { FieldKind::Number } else { FieldKind::Text };
             spec.fields.push(FieldSpec { name: Arc::from(*name), source: Arc::from(*name), kind });
             numbers.push(numeric.then(|| nan_filled(&cells)));
-            texts.push((!numeric).then(|| StringViewArray::from_iter(cells.iter().copied())));
+            texts.push((!numeric).then(|| cells.iter().copied().collect()));
         }
         Self {
             time: order.iter().filter_map(|(time, _)| *time).collect(),
-            time_text: StringViewArray::from_iter(sorted.iter().map(|row| Some(row[0]).filter(|t| !t.is_empty()))),
+            time_text: sorted.iter().map(|row| Some(row[0]).filter(|t| !t.is_empty())).collect(),
             numbers,
             texts,
             rank: order.iter().map(|(_, i)| *i as u64).collect(),
@@ -73,8 +73,8 @@ impl Fixture {
         fixture.spec.fields[0].kind = FieldKind::Number;
         fixture.texts[0] = None;
         fixture.numbers[0] = Some(nan_filled_numbers(values));
-        fixture.time = (0..values.len()).map(|i| (19_723 + i as i64) * DAY_US).collect();
-        fixture.time_text = StringViewArray::from_iter(values.iter().map(|_| Some("x")));
+        fixture.time = (19_723..).take(values.len()).map(|day: i64| day * DAY_US).collect();
+        fixture.time_text = values.iter().map(|_| Some("x")).collect();
         fixture.rank = (0..values.len() as u64).collect();
         fixture.condemned = vec![false; values.len()];
         fixture
@@ -126,7 +126,7 @@ impl Fixture {
             }
         };
         let mut line = match &finding.rows {
-            Some(rows) => format!("{}", self.time_text.value(rows.start)),
+            Some(rows) => self.time_text.value(rows.start).to_owned(),
             None => finding.time.map(at).unwrap_or_default(),
         };
         if let Some(until) = finding.time_until {
@@ -178,7 +178,7 @@ fn nan_filled(cells: &[Option<&str>]) -> Float64Array {
 }
 
 fn nan_filled_numbers(values: &[Option<f64>]) -> Float64Array {
-    let nulls = arrow::buffer::NullBuffer::from_iter(values.iter().map(Option::is_some));
+    let nulls: arrow::buffer::NullBuffer = values.iter().map(Option::is_some).collect();
     Float64Array::new(values.iter().map(|v| v.unwrap_or(f64::NAN)).collect(), Some(nulls))
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
+use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::TryStreamExt;
 
@@ -29,6 +30,7 @@ use crate::report::summary::Summary;
 use crate::report::tally::Tally;
 use crate::report::utc::UtcMicros;
 use crate::settle::copies;
+use crate::source;
 
 /// What a run of one job is to do.
 struct Order<'a> {
@@ -204,7 +206,7 @@ async fn judge(
     let started = Instant::now();
     tracing::info!(arrangement = ?brought.input.arrangement, rows = brought.rows, "judging");
     let stream = plan::run(context, program, &brought.input).await?;
-    collect(stream, program, brought.rows, collector).await?;
+    collect(stream, opened, program, brought.rows, collector).await?;
     let read = collector.tally().series.rows.read;
     if read == 0 && !window::is_closed(&program.bars, window, window::now(&program.bars)) {
         let source = label(&opened.loaded);
@@ -219,17 +221,33 @@ async fn judge(
 
 async fn collect(
     mut stream: SendableRecordBatchStream,
+    opened: &Arc<Opened>,
     program: &Program,
     rows: Option<u64>,
     collector: &mut Collector,
 ) -> Result<(), Failure> {
     let mut progress = Progress::new(&format!("{}: judging", program.job), rows);
-    let broke_off = |source| EngineError::Query { doing: "cannot read and judge the bars to their end", source };
-    while let Some(batch) = stream.try_next().await.map_err(broke_off)? {
-        collector.take(&batch)?;
+    loop {
+        match stream.try_next().await {
+            Ok(Some(batch)) => collector.take(&batch)?,
+            Ok(None) => return Ok(()),
+            Err(error) => return Err(broke_off(opened, error).await),
+        }
         progress.at(collector.tally().series.rows.read);
     }
-    Ok(())
+}
+
+/// Why the bars were not read to their end. A query does not say which Parquet file is damaged: it is looked for.
+async fn broke_off(opened: &Arc<Opened>, source: DataFusionError) -> Failure {
+    let in_file = matches!(source.find_root(), DataFusionError::ParquetError(_) | DataFusionError::ArrowError(..));
+    if in_file && !opened.set.format.is_text() {
+        let opened = Arc::clone(opened);
+        let damaged = tokio::task::spawn_blocking(move || source::damaged_parquet(&opened.set.files)).await;
+        if let Ok(Some(damage)) = damaged {
+            return damage.into();
+        }
+    }
+    EngineError::Query { doing: "cannot read and judge the bars to their end", source }.into()
 }
 
 /// Limits, copies, report.

@@ -68,7 +68,9 @@ pub(crate) fn init(args: &InitArgs, output: &mut Output) -> Result<Exit, Failure
         let path = args.dir.join(name);
         if let Err(failure) = write(&path, text) {
             // Half a project is none: what was written goes, what was there stays.
-            written.iter().for_each(|path| drop(fs::remove_file(path)));
+            for path in &written {
+                drop(fs::remove_file(path));
+            }
             return Err(failure);
         }
         written.push(path);

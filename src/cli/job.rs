@@ -206,7 +206,8 @@ pub(crate) async fn bring(
         let bytes = snapshot.files.iter().map(|file| file.length).sum();
         let snapshot_bytes = FileIdentity::of(&snapshot.path)?.length;
         let files = vec![plan::table_file(snapshot.path.clone(), 0, snapshot_bytes)];
-        let (arrangement, groups) = arrange(program, files, limits.threads).await?;
+        let paths = vec![snapshot.path.clone()];
+        let (arrangement, groups) = arrange(program, files, paths, limits.threads).await?;
         let schema = plan::narrowed(&snapshot.schema, &columns);
         let input = Input { groups, schema, locators: Locators::Stored, arrangement, filter, window: (None, None) };
         let (identities, rows) = (snapshot.files, Some(snapshot.rows));
@@ -218,7 +219,7 @@ pub(crate) async fn bring(
         files.push(plan::table_file(std::path::absolute(&identity.path)?, index, identity.length));
     }
     let bytes = identities.iter().map(|identity| identity.length).sum();
-    let (arrangement, groups) = arrange(program, files, limits.threads).await?;
+    let (arrangement, groups) = arrange(program, files, opened.set.files.clone(), limits.threads).await?;
     let schema = plan::narrowed(&parquet_schema(&opened.columns, &columns), &columns);
     let input = Input { groups, schema, locators: Locators::Counted, arrangement, filter, window: (None, None) };
     Ok(Brought { input, identities, rows: None, bytes, extract_seconds: 0.0, _snapshot: None })
@@ -301,13 +302,14 @@ pub(crate) fn temp_dir(global: &Global) -> Result<TempDir, Failure> {
     })
 }
 
-/// How the rows of the series lie in `files`, and which files a partition reads.
+/// How the rows of the series lie in `files`, and which files a partition reads; `paths` are those of the files as a
+/// person knows them.
 async fn arrange(
     program: &Program,
     files: Vec<TableFile>,
+    paths: Vec<PathBuf>,
     threads: usize,
 ) -> Result<(Arrangement, Vec<Vec<TableFile>>), Failure> {
-    let paths: Vec<PathBuf> = files.iter().map(|file| file.path.clone()).collect();
     let columns = key_columns(&program.bars);
     let order = tokio::task::spawn_blocking(move || source::series_order(&paths, &columns)).await??;
     let SeriesOrder::Contiguous(spans) = order else {

@@ -29,7 +29,7 @@ impl Stop {
                     _ = terminate.recv() => 15,
                 };
                 if tell.send_replace(Some(number)).is_some() {
-                    #[expect(clippy::exit, reason = "a second signal means now, whatever is under way")]
+                    // A second signal means now, whatever is under way.
                     std::process::exit(i32::from(Exit::Signal(number).code()));
                 }
             }

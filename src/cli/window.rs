@@ -122,14 +122,14 @@ mod tests {
         BarsSpec { series: Vec::new(), interval: Interval::Day, calendar, grid, time, fields: Vec::new() }
     }
 
-    fn day(text: &str) -> Option<i64> {
-        Some(i64::from(text.parse::<chrono::NaiveDate>().unwrap().to_epoch_days()) * DAY_US)
+    fn day(text: &str) -> i64 {
+        i64::from(text.parse::<chrono::NaiveDate>().unwrap().to_epoch_days()) * DAY_US
     }
 
     #[test]
     fn a_weekend_and_a_holiday_are_closed() {
-        let now = day("2024-07-10").unwrap();
-        let closed = |since, until| is_closed(&bars(Some("XNYS")), (day(since), day(until)), now);
+        let now = day("2024-07-10");
+        let closed = |since, until| is_closed(&bars(Some("XNYS")), (Some(day(since)), Some(day(until))), now);
         assert!(closed("2024-07-06", "2024-07-08"), "Saturday and Sunday");
         assert!(closed("2024-07-04", "2024-07-05"), "Independence Day");
         assert!(!closed("2024-07-06", "2024-07-09"), "the Monday is a session");
@@ -139,19 +139,19 @@ mod tests {
     #[test]
     fn a_window_without_an_end_ends_now() {
         let bars = bars(Some("XNYS"));
-        let since = day("2024-07-06");
-        assert!(is_closed(&bars, (since, None), day("2024-07-07").unwrap()));
-        assert!(!is_closed(&bars, (since, None), day("2024-07-09").unwrap()));
-        assert!(!is_closed(&bars, (since, None), day("2024-07-01").unwrap()), "a window that begins in the future");
+        let since = Some(day("2024-07-06"));
+        assert!(is_closed(&bars, (since, None), day("2024-07-07")));
+        assert!(!is_closed(&bars, (since, None), day("2024-07-09")));
+        assert!(!is_closed(&bars, (since, None), day("2024-07-01")), "a window that begins in the future");
     }
 
     #[test]
     fn what_no_calendar_knows_is_never_closed() {
-        let now = day("2024-07-10").unwrap();
-        assert!(!is_closed(&bars(None), (day("2024-07-06"), day("2024-07-08")), now));
-        assert!(!is_closed(&bars(Some("XNYS")), (None, day("2024-07-08")), now));
-        assert!(!is_closed(&bars(Some("XNYS")), (day("1800-01-01"), day("1800-01-03")), now));
-        assert!(!is_closed(&bars(Some("XNYS")), (day("2100-01-02"), day("2100-01-04")), now));
-        assert!(!is_closed(&bars(Some("24/7")), (day("2024-07-06"), day("2024-07-08")), now));
+        let now = day("2024-07-10");
+        assert!(!is_closed(&bars(None), (Some(day("2024-07-06")), Some(day("2024-07-08"))), now));
+        assert!(!is_closed(&bars(Some("XNYS")), (None, Some(day("2024-07-08"))), now));
+        assert!(!is_closed(&bars(Some("XNYS")), (Some(day("1800-01-01")), Some(day("1800-01-03"))), now));
+        assert!(!is_closed(&bars(Some("XNYS")), (Some(day("2100-01-02")), Some(day("2100-01-04"))), now));
+        assert!(!is_closed(&bars(Some("24/7")), (Some(day("2024-07-06")), Some(day("2024-07-08"))), now));
     }
 }

@@ -107,7 +107,7 @@ mod tests {
     fn names_sort_by_start_within_a_second() {
         let start = at("2026-11-20T02:30:00Z");
         let after = |hundredths: i64| start + chrono::TimeDelta::milliseconds(10 * hundredths + hundredths % 10);
-        let ids: Vec<RunId> = (0..100).map(|n| RunId::new(after(n), 4711 + n.unsigned_abs() as u32 % 7, "a")).collect();
+        let ids: Vec<RunId> = (0_u32..100).map(|n| RunId::new(after(n.into()), 4711 + n % 7, "a")).collect();
         assert!(ids.is_sorted() && ids.iter().map(RunId::as_str).is_sorted(), "{ids:?}");
         assert!(ids.iter().all(|id| RunId::parse(id.as_str()).as_ref() == Ok(id)));
         let leap = RunId::new(at("2026-11-20T02:30:00.999999Z"), 1, "a");

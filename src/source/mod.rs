@@ -30,6 +30,7 @@ pub use error::SourceError;
 pub use extract::extract;
 pub use fetch::{Locator, ParquetRows, RawRow, TextRows, fetch_parquet, fetch_text};
 pub use identity::FileIdentity;
+pub use parquet::damaged as damaged_parquet;
 pub use peek::{SourceColumn, peek};
 pub use records::Record;
 pub use series_order::{KeySpan, SeriesKey, SeriesOrder, series_order};

@@ -1,13 +1,13 @@
 //! Parquet files as a source: their footers, and whether they agree.
 //!
-//! Opens and reads footers only. A file whose footer does not read is refused whole.
+//! Opens and reads footers only, save to find out which file is damaged. A file whose footer does not read is refused whole.
 
 use std::collections::HashSet;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use ::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use ::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use ::parquet::errors::ParquetError;
 use arrow::datatypes::{DataType, Schema};
 
@@ -67,6 +67,19 @@ pub(super) fn columns(files: &[PathBuf]) -> Result<Vec<SourceColumn>, SourceErro
     }
     let fields = first.map(|(_, schema)| schema.fields).unwrap_or_default();
     Ok(fields.iter().map(|field| column(field.name(), field.data_type())).collect())
+}
+
+/// What is wrong with the first of `files` that does not read to its end, if there is one. Reads all of them.
+pub fn damaged(files: &[PathBuf]) -> Option<SourceError> {
+    let read = |path: &PathBuf| -> Result<(), SourceError> {
+        let file = File::open(path).map_err(|error| SourceError::read(path, error))?;
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file).and_then(ParquetRecordBatchReaderBuilder::build);
+        for batch in reader.map_err(|error| SourceError::parquet(path, error))? {
+            batch.map_err(|error| SourceError::parquet(path, error.into()))?;
+        }
+        Ok(())
+    };
+    files.iter().find_map(|path| read(path).err())
 }
 
 fn column(name: &str, data_type: &DataType) -> SourceColumn {
@@ -218,6 +231,19 @@ mod tests {
         }
         let error = peek(&Fixture::new(Format::Parquet, &[("a.parquet", "")]).set).unwrap_err();
         assert!(matches!(error, SourceError::Empty { .. }), "{error:?}");
+    }
+
+    #[test]
+    fn the_damaged_file_among_good_ones_is_found() {
+        let whole = parquet_bytes(&batch(vec![("s", text()), ("n", number())]));
+        let mut torn = whole.clone();
+        torn[4..24].fill(0xff);
+        let fixture =
+            Fixture::new(Format::Parquet, &[("a.parquet", &whole), ("b.parquet", &torn), ("c.parquet", &whole)]);
+        assert!(
+            matches!(damaged(&fixture.set.files), Some(SourceError::NotParquet { path, .. }) if path.ends_with("b.parquet"))
+        );
+        assert!(damaged(&fixture.set.files[..1]).is_none());
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The one integration binary: each module shows one side of barkeep from the outside.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::print_stderr, reason = "a test that leaves something out says so")]
+#![allow(clippy::needless_pass_by_value, reason = "helpers take what a test has just made")]
 
 mod bad_input;
 mod cases;

@@ -12,7 +12,7 @@ const FAULTY: &str =
 /// Whether the files of this machine heed permissions: they do not for root.
 fn permissions_count(project: &Project) -> bool {
     project.write("closed", "x");
-    fs::set_permissions(project.path("closed"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(project.path("closed"), fs::Permissions::from_mode(0o0)).unwrap();
     let counts = fs::read(project.path("closed")).is_err();
     if !counts {
         eprintln!("left out: this user may read and write everything");

@@ -53,10 +53,10 @@ demo   bars.csv   2024-01-02 .. 2024-01-04   2 series   3 rows
 FAIL  2 rows copied to quarantine, the source is unchanged.  [s], [pace]
 next: barkeep report show --dir reports   the findings, one by one
 
-error ohlc A 2024-01-04: low 3 is above another price of its bar, 1; broken: high >= low, low <= open, low <= close
-error ohlc B 2024-01-02: low 3 is above another price of its bar, 1; broken: high >= low, low <= open, low <= close
+error ohlc A 2024-01-04: low 3 is above another price of its bar, 1; broken: high >= low, low <= open, low <= close (bars.csv:2)
+error ohlc B 2024-01-02: low 3 is above another price of its bar, 1; broken: high >= low, low <= open, low <= close (bars.csv:3)
 warn  gap A 2024-01-03: 1 session missing on 2024-01-03
-info  zero-volume A 2024-01-02: volume is 0 although prices moved
+info  zero-volume A 2024-01-02: volume is 0 although prices moved (bars.csv:1)
 ");
     let told = project.call(&["report", "show", "--findings", "1"]).exits(0);
     assert!(told.out.trim_end().ends_with("3 more; --findings N shows them, `barkeep sql` asks them"), "{}", told.out);
@@ -105,7 +105,10 @@ error: no run `yesterday`; write `latest`, `latest~1`, or a run id; `barkeep rep
 ");
     project.write("bars.csv", "");
     project.call(&["check", "job.toml"]).exits(3);
-    insta::assert_snapshot!(project.call(&["report", "show"]).exits(0).out, @"");
+    insta::assert_snapshot!(project.call(&["report", "show"]).exits(0).out, @r"
+[run]   check demo   broken, exit 3
+`bars.csv` is empty; fetch it again or take it out of the source
+");
     let row = &project.call(&["report", "show", "--format", "json"]).exits(0).json()[0];
     assert_eq!((row["status"].as_str(), row["exit_code"].as_i64()), (Some("broken"), Some(3)));
 }

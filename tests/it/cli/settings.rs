@@ -82,7 +82,7 @@ fn flags_count_before_the_environment() {
         |args: &[&str], name: &str, value: &str| project.told(project.command(args).env(name, value).output().unwrap());
     call(&["check", "job.toml"], "BARKEEP_THREADS", "none").exits(2);
     call(&["check", "job.toml"], "BARKEEP_TEMP_DIR", "nowhere")
-        .exits(3)
-        .says(&["cannot make a folder in `nowhere`", "`--temp-dir`"]);
+        .exits(2)
+        .says(&["`nowhere` is no folder", "`--temp-dir`"]);
     call(&["check", "job.toml", "--temp-dir", "tmp"], "BARKEEP_TEMP_DIR", "nowhere").exits(0);
 }
