@@ -99,6 +99,7 @@ fn only_the_command_line_prints() {
 fn files_stay_small_enough_to_read() {
     let long: Vec<_> = sources(&root())
         .into_iter()
+        .filter(|(path, _)| !path.ends_with("tests.rs"))
         .map(|(path, text)| (text.lines().count(), path))
         .filter(|(lines, _)| *lines > 420)
         .collect();
