@@ -109,17 +109,7 @@ async fn one(global: &Global, order: &Order<'_>, stop: &Stop, output: &mut Outpu
     let loaded = Arc::new(job::load(order.path)?);
     let window = window::window(order.window, &loaded.job)?;
     let mut meta = meta(order, &loaded, window, started_at);
-    let opened = match job::look(&loaded) {
-        Ok(opened) => Arc::new(opened),
-        Err(failure) => {
-            if failure.exit() == Exit::Broken {
-                let unseen = Arc::new(job::unseen(&loaded));
-                let dir = &loaded.job.report_dir.resolved;
-                abandon(order, Collector::new(dir, unseen, meta, Vec::new(), Previous::Unknown), &failure);
-            }
-            return Err(failure);
-        }
-    };
+    let opened = look(order, &loaded, &meta)?;
     let context = session(&job::engine_limits(global))?;
     let program = Arc::new(job::program(&opened, &context, order.rules)?);
     meta.rules_sha256.clone_from(&program.rules.sha256);
@@ -128,13 +118,7 @@ async fn one(global: &Global, order: &Order<'_>, stop: &Stop, output: &mut Outpu
 
     let scratch = job::temp_dir(global)?;
     let dir = if order.report { &loaded.job.report_dir.resolved } else { scratch.path() };
-    // A run over a part of the rules or series cannot tell what was fixed.
-    let previous = match order.report && order.rules.is_empty() && order.series.is_empty() {
-        true => history::previous_findings(dir, &program.job, window)?,
-        false => Previous::Unknown,
-    };
-    let files = opened.set.files.iter().map(|path| path.display().to_string()).collect();
-    let mut collector = Collector::new(dir, Arc::clone(&program), meta.clone(), files, previous);
+    let mut collector = collector(order, dir, &opened, &program, &meta)?;
 
     let judged = tokio::select! {
         judged = judge(global, order, &opened, &program, window, &mut seconds, &context, &mut collector) => judged,
@@ -154,6 +138,32 @@ async fn one(global: &Global, order: &Order<'_>, stop: &Stop, output: &mut Outpu
         4 => Exit::Refused,
         _ => Exit::Findings,
     })
+}
+
+/// Looks at the source; where it cannot be looked at, the report says so.
+fn look(order: &Order<'_>, loaded: &Arc<Loaded>, meta: &RunMeta) -> Result<Arc<Opened>, Failure> {
+    job::look(loaded).map(Arc::new).inspect_err(|failure| {
+        if failure.exit() == Exit::Broken {
+            let (dir, unseen) = (&loaded.job.report_dir.resolved, Arc::new(job::unseen(loaded)));
+            abandon(order, Collector::new(dir, unseen, meta.clone(), Vec::new(), Previous::Unknown), failure);
+        }
+    })
+}
+
+fn collector(
+    order: &Order<'_>,
+    dir: &Path,
+    opened: &Opened,
+    program: &Arc<Program>,
+    meta: &RunMeta,
+) -> Result<Collector, Failure> {
+    // A run over a part of the rules or series cannot tell what was fixed.
+    let previous = match order.report && order.rules.is_empty() && order.series.is_empty() {
+        true => history::previous_findings(dir, &program.job, meta.window)?,
+        false => Previous::Unknown,
+    };
+    let files = opened.set.files.iter().map(|path| path.display().to_string()).collect();
+    Ok(Collector::new(dir, Arc::clone(program), meta.clone(), files, previous))
 }
 
 fn meta(order: &Order<'_>, loaded: &Loaded, window: Window, started_at: DateTime<Utc>) -> RunMeta {
@@ -329,7 +339,10 @@ fn next(order: &Order<'_>, opened: &Opened, tally: &Tally, within: bool) -> Vec<
     let mut next = Vec::new();
     let dir = &opened.loaded.job.report_dir.resolved;
     if order.report {
-        next.push(step(format!("barkeep report show --dir {}", output::typed(dir)), "the findings, one by one"));
+        next.push(step(
+            format!("barkeep report show --dir {}", output::typed(&crate::config::load::shown(dir))),
+            "the findings, one by one",
+        ));
     }
     if !within {
         next.push(step(format!("barkeep check {}", output::typed(order.path)), "look before you raise `[limits]`"));

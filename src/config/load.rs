@@ -228,7 +228,7 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
 }
 
 /// `path` without `folder/..` detours, for messages; as it is where a link makes that another file.
-fn shown(path: &Path) -> PathBuf {
+pub(crate) fn shown(path: &Path) -> PathBuf {
     let mut tidy = PathBuf::new();
     for component in path.components() {
         match (component, tidy.components().next_back()) {

@@ -48,13 +48,15 @@ pub(crate) fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
-/// What a run of one job said on stdout.
+/// What a run of one job said.
 #[derive(Debug)]
 pub(crate) struct Run {
     /// The exit code.
     pub(crate) exit: i32,
     /// The summary.
     pub(crate) summary: Value,
+    /// What it said on stderr.
+    pub(crate) log: String,
 }
 
 impl Run {
@@ -77,7 +79,7 @@ impl Run {
         let code = output.status.code().unwrap();
         assert_eq!(exit["code"], code, "the exit object tells the exit code");
         assert_eq!(summary["exit_code"], code, "the summary tells the exit code");
-        Self { exit: code, summary: summary.clone() }
+        Self { exit: code, summary: summary.clone(), log: String::from_utf8(output.stderr).unwrap() }
     }
 
     /// The id of the run.

@@ -1,8 +1,11 @@
 //! Folders that cannot be read or written, disks that are full, reports that are damaged, files that change.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use crate::cli_support::{BARS, Project};
 
@@ -172,4 +175,20 @@ fn what_others_leave_in_the_report_folder_is_passed_over() {
     project.write("reports/README", "not ours");
     project.call(&["check", "job.toml"]).exits(1);
     assert_eq!(project.call(&["report", "list", "--format", "json"]).exits(0).json().len(), 2);
+}
+
+#[test]
+fn a_file_that_is_written_to_while_it_is_read_rejects_the_run() {
+    let rows: String = (0..60_000).map(|n| format!("S{n},2024-01-02,1,2,0.5,1.5,{n}\n")).collect();
+    let project = Project::new(format!("symbol,date,open,high,low,close,volume\n{rows}"));
+    let mut run = project.process(&["run", "job.toml"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut file = OpenOptions::new().append(true).open(project.path("bars.csv")).unwrap();
+    while run.try_wait().unwrap().is_none() {
+        file.write_all(b"T,2024-01-02,1,2,0.5,1.5,1\n").unwrap();
+        thread::sleep(Duration::from_millis(5));
+    }
+    let told = project.told(run.wait_with_output().unwrap()).exits(3);
+    assert!(told.out.is_empty());
+    told.says(&["`bars.csv` changed while it was read; run again when its writer is done"]);
+    assert_eq!((project.files("reports").len(), project.runs()[0].1.as_str()), (1, "broken"));
 }

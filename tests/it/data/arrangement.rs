@@ -35,9 +35,27 @@ impl Bars {
     }
 
     fn parquet(&self) -> RecordBatch {
-        let kind = |name: &str| if ["symbol", "date"].contains(&name) { "text" } else { "number" };
+        self.parquet_with(&["symbol", "date"])
+    }
+
+    fn parquet_with(&self, texts: &[&str]) -> RecordBatch {
+        let kind = |name: &str| if texts.contains(&name) { "text" } else { "number" };
         let header: Vec<String> = self.header.split(',').map(|name| format!("{name}:{}", kind(name))).collect();
         typed_batch(&format!("{}\n{}\n", header.join(","), self.rows.join("\n")))
+    }
+
+    /// The same with a column that nobody reads, which makes the file so large that its rows are dealt out to threads.
+    fn large_parquet(&self) -> RecordBatch {
+        let rows = self.rows.iter().enumerate().map(|(number, row)| format!("{row},{number:0250}"));
+        let notes = Self { header: format!("{},note", self.header), rows: rows.collect() };
+        notes.parquet_with(&["symbol", "date", "note"])
+    }
+
+    /// Rows series by series; each series keeps its own order.
+    fn by_series(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.rows.len()).collect();
+        order.sort_by_key(|row| self.symbol(*row));
+        order
     }
 
     /// Rows of all series in turn; each series keeps its own order.
@@ -60,10 +78,13 @@ impl Bars {
     }
 }
 
-fn check(project: &Project, path: &str, threads: &str) -> Vec<Finding> {
+/// The findings in the bars at `path`, and how barkeep saw them lie.
+fn check(project: &Project, path: &str, threads: &str) -> (Vec<Finding>, String) {
     let job = format!("jobs/{}.toml", path.replace(['/', '*', '.'], "-"));
     project.change("jobs/demo.toml", &job, &[("demo/bars.csv", path)]);
-    project.run(&["--threads", threads, "check", &job]).1
+    let (run, findings) = project.run(&["-v", "--threads", threads, "check", &job]);
+    let seen = run.log.split("arrangement=").nth(1).and_then(|rest| rest.split_whitespace().next());
+    (findings, seen.expect("the log tells the arrangement").to_owned())
 }
 
 fn ids(findings: &[Finding]) -> BTreeSet<String> {
@@ -71,28 +92,41 @@ fn ids(findings: &[Finding]) -> BTreeSet<String> {
 }
 
 #[test]
-fn csv_in_turn_and_parquet_in_any_number_of_files_give_the_same_findings() {
+fn how_bars_lie_and_in_how_many_files_changes_no_finding() {
     let project = Project::new(None);
     let bars = Bars::read();
-    let wanted = ids(&check(&project, "demo/bars.csv", "2"));
-    assert_eq!(wanted.len(), 54);
+    let (findings, seen) = check(&project, "demo/bars.csv", "2");
+    let wanted = ids(&findings);
+    assert_eq!((wanted.len(), seen.as_str()), (54, "Sorted"), "some symbols are misspelled within their series");
     let folder = project.path().join("jobs/demo");
-    let (ordered, in_turn) = ((0..bars.rows.len()).collect::<Vec<_>>(), bars.in_turn());
-    assert_ne!(ordered, in_turn);
-    fs::write(folder.join("in-turn.csv"), bars.csv(&in_turn)).unwrap();
+    let (by_series, in_turn) = (bars.by_series(), bars.in_turn());
     let all = bars.parquet();
-    write_parquet(&folder.join("one.parquet"), &all, 1_000);
-    write_parquet(&folder.join("in-turn.parquet"), &take(&all, in_turn.iter().copied()), 1_000);
-    for (name, order) in [("split", &ordered), ("split-in-turn", &in_turn)] {
+    let in_order = |order: &[usize]| take(&all, order.iter().copied());
+    fs::write(folder.join("by-series.csv"), bars.csv(&by_series)).unwrap();
+    fs::write(folder.join("in-turn.csv"), bars.csv(&in_turn)).unwrap();
+    write_parquet(&folder.join("by-series.parquet"), &in_order(&by_series), 1_000);
+    write_parquet(&folder.join("in-turn.parquet"), &in_order(&in_turn), 1_000);
+    write_parquet(&folder.join("large.parquet"), &take(&bars.large_parquet(), by_series.iter().copied()), 5_000);
+    for (name, order) in [("split", &by_series), ("split-in-turn", &in_turn)] {
         fs::create_dir(folder.join(name)).unwrap();
         // Series go on in the next file.
         for (number, rows) in order.chunks(order.len().div_ceil(7)).enumerate() {
-            write_parquet(&folder.join(format!("{name}/{number}.parquet")), &take(&all, rows.iter().copied()), 500);
+            write_parquet(&folder.join(format!("{name}/{number}.parquet")), &in_order(rows), 500);
         }
     }
-    for path in ["in-turn.csv", "one.parquet", "in-turn.parquet", "split", "split-in-turn/*.parquet"] {
-        for threads in ["1", "3"] {
-            assert_eq!(ids(&check(&project, &format!("demo/{path}"), threads)), wanted, "{path}, {threads} threads");
+    for (path, on_one, on_three) in [
+        ("by-series.csv", "InPlace", "InPlace"),
+        ("in-turn.csv", "Sorted", "Sorted"),
+        ("by-series.parquet", "InPlace", "InPlace"),
+        ("in-turn.parquet", "Sorted", "Sorted"),
+        ("large.parquet", "InPlace", "Dealt"),
+        ("split", "InPlace", "InPlace"),
+        ("split-in-turn/*.parquet", "Sorted", "Sorted"),
+    ] {
+        for (threads, arrangement) in [("1", on_one), ("3", on_three)] {
+            let (findings, seen) = check(&project, &format!("demo/{path}"), threads);
+            assert_eq!(seen, arrangement, "{path}, {threads} threads");
+            assert_eq!(ids(&findings), wanted, "{path}, {threads} threads");
         }
     }
 }
@@ -106,8 +140,8 @@ fn shuffled_rows_differ_in_findings_about_order_only() {
     let conflict = |finding: &Finding| finding.cause.as_deref() == Some("conflicting");
     let about_order = |finding: &Finding| finding.check == "order" || conflict(finding);
     let rest = |findings: Vec<Finding>| findings.into_iter().partition::<Vec<_>, _>(about_order);
-    let (of_order, wanted) = rest(check(&project, "demo/bars.csv", "2"));
-    let (of_shuffled, given) = rest(check(&project, "demo/shuffled.csv", "2"));
+    let (of_order, wanted) = rest(check(&project, "demo/bars.csv", "2").0);
+    let (of_shuffled, given) = rest(check(&project, "demo/shuffled.csv", "2").0);
     assert_eq!(ids(&given), ids(&wanted));
     let conflicts = |findings: &[Finding]| -> Vec<(String, Option<String>)> {
         findings.iter().filter(|f| conflict(f)).map(|f| (f.series.clone(), f.time.clone())).collect()
