@@ -185,13 +185,10 @@ impl<'a> Neighbours<'a> {
     }
 }
 
-/// What the methods reuse from bar to bar: memory, and where the last medians were. No verdict depends on it.
+/// What the methods reuse from bar to bar: memory, and where the last median was. No verdict depends on it.
 #[derive(Debug, Default)]
 struct Workspace {
-    left: SlidingMedian,
-    right: SlidingMedian,
-    window: SlidingMedian,
-    both: Vec<f64>,
+    median: SlidingMedian,
     scratch: Vec<f64>,
 }
 
@@ -292,8 +289,8 @@ impl Rule {
         }
         match &self.method {
             Method::Hampel(tolerance) => hampel::judge(value, neighbours, tolerance, space),
-            Method::Nearest(tolerance) => nearest::judge(value, neighbours, tolerance, space),
-            Method::Trimmed(trimmed) => trimmed.judge(value, neighbours, space),
+            Method::Nearest(tolerance) => nearest::judge(value, neighbours, tolerance, &mut space.scratch),
+            Method::Trimmed(trimmed) => trimmed.judge(value, neighbours, &mut space.scratch),
         }
     }
 

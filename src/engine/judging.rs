@@ -155,25 +155,12 @@ impl View<'_> {
         if found.is_empty() {
             return;
         }
-        self.not_missing(&found, judged);
+        not_missing(&found, judged);
         let told = judged.flagged.iter().flat_map(|f| f.rows.iter().map(|row| (row, f.finding.field.clone())));
         let told: HashSet<(usize, Option<Arc<str>>)> = told.collect();
         let place = |finding: &Finding| (finding.rows.as_ref().map_or(0, |rows| rows.start), finding.field.clone());
         found.retain(|finding| !told.contains(&place(finding)));
         judged.flagged.extend(found.into_iter().map(|finding| flagged(index, finding, None)));
-    }
-
-    /// Takes back what rules said of missing values where a value is there and only does not decode.
-    fn not_missing(&self, found: &[Finding], judged: &mut Judged) {
-        let place = |finding: &Finding| (finding.rows.as_ref().map_or(0, |rows| rows.start), finding.field.clone());
-        let there: HashSet<(usize, Option<Arc<str>>)> = found.iter().map(place).collect();
-        judged.flagged.retain(|flagged| {
-            let row = flagged.rows.first().filter(|_| flagged.finding.cause == Some("null"));
-            // A row that could not be parsed at all stands under no field.
-            row.is_none_or(|row| {
-                !there.contains(&(row, flagged.finding.field.clone())) && !there.contains(&(row, None))
-            })
-        });
     }
 
     fn broken_rows(&self, found: &mut Vec<Finding>) {
@@ -216,6 +203,17 @@ impl View<'_> {
             found.push(finding.expected_text(Cow::Borrowed("a number")).cause(cause));
         }
     }
+}
+
+/// Takes back what rules said of missing values where a value is there and only does not decode.
+fn not_missing(found: &[Finding], judged: &mut Judged) {
+    let place = |finding: &Finding| (finding.rows.as_ref().map_or(0, |rows| rows.start), finding.field.clone());
+    let there: HashSet<(usize, Option<Arc<str>>)> = found.iter().map(place).collect();
+    judged.flagged.retain(|flagged| {
+        let row = flagged.rows.first().filter(|_| flagged.finding.cause == Some("null"));
+        // A row that could not be parsed at all stands under no field.
+        row.is_none_or(|row| !there.contains(&(row, flagged.finding.field.clone())) && !there.contains(&(row, None)))
+    });
 }
 
 /// A finding with its rows in the frame; `chosen` are the rows of the frame that the rule saw, where it saw a part.

@@ -5,7 +5,7 @@
 //! end, and the standard deviation divides by one less than the values kept. Near the ends of a series the first
 //! or last neighbours are taken, so that their number stays the same.
 
-use super::{Band, Neighbours, Verdict, Workspace};
+use super::{Band, Neighbours, Verdict};
 
 /// Limits of the method.
 #[derive(Debug, Clone, Copy)]
@@ -19,8 +19,8 @@ pub(super) struct Trimmed {
 }
 
 impl Trimmed {
-    /// The verdict on `value`.
-    pub(super) fn judge(&self, value: f64, neighbours: &Neighbours<'_>, space: &mut Workspace) -> Verdict {
+    /// The verdict on `value`; `kept` is overwritten.
+    pub(super) fn judge(&self, value: f64, neighbours: &Neighbours<'_>, kept: &mut Vec<f64>) -> Verdict {
         let (left, right) = sides(neighbours);
         let count = left.len() + right.len();
         let cut = self.cut(count);
@@ -34,7 +34,6 @@ impl Trimmed {
         if self.gamma > 0.0 && below <= cut && above <= cut {
             return Verdict::Inside;
         }
-        let kept = &mut space.scratch;
         kept.clear();
         kept.extend_from_slice(left);
         kept.extend_from_slice(right);

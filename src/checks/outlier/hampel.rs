@@ -10,7 +10,7 @@ use crate::checks::robust::{count_near, deviation};
 /// The verdict on `value`.
 pub(super) fn judge(value: f64, neighbours: &Neighbours<'_>, tolerance: &Tolerance, space: &mut Workspace) -> Verdict {
     let window = neighbours.window();
-    let centre = space.window.of(window, &mut space.scratch);
+    let centre = space.median.of(window, &mut space.scratch);
     let distance = (value - centre).abs();
     if distance <= tolerance.sure_reach(value) {
         return Verdict::Inside;

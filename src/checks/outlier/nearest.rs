@@ -9,41 +9,39 @@
 //! by `hampel.rs`, on 132 of them while they were the newest bar; over the finished series it is 2 and 1.
 
 use super::tolerance::Tolerance;
-use super::{Neighbours, Verdict, Workspace};
-use crate::checks::robust::{count_near, median};
+use super::{Neighbours, Verdict};
+use crate::checks::robust::{count_near, median, median_of};
 
-/// The verdict on `value`. Far from the only side there is, a value is undecided: what comes next may be at its level.
-pub(super) fn judge(value: f64, neighbours: &Neighbours<'_>, tolerance: &Tolerance, space: &mut Workspace) -> Verdict {
+/// The verdict on `value`; `scratch` is overwritten. Far from the only side there is, a value is undecided: what comes next may be at its level.
+pub(super) fn judge(value: f64, neighbours: &Neighbours<'_>, tolerance: &Tolerance, scratch: &mut Vec<f64>) -> Verdict {
     let (left, right) = (neighbours.left(), neighbours.right());
     let count = left.len() + right.len();
     let reach = tolerance.sure_reach(value);
     // More than half of one side, or of both, close to the value: so is that median. Counting is far cheaper.
-    let (near_left, near_right) = (count_near(left, value, reach), count_near(right, value, reach));
-    if 2 * near_left > left.len() || 2 * near_right > right.len() || 2 * (near_left + near_right) > count {
+    let near = [count_near(left, value, reach), count_near(right, value, reach)];
+    if 2 * near[0] > left.len() || 2 * near[1] > right.len() || 2 * (near[0] + near[1]) > count {
         return Verdict::Inside;
     }
-    // The median of an empty side is NaN and never nearer.
-    let left_median = space.left.of(left, &mut space.scratch);
-    let right_median = space.right.of(right, &mut space.scratch);
-    space.both.clear();
-    space.both.extend_from_slice(left);
-    space.both.extend_from_slice(right);
-    let median_of_both = space.window.of(&space.both, &mut space.scratch);
-    let (mut centre, mut distance) = (median_of_both, (value - median_of_both).abs());
-    for side in [left_median, right_median] {
-        if (value - side).abs() < distance {
-            (centre, distance) = (side, (value - side).abs());
-        }
-    }
-    // Less than half of the neighbours close to the median of their side: the deviation is too large to flag anything.
-    let largest = tolerance.largest_deviation(distance);
+    // The median of an empty side is NaN: it is never nearer, and `min` passes it over.
+    let (left_median, right_median) = (median_of(left, scratch), median_of(right, scratch));
+    let nearer = (value - left_median).abs().min((value - right_median).abs());
+    // Less than half of the neighbours close to the median of their side: the deviation is too large to flag anything,
+    // and more so if the third median is nearer.
+    let largest = tolerance.largest_deviation(nearer);
     if 2 * (count_near(left, left_median, largest) + count_near(right, right_median, largest)) < count {
         return Verdict::Inside;
     }
-    space.scratch.clear();
-    space.scratch.extend(left.iter().map(|neighbour| (neighbour - left_median).abs()));
-    space.scratch.extend(right.iter().map(|neighbour| (neighbour - right_median).abs()));
-    match tolerance.verdict(distance, centre, median(&mut space.scratch), count) {
+    scratch.clear();
+    scratch.extend(left.iter().chain(right));
+    let both = median(scratch);
+    let nearest = [left_median, right_median]
+        .into_iter()
+        .fold(both, |nearest, side| if (value - side).abs() < (value - nearest).abs() { side } else { nearest });
+    scratch.clear();
+    scratch.extend(left.iter().map(|neighbour| (neighbour - left_median).abs()));
+    scratch.extend(right.iter().map(|neighbour| (neighbour - right_median).abs()));
+    let deviation = median(scratch);
+    match tolerance.verdict((value - nearest).abs(), nearest, deviation, count) {
         Verdict::Outside(_) if left.is_empty() || right.is_empty() => Verdict::Undecided,
         verdict => verdict,
     }
