@@ -12,6 +12,7 @@ mod extended_json;
 mod extract;
 mod fetch;
 mod identity;
+pub mod mongodb;
 mod ndjson;
 mod parquet;
 mod peek;

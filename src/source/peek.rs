@@ -128,7 +128,7 @@ pub(super) fn check_columns(first: (&Path, &[String]), other: (&Path, &[String])
 
 /// What was seen in one column, NULL left out.
 #[derive(Debug, Clone, Copy, Default)]
-struct Tally {
+pub(super) struct Tally {
     numbers: usize,
     /// JSON strings that read as numbers.
     numeric_texts: usize,
@@ -144,14 +144,35 @@ impl Tally {
     fn count_json(&mut self, literal: &str) {
         match Value::read(literal) {
             Some(Value::Null) => {}
-            Some(Value::Number(_)) => self.numbers += 1,
-            Some(Value::Text(text)) if is_number(&text) => self.numeric_texts += 1,
-            Some(Value::Other(literal)) if is_date(&literal) => self.dates += 1,
-            _ => self.others += 1,
+            Some(Value::Number(_)) => self.count_number(),
+            Some(Value::Text(text)) => self.count_text(&text),
+            Some(Value::Other(literal)) if is_date(&literal) => self.count_date(),
+            _ => self.count_other(),
         }
     }
 
-    fn column(self, name: String) -> SourceColumn {
+    /// Counts a value that is a number by its type.
+    pub(super) fn count_number(&mut self) {
+        self.numbers += 1;
+    }
+
+    /// Counts a string, which may spell a number.
+    pub(super) fn count_text(&mut self, text: &str) {
+        if is_number(text) { self.numeric_texts += 1 } else { self.others += 1 }
+    }
+
+    /// Counts a value that is a date by its type.
+    pub(super) fn count_date(&mut self) {
+        self.dates += 1;
+    }
+
+    /// Counts a value of any other type.
+    pub(super) fn count_other(&mut self) {
+        self.others += 1;
+    }
+
+    /// What the column seems to hold.
+    pub(super) fn column(self, name: String) -> SourceColumn {
         let number = self.numbers > 0 && self.dates + self.others == 0;
         let typed_time = self.dates > 0 && self.numbers + self.numeric_texts + self.others == 0;
         let kind = if number { FieldKind::Number } else { FieldKind::Text };

@@ -1,0 +1,343 @@
+//! Documents -> a snapshot: several ranges of `_id` are fetched, decoded and encoded at the same time, one thread
+//! writes.
+//!
+//! While a page of a range is decoded on a thread of its own, the next one is on its way; memory is bounded by two
+//! pages and one row group for each range that is read. The snapshot appears under its name only when it is complete and
+//! as many documents are in it as there are; on an error, or when the future is dropped, nothing is left behind.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use ::parquet::arrow::ArrowWriter;
+use ::parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
+use ::parquet::errors::ParquetError;
+use ::parquet::file::writer::SerializedFileWriter;
+use arrow::datatypes::SchemaRef;
+use futures::future::try_join_all;
+use mongodb::bson::{Document, RawDocumentBuf, doc};
+use tempfile::NamedTempFile;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use super::columns::{check_names, snapshot_schema, writer_properties};
+use super::command::{self, Call};
+use super::connection::integer;
+use super::error::MongoError;
+use super::id;
+use super::look::{self, Identity, Kind};
+use super::page::{Page, Pager, Range};
+use super::ranges::ranges;
+use super::reader::Reader;
+use super::table::Table;
+use crate::source::Wanted;
+use crate::source::error::quoted;
+
+/// The name of a snapshot in its folder.
+const NAME: &str = "snapshot.parquet";
+/// More ranges read at the same time do not help: the pool has few connections.
+const MOST_WORKERS: usize = 4;
+/// Rows of a row group; the last one of a range has fewer.
+const GROUP_ROWS: usize = 32_768;
+/// A row group ends early after so many bytes of BSON: large documents may have large texts.
+const GROUP_BYTES: u64 = 64 << 20;
+
+/// A complete snapshot of a collection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MongoSnapshot {
+    /// The Parquet file.
+    pub path: PathBuf,
+    /// Its columns, as [`snapshot_schema`] gives them.
+    pub schema: SchemaRef,
+    /// Documents read: as many rows as the Parquet file has.
+    pub rows: u64,
+    /// How many of them are broken.
+    pub broken: u64,
+    /// Bytes of BSON in the documents.
+    pub bytes: u64,
+}
+
+/// What a thread that decodes needs to know.
+struct Job {
+    wanted: Arc<[Wanted]>,
+    dir: PathBuf,
+    schema: SchemaRef,
+    factory: ArrowRowGroupWriterFactory,
+}
+
+/// A row group, ready to be written.
+struct Encoded {
+    columns: Vec<ArrowColumnChunk>,
+    rows: u64,
+    broken: u64,
+    present: Vec<bool>,
+    bytes: u64,
+}
+
+/// A page on its way into a table, and into a row group where that is full.
+type Decoding = JoinHandle<Result<(Table, Option<Encoded>), MongoError>>;
+
+/// What was written, so far.
+struct Written {
+    file: NamedTempFile,
+    rows: u64,
+    broken: u64,
+    present: Vec<bool>,
+}
+
+/// What was handed to the writer, so far.
+#[derive(Default)]
+struct Totals {
+    rows: AtomicU64,
+    bytes: AtomicU64,
+}
+
+/// See [`Reader::extract`].
+pub(super) async fn extract(
+    reader: &Reader,
+    filter: &Document,
+    wanted: &[Wanted],
+    dir: &Path,
+    workers: NonZeroUsize,
+    progress: &(impl Fn(u64, u64) + Send + Sync),
+) -> Result<MongoSnapshot, MongoError> {
+    check_names(wanted)?;
+    let identity = look::identify(reader).await?;
+    if matches!(identity.kind, Kind::View | Kind::TimeSeries) {
+        return Err(MongoError::NotReadable { namespace: reader.namespace(), kind: identity.kind.as_str() });
+    }
+    let pager = Pager::new(reader, raw(filter)?);
+    let before = count(reader, filter).await?;
+    let ranges = ranges(reader, look::documents(reader).await?).await?;
+    let totals = Totals::default();
+    let written = run(&pager, &ranges, wanted, dir, workers.get().min(MOST_WORKERS), &totals, progress).await?;
+    let read = totals.rows.into_inner();
+    if read != written.rows {
+        return Err(MongoError::Unbalanced { read, written: written.rows });
+    }
+    verify(reader, filter, &identity, read, before).await?;
+    check_present(reader, filter, wanted, &written).await?;
+    let Written { file, rows, broken, .. } = written;
+    let path = dir.join(NAME);
+    file.persist(&path).map_err(|error| MongoError::write(dir, error.error.into()))?;
+    Ok(MongoSnapshot { path, schema: snapshot_schema(wanted), rows, broken, bytes: totals.bytes.into_inner() })
+}
+
+fn raw(filter: &Document) -> Result<RawDocumentBuf, MongoError> {
+    RawDocumentBuf::try_from(filter).map_err(|error| MongoError::Filter { reason: error.to_string() })
+}
+
+/// Reads all ranges, a few at a time, and writes what comes of them.
+async fn run(
+    pager: &Pager<'_>,
+    ranges: &[Range],
+    wanted: &[Wanted],
+    dir: &Path,
+    workers: usize,
+    totals: &Totals,
+    progress: &(impl Fn(u64, u64) + Send + Sync),
+) -> Result<Written, MongoError> {
+    let (writer, job) = open(wanted, dir)?;
+    let (sender, receiver) = channel(1);
+    let writing = {
+        let job = Arc::clone(&job);
+        spawn_blocking(move || write(&job, writer, receiver))
+    };
+    let next = AtomicUsize::new(0);
+    let workers = (0..workers).map(|_| async {
+        while let Some(range) = ranges.get(next.fetch_add(1, Ordering::Relaxed)) {
+            read(pager, range, &job, &sender, totals, progress).await?;
+        }
+        Ok(())
+    });
+    let outcome = try_join_all(workers).await;
+    drop(sender);
+    // A writer that failed is why nobody took the row groups, so its error is the first one.
+    let written = joined(writing.await)??;
+    outcome?;
+    Ok(written)
+}
+
+fn open(wanted: &[Wanted], dir: &Path) -> Result<(SerializedFileWriter<NamedTempFile>, Arc<Job>), MongoError> {
+    let failed = |error| MongoError::write(dir, error);
+    let file = tempfile::Builder::new()
+        .prefix(".snapshot-")
+        .suffix(".parquet")
+        .tempfile_in(dir)
+        .map_err(|error| failed(error.into()))?;
+    let schema = snapshot_schema(wanted);
+    let properties = writer_properties(wanted).map_err(failed)?;
+    let (writer, factory) = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties))
+        .and_then(ArrowWriter::into_serialized_writer)
+        .map_err(failed)?;
+    Ok((writer, Arc::new(Job { wanted: wanted.into(), dir: dir.to_path_buf(), schema, factory })))
+}
+
+/// Reads one range, page by page: while one is decoded the next one is fetched.
+async fn read(
+    pager: &Pager<'_>,
+    range: &Range,
+    job: &Arc<Job>,
+    sender: &Sender<Encoded>,
+    totals: &Totals,
+    progress: &(impl Fn(u64, u64) + Send + Sync),
+) -> Result<(), MongoError> {
+    let table = Table::new(&job.wanted, range.number, 1, 0);
+    let mut decoding = decode(job, table, None);
+    let mut after: Option<Vec<u8>> = None;
+    loop {
+        // Nothing can follow the last `_id` there is, and the server refuses to look.
+        let page = match after.as_deref() {
+            Some(id::LAST) => None,
+            after => Some(pager.page(range, after).await?),
+        };
+        after = page.as_ref().and_then(Page::last).map(<[u8]>::to_vec);
+        let page = page.filter(|_| after.is_some());
+        let at_end = page.is_none();
+        let (table, full) = joined(decoding.await)??;
+        decoding = decode(job, table, page);
+        hand_over(full, sender, totals, progress).await?;
+        if at_end {
+            let (_, rest) = joined(decoding.await)??;
+            return hand_over(rest, sender, totals, progress).await;
+        }
+    }
+}
+
+/// Decodes a page on a thread of its own.
+fn decode(job: &Arc<Job>, table: Table, page: Option<Page>) -> Decoding {
+    let job = Arc::clone(job);
+    spawn_blocking(move || job.decode(table, page.as_ref()))
+}
+
+/// Gives a row group, if there is one, to the writer.
+async fn hand_over(
+    encoded: Option<Encoded>,
+    sender: &Sender<Encoded>,
+    totals: &Totals,
+    progress: &(impl Fn(u64, u64) + Send + Sync),
+) -> Result<(), MongoError> {
+    let Some(encoded) = encoded else { return Ok(()) };
+    let (rows, bytes) = (encoded.rows, encoded.bytes);
+    sender.send(encoded).await.map_err(|_| MongoError::Thread)?;
+    // Nothing is awaited in between, so the numbers that are told only grow.
+    let rows = totals.rows.fetch_add(rows, Ordering::Relaxed) + rows;
+    let bytes = totals.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+    progress(rows, bytes);
+    Ok(())
+}
+
+fn joined<T>(outcome: Result<T, tokio::task::JoinError>) -> Result<T, MongoError> {
+    match outcome {
+        Ok(value) => Ok(value),
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Err(MongoError::Thread),
+    }
+}
+
+impl Job {
+    /// Adds a page to the table, and encodes the table when it is full or there are no more pages. Returns the table
+    /// for the next page.
+    fn decode(&self, mut table: Table, page: Option<&Page>) -> Result<(Table, Option<Encoded>), MongoError> {
+        for (document, id) in page.into_iter().flat_map(Page::documents) {
+            table.push(document, id);
+        }
+        let full = table.len() >= GROUP_ROWS || table.bytes() >= GROUP_BYTES;
+        if table.len() == 0 || (page.is_some() && !full) {
+            return Ok((table, None));
+        }
+        let next = table.next(GROUP_ROWS);
+        let encoded = self.encode(table).map_err(|error| MongoError::write(&self.dir, error))?;
+        Ok((next, Some(encoded)))
+    }
+
+    fn encode(&self, table: Table) -> Result<Encoded, ParquetError> {
+        let (rows, bytes, broken) = (table.len() as u64, table.bytes(), table.broken());
+        let present = table.present().to_vec();
+        let batch = table.finish(Arc::clone(&self.schema))?;
+        // The number of a row group matters to encrypted files only.
+        let writers = self.factory.create_column_writers(0)?;
+        let mut columns = Vec::with_capacity(writers.len());
+        for ((mut writer, field), column) in writers.into_iter().zip(self.schema.fields()).zip(batch.columns()) {
+            for leaf in compute_leaves(field, column)? {
+                writer.write(&leaf)?;
+            }
+            columns.push(writer.close()?);
+        }
+        Ok(Encoded { columns, rows, broken, present, bytes })
+    }
+}
+
+/// Writes the row groups as they come.
+fn write(
+    job: &Job,
+    mut writer: SerializedFileWriter<NamedTempFile>,
+    mut groups: Receiver<Encoded>,
+) -> Result<Written, MongoError> {
+    let failed = |error| MongoError::write(&job.dir, error);
+    let (mut rows, mut broken, mut present) = (0, 0, vec![false; job.wanted.len()]);
+    while let Some(encoded) = groups.blocking_recv() {
+        let mut group = writer.next_row_group().map_err(failed)?;
+        for column in encoded.columns {
+            column.append_to_row_group(&mut group).map_err(failed)?;
+        }
+        rows += group.close().map_err(failed)?.num_rows().cast_unsigned();
+        broken += encoded.broken;
+        present.iter_mut().zip(encoded.present).for_each(|(seen, present)| *seen |= present);
+    }
+    let file = writer.into_inner().map_err(failed)?;
+    Ok(Written { file, rows, broken, present })
+}
+
+/// Fails when the collection is another one than it was, or has more matching documents than were read.
+async fn verify(
+    reader: &Reader,
+    filter: &Document,
+    identity: &Identity,
+    read: u64,
+    before: u64,
+) -> Result<(), MongoError> {
+    let after = count(reader, filter).await?;
+    let same = match look::identify(reader).await {
+        Ok(now) => now == *identity,
+        Err(MongoError::NoCollection { .. } | MongoError::NoDatabase { .. }) => false,
+        Err(error) => return Err(error),
+    };
+    if !same {
+        return Err(MongoError::Replaced { namespace: reader.namespace() });
+    }
+    if read < before.min(after) {
+        return Err(MongoError::Shortfall { namespace: reader.namespace(), read, before, after });
+    }
+    Ok(())
+}
+
+/// How many documents match, by looking at them: metadata may be wrong.
+async fn count(reader: &Reader, filter: &Document) -> Result<u64, MongoError> {
+    let what = format!("count the documents of `{}`", reader.namespace());
+    let pipeline = [doc! { "$match": filter }, doc! { "$count": "n" }];
+    let answer = command::aggregate(reader, Call::long(&what), &pipeline).await?;
+    let Some(document) = answer.first() else { return Ok(0) };
+    let number = document.get("n").ok().flatten().and_then(|number| number.try_into().ok());
+    let number = number.as_ref().and_then(integer).and_then(|number| u64::try_from(number).ok());
+    number.ok_or_else(|| reader.connection.nonsense(&what, "it has no count".to_owned()))
+}
+
+/// Fails when no good document had any of the wanted fields.
+async fn check_present(
+    reader: &Reader,
+    filter: &Document,
+    wanted: &[Wanted],
+    written: &Written,
+) -> Result<(), MongoError> {
+    if written.rows == written.broken || written.present.contains(&true) {
+        return Ok(());
+    }
+    let available = reader.peek(filter).await?;
+    Err(MongoError::NoWantedField {
+        namespace: reader.namespace(),
+        wanted: quoted(wanted.iter().map(|wanted| wanted.column.as_str())),
+        available: quoted(available.iter().map(|column| column.name.as_str())),
+    })
+}

@@ -1,0 +1,193 @@
+//! The `_id` of a document as bytes: what it is in the document, with its type in front.
+//!
+//! Two ids that MongoDB takes for equal (`1` and `1.0`) have different bytes, and an embedded document keeps the
+//! order and the duplicates of its fields: nothing but the very same `_id` has the same bytes. Pure.
+
+use mongodb::bson::raw::{RawBson, RawBsonRef, RawDocument, RawDocumentBuf, cstr};
+
+use super::literal;
+
+/// Bytes of a document before the value of its only field, whose name is empty: length, type, end of the name.
+const BEFORE: usize = 6;
+
+/// The encoded `_id` that follows every other.
+pub(super) const LAST: &[u8] = &[0x7f];
+
+/// Why bytes are no `_id`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{hex}` is not an encoded _id; the plan or snapshot it comes from is damaged, make a new one")]
+pub struct IdError {
+    /// The bytes, in hexadecimal; long ones are cut.
+    hex: String,
+}
+
+/// The type of `id` as BSON numbers it, one byte, and the bytes of its value as they lie in the document.
+pub fn encode(id: RawBsonRef<'_>) -> Vec<u8> {
+    if let RawBsonRef::ObjectId(id) = id {
+        let mut bytes = Vec::with_capacity(13);
+        bytes.push(0x07);
+        bytes.extend_from_slice(&id.bytes());
+        return bytes;
+    }
+    let mut document = RawDocumentBuf::new();
+    document.append(cstr!(""), id);
+    let bytes = document.as_bytes();
+    let value = bytes.get(BEFORE..bytes.len() - 1).unwrap_or_default();
+    let mut encoded = Vec::with_capacity(value.len() + 1);
+    encoded.push(bytes[4]);
+    encoded.extend_from_slice(value);
+    encoded
+}
+
+/// The `_id` that [`encode`] made these bytes of.
+///
+/// # Errors
+/// When they are nothing that [`encode`] makes.
+pub fn decode(bytes: &[u8]) -> Result<RawBson, IdError> {
+    read(bytes).ok_or_else(|| IdError { hex: to_hex(bytes.get(..32).unwrap_or(bytes)) })
+}
+
+fn read(bytes: &[u8]) -> Option<RawBson> {
+    let (kind, value) = bytes.split_first()?;
+    let length = i32::try_from(value.len() + BEFORE + 1).ok()?;
+    let mut document = length.to_le_bytes().to_vec();
+    document.extend_from_slice(&[*kind, 0]);
+    document.extend_from_slice(value);
+    document.push(0);
+    let mut elements = RawDocument::from_bytes(&document).ok()?.iter_elements();
+    let element = elements.next()?.ok()?;
+    let id = element.value().ok()?;
+    let whole = element.size() == value.len() && elements.next().is_none() && encode(id) == bytes;
+    whole.then(|| id.into())
+}
+
+/// An encoded `_id` for people: `ObjectId("65…")`, `42` for both integer types, `"text"` with JSON's escapes,
+/// `{"$numberDouble":"42.0"}` and its kin for every other type. Bytes that are no `_id` are shown in hexadecimal.
+pub fn text(bytes: &[u8]) -> String {
+    match decode(bytes) {
+        Err(_) => format!("invalid _id 0x{}", to_hex(bytes)),
+        Ok(RawBson::ObjectId(id)) => format!("ObjectId(\"{}\")", id.to_hex()),
+        Ok(RawBson::Int32(number)) => number.to_string(),
+        Ok(RawBson::Int64(number)) => number.to_string(),
+        Ok(other) => literal::canonical(other.as_raw_bson_ref()).unwrap_or_else(|_| format!("0x{}", to_hex(bytes))),
+    }
+}
+
+/// The bytes in lower-case hexadecimal: the lossless form for files that hold text.
+pub fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The bytes that [`to_hex`] wrote; `None` where the text is something else.
+pub fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes();
+    if !digits.len().is_multiple_of(2) {
+        return None;
+    }
+    let nibble = |digit: u8| match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    };
+    digits.chunks_exact(2).map(|pair| Some(nibble(pair[0])? << 4 | nibble(pair[1])?)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use mongodb::bson::oid::ObjectId;
+    use mongodb::bson::raw::{RawArrayBuf, RawBinaryRef};
+    use mongodb::bson::spec::BinarySubtype;
+    use mongodb::bson::{DateTime, Timestamp, rawdoc};
+    use proptest::prelude::*;
+
+    use super::super::testing::every_type;
+    use super::*;
+
+    #[test]
+    fn an_id_is_its_type_and_the_bytes_of_its_value() {
+        let id = ObjectId::parse_str("65a1b2c3d4e5f60718293a4b").unwrap();
+        assert_eq!(to_hex(&encode(RawBsonRef::ObjectId(id))), "0765a1b2c3d4e5f60718293a4b");
+        assert_eq!(to_hex(&encode(RawBsonRef::Int32(42))), "102a000000");
+        assert_eq!(to_hex(&encode(RawBsonRef::Int64(-1))), "12ffffffffffffffff");
+        assert_eq!(to_hex(&encode(RawBsonRef::Double(1.0))), "01000000000000f03f");
+        assert_eq!(to_hex(&encode(RawBsonRef::String("ab"))), "0203000000616200");
+        assert_eq!(to_hex(&encode(RawBsonRef::Boolean(true))), "0801");
+        assert_eq!(to_hex(&encode(RawBsonRef::Null)), "0a");
+        assert_eq!(to_hex(&encode(RawBsonRef::MinKey)), "ff");
+        assert_eq!(to_hex(&encode(RawBsonRef::MaxKey)), "7f");
+        assert_eq!(to_hex(&encode(RawBsonRef::DateTime(DateTime::from_millis(1)))), "090100000000000000");
+    }
+
+    #[test]
+    fn every_type_comes_back_as_it_was() {
+        for (name, value) in every_type() {
+            let bytes = encode(value.as_raw_bson_ref());
+            assert_eq!(decode(&bytes), Ok(value), "{name}");
+            assert_eq!(from_hex(&to_hex(&bytes)), Some(bytes), "{name}");
+        }
+    }
+
+    #[test]
+    fn duplicate_and_ordered_fields_of_an_embedded_document_are_kept() {
+        let mut twice = RawDocumentBuf::new();
+        twice.append(cstr!("b"), 1);
+        twice.append(cstr!("a"), 2);
+        twice.append(cstr!("b"), 3);
+        let bytes = encode(RawBsonRef::Document(&twice));
+        let Ok(RawBson::Document(back)) = decode(&bytes) else { panic!("no document") };
+        assert_eq!(back.as_bytes(), twice.as_bytes());
+    }
+
+    #[test]
+    fn bytes_that_are_no_id_are_refused() {
+        for hex in ["", "10", "102a00000000", "07aabb", "0203000000616100ff", "99", "0801ff", "0802", "0300000000"] {
+            assert!(decode(&from_hex(hex).unwrap()).is_err(), "{hex}");
+        }
+        assert_eq!(text(&[0x10]), "invalid _id 0x10");
+        assert_eq!(
+            decode(&[0x10, 0xff]).unwrap_err().to_string(),
+            "`10ff` is not an encoded _id; the plan or snapshot it comes from is damaged, make a new one"
+        );
+    }
+
+    #[test]
+    fn people_read_ids_as_they_would_type_them() {
+        let array = RawArrayBuf::new();
+        let binary = RawBinaryRef { subtype: BinarySubtype::Generic, bytes: &[1, 2] };
+        for (id, shown) in [
+            (RawBsonRef::Int32(42), "42"),
+            (RawBsonRef::Int64(42), "42"),
+            (RawBsonRef::Double(42.0), r#"{"$numberDouble":"42.0"}"#),
+            (RawBsonRef::String("a\"\n"), r#""a\"\n""#),
+            (RawBsonRef::Null, "null"),
+            (RawBsonRef::DateTime(DateTime::from_millis(5)), r#"{"$date":{"$numberLong":"5"}}"#),
+            (RawBsonRef::Binary(binary), r#"{"$binary":{"base64":"AQI=","subType":"00"}}"#),
+            (RawBsonRef::Document(&rawdoc! { "s": "A", "n": 1 }), r#"{"s":"A","n":{"$numberInt":"1"}}"#),
+            (RawBsonRef::Array(&array), "[]"),
+            (RawBsonRef::Timestamp(Timestamp { time: 1, increment: 2 }), r#"{"$timestamp":{"t":1,"i":2}}"#),
+            (RawBsonRef::MinKey, r#"{"$minKey":1}"#),
+        ] {
+            assert_eq!(text(&encode(id)), shown);
+        }
+        let id = ObjectId::parse_str("65a1b2c3d4e5f60718293a4b").unwrap();
+        assert_eq!(text(&encode(RawBsonRef::ObjectId(id))), "ObjectId(\"65a1b2c3d4e5f60718293a4b\")");
+    }
+
+    #[test]
+    fn odd_or_upper_case_digits_are_no_hexadecimal() {
+        for text in ["0", "0G", "AB", "é"] {
+            assert_eq!(from_hex(text), None, "{text}");
+        }
+        assert_eq!(from_hex(""), Some(Vec::new()));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_either_come_back_whole_or_are_refused(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
+            if let Ok(id) = decode(&bytes) {
+                prop_assert_eq!(encode(id.as_raw_bson_ref()), bytes.clone());
+            }
+            prop_assert!(!text(&bytes).is_empty());
+        }
+    }
+}

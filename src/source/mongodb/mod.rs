@@ -1,0 +1,37 @@
+//! MongoDB as a source of bars: a collection is looked at and copied into a columnar snapshot, never written to.
+//!
+//! A [`Connection`] is opened once a run; a [`Reader`] on it has no method that writes. [`Reader::extract`] makes one
+//! Parquet file with the wanted fields, a locator (`_id`) and the SHA-256 of the raw BSON of every document. Nothing
+//! here knows rules or jobs.
+
+mod address;
+mod columns;
+mod command;
+mod connection;
+mod error;
+mod extract;
+pub mod filter;
+mod health;
+pub mod id;
+mod literal;
+mod look;
+mod page;
+mod peek;
+mod ranges;
+mod reader;
+mod redact;
+mod table;
+#[cfg(test)]
+mod testing;
+mod usage;
+
+pub use address::Address;
+pub use columns::{EXACT, ID, snapshot_schema};
+pub use connection::{Connection, ServerInfo, Topology};
+pub use error::{MongoError, Words};
+pub use extract::MongoSnapshot;
+pub use health::{Grant, Privileges};
+pub use literal::document_json;
+pub use look::{CollectionInfo, IndexInfo, Kind};
+pub use reader::Reader;
+pub use usage::ConnectionUse;

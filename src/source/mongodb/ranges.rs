@@ -1,0 +1,97 @@
+//! Ranges of `_id` that hold about as many documents each, so that several can be read at the same time.
+//!
+//! The boundaries come from a random sample, ordered by the server: ids of several types and collations need no
+//! comparison here. A poor sample costs speed, never rows: the first range has no beginning and the last no end.
+
+use mongodb::bson::doc;
+use mongodb::bson::raw::RawBson;
+
+use super::command::{self, Call};
+use super::error::MongoError;
+use super::id;
+use super::page::Range;
+use super::reader::Reader;
+
+/// Documents of a range, about.
+const DOCUMENTS: u64 = 50_000;
+/// More ranges are not made.
+const MOST: u64 = 256;
+/// Ids drawn for each boundary: the more, the more even the ranges.
+const DRAWN: u64 = 16;
+
+/// Ranges that cover the whole collection of about `documents` documents.
+pub(super) async fn ranges(reader: &Reader, documents: u64) -> Result<Vec<Range>, MongoError> {
+    let count = (documents / DOCUMENTS).min(MOST);
+    let boundaries = if count < 2 { Vec::new() } else { sample(reader, count * DRAWN).await? };
+    Ok(split(boundaries, usize::try_from(count).unwrap_or(1)))
+}
+
+/// At most `count` ranges with every so many-th of the ordered ids as boundaries.
+fn split(ids: Vec<RawBson>, count: usize) -> Vec<Range> {
+    // The ends of the index cannot be boundaries: the server refuses a range in which nothing can be.
+    let inside = |id: &RawBson| !matches!(id, RawBson::MinKey | RawBson::MaxKey);
+    let ids: Vec<RawBson> = ids.into_iter().filter(inside).collect();
+    let step = ids.len().div_ceil(count.max(1)).max(1);
+    let mut boundaries: Vec<RawBson> = ids.into_iter().skip(step).step_by(step).collect();
+    // The same document can be drawn twice.
+    boundaries.dedup_by_key(|boundary| id::encode(boundary.as_raw_bson_ref()));
+    let from = std::iter::once(None).chain(boundaries.iter().cloned().map(Some));
+    let until = boundaries.iter().cloned().map(Some).chain(std::iter::once(None));
+    (0..).zip(from.zip(until)).map(|(number, (from, until))| Range { number, from, until }).collect()
+}
+
+/// Ids of `size` random documents, in the order of the index on `_id`.
+async fn sample(reader: &Reader, size: u64) -> Result<Vec<RawBson>, MongoError> {
+    let what = format!("draw a sample of `{}`", reader.namespace());
+    let call = Call::long(&what);
+    let pipeline = [
+        doc! { "$sample": { "size": i64::try_from(size).unwrap_or(i64::MAX) } },
+        doc! { "$project": { "_id": 1 } },
+        doc! { "$sort": { "_id": 1 } },
+    ];
+    let documents = command::aggregate(reader, call, &pipeline).await?;
+    let mut ids = Vec::with_capacity(documents.len());
+    for document in &documents {
+        if let Ok(Some(id)) = document.get("_id") {
+            ids.push(id.into());
+        }
+    }
+    Ok(ids)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(numbers: &[i32]) -> Vec<RawBson> {
+        numbers.iter().copied().map(RawBson::Int32).collect()
+    }
+
+    fn bounds(ranges: &[Range]) -> Vec<(i32, Option<i32>, Option<i32>)> {
+        let number = |id: &Option<RawBson>| id.as_ref().and_then(RawBson::as_i32);
+        ranges.iter().map(|range| (range.number, number(&range.from), number(&range.until))).collect()
+    }
+
+    #[test]
+    fn ranges_meet_and_cover_everything() {
+        let ranges = split(ids(&[1, 2, 3, 4, 5, 6, 7, 8]), 4);
+        assert_eq!(
+            bounds(&ranges),
+            [(0, None, Some(3)), (1, Some(3), Some(5)), (2, Some(5), Some(7)), (3, Some(7), None)]
+        );
+    }
+
+    #[test]
+    fn the_ends_of_the_index_are_no_boundaries() {
+        let ids = vec![RawBson::MinKey, RawBson::MinKey, RawBson::Int32(1), RawBson::MaxKey, RawBson::MaxKey];
+        assert_eq!(bounds(&split(ids, 5)), [(0, None, None)]);
+    }
+
+    #[test]
+    fn few_or_equal_samples_make_fewer_ranges() {
+        assert_eq!(bounds(&split(Vec::new(), 4)), [(0, None, None)]);
+        assert_eq!(bounds(&split(ids(&[5]), 4)), [(0, None, None)]);
+        assert_eq!(bounds(&split(ids(&[5, 5, 5, 5]), 4)), [(0, None, Some(5)), (1, Some(5), None)]);
+        assert_eq!(bounds(&split(ids(&[1, 2, 3]), 0)), [(0, None, None)]);
+    }
+}

@@ -1,0 +1,418 @@
+//! Documents -> the columns of a snapshot, straight from their bytes.
+//!
+//! A document that does not fit (a wanted field twice, text that is not UTF-8, damaged bytes) becomes a broken row
+//! with its reason; none is ever left out. Pure: raw documents in, a record batch out.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayBuilder, ArrayRef, BinaryBuilder, FixedSizeBinaryArray, Float64Builder, Int32Array, Int64Array, RecordBatch,
+    StringBuilder,
+};
+use arrow::buffer::Buffer;
+use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
+use mongodb::bson::error::{Error, ErrorKind};
+use mongodb::bson::raw::{RawBsonRef, RawDocument};
+use sha2::{Digest, Sha256};
+
+use super::literal::{self, LiteralError};
+use crate::bars::number::read_number;
+use crate::source::{Wanted, WantedKind};
+
+/// Room made for a text, in bytes; most are shorter.
+const TEXT_BYTES: usize = 10;
+/// Bytes of an encoded `ObjectId`.
+const ID_BYTES: usize = 13;
+
+/// The columns of a snapshot, being filled with documents of one range of `_id`.
+pub(super) struct Table {
+    wanted: Arc<[Wanted]>,
+    columns: Vec<Columns>,
+    /// Which wanted fields were in a document at all.
+    present: Vec<bool>,
+    range: i32,
+    first_row: i64,
+    hashes: Vec<u8>,
+    ids: BinaryBuilder,
+    broken: StringBuilder,
+    raw: StringBuilder,
+    broken_rows: u64,
+    bytes: u64,
+}
+
+impl Table {
+    /// An empty table for about `rows` documents of a range, of which the first is the `first_row`th.
+    pub(super) fn new(wanted: &Arc<[Wanted]>, range: i32, first_row: i64, rows: usize) -> Self {
+        Self {
+            wanted: Arc::clone(wanted),
+            columns: wanted.iter().map(|wanted| Columns::new(wanted.kind, rows)).collect(),
+            present: vec![false; wanted.len()],
+            range,
+            first_row,
+            hashes: Vec::with_capacity(rows * 32),
+            ids: BinaryBuilder::with_capacity(rows, rows * ID_BYTES),
+            broken: StringBuilder::with_capacity(rows, 0),
+            raw: StringBuilder::with_capacity(rows, 0),
+            broken_rows: 0,
+            bytes: 0,
+        }
+    }
+
+    /// Adds a document; `id` is its `_id`, encoded.
+    pub(super) fn push(&mut self, document: &RawDocument, id: &[u8]) {
+        self.hashes.extend_from_slice(&Sha256::digest(document.as_bytes()));
+        self.ids.append_value(id);
+        self.bytes += document.as_bytes().len() as u64;
+        match fields(&self.wanted, document) {
+            Ok(found) => {
+                for ((value, columns), present) in found.into_iter().zip(&mut self.columns).zip(&mut self.present) {
+                    *present |= value.is_some();
+                    columns.append(value.unwrap_or(Value::Null));
+                }
+                self.broken.append_null();
+                self.raw.append_null();
+            }
+            Err(reason) => {
+                self.columns.iter_mut().for_each(|columns| columns.append(Value::Null));
+                self.broken.append_value(reason);
+                self.raw.append_value(literal::excerpt(document));
+                self.broken_rows += 1;
+            }
+        }
+    }
+
+    /// How many documents were added.
+    pub(super) fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// An empty table for about `rows` documents that follow those of this one.
+    pub(super) fn next(&self, rows: usize) -> Self {
+        Self::new(&self.wanted, self.range, self.first_row + (self.len() as u64).cast_signed(), rows)
+    }
+
+    /// Bytes of BSON in the documents.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// How many of the documents are broken.
+    pub(super) fn broken(&self) -> u64 {
+        self.broken_rows
+    }
+
+    /// Which wanted fields a document had.
+    pub(super) fn present(&self) -> &[bool] {
+        &self.present
+    }
+
+    /// The rows, with the columns of `schema`.
+    pub(super) fn finish(mut self, schema: SchemaRef) -> Result<RecordBatch, ArrowError> {
+        let rows = self.ids.len();
+        let mut columns: Vec<ArrayRef> = Vec::with_capacity(schema.fields().len());
+        for Columns { number, text, other } in &mut self.columns {
+            columns.extend(number.as_mut().map(|number| Arc::new(number.finish()) as ArrayRef));
+            columns.push(Arc::new(text.finish()));
+            columns.push(Arc::new(other.finish()));
+        }
+        columns.push(Arc::new(Int32Array::from_value(self.range, rows)));
+        columns.push(Arc::new((self.first_row..).take(rows).collect::<Int64Array>()));
+        columns.push(Arc::new(FixedSizeBinaryArray::try_new(32, Buffer::from_vec(self.hashes), None)?));
+        columns.push(Arc::new(self.ids.finish()));
+        columns.push(Arc::new(self.broken.finish()));
+        columns.push(Arc::new(self.raw.finish()));
+        RecordBatch::try_new(schema, columns)
+    }
+}
+
+/// The wanted fields of a document, `None` for those it lacks; or why it is broken.
+fn fields<'d>(wanted: &[Wanted], document: &'d RawDocument) -> Result<Vec<Option<Value<'d>>>, String> {
+    let count = wanted.len();
+    let mut found: Vec<Option<Value<'d>>> = (0..count).map(|_| None).collect();
+    let mut next = 0;
+    for element in document.iter_elements() {
+        let element = element.map_err(|error| damaged(&error))?;
+        let key = element.key().as_str();
+        // Documents of a collection mostly have their fields in one order: look after the last one found.
+        let Some(at) = (next..count).chain(0..next).find(|&at| wanted[at].column == key) else { continue };
+        next = at + 1;
+        if found[at].is_some() {
+            return Err(format!("the document is ambiguous: field `{key}` appears twice"));
+        }
+        let value = element.value().map_err(LiteralError::from).and_then(|value| place(value, wanted[at].kind));
+        found[at] = Some(value.map_err(|error| format!("field `{key}`: {}", broken(&error)))?);
+    }
+    Ok(found)
+}
+
+fn damaged(error: &Error) -> String {
+    format!("the document is damaged: {error}")
+}
+
+fn broken(error: &LiteralError) -> String {
+    match error {
+        LiteralError::Damaged(error) if matches!(error.kind, ErrorKind::Utf8Encoding { .. }) => {
+            "text is not UTF-8".to_owned()
+        }
+        LiteralError::Damaged(error) => damaged(error),
+        other => other.to_string(),
+    }
+}
+
+/// Where a value goes.
+#[derive(Debug, Clone, PartialEq)]
+enum Value<'d> {
+    /// Nowhere: null, undefined.
+    Null,
+    /// To the numbers.
+    Number(f64),
+    /// To the texts; of a wanted number, also to the numbers, where it reads as one.
+    Text(Cow<'d, str>),
+    /// Beside them.
+    Other(String),
+}
+
+fn place(value: RawBsonRef<'_>, kind: WantedKind) -> Result<Value<'_>, LiteralError> {
+    Ok(match (value, kind) {
+        (RawBsonRef::Null | RawBsonRef::Undefined, _) => Value::Null,
+        (RawBsonRef::String(text), _) => Value::Text(Cow::Borrowed(text)),
+        (RawBsonRef::Double(number), WantedKind::Number) => Value::Number(number),
+        (RawBsonRef::Int32(number), WantedKind::Number) => Value::Number(f64::from(number)),
+        (RawBsonRef::Int64(number), WantedKind::Number) => Value::Number(number as f64),
+        (RawBsonRef::Decimal128(number), WantedKind::Number) => Value::Text(Cow::Owned(number.to_string())),
+        (RawBsonRef::ObjectId(id), WantedKind::Text) => Value::Text(Cow::Owned(id.to_hex())),
+        (other, _) => match literal::digits(other) {
+            Some(digits) => Value::Other(digits),
+            None => Value::Other(literal::canonical(other)?),
+        },
+    })
+}
+
+/// The columns of one wanted field.
+#[derive(Debug)]
+struct Columns {
+    /// Of a wanted number.
+    number: Option<Float64Builder>,
+    /// Of a wanted number the exact text, else the text.
+    text: StringBuilder,
+    other: StringBuilder,
+}
+
+impl Columns {
+    fn new(kind: WantedKind, rows: usize) -> Self {
+        let number = (kind == WantedKind::Number).then(|| Float64Builder::with_capacity(rows));
+        let text = if number.is_some() { 0 } else { rows * TEXT_BYTES };
+        Self { number, text: StringBuilder::with_capacity(rows, text), other: StringBuilder::with_capacity(rows, 0) }
+    }
+
+    fn append(&mut self, value: Value<'_>) {
+        if let Some(numbers) = &mut self.number {
+            numbers.append_option(match &value {
+                Value::Number(number) => Some(*number),
+                Value::Text(text) => read_number(text).ok(),
+                Value::Null | Value::Other(_) => None,
+            });
+        }
+        let (text, other) = match value {
+            Value::Text(text) => (Some(text), None),
+            Value::Other(literal) => (None, Some(literal)),
+            Value::Null | Value::Number(_) => (None, None),
+        };
+        self.text.append_option(text);
+        self.other.append_option(other);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Array, AsArray};
+    use arrow::datatypes::{Float64Type, Int32Type, Int64Type};
+    use mongodb::bson::raw::{RawBson, RawDocumentBuf, cstr};
+    use mongodb::bson::rawdoc;
+    use proptest::prelude::*;
+
+    use super::super::columns::snapshot_schema;
+    use super::super::id;
+    use super::super::testing::every_type;
+    use super::*;
+
+    fn wanted() -> Vec<Wanted> {
+        [("s", WantedKind::Text), ("t", WantedKind::Time), ("n", WantedKind::Number)]
+            .map(|(column, kind)| Wanted { column: column.to_owned(), kind })
+            .to_vec()
+    }
+
+    fn table(documents: &[&RawDocument]) -> (RecordBatch, Vec<bool>) {
+        let wanted: Arc<[Wanted]> = wanted().into();
+        let mut table = Table::new(&wanted, 3, 7, 0);
+        for document in documents {
+            table.push(document, &id::encode(RawBsonRef::Int32(9)));
+        }
+        let present = table.present().to_vec();
+        (table.finish(snapshot_schema(&wanted)).unwrap(), present)
+    }
+
+    fn texts<'a>(batch: &'a RecordBatch, name: &str) -> Vec<Option<&'a str>> {
+        batch.column_by_name(name).unwrap().as_string::<i32>().iter().collect()
+    }
+
+    fn numbers(batch: &RecordBatch, name: &str) -> Vec<Option<f64>> {
+        batch.column_by_name(name).unwrap().as_primitive::<Float64Type>().iter().collect()
+    }
+
+    /// What a value becomes: number, its text, its literal; text, its literal; time, its literal.
+    type Shape = (Option<f64>, Option<&'static str>, Option<&'static str>, [Option<&'static str>; 4]);
+
+    fn shape_of(name: &str) -> Shape {
+        let other = |literal: &'static str| (None, None, Some(literal), [None, Some(literal), None, Some(literal)]);
+        let typed = |number, digits: &'static str| (Some(number), None, None, [None, Some(digits), None, Some(digits)]);
+        match name {
+            "double" => typed(1.5, "1.5"),
+            "int32" => typed(20_251_016.0, "20251016"),
+            "int64" => typed(1_760_572_800_000.0, "1760572800000"),
+            "decimal" => (Some(12.34), Some("12.3400"), None, [None, Some("12.3400"), None, Some("12.3400")]),
+            "string" => (Some(239_390.74), Some("239390.74"), None, [Some("239390.74"), None, Some("239390.74"), None]),
+            "object id" => {
+                let literal = r#"{"$oid":"abababababababababababab"}"#;
+                (None, None, Some(literal), [Some("abababababababababababab"), None, None, Some(literal)])
+            }
+            "null" | "undefined" => (None, None, None, [None; 4]),
+            "document" => other(r#"{"a":{"$numberInt":"1"}}"#),
+            "array" => other(r#"[{"$numberInt":"1"},"x"]"#),
+            "binary" => other(r#"{"$binary":{"base64":"AQID","subType":"00"}}"#),
+            "old binary" => other(r#"{"$binary":{"base64":"AQID","subType":"02"}}"#),
+            "uuid" => other(r#"{"$binary":{"base64":"CQkJCQkJCQkJCQkJCQkJCQ==","subType":"04"}}"#),
+            "boolean" => other("false"),
+            "date" => other(r#"{"$date":{"$numberLong":"1760572800000"}}"#),
+            "regex" => other(r#"{"$regularExpression":{"pattern":"^a","options":"i"}}"#),
+            "pointer" => other(r#"{"$dbPointer":{"$ref":"c","$id":{"$oid":"070707070707070707070707"}}}"#),
+            "code" => other(r#"{"$code":"f()"}"#),
+            "symbol" => other(r#"{"$symbol":"s"}"#),
+            "code with scope" => other(r#"{"$code":"f(x)","$scope":{"x":{"$numberInt":"1"}}}"#),
+            "timestamp" => other(r#"{"$timestamp":{"t":1,"i":2}}"#),
+            "min key" => other(r#"{"$minKey":1}"#),
+            "max key" => other(r#"{"$maxKey":1}"#),
+            unknown => panic!("no expectation for {unknown}"),
+        }
+    }
+
+    #[test]
+    fn every_type_has_its_place_in_every_kind_of_column() {
+        for (name, value) in every_type() {
+            let (batch, present) = table(&[&rawdoc! { "s": value.clone(), "t": value.clone(), "n": value.clone() }]);
+            let (number, exact, literal, [text, text_other, time, time_other]) = shape_of(name);
+            assert_eq!(numbers(&batch, "n"), [number], "{name}");
+            assert_eq!(texts(&batch, "n~"), [exact], "{name}");
+            assert_eq!(texts(&batch, "n!"), [literal], "{name}");
+            assert_eq!((texts(&batch, "s"), texts(&batch, "s!")), (vec![text], vec![text_other]), "{name}");
+            assert_eq!((texts(&batch, "t"), texts(&batch, "t!")), (vec![time], vec![time_other]), "{name}");
+            assert_eq!(texts(&batch, "__broken"), [None], "{name}");
+            assert_eq!(present, [true; 3], "{name}");
+        }
+    }
+
+    #[test]
+    fn numbers_at_the_edges_keep_what_they_say() {
+        let cases: [(RawBson, Option<f64>, Option<&str>); 9] = [
+            (RawBson::Double(f64::INFINITY), Some(f64::INFINITY), None),
+            (RawBson::Double(-0.0), Some(-0.0), None),
+            (RawBson::Int64(i64::MAX), Some(9_223_372_036_854_775_807.0), None),
+            (RawBson::String("000001".to_owned()), Some(1.0), Some("000001")),
+            (RawBson::String("1,000".to_owned()), None, Some("1,000")),
+            (RawBson::String(String::new()), None, Some("")),
+            (RawBson::Decimal128("1E+3".parse().unwrap()), Some(1000.0), Some("1E+3")),
+            (RawBson::Decimal128("1E+400".parse().unwrap()), None, Some("1E+400")),
+            (RawBson::Decimal128("-Infinity".parse().unwrap()), Some(f64::NEG_INFINITY), Some("-Infinity")),
+        ];
+        for (value, number, exact) in cases {
+            let (batch, _) = table(&[&rawdoc! { "n": value.clone() }]);
+            assert_eq!(numbers(&batch, "n"), [number], "{value:?}");
+            assert_eq!(texts(&batch, "n~"), [exact], "{value:?}");
+        }
+        let (batch, _) = table(&[&rawdoc! { "n": f64::NAN }, &rawdoc! { "n": "nan" }]);
+        assert!(numbers(&batch, "n").iter().all(|number| number.is_some_and(f64::is_nan)));
+    }
+
+    #[test]
+    fn fields_may_come_in_any_order_or_be_missing() {
+        let (batch, present) = table(&[&rawdoc! { "x": 1, "n": 2, "_id": 1, "s": "a" }, &rawdoc! { "s": "b" }]);
+        assert_eq!(texts(&batch, "s"), [Some("a"), Some("b")]);
+        assert_eq!(numbers(&batch, "n"), [Some(2.0), None]);
+        assert_eq!(texts(&batch, "t"), [None, None]);
+        assert_eq!(present, [true, false, true]);
+    }
+
+    #[test]
+    fn every_row_says_where_it_stood_and_what_its_bytes_hash_to() {
+        let (first, second) = (rawdoc! { "_id": 9, "s": "a" }, rawdoc! { "_id": 9, "unwanted": 1 });
+        let (batch, _) = table(&[&first, &second]);
+        assert_eq!(batch.column_by_name("__file").unwrap().as_primitive::<Int32Type>().values(), &[3, 3]);
+        assert_eq!(batch.column_by_name("__row").unwrap().as_primitive::<Int64Type>().values(), &[7, 8]);
+        let hashes = batch.column_by_name("__hash").unwrap().as_fixed_size_binary();
+        assert_eq!(hashes.value(0), Sha256::digest(first.as_bytes()).as_slice());
+        assert_eq!(hashes.value(1), Sha256::digest(second.as_bytes()).as_slice());
+        assert_eq!(batch.column_by_name("__id").unwrap().as_binary::<i32>().value(0), [0x10, 9, 0, 0, 0]);
+    }
+
+    #[test]
+    fn a_broken_document_is_a_row_with_its_reason_and_its_text() {
+        let mut twice = rawdoc! { "s": "a" };
+        twice.append(cstr!("s"), "b");
+        let mut twice_unwanted = rawdoc! { "x": 1, "s": "ok" };
+        twice_unwanted.append(cstr!("x"), 2);
+        let mut not_text = rawdoc! { "s": "abc" }.into_bytes();
+        not_text[11] = 0xff;
+        let mut not_text_inside = rawdoc! { "n": 1, "s": { "a": "abc" } }.into_bytes();
+        let at = not_text_inside.windows(3).position(|window| window == b"abc").unwrap();
+        not_text_inside[at] = 0xff;
+        let mut cut = rawdoc! { "s": "a", "n": 1 }.into_bytes();
+        cut[7] = 200;
+        let documents = [
+            twice,
+            twice_unwanted,
+            RawDocumentBuf::from_bytes(not_text).unwrap(),
+            RawDocumentBuf::from_bytes(not_text_inside).unwrap(),
+            RawDocumentBuf::from_bytes(cut).unwrap(),
+        ];
+        let documents: Vec<&RawDocument> = documents.iter().map(AsRef::as_ref).collect();
+        let (batch, _) = table(&documents);
+        let broken = texts(&batch, "__broken");
+        assert_eq!(
+            broken[..4],
+            [
+                Some("the document is ambiguous: field `s` appears twice"),
+                None,
+                Some("field `s`: text is not UTF-8"),
+                Some("field `s`: text is not UTF-8"),
+            ]
+        );
+        assert!(broken[4].unwrap().starts_with("the document is damaged: "), "{broken:?}");
+        assert_eq!(texts(&batch, "s"), [None, Some("ok"), None, None, None]);
+        assert_eq!(batch.column_by_name("n").unwrap().null_count(), 5, "a broken document gives no values at all");
+        let raw = texts(&batch, "__raw");
+        assert_eq!(raw[..3], [Some(r#"{"s":"a","s":"b"}"#), None, Some("{\"s\":\"\u{fffd}bc\"}")]);
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_bytes_make_a_row_and_never_a_panic(
+            kind in 0_usize..23,
+            damage in proptest::collection::vec((4_usize..200, any::<u8>()), 1..4),
+        ) {
+            let (_, value) = every_type().swap_remove(kind);
+            let mut bytes = rawdoc! { "s": value.clone(), "x": 1, "n": [value] }.into_bytes();
+            let length = bytes.len() - 1;
+            for (at, byte) in damage {
+                bytes[4 + at % (length - 4)] = byte;
+            }
+            if let Ok(document) = RawDocument::from_bytes(&bytes) {
+                let (batch, _) = table(&[document]);
+                prop_assert_eq!(batch.num_rows(), 1);
+                let hash = Sha256::digest(&bytes);
+                prop_assert_eq!(batch.column_by_name("__hash").unwrap().as_fixed_size_binary().value(0), hash.as_slice());
+            }
+        }
+    }
+}
