@@ -3,6 +3,7 @@
 //! Reading is strict: a text is a stamp only if all of it has the shape of a format, and a local time that its zone
 //! skips or repeats is refused, not guessed. Nothing here allocates.
 
+mod date;
 mod epoch;
 mod fault;
 mod pattern;
@@ -49,6 +50,7 @@ pub struct TimeFormat {
 enum Kind {
     Pattern(Pattern),
     Epoch(Epoch),
+    BsonDate,
 }
 
 impl TimeFormat {
@@ -58,6 +60,7 @@ impl TimeFormat {
     /// - `epoch`: an integer whose unit its digits tell: 10 seconds, 13 milliseconds, 16 microseconds, 19 nanoseconds.
     ///   Any other number of digits is out of range: before 2001-09-09 the digits do not tell the unit.
     /// - `epoch-s`, `epoch-ms`, `epoch-us`, `epoch-ns`: an integer of that unit.
+    /// - `bson-date`: a date of MongoDB, which is an instant; no text has this form.
     /// - a pattern of literal text and `%Y` (4 digits), `%y` (00–68 is 20xx, 69–99 is 19xx), `%m`, `%b` (`Jan`, in any
     ///   case), `%d`, `%j` (day of the year, 3 digits), `%H`, `%I` with `%p`, `%M`, `%S` (2 digits each), `%f` (1 to
     ///   9 digits of a fraction of a second), `%3f`, `%6f`, `%9f` (so many), `%.f` (a point and such digits, or
@@ -69,6 +72,7 @@ impl TimeFormat {
     pub fn compile(text: &str) -> Result<Self, String> {
         let kind = match (text, Epoch::named(text)) {
             (_, Some(epoch)) => Kind::Epoch(epoch),
+            ("bson-date", None) => Kind::BsonDate,
             ("rfc3339", None) => Kind::Pattern(Pattern::rfc3339()?),
             (pattern, None) => Kind::Pattern(Pattern::compile(pattern)?),
         };
@@ -87,6 +91,7 @@ impl TimeFormat {
         match &self.kind {
             Kind::Pattern(pattern) => pattern.parse(text),
             Kind::Epoch(epoch) => epoch.read_text(text).map(Parsed::Instant),
+            Kind::BsonDate => Err(TimeFault::Format),
         }
     }
 }
@@ -124,6 +129,19 @@ impl TimeSpec {
             }
         }
         Err(closest)
+    }
+
+    /// The stamp of a value that is no text, as a JSON literal: an integer where the job's formats have an epoch, a date
+    /// of MongoDB (`{"$date":…}`, with a number of milliseconds or RFC 3339 text) where they have `bson-date`.
+    /// [`TimeFault::WrongType`] for everything else.
+    pub fn read_literal(&self, literal: &str) -> Result<i64, TimeFault> {
+        if let Ok(number) = literal.parse() {
+            return self.read_number(number);
+        }
+        if !self.formats.iter().any(|format| format.kind == Kind::BsonDate) {
+            return Err(TimeFault::WrongType);
+        }
+        self.read_instant(date::instant(literal)?)
     }
 
     /// The stamp of an instant, µs UTC: itself, or for trading dates the UTC midnight that stands for the date it

@@ -195,7 +195,7 @@ impl Dates {
 
 /// The stamp of a value that is no text in the source; only an epoch number can be read.
 fn read_literal(time: &TimeSpec, literal: &str) -> Result<i64, TimeFault> {
-    time.read_number(literal.parse().map_err(|_| TimeFault::WrongType)?)
+    time.read_literal(literal)
 }
 
 /// `formats` for a person.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use toml::Spanned;
 
 use super::diagnostic::{Diagnostic, SourceText, suggestion};
-use super::job::{Align, Bars, Job};
+use super::job::{Align, Bars, Job, Source};
 use crate::bars::{BarsSpec, FieldKind, FieldSpec, NUMBERS, TIME, TimeSpec};
 use crate::market::Grid;
 
@@ -62,8 +62,11 @@ impl Job {
         for name in std::iter::once(time).chain(sources).filter(|name| !has(name.get_ref())) {
             mistakes.push(absent(name.get_ref(), name.span()));
         }
-        for filter in self.source.filter.iter().filter(|filter| !has(filter.field.get_ref())) {
-            mistakes.push(absent(filter.field.get_ref(), filter.field.span()));
+        // A collection has no columns of its own: a filter may name a field that only few documents have.
+        if let Source::Files(files) = &self.source {
+            for filter in files.filter.iter().filter(|filter| !has(filter.field.get_ref())) {
+                mistakes.push(absent(filter.field.get_ref(), filter.field.span()));
+            }
         }
         for name in &self.bars.series {
             mistakes.extend(self.reject_series_field(name, &spec));

@@ -331,7 +331,8 @@ mod tests {
             ("jobs/rules.toml", rules.as_bytes()),
         ]);
         let loaded = load_in(&folder).unwrap();
-        assert_eq!(loaded.job.source.paths[0].resolved, Path::new("/data/bars/*.parquet"));
+        let job::Source::Files(files) = &loaded.job.source else { panic!("no files") };
+        assert_eq!(files.paths[0].resolved, Path::new("/data/bars/*.parquet"));
         assert_eq!(loaded.job.bars.calendar.as_ref().map(|calendar| calendar.name()), Some("weekdays"));
         let column =
             |name: &str| SourceColumn { name: name.to_owned(), kind: FieldKind::Text, typed_time: name == "ts" };

@@ -274,6 +274,12 @@ impl<'a> Reader<'a> {
         self.push(at);
     }
 
+    /// Reports a mistake that concerns the whole table.
+    pub fn reject_whole(&mut self, title: impl Into<String>, help: impl Into<String>) {
+        let at = Diagnostic::new("bad-value", title, self.file, self.span()).help(help);
+        self.push(at);
+    }
+
     /// Counts `keys` as known, written or not.
     pub fn know(&mut self, keys: impl IntoIterator<Item = &'static str>) {
         self.asked.extend(keys.into_iter().map(str::to_owned));

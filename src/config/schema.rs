@@ -96,6 +96,11 @@ fn property(key: &Key) -> Value {
             let value = json!({ "anyOf": [{ "type": ["string", "integer", "boolean"] }, array_of(&json!({ "type": "string" }), true)] });
             json!({ "type": "object", "additionalProperties": value })
         }
+        Holds::MongoFilter => {
+            let value = json!({ "type": ["string", "number", "boolean", "array", "object"] });
+            json!({ "type": "object", "additionalProperties": value })
+        }
+        Holds::Flag => json!({ "type": "boolean" }),
         Holds::Names(part) => {
             json!({ "type": "object", "additionalProperties": { "anyOf": [{ "type": "string", "minLength": 1 }, section(part)] } })
         }
@@ -112,6 +117,7 @@ fn property(key: &Key) -> Value {
         Otherwise::Texts(texts) => schema["default"] = texts.into(),
         Otherwise::Count(count) => schema["default"] = count.into(),
         Otherwise::Number(number) => schema["default"] = number.into(),
+        Otherwise::Flag(flag) => schema["default"] = flag.into(),
     }
     schema
 }

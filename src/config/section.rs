@@ -66,6 +66,10 @@ pub enum Holds {
     Tables(&'static Section),
     /// A table of names, each with a string, an integer, a boolean or an array of strings.
     Filter,
+    /// A table of names, each with a value, an array of values, or a table of operators with these.
+    MongoFilter,
+    /// A truth value.
+    Flag,
     /// A table of names, each with a string or such a table.
     Names(&'static Section),
     /// An array of tables of names, each with a string, a number, a boolean or a time.
@@ -89,6 +93,8 @@ pub enum Otherwise {
     Count(u64),
     /// This number.
     Number(f64),
+    /// This truth value.
+    Flag(bool),
 }
 
 /// A key; the tables of sections are lists of these.
@@ -219,6 +225,15 @@ impl<'a> SectionReader<'a> {
             self.reject(name, format!("`{name}` must not be negative"), key.doc);
         }
         count
+    }
+
+    /// A truth value, where written or defaulted.
+    pub fn flag(&mut self, name: &str) -> bool {
+        let otherwise = matches!(self.key(name).otherwise, Otherwise::Flag(true));
+        match self.reader.value(name) {
+            Some(_) => self.reader.boolean(name).map_or(otherwise, Spanned::into_inner),
+            None => otherwise,
+        }
     }
 
     /// A share, where written or defaulted.

@@ -57,21 +57,12 @@ pub enum FilterValue {
     AnyOf(Vec<String>),
 }
 
-pub(super) const SOURCE: Section = Section {
-    name: "`[source]`",
-    doc: "Where the bars come from.",
-    keys: &[
-        key("files", Holds::Table(&FILES), Nothing, "Files as a source."),
-        key("mongodb", Holds::NotYet, Nothing, "this version reads files only: write `[source.files]`"),
-    ],
-};
-
 const FORMATS: &[&str] = &["csv", "ndjson", "parquet"];
 
 /// `NA` is a ticker (National Bank of Canada), so it is no NULL unless a job says so.
 const NULLS: &[&str] = &["", "null", "NULL", "None", "N/A"];
 
-const FILES: Section = Section {
+pub(super) const FILES: Section = Section {
     name: "`[source.files]`",
     doc: "Files as a source.",
     keys: &[
@@ -93,18 +84,15 @@ const FILES: Section = Section {
     ],
 };
 
-pub(super) fn read(mut source: SectionReader<'_>) -> (Option<FileSource>, Vec<Diagnostic>) {
-    let files = if source.has("mongodb") && !source.has("files") { None } else { source.section("files") };
-    let Some(mut section) = files else { return (None, source.finish()) };
+pub(super) fn read(mut section: SectionReader<'_>) -> (Option<FileSource>, Vec<Diagnostic>) {
     let job = &section.file().path;
     let paths = section.texts("path").into_iter().map(|path| JobPath::new(job, path.into_inner())).collect();
     let format = section.choice("format").and_then(FileFormat::parse);
     let delimiter = read_delimiter(&mut section, format);
     let nulls = section.texts("nulls").into_iter().map(Spanned::into_inner).collect();
     let filter = read_filter(&mut section);
-    source.absorb(section.finish());
     let files = delimiter.map(|delimiter| FileSource { paths, format, delimiter, nulls, filter });
-    (files, source.finish())
+    (files, section.finish())
 }
 
 impl FileFormat {

@@ -5,7 +5,9 @@
 
 mod bars;
 mod files;
+mod mongodb;
 mod run;
+mod source;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +16,9 @@ use toml::Spanned;
 
 pub use bars::{Align, Bars, FieldName, Time};
 pub use files::{FileFormat, FileSource, Filter, FilterValue};
+pub use mongodb::{Condition, MongoSource, OPERATORS, Operand, Test, Uri};
 pub use run::{Limits, Quarantine, Undecodable, Window};
+pub use source::Source;
 
 use super::diagnostic::{Diagnostic, SourceText};
 use super::document;
@@ -32,7 +36,7 @@ pub struct Job {
     /// The rule files, in the order they are written; at least one.
     pub rules: Vec<JobPath>,
     /// Where the bars come from.
-    pub source: FileSource,
+    pub source: Source,
     /// What the bars are.
     pub bars: Bars,
     /// Which bars a run looks at.
@@ -85,7 +89,7 @@ pub const JOB: Section = Section {
     keys: &[
         key("name", Holds::Text, Mistake, "Name of the job, of a-z, 0-9, `-` and `_`."),
         key("rules", Holds::SomeTexts, Mistake, "Rule files, relative to the job file; no globs."),
-        key("source", Holds::Table(&files::SOURCE), Mistake, "Where the bars come from."),
+        key("source", Holds::Table(&source::SOURCE), Mistake, "Where the bars come from."),
         key("bars", Holds::Table(&bars::BARS), Mistake, "What the bars are."),
         key("window", Holds::Table(&run::WINDOW), Nothing, "Which bars a run looks at."),
         key("limits", Holds::Table(&run::LIMITS), Nothing, "What a run may move; one that wants more is refused."),
@@ -115,7 +119,7 @@ fn read_sections(section: &mut SectionReader<'_>) -> Draft {
     let file = section.file();
     let name = read_name(section);
     let rules = read_rules(section);
-    let source = section.section("source").and_then(|part| kept(section, files::read(part)));
+    let source = section.section("source").and_then(|part| kept(section, source::read(part)));
     let bars = section.section("bars").and_then(|part| kept(section, bars::read(part)));
     let window = section.section("window").and_then(|part| kept(section, run::read_window(part, bars.as_ref())));
     let limits = section.section("limits").and_then(|part| kept(section, run::read_limits(part)));
@@ -254,6 +258,13 @@ mod tests {
         mistakes(&format!("{HEAD}bars = {{ series = [\"symbol\"], interval = \"1d\" }}\n{sections}\n"))
     }
 
+    fn files(job: &Job) -> &FileSource {
+        match &job.source {
+            Source::Files(files) => files,
+            other @ Source::Mongodb(_) => panic!("{other:?}"),
+        }
+    }
+
     fn minimal() -> Job {
         good(&format!("{HEAD}[bars]\nseries = \"symbol\"\ninterval = \"1d\"\n"))
     }
@@ -265,10 +276,10 @@ mod tests {
             job.rules,
             [JobPath { written: "../rules/ohlcv.toml".into(), resolved: "jobs/../rules/ohlcv.toml".into() }]
         );
-        assert_eq!(job.source.paths[0].resolved, Path::new("jobs/../data"));
-        assert_eq!((job.source.format, job.source.delimiter), (None, b','));
-        assert_eq!(job.source.nulls, ["", "null", "NULL", "None", "N/A"]);
-        assert!(job.source.filter.is_empty() && job.bars.fields.is_empty());
+        assert_eq!(files(&job).paths[0].resolved, Path::new("jobs/../data"));
+        assert_eq!((files(&job).format, files(&job).delimiter), (None, b','));
+        assert_eq!(files(&job).nulls, ["", "null", "NULL", "None", "N/A"]);
+        assert!(files(&job).filter.is_empty() && job.bars.fields.is_empty());
         assert_eq!(
             job.window,
             Window { since: None, until: None, lookback: TimeDelta::zero(), settle: TimeDelta::zero() }
@@ -296,10 +307,10 @@ mod tests {
         let job = good(FULL);
         assert_eq!(job.rules[1].resolved, Path::new("/etc/rules/b.toml"));
         assert_eq!(
-            (job.source.format, job.source.delimiter, job.source.nulls.len()),
+            (files(&job).format, files(&job).delimiter, files(&job).nulls.len()),
             (Some(FileFormat::Csv), b'\t', 0)
         );
-        let filter: Vec<_> = job.source.filter.iter().map(|f| (f.field.get_ref().as_str(), f.value.clone())).collect();
+        let filter: Vec<_> = files(&job).filter.iter().map(|f| (f.field.get_ref().as_str(), f.value.clone())).collect();
         let sources = FilterValue::AnyOf(vec!["akshare".into(), "tushare".into()]);
         let expected = [
             ("live", FilterValue::Boolean(true)),
@@ -454,16 +465,8 @@ error[toml-syntax]: not valid TOML: duplicate key
     #[test]
     fn sections_that_are_not_built_are_refused() {
         let text = "name = \"x\"\nrules = \"a.toml\"\nbars = { series = \"symbol\", interval = \"1d\" }\n\
-                    [source.mongodb]\nuri = \"${MONGODB_URI}\"\n[schedule]\ncron = \"30 17 * * 1-5\"\n";
+                    [source.files]\npath = \"x\"\n[schedule]\ncron = \"30 17 * * 1-5\"\n";
         insta::assert_snapshot!(mistakes(text), @r"
-error[not-supported]: `mongodb` is not supported by this version
- --> jobs/demo.toml:4:9
-  |
-4 | [source.mongodb]
-  |         ^^^^^^^ would have no effect
-  |
-  = help: this version reads files only: write `[source.files]`
-
 error[not-supported]: `schedule` is not supported by this version
  --> jobs/demo.toml:6:2
   |

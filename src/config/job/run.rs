@@ -39,8 +39,12 @@ pub struct Limits {
 pub struct Quarantine {
     /// How long; longer than nothing.
     pub keep: TimeDelta,
+    /// How long a row is kept whose rule deletes; longer than nothing.
+    pub keep_deleted: TimeDelta,
     /// The folder, for sources that are files.
     pub dir: JobPath,
+    /// The collection, for sources that are collections; without one, that of the source with `_quarantine` behind it.
+    pub collection: Option<String>,
 }
 
 /// What a value that does not decode is: a rule every job has.
@@ -78,6 +82,13 @@ pub(super) const QUARANTINE: Section = Section {
     doc: "Where moved rows are kept, and for how long.",
     keys: &[
         key("keep", Holds::Duration, Text("90d"), "How long a moved row is kept."),
+        key("keep_deleted", Holds::Duration, Text("14d"), "How long a row is kept whose rule deletes it."),
+        key(
+            "collection",
+            Holds::Text,
+            Nothing,
+            "The collection, for sources that are collections; default that of the source with `_quarantine` behind it.",
+        ),
         key(
             "dir",
             Holds::Text,
@@ -143,15 +154,20 @@ pub(super) fn read_quarantine(
     report_dir: Option<&JobPath>,
 ) -> (Option<Quarantine>, Vec<Diagnostic>) {
     let job = &section.file().path;
-    let keep = section.duration("keep");
-    if keep.is_some_and(|keep| keep.is_zero()) {
-        section.reject("keep", "a row that is not kept cannot be put back", "keep moved rows for some days at least");
+    let (keep, keep_deleted) = (section.duration("keep"), section.duration("keep_deleted"));
+    for (name, keep) in [("keep", keep), ("keep_deleted", keep_deleted)] {
+        if keep.is_some_and(|keep| keep.is_zero()) {
+            let help = "keep moved rows for some days at least";
+            section.reject(name, "a row that is not kept cannot be put back", help);
+        }
     }
+    let collection = section.text("collection").map(toml::Spanned::into_inner);
     let dir = match section.text("dir") {
         Some(dir) => Some(dir.into_inner()),
         None => report_dir.map(|report_dir| beside(&report_dir.written)),
     };
-    let quarantine = || Some(Quarantine { keep: keep?, dir: JobPath::new(job, dir?) });
+    let quarantine =
+        || Some(Quarantine { keep: keep?, keep_deleted: keep_deleted?, dir: JobPath::new(job, dir?), collection });
     (quarantine(), section.finish())
 }
 

@@ -104,7 +104,7 @@ impl<'b> Compiler<'b> {
         let condition = head.condition.as_ref().map(|sql| self.add_expression(file, sql, &id));
         let params = parameters(section.reader().entries(), None);
         let span = section.reader().span();
-        self.digest_rule(&head, (from, until), section.reader().entries(), &file.environment);
+        let sha256 = self.digest_rule(&head, (from, until), section.reader().entries(), &file.environment);
         let (check, mistakes) = self.compile_check(&head, section.hand_over());
         if let (Some(kind), Some(check)) = (head.kind, check) {
             self.rules.push(Rule {
@@ -120,6 +120,7 @@ impl<'b> Compiler<'b> {
                 why: head.why,
                 owner: head.owner,
                 params: params.to_string(),
+                sha256,
                 tests,
                 file: Arc::clone(&file.file),
                 span,
@@ -182,13 +183,14 @@ impl<'b> Compiler<'b> {
         (from, until)
     }
 
+    /// Takes a rule into the identity of the set; returns its own.
     fn digest_rule(
         &mut self,
         head: &Head,
         (from, until): (Option<i64>, Option<i64>),
         entries: &DeTable<'_>,
         environment: &Environment,
-    ) {
+    ) -> String {
         let expanded = json!({
             "id": &**head.id.get_ref(),
             "check": head.kind.map(CheckKind::name),
@@ -199,9 +201,11 @@ impl<'b> Compiler<'b> {
             "until": until,
             "budget": head.budget,
             "params": parameters(entries, Some(environment)),
-        });
-        self.digest.update(expanded.to_string());
+        })
+        .to_string();
+        self.digest.update(&expanded);
         self.digest.update(b"\n");
+        format!("{:x}", Sha256::digest(&expanded))
     }
 }
 

@@ -57,6 +57,8 @@ pub struct Rule {
     pub owner: Option<String>,
     /// The parameters of its check as written, a JSON object with sorted keys.
     pub params: String,
+    /// SHA-256 (hex) of what decides its verdicts; see [`RuleSet::sha256`].
+    pub sha256: String,
     /// Its own test cases.
     pub tests: Vec<RuleTest>,
     /// The file it stands in.
