@@ -109,7 +109,14 @@ pub struct MoveLimits {
     pub fraction: Option<f64>,
     /// Share of the rows of any one series.
     pub series_fraction: Option<f64>,
+    /// The median of what runs before moved, where there were such runs.
+    pub usual: Option<u64>,
 }
+
+/// A run may move this many times what is usual.
+const UNUSUAL: u64 = 5;
+/// Up to so many rows nothing is unusual.
+const FEW: u64 = 100;
 
 /// Why a run must not move anything.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -145,6 +152,16 @@ pub enum Refusal {
         read: u64,
         /// The limit.
         allowed: f64,
+    },
+    /// Far more than runs of this job usually move.
+    #[error(
+        "{wanted} rows would be moved, and half of the last runs moved {usual} or fewer: more than 5 times that is unusual"
+    )]
+    Unusual {
+        /// Rows to be moved.
+        wanted: u64,
+        /// The median of the last runs.
+        usual: u64,
     },
     /// A rule flagged more than its `budget`.
     #[error(
@@ -208,6 +225,9 @@ pub fn over_limits<'a>(
     {
         refusals.push(Refusal::SeriesFraction { series: series.clone(), wanted: *wanted, read: *read, allowed });
     }
+    if let Some(usual) = limits.usual.filter(|usual| wanted > FEW && wanted > usual.saturating_mul(UNUSUAL)) {
+        refusals.push(Refusal::Unusual { wanted, usual });
+    }
     refusals.extend(rules.into_iter().filter_map(|share| share.refusal()));
     refusals
 }
@@ -233,7 +253,8 @@ pub fn share(part: u64, whole: u64) -> f64 {
 mod tests {
     use super::*;
 
-    const LIMITS: MoveLimits = MoveLimits { rows: Some(2), fraction: Some(0.5), series_fraction: Some(0.25) };
+    const LIMITS: MoveLimits =
+        MoveLimits { rows: Some(2), fraction: Some(0.5), series_fraction: Some(0.25), usual: None };
 
     #[test]
     fn every_row_is_counted_once() {

@@ -1,5 +1,6 @@
 //! From the findings of one series to the rows that leave the operator, with identities that are stable over runs.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
@@ -94,6 +95,7 @@ impl Emitter {
             session: time.and_then(|time| self.session(time)),
             locator: first.map(|row| frame.locator(&self.layout, row)),
             hash: first.and_then(|row| frame.hash(&self.layout, row)),
+            id: first.and_then(|row| frame.id(&self.layout, row)),
             action: Some(action as i8),
             finding: Some(&flagged.finding),
             observed_text: first.and_then(|row| self.exact_text(frame, flagged, row)),
@@ -132,34 +134,46 @@ impl Emitter {
         verdicts: &[Verdict],
         keys: &mut BTreeMap<usize, String>,
     ) {
-        let mut deciding: BTreeMap<usize, &Flagged> = BTreeMap::new();
+        let mut found: BTreeMap<usize, Vec<&Flagged>> = BTreeMap::new();
         for flagged in &judged.flagged {
-            let verdict = Verdict::of(self.program.levels(flagged.rule).1, false);
-            if verdict.moves() {
-                for row in flagged.rows.iter().filter(|row| verdicts.get(*row) == Some(&verdict)) {
-                    deciding.entry(row).or_insert(flagged);
-                }
+            for row in flagged.rows.iter().filter(|row| verdicts.get(*row).is_some_and(|verdict| verdict.moves())) {
+                found.entry(row).or_default().push(flagged);
             }
         }
-        for (row, flagged) in deciding {
-            let row_key = self.row_key(key, frame, row, keys).clone();
-            let first = flagged.rows.first().unwrap_or(row);
-            let finding_id = self.finding_id(flagged, self.row_key(key, frame, first, keys));
-            let (_, action) = self.program.levels(flagged.rule);
-            self.builder.push(&Row {
-                record: Record::Move as i8,
-                rule: Some(flagged.rule),
-                series: key,
-                symbol: self.symbol(frame),
-                finding_id: Some(&finding_id),
-                row_key: Some(&row_key),
-                time: frame.time_of(&self.layout, row),
-                locator: Some(frame.locator(&self.layout, row)),
-                hash: frame.hash(&self.layout, row),
-                action: Some(action as i8),
-                ..Row::default()
-            });
+        for (row, mut found) in found {
+            // The strongest decides, of equal ones the first.
+            found.sort_by_key(|flagged| Reverse(self.program.levels(flagged.rule).1));
+            for flagged in found {
+                self.moved(key, frame, (row, flagged), keys);
+            }
         }
+    }
+
+    fn moved(
+        &mut self,
+        key: &str,
+        frame: &Frame,
+        (row, flagged): (usize, &Flagged),
+        keys: &mut BTreeMap<usize, String>,
+    ) {
+        let row_key = self.row_key(key, frame, row, keys).clone();
+        let first = flagged.rows.first().unwrap_or(row);
+        let finding_id = self.finding_id(flagged, self.row_key(key, frame, first, keys));
+        let (_, action) = self.program.levels(flagged.rule);
+        self.builder.push(&Row {
+            record: Record::Move as i8,
+            rule: Some(flagged.rule),
+            series: key,
+            symbol: self.symbol(frame),
+            finding_id: Some(&finding_id),
+            row_key: Some(&row_key),
+            time: frame.time_of(&self.layout, row),
+            locator: Some(frame.locator(&self.layout, row)),
+            hash: frame.hash(&self.layout, row),
+            id: frame.id(&self.layout, row),
+            action: Some(action as i8),
+            ..Row::default()
+        });
     }
 
     /// Identity of a finding: job, rule, row or hole, field and cause.

@@ -180,7 +180,7 @@ impl View<'_> {
         for row in self.frame.time(self.layout).len()..self.frame.rows() {
             let text = self.frame.text(self.layout.time_text.value, row);
             let Some(observed) = text.or_else(|| self.frame.text(self.layout.time_text.other, row)) else { continue };
-            let fault = text.map_or(Some(time::TimeFault::WrongType), |text| spec.read_text(text).err());
+            let fault = text.map_or_else(|| spec.read_literal(observed).err(), |text| spec.read_text(text).err());
             let cause = fault.unwrap_or(time::TimeFault::WrongType).as_str();
             let finding = Finding::row(row).field(&Arc::from(TIME)).observed_text(observed);
             found.push(finding.expected_text(formats()).cause(cause));

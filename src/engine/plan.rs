@@ -256,7 +256,7 @@ pub fn balanced(mut chains: Vec<Vec<TableFile>>, partitions: usize) -> Vec<Vec<T
 pub fn narrowed(schema: &Schema, columns: &[Arc<str>]) -> SchemaRef {
     let wanted = |name: &str| {
         name.starts_with("__")
-            || columns.iter().any(|column| **column == *name || name.strip_suffix('!') == Some(column))
+            || columns.iter().any(|column| **column == *name || name.strip_suffix(['!', '~']) == Some(column))
     };
     // Views are what the operator works on; the reader makes them without copying.
     let viewed = |field: &Arc<Field>| match field.data_type() {

@@ -24,8 +24,8 @@ pub enum Record {
     Series = 2,
     /// Bars of a series in one calendar month (`session` is its first day): [`crate::engine::metrics::MonthCounts`].
     Month = 3,
-    /// A row whose verdict is to leave the source: `rule` (the one that decided), its
-    /// `finding_id`, `action`, `file`, `row`, `row_key`.
+    /// A finding of a row whose verdict is to leave the source: `rule`, its `finding_id` and `action`, `file`, `row`,
+    /// `id`, `hash`, `row_key`. Those of one row follow each other; the first is the one that decided.
     Move = 4,
 }
 
@@ -128,6 +128,7 @@ columns! {
     file: Int32Builder = Int32Builder::new(), DataType::Int32;
     row: Int64Builder = Int64Builder::new(), DataType::Int64;
     hash: BinaryBuilder = BinaryBuilder::new(), DataType::Binary;
+    id: BinaryBuilder = BinaryBuilder::new(), DataType::Binary;
     action: Int8Builder = Int8Builder::new(), DataType::Int8;
     field: StringBuilder = StringBuilder::new(), DataType::Utf8;
     observed: Float64Builder = Float64Builder::new(), DataType::Float64;
@@ -173,6 +174,8 @@ pub struct Row<'a> {
     pub locator: Option<(i32, i64)>,
     /// SHA-256 of the row's raw bytes.
     pub hash: Option<&'a [u8]>,
+    /// Its `_id`, in collections: element type and bytes.
+    pub id: Option<&'a [u8]>,
     /// [`crate::config::Action`] as a number.
     pub action: Option<i8>,
     /// What is wrong, for findings.
@@ -218,6 +221,7 @@ impl RecordBuilder {
         c.file.append_option(row.locator.map(|(file, _)| file));
         c.row.append_option(row.locator.map(|(_, row)| row));
         c.hash.append_option(row.hash);
+        c.id.append_option(row.id);
         c.action.append_option(row.action);
         self.push_finding(row);
         for (builder, value) in self.columns.counters.iter_mut().zip(row.counters) {

@@ -29,6 +29,8 @@ pub const TIME_TEXT: &str = "@time";
 pub const TIME_OTHER: &str = "@time!";
 /// Column of row hashes, in snapshots.
 pub const HASH: &str = "__hash";
+/// Column of `_id`s, in snapshots of collections: element type and bytes, as in the document.
+pub const ID: &str = "__id";
 /// Column that says why a row could not be parsed at all, in snapshots.
 pub const BROKEN: &str = "__broken";
 /// Column of the raw text of such rows.
@@ -37,6 +39,11 @@ pub const RAW: &str = "__raw";
 /// Name of the column with the exact text of the numeric field `name`.
 pub fn text_of(name: &str) -> String {
     format!("@{name}")
+}
+
+/// Name of the column of a snapshot with the exact texts of the numbers in `column`, where those are numbers themselves.
+pub fn spelled(column: &str) -> String {
+    format!("{column}~")
 }
 
 /// Name of the column with literals of another type than the field `name` should have.
@@ -69,14 +76,18 @@ pub fn projection(program: &Program, source: &Schema, first_row: i64) -> Vec<Exp
         if field.kind == FieldKind::Number && text {
             out.push(as_view(value).alias(text_of(&field.name)));
         }
+        let spelled = spelled(&field.source);
+        if field.kind == FieldKind::Number && source.column_with_name(&spelled).is_some() {
+            out.push(as_view(ident(spelled.as_str())).alias(text_of(&field.name)));
+        }
         out.extend(other_column(source, &field.source, &other_of(&field.name)));
     }
     out.push(ident(FILE));
     let row = if first_row == 0 { ident(ROW) } else { ident(ROW) + lit(first_row) };
     out.push(row.alias(ROW));
-    let extra = [HASH, BROKEN, RAW].into_iter().filter(|name| source.column_with_name(name).is_some());
+    let extra = [HASH, ID, BROKEN, RAW].into_iter().filter(|name| source.column_with_name(name).is_some());
     out.extend(extra.map(|name| match name {
-        HASH => ident(name),
+        HASH | ID => ident(name),
         _ => as_view(ident(name)).alias(name),
     }));
     out
@@ -218,7 +229,7 @@ fn from_text(texts: &StringViewArray, others: Option<&ArrayRef>, spec: &TimeSpec
             return spec.read_text(texts.value(row)).ok();
         }
         let other = others.filter(|others| !others.is_null(row))?;
-        spec.read_number(other.value(row).parse().ok()?).ok()
+        spec.read_literal(other.value(row)).ok()
     };
     (0..texts.len()).map(read).collect()
 }

@@ -72,8 +72,7 @@ impl Collector {
             self.tally.add_series(&Records::of(&series))?;
         }
         if let Some(moves) = only(batch, Record::Move)? {
-            self.tally.moves += moves.num_rows() as u64;
-            moves::take(&Records::of(&moves), self.tally.rules.len(), &mut self.moves)?;
+            self.tally.moves += moves::take(&Records::of(&moves), self.tally.rules.len(), &mut self.moves)?;
         }
         if let Some(months) = only(batch, Record::Month)? {
             self.months.take(&months)?;
@@ -364,8 +363,8 @@ mod tests {
         let moves = collector.take_moves();
         let places: Vec<(i32, i64)> = moves.iter().map(|row| (row.file, row.row)).collect();
         assert_eq!(places, [(0, 3), (0, 5)]);
-        assert_eq!((moves[0].action, moves[0].hash, &*moves[0].series), (Action::Quarantine, Some([7; 32]), "A"));
-        assert_eq!((moves[0].rule, moves[0].time, moves[0].row_key.len()), (OHLC, Some(103 * DAY), 32));
+        assert_eq!((moves[0].action(), moves[0].hash, &*moves[0].series), (Action::Quarantine, Some([7; 32]), "A"));
+        assert_eq!((moves[0].found[0].rule, moves[0].time, moves[0].row_key.len()), (OHLC, Some(103 * DAY), 32));
     }
 
     #[test]

@@ -7,7 +7,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, Int32Array, RecordBatch, StringArray, StringBuilder,
+    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, DictionaryArray, Int32Array, RecordBatch, StringArray,
+    StringBuilder,
 };
 use arrow::compute::{SortColumn, SortOptions, cast, concat_batches, lexsort_to_indices, take_record_batch};
 use arrow::datatypes::{DataType, Int32Type, Int64Type};
@@ -25,6 +26,7 @@ use super::tally::RuleTally;
 use super::write::{Staged, TableWriter};
 use crate::config::Action;
 use crate::engine::program::Program;
+use crate::source::mongodb::id;
 
 /// Most findings in one file.
 pub const PART: usize = 200_000;
@@ -33,7 +35,7 @@ pub const PART: usize = 200_000;
 const PART_BYTES: usize = 256 << 20;
 
 /// Columns of the operator that columns of another name are made from.
-const SOURCES: [&str; 3] = ["rule", "file", "row"];
+const SOURCES: [&str; 4] = ["rule", "file", "row", "id"];
 
 /// Writes the findings of one run.
 #[derive(Debug)]
@@ -176,12 +178,18 @@ impl FindingParts {
         (BooleanArray::from(is_new), first_seen.finish())
     }
 
-    /// File and row of each finding, e.g. `bars.csv:17`; NULL for a hole between rows.
+    /// File and row of each finding, e.g. `bars.csv:17`, or the `_id` where it is a document; NULL for a hole between
+    /// rows.
     fn locators(&self, findings: &RecordBatch) -> Result<ArrayRef, ReportError> {
         let files = column(findings, "file").as_primitive::<Int32Type>();
         let rows = column(findings, "row").as_primitive::<Int64Type>();
+        let ids: &BinaryArray = column(findings, "id").as_binary();
         let mut locators = StringBuilder::with_capacity(findings.num_rows(), findings.num_rows() * 32);
-        for (file, row) in files.iter().zip(rows) {
+        for ((file, row), id) in files.iter().zip(rows).zip(ids) {
+            if let Some(id) = id {
+                locators.append_value(id::text(id));
+                continue;
+            }
             let Some((file, row)) = file.zip(row) else {
                 locators.append_null();
                 continue;

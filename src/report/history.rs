@@ -9,7 +9,7 @@ use std::path::Path;
 
 use arrow::array::{Array, AsArray, RecordBatch, StringArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Int64Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
@@ -23,6 +23,9 @@ use super::runs;
 /// Findings beyond which a run is not compared with the one before: what is new or fixed is then NULL. Bounds the
 /// memory of the comparison to about 100 MB.
 pub const MOST_KNOWN: u64 = 2_000_000;
+
+/// Runs that tell what is usual.
+const USUAL_RUNS: usize = 20;
 
 /// A half-open window, µs UTC; an end that is `None` is open.
 pub type Window = (Option<i64>, Option<i64>);
@@ -143,6 +146,35 @@ fn identity(finding_id: &str) -> Option<u128> {
 /// A file of an earlier run cannot be read.
 pub fn previous_findings(dir: &Path, job: &str, window: Window) -> Result<Previous, ReportError> {
     load(dir, job, window, MOST_KNOWN)
+}
+
+/// The median of the rows that the last runs of `job` removed, of those that reached their end and were free to remove
+/// rows; `None` where there are none.
+///
+/// # Errors
+/// A file of an earlier run cannot be read.
+pub fn usual_moves(dir: &Path, job: &str) -> Result<Option<u64>, ReportError> {
+    let mut moved = Vec::new();
+    for file in runs::of_job(dir, job)? {
+        moved.extend(removed(&file.path).map_err(|source| ReportError::reading(&file.path, source))?);
+        if moved.len() == USUAL_RUNS {
+            break;
+        }
+    }
+    moved.sort_unstable();
+    Ok(moved.get(moved.len() / 2).copied())
+}
+
+/// The rows that the run in `path` removed; `None` where it removed none for it was not to, or did not reach its end.
+fn removed(path: &Path) -> Result<Option<u64>, ArrowError> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
+    let mut reader = only(builder, &["command", "status", "rows_removed"])?;
+    let Some(run) = reader.next().transpose()?.filter(|run| run.num_rows() > 0) else { return Ok(None) };
+    let ended = matches!(RunStatus::parse(texts(&run, "status")?.value(0)), Some(RunStatus::Ok | RunStatus::Findings));
+    let moves = texts(&run, "command")?.value(0) == "run";
+    // Runs of an older version have no such column.
+    let rows = run.column_by_name("rows_removed").and_then(|rows| rows.as_primitive_opt::<Int64Type>());
+    Ok(rows.filter(|rows| ended && moves && !rows.is_null(0)).and_then(|rows| u64::try_from(rows.value(0)).ok()))
 }
 
 fn load(dir: &Path, job: &str, window: Window, most: u64) -> Result<Previous, ReportError> {

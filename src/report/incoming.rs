@@ -50,6 +50,7 @@ pub(super) struct Records<'a> {
     file: &'a PrimitiveArray<Int32Type>,
     row: &'a PrimitiveArray<Int64Type>,
     hash: &'a BinaryArray,
+    id: &'a BinaryArray,
     action: &'a PrimitiveArray<Int8Type>,
     lowest: &'a PrimitiveArray<Float64Type>,
     highest: &'a PrimitiveArray<Float64Type>,
@@ -70,6 +71,7 @@ impl<'a> Records<'a> {
             file: number(batch, "file"),
             row: number(batch, "row"),
             hash: column(batch, "hash").as_binary(),
+            id: column(batch, "id").as_binary(),
             action: number(batch, "action"),
             lowest: number(batch, "expected_lo"),
             highest: number(batch, "expected_hi"),
@@ -122,6 +124,11 @@ impl<'a> Records<'a> {
     /// SHA-256 of the row's raw bytes, where the source is text.
     pub(super) fn hash(&self, row: usize) -> Option<&'a [u8]> {
         (!self.hash.is_null(row)).then(|| self.hash.value(row))
+    }
+
+    /// The `_id`, where the source is a collection.
+    pub(super) fn id(&self, row: usize) -> Option<&'a [u8]> {
+        (!self.id.is_null(row)).then(|| self.id.value(row))
     }
 
     /// [`crate::config::Action`] as a number.

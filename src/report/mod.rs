@@ -50,3 +50,4 @@ pub use store::{RunRef, register, resolve_run};
 pub use summary::Summary;
 pub use tables::Table;
 pub use utc::UtcMicros;
+pub use write::check_writable;

@@ -194,7 +194,9 @@ fn told(summary: &Summary) -> String {
     let moves: Vec<String> = moves.map(|(count, how)| format!("{} would be {how}", counted(count, "row"))).collect();
     let wanted = moves.join(" and ");
     match summary.status {
+        RunStatus::Broken if !summary.actions.is_empty() => format!("the run broke off: {}", settled(summary)),
         RunStatus::Broken => "the run broke off before its end.".to_owned(),
+        RunStatus::Stopped if !summary.actions.is_empty() => format!("the run was stopped: {}", settled(summary)),
         RunStatus::Stopped => "the run was stopped before its end.".to_owned(),
         RunStatus::Refused if moves.is_empty() => "refused, nothing was changed.".to_owned(),
         RunStatus::Refused => format!("{wanted}; that is refused, nothing was changed."),
@@ -204,19 +206,15 @@ fn told(summary: &Summary) -> String {
     }
 }
 
-/// What became of the rows that were to be moved. Rows that are only `copied` are still where they were.
+/// What became of the rows that were to be moved.
 fn settled(summary: &Summary) -> String {
     let rows =
         |(state, count): (&String, &u64)| format!("{} {}", counted(*count, "row"), visible(&state.replace('_', " ")));
     let states: Vec<String> = summary.actions.iter().map(rows).collect();
     match summary.source_unchanged() {
-        true => format!("{} to quarantine, the source is unchanged.", states.join(", ")),
-        false => format!("{}, {} in quarantine.", states.join(", "), copies(summary.quarantine_copies)),
+        true => format!("{}, the source is unchanged.", states.join(", ")),
+        false => format!("{}; what was removed is in quarantine.", states.join(", ")),
     }
-}
-
-fn copies(count: u64) -> String {
-    if count == 1 { "1 copy".to_owned() } else { format!("{} copies", thousands(count)) }
 }
 
 fn by_severity(summary: &Summary) -> String {
@@ -381,7 +379,7 @@ mod tests {
             rules,
             refusals: Vec::new(),
             actions: BTreeMap::new(),
-            quarantine_copies: 0,
+            connections: None,
             next: vec![
                 NextStep { command: "barkeep report open".to_owned(), note: Some("rows and charts".to_owned()) },
                 NextStep { command: "barkeep plan jobs/demo.toml".to_owned(), note: None },
@@ -477,10 +475,9 @@ mod tests {
     fn a_run_that_moved_rows_and_one_that_was_refused() {
         let mut summary = demo();
         summary.actions = BTreeMap::from([("kept_changed".to_owned(), 1), ("removed".to_owned(), 12)]);
-        summary.quarantine_copies = 12;
-        assert_eq!(told(&summary), "1 row kept changed, 12 rows removed, 12 copies in quarantine.");
-        summary.actions = BTreeMap::from([("copied".to_owned(), 13)]);
-        assert_eq!(told(&summary), "13 rows copied to quarantine, the source is unchanged.");
+        assert_eq!(told(&summary), "1 row kept changed, 12 rows removed; what was removed is in quarantine.");
+        summary.actions = BTreeMap::from([("kept_changed".to_owned(), 13)]);
+        assert_eq!(told(&summary), "13 rows kept changed, the source is unchanged.");
         let mut refused = demo();
         refused.status = RunStatus::Refused;
         refused.refusals = vec!["13 rows would be moved, and `[limits] rows` allows 10".to_owned()];

@@ -32,6 +32,9 @@ pub(super) fn run(
         .enumerate()
         .filter(|(rule, tally)| tally.status(program.levels(*rule).0) == RuleStatus::Fail);
     let seconds = outcome.seconds;
+    let connections = outcome.connections.as_ref();
+    let closed_by = connections.map(|it| serde_json::json!(it.closed).to_string());
+    let removed = outcome.actions.iter().filter(|row| row.state == "removed").count();
     table(
         Table::Runs,
         vec![
@@ -65,9 +68,13 @@ pub(super) fn run(
             ("seconds_extract", number([Some(seconds.extract)])),
             ("seconds_check", number([Some(seconds.check)])),
             ("seconds_report", number([Some(seconds.report)])),
-            ("connections_opened", count([None])),
-            ("connections_closed", count([None])),
-            ("connections_peak", count([None])),
+            ("seconds_settle", number([Some(seconds.settle)])),
+            ("rows_removed", count([Some(removed as u64)])),
+            ("connections_opened", count([connections.map(|it| it.opened)])),
+            ("connections_closed", count([connections.map(|it| it.closed.values().sum())])),
+            ("connections_closed_by", text([closed_by])),
+            ("connections_peak", count([connections.map(|it| it.peak)])),
+            ("connections_in_use", count([connections.map(|it| it.in_use)])),
             ("job_sha256", text([Some(meta.job_sha256.as_str())])),
             ("rules_sha256", text([Some(meta.rules_sha256.as_str())])),
             ("version", name([VERSION])),

@@ -1,5 +1,6 @@
 //! A run as its caller knows it: what it set out to do, and how it ended.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -109,8 +110,26 @@ pub struct StageSeconds {
     pub extract: f64,
     /// Judging.
     pub check: f64,
+    /// Moving rows.
+    #[serde(default)]
+    pub settle: f64,
     /// Writing the report.
     pub report: f64,
+}
+
+/// The connections of a run to its server.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connections {
+    /// Connections opened.
+    pub opened: u64,
+    /// Connections closed, by reason.
+    pub closed: BTreeMap<String, u64>,
+    /// The most that were in use at the same time.
+    pub peak: u64,
+    /// Connections still in use at the end: 0, for every one comes back.
+    pub in_use: u64,
+    /// Commands sent, by name.
+    pub commands: BTreeMap<String, u64>,
 }
 
 /// A row that was moved, or was to be.
@@ -164,8 +183,8 @@ pub struct Outcome {
     pub refusals: Vec<Refusal>,
     /// Rows that were moved.
     pub actions: Vec<ActionRow>,
-    /// Verified copies in the quarantine that this run made.
-    pub copies: u64,
+    /// What became of the connections to a server; `None` where there is none.
+    pub connections: Option<Connections>,
     /// What to type next.
     pub next: Vec<NextStep>,
 }
@@ -184,7 +203,7 @@ impl Outcome {
             peak_rss: None,
             refusals: Vec::new(),
             actions: Vec::new(),
-            copies: 0,
+            connections: None,
             next: Vec::new(),
         }
     }

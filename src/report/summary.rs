@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::destination::VERSION;
 use super::rows::flags_rows;
-use super::run::{NextStep, Outcome, RunMeta, RunStatus, StageSeconds, Trigger};
+use super::run::{Connections, NextStep, Outcome, RunMeta, RunStatus, StageSeconds, Trigger};
 use super::tables::SCHEMA_VERSION;
 use super::tally::{BySeverity, RuleStatus, RuleTally, Tally};
 use super::utc::UtcMicros;
@@ -76,8 +76,9 @@ pub struct Summary {
     pub refusals: Vec<String>,
     /// Rows that were to be moved, by how far that is.
     pub actions: BTreeMap<String, u64>,
-    /// Verified copies in the quarantine that this run made.
-    pub quarantine_copies: u64,
+    /// The connections to a server; `None` where there is none.
+    #[serde(default)]
+    pub connections: Option<Connections>,
     /// What to type next.
     pub next: Vec<NextStep>,
 }
@@ -245,7 +246,7 @@ impl Summary {
             rules,
             refusals: outcome.refusals.iter().map(ToString::to_string).collect(),
             actions: states(outcome),
-            quarantine_copies: outcome.copies,
+            connections: outcome.connections.clone(),
             next: outcome.next.clone(),
         }
     }
@@ -255,9 +256,9 @@ impl Summary {
         self.rows.quarantined + self.rows.deleted
     }
 
-    /// Whether every row is still where it was in the source: what was moved was only copied.
+    /// Whether every row is still where it was in the source, as far as is known.
     pub fn source_unchanged(&self) -> bool {
-        self.actions.keys().all(|state| state == "copied")
+        !self.actions.keys().any(|state| matches!(state.as_str(), "removed" | "open"))
     }
 
     /// Seconds from the beginning to the end.

@@ -160,10 +160,16 @@ const RUNS: &[(&str, Kind)] = &[
     ("seconds_extract", Kind::Number),
     ("seconds_check", Kind::Number),
     ("seconds_report", Kind::Number),
+    ("seconds_settle", Kind::Number),
+    // Rows that left the source.
+    ("rows_removed", Kind::Count),
     // NULL for files, which have no connections.
     ("connections_opened", Kind::Count),
     ("connections_closed", Kind::Count),
+    // A JSON object of counts by reason.
+    ("connections_closed_by", Kind::Text),
     ("connections_peak", Kind::Count),
+    ("connections_in_use", Kind::Count),
     ("job_sha256", Kind::Text),
     ("rules_sha256", Kind::Text),
     ("version", Kind::Name),

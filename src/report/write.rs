@@ -147,6 +147,15 @@ fn folder_of(target: &Path) -> &Path {
     }
 }
 
+/// Fails where no report can be written below `dir`: what moves rows has to be able to tell of it.
+///
+/// # Errors
+/// The folder cannot be made, or this user may not write there.
+pub fn check_writable(dir: &Path) -> Result<(), ReportError> {
+    let made = make_folder(dir).and_then(|()| tempfile::tempfile_in(dir));
+    made.map(drop).map_err(|source| ReportError::writing(dir, source))
+}
+
 /// Makes `folder` and what is above it, so that the names survive a crash.
 fn make_folder(folder: &Path) -> io::Result<()> {
     let missing: Vec<&Path> = folder.ancestors().take_while(|above| !above.exists()).collect();
