@@ -4,14 +4,14 @@
 //! ```text
 //! job.toml + rules/*.toml                                config
 //!       |
-//! CSV, NDJSON -> snapshot (Parquet); Parquet as it lies  source
+//! CSV, NDJSON, MongoDB -> snapshot; Parquet as it lies    source
 //!       |
 //! scan -> shape -> by series -> SeriesExec               engine, bars
 //!       |            all rules over one series at a time checks, market
 //! findings -> verdicts -> totals, limits                 judge
 //!       |
 //! tables, summary                                        report
-//! copies of condemned rows                               settle
+//! sealed plans, quarantine, removal, restore, purge      settle
 //! ```
 //!
 //! Imports point one way: `cli -> settle -> report -> engine -> {checks, source, judge} -> {bars, market}`; `config` is used by all

@@ -91,6 +91,33 @@ pub struct Item {
     pub raw: Vec<u8>,
 }
 
+/// Which items are meant; what is `None` or empty does not choose.
+#[derive(Debug, Clone, Default)]
+pub struct Which {
+    /// Items with one of these names, or of which one of these is the beginning.
+    pub ids: Vec<String>,
+    /// Items of this run.
+    pub run: Option<String>,
+    /// Items that this rule condemned.
+    pub rule: Option<String>,
+    /// Items of this series.
+    pub series: Option<String>,
+    /// Items that came here from this moment on, µs UTC.
+    pub since: Option<i64>,
+}
+
+impl Which {
+    /// Whether `item` is meant.
+    pub fn takes(&self, item: &Item) -> bool {
+        let named = self.ids.is_empty() || self.ids.iter().any(|id| !id.is_empty() && item.id.starts_with(id.as_str()));
+        named
+            && self.run.as_ref().is_none_or(|run| *run == item.run_id)
+            && self.rule.as_ref().is_none_or(|rule| item.reasons.iter().any(|reason| reason.id == *rule))
+            && self.series.as_ref().is_none_or(|series| *series == item.series)
+            && self.since.is_none_or(|since| item.at >= since)
+    }
+}
+
 /// Where the rows of a plan went. Each is counted once.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settled {
@@ -108,13 +135,29 @@ pub struct Settled {
     pub untried: u64,
     /// Rows that were gone from the source already, by somebody else's hand.
     pub gone: u64,
+    /// Rows whose end is not known: the next run settles them before anything else.
+    pub open: u64,
 }
 
 impl Settled {
+    /// The end of rows that all ended alike, in a word.
+    pub fn word(&self) -> &'static str {
+        let Self { removed, kept_changed, kept_error, oversize, gone, open, .. } = *self;
+        let words = [
+            (removed, "removed"),
+            (kept_changed, "kept_changed"),
+            (kept_error, "kept_error"),
+            (oversize, "oversize"),
+            (gone, "gone"),
+            (open, "open"),
+        ];
+        words.iter().find(|(count, _)| *count > 0).map_or("untried", |(_, word)| word)
+    }
+
     /// Whether every planned row is accounted for exactly once.
     pub fn conserved(&self) -> bool {
-        let Self { planned, removed, kept_changed, kept_error, oversize, untried, gone } = *self;
-        planned == removed + kept_changed + kept_error + oversize + untried + gone
+        let Self { planned, removed, kept_changed, kept_error, oversize, untried, gone, open } = *self;
+        planned == removed + kept_changed + kept_error + oversize + untried + gone + open
     }
 }
 
@@ -127,5 +170,6 @@ impl std::ops::AddAssign for Settled {
         self.oversize += other.oversize;
         self.untried += other.untried;
         self.gone += other.gone;
+        self.open += other.open;
     }
 }

@@ -1,11 +1,17 @@
 //! How bad rows leave a source, and come back.
 //!
 //! ```text
+//! plan       what a run would take out of its source, sealed
 //! item       a row in quarantine, whatever its source; where the rows of a plan went
-//! copies     quarantine copies of rows of files
+//! mongodb    rows of collections
+//! files      rows of files
+//! table      items as an Arrow table
 //! crash      places where a test may end the process
 //! ```
 
-pub mod copies;
 mod crash;
+pub mod files;
 pub mod item;
+pub mod mongodb;
+pub mod plan;
+pub mod table;

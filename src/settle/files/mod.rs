@@ -1,0 +1,135 @@
+//! Rows leave files and come back. A source file is never edited: it is replaced whole, and the old one is kept.
+//!
+//! ```text
+//! removal     one order for one source file, from the lock to the intent
+//! swap        the exchange of two files, and where it stands, told by hashes
+//! recovery    what was cut short is finished or closed
+//! restore     rows back to their places;  purge: the only place that erases, and only in quarantine
+//! items       what lies in quarantine, and how far each row is
+//! quarantine  the copy of the rows;  journal: begun, intent, done;  disk, writers, steps: what all of them use
+//! text, table, columns, checksums    the two kinds of files
+//! ```
+//!
+//! Synchronous throughout. Files are 0600 in folders of 0700; names are made of run ids and numbers only. A new file
+//! has the mode and, where this user may give it, the owner of the old one; extended attributes are not carried over.
+
+mod checksums;
+mod columns;
+mod disk;
+mod error;
+mod items;
+mod journal;
+mod place;
+mod purge;
+mod quarantine;
+mod recovery;
+mod removal;
+mod restore;
+mod spot;
+mod steps;
+mod swap;
+mod table;
+#[cfg(test)]
+mod tests;
+mod text;
+mod writers;
+
+use std::path::{Path, PathBuf};
+
+pub use checksums::Checksums;
+pub use error::FilesError;
+pub use items::items;
+pub use purge::{Purged, purge};
+pub use recovery::{Recovered, recover};
+pub use removal::{identify, item_id, settle};
+pub use restore::{Restored, Run, restore};
+pub use steps::CRASH_POINTS;
+
+use crate::config::Action;
+use crate::source::{FileIdentity, FilesSet};
+
+use super::item::{Item, Reason, Settled};
+
+/// Whose quarantine it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The quarantine folder; a folder of the job's own is made in it.
+    pub dir: &'a Path,
+    /// The job.
+    pub job: &'a str,
+}
+
+/// What is to leave one source file.
+#[derive(Debug, Clone, Copy)]
+pub struct Order<'a> {
+    /// The run that does it.
+    pub run_id: &'a str,
+    /// The plan that says so.
+    pub plan_id: &'a str,
+    /// When, µs UTC.
+    pub at: i64,
+    /// How long the rows are kept.
+    pub retention: Retention,
+    /// How the file is to be read; of its files only [`Order::file`] is looked at.
+    pub set: &'a FilesSet,
+    /// The file as it was when its rows were judged; its hash decides whether it still is. See [`identify`].
+    pub file: &'a FileIdentity,
+    /// The rows, ascending.
+    pub rows: &'a [Condemned],
+}
+
+/// From when on rows may be purged, µs UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Rows that were quarantined.
+    pub quarantine: i64,
+    /// Rows that were deleted.
+    pub delete: i64,
+}
+
+impl Retention {
+    fn of(self, action: Action) -> i64 {
+        if action == Action::Delete { self.delete } else { self.quarantine }
+    }
+}
+
+/// A row that is to leave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condemned {
+    /// Its number in the file, from 1; a header is not counted.
+    pub row: u64,
+    /// SHA-256 of the record's bytes without the line end, as planned; `None` for Parquet, where it is computed.
+    pub sha256: Option<[u8; 32]>,
+    /// Identity of the row, stable over runs.
+    pub row_key: String,
+    /// The series key.
+    pub series: String,
+    /// Its stamp, µs UTC; `None` where it has none that can be read.
+    pub time: Option<i64>,
+    /// What is to be done.
+    pub action: Action,
+    /// Every rule that condemned it.
+    pub reasons: Vec<Reason>,
+}
+
+/// How an order ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Where the rows went; always conserved.
+    pub settled: Settled,
+    /// The rows, in the order of the file; empty where no copy was made because nothing was touched.
+    pub items: Vec<Item>,
+    /// What protects the source's pages against damage.
+    pub checksums: Checksums,
+    /// Where the original file is kept.
+    pub original: Option<PathBuf>,
+    /// Why rows stay although they were to go.
+    pub note: Option<String>,
+}
+
+impl Outcome {
+    /// An end of which nothing is known but where the rows went.
+    pub fn of(settled: Settled) -> Self {
+        Self { settled, items: Vec::new(), checksums: Checksums::None, original: None, note: None }
+    }
+}

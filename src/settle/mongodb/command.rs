@@ -1,0 +1,246 @@
+//! Every command that settling sends, checked: the driver answers `Ok` in spite of write errors, and has no time-out of
+//! its own for a reply.
+//!
+//! A write is never repeated blindly. Its outcome is known, refused, or unknown, and what is unknown is settled by a look.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{StreamExt, TryStreamExt};
+use mongodb::Database;
+use mongodb::bson::raw::{CStr, cstr};
+use mongodb::bson::{Bson, Document, RawDocument, RawDocumentBuf, doc};
+use mongodb::error::{Error, ErrorKind};
+use mongodb::options::{FindOptions, Hint, ReadConcern, ReadPreference, SelectionCriteria};
+
+use super::error::SettleError;
+use crate::source::mongodb::{Connection, Topology};
+
+/// How long a reply may take.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// How long the server waits for the other members of a replica set.
+const CONCERN_MILLIS: i64 = 30_000;
+/// How often a read is asked again.
+const READS: u32 = 4;
+
+/// The code of a key that is there already.
+pub(super) const DUPLICATE_KEY: i32 = 11_000;
+const UNAUTHORISED: i32 = 13;
+
+/// A database that rows are moved in.
+#[derive(Debug, Clone)]
+pub(super) struct Commands {
+    connection: Arc<Connection>,
+    database: Database,
+    replicated: bool,
+}
+
+/// What became of a write.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// The server says what it did.
+    Known(Written),
+    /// Nobody knows: the reply was lost, or the write may be taken back.
+    Unknown(String),
+}
+
+/// What the server says it did.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    /// What it refused, by index of the statement.
+    pub(super) errors: BTreeMap<usize, WriteError>,
+}
+
+/// Why the server refused one statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct WriteError {
+    /// Its code.
+    pub(super) code: i32,
+    /// What it says.
+    pub(super) message: String,
+}
+
+impl Commands {
+    /// Commands to `database`.
+    pub(super) fn new(connection: Arc<Connection>, database: &str) -> Self {
+        let replicated = connection.server().topology != Topology::Standalone;
+        Self { database: connection.client().database(database), connection, replicated }
+    }
+
+    /// Sends a write with the strongest write concern there is: journaled, and by a majority where there is one.
+    ///
+    /// # Errors
+    /// The server refuses the command as a whole.
+    pub(super) async fn write(&self, doing: &str, mut command: RawDocumentBuf) -> Result<Outcome, SettleError> {
+        let concern = match self.replicated {
+            true => doc! { "w": "majority", "j": true, "wtimeout": CONCERN_MILLIS },
+            false => doc! { "w": 1, "j": true },
+        };
+        let concern = RawDocumentBuf::try_from(&concern).map_err(|error| SettleError::encode(doing, &error))?;
+        command.append(cstr!("writeConcern"), &*concern);
+        match tokio::time::timeout(PATIENCE, self.database.run_raw_command(command)).await {
+            Err(_) => Ok(Outcome::Unknown(format!("no reply for {} s", PATIENCE.as_secs()))),
+            Ok(Ok(reply)) => Ok(outcome(&reply)),
+            Ok(Err(error)) if is_open(&error) => Ok(Outcome::Unknown(self.words(&error))),
+            Ok(Err(error)) => Err(self.refused(doing, &error)),
+        }
+    }
+
+    /// Runs a command that reads or makes nothing but an answer.
+    pub(super) async fn ask(&self, doing: &str, command: Document) -> Result<Document, SettleError> {
+        let mut last = String::new();
+        for attempt in 0..READS {
+            pause(attempt).await;
+            match tokio::time::timeout(PATIENCE, self.database.run_command(command.clone())).await {
+                Err(_) => last = format!("no reply for {} s", PATIENCE.as_secs()),
+                Ok(Ok(reply)) => return Ok(reply),
+                Ok(Err(error)) if is_open(&error) => last = self.words(&error),
+                Ok(Err(error)) => return Err(self.refused(doing, &error)),
+            }
+        }
+        Err(SettleError::Unreachable { doing: doing.to_owned(), reason: last })
+    }
+
+    /// The documents that `filter` selects, as the majority of the members has them. What cannot be read is asked again.
+    pub(super) async fn find(
+        &self,
+        doing: &str,
+        collection: &str,
+        filter: Document,
+        projection: Option<Document>,
+    ) -> Result<Vec<RawDocumentBuf>, SettleError> {
+        let mut last = String::new();
+        for attempt in 0..READS {
+            pause(attempt).await;
+            let found = self.stream(collection, filter.clone(), projection.clone());
+            match tokio::time::timeout(PATIENCE, found).await {
+                Err(_) => last = format!("no reply for {} s", PATIENCE.as_secs()),
+                Ok(Ok(found)) => return Ok(found),
+                Ok(Err(error)) if is_open(&error) => last = self.words(&error),
+                Ok(Err(error)) => return Err(self.refused(doing, &error)),
+            }
+        }
+        Err(SettleError::Unreachable { doing: doing.to_owned(), reason: last })
+    }
+
+    fn refused(&self, doing: &str, error: &Error) -> SettleError {
+        let (doing, reason) = (doing.to_owned(), self.words(error));
+        match &*error.kind {
+            ErrorKind::Command(command) if command.code == UNAUTHORISED => SettleError::Denied { doing, reason },
+            _ => SettleError::Command { doing, reason },
+        }
+    }
+
+    /// What an error says, without secrets and without the driver's inner state.
+    fn words(&self, error: &Error) -> String {
+        self.connection.words(error).text
+    }
+
+    async fn stream(
+        &self,
+        collection: &str,
+        filter: Document,
+        projection: Option<Document>,
+    ) -> Result<Vec<RawDocumentBuf>, Error> {
+        let by_id = filter.contains_key("_id").then(|| Hint::Keys(doc! { "_id": 1 }));
+        let options = FindOptions::builder()
+            .projection(projection)
+            .hint(by_id)
+            .read_concern(self.replicated.then(ReadConcern::majority))
+            .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
+            .build();
+        let collection = self.database.collection::<RawDocumentBuf>(collection);
+        collection.find(filter).with_options(options).await?.boxed().try_collect().await
+    }
+}
+
+/// Waits before a further attempt; the first one waits for nothing.
+pub(super) async fn pause(attempt: u32) {
+    if attempt > 0 {
+        tokio::time::sleep(Duration::from_millis(50 << attempt.min(6))).await;
+    }
+}
+
+/// A command of the server: its name with the collection, and a list of statements.
+pub(super) fn batch(
+    name: &CStr,
+    collection: &str,
+    field: &CStr,
+    statements: impl IntoIterator<Item = RawDocumentBuf>,
+    ordered: bool,
+) -> RawDocumentBuf {
+    let mut list = mongodb::bson::RawArrayBuf::new();
+    for statement in statements {
+        list.push(&*statement);
+    }
+    let mut command = RawDocumentBuf::new();
+    command.append(name, collection);
+    command.append(field, &*list);
+    command.append(cstr!("ordered"), ordered);
+    command
+}
+
+/// What a reply to a write says.
+fn outcome(reply: &Document) -> Outcome {
+    if let Ok(concern) = reply.get_document("writeConcernError") {
+        return Outcome::Unknown(concern.get_str("errmsg").unwrap_or("the write concern was not met").to_owned());
+    }
+    let mut written = Written::default();
+    for error in reply.get_array("writeErrors").into_iter().flatten().filter_map(Bson::as_document) {
+        let index = usize::try_from(count(error.get("index"))).unwrap_or(usize::MAX);
+        let code = i32::try_from(count(error.get("code"))).unwrap_or(i32::MAX);
+        let message = error.get_str("errmsg").unwrap_or_default().to_owned();
+        written.errors.insert(index, WriteError { code, message });
+    }
+    Outcome::Known(written)
+}
+
+/// A count of a reply, whatever number it is.
+fn count(value: Option<&Bson>) -> u64 {
+    match value {
+        Some(Bson::Int32(n)) => u64::try_from(*n).unwrap_or(0),
+        Some(Bson::Int64(n)) => u64::try_from(*n).unwrap_or(0),
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts of a reply are small")]
+        Some(Bson::Double(n)) if *n >= 0.0 => *n as u64,
+        _ => 0,
+    }
+}
+
+/// Whether the command may have been carried out or may go through another time: the connection broke, the primary
+/// stepped down, the server is going down, time ran out.
+fn is_open(error: &Error) -> bool {
+    const CODES: [i32; 16] = [6, 7, 50, 64, 89, 91, 112, 134, 189, 202, 262, 9001, 10_107, 11_600, 11_602, 13_435];
+    match &*error.kind {
+        ErrorKind::Command(command) => CODES.contains(&command.code) || command.code == 13_436,
+        ErrorKind::Io(_)
+        | ErrorKind::ConnectionPoolCleared { .. }
+        | ErrorKind::ServerSelection { .. }
+        | ErrorKind::InvalidResponse { .. } => true,
+        _ => error.contains_label("RetryableWriteError") || error.contains_label("RetryableError"),
+    }
+}
+
+/// The text of a field, or nothing.
+pub(super) fn text<'a>(document: &'a RawDocument, field: &str) -> &'a str {
+    document.get_str(field).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_with_write_errors_is_no_success() {
+        let reply = doc! { "ok": 1, "n": 0, "writeErrors": [{ "index": 2, "code": 11000, "errmsg": "E11000" }] };
+        let Outcome::Known(written) = outcome(&reply) else { panic!() };
+        assert_eq!(written.errors[&2], WriteError { code: DUPLICATE_KEY, message: "E11000".into() });
+    }
+
+    #[test]
+    fn a_write_that_no_majority_has_is_unknown() {
+        let concern = doc! { "code": 64, "errmsg": "waiting for replication timed out" };
+        let reply = doc! { "ok": 1, "n": 1, "writeConcernError": concern };
+        assert!(matches!(outcome(&reply), Outcome::Unknown(reason) if reason.contains("timed out")));
+    }
+}

@@ -1,0 +1,157 @@
+//! How rows leave a collection, and come back. The quarantine is the journal: a collection of items in the same database,
+//! each with the bytes of its row and a state that says how far its removal is.
+//!
+//! ```text
+//! apply     a plan, chunk by chunk, under a lease; recovery first
+//! chunk     the protocol over one chunk: copy, verify, mark, remove, look, close
+//! delete    the statement that removes one row as it was read, and no other
+//! recover   what runs that were cut short left open
+//! restore   rows go back; purge: items are erased; items: looking at them
+//! runs      what was approved, sealed when nothing of it is open; lease: one runner at a time
+//! document  items as documents; command: every command, checked; fitness: what rows can be moved between
+//! ```
+//!
+//! No transactions, no deletes by range or condition: the same on a standalone and on a replica set.
+
+mod apply;
+mod chunk;
+mod command;
+mod delete;
+mod document;
+mod error;
+mod fitness;
+mod items;
+mod lease;
+mod purge;
+mod recover;
+mod restore;
+mod runs;
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use self::chunk::Between;
+use self::command::Commands;
+use self::document::{Mark, Names};
+use crate::source::mongodb::id::to_hex as hex;
+use crate::source::mongodb::{CollectionInfo, Connection};
+
+pub use self::apply::{Applied, Ended};
+pub use self::error::SettleError;
+pub use self::purge::Purged;
+pub use self::recover::Recovered;
+pub use self::restore::Restored;
+
+/// The collection of run records and leases, beside the quarantine.
+const RUNS: &str = "barkeep_runs";
+/// Most rows of a chunk.
+const CHUNK_ROWS: usize = 500;
+/// Most bytes of the rows of a chunk; a larger row is a chunk of its own.
+const CHUNK_BYTES: usize = 8 << 20;
+/// The largest row that fits into an item.
+const LARGEST: usize = 15 << 20;
+
+/// A collection whose rows can be moved, with its quarantine.
+#[derive(Debug)]
+pub struct Collection {
+    commands: Commands,
+    names: Names,
+}
+
+/// Who moves rows, and for how long they are kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Order<'a> {
+    /// The run.
+    pub run_id: &'a str,
+    /// The job.
+    pub job: &'a str,
+    /// How long a row is kept whose rule quarantines it, µs.
+    pub keep: i64,
+    /// How long a row is kept whose rule deletes it, µs.
+    pub keep_deleted: i64,
+}
+
+impl Collection {
+    /// The collection that `info` describes, with the collection `quarantine` beside it. Nothing is sent.
+    pub fn new(
+        connection: Arc<Connection>,
+        info: &CollectionInfo,
+        database: &str,
+        collection: &str,
+        quarantine: Option<&str>,
+    ) -> Self {
+        let quarantine = quarantine.map_or_else(|| format!("{collection}_quarantine"), str::to_owned);
+        let names = Names {
+            server: connection.redacted().to_owned(),
+            database: database.to_owned(),
+            collection: collection.to_owned(),
+            uuid: info.uuid,
+            quarantine,
+        };
+        Self { commands: Commands::new(connection, database), names }
+    }
+
+    /// Name of the collection of items, in the database of the source.
+    pub fn quarantine(&self) -> &str {
+        &self.names.quarantine
+    }
+
+    /// `database.collection` of the source.
+    pub fn namespace(&self) -> String {
+        self.names.namespace()
+    }
+
+    /// UUID of the source (hex).
+    pub fn uuid(&self) -> String {
+        hex(&self.names.uuid)
+    }
+
+    fn between(&self) -> Between<'_> {
+        Between { commands: &self.commands, names: &self.names }
+    }
+}
+
+impl<'a> Order<'a> {
+    /// The marks of rows that are moved now.
+    fn mark(&self) -> Mark<'a> {
+        let at = chrono::Utc::now().timestamp_micros();
+        Mark { run_id: self.run_id, job: self.job, at, expires_at: (at + self.keep, at + self.keep_deleted) }
+    }
+}
+
+/// SHA-256 (hex) of bytes.
+fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+/// Puts things with their lengths in bytes together to chunks.
+fn sized<T>(things: impl IntoIterator<Item = (T, usize)>) -> Vec<Vec<T>> {
+    let mut chunks: Vec<Vec<T>> = Vec::new();
+    let mut bytes = 0;
+    for (thing, length) in things {
+        match chunks.last_mut().filter(|chunk| chunk.len() < CHUNK_ROWS && bytes + length <= CHUNK_BYTES) {
+            Some(chunk) => chunk.push(thing),
+            None => {
+                chunks.push(vec![thing]);
+                bytes = 0;
+            }
+        }
+        bytes += length;
+    }
+    chunks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_are_bounded_by_rows_and_by_bytes() {
+        let lengths = |chunks: Vec<Vec<usize>>| chunks.iter().map(Vec::len).collect::<Vec<_>>();
+        assert_eq!(lengths(sized((0..1201).map(|n| (n, 10)))), [500, 500, 201]);
+        assert_eq!(lengths(sized((0..5).map(|n| (n, 3 << 20)))), [2, 2, 1]);
+        assert_eq!(lengths(sized([(0, 1), (1, 14 << 20), (2, 1)])), [1, 1, 1]);
+        assert!(sized::<u8>([]).is_empty());
+    }
+}

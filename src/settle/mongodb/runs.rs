@@ -1,0 +1,115 @@
+//! What was approved: a document a run, sealed when every row of it has come to its end.
+
+use mongodb::bson::raw::cstr;
+use mongodb::bson::{DateTime, Document, RawDocumentBuf, doc};
+
+use super::RUNS;
+use super::chunk::update;
+use super::command::{Commands, DUPLICATE_KEY, Outcome, batch, pause, text};
+use super::document::{Mark, Names};
+use super::error::SettleError;
+use crate::settle::crash::point;
+use crate::settle::item::Settled;
+use crate::settle::plan::Plan;
+use crate::source::mongodb::id::to_hex as hex;
+
+/// How often a document is written before its outcome counts as unknown.
+const TRIES: u32 = 3;
+
+/// Records durably what a run is about to do.
+pub(super) async fn begin(commands: &Commands, names: &Names, mark: &Mark<'_>, plan: &Plan) -> Result<(), SettleError> {
+    let doing = "record what is about to be done";
+    let run = doc! {
+        "_id": mark.run_id,
+        "kind": "run",
+        "job": mark.job,
+        "plan_id": &plan.head.plan_id,
+        "plan_seal": &plan.seal,
+        "source": source(names),
+        "quarantine": &names.quarantine,
+        "rows": i64::try_from(plan.rows.len()).unwrap_or(i64::MAX),
+        "rules_sha256": &plan.head.rules_sha256,
+        "started_at": DateTime::from_millis(mark.at.div_euclid(1000)),
+        "sealed": false,
+    };
+    let run = RawDocumentBuf::try_from(&run).map_err(|error| SettleError::encode(doing, &error))?;
+    point("mongodb.begin.before");
+    let mut reason = String::new();
+    for attempt in 0..TRIES {
+        pause(attempt).await;
+        match commands.write(doing, batch(cstr!("insert"), RUNS, cstr!("documents"), [run.clone()], true)).await? {
+            Outcome::Unknown(unknown) => reason = unknown,
+            Outcome::Known(written) => {
+                if let Some(error) = written.errors.into_values().find(|error| error.code != DUPLICATE_KEY) {
+                    return Err(SettleError::Command { doing: doing.to_owned(), reason: error.message });
+                }
+            }
+        }
+        let filter = doc! { "_id": mark.run_id };
+        if !commands.find("read the record of the run", RUNS, filter, None).await?.is_empty() {
+            point("mongodb.begin.after");
+            return Ok(());
+        }
+    }
+    Err(SettleError::Unknown { doing: doing.to_owned(), reason })
+}
+
+/// Seals the run called `run_id`: nothing of it is open any more.
+pub(super) async fn seal(
+    commands: &Commands,
+    run_id: &str,
+    at: i64,
+    settled: &Settled,
+    by: &str,
+) -> Result<(), SettleError> {
+    let doing = "seal the record of the run";
+    let count = |rows: u64| i64::try_from(rows).unwrap_or(i64::MAX);
+    let change = doc! { "$set": {
+        "sealed": true,
+        "sealed_at": DateTime::from_millis(at.div_euclid(1000)),
+        "sealed_by": by,
+        "outcome": {
+            "planned": count(settled.planned), "removed": count(settled.removed),
+            "kept_changed": count(settled.kept_changed), "kept_error": count(settled.kept_error),
+            "oversize": count(settled.oversize), "untried": count(settled.untried), "gone": count(settled.gone), "open": count(settled.open),
+        },
+    } };
+    point("mongodb.seal.before");
+    let mut reason = String::new();
+    for attempt in 0..TRIES {
+        pause(attempt).await;
+        let update = update(doc! { "_id": run_id, "sealed": false }, change.clone(), false)?;
+        match commands.write(doing, batch(cstr!("update"), RUNS, cstr!("updates"), [update], true)).await? {
+            Outcome::Unknown(unknown) => reason = unknown,
+            Outcome::Known(written) => {
+                if let Some(error) = written.errors.into_values().next() {
+                    return Err(SettleError::Command { doing: doing.to_owned(), reason: error.message });
+                }
+            }
+        }
+        let filter = doc! { "_id": run_id, "sealed": true };
+        if !commands.find("read the record of the run", RUNS, filter, None).await?.is_empty() {
+            point("mongodb.seal.after");
+            return Ok(());
+        }
+    }
+    Err(SettleError::Unknown { doing: doing.to_owned(), reason })
+}
+
+/// The names of runs over the collection that are not sealed, oldest first.
+pub(super) async fn open(commands: &Commands, names: &Names) -> Result<Vec<String>, SettleError> {
+    let filter = doc! { "kind": "run", "sealed": false, "source.uuid": uuid(names) };
+    let found = commands.find("look for runs that were cut short", RUNS, filter, Some(doc! { "_id": 1 })).await?;
+    let mut runs: Vec<String> = found.iter().map(|run| text(run, "_id").to_owned()).collect();
+    runs.sort();
+    Ok(runs)
+}
+
+fn source(names: &Names) -> Document {
+    doc! { "uri_redacted": &names.server, "ns": names.namespace(), "uuid": uuid(names) }
+}
+
+/// As text: drivers show UUIDs in too many ways.
+fn uuid(names: &Names) -> String {
+    hex(&names.uuid)
+}
