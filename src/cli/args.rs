@@ -57,8 +57,21 @@ pub(crate) enum Command {
     Init(InitArgs),
     /// Hold the bars of jobs against their rules and write the report; never changes the source.
     Check(CheckArgs),
-    /// What cron calls: check, report, and keep quarantine copies of rows whose rule says so.
+    /// Write down what would leave the source, sealed, for a person to look at; moves nothing.
+    Plan(PlanArgs),
+    /// Move the rows of a plan to quarantine: exactly these, or fewer.
+    Apply(ApplyArgs),
+    /// What cron calls: check, report, and move rows whose rule says so to quarantine, inside the job's limits.
     Run(RunArgs),
+    /// Find out whether jobs can do their work: files, clock, server, privileges, disk. Changes nothing.
+    Doctor {
+        /// Job files.
+        #[arg(required = true, value_name = "JOB")]
+        jobs: Vec<PathBuf>,
+    },
+    /// Look at what was moved, put it back, or erase what is old: list, show, restore, export, purge.
+    #[command(subcommand)]
+    Quarantine(QuarantineCommand),
     /// Look at rules: list, explain, lint, test, schema.
     #[command(subcommand)]
     Rules(RulesCommand),
@@ -125,6 +138,33 @@ pub(crate) struct CheckArgs {
     pub(crate) no_report: bool,
 }
 
+/// Flags of `plan`.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// A job file.
+    #[arg(value_name = "JOB")]
+    pub(crate) job: PathBuf,
+    #[command(flatten)]
+    pub(crate) window: WindowArgs,
+    /// The file of the plan; by default one below the reports.
+    #[arg(short, long, value_name = "PLAN")]
+    pub(crate) output: Option<PathBuf>,
+    /// How long the plan holds, e.g. 3d; a week by default.
+    #[arg(long, value_name = "SPAN")]
+    pub(crate) holds: Option<String>,
+}
+
+/// Flags of `apply`.
+#[derive(Debug, Args)]
+pub(crate) struct ApplyArgs {
+    /// A plan that `barkeep plan` wrote, or a `run` that was refused.
+    #[arg(value_name = "PLAN")]
+    pub(crate) plan: PathBuf,
+    /// The confirmation: first 8 digits of the seal and the number of rows, as `plan` told them.
+    #[arg(long, value_name = "HASH:ROWS")]
+    pub(crate) confirm: Option<String>,
+}
+
 /// Flags of `run`.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
@@ -136,9 +176,90 @@ pub(crate) struct RunArgs {
     /// From which severity on findings make the exit code 1.
     #[arg(long, value_enum, default_value_t = FailOn::Error)]
     pub(crate) fail_on: FailOn,
-    /// Check and report only: keep no copies.
+    /// Check and report only: move nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+/// Commands about what was moved.
+#[derive(Debug, Subcommand)]
+pub(crate) enum QuarantineCommand {
+    /// Rows in quarantine, oldest first.
+    List {
+        /// A job file.
+        job: PathBuf,
+        #[command(flatten)]
+        which: WhichArgs,
+        /// At most so many rows as text.
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+    },
+    /// One row as it was, every rule that flagged it, and what was done.
+    Show {
+        /// A job file.
+        job: PathBuf,
+        /// The item, or the beginning of its name.
+        id: String,
+    },
+    /// Put rows back where they were; nothing that is there is overwritten.
+    Restore {
+        /// A job file.
+        job: PathBuf,
+        /// Items, or the beginnings of their names.
+        ids: Vec<String>,
+        #[command(flatten)]
+        which: WhichArgs,
+        #[command(flatten)]
+        sure: SureArgs,
+    },
+    /// Write rows in quarantine to a file.
+    Export {
+        /// A job file.
+        job: PathBuf,
+        /// The file: .parquet, .csv or .ndjson.
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+        #[command(flatten)]
+        which: WhichArgs,
+    },
+    /// Erase what is old and need not be kept any more; never touches a source.
+    Purge {
+        /// A job file.
+        job: PathBuf,
+        /// Rows that came to quarantine longer ago than this, e.g. 30d.
+        #[arg(long, value_name = "SPAN")]
+        older_than: String,
+        #[command(flatten)]
+        sure: SureArgs,
+    },
+}
+
+/// Which rows in quarantine.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct WhichArgs {
+    /// Only rows of this run.
+    #[arg(long)]
+    pub(crate) run: Option<String>,
+    /// Only rows that this rule condemned.
+    #[arg(long)]
+    pub(crate) rule: Option<String>,
+    /// Only rows of this series.
+    #[arg(long)]
+    pub(crate) series: Option<String>,
+    /// Only rows that came here since this date or time.
+    #[arg(long, value_name = "T")]
+    pub(crate) since: Option<String>,
+}
+
+/// Whether a person is sure.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct SureArgs {
+    /// Only say what would be done.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// The number of rows, as the command told it.
+    #[arg(long, value_name = "ROWS")]
+    pub(crate) confirm: Option<u64>,
 }
 
 /// From which severity on findings count.

@@ -1,79 +1,109 @@
-//! `barkeep check` and `barkeep run`: hold bars against rules, report, and (for `run`) keep quarantine copies.
+//! `barkeep check`, `barkeep plan` and `barkeep run`: hold bars against rules, report, and say or do what is to be moved.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use chrono::{DateTime, Utc};
+use chrono::{TimeDelta, Utc};
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::TryStreamExt;
 
-use super::args::{CheckArgs, FailOn, Global, RunArgs, WindowArgs};
+use super::args::{CheckArgs, FailOn, Global, PlanArgs, RunArgs, WindowArgs};
+use super::bring::{self, Brought};
+use super::conclude::{Ending, RunMetaOf, conclude};
 use super::exit::{Exit, Failure};
-use super::job::{self, Brought, Opened};
+use super::job;
+use super::open::{self, At, Opened};
 use super::output::{self, Output, message};
 use super::progress::Progress;
+use super::settling::{self, Done, Planned};
 use super::stop::Stop;
 use super::window;
-use crate::config::{Action, Loaded};
+use crate::config::Loaded;
 use crate::engine::program::Program;
 use crate::engine::session::session;
 use crate::engine::{EngineError, plan};
-use crate::judge::{self, MoveLimits, Refusal};
 use crate::report::collector::Collector;
-use crate::report::history::{self, Previous, Window};
-use crate::report::render::{render_line, render_text};
-use crate::report::run::{NextStep, Outcome, RunMeta, RunStatus, StageSeconds, Trigger};
-use crate::report::run_id::RunId;
-use crate::report::summary::Summary;
+use crate::report::history::{self, Previous};
+use crate::report::run::{NextStep, Outcome, RunMeta, RunStatus, StageSeconds};
 use crate::report::tally::Tally;
 use crate::report::utc::UtcMicros;
-use crate::settle::copies;
+use crate::settle::plan::Plan;
 use crate::source;
 
 /// What a run of one job is to do.
 struct Order<'a> {
-    command: &'static str,
+    goal: Goal<'a>,
     path: &'a Path,
     window: &'a WindowArgs,
     rules: &'a [String],
     series: &'a [String],
     fail_on: FailOn,
     report: bool,
-    /// Whether more rows than the job's limits refuse the run.
-    limits: bool,
-    copies: bool,
+}
+
+/// How far a run goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Goal<'a> {
+    /// It reports.
+    Check,
+    /// It writes down what is to be moved; to this file, where one is named.
+    Plan { file: Option<&'a Path>, holds: TimeDelta },
+    /// It moves what is to be moved, inside the limits.
+    Run { dry: bool },
+}
+
+impl Goal<'_> {
+    fn command(self) -> &'static str {
+        match self {
+            Self::Check => "check",
+            Self::Plan { .. } => "plan",
+            Self::Run { .. } => "run",
+        }
+    }
 }
 
 /// `barkeep check`.
 pub(crate) async fn check(global: &Global, args: &CheckArgs, output: &mut Output) -> Result<Exit, Failure> {
     let order = |path| Order {
-        command: "check",
+        goal: Goal::Check,
         path,
         window: &args.window,
         rules: &args.rules,
         series: &args.series,
         fail_on: args.fail_on,
         report: !args.no_report,
-        limits: false,
-        copies: false,
     };
     each(global, args.jobs.iter().map(|path| order(path.as_path())), output).await
+}
+
+/// `barkeep plan`.
+pub(crate) async fn plan(global: &Global, args: &PlanArgs, output: &mut Output) -> Result<Exit, Failure> {
+    let wrong = |problem: String| Failure::Usage(format!("--holds: {problem}"), "e.g. `--holds 3d`".to_owned());
+    let holds = args.holds.as_deref().map(crate::config::moment::parse_duration).transpose().map_err(wrong)?;
+    let order = Order {
+        goal: Goal::Plan { file: args.output.as_deref(), holds: holds.unwrap_or(settling::PLAN_HOLDS) },
+        path: &args.job,
+        window: &args.window,
+        rules: &[],
+        series: &[],
+        fail_on: FailOn::Error,
+        report: true,
+    };
+    each(global, std::iter::once(order), output).await
 }
 
 /// `barkeep run`.
 pub(crate) async fn run(global: &Global, args: &RunArgs, output: &mut Output) -> Result<Exit, Failure> {
     let order = |path| Order {
-        command: "run",
+        goal: Goal::Run { dry: args.dry_run },
         path,
         window: &args.window,
         rules: &[],
         series: &[],
         fail_on: args.fail_on,
         report: true,
-        limits: true,
-        copies: !args.dry_run,
     };
     each(global, args.jobs.iter().map(|path| order(path.as_path())), output).await
 }
@@ -108,41 +138,54 @@ async fn one(global: &Global, order: &Order<'_>, stop: &Stop, output: &mut Outpu
     let started_at = Utc::now();
     let loaded = Arc::new(job::load(order.path)?);
     let window = window::window(order.window, &loaded.job)?;
-    let mut meta = meta(order, &loaded, window, started_at);
-    let opened = look(order, &loaded, &meta)?;
+    let meta = RunMetaOf { command: order.goal.command(), loaded: &loaded, window }.meta(started_at);
+    let opened = look(order, &loaded, &meta).await?;
+    let ended = one_opened(global, order, &opened, meta, started, stop, output).await;
+    // A run that broke off on its way still gives its connections back.
+    opened.close().await;
+    ended
+}
+
+async fn one_opened(
+    global: &Global,
+    order: &Order<'_>,
+    opened: &Arc<Opened>,
+    mut meta: RunMeta,
+    started: Instant,
+    stop: &Stop,
+    output: &mut Output,
+) -> Result<Exit, Failure> {
     let context = session(&job::engine_limits(global))?;
-    let program = Arc::new(job::program(&opened, &context, order.rules)?);
+    let program = Arc::new(job::program(opened, &context, order.rules)?);
     meta.rules_sha256.clone_from(&program.rules.sha256);
     let mut seconds = StageSeconds { load: started.elapsed().as_secs_f64(), ..StageSeconds::default() };
     tracing::info!(job = program.job, rules = program.rules.rules.len(), "loaded");
 
     let scratch = job::temp_dir(global)?;
-    let dir = if order.report { &loaded.job.report_dir.resolved } else { scratch.path() };
-    let mut collector = collector(order, dir, &opened, &program, &meta)?;
+    let dir = if order.report { &opened.loaded.job.report_dir.resolved } else { scratch.path() };
+    let mut collector = collector(order, dir, opened, &program, &meta)?;
 
     let judged = tokio::select! {
-        judged = judge(global, order, &opened, &program, window, &mut seconds, &context, &mut collector) => judged,
+        judged = judge(global, order, opened, &program, &meta, &mut seconds, &context, &mut collector) => judged,
         number = stop.wait() => Err(Failure::Stopped(number)),
     };
-    let brought = match judged {
-        Ok(brought) => brought,
-        Err(failure) => {
-            abandon(order, collector, &failure);
-            return Err(failure);
-        }
+    let settled = match judged {
+        Ok(brought) => settle(order, opened, &program, &meta, &brought, &mut collector, stop, &mut seconds).await,
+        Err(failure) => Err(failure),
     };
-    let summary = conclude(order, &opened, &program, &meta, &brought, seconds, collector)?;
-    show(&summary, output)?;
-    Ok(match summary.exit_code {
-        0 => Exit::Ok,
-        4 => Exit::Refused,
-        _ => Exit::Findings,
-    })
+    match settled {
+        Ok((ending, done)) => conclude(opened, collector, ending, done, seconds, stop, output).await,
+        Err(failure) => {
+            opened.close().await;
+            abandon(order, collector, &failure);
+            Err(failure)
+        }
+    }
 }
 
 /// Looks at the source; where it cannot be looked at, the report says so.
-fn look(order: &Order<'_>, loaded: &Arc<Loaded>, meta: &RunMeta) -> Result<Arc<Opened>, Failure> {
-    job::look(loaded).map(Arc::new).inspect_err(|failure| {
+async fn look(order: &Order<'_>, loaded: &Arc<Loaded>, meta: &RunMeta) -> Result<Arc<Opened>, Failure> {
+    open::look(loaded).await.map(Arc::new).inspect_err(|failure| {
         if failure.exit() == Exit::Broken {
             let (dir, unseen) = (&loaded.job.report_dir.resolved, Arc::new(job::unseen(loaded)));
             abandon(order, Collector::new(dir, unseen, meta.clone(), Vec::new(), Previous::Unknown), failure);
@@ -162,23 +205,8 @@ fn collector(
         true => history::previous_findings(dir, &program.job, meta.window)?,
         false => Previous::Unknown,
     };
-    let files = opened.set.files.iter().map(|path| path.display().to_string()).collect();
-    Ok(Collector::new(dir, Arc::clone(program), meta.clone(), files, previous))
-}
-
-fn meta(order: &Order<'_>, loaded: &Loaded, window: Window, started_at: DateTime<Utc>) -> RunMeta {
-    RunMeta {
-        run_id: RunId::new(started_at, std::process::id(), &loaded.job.name),
-        command: order.command.to_owned(),
-        trigger: Trigger::Cli,
-        started_at: UtcMicros::from(started_at),
-        source: label(loaded),
-        window,
-        watermark_before: None,
-        job_sha256: loaded.job_sha256.clone(),
-        rules_sha256: String::new(),
-        host: host(),
-    }
+    let files = opened.files().map(|set| set.files.iter().map(|path| path.display().to_string()).collect());
+    Ok(Collector::new(dir, Arc::clone(program), meta.clone(), files.unwrap_or_default(), previous))
 }
 
 /// Leaves nothing of a run but a row that says why. The failure is what the caller tells; where even the row cannot be
@@ -205,12 +233,17 @@ async fn judge(
     order: &Order<'_>,
     opened: &Arc<Opened>,
     program: &Arc<Program>,
-    window: Window,
+    meta: &RunMeta,
     seconds: &mut StageSeconds,
     context: &datafusion::prelude::SessionContext,
     collector: &mut Collector,
 ) -> Result<Brought, Failure> {
-    let mut brought = job::bring(opened, program, global, order.series).await?;
+    let window = meta.window;
+    if order.goal == (Goal::Run { dry: false }) {
+        settling::check_fit(opened).await?;
+        settling::recover(opened, meta.run_id.as_str()).await?;
+    }
+    let mut brought = bring::bring(opened, program, global, order.series).await?;
     seconds.extract = brought.extract_seconds;
     brought.input.window = window;
     let started = Instant::now();
@@ -219,7 +252,7 @@ async fn judge(
     collect(stream, opened, program, brought.rows, collector).await?;
     let read = collector.tally().series.rows.read;
     if read == 0 && !window::is_closed(&program.bars, window, window::now(&program.bars)) {
-        let source = label(&opened.loaded);
+        let source = opened.loaded.job.source.label();
         return Err(Failure::Broken(window::nothing_read(&source, brought.rows, window, opened, order.series).into()));
     }
     for identity in &brought.identities {
@@ -250,9 +283,12 @@ async fn collect(
 /// Why the bars were not read to their end. A query does not say which Parquet file is damaged: it is looked for.
 async fn broke_off(opened: &Arc<Opened>, source: DataFusionError) -> Failure {
     let in_file = matches!(source.find_root(), DataFusionError::ParquetError(_) | DataFusionError::ArrowError(..));
-    if in_file && !opened.set.format.is_text() {
-        let opened = Arc::clone(opened);
-        let damaged = tokio::task::spawn_blocking(move || source::damaged_parquet(&opened.set.files)).await;
+    if in_file
+        && let At::Files(set) = &opened.at
+        && !set.format.is_text()
+    {
+        let files = set.files.clone();
+        let damaged = tokio::task::spawn_blocking(move || source::damaged_parquet(&files)).await;
         if let Ok(Some(damage)) = damaged {
             return damage.into();
         }
@@ -260,50 +296,74 @@ async fn broke_off(opened: &Arc<Opened>, source: DataFusionError) -> Failure {
     EngineError::Query { doing: "cannot read and judge the bars to their end", source }.into()
 }
 
-/// Limits, copies, report.
-fn conclude(
+/// Limits, the plan, and what it moves.
+#[expect(clippy::too_many_arguments, reason = "the parts of a run, each made by its own step")]
+async fn settle(
     order: &Order<'_>,
-    opened: &Opened,
+    opened: &Arc<Opened>,
     program: &Program,
     meta: &RunMeta,
     brought: &Brought,
-    seconds: StageSeconds,
-    mut collector: Collector,
-) -> Result<Summary, Failure> {
+    collector: &mut Collector,
+    stop: &Stop,
+    seconds: &mut StageSeconds,
+) -> Result<(Ending, Option<Done>), Failure> {
+    let started = Instant::now();
     let moves = collector.take_moves();
-    let refusals = if order.limits { refusals(opened, program, collector.tally()) } else { Vec::new() };
-    let mut actions = Vec::new();
-    if order.copies && refusals.is_empty() && !moves.is_empty() {
-        let target = copies::Target {
-            dir: &opened.loaded.job.quarantine.dir.resolved,
-            job: &program.job,
-            run_id: meta.run_id.as_str(),
-            at: meta.started_at.0,
-        };
-        match copies::keep(&target, program, &opened.set, &brought.identities, &moves) {
-            Ok(kept) => actions = kept,
-            Err(error) => {
-                let failure = Failure::from(error);
-                abandon(order, collector, &failure);
-                return Err(failure);
-            }
-        }
+    let tally = collector.tally();
+    let counted = counted(program, tally, order.fail_on);
+    let (status, exit) = if counted { (RunStatus::Findings, Exit::Findings) } else { (RunStatus::Ok, Exit::Ok) };
+    let next = next(order, opened, tally);
+    let mut ending = Ending { status, exit, refusals: Vec::new(), next, bytes: Some(brought.bytes) };
+    if order.goal == Goal::Check {
+        return Ok((ending, None));
     }
-    let counted = counted(program, collector.tally(), order.fail_on);
-    let (status, exit) = match (refusals.is_empty(), counted) {
-        (false, _) => (RunStatus::Refused, Exit::Refused),
-        (true, true) => (RunStatus::Findings, Exit::Findings),
-        (true, false) => (RunStatus::Ok, Exit::Ok),
+    let dir = &opened.loaded.job.report_dir.resolved;
+    let usual = history::usual_moves(dir, &program.job)?;
+    let holds = if let Goal::Plan { holds, .. } = order.goal { holds } else { settling::PLAN_HOLDS };
+    let job_file = std::path::absolute(order.path)?;
+    let (identities, read) = (brought.identities.as_slice(), tally.series.rows.read);
+    let planned = Planned { opened, program, meta, job_file: &job_file, identities, read, holds };
+    let over = |rows| settling::refusals(opened, program, tally, usual, rows);
+    let (plan, refusals) = planned.plan(&moves, over).await?;
+    drop(moves);
+    let refused = !refusals.is_empty();
+    ending.refusals = refusals;
+    if order.goal == (Goal::Run { dry: true }) {
+        if refused {
+            (ending.status, ending.exit) = (RunStatus::Refused, Exit::Refused);
+        }
+        return Ok((ending, None));
+    }
+    let mut done = None;
+    match order.goal {
+        Goal::Run { .. } if plan.rows.is_empty() && !refused => {}
+        Goal::Run { .. } if !refused => {
+            crate::report::check_writable(dir)?;
+            done = Some(settling::carry_out(opened, &plan, meta.run_id.as_str(), stop).await?);
+        }
+        _ => keep_plan(order, dir, meta, &plan, &mut ending)?,
+    }
+    seconds.settle = started.elapsed().as_secs_f64();
+    Ok((ending, done))
+}
+
+/// Writes the plan, for a person to look at and to apply.
+fn keep_plan(order: &Order<'_>, dir: &Path, meta: &RunMeta, plan: &Plan, ending: &mut Ending) -> Result<(), Failure> {
+    let path: PathBuf = match order.goal {
+        Goal::Plan { file: Some(file), .. } => file.to_path_buf(),
+        _ => crate::config::load::shown(&settling::plan_path(dir, meta.run_id.as_str())),
     };
-    let mut outcome = Outcome::new(status, exit.code(), UtcMicros::from(Utc::now()));
-    outcome.copies = actions.len() as u64;
-    outcome.actions = actions;
-    outcome.seconds = seconds;
-    outcome.bytes_read = Some(brought.bytes);
-    outcome.peak_rss = peak_rss();
-    outcome.next = next(order, opened, collector.tally(), refusals.is_empty());
-    outcome.refusals = refusals;
-    Ok(collector.finish(outcome)?)
+    plan.write(&path)?;
+    let command = format!("barkeep apply {} --confirm {}", output::typed(&path), plan.confirmation());
+    let note = format!("move {} rows to quarantine", plan.rows.len());
+    ending.next.push(NextStep { command, note: Some(note) });
+    (ending.status, ending.exit) = match (ending.refusals.is_empty(), plan.rows.is_empty()) {
+        (false, _) => (RunStatus::Refused, Exit::Refused),
+        (true, false) => (RunStatus::Findings, Exit::Findings),
+        (true, true) => (RunStatus::Ok, Exit::Ok),
+    };
+    Ok(())
 }
 
 /// Whether there are findings at or above the severity that makes the exit code 1.
@@ -316,25 +376,7 @@ fn counted(program: &Program, tally: &Tally, fail_on: FailOn) -> bool {
     }
 }
 
-fn refusals(opened: &Opened, program: &Program, tally: &Tally) -> Vec<Refusal> {
-    let limits = opened.loaded.job.limits;
-    let limits = MoveLimits {
-        rows: Some(limits.rows),
-        fraction: Some(limits.fraction),
-        series_fraction: Some(limits.series_fraction),
-    };
-    let rules = program.rules.rules.iter().zip(&tally.rules);
-    let rules = rules.map(|(rule, tally)| judge::RuleShare {
-        rule: &rule.id,
-        moves: rule.action > Action::Report,
-        budget: rule.budget,
-        flagged: tally.counts.rows.unsigned_abs(),
-        judged: tally.counts.judged.unsigned_abs(),
-    });
-    judge::over_limits(&limits, &tally.series.rows, tally.series.worst.as_ref(), rules)
-}
-
-fn next(order: &Order<'_>, opened: &Opened, tally: &Tally, within: bool) -> Vec<NextStep> {
+fn next(order: &Order<'_>, opened: &Opened, tally: &Tally) -> Vec<NextStep> {
     let step = |command: String, note: &str| NextStep { command, note: (!note.is_empty()).then(|| note.to_owned()) };
     let mut next = Vec::new();
     let dir = &opened.loaded.job.report_dir.resolved;
@@ -344,39 +386,14 @@ fn next(order: &Order<'_>, opened: &Opened, tally: &Tally, within: bool) -> Vec<
             "the findings, one by one",
         ));
     }
-    if !within {
-        next.push(step(format!("barkeep check {}", output::typed(order.path)), "look before you raise `[limits]`"));
-    } else if order.command == "check" && tally.series.rows.moved() > 0 {
-        next.push(step(format!("barkeep run {}", output::typed(order.path)), "keep copies of the bad rows"));
+    let path = output::typed(order.path);
+    if tally.series.rows.moved() > 0 {
+        match order.goal {
+            Goal::Check => next.push(step(format!("barkeep plan {path}"), "what would be moved, sealed")),
+            Goal::Run { dry: true } => next.push(step(format!("barkeep run {path}"), "move bad rows to quarantine")),
+            Goal::Run { dry: false } => next.push(step(format!("barkeep quarantine list {path}"), "what was moved")),
+            Goal::Plan { .. } => {}
+        }
     }
     next
-}
-
-fn show(summary: &Summary, output: &mut Output) -> Result<(), Failure> {
-    if output.is_json() {
-        output.line(&output::summary(summary)?)?;
-    } else if output.terminal() {
-        output.line(render_text(summary, output.colour(), output::width()).trim_end())?;
-    } else {
-        output.line(&render_line(summary))?;
-    }
-    Ok(())
-}
-
-/// The source as the job writes it.
-fn label(loaded: &Loaded) -> String {
-    let paths = loaded.job.source.paths.iter().map(|path| path.written.as_str());
-    paths.collect::<Vec<_>>().join(", ")
-}
-
-fn host() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname")
-        .map_or_else(|_| "unknown".to_owned(), |name| name.trim().to_owned())
-}
-
-/// Most memory this process held so far, in bytes, where the system tells.
-fn peak_rss() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
 }

@@ -19,8 +19,10 @@ pub(crate) enum Exit {
     Usage,
     /// A source, a disk or a query failed.
     Broken,
-    /// Over a limit; nothing was touched.
+    /// Over a limit, a stale plan, a confirmation that is missing; nothing was touched.
     Refused,
+    /// Another run moves rows of the source.
+    Locked,
     /// Stopped by a signal: 2 for Ctrl-C, 15 for a polite kill.
     Signal(u8),
 }
@@ -34,6 +36,7 @@ impl Exit {
             Self::Usage => 2,
             Self::Broken => 3,
             Self::Refused => 4,
+            Self::Locked => 5,
             Self::Signal(signal) => 128 + signal,
         }
     }
@@ -46,19 +49,21 @@ impl Exit {
             Self::Usage => "usage",
             Self::Broken => "broken",
             Self::Refused => "refused",
+            Self::Locked => "locked",
             Self::Signal(_) => "signal",
         }
     }
 
-    /// The one that counts when several jobs ended differently: signal, then 3, 2, 4, 1.
+    /// The one that counts when several jobs ended differently: signal, then 3, 2, 5, 4, 1.
     pub(crate) fn worst(self, other: Self) -> Self {
         let rank = |exit: Self| match exit {
             Self::Ok => 0,
             Self::Findings => 1,
             Self::Refused => 2,
-            Self::Usage => 3,
-            Self::Broken => 4,
-            Self::Signal(_) => 5,
+            Self::Locked => 3,
+            Self::Usage => 4,
+            Self::Broken => 5,
+            Self::Signal(_) => 6,
         };
         if rank(other) > rank(self) { other } else { self }
     }
@@ -71,6 +76,10 @@ pub(crate) enum Failure {
     Mistakes(Vec<Diagnostic>),
     /// A flag, or a file named by one, is wrong: the message and what to do.
     Usage(String, String),
+    /// Nothing is touched before a person looked: why, and what to do.
+    Refused(String, String),
+    /// Another run is at work.
+    Locked(String),
     /// The world is: what was being done, and the cause below it.
     Broken(Box<dyn Error + Send + Sync>),
     /// A signal ended it.
@@ -82,6 +91,8 @@ impl Failure {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Mistakes(_) | Self::Usage(..) => Exit::Usage,
+            Self::Refused(..) => Exit::Refused,
+            Self::Locked(_) => Exit::Locked,
             Self::Broken(_) => Exit::Broken,
             Self::Stopped(signal) => Exit::Signal(*signal),
         }
@@ -96,6 +107,8 @@ impl Failure {
                 blocks.join("\n\n")
             }
             Self::Usage(message, help) => shown(&format!("error: {message}\n  = help: {help}")),
+            Self::Refused(message, help) => shown(&format!("refused: {message}\n  = help: {help}")),
+            Self::Locked(message) => shown(&format!("locked: {message}; run again when it is done")),
             Self::Broken(error) => {
                 let causes = causes(&**error).into_iter().map(|cause| format!("\n  caused by: {cause}"));
                 shown(&(format!("error: {error}") + &causes.collect::<String>()))
@@ -108,7 +121,10 @@ impl Failure {
     pub(crate) fn json(&self, job: Option<&Path>) -> Value {
         let (message, help, causes, mistakes) = match self {
             Self::Mistakes(mistakes) => (count(mistakes), None, Vec::new(), mistakes.iter().map(mistake).collect()),
-            Self::Usage(message, help) => (message.clone(), Some(help), Vec::new(), Vec::new()),
+            Self::Usage(message, help) | Self::Refused(message, help) => {
+                (message.clone(), Some(help), Vec::new(), Vec::new())
+            }
+            Self::Locked(message) => (message.clone(), None, Vec::new(), Vec::new()),
             Self::Broken(error) => (error.to_string(), None, causes(&**error), Vec::new()),
             Self::Stopped(_) => (self.render(false), None, Vec::new(), Vec::new()),
         };

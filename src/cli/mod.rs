@@ -1,16 +1,23 @@
 //! The command line: one file a command, and the only place that prints.
 
+mod apply;
 mod args;
+mod bring;
 mod check;
+mod conclude;
 mod demo;
+mod doctor;
 mod exit;
 mod init;
 mod job;
+mod open;
 mod output;
 mod progress;
+mod quarantine;
 mod report;
 mod rule_cases;
 mod rules;
+mod settling;
 mod size;
 mod sql;
 mod stop;
@@ -82,8 +89,8 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
         Command::Init(args) => init::init(&args, output),
         Command::Rules(RulesCommand::Schema { of }) => rules::schema(of, output),
         Command::Rules(RulesCommand::Explain { check }) => rules::explain(&check, output),
-        Command::Rules(RulesCommand::List { files }) => rules::list(&files, output),
-        Command::Rules(RulesCommand::Lint { files }) => rules::lint(&files, output),
+        Command::Rules(RulesCommand::List { files }) => wait(&global, stoppable(rules::list(&files, output))),
+        Command::Rules(RulesCommand::Lint { files }) => wait(&global, stoppable(rules::lint(&files, output))),
         Command::Rules(RulesCommand::Test { files }) => wait(&global, stoppable(rules::test(&global, &files, output))),
         Command::Report(ReportCommand::List { reports, limit }) => {
             wait(&global, stoppable(report::list(&global, &reports.dir, limit, output)))
@@ -93,6 +100,10 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
         }
         Command::Sql(args) => wait(&global, stoppable(sql::sql(&global, &args, output))),
         Command::Check(args) => wait(&global, check::check(&global, &args, output)),
+        Command::Plan(args) => wait(&global, check::plan(&global, &args, output)),
+        Command::Apply(args) => wait(&global, apply::apply(&global, &args, output)),
+        Command::Doctor { jobs } => wait(&global, stoppable(doctor::doctor(&global, &jobs, output))),
+        Command::Quarantine(args) => wait(&global, quarantine::run(args, output)),
         Command::Run(args) => wait(&global, check::run(&global, &args, output)),
     }
 }

@@ -76,7 +76,7 @@ impl Output {
     pub(crate) fn failure(&mut self, failure: &Failure, job: Option<&Path>) -> io::Result<()> {
         let text = failure.render(colour_on_stderr());
         match (failure, job) {
-            (Failure::Usage(..) | Failure::Broken(_), Some(job)) => {
+            (Failure::Usage(..) | Failure::Refused(..) | Failure::Locked(_) | Failure::Broken(_), Some(job)) => {
                 message(&format!("{text}\n  = job: {}", job.display()));
             }
             // The places of mistakes name their files.

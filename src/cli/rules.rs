@@ -7,9 +7,9 @@ use datafusion::prelude::SessionContext;
 
 use super::args::{Global, SchemaOf};
 use super::exit::{Exit, Failure};
-use super::job;
 use super::output::Output;
 use super::rule_cases;
+use super::{job, open};
 use crate::bars::spec::Fold;
 use crate::bars::time::TimeFormat;
 use crate::bars::{BarsSpec, FieldKind, FieldSpec, NUMBERS, Stamp, TimeSpec};
@@ -46,7 +46,7 @@ pub(crate) fn explain(name: &str, output: &mut Output) -> Result<Exit, Failure> 
 }
 
 /// The checks there are, or the rules of files.
-pub(crate) fn list(files: &[PathBuf], output: &mut Output) -> Result<Exit, Failure> {
+pub(crate) async fn list(files: &[PathBuf], output: &mut Output) -> Result<Exit, Failure> {
     if files.is_empty() {
         for check in CHECKS {
             let what = first_sentence(check.explain());
@@ -58,7 +58,8 @@ pub(crate) fn list(files: &[PathBuf], output: &mut Output) -> Result<Exit, Failu
     for file in files {
         let (rules, _) = match kind_of(file)? {
             Kind::Job => {
-                let opened = job::open(file)?;
+                let opened = open::open(file).await?;
+                opened.close().await;
                 (opened.loaded.compile(&opened.bars).map_err(Failure::Mistakes)?, opened.bars)
             }
             Kind::Rules(rules) => usual(&rules).map_err(Failure::Mistakes)?,
@@ -94,12 +95,12 @@ fn first_sentence(markdown: &str) -> String {
 }
 
 /// Every mistake of all files at once.
-pub(crate) fn lint(files: &[PathBuf], output: &mut Output) -> Result<Exit, Failure> {
+pub(crate) async fn lint(files: &[PathBuf], output: &mut Output) -> Result<Exit, Failure> {
     let context = session(&crate::engine::session::Limits::default())?;
     let mut mistakes: Vec<Diagnostic> = Vec::new();
     let mut exit = Exit::Ok;
     for file in files {
-        let found = match mistakes_in(file, &context) {
+        let found = match mistakes_in(file, &context).await {
             Ok(found) => found,
             // A file that cannot be read does not hide the mistakes of the others.
             Err(failure) => {
@@ -127,15 +128,18 @@ pub(crate) fn lint(files: &[PathBuf], output: &mut Output) -> Result<Exit, Failu
 }
 
 /// The mistakes of one file.
-fn mistakes_in(file: &Path, context: &SessionContext) -> Result<Vec<Diagnostic>, Failure> {
+async fn mistakes_in(file: &Path, context: &SessionContext) -> Result<Vec<Diagnostic>, Failure> {
     match kind_of(file)? {
         Kind::Rules(rules) => {
             Ok(usual(&rules).map_or_else(|mistakes| mistakes, |(rules, bars)| in_sql(context, &rules, &bars)))
         }
-        Kind::Job => match job::open(file) {
+        Kind::Job => match open::open(file).await {
             Err(Failure::Mistakes(mistakes)) => Ok(mistakes),
             Err(other) => Err(other),
-            Ok(opened) => Ok(job::mistakes(&opened, context)),
+            Ok(opened) => {
+                opened.close().await;
+                Ok(job::mistakes(&opened, context))
+            }
         },
     }
 }
@@ -157,7 +161,8 @@ pub(crate) async fn test(global: &Global, files: &[PathBuf], output: &mut Output
     for file in files {
         let (rules, bars) = match kind_of(file)? {
             Kind::Job => {
-                let opened = job::open(file)?;
+                let opened = open::open(file).await?;
+                opened.close().await;
                 (opened.loaded.compile(&opened.bars).map_err(Failure::Mistakes)?, opened.bars)
             }
             Kind::Rules(rules) => usual(&rules).map_err(Failure::Mistakes)?,

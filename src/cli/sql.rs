@@ -12,10 +12,13 @@ use futures::TryStreamExt;
 
 use super::args::{Global, SqlArgs};
 use super::exit::{Exit, Failure};
-use super::job;
 use super::output::Output;
+use super::quarantine::store::Store;
+use super::{bring, job};
 use crate::engine::session::session;
 use crate::report::store;
+use crate::settle::item::Which;
+use crate::settle::table;
 
 /// Rows a text table shows; more would not fit a person.
 const SHOWN: usize = 1_000;
@@ -25,12 +28,28 @@ pub(crate) async fn sql(global: &Global, args: &SqlArgs, output: &mut Output) ->
     let context = session(&job::engine_limits(global))?;
     let reports = match &args.job {
         // The job says where its reports are; its snapshot has to live as long as the query.
-        Some(path) => Some(job::bars_table(global, &context, path).await?),
+        Some(path) => {
+            if args.query.to_lowercase().contains("quarantine") {
+                quarantine_table(&context, path).await?;
+            }
+            Some(bring::bars_table(global, &context, path).await?)
+        }
         None => None,
     };
     let dir = reports.as_ref().map_or(&args.reports.dir, |bars| &bars.report_dir);
     store::register(&context, dir)?;
     query(&context, dir, &args.query, output).await
+}
+
+/// Registers what is in quarantine of the job at `path` as the table `quarantine`.
+async fn quarantine_table(context: &SessionContext, path: &Path) -> Result<(), Failure> {
+    let loaded = job::load(path)?;
+    let store = Store::open(&loaded).await?;
+    let items = store.items(&Which::default(), true).await;
+    store.close().await;
+    let batch = table::batch(&items?, |item| store.text(item))?;
+    context.register_batch("quarantine", batch)?;
+    Ok(())
 }
 
 /// Why a query over the reports below `dir` failed: a file that does not read is named.
@@ -50,7 +69,7 @@ pub(crate) async fn query(
 ) -> Result<Exit, Failure> {
     let reading = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     let frame = context.sql_with_options(sql, reading).await.map_err(|error| {
-        let help = "tables: runs, rule_results, findings, series_metrics, actions; bars with --job JOB";
+        let help = "tables: runs, rule_results, findings, series_metrics, actions; bars and quarantine with --job JOB";
         Failure::Usage(error.strip_backtrace().replace("datafusion.public.", ""), help.to_owned())
     })?;
     let mut stream = frame.execute_stream().await.map_err(|error| failed(error, dir))?;

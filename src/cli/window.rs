@@ -4,7 +4,7 @@ use chrono::Utc;
 
 use super::args::WindowArgs;
 use super::exit::Failure;
-use super::job::Opened;
+use super::open::Opened;
 use crate::bars::BarsSpec;
 use crate::config::Job;
 use crate::config::moment::{Moment, parse_duration};
@@ -83,8 +83,9 @@ pub(super) fn nothing_read(
         conditions.push(span);
         remedies.push("`--full` looks at everything");
     }
-    if !opened.loaded.job.source.filter.is_empty() {
-        conditions.push("let through by `[source.files] filter`".to_owned());
+    let read = &opened.loaded.job.source;
+    if read.is_filtered() {
+        conditions.push(format!("let through by `{} filter`", read.section()));
         remedies.push("look at the filter");
     }
     if !series.is_empty() {

@@ -1,0 +1,142 @@
+//! `barkeep apply`: carries out a plan, exactly or less.
+
+use std::io::{self, BufRead, IsTerminal};
+use std::path::Path;
+use std::sync::Arc;
+
+use chrono::Utc;
+
+use super::args::{ApplyArgs, Global};
+use super::conclude::{Ending, RunMetaOf, conclude};
+use super::exit::{Exit, Failure};
+use super::job;
+use super::open::{self, At, Opened};
+use super::output::{self, Output, message};
+use super::settling::{self, identity_of};
+use super::stop::Stop;
+use crate::engine::session::session;
+use crate::report::collector::Collector;
+use crate::report::history::Previous;
+use crate::report::run::{RunStatus, StageSeconds};
+use crate::report::utc::UtcMicros;
+use crate::settle::plan::{Plan, PlanError, SourceIdentity};
+
+/// Runs the command.
+pub(crate) async fn apply(global: &Global, args: &ApplyArgs, output: &mut Output) -> Result<Exit, Failure> {
+    let plan = Plan::open(&args.plan).map_err(unusable)?;
+    let again = format!("make a new one: barkeep plan {}", output::typed(&plan.head.job_file));
+    if plan.head.expires_at < UtcMicros::from(Utc::now()) {
+        return Err(Failure::Refused(format!("the plan expired at {}", plan.head.expires_at), again));
+    }
+    let loaded = Arc::new(job::load(&plan.head.job_file)?);
+    if loaded.job.name != plan.head.job {
+        let problem = format!("the plan is of job `{}`, and its file holds `{}` now", plan.head.job, loaded.job.name);
+        return Err(Failure::Refused(problem, again));
+    }
+    confirm(&plan, args.confirm.as_deref(), &args.plan)?;
+    let stop = Stop::listen()?;
+    let opened = open::look(&loaded).await?;
+    let ended = carried_out(global, &plan, &opened, &again, &stop, output).await;
+    opened.close().await;
+    match (ended, stop.signal()) {
+        (Ok(_), Some(number)) => Err(Failure::Stopped(number)),
+        (ended, _) => ended,
+    }
+}
+
+async fn carried_out(
+    global: &Global,
+    plan: &Plan,
+    opened: &Opened,
+    again: &str,
+    stop: &Stop,
+    output: &mut Output,
+) -> Result<Exit, Failure> {
+    let context = session(&job::engine_limits(global))?;
+    let program = Arc::new(job::program(opened, &context, &[])?);
+    if program.rules.sha256 != plan.head.rules_sha256 {
+        let problem = "the rules were changed since the plan was made".to_owned();
+        return Err(Failure::Refused(problem, again.to_owned()));
+    }
+    same_source(plan, opened, again)?;
+    settling::check_fit(opened).await?;
+    let mut meta = RunMetaOf { command: "apply", loaded: &opened.loaded, window: (None, None) }.meta(Utc::now());
+    meta.rules_sha256.clone_from(&program.rules.sha256);
+    crate::report::check_writable(&opened.loaded.job.report_dir.resolved)?;
+    let started = std::time::Instant::now();
+    let done = settling::carry_out(opened, plan, meta.run_id.as_str(), stop).await?;
+    let seconds = StageSeconds { settle: started.elapsed().as_secs_f64(), ..StageSeconds::default() };
+    let dir = &opened.loaded.job.report_dir.resolved;
+    let collector = Collector::new(dir, program, meta, Vec::new(), Previous::Unknown);
+    let ending = Ending { status: RunStatus::Ok, exit: Exit::Ok, refusals: Vec::new(), next: Vec::new(), bytes: None };
+    conclude(opened, collector, ending, Some(done), seconds, stop, output).await
+}
+
+fn unusable(error: PlanError) -> Failure {
+    let help = "`barkeep plan JOB` makes a plan".to_owned();
+    match error {
+        PlanError::Read { .. } | PlanError::Malformed { .. } => {
+            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+            Failure::Usage(format!("{error}{cause}"), help)
+        }
+        error => Failure::Refused(error.to_string(), help),
+    }
+}
+
+fn same_source(plan: &Plan, opened: &Opened, again: &str) -> Result<(), Failure> {
+    let refused = |problem: String| Err(Failure::Refused(problem, again.to_owned()));
+    match (&plan.head.source, &opened.at) {
+        (SourceIdentity::Mongodb { namespace, uuid, .. }, At::Collection(collection)) => {
+            let SourceIdentity::Mongodb { namespace: now, uuid: now_uuid, .. } = identity_of(collection) else {
+                return refused("the plan is of another source".to_owned());
+            };
+            if (namespace, uuid) == (&now, &now_uuid) {
+                return Ok(());
+            }
+            if *namespace == now {
+                return refused(format!("`{now}` was dropped and made again since the plan was made"));
+            }
+            refused(format!("the plan is of `{namespace}`, and the job reads `{now}` now"))
+        }
+        (SourceIdentity::Files(files), At::Files(set)) => match settling::files::same_files(files, set) {
+            true => Ok(()),
+            false => refused("the job reads other files than the plan is of".to_owned()),
+        },
+        _ => refused("the plan is of another kind of source".to_owned()),
+    }
+}
+
+/// Wants the word of a person: on a terminal the number of rows, else the flag.
+fn confirm(plan: &Plan, given: Option<&str>, path: &Path) -> Result<(), Failure> {
+    let wanted = plan.confirmation();
+    let command = format!("barkeep apply {} --confirm {wanted}", output::typed(path));
+    if let Some(given) = given {
+        if given == wanted {
+            return Ok(());
+        }
+        let problem = format!("`--confirm {given}` is not what this plan is confirmed with");
+        return Err(Failure::Refused(problem, format!("look at the plan again, then: {command}")));
+    }
+    if plan.rows.is_empty() {
+        return Ok(());
+    }
+    for refusal in &plan.head.refusals {
+        message(&format!("over a limit: {refusal}"));
+    }
+    let what = format!("{} rows of `{}` leave it for the quarantine", plan.rows.len(), plan.head.job);
+    ask(&what, plan.rows.len() as u64, &command)
+}
+
+/// Asks a person on a terminal to type the number of rows; elsewhere `command` says how to confirm.
+pub(super) fn ask(what: &str, rows: u64, command: &str) -> Result<(), Failure> {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Err(Failure::Refused(format!("{what}: that wants a confirmation"), format!("type: {command}")));
+    }
+    message(&format!("{what}. Type {rows} to go on:"));
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    if answer.trim() == rows.to_string() {
+        return Ok(());
+    }
+    Err(Failure::Refused("it was not confirmed; nothing was touched".to_owned(), format!("type: {command}")))
+}

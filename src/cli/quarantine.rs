@@ -1,0 +1,266 @@
+//! `barkeep quarantine`: what was moved, put back, written down, or erased when it is old.
+
+mod export;
+pub(crate) mod store;
+
+use std::path::Path;
+
+use chrono::Utc;
+use serde_json::json;
+
+use super::apply::ask;
+use super::args::{QuarantineCommand, SureArgs, WhichArgs};
+use super::exit::{Exit, Failure};
+use super::job;
+use super::output::{Output, typed};
+use crate::config::Loaded;
+use crate::config::moment::{Moment, parse_duration};
+use crate::report::escape::{shortened, visible};
+use crate::report::run_id::RunId;
+use crate::report::utc::UtcMicros;
+use crate::settle::item::{Item, Which};
+use store::{Store, is_away};
+
+/// Runs the command.
+pub(crate) async fn run(command: QuarantineCommand, output: &mut Output) -> Result<Exit, Failure> {
+    let path = match &command {
+        QuarantineCommand::List { job, .. }
+        | QuarantineCommand::Show { job, .. }
+        | QuarantineCommand::Restore { job, .. }
+        | QuarantineCommand::Export { job, .. }
+        | QuarantineCommand::Purge { job, .. } => job.clone(),
+    };
+    let loaded = job::load(&path)?;
+    let store = Store::open(&loaded).await?;
+    let ended = in_store(command, &path, &loaded, &store, output).await;
+    store.close().await;
+    ended
+}
+
+async fn in_store(
+    command: QuarantineCommand,
+    path: &Path,
+    loaded: &Loaded,
+    store: &Store<'_>,
+    output: &mut Output,
+) -> Result<Exit, Failure> {
+    match command {
+        QuarantineCommand::List { which, limit, .. } => {
+            list(store, &of(&which, Vec::new())?, limit, loaded, output).await
+        }
+        QuarantineCommand::Show { id, .. } => show(store, &id, loaded, output).await,
+        QuarantineCommand::Restore { ids, which, sure, .. } => {
+            let chosen = !ids.is_empty() || which.run.is_some() || which.rule.is_some() || which.series.is_some();
+            if !chosen && which.since.is_none() {
+                let help = "name items, or `--run`, `--rule`, `--series`, `--since`";
+                return Err(Failure::Usage("nothing is chosen to be put back".to_owned(), help.to_owned()));
+            }
+            let command = again(path, &ids, &which);
+            restore(store, &of(&which, ids)?, &sure, &command, loaded, output).await
+        }
+        QuarantineCommand::Export { output: file, which, .. } => {
+            let items = store.items(&of(&which, Vec::new())?, true).await?;
+            export::write(&file, &items, |item| store.text(item))?;
+            let rows = items.len();
+            output.line(&match output.is_json() {
+                true => json!({ "type": "export", "file": file.display().to_string(), "rows": rows }).to_string(),
+                false => format!("{rows} rows in {}", file.display()),
+            })?;
+            Ok(Exit::Ok)
+        }
+        QuarantineCommand::Purge { older_than, sure, .. } => {
+            purge(store, &older_than, &sure, path, loaded, output).await
+        }
+    }
+}
+
+fn of(args: &WhichArgs, ids: Vec<String>) -> Result<Which, Failure> {
+    let wrong = |problem: String| Failure::Usage(format!("--since: {problem}"), "e.g. `--since 2026-11-20`".to_owned());
+    let since = args.since.as_deref().map(|text| Moment::parse(text).and_then(|m| m.resolve(chrono_tz::UTC, false)));
+    let since = since.transpose().map_err(wrong)?;
+    let WhichArgs { run, rule, series, .. } = args.clone();
+    Ok(Which { ids, run, rule, series, since })
+}
+
+/// The command line that says the same once more.
+fn again(path: &Path, ids: &[String], which: &WhichArgs) -> String {
+    let mut command = format!("barkeep quarantine restore {}", typed(path));
+    for id in ids {
+        command.push_str(&format!(" {}", typed(Path::new(id))));
+    }
+    let flags = [("run", &which.run), ("rule", &which.rule), ("series", &which.series), ("since", &which.since)];
+    for (flag, value) in flags {
+        if let Some(value) = value {
+            command.push_str(&format!(" --{flag} {}", typed(Path::new(value))));
+        }
+    }
+    command
+}
+
+async fn list(
+    store: &Store<'_>,
+    which: &Which,
+    limit: usize,
+    loaded: &Loaded,
+    output: &mut Output,
+) -> Result<Exit, Failure> {
+    let items = store.items(which, false).await?;
+    if output.is_json() {
+        for item in &items {
+            output.line(&object(item).to_string())?;
+        }
+        return Ok(Exit::Ok);
+    }
+    for item in items.iter().take(limit) {
+        let rules: Vec<&str> = item.reasons.iter().map(|reason| reason.id.as_str()).collect();
+        output.line(&format!(
+            "{}  {:<12}  {}  {:<20} {:<18} {:<24} {}",
+            &item.id[..item.id.len().min(12)],
+            item.state.as_str(),
+            UtcMicros(item.at),
+            shortened(&item.series, 20),
+            stamp(item, loaded),
+            shortened(&rules.join(","), 24),
+            visible(&item.locator)
+        ))?;
+    }
+    let rest = items.len().saturating_sub(limit);
+    output.line(&match (items.len(), rest) {
+        (0, _) => "nothing is in quarantine".to_owned(),
+        (_, 0) => format!("{} rows", items.len()),
+        (all, rest) => format!("{all} rows, {rest} not shown; --limit N shows more, --format ndjson all"),
+    })?;
+    Ok(Exit::Ok)
+}
+
+fn stamp(item: &Item, loaded: &Loaded) -> String {
+    let daily = loaded.job.bars.interval.is_daily_or_longer();
+    item.time.map_or_else(|| "no stamp".to_owned(), |time| UtcMicros(time).stamp(daily))
+}
+
+fn object(item: &Item) -> serde_json::Value {
+    json!({
+        "type": "item", "id": item.id, "state": item.state, "action": item.action, "at": UtcMicros(item.at),
+        "expires_at": UtcMicros(item.expires_at), "source": item.source, "locator": item.locator,
+        "sha256": item.sha256, "series": item.series, "time": item.time.map(UtcMicros), "rules": item.reasons,
+        "run_id": item.run_id, "plan_id": item.plan_id,
+    })
+}
+
+async fn show(store: &Store<'_>, id: &str, loaded: &Loaded, output: &mut Output) -> Result<Exit, Failure> {
+    let which = Which { ids: vec![id.to_owned()], ..Which::default() };
+    let items = store.items(&which, true).await?;
+    let item = match items.as_slice() {
+        [item] => item,
+        [] => {
+            let help = "`barkeep quarantine list JOB` names what there is";
+            return Err(Failure::Usage(format!("no item is called `{id}`"), help.to_owned()));
+        }
+        several => {
+            let problem = format!("`{id}` is the beginning of {} items", several.len());
+            return Err(Failure::Usage(problem, "write more digits".to_owned()));
+        }
+    };
+    let row = store.text(item);
+    if output.is_json() {
+        let mut value = object(item);
+        value["row"] = row.into();
+        output.line(&value.to_string())?;
+        return Ok(Exit::Ok);
+    }
+    output.line(&format!("item     {}", item.id))?;
+    output.line(&format!("state    {} by run {} of plan {}", item.state.as_str(), item.run_id, item.plan_id))?;
+    output.line(&format!("at       {}, kept until {}", UtcMicros(item.at), UtcMicros(item.expires_at)))?;
+    output.line(&format!("source   {} {}", visible(&item.source), visible(&item.locator)))?;
+    output.line(&format!("bar      {} {}", visible(&item.series), stamp(item, loaded)))?;
+    for reason in &item.reasons {
+        let why = reason.why.as_deref().map(|why| format!(": {}", visible(why))).unwrap_or_default();
+        output.line(&format!("rule     {}{why}", visible(&reason.id)))?;
+    }
+    output.line(&format!("sha256   {}", item.sha256))?;
+    output.line(&format!("row      {}", visible(&row)))?;
+    Ok(Exit::Ok)
+}
+
+/// Wants the word of a person, or says how to give it.
+fn sure(sure: &SureArgs, what: &str, rows: u64, command: &str) -> Result<(), Failure> {
+    let command = format!("{command} --confirm {rows}");
+    match sure.confirm {
+        Some(given) if given == rows => Ok(()),
+        Some(given) => Err(Failure::Refused(
+            format!("{what}, and `--confirm` says {given}"),
+            format!("look again, then: {command}"),
+        )),
+        None => ask(what, rows, &command),
+    }
+}
+
+async fn restore(
+    store: &Store<'_>,
+    which: &Which,
+    asked: &SureArgs,
+    command: &str,
+    loaded: &Loaded,
+    output: &mut Output,
+) -> Result<Exit, Failure> {
+    let items: Vec<Item> = store.items(which, false).await?.into_iter().filter(is_away).collect();
+    let rows = items.len() as u64;
+    if rows == 0 || asked.dry_run {
+        output.line(&match output.is_json() {
+            true => json!({ "type": "restore", "dry_run": true, "rows": rows }).to_string(),
+            false => format!("{rows} rows would go back; nothing was changed"),
+        })?;
+        return Ok(Exit::Ok);
+    }
+    sure(asked, &format!("{rows} rows would go back"), rows, command)?;
+    let run = RunId::new(Utc::now(), std::process::id(), &loaded.job.name);
+    let told = store.restore(&items, run.as_str()).await?;
+    if output.is_json() {
+        let value = json!({
+            "type": "restore", "dry_run": false, "rows": rows, "restored": told.back,
+            "already_there": told.already_there, "conflicts": told.conflicts,
+        });
+        output.line(&value.to_string())?;
+    } else {
+        output.line(&format!(
+            "{} rows are back, {} were there already, {} conflicts",
+            told.back,
+            told.already_there,
+            told.conflicts.len()
+        ))?;
+        for (id, reason) in &told.conflicts {
+            output.line(&format!("conflict {id}: {}", visible(reason)))?;
+        }
+    }
+    Ok(if told.conflicts.is_empty() { Exit::Ok } else { Exit::Findings })
+}
+
+async fn purge(
+    store: &Store<'_>,
+    older_than: &str,
+    asked: &SureArgs,
+    path: &Path,
+    loaded: &Loaded,
+    output: &mut Output,
+) -> Result<Exit, Failure> {
+    let span = parse_duration(older_than);
+    let span = span
+        .map_err(|problem| Failure::Usage(format!("--older-than: {problem}"), "e.g. `--older-than 30d`".to_owned()))?;
+    let before = (Utc::now() - span).timestamp_micros();
+    let (rows, kept) = store.purgeable(before).await?;
+    let purged = if rows == 0 || asked.dry_run {
+        0
+    } else {
+        let command = format!("barkeep quarantine purge {} --older-than {older_than}", typed(path));
+        sure(asked, &format!("{rows} rows would be erased for good"), rows, &command)?;
+        let run = RunId::new(Utc::now(), std::process::id(), &loaded.job.name);
+        store.purge(before, run.as_str()).await?
+    };
+    output.line(&match output.is_json() {
+        true => json!({ "type": "purge", "rows": rows, "purged": purged, "kept": kept }).to_string(),
+        false => format!(
+            "{purged} of {rows} rows were erased; {kept} more are that old and still to be kept (`[quarantine] keep`)"
+        ),
+    })?;
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,91 @@
+//! Rows in quarantine as a file: Parquet, CSV, NDJSON. Written under another name first, whole or not at all.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use arrow::array::RecordBatch;
+use arrow::json::LineDelimitedWriter;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use parquet::arrow::ArrowWriter;
+
+use crate::cli::exit::Failure;
+use crate::settle::item::Item;
+use crate::settle::table;
+
+/// Writes `items` to `file`, whose name tells the format.
+pub(super) fn write(file: &Path, items: &[Item], text: impl Fn(&Item) -> String) -> Result<(), Failure> {
+    let batch = table::batch(items, text)?;
+    let encode: fn(&RecordBatch, &mut File) -> Result<(), Failure> = match file.extension().and_then(|e| e.to_str()) {
+        Some("parquet") => parquet,
+        Some("csv") => csv,
+        Some("ndjson" | "jsonl") => ndjson,
+        _ => {
+            let problem = format!("the name of `{}` does not tell a format", file.display());
+            return Err(Failure::Usage(problem, "end it in .parquet, .csv or .ndjson".to_owned()));
+        }
+    };
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut temporary = tempfile::Builder::new()
+        .prefix(".export-")
+        .make_in(folder, |path| File::options().write(true).create_new(true).mode(0o600).open(path))
+        .map_err(|error| Failure::Broken(format!("cannot write in `{}`: {error}", folder.display()).into()))?;
+    encode(&batch, temporary.as_file_mut())?;
+    temporary.as_file().sync_all()?;
+    temporary.persist(file)?;
+    Ok(())
+}
+
+fn parquet(batch: &RecordBatch, file: &mut File) -> Result<(), Failure> {
+    let mut writer = ArrowWriter::try_new(file, batch.schema(), None)?;
+    writer.write(batch)?;
+    writer.close()?;
+    Ok(())
+}
+
+fn ndjson(batch: &RecordBatch, file: &mut File) -> Result<(), Failure> {
+    let mut text = Vec::new();
+    LineDelimitedWriter::new(&mut text).write(&without_raw(batch)?)?;
+    file.write_all(&text)?;
+    Ok(())
+}
+
+/// Cells that a spreadsheet would take for formulas get an apostrophe in front.
+fn csv(batch: &RecordBatch, file: &mut File) -> Result<(), Failure> {
+    let batch = without_raw(batch)?;
+    let options = FormatOptions::default();
+    let columns: Vec<ArrayFormatter<'_>> =
+        batch.columns().iter().map(|column| ArrayFormatter::try_new(column, &options)).collect::<Result<_, _>>()?;
+    let mut writer = csv::Writer::from_writer(file);
+    writer.write_record(batch.schema().fields().iter().map(|field| field.name()))?;
+    for row in 0..batch.num_rows() {
+        writer.write_record(columns.iter().map(|column| guarded(column.value(row).to_string())))?;
+    }
+    writer.flush()?;
+    Ok(())
+}
+
+fn guarded(cell: String) -> String {
+    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell }
+}
+
+/// Text formats hold the row as text, not its bytes.
+fn without_raw(batch: &RecordBatch) -> Result<RecordBatch, Failure> {
+    let schema = batch.schema();
+    let columns: Vec<usize> = (0..batch.num_columns()).filter(|index| schema.field(*index).name() != "raw").collect();
+    Ok(batch.project(&columns)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_that_would_be_a_formula_is_guarded() {
+        for cell in ["=1+1", "+1", "-1", "@x", "\tx"] {
+            assert_eq!(guarded(cell.to_owned()), format!("'{cell}"));
+        }
+        assert_eq!(guarded("000001".to_owned()), "000001");
+    }
+}
