@@ -10,4 +10,5 @@ mod cli;
 mod cli_support;
 mod data;
 mod layers;
+mod mongo;
 mod support;

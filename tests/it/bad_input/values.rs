@@ -205,7 +205,7 @@ fn undecodable_rows_move_only_where_the_job_says_so() {
     assert!(!project.path("quarantine").exists());
     project.edit("job.toml", "[report]", "[undecodable]\naction = \"quarantine\"\nseverity = \"warn\"\n\n[report]");
     let told = project.call(&["run", "job.toml"]).exits(0);
-    assert_eq!((told.value("undecodable"), told.value("quarantined"), told.value("copied")), ("0", "2", "2"));
+    assert_eq!((told.value("undecodable"), told.value("quarantined"), told.value("removed")), ("0", "2", "2"));
 }
 
 #[test]

@@ -66,10 +66,7 @@ fn a_report_folder_that_is_a_file_is_told() {
 fn a_quarantine_that_cannot_be_written_breaks_the_run() {
     let project = Project::new(FAULTY);
     project.write("quarantine", "in the way");
-    project
-        .call(&["run", "job.toml"])
-        .exits(3)
-        .says(&["cannot write the quarantine copy `quarantine/job=demo/", "then run again"]);
+    project.call(&["run", "job.toml"]).exits(3).says(&["cannot read `quarantine/job=demo/journal`", "Not a directory"]);
     let statuses: Vec<String> = project.runs().into_iter().map(|(_, status, _)| status).collect();
     assert_eq!((statuses.as_slice(), project.files("reports").len()), (&["broken".to_owned()][..], 1));
     project.call(&["check", "job.toml"]).exits(1);
@@ -126,7 +123,7 @@ fn a_full_disk_is_told_and_leaves_nothing() {
             "[report]",
             "[quarantine]\ndir = \"full/q\"\n[report]",
             "run job.toml",
-            "cannot write the quarantine copy `full/q",
+            "cannot write `full/q",
             "free or grant the space",
         ),
         (
@@ -137,15 +134,16 @@ fn a_full_disk_is_told_and_leaves_nothing() {
             "free space there or choose another folder",
         ),
     ];
+    let may_stay = |line: &str| line.contains("full/reports/runs/") || line == "full/q/job=demo/lock";
     for (from, to, command, what, remedy) in cases {
         let job = fs::read_to_string(project.path("job.toml")).unwrap();
         project.edit("job.toml", from, to);
         let Some(output) = on_a_full_disk(&project, 512, 24 * 1024, command) else { return };
         project.write("job.toml", job);
         let told = project.told(output).exits(3).says(&[what, remedy, "No space left on device"]);
-        let left: Vec<&str> =
-            told.err.lines().filter(|line| line.starts_with("full/") && !line.contains("full/reports/runs/")).collect();
-        assert!(left.is_empty() && told.out.is_empty(), "{command}: {told:?}");
+        let left: Vec<&str> = told.err.lines().filter(|line| line.starts_with("full/") && !may_stay(line)).collect();
+        assert!(left.is_empty(), "{command}: {left:?}");
+        assert!(told.out.is_empty() || told.out.contains("source=unchanged"), "{command}: {told:?}");
     }
 }
 

@@ -172,7 +172,7 @@ fn a_terminal_shows_the_table_and_colours_it_unless_told_not_to() {
     let Some(coloured) = on_a_terminal(&project, &command, "") else { panic!("the second time there is no terminal") };
     for text in [&plain, &coloured] {
         assert!(text.contains("severity") && text.contains("would be quarantined, nothing was changed."), "{text}");
-        assert!(text.contains("barkeep run job.toml"), "{text}");
+        assert!(text.contains("barkeep plan job.toml"), "{text}");
     }
     assert!(coloured.contains("\u{1b}[1;31mFAIL") && !plain.contains("\u{1b}[1;31m"), "{plain}");
 }

@@ -50,8 +50,9 @@ demo   bars.csv   2024-01-02 .. 2024-01-04   2 series   3 rows
   4 findings, all new: this is the first run
   calendar XNYS, known until 2027-12-31
 
-FAIL  2 rows copied to quarantine, the source is unchanged.  [s], [pace]
+FAIL  2 rows removed; what was removed is in quarantine.  [s], [pace]
 next: barkeep report show --dir reports   the findings, one by one
+      barkeep quarantine list job.toml    what was moved
 
 error ohlc A 2024-01-04: low 3 is above another price of its bar, 1; broken: high >= low, low <= open, low <= close (bars.csv:2)
 error ohlc B 2024-01-02: low 3 is above another price of its bar, 1; broken: high >= low, low <= open, low <= close (bars.csv:3)
@@ -170,7 +171,10 @@ fn sql_sees_the_bars_of_a_job() {
 +--------+---+------+
 2 rows
 ");
-    project.call(&["sql", "select 1 from bars"]).exits(2).says(&["table 'bars' not found", "bars with --job JOB"]);
+    project
+        .call(&["sql", "select 1 from bars"])
+        .exits(2)
+        .says(&["table 'bars' not found", "quarantine with --job JOB"]);
     project.call(&["sql", "select 1 from bars", "--job", "nope.toml"]).exits(2).says(&["cannot read `nope.toml`"]);
     fs::remove_file(project.path("bars.csv")).unwrap();
     project
@@ -210,16 +214,16 @@ fn wrong_queries_are_told() {
     let wrong = |query: &str| project.call(&["sql", query]).exits(2).err;
     insta::assert_snapshot!(wrong("select * from finding"), @r"
 error: Error during planning: table 'finding' not found
-  = help: tables: runs, rule_results, findings, series_metrics, actions; bars with --job JOB
+  = help: tables: runs, rule_results, findings, series_metrics, actions; bars and quarantine with --job JOB
 ");
     insta::assert_snapshot!(wrong("select sverity from findings"), @r"
 error: Schema error: No field named sverity. Did you mean 'findings.severity'?
 Valid fields are findings.run_id, findings.finding_id, findings.rule_id, findings.check, findings.severity, findings.action, findings.series, findings.symbol, findings.time, findings.time_until, findings.session, findings.row_key, findings.locator, findings.field, findings.observed, findings.observed_text, findings.expected_lo, findings.expected_hi, findings.expected_text, findings.score, findings.bars_affected, findings.cause, findings.evidence, findings.is_new, findings.first_seen_run, findings.job, findings.run_date.
-  = help: tables: runs, rule_results, findings, series_metrics, actions; bars with --job JOB
+  = help: tables: runs, rule_results, findings, series_metrics, actions; bars and quarantine with --job JOB
 ");
     insta::assert_snapshot!(wrong("selec 1"), @r#"
 error: SQL error: ParserError("Expected: an SQL statement, found: selec at Line: 1, Column: 1")
-  = help: tables: runs, rule_results, findings, series_metrics, actions; bars with --job JOB
+  = help: tables: runs, rule_results, findings, series_metrics, actions; bars and quarantine with --job JOB
 "#);
     insta::assert_snapshot!(project.call(&["sql", "select 1/0"]).exits(3).err, @r"error: Arrow error: Divide by zero error");
 }

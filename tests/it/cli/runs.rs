@@ -3,12 +3,12 @@
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 
-use arrow::array::{Array, AsArray};
+use arrow::array::AsArray;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use sha2::{Digest, Sha256};
 
 use crate::cli_support::{BARS, JOB, Project, filters};
-use crate::support::{typed_batch, write_parquet};
+use crate::support::{self, typed_batch, write_parquet};
 
 /// One row that contradicts itself (quoted, so that its bytes are not its cells), one session missing, one bar
 /// without volume.
@@ -174,14 +174,16 @@ fn jobs_run_one_after_the_other_and_the_worst_exit_counts() {
 }
 
 #[test]
-fn run_copies_condemned_rows_and_leaves_the_source_as_it_is() {
+fn run_moves_condemned_rows_to_quarantine_and_they_come_back() {
     let _filters = filters();
     let project = Project::new(FAULTY.replace('\n', "\r\n"));
     let told = project.call(&["run", "job.toml"]).exits(1);
-    insta::assert_snapshot!(told.out, @r"job=demo verdict=FAIL status=findings exit=1 rows=6 clean=4 flagged=1 undecodable=0 quarantined=1 deleted=0 errors=1 warnings=1 notes=1 copied=1 source=unchanged new=3 fixed=0 failed=ohlc:1 seconds=[s] run=[run]");
-    assert_eq!(fs::read_to_string(project.path("bars.csv")).unwrap(), FAULTY.replace('\n', "\r\n"));
+    insta::assert_snapshot!(told.out, @r"job=demo verdict=FAIL status=findings exit=1 rows=6 clean=4 flagged=1 undecodable=0 quarantined=1 deleted=0 errors=1 warnings=1 notes=1 removed=1 new=3 fixed=0 failed=ohlc:1 seconds=[s] run=[run]");
+    let before = FAULTY.replace('\n', "\r\n");
+    let record = "B,2024-01-03,\"20.5\",2,20,20.8,600";
+    assert_eq!(fs::read_to_string(project.path("bars.csv")).unwrap(), before.replace(&format!("{record}\r\n"), ""));
 
-    let copies = project.files("quarantine");
+    let copies = support::parquet_files(&project.path("quarantine"));
     let [copy] = copies.as_slice() else { panic!("{copies:?}") };
     let mode = |path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(
@@ -193,23 +195,27 @@ fn run_copies_condemned_rows_and_leaves_the_source_as_it_is() {
     assert_eq!(batches.iter().map(arrow::array::RecordBatch::num_rows).sum::<usize>(), 1);
     let text = |name: &str| batches[0].column_by_name(name).unwrap().as_string::<i32>().value(0).to_owned();
     let raw = batches[0].column_by_name("raw").unwrap().as_binary::<i32>().value(0);
-    let record = b"B,2024-01-03,\"20.5\",2,20,20.8,600";
-    assert_eq!(String::from_utf8_lossy(raw), String::from_utf8_lossy(record), "the bytes as they stood in the file");
+    assert_eq!(String::from_utf8_lossy(raw), record, "the bytes as they stood in the file");
     assert_eq!(text("quarantine_sha256"), format!("{:x}", Sha256::digest(record)));
-    assert_eq!((text("quarantine_rule").as_str(), text("quarantine_series").as_str()), ("ohlc", "B"));
-    assert_eq!(text("quarantine_why"), "a bar that contradicts itself is wrong");
-    assert_eq!(batches[0].column_by_name("quarantine_row").unwrap().len(), 1);
+    assert_eq!(text("quarantine_series"), "B");
 
     let actions = project.call(&["sql", "select state, locator, action from actions", "--format", "ndjson"]).exits(0);
-    assert_eq!(actions.json()[0].to_string(), r#"{"state":"copied","locator":"bars.csv:5","action":"quarantine"}"#);
+    assert_eq!(actions.json()[0].to_string(), r#"{"state":"removed","locator":"bars.csv:5","action":"quarantine"}"#);
     let shown = project.call(&["report", "show"]).exits(0);
-    assert!(shown.out.contains("1 row copied to quarantine, the source is unchanged."), "{}", shown.out);
-    let summary = &project.call(&["run", "job.toml", "--format", "json"]).exits(1).json()[0];
-    assert_eq!((summary["actions"]["copied"].as_u64(), summary["source_unchanged"].as_bool()), (Some(1), Some(true)));
+    assert!(shown.out.contains("1 row removed; what was removed is in quarantine."), "{}", shown.out);
+    let list = project.call(&["quarantine", "list", "job.toml", "--format", "ndjson"]).exits(0).json();
+    assert_eq!((list.len(), list[0]["rules"][0]["id"].as_str()), (1, Some("ohlc")));
+    let item = project.call(&["quarantine", "show", "job.toml", list[0]["id"].as_str().unwrap()]).exits(0).out;
+    assert!(item.contains("a bar that contradicts itself is wrong") && item.contains(record), "{item}");
+    project.call(&["quarantine", "restore", "job.toml", "--rule", "ohlc", "--confirm", "1"]).exits(0);
+    assert_eq!(fs::read_to_string(project.path("bars.csv")).unwrap(), before, "byte for byte");
+    let again = project.call(&["run", "job.toml"]).exits(1);
+    assert!(!again.out.contains("removed="), "what a person put back stays: {again:?}");
+    assert_eq!(fs::read_to_string(project.path("bars.csv")).unwrap(), before);
 }
 
 #[test]
-fn rows_of_parquet_are_copied_with_all_their_columns() {
+fn rows_of_parquet_are_moved_with_all_their_columns() {
     let project = Project::new("");
     project.edit("job.toml", "bars.csv", "bars.parquet");
     project.edit(
@@ -221,8 +227,8 @@ fn rows_of_parquet_are_copied_with_all_their_columns() {
                 A,2024-01-02,10,11,9.5,10.5,x\nA,2024-01-03,10.5,2,10,10.8,the wrong one\nA,2024-01-04,1,2,1,1.5,\n";
     write_parquet(&project.path("bars.parquet"), &typed_batch(bars), 2);
     let told = project.call(&["run", "job.toml"]).exits(1);
-    assert_eq!((told.value("copied"), told.value("source")), ("1", "unchanged"));
-    let copies = project.files("quarantine");
+    assert_eq!(told.value("removed"), "1");
+    let copies = support::parquet_files(&project.path("quarantine"));
     let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(&copies[0]).unwrap()).unwrap().build().unwrap();
     let batch = reader.map(Result::unwrap).next().unwrap();
     assert_eq!(batch.column_by_name("note").unwrap().as_string::<i32>().value(0), "the wrong one");
@@ -239,7 +245,7 @@ fn dry_run_keeps_no_copies() {
 }
 
 #[test]
-fn over_a_limit_is_refused_and_nothing_is_copied() {
+fn over_a_limit_is_refused_and_a_person_may_apply_the_plan() {
     let _filters = filters();
     let project = Project::new(FAULTY);
     project.edit(
@@ -254,13 +260,14 @@ fn over_a_limit_is_refused_and_nothing_is_copied() {
     assert!(!project.path("quarantine").exists());
     let statuses: Vec<String> = project.runs().into_iter().map(|(_, status, _)| status).collect();
     assert_eq!(statuses, ["refused", "refused", "findings"]);
-    project.edit(
-        "job.toml",
-        "rows = 0\nfraction = 0.1\nseries_fraction = 0.3",
-        "rows = 1\nfraction = 0.2\nseries_fraction = 0.4",
-    );
-    project.call(&["run", "job.toml"]).exits(1);
-    assert_eq!(project.files("quarantine").len(), 1);
+    let plan = project.files("reports/plans").pop().unwrap();
+    let plan = plan.strip_prefix(project.root()).unwrap().display().to_string();
+    let refused = project.call(&["apply", &plan]).exits(4);
+    let confirmation = refused.err.trim_end().rsplit(' ').next().unwrap().to_owned();
+    let told = project.call(&["apply", &plan, "--confirm", &confirmation]).exits(0);
+    assert_eq!(told.value("removed"), "1");
+    let told = project.call(&["apply", &plan, "--confirm", &confirmation]).exits(0);
+    assert_eq!(told.value("kept_changed"), "1", "the file is another one now");
 }
 
 #[test]

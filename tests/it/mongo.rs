@@ -1,0 +1,10 @@
+//! A real server: collections are read, rows leave them and come back, and everything that can be cut short is.
+
+mod bad_input;
+mod crashes;
+mod faults;
+mod project;
+mod quotes;
+mod server;
+mod settle;
+mod source;

@@ -1,0 +1,142 @@
+//! What a person can get wrong about a collection and a plan: a clear error, and nothing is touched.
+
+use mongodb::bson::doc;
+
+use super::project::{QUARANTINE, World};
+use super::quotes::QUOTES;
+
+#[test]
+fn a_server_that_is_not_there_or_not_meant_is_told() {
+    World::each(20, 0, 2, |world| {
+        let with = |uri: &str| {
+            let mut command = world.command(&["check", "job.toml"]);
+            command.env("BARKEEP_TEST_URI", uri);
+            world.project.told(command.output().unwrap())
+        };
+        with("localhost:27017").exits(2).says(&["this is no connection string of MongoDB"]);
+        with("mongodb://127.0.0.1:1/").exits(3).says(&["refused the connection"]);
+        let join = if world.database.uri().contains('?') { "&" } else { "?" };
+        let weak = format!("{}{join}w=0", world.database.uri());
+        with(&weak).exits(3).says(&["weakens the write concern"]);
+        let secret = world.database.uri().replace("mongodb://", "mongodb://me:hushhush@");
+        let told = with(&secret).exits(3);
+        assert!(!told.err.contains("hushhush") && !told.out.contains("hushhush"), "{told:?}");
+        world.project.edit("job.toml", "collection = \"stock_daily_quotes\"", "collection = \"stock_daily_quote\"");
+        with(&world.database.uri()).exits(3).says(&["stock_daily_quotes"]);
+    });
+}
+
+#[test]
+fn a_filter_with_code_and_a_quarantine_that_is_the_source_are_mistakes() {
+    World::each(20, 0, 2, |world| {
+        let before = world.database.digest(QUOTES);
+        world.project.edit("job.toml", "period = \"daily\"", "\"$where\" = \"true\"");
+        world.call(&["run", "job.toml"]).exits(2).says(&["`$where` is no field"]);
+        world.project.edit("job.toml", "\"$where\" = \"true\"", "period = \"daily\"");
+        world.project.edit("job.toml", "[report]", "[quarantine]\ncollection = \"stock_daily_quotes\"\n\n[report]");
+        world.call(&["run", "job.toml"]).exits(4).says(&["is the collection itself"]);
+        assert_eq!(world.database.digest(QUOTES), before);
+    });
+}
+
+#[test]
+fn what_rows_cannot_be_moved_between_is_refused() {
+    World::each(20, 0, 2, |world| {
+        let index = doc! { "key": { "at": 1 }, "name": "ttl", "expireAfterSeconds": 60 };
+        world.database.command(doc! { "createIndexes": QUARANTINE, "indexes": [index] });
+        let before = world.database.digest(QUOTES);
+        world.call(&["run", "job.toml"]).exits(4).says(&["TTL index `ttl`"]);
+        assert_eq!(world.database.digest(QUOTES), before);
+        world.database.command(doc! { "create": "view", "viewOn": QUOTES, "pipeline": [] });
+        world.database.command(doc! { "create": "capped", "capped": true, "size": 1_000_000 });
+        world.database.insert("capped", &world.original);
+        for (name, code, words) in [("view", 3, "is a view"), ("capped", 4, "is capped")] {
+            world.project.edit("job.toml", "collection = \"stock_daily_quotes\"", &format!("collection = \"{name}\""));
+            world.call(&["run", "job.toml"]).exits(code).says(&[words]);
+            world.project.edit("job.toml", &format!("collection = \"{name}\""), "collection = \"stock_daily_quotes\"");
+        }
+    });
+}
+
+#[test]
+fn a_plan_that_is_not_the_one_that_was_made_is_refused() {
+    World::each(20, 0, 3, |world| {
+        let before = world.database.digest(QUOTES);
+        let (plan, confirmation) = world.plan();
+        world
+            .call(&["apply", &plan, "--confirm", "00000000:3"])
+            .exits(4)
+            .says(&["is not what this plan is confirmed with"]);
+        world.call(&["apply", "job.toml"]).exits(2).says(&["no part of a plan"]);
+        world.call(&["apply", "no.plan"]).exits(2).says(&["cannot read the plan"]);
+        let text = std::fs::read_to_string(world.project.path(&plan)).unwrap();
+        world.project.write("edited.plan", text.replace("\"rows\":3", "\"rows\":2"));
+        world
+            .call(&["apply", "edited.plan", "--confirm", &confirmation])
+            .exits(4)
+            .says(&["was changed after it was sealed"]);
+        world.call(&["plan", "job.toml", "-o", "old.plan", "--holds", "0s"]).exits(1);
+        world.call(&["apply", "old.plan", "--confirm", &confirmation]).exits(4).says(&["expired"]);
+        world.project.edit("rules.toml", "action = \"quarantine\"", "action = \"delete\"");
+        world.call(&["apply", &plan, "--confirm", &confirmation]).exits(4).says(&["the rules were changed"]);
+        world.project.edit("rules.toml", "action = \"delete\"", "action = \"quarantine\"");
+        assert_eq!(world.database.digest(QUOTES), before);
+        world.database.command(doc! { "drop": QUOTES });
+        world.database.insert(QUOTES, &world.original);
+        world.call(&["apply", &plan, "--confirm", &confirmation]).exits(4).says(&["dropped and made again"]);
+        assert_eq!(world.database.digest(QUOTES), before);
+    });
+}
+
+#[test]
+fn more_rows_than_the_limits_allow_are_kept_in_a_plan_for_a_person() {
+    World::each(100, 0, 20, |world| {
+        world.project.edit("job.toml", "rows = 100_000", "rows = 10");
+        let before = world.database.digest(QUOTES);
+        let told = world.call(&["run", "job.toml", "--format", "json"]).exits(4);
+        assert_eq!(world.database.digest(QUOTES), before);
+        let next = told.json()[0]["next"].as_array().unwrap().clone();
+        let command = next.iter().filter_map(|step| step["command"].as_str()).find(|c| c.contains("apply")).unwrap();
+        let words: Vec<&str> = command.split(' ').skip(1).collect();
+        assert_eq!(world.call(&words).exits(0).value("removed"), "20");
+    });
+}
+
+#[test]
+fn two_runners_do_not_move_rows_of_one_collection() {
+    World::each(20, 0, 2, |world| {
+        let holder = "20261120T023000Z-k7f3 boot=another pid=1 started=1";
+        let uuid = world.database.command(doc! { "listCollections": 1, "filter": { "name": QUOTES } });
+        let uuid = uuid.get_document("cursor").unwrap().get_array("firstBatch").unwrap()[0].as_document().unwrap();
+        let uuid = uuid.get_document("info").unwrap().get("uuid").unwrap().clone();
+        let mongodb::bson::Bson::Binary(uuid) = uuid else { panic!("{uuid}") };
+        let key: String = uuid.bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let until = mongodb::bson::DateTime::from_millis(chrono::Utc::now().timestamp_millis() + 60_000);
+        let lease = doc! { "_id": format!("lease:{key}"), "kind": "lease", "holder": holder, "until": until };
+        world.database.command(doc! { "insert": "barkeep_runs", "documents": [lease] });
+        let before = world.database.digest(QUOTES);
+        world.call(&["run", "job.toml"]).exits(5).says(&["another run moves rows", "k7f3"]);
+        assert_eq!(world.database.digest(QUOTES), before);
+        let past = mongodb::bson::DateTime::from_millis(0);
+        let update = doc! { "q": { "kind": "lease" }, "u": { "$set": { "until": past } } };
+        world.database.command(doc! { "update": "barkeep_runs", "updates": [update] });
+        assert_eq!(world.call(&["run", "job.toml"]).exits(1).value("removed"), "2", "a lease that is over is no lease");
+    });
+}
+
+#[test]
+fn the_doctor_tells_what_a_job_can_do_and_changes_nothing() {
+    World::each(20, 0, 2, |world| {
+        let before = world.database.digest(QUOTES);
+        let told = world.call(&["doctor", "job.toml"]).exits(0).out;
+        for words in ["version 6.", "ms ahead", "has 22 documents", "rows can be moved", "no access control", "0 rows"]
+        {
+            assert!(told.contains(words), "no `{words}` in {told}");
+        }
+        let index = doc! { "key": { "at": 1 }, "name": "ttl", "expireAfterSeconds": 60 };
+        world.database.command(doc! { "createIndexes": QUARANTINE, "indexes": [index] });
+        let told = world.call(&["doctor", "job.toml"]).exits(3).out;
+        assert!(told.contains("FAIL  fit") && told.contains("TTL index `ttl`"), "{told}");
+        assert_eq!(world.database.digest(QUOTES), before);
+    });
+}

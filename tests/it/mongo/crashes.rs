@@ -1,0 +1,154 @@
+//! The process ends at every point of the protocol, and again while it recovers; nothing is ever lost.
+
+use mongodb::bson::doc;
+
+use super::project::World;
+use super::quotes::QUOTES;
+
+/// Every point that applying a plan passes.
+const POINTS: &[&str] = &[
+    "mongodb.lease.before",
+    "mongodb.lease.after",
+    "mongodb.begin.before",
+    "mongodb.begin.after",
+    "mongodb.read.before",
+    "mongodb.read.after",
+    "mongodb.copy.before",
+    "mongodb.copy.after",
+    "mongodb.verify.after",
+    "mongodb.mark.before",
+    "mongodb.mark.after",
+    "mongodb.remove.before",
+    "mongodb.remove.after",
+    "mongodb.look.after",
+    "mongodb.close.before",
+    "mongodb.close.after",
+    "mongodb.seal.before",
+    "mongodb.seal.after",
+];
+
+/// Every point that a recovery passes.
+const RECOVERY: &[&str] = &[
+    "mongodb.recover.before",
+    "mongodb.remove.before",
+    "mongodb.remove.after",
+    "mongodb.look.after",
+    "mongodb.close.before",
+    "mongodb.close.after",
+    "mongodb.recover.after",
+    "mongodb.seal.before",
+    "mongodb.seal.after",
+];
+
+#[test]
+fn a_run_that_ends_at_any_point_is_finished_by_the_next() {
+    World::each(60, 0, 12, |world| {
+        for point in POINTS {
+            assert!(world.crash(&["run", "job.toml"], point), "{point} was not passed");
+            world.holds();
+            world.call(&["run", "job.toml"]);
+            world.holds();
+            assert_eq!(world.database.count(QUOTES, doc! {}), 60, "{point}");
+            assert_eq!(world.items("removed"), 12, "{point}");
+            assert_eq!(world.database.count("barkeep_runs", doc! { "kind": "run", "sealed": false }), 0, "{point}");
+            put_back(&world);
+        }
+    });
+}
+
+#[test]
+fn a_recovery_that_ends_at_any_point_is_recovered_in_the_same_way() {
+    World::each(60, 0, 12, |world| {
+        for point in RECOVERY {
+            assert!(world.crash(&["run", "job.toml"], "mongodb.mark.after"));
+            assert!(world.crash(&["run", "job.toml"], point), "{point} was not passed");
+            world.holds();
+            world.call(&["run", "job.toml"]);
+            world.holds();
+            assert_eq!(world.database.count(QUOTES, doc! {}), 60, "{point}");
+            assert_eq!(world.items("removed"), 12, "{point}");
+            put_back(&world);
+        }
+    });
+}
+
+#[test]
+fn restoring_that_ends_at_any_point_is_finished_by_the_next() {
+    World::each(60, 0, 12, |world| {
+        let before = world.database.digest(QUOTES);
+        let restore = ["quarantine", "restore", "job.toml", "--rule", "trade-date", "--confirm", "12"];
+        for point in ["mongodb.restore.before", "mongodb.restore.after", "mongodb.restored.after"] {
+            world.call(&["run", "job.toml"]);
+            assert_eq!(world.items("removed"), 12, "{point}");
+            assert!(world.crash(&restore, point), "{point} was not passed");
+            world.holds();
+            world.call(&restore);
+            assert_eq!(world.database.digest(QUOTES), before, "{point}");
+            assert_eq!(world.items("restored"), 12, "{point}");
+            world.database.command(doc! { "drop": super::project::QUARANTINE });
+        }
+    });
+}
+
+#[test]
+fn every_point_of_the_code_is_tried() {
+    let folder = crate::support::package().join("src/settle/mongodb");
+    let known: Vec<&str> = POINTS
+        .iter()
+        .chain(RECOVERY)
+        .copied()
+        .chain(["mongodb.restore.before", "mongodb.restore.after", "mongodb.restored.after"])
+        .collect();
+    let mut found = 0;
+    for file in crate::support::files(&folder) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        for point in text.split("point(\"").skip(1) {
+            let name = point.split('"').next().unwrap();
+            assert!(known.contains(&name), "`{name}` is tried by no test");
+            found += 1;
+        }
+    }
+    assert!(found >= known.len() - 9, "points are looked for in the wrong place");
+}
+
+/// The process is killed from outside at moments that nobody chose; `BARKEEP_KILLS` says how often.
+#[test]
+fn a_run_that_is_killed_at_any_moment_is_finished_by_the_next() {
+    let kills: u64 = std::env::var("BARKEEP_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(100);
+    World::each(60, 0, 1500, |world| {
+        world.project.edit("job.toml", "fraction = 0.9", "fraction = 1.0");
+        let mut state = 0x2545_f491_4f6c_dd1d_u64;
+        for round in 0..kills {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            let mut process = world.process(&["run", "job.toml"]);
+            let patience = std::time::Duration::from_millis(250 + state % 900);
+            let began = std::time::Instant::now();
+            while began.elapsed() < patience && process.try_wait().unwrap().is_none() {
+                std::thread::yield_now();
+            }
+            // One that has ended already cannot be killed, and needs not be.
+            process.kill().ok();
+            process.wait().unwrap();
+            world.tidy();
+            world.holds();
+            if round % 5 == 4 {
+                world.call(&["run", "job.toml"]);
+                world.holds();
+                assert_eq!(world.database.count(QUOTES, doc! {}), 60, "round {round}");
+                assert_eq!(world.items("removed"), 1500, "round {round}");
+                put_back(&world);
+            }
+        }
+    });
+}
+
+/// The collection as it was, and nothing known of what happened.
+fn put_back(world: &World) {
+    world.database.command(doc! { "drop": super::project::QUARANTINE });
+    world.database.command(doc! { "drop": "barkeep_runs" });
+    world.database.command(doc! { "delete": QUOTES, "deletes": [{ "q": {}, "limit": 0 }] });
+    world.database.insert(QUOTES, &world.original);
+    std::fs::remove_dir_all(world.project.path("reports")).unwrap();
+}

@@ -1,0 +1,167 @@
+//! A project over a collection: a job, a rule, and barkeep called as a person calls it.
+
+use mongodb::bson::doc;
+use mongodb::bson::raw::RawDocumentBuf;
+use sha2::{Digest, Sha256};
+
+use super::quotes::{QUOTES, indexes, quotes};
+use super::server::{Database, KINDS, Server};
+use crate::cli_support::{Project, Told};
+
+/// The quarantine of [`QUOTES`].
+pub(crate) const QUARANTINE: &str = "stock_daily_quotes_quarantine";
+
+pub(crate) const JOB: &str = r#"name = "quotes"
+rules = ["rules.toml"]
+
+[source.mongodb]
+uri = "${BARKEEP_TEST_URI}"
+database = "${BARKEEP_TEST_DATABASE}"
+collection = "stock_daily_quotes"
+filter = { period = "daily" }
+
+[bars]
+series = ["symbol", "data_source"]
+interval = "1d"
+time = { field = "trade_date", formats = ["%Y-%m-%d", "%Y%m%d"] }
+
+[report]
+dir = "reports"
+
+[limits]
+rows = 100_000
+fraction = 0.9
+series_fraction = 1.0
+"#;
+
+const RULES: &str = r#"[[rule]]
+id = "trade-date"
+check = "date-format"
+action = "quarantine"
+why = "the number of a row is no date"
+"#;
+
+/// A database with quotes, and a project that reads them.
+pub(crate) struct World {
+    pub(crate) database: Database,
+    pub(crate) project: Project,
+    pub(crate) original: Vec<RawDocumentBuf>,
+}
+
+impl World {
+    /// A world with so many good quotes, good ones under compact dates, and bad ones.
+    pub(crate) fn new(server: &'static Server, good: usize, compact: usize, bad: usize) -> Self {
+        let database = server.database();
+        database.insert(QUOTES, &quotes(good, compact, bad));
+        database.command(indexes());
+        let project = Project::empty();
+        project.write("job.toml", JOB);
+        project.write("rules.toml", RULES);
+        let original = database.documents(QUOTES);
+        Self { database, project, original }
+    }
+
+    /// Runs `test` in such a world on each kind of server there is.
+    pub(crate) fn each(good: usize, compact: usize, bad: usize, test: impl Fn(Self)) {
+        for server in KINDS.into_iter().filter_map(Server::get) {
+            test(Self::new(server, good, compact, bad));
+        }
+    }
+
+    /// barkeep, ready to be called.
+    pub(crate) fn command(&self, args: &[&str]) -> assert_cmd::Command {
+        let mut command = self.project.command(args);
+        command.env("BARKEEP_TEST_URI", self.database.uri()).env("BARKEEP_TEST_DATABASE", &self.database.name);
+        command
+    }
+
+    /// Calls barkeep.
+    pub(crate) fn call(&self, args: &[&str]) -> Told {
+        self.project.told(self.command(args).output().unwrap())
+    }
+
+    /// barkeep, running.
+    pub(crate) fn process(&self, args: &[&str]) -> std::process::Child {
+        let mut command = self.project.process(args);
+        command.env("BARKEEP_TEST_URI", self.database.uri()).env("BARKEEP_TEST_DATABASE", &self.database.name);
+        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap()
+    }
+
+    /// Takes away what a killed process left in the folder for temporary files.
+    pub(crate) fn tidy(&self) {
+        for left in std::fs::read_dir(self.project.path("tmp")).unwrap() {
+            std::fs::remove_dir_all(left.unwrap().path()).unwrap();
+        }
+        for left in self.project.files("reports") {
+            let name = left.to_string_lossy();
+            if name.ends_with(".partial") || name.ends_with(".writing") {
+                std::fs::remove_file(left).unwrap();
+            }
+        }
+    }
+
+    /// Calls barkeep so that it ends at a crash point; what it leaves behind is not looked at.
+    pub(crate) fn crash(&self, args: &[&str], at: &str) -> bool {
+        let output = self.command(args).env("BARKEEP_CRASH_AT", at).output().unwrap();
+        self.tidy();
+        output.status.code().is_none()
+    }
+
+    /// Makes a plan and returns its file and its confirmation.
+    pub(crate) fn plan(&self) -> (String, String) {
+        let told = self.call(&["plan", "job.toml", "-o", "the.plan", "--format", "json"]);
+        let next = told.json()[0]["next"].as_array().unwrap().clone();
+        let command = next.iter().filter_map(|step| step["command"].as_str()).find(|text| text.contains("apply"));
+        ("the.plan".to_owned(), command.unwrap().rsplit(' ').next().unwrap().to_owned())
+    }
+
+    /// Applies a plan.
+    pub(crate) fn apply(&self) -> Told {
+        let (plan, confirmation) = self.plan();
+        self.call(&["apply", &plan, "--confirm", &confirmation])
+    }
+
+    /// Every planned row is in the source or in a verified item, or in both, byte for byte; all others are untouched.
+    #[track_caller]
+    pub(crate) fn holds(&self) {
+        let source = self.database.documents(QUOTES);
+        let items = self.database.documents(QUARANTINE);
+        let mut kept: Vec<Vec<u8>> = items
+            .iter()
+            .map(|item| {
+                let raw = item.get_binary("raw").unwrap().bytes.to_vec();
+                let hash = Sha256::digest(&raw).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+                assert_eq!(item.get_str("sha256").unwrap(), hash);
+                raw
+            })
+            .collect();
+        kept.sort();
+        let in_source = |row: &RawDocumentBuf| {
+            source
+                .binary_search_by(|other| {
+                    other
+                        .get("_id")
+                        .unwrap()
+                        .unwrap()
+                        .as_object_id()
+                        .cmp(&row.get("_id").unwrap().unwrap().as_object_id())
+                })
+                .is_ok_and(|at| source[at].as_bytes() == row.as_bytes())
+        };
+        for row in &self.original {
+            let copied = kept.binary_search_by(|raw| raw.as_slice().cmp(row.as_bytes())).is_ok();
+            assert!(in_source(row) || (copied && is_bad(row)), "a row is lost: {row:?}");
+        }
+        assert!(source.len() <= self.original.len());
+    }
+
+    /// How many items are in a state.
+    pub(crate) fn items(&self, state: &str) -> u64 {
+        self.database.count(QUARANTINE, doc! { "state": state })
+    }
+}
+
+/// Whether a quote has the number of a row for its date.
+pub(crate) fn is_bad(row: &RawDocumentBuf) -> bool {
+    row.get_str("trade_date").unwrap().len() < 8
+}

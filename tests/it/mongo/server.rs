@@ -1,0 +1,234 @@
+//! Servers for the tests: a standalone and a replica set of one member, started once a test process on free ports of
+//! this machine.
+//!
+//! Each runs below a shell that waits for the end of this process, stops exactly that server by its id, and removes its
+//! folder, so that nothing stays behind even where the tests are killed.
+
+use std::fmt::Write as _;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use futures::TryStreamExt;
+use mongodb::bson::raw::RawDocumentBuf;
+use mongodb::bson::{Bson, Document, doc};
+use mongodb::options::Hint;
+use mongodb::{Client, Collection};
+use sha2::{Digest, Sha256};
+use tokio::runtime::Runtime;
+
+/// What kind of server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Standalone,
+    ReplicaSet,
+}
+
+/// Both kinds.
+pub(crate) const KINDS: [Kind; 2] = [Kind::Standalone, Kind::ReplicaSet];
+
+/// A server that runs.
+pub(crate) struct Server {
+    uri: String,
+    client: Client,
+    /// Its end of the pipe tells the shell that this process is still there.
+    _shell: Option<Child>,
+}
+
+/// A server has one fail point for commands: those who set it take turns.
+pub(crate) static FAIL_POINT: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+static SERVERS: [OnceLock<Option<Server>>; 2] = [OnceLock::new(), OnceLock::new()];
+static DATABASES: AtomicUsize = AtomicUsize::new(0);
+
+/// The runtime of all helpers here.
+pub(crate) fn runtime() -> &'static Runtime {
+    RUNTIME.get_or_init(|| tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap())
+}
+
+impl Server {
+    /// The server of a kind; `None`, and a line that says so, where none can be had. In CI that is a failure.
+    pub(crate) fn get(kind: Kind) -> Option<&'static Self> {
+        let server = SERVERS[kind as usize].get_or_init(|| {
+            let server = Self::find(kind);
+            if server.is_none() {
+                assert!(std::env::var_os("CI").is_none(), "in CI a server must be there");
+                eprintln!("left out: no MongoDB server ({kind:?}); set BARKEEP_MONGOD or MONGODB_URI");
+            }
+            server
+        });
+        server.as_ref()
+    }
+
+    fn find(kind: Kind) -> Option<Self> {
+        if let Ok(uri) = std::env::var("MONGODB_URI") {
+            let client = runtime().block_on(Client::with_uri_str(&uri)).unwrap();
+            let hello =
+                runtime().block_on(client.database("admin").run_command(doc! { "hello": 1 }).into_future()).unwrap();
+            let found = if hello.contains_key("setName") { Kind::ReplicaSet } else { Kind::Standalone };
+            return (found == kind).then(|| Self { uri, client, _shell: None });
+        }
+        let program = std::env::var_os("BARKEEP_MONGOD").map_or_else(|| PathBuf::from("mongod"), PathBuf::from);
+        Command::new(&program).arg("--version").output().ok().filter(|output| output.status.success())?;
+        // A port that was free may be taken before the server has it.
+        (0..5).find_map(|_| Self::start(kind, &program))
+    }
+
+    fn start(kind: Kind, program: &std::path::Path) -> Option<Self> {
+        let dir = tempfile::Builder::new().prefix("barkeep-mongod-").tempdir().unwrap().keep();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        let script = "dir=$1; shift; \"$@\" & pid=$!; cat > /dev/null; kill -TERM $pid; wait $pid; rm -rf \"$dir\"";
+        let mut command = Command::new("sh");
+        command.args(["-c", script, "sh"]).arg(&dir).arg(program);
+        command.args(["--dbpath".as_ref(), dir.as_os_str(), "--logpath".as_ref(), dir.join("log").as_os_str()]);
+        command.args(["--port", &port, "--bind_ip", "127.0.0.1", "--wiredTigerCacheSizeGB", "0.5"]);
+        command.args(["--setParameter", "enableTestCommands=1"]);
+        command.args(["--setParameter", "diagnosticDataCollectionEnabled=false"]);
+        if kind == Kind::ReplicaSet {
+            command.args(["--replSet", "rs0"]);
+        }
+        let shell = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let direct = format!("mongodb://127.0.0.1:{port}/?directConnection=true&serverSelectionTimeoutMS=20000");
+        runtime().block_on(async {
+            let client = Client::with_uri_str(&direct).await.unwrap();
+            let admin = client.database("admin");
+            admin.run_command(doc! { "ping": 1 }).await.ok()?;
+            if kind == Kind::ReplicaSet {
+                let member = doc! { "_id": 0, "host": format!("127.0.0.1:{port}") };
+                let config = doc! { "_id": "rs0", "members": [member] };
+                admin.run_command(doc! { "replSetInitiate": config }).await.unwrap();
+                let began = Instant::now();
+                while !admin.run_command(doc! { "hello": 1 }).await.unwrap().get_bool("isWritablePrimary").unwrap() {
+                    assert!(began.elapsed() < Duration::from_mins(1), "no primary");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
+            let uri = match kind {
+                Kind::Standalone => format!("mongodb://127.0.0.1:{port}/"),
+                Kind::ReplicaSet => format!("mongodb://127.0.0.1:{port}/?replicaSet=rs0"),
+            };
+            Some(Self { uri, client, _shell: Some(shell) })
+        })
+    }
+
+    /// How to reach it.
+    pub(crate) fn uri(&self) -> &str {
+        &self.uri
+    }
+
+    /// A database of a test's own, gone when it is dropped.
+    pub(crate) fn database(&'static self) -> Database {
+        let number = DATABASES.fetch_add(1, Ordering::SeqCst);
+        let name = format!("barkeep_{}_{}", std::process::id(), number);
+        Database { server: self, name }
+    }
+}
+
+/// A database of a test's own.
+pub(crate) struct Database {
+    pub(crate) server: &'static Server,
+    pub(crate) name: String,
+}
+
+impl Database {
+    /// The URI for barkeep: its commands are told from those of others by their application name.
+    pub(crate) fn uri(&self) -> String {
+        let join = if self.server.uri.contains('?') { "&" } else { "?" };
+        format!("{}{join}appName={}", self.server.uri, self.name)
+    }
+
+    fn handle(&self, collection: &str) -> Collection<RawDocumentBuf> {
+        self.server.client.database(&self.name).collection(collection)
+    }
+
+    pub(crate) fn insert(&self, collection: &str, documents: &[RawDocumentBuf]) {
+        let collection = self.handle(collection);
+        for chunk in documents.chunks(5000) {
+            runtime().block_on(collection.insert_many(chunk).into_future()).unwrap();
+        }
+    }
+
+    /// All documents, in the order of `_id`.
+    pub(crate) fn documents(&self, collection: &str) -> Vec<RawDocumentBuf> {
+        let collection = self.handle(collection);
+        runtime().block_on(async {
+            let by_id = Hint::Keys(doc! { "_id": 1 });
+            let cursor = collection.find(doc! {}).hint(by_id).sort(doc! { "_id": 1 }).await.unwrap();
+            cursor.try_collect().await.unwrap()
+        })
+    }
+
+    pub(crate) fn count(&self, collection: &str, filter: Document) -> u64 {
+        runtime().block_on(self.handle(collection).count_documents(filter).into_future()).unwrap()
+    }
+
+    /// Runs a command; write errors are a failure.
+    pub(crate) fn command(&self, command: Document) -> Document {
+        let reply = runtime().block_on(self.server.client.database(&self.name).run_command(command).into_future());
+        let reply = reply.unwrap();
+        assert!(!reply.contains_key("writeErrors"), "{reply}");
+        reply
+    }
+
+    /// SHA-256 over all documents in the order of `_id`: the collection byte for byte.
+    pub(crate) fn digest(&self, collection: &str) -> String {
+        let mut hash = Sha256::new();
+        self.documents(collection).iter().for_each(|document| hash.update(document.as_bytes()));
+        hash.finalize().iter().fold(String::new(), |mut text, byte| {
+            write!(text, "{byte:02x}").unwrap();
+            text
+        })
+    }
+
+    /// Makes commands of this database's barkeep fail until the result is dropped.
+    pub(crate) fn fail(&self, commands: &[&str], mode: impl Into<Bson>, data: Document) -> FailPoint {
+        let guard = FAIL_POINT.blocking_lock();
+        let mut data = data;
+        data.insert("failCommands", commands.to_vec());
+        data.insert("appName", &self.name);
+        let command = doc! { "configureFailPoint": "failCommand", "mode": mode.into(), "data": data };
+        self.admin(command);
+        FailPoint { server: self.server, _guard: guard }
+    }
+
+    fn admin(&self, command: Document) -> Document {
+        runtime().block_on(self.server.client.database("admin").run_command(command).into_future()).unwrap()
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let database = self.server.client.database(&self.name);
+        // A test that fails is not to fail once more here.
+        drop(runtime().block_on(database.drop().into_future()));
+    }
+}
+
+/// A fail point that is set.
+pub(crate) struct FailPoint {
+    server: &'static Server,
+    _guard: tokio::sync::MutexGuard<'static, ()>,
+}
+
+impl Drop for FailPoint {
+    fn drop(&mut self) {
+        let off = doc! { "configureFailPoint": "failCommand", "mode": "off" };
+        drop(runtime().block_on(self.server.client.database("admin").run_command(off).into_future()));
+    }
+}
+
+#[test]
+fn a_digest_tells_a_change_of_type() {
+    for server in KINDS.into_iter().filter_map(Server::get) {
+        let database = server.database();
+        database.insert("c", &[mongodb::bson::rawdoc! { "_id": 1, "n": 5_i32 }]);
+        let before = database.digest("c");
+        let update = doc! { "q": { "_id": 1 }, "u": { "$set": { "n": 5_i64 } } };
+        database.command(doc! { "update": "c", "updates": [update] });
+        assert_ne!(database.digest("c"), before);
+    }
+}
