@@ -202,7 +202,10 @@ fn a_source_that_is_rewritten_while_the_runner_is_dead_is_looked_at_row_by_row()
         fs::write(case.world.source(), "s,n\nA,1\nC,3\nD,4\nG,7\n").unwrap();
         let recovered = recover(case.world.place()).unwrap();
         assert_eq!(recovered.len(), 1, "{point}");
-        assert!(recovered[0].settled.conserved(), "{point}");
+        let after = point != "files.intent.after";
+        let (removed, kept_changed) = if after { (2, 1) } else { (0, 3) };
+        let settled = Settled { planned: 3, removed, kept_changed, ..Settled::default() };
+        assert_eq!(recovered[0].settled, settled, "{point}");
         assert_eq!(case.world.text(), "s,n\nA,1\nC,3\nD,4\nG,7\n", "{point}");
         case.sound(point);
         assert_eq!(case.world.strangers(), Vec::<String>::new(), "{point}");
@@ -241,4 +244,31 @@ fn the_list_of_points_is_every_step_on_every_way() {
         let listed = CRASH_POINTS.iter().any(|point| point.ends_with(&format!(".{name}.before")));
         assert!(listed, "step `{name}` is in the code and not in the list");
     }
+}
+
+#[test]
+fn what_somebody_wrote_in_the_last_moment_is_kept_where_it_cannot_go_back() {
+    let case = Case::new();
+    let hooked = weather(Weather::Late);
+    assert!(crash_at("files.exchange.after", || case.world.settle(&GONE)).is_none());
+    drop(hooked);
+    fs::write(case.world.source(), "s,n\nA,1\nC,3\nG,7\n").unwrap();
+    let recovered = recover(case.world.place()).unwrap();
+    assert_eq!(recovered[0].settled, Settled { planned: 3, removed: 3, ..Settled::default() });
+    let late = format!("{TEXT}{LATE}").into_bytes();
+    assert!(case.world.stored().iter().any(|path| fs::read(path).unwrap() == late));
+    case.settled("written to twice");
+}
+
+#[test]
+fn a_file_that_was_cut_short_while_it_was_written_is_swept_away() {
+    let case = Case::new();
+    case.world.settle(&GONE).unwrap();
+    let before = case.world.stored();
+    let folder = case.world.quarantine.path().join("job=j");
+    for name in [".x-000.parquet.writing", "journal/.x-000.begun.json.writing", "originals/.0a.writing"] {
+        fs::write(folder.join(name), "half").unwrap();
+    }
+    assert_eq!(recover(case.world.place()).unwrap(), []);
+    assert_eq!(case.world.stored(), before);
 }

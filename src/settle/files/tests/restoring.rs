@@ -136,3 +136,14 @@ fn purge_waits_for_what_was_cut_short() {
     assert_eq!(purge(world.place(), i64::MAX, false).unwrap().items, 1);
     assert_eq!(world.text(), "s,n\nB,2\nC,3\nD,4\n");
 }
+
+#[test]
+fn purge_keeps_an_original_that_younger_work_needs() {
+    let world = World::csv(TEXT);
+    world.settle_as("r1", AT, &[2]).unwrap();
+    world.restore(&world.ids());
+    let original = world.settle_as("r3", AT + 2 * DAY, &[2]).unwrap().original.unwrap();
+    let purged = purge(world.place(), AT + DAY + 1, false).unwrap();
+    assert_eq!((purged.items, purged.originals), (1, 1));
+    assert_eq!(fs::read(original).unwrap(), TEXT.as_bytes());
+}
