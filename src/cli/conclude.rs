@@ -65,8 +65,11 @@ pub(super) async fn conclude(
     let Done { actions, settled, failure } = done.unwrap_or_default();
     let (status, exit) = match &failure {
         Some(failure) => (RunStatus::Broken, failure.exit()),
-        None if settled.kept_error > 0 => (RunStatus::Broken, Exit::Broken),
-        None if settled.untried > 0 => (RunStatus::Stopped, Exit::Signal(stop.signal().unwrap_or(15))),
+        None if settled.kept_error > 0 || settled.open > 0 => (RunStatus::Broken, Exit::Broken),
+        None if settled.untried > 0 => match stop.signal() {
+            Some(number) => (RunStatus::Stopped, Exit::Signal(number)),
+            None => (RunStatus::Broken, Exit::Broken),
+        },
         None => (ending.status, ending.exit),
     };
     let mut outcome = Outcome::new(status, exit.code(), UtcMicros::from(Utc::now()));

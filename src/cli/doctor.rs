@@ -119,7 +119,10 @@ fn disk(what: &str, folder: &Path, told: &mut Told<'_>) -> Result<(), Failure> {
     if let Err(error) = tempfile::tempfile_in(there) {
         return told.fail(what, &format!("`{name}` cannot be written: {error}"));
     }
-    let free = rustix::fs::statvfs(there).map_or(u64::MAX, |at| at.f_bavail.saturating_mul(at.f_frsize));
+    let free = match rustix::fs::statvfs(there) {
+        Ok(at) => at.f_bavail.saturating_mul(at.f_frsize),
+        Err(error) => return told.warn(what, &format!("`{name}` does not tell how much is free: {error}")),
+    };
     let detail = format!("`{name}` has {} MiB free", free >> 20);
     if free < LITTLE { told.warn(what, &detail) } else { told.ok(what, &detail) }
 }
@@ -174,11 +177,14 @@ async fn at_collection(
     let needs: [(&str, &str, &[&str]); 4] = [
         ("check", &source.collection, &["find", "listIndexes"]),
         ("apply", &source.collection, &["find", "remove"]),
-        ("apply", &quarantine, &["find", "insert", "update"]),
+        ("apply", &quarantine, &["find", "insert", "update", "listIndexes"]),
         ("apply", "barkeep_runs", &["find", "insert", "update", "remove"]),
     ];
-    let more: [(&str, &str, &[&str]); 2] =
-        [("restore", &source.collection, &["insert"]), ("purge", &quarantine, &["remove"])];
+    let more: [(&str, &str, &[&str]); 3] = [
+        ("plan", &quarantine, &["find"]),
+        ("restore", &source.collection, &["find", "insert"]),
+        ("purge", &quarantine, &["find", "remove"]),
+    ];
     for (command, name, actions) in needs.into_iter().chain(more) {
         let missing = privileges.missing(&source.database, name, actions);
         if missing.is_empty() {

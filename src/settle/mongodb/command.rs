@@ -210,9 +210,10 @@ fn count(value: Option<&Bson>) -> u64 {
 /// Whether the command may have been carried out or may go through another time: the connection broke, the primary
 /// stepped down, the server is going down, time ran out.
 fn is_open(error: &Error) -> bool {
-    const CODES: [i32; 16] = [6, 7, 50, 64, 89, 91, 112, 134, 189, 202, 262, 9001, 10_107, 11_600, 11_602, 13_435];
+    const CODES: [i32; 17] =
+        [6, 7, 50, 64, 89, 91, 112, 134, 189, 202, 262, 9001, 10_107, 11_600, 11_602, 13_435, 13_436];
     match &*error.kind {
-        ErrorKind::Command(command) => CODES.contains(&command.code) || command.code == 13_436,
+        ErrorKind::Command(command) => CODES.contains(&command.code),
         ErrorKind::Io(_)
         | ErrorKind::ConnectionPoolCleared { .. }
         | ErrorKind::ServerSelection { .. }

@@ -13,7 +13,7 @@ use super::lease::Lease;
 use super::recover::recover;
 use super::{Collection, Order, sha256, sized};
 use crate::settle::crash::point;
-use crate::settle::item::{Item, State, Which};
+use crate::settle::item::{Item, State};
 use crate::source::mongodb::id;
 
 /// What restoring came to.
@@ -28,12 +28,6 @@ pub struct Restored {
 }
 
 impl Collection {
-    /// The items that `which` means and whose rows are not in the source.
-    pub async fn restorable(&self, which: &Which) -> Result<Vec<Item>, SettleError> {
-        let items = self.items(which, false).await?;
-        Ok(items.into_iter().filter(|item| item.state == State::Removed).collect())
-    }
-
     /// Puts the rows of `items` back.
     ///
     /// # Errors

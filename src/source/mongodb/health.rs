@@ -68,12 +68,13 @@ impl Reader {
     /// which is how long the answer took.
     ///
     /// # Errors
-    /// The server fails or is too slow.
+    /// The server fails, is too slow, or does not tell the time.
     pub async fn clock_ahead(&self) -> Result<(i64, i64), MongoError> {
         let before = now();
         let reply = command::run(&self.connection, "admin", Call::short("ask the time"), &doc! { "hello": 1 }).await?;
         let after = now();
-        let there = reply.get_datetime("localTime").map_or(before, |at| at.timestamp_millis());
+        let there = reply.get_datetime("localTime").map(|at| at.timestamp_millis());
+        let there = there.map_err(|error| self.connection.nonsense("ask the time", error.to_string()))?;
         Ok((there - i64::midpoint(before, after), after - before))
     }
 }

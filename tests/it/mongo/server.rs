@@ -6,6 +6,7 @@
 
 use std::fmt::Write as _;
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -91,12 +92,19 @@ impl Server {
         if kind == Kind::ReplicaSet {
             command.args(["--replSet", "rs0"]);
         }
+        // Ctrl-C is for the tests: the shell ends after them, when it has removed the folder.
+        command.process_group(0);
         let shell = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let direct = format!("mongodb://127.0.0.1:{port}/?directConnection=true&serverSelectionTimeoutMS=20000");
         runtime().block_on(async {
             let client = Client::with_uri_str(&direct).await.unwrap();
             let admin = client.database("admin");
-            admin.run_command(doc! { "ping": 1 }).await.ok()?;
+            let options = admin.run_command(doc! { "getCmdLineOpts": 1 }).await.ok()?;
+            let storage = options.get_document("parsed").and_then(|parsed| parsed.get_document("storage")).ok()?;
+            if storage.get_str("dbPath").ok()? != dir.to_str().unwrap() {
+                // Another server was quicker to take the port.
+                return None;
+            }
             if kind == Kind::ReplicaSet {
                 let member = doc! { "_id": 0, "host": format!("127.0.0.1:{port}") };
                 let config = doc! { "_id": "rs0", "members": [member] };
