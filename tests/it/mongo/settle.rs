@@ -228,3 +228,39 @@ fn rows_that_a_writer_corrects_meanwhile_are_never_removed() {
         });
     });
 }
+
+#[test]
+fn a_row_that_is_changed_in_the_last_moment_before_its_removal_stays() {
+    World::each(50, 0, 8, |world| {
+        let (plan, confirmation) = world.plan();
+        let bad: Vec<RawDocumentBuf> = world.original.iter().filter(|row| is_bad(row)).cloned().collect();
+        let id = |n: usize| bad[n].get_object_id("_id").unwrap();
+        #[expect(clippy::cast_possible_truncation, reason = "volumes of the tests are whole")]
+        let same_volume = bad[2].get_f64("volume").unwrap() as i64;
+        // The removal waits in the server, after the row was read again and before anything is removed.
+        let data = doc! { "blockConnection": true, "blockTimeMS": 3000 };
+        let wait = world.database.fail(&["delete"], doc! { "times": 1 }, data);
+        let told = std::thread::scope(|scope| {
+            let applying = scope.spawn(|| world.call(&["apply", &plan, "--confirm", &confirmation]));
+            while world.items("removing") < 8 {
+                assert!(!applying.is_finished(), "it did not come to the removal");
+            }
+            let change = |n: usize, set| doc! { "q": { "_id": id(n) }, "u": { "$set": set } };
+            let updates = vec![
+                change(0, doc! { "trade_date": "2024-05-06" }),
+                change(1, doc! { "version": 1_i64 }),
+                // As long as before, and equal by value: only the type is another one.
+                change(2, doc! { "volume": same_volume }),
+            ];
+            world.database.command(doc! { "update": QUOTES, "updates": updates });
+            assert!(!applying.is_finished(), "the change came too late");
+            applying.join().unwrap()
+        });
+        drop(wait);
+        let told = told.exits(0);
+        assert_eq!((told.value("removed"), told.value("kept_changed")), ("5", "3"));
+        let left = world.database.documents(QUOTES);
+        assert_eq!(left.len(), 53);
+        assert!((0..3).all(|n| left.iter().any(|row| row.get_object_id("_id").unwrap() == id(n))));
+    });
+}
