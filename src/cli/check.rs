@@ -352,10 +352,11 @@ async fn settle(
 fn keep_plan(order: &Order<'_>, dir: &Path, meta: &RunMeta, plan: &Plan, ending: &mut Ending) -> Result<(), Failure> {
     let path: PathBuf = match order.goal {
         Goal::Plan { file: Some(file), .. } => file.to_path_buf(),
-        _ => crate::config::load::shown(&settling::plan_path(dir, meta.run_id.as_str())),
+        _ => settling::plan_path(dir, meta.run_id.as_str()),
     };
     plan.write(&path)?;
-    let command = format!("barkeep apply {} --confirm {}", output::typed(&path), plan.confirmation());
+    let shown = crate::config::load::shown(&path);
+    let command = format!("barkeep apply {} --confirm {}", output::typed(&shown), plan.confirmation());
     let note = format!("move {} rows to quarantine", plan.rows.len());
     ending.next.push(NextStep { command, note: Some(note) });
     (ending.status, ending.exit) = match (ending.refusals.is_empty(), plan.rows.is_empty()) {

@@ -15,6 +15,7 @@ use super::quarantine::store::Store;
 use super::settling;
 use crate::config::Loaded;
 use crate::config::job::{MongoSource, Source};
+use crate::config::load::shown;
 use crate::report::escape::visible;
 use crate::settle::item::Which;
 use crate::source::mongodb::Privileges;
@@ -84,7 +85,10 @@ async fn one(global: &Global, path: &Path, told: &mut Told<'_>) -> Result<(), Fa
     let opened = match open::look(&loaded).await {
         Ok(opened) => opened,
         Err(failure @ Failure::Broken(_)) => {
-            return told.fail("source", failure.render(false).trim_start_matches("error: "));
+            let text = failure.render(false);
+            // What lies below is the driver's inner state.
+            let first = text.lines().next().unwrap_or_default();
+            return told.fail("source", first.trim_start_matches("error: "));
         }
         Err(failure) => return Err(failure),
     };
@@ -115,6 +119,7 @@ fn calendar(loaded: &Loaded, told: &mut Told<'_>) -> Result<(), Failure> {
 
 fn disk(what: &str, folder: &Path, told: &mut Told<'_>) -> Result<(), Failure> {
     let there = folder.ancestors().find(|above| above.is_dir()).unwrap_or(Path::new("."));
+    let folder = shown(folder);
     let name = folder.display();
     if let Err(error) = tempfile::tempfile_in(there) {
         return told.fail(what, &format!("`{name}` cannot be written: {error}"));

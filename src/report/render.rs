@@ -22,8 +22,11 @@ const FEWEST: usize = 16;
 pub fn render_text(summary: &Summary, colour: bool, width: usize) -> String {
     let paint = Paint(colour);
     let mut lines = vec![header(summary), String::new()];
-    lines.extend(table(summary, paint, width));
-    lines.extend(accounts(summary));
+    // Who carries out a plan judges nothing.
+    if summary.command != "apply" {
+        lines.extend(table(summary, paint, width));
+        lines.extend(accounts(summary));
+    }
     lines.extend(summary.refusals.iter().map(|refusal| format!("refused: {}", visible(refusal))));
     lines.extend(summary.error.iter().map(|error| format!("error: {}", visible(error))));
     lines.push(closing(summary, paint));
@@ -484,6 +487,20 @@ mod tests {
         let text = render_text(&refused, false, 100);
         assert!(text.contains("\nrefused: 13 rows would be moved, and `[limits] rows` allows 10\nFAIL  13 rows would be quarantined; that is refused"), "{text}");
         assert!(render_line(&refused).ends_with("refused=\"13 rows would be moved, and `[limits] rows` allows 10\""));
+    }
+
+    #[test]
+    fn who_carries_out_a_plan_shows_no_rules() {
+        let mut summary = demo();
+        summary.command = "apply".to_owned();
+        summary.rows = Rows::default();
+        summary.findings = BySeverity::default();
+        (summary.verdict, summary.status, summary.exit_code) = (Verdict::Ok, RunStatus::Ok, 0);
+        summary.actions = BTreeMap::from([("removed".to_owned(), 16)]);
+        summary.next.clear();
+        let text = render_text(&summary, false, 100);
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines.len() == 3 && lines[2].contains("16 rows removed; what was removed is in quarantine."), "{text}");
     }
 
     #[test]

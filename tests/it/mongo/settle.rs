@@ -264,3 +264,25 @@ fn a_row_that_is_changed_in_the_last_moment_before_its_removal_stays() {
         assert!((0..3).all(|n| left.iter().any(|row| row.get_object_id("_id").unwrap() == id(n))));
     });
 }
+
+#[test]
+fn ctrl_c_ends_a_run_after_the_chunk_it_is_in_and_the_next_goes_on() {
+    World::each(200, 0, 600, |world| {
+        let data = doc! { "blockConnection": true, "blockTimeMS": 2000 };
+        let wait = world.database.fail(&["delete"], doc! { "times": 1 }, data);
+        let mut run = world.process(&["run", "job.toml"]);
+        while world.items("removing") < 500 {
+            assert!(run.try_wait().unwrap().is_none(), "it did not come to the removal");
+        }
+        let sent = std::process::Command::new("kill").args(["-INT", &run.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        assert_eq!(run.wait().unwrap().code(), Some(130));
+        drop(wait);
+        assert_eq!((world.items("removed"), world.database.count(QUOTES, doc! {})), (500, 300));
+        let last = world.project.runs().pop().unwrap();
+        assert_eq!((last.1.as_str(), last.2), ("stopped", 130));
+        world.holds();
+        assert_eq!(world.call(&["run", "job.toml"]).exits(1).value("removed"), "100");
+        world.holds();
+    });
+}
