@@ -305,7 +305,13 @@ impl Rule {
             "left": beside[0],
             "right": beside[1],
         });
-        let (lo, hi) = (self.unscaled(band.centre - band.reach), self.unscaled(band.centre + band.reach));
+        let (mut lo, mut hi) = (self.unscaled(band.centre - band.reach), self.unscaled(band.centre + band.reach));
+        // Rounded back to prices, the nearer limit can meet a price that is outside by less than the rounding.
+        if value < band.centre {
+            lo = lo.max(price.next_up());
+        } else {
+            hi = hi.min(price.next_down());
+        }
         let score = (value - band.centre).abs() / band.reach * self.limit;
         let finding = Finding::row(row).field(&self.field).observed(price).expected(lo, hi);
         finding.score(score.min(f64::MAX)).evidence(evidence)
