@@ -39,8 +39,15 @@ pub(crate) struct Brought {
     pub(crate) bytes: u64,
     /// Seconds it took to copy text into a snapshot.
     pub(crate) extract_seconds: f64,
-    /// Holds the snapshot for as long as it is read.
-    _snapshot: Option<TempDir>,
+    /// The snapshot, in a folder that goes with it.
+    snapshot: Option<(PathBuf, TempDir)>,
+}
+
+impl Brought {
+    /// The snapshot, where the source was copied into one.
+    pub(crate) fn snapshot(&self) -> Option<&Path> {
+        self.snapshot.as_ref().map(|(path, _)| path.as_path())
+    }
 }
 
 /// Brings the bars within reach. `series` keeps the series whose first key field is one of these.
@@ -80,10 +87,11 @@ async fn bring_text(
     let snapshot = extracting.await??;
     let extract_seconds = started.elapsed().as_secs_f64();
     let bytes = snapshot.files.iter().map(|file| file.length).sum();
-    let stored = Stored { path: snapshot.path, schema: snapshot.schema, filter };
+    let path = snapshot.path;
+    let stored = Stored { path: path.clone(), schema: snapshot.schema, filter };
     let input = stored.input(program, &columns, limits.threads).await?;
     let (identities, rows) = (snapshot.files, Some(snapshot.rows));
-    Ok(Brought { input, identities, rows, bytes, extract_seconds, _snapshot: Some(temp) })
+    Ok(Brought { input, identities, rows, bytes, extract_seconds, snapshot: Some((path, temp)) })
 }
 
 async fn bring_documents(
@@ -107,10 +115,11 @@ async fn bring_documents(
     let told = |rows, _| progress.lock().unwrap_or_else(PoisonError::into_inner).at(rows);
     let snapshot = collection.reader.extract(&filter, &wanted, temp.path(), workers, told).await?;
     let extract_seconds = started.elapsed().as_secs_f64();
-    let stored = Stored { path: snapshot.path, schema: snapshot.schema, filter: Vec::new() };
+    let path = snapshot.path;
+    let stored = Stored { path: path.clone(), schema: snapshot.schema, filter: Vec::new() };
     let input = stored.input(program, &columns, limits.threads).await?;
     let (bytes, rows) = (snapshot.bytes, Some(snapshot.rows));
-    Ok(Brought { input, identities: Vec::new(), rows, bytes, extract_seconds, _snapshot: Some(temp) })
+    Ok(Brought { input, identities: Vec::new(), rows, bytes, extract_seconds, snapshot: Some((path, temp)) })
 }
 
 async fn bring_parquet(
@@ -131,7 +140,7 @@ async fn bring_parquet(
     let (arrangement, groups) = arrange(program, files, set.files.clone(), engine_limits(global).threads).await?;
     let schema = plan::narrowed(&parquet_schema(&opened.columns, &columns), &columns);
     let input = Input { groups, schema, locators: Locators::Counted, arrangement, filter, window: (None, None) };
-    Ok(Brought { input, identities, rows: None, bytes, extract_seconds: 0.0, _snapshot: None })
+    Ok(Brought { input, identities, rows: None, bytes, extract_seconds: 0.0, snapshot: None })
 }
 
 /// A snapshot, and which of its rows are read.
@@ -145,8 +154,9 @@ impl Stored {
     async fn input(self, program: &Program, columns: &[Arc<str>], threads: usize) -> Result<Input, Failure> {
         let bytes = FileIdentity::of(&self.path)?.length;
         let files = vec![plan::table_file(self.path.clone(), 0, bytes)];
+        let filled = source::filled(&self.path, &self.schema)?;
         let (arrangement, groups) = arrange(program, files, vec![self.path], threads).await?;
-        let schema = plan::narrowed(&self.schema, columns);
+        let schema = plan::narrowed(&filled, columns);
         let (locators, filter) = (Locators::Stored, self.filter);
         Ok(Input { groups, schema, locators, arrangement, filter, window: (None, None) })
     }

@@ -322,8 +322,8 @@ async fn settle(
     let usual = history::usual_moves(dir, &program.job)?;
     let holds = if let Goal::Plan { holds, .. } = order.goal { holds } else { settling::PLAN_HOLDS };
     let job_file = std::path::absolute(order.path)?;
-    let (identities, read) = (brought.identities.as_slice(), tally.series.rows.read);
-    let planned = Planned { opened, program, meta, job_file: &job_file, identities, read, holds };
+    let read = tally.series.rows.read;
+    let planned = Planned { opened, program, meta, job_file: &job_file, brought, read, holds };
     let over = |rows| settling::refusals(opened, program, tally, usual, rows);
     let (plan, refusals) = planned.plan(&moves, over).await?;
     drop(moves);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use chrono::{TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 
+use super::bring::Brought;
 use super::exit::Failure;
 use super::open::{At, Collected, Opened};
 use super::progress::Progress;
@@ -24,8 +25,8 @@ use crate::report::utc::UtcMicros;
 use crate::settle::item::Settled;
 use crate::settle::mongodb::{self, Order, SettleError};
 use crate::settle::plan::{Head, Place, Plan, PlanFile, PlanRow, PlanRule, SourceIdentity};
-use crate::source::FileIdentity;
 use crate::source::mongodb::{CollectionInfo, Connection, id};
+use crate::source::{self, FileIdentity, Original};
 
 /// How long a plan holds unless the command says otherwise.
 pub(super) const PLAN_HOLDS: TimeDelta = TimeDelta::days(7);
@@ -75,7 +76,7 @@ pub(super) struct Planned<'a> {
     pub(super) program: &'a Program,
     pub(super) meta: &'a RunMeta,
     pub(super) job_file: &'a Path,
-    pub(super) identities: &'a [FileIdentity],
+    pub(super) brought: &'a Brought,
     pub(super) read: u64,
     pub(super) holds: TimeDelta,
 }
@@ -89,7 +90,9 @@ impl Planned<'_> {
         refused: impl Fn(usize) -> Vec<Refusal>,
     ) -> Result<(Plan, Vec<Refusal>), Failure> {
         let source = self.identity().await?;
-        let rows = moves.iter().map(plan_row).collect();
+        let originals = self.originals(moves).await?;
+        let rows = moves.iter().enumerate().map(|(at, row)| plan_row(row, originals.get(at))).collect();
+        drop(originals);
         let plan = Plan::seal(self.head(source, moves.len()), rows)?;
         let exempt = match &self.opened.at {
             At::Collection(collection) => settler(self.opened, collection)?.exempt(&plan).await.map_err(failed)?,
@@ -128,24 +131,31 @@ impl Planned<'_> {
         }
     }
 
+    /// What the rows were in the source, in the same order; none where they were judged where they lie.
+    async fn originals(&self, moves: &[MoveRow]) -> Result<Vec<Original>, Failure> {
+        let Some(snapshot) = self.brought.snapshot().map(Path::to_path_buf) else { return Ok(Vec::new()) };
+        let places: Vec<(i32, i64)> = moves.iter().map(|row| (row.file, row.row)).collect();
+        Ok(tokio::task::spawn_blocking(move || source::originals(&snapshot, &places)).await??)
+    }
+
     async fn identity(&self) -> Result<SourceIdentity, Failure> {
         if let At::Collection(collection) = &self.opened.at {
             return Ok(identity_of(collection));
         }
-        let identities = self.identities.to_vec();
+        let identities = self.brought.identities.clone();
         let files =
             tokio::task::spawn_blocking(move || identities.iter().map(plan_file).collect::<Result<Vec<_>, _>>());
         Ok(SourceIdentity::Files(files.await??))
     }
 }
 
-fn plan_row(row: &MoveRow) -> PlanRow {
+fn plan_row(row: &MoveRow, original: Option<&Original>) -> PlanRow {
     PlanRow {
-        at: match &row.id {
+        at: match original.and_then(|original| original.id.as_deref()) {
             Some(id) => Place::Id(id::to_hex(id)),
             None => Place::Row { file: row.file.unsigned_abs() as usize, row: row.row.unsigned_abs() },
         },
-        sha256: row.hash.map(|hash| id::to_hex(&hash)),
+        sha256: original.map(|original| id::to_hex(&original.hash)),
         row_key: row.row_key.clone(),
         series: row.series.to_string(),
         time: row.time,

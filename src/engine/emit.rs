@@ -94,7 +94,6 @@ impl Emitter {
             time_until: flagged.finding.time_until,
             session: time.and_then(|time| self.session(time)),
             locator: first.map(|row| frame.locator(&self.layout, row)),
-            hash: first.and_then(|row| frame.hash(&self.layout, row)),
             id: first.and_then(|row| frame.id(&self.layout, row)),
             action: Some(action as i8),
             finding: Some(&flagged.finding),
@@ -169,8 +168,6 @@ impl Emitter {
             row_key: Some(&row_key),
             time: frame.time_of(&self.layout, row),
             locator: Some(frame.locator(&self.layout, row)),
-            hash: frame.hash(&self.layout, row),
-            id: frame.id(&self.layout, row),
             action: Some(action as i8),
             ..Row::default()
         });

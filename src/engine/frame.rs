@@ -4,8 +4,8 @@
 //! one series; it sorts them by (time, file, row) unless they are in order, and puts rows without a stamp last.
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BinaryViewArray, BooleanArray, FixedSizeBinaryArray, Float64Array,
-    Int32Array, Int64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray, UInt32Array,
+    Array, AsArray, BooleanArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringViewArray,
+    TimestampMicrosecondArray, UInt32Array,
 };
 use arrow::compute::{filter_record_batch, take_record_batch};
 use arrow::datatypes::Schema;
@@ -47,8 +47,6 @@ pub struct Layout {
     pub file: usize,
     /// Row number.
     pub row: usize,
-    /// SHA-256 of the raw row.
-    pub hash: Option<usize>,
     /// Its `_id`, in collections.
     pub id: Option<usize>,
     /// Why a row could not be parsed at all.
@@ -76,7 +74,6 @@ impl Layout {
             expressions: slots.map(|slot| schema.index_of(&shape::expression(slot))).collect::<Result<_, _>>()?,
             file: schema.index_of(FILE)?,
             row: schema.index_of(ROW)?,
-            hash: find(shape::HASH),
             id: find(shape::ID),
             broken: find(shape::BROKEN),
             raw: find(shape::RAW),
@@ -188,28 +185,15 @@ impl Frame {
         (!numbers.is_null(row)).then(|| numbers.value(row))
     }
 
+    /// The `_id` of a row of a collection: element type and bytes.
+    pub fn id(&self, layout: &Layout, row: usize) -> Option<&[u8]> {
+        self.batch.column(layout.id?).as_binary_opt::<i32>().map(|ids| ids.value(row))
+    }
+
     /// How many values of the field at `index` are NULL among `rows`.
     pub fn nulls(&self, index: usize, rows: std::ops::Range<usize>) -> usize {
         let column = self.numbers.get(index).and_then(Option::as_ref);
         column.and_then(|numbers| numbers.nulls()).map_or(0, |nulls| rows.filter(|row| nulls.is_null(*row)).count())
-    }
-
-    /// The `_id` of a row of a collection: element type and bytes.
-    pub fn id(&self, layout: &Layout, row: usize) -> Option<&[u8]> {
-        let column: &ArrayRef = self.batch.column(layout.id?);
-        match column.as_any().downcast_ref::<BinaryArray>() {
-            Some(ids) => Some(ids.value(row)),
-            None => column.as_any().downcast_ref::<BinaryViewArray>().map(|ids| ids.value(row)),
-        }
-    }
-
-    /// SHA-256 of the raw row, where the source gave one.
-    pub fn hash(&self, layout: &Layout, row: usize) -> Option<&[u8]> {
-        let column: &ArrayRef = self.batch.column(layout.hash?);
-        match column.as_any().downcast_ref::<FixedSizeBinaryArray>() {
-            Some(hashes) => Some(hashes.value(row)),
-            None => column.as_any().downcast_ref::<BinaryViewArray>().map(|hashes| hashes.value(row)),
-        }
     }
 }
 

@@ -25,7 +25,7 @@ pub enum Record {
     /// Bars of a series in one calendar month (`session` is its first day): [`crate::engine::metrics::MonthCounts`].
     Month = 3,
     /// A finding of a row whose verdict is to leave the source: `rule`, its `finding_id` and `action`, `file`, `row`,
-    /// `id`, `hash`, `row_key`. Those of one row follow each other; the first is the one that decided.
+    /// `row_key`. Those of one row follow each other; the first is the one that decided.
     Move = 4,
 }
 
@@ -127,7 +127,6 @@ columns! {
     session: Date32Builder = Date32Builder::new(), DataType::Date32;
     file: Int32Builder = Int32Builder::new(), DataType::Int32;
     row: Int64Builder = Int64Builder::new(), DataType::Int64;
-    hash: BinaryBuilder = BinaryBuilder::new(), DataType::Binary;
     id: BinaryBuilder = BinaryBuilder::new(), DataType::Binary;
     action: Int8Builder = Int8Builder::new(), DataType::Int8;
     field: StringBuilder = StringBuilder::new(), DataType::Utf8;
@@ -172,9 +171,7 @@ pub struct Row<'a> {
     pub session: Option<i32>,
     /// Locator.
     pub locator: Option<(i32, i64)>,
-    /// SHA-256 of the row's raw bytes.
-    pub hash: Option<&'a [u8]>,
-    /// Its `_id`, in collections: element type and bytes.
+    /// Its `_id`, for findings in collections: element type and bytes.
     pub id: Option<&'a [u8]>,
     /// [`crate::config::Action`] as a number.
     pub action: Option<i8>,
@@ -220,7 +217,6 @@ impl RecordBuilder {
         c.session.append_option(row.session);
         c.file.append_option(row.locator.map(|(file, _)| file));
         c.row.append_option(row.locator.map(|(_, row)| row));
-        c.hash.append_option(row.hash);
         c.id.append_option(row.id);
         c.action.append_option(row.action);
         self.push_finding(row);

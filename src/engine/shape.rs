@@ -27,8 +27,6 @@ use crate::bars::{DAY_US, FieldKind, Stamp, TIME, TimeSpec};
 pub const TIME_TEXT: &str = "@time";
 /// Column of stamps of another type than text, as literals.
 pub const TIME_OTHER: &str = "@time!";
-/// Column of row hashes, in snapshots.
-pub const HASH: &str = "__hash";
 /// Column of `_id`s, in snapshots of collections: element type and bytes, as in the document.
 pub const ID: &str = "__id";
 /// Column that says why a row could not be parsed at all, in snapshots.
@@ -85,11 +83,9 @@ pub fn projection(program: &Program, source: &Schema, first_row: i64) -> Vec<Exp
     out.push(ident(FILE));
     let row = if first_row == 0 { ident(ROW) } else { ident(ROW) + lit(first_row) };
     out.push(row.alias(ROW));
-    let extra = [HASH, ID, BROKEN, RAW].into_iter().filter(|name| source.column_with_name(name).is_some());
-    out.extend(extra.map(|name| match name {
-        HASH | ID => ident(name),
-        _ => as_view(ident(name)).alias(name),
-    }));
+    out.extend(source.column_with_name(ID).map(|_| ident(ID)));
+    let extra = [BROKEN, RAW].into_iter().filter(|name| source.column_with_name(name).is_some());
+    out.extend(extra.map(|name| as_view(ident(name)).alias(name)));
     out
 }
 

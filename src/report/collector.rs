@@ -363,7 +363,7 @@ mod tests {
         let moves = collector.take_moves();
         let places: Vec<(i32, i64)> = moves.iter().map(|row| (row.file, row.row)).collect();
         assert_eq!(places, [(0, 3), (0, 5)]);
-        assert_eq!((moves[0].action(), moves[0].hash, &*moves[0].series), (Action::Quarantine, Some([7; 32]), "A"));
+        assert_eq!((moves[0].action(), &*moves[0].series), (Action::Quarantine, "A"));
         assert_eq!((moves[0].found[0].rule, moves[0].time, moves[0].row_key.len()), (OHLC, Some(103 * DAY), 32));
     }
 

@@ -2,9 +2,7 @@
 //!
 //! The schema is checked once a batch; after that every column has the type it is asked for. Nothing is copied.
 
-use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryArray, Int8Array, PrimitiveArray, RecordBatch, StringArray,
-};
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, Int8Array, PrimitiveArray, RecordBatch, StringArray};
 use arrow::compute::filter_record_batch;
 use arrow::compute::kernels::cmp::eq;
 use arrow::datatypes::{Float64Type, Int8Type, Int32Type, Int64Type, TimestampMicrosecondType};
@@ -49,8 +47,6 @@ pub(super) struct Records<'a> {
     time_until: &'a PrimitiveArray<TimestampMicrosecondType>,
     file: &'a PrimitiveArray<Int32Type>,
     row: &'a PrimitiveArray<Int64Type>,
-    hash: &'a BinaryArray,
-    id: &'a BinaryArray,
     action: &'a PrimitiveArray<Int8Type>,
     lowest: &'a PrimitiveArray<Float64Type>,
     highest: &'a PrimitiveArray<Float64Type>,
@@ -70,8 +66,6 @@ impl<'a> Records<'a> {
             time_until: number(batch, "time_until"),
             file: number(batch, "file"),
             row: number(batch, "row"),
-            hash: column(batch, "hash").as_binary(),
-            id: column(batch, "id").as_binary(),
             action: number(batch, "action"),
             lowest: number(batch, "expected_lo"),
             highest: number(batch, "expected_hi"),
@@ -119,16 +113,6 @@ impl<'a> Records<'a> {
     /// Index of the source file, and the row in it from 1.
     pub(super) fn locator(&self, row: usize) -> Option<(i32, i64)> {
         value(self.file, row).zip(value(self.row, row))
-    }
-
-    /// SHA-256 of the row's raw bytes, where the source is text.
-    pub(super) fn hash(&self, row: usize) -> Option<&'a [u8]> {
-        (!self.hash.is_null(row)).then(|| self.hash.value(row))
-    }
-
-    /// The `_id`, where the source is a collection.
-    pub(super) fn id(&self, row: usize) -> Option<&'a [u8]> {
-        (!self.id.is_null(row)).then(|| self.id.value(row))
     }
 
     /// [`crate::config::Action`] as a number.

@@ -6,17 +6,13 @@ use super::error::ReportError;
 use super::incoming::Records;
 use crate::config::Action;
 
-/// A row that is to leave its source. About 300 bytes; a run keeps one for each such row.
+/// A row that is to leave its source. About 200 bytes; a run keeps one for each such row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MoveRow {
     /// Index of the source file; of the range of `_id`s for a collection.
     pub file: i32,
     /// Row of it, from 1.
     pub row: i64,
-    /// SHA-256 of the row's raw bytes; `None` where the source is neither text nor a collection.
-    pub hash: Option<[u8; 32]>,
-    /// Its `_id` where the source is a collection: element type and bytes.
-    pub id: Option<Vec<u8>>,
     /// Identity of the row, stable over runs.
     pub row_key: String,
     /// What was found of it; the first decided, so there is one at least.
@@ -70,12 +66,9 @@ pub(super) fn take(records: &Records<'_>, rules: usize, moves: &mut Vec<MoveRow>
             Some(before) if *before.series == *series => Arc::clone(&before.series),
             _ => Arc::from(series),
         };
-        let hash = records.hash(row).map(<[u8; 32]>::try_from).transpose();
         moves.push(MoveRow {
             file,
             row: number,
-            hash: hash.map_err(|_| lacks("a whole hash"))?,
-            id: records.id(row).map(<[u8]>::to_vec),
             row_key: records.row_key(row).ok_or_else(|| lacks("an identity"))?.to_owned(),
             found: vec![found],
             time: records.time(row),

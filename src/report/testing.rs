@@ -166,7 +166,6 @@ impl Output {
             row_key: Some(&format!("{row:032x}")),
             time: Some(day * DAY),
             locator: Some((0, row)),
-            hash: Some(&[7; 32]),
             action: Some(Action::Quarantine as i8),
             ..Row::default()
         });

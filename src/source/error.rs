@@ -241,21 +241,13 @@ pub enum SourceError {
         /// Rows in the snapshot.
         written: u64,
     },
-    /// A row that was asked for is not there.
-    #[error("`{}` has no row {row}: the file changed since it was read", path.display())]
-    RowMissing {
-        /// The file.
+    /// The snapshot cannot be read.
+    #[error("cannot read the snapshot `{}` back; run it again", path.display())]
+    ReadBack {
+        /// The snapshot.
         path: PathBuf,
-        /// The row, from 1.
-        row: u64,
-    },
-    /// A row does not have the bytes it had.
-    #[error("`{}` row {row} has other bytes than when it was read: the file changed", path.display())]
-    RowChanged {
-        /// The file.
-        path: PathBuf,
-        /// The row, from 1.
-        row: u64,
+        /// What is wrong with it.
+        source: ParquetError,
     },
 }
 
@@ -275,6 +267,11 @@ impl SourceError {
             Ok(source) => Self::read(path, source),
             Err(source) => Self::NotParquet { path: path.to_path_buf(), source },
         }
+    }
+
+    /// The error for `source`, met while reading the snapshot at `path`.
+    pub(super) fn read_back(path: &Path, source: ParquetError) -> Self {
+        Self::ReadBack { path: path.to_path_buf(), source }
     }
 
     /// The error for `source`, met while writing a snapshot in `dir`.

@@ -97,7 +97,7 @@ fn extract_in_chunks(
         .suffix(".parquet")
         .tempfile_in(dir)
         .map_err(|error| failed(error.into()))?;
-    let properties = writer_properties(wanted).map_err(failed)?;
+    let properties = writer_properties(&schema, wanted).map_err(failed)?;
     let (mut writer, factory) = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties))
         .and_then(ArrowWriter::into_serialized_writer)
         .map_err(failed)?;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use ::parquet::basic::{Compression, Encoding, ZstdLevel};
 use ::parquet::errors::ParquetError;
-use ::parquet::file::properties::{EnabledStatistics, WriterProperties};
+use ::parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use ::parquet::schema::types::ColumnPath;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
@@ -24,12 +24,16 @@ pub mod columns {
     pub const LINE: &str = "__line";
     /// `FixedSizeBinary(32)`: SHA-256 of the record's bytes without its line end.
     pub const HASH: &str = "__hash";
+    /// `Binary`: the `_id`, element type and bytes; only for collections.
+    pub const ID: &str = "__id";
     /// `Utf8`: what is wrong with the record; NULL for a good one. All wanted columns of a broken one are NULL.
     pub const BROKEN: &str = "__broken";
     /// `Utf8`: the first 1,024 characters of a broken record; NULL for a good one.
     pub const RAW: &str = "__raw";
     /// Ends the name of the column beside a wanted one that holds JSON values of other types; only for NDJSON.
     pub const OTHER: char = '!';
+    /// Ends the name of the column beside a wanted number that holds its exact text; only for collections.
+    pub const EXACT: char = '~';
 }
 
 /// What a wanted column is to hold; decides which JSON values count as others. In CSV every cell is text.
@@ -105,11 +109,25 @@ pub(super) fn check_names(wanted: &[Wanted]) -> Result<(), SourceError> {
     Ok(())
 }
 
+/// Whether a column says what only some records have.
+pub(super) fn may_be_empty(name: &str) -> bool {
+    name == columns::BROKEN || name == columns::RAW || name.ends_with([columns::OTHER, columns::EXACT])
+}
+
+/// How columns are stored that may be empty: with the count of their NULLs.
+pub(super) fn count_nulls(properties: WriterPropertiesBuilder, schema: &Schema) -> WriterPropertiesBuilder {
+    let counted = schema.fields().iter().filter(|field| may_be_empty(field.name()));
+    counted.fold(properties, |properties, field| {
+        let path = ColumnPath::new(vec![field.name().clone()]);
+        properties.set_column_statistics_enabled(path, EnabledStatistics::Chunk)
+    })
+}
+
 /// How a snapshot is stored. It is written once and read once or twice, so speed comes before size: numbers hardly
 /// repeat and get no dictionary, hashes do not compress, and nothing prunes by statistics.
-pub(super) fn writer_properties(wanted: &[Wanted]) -> Result<WriterProperties, ParquetError> {
+pub(super) fn writer_properties(schema: &Schema, wanted: &[Wanted]) -> Result<WriterProperties, ParquetError> {
     let path = |name: &str| ColumnPath::new(vec![name.to_owned()]);
-    let mut properties = WriterProperties::builder()
+    let mut properties = count_nulls(WriterProperties::builder(), schema)
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
         .set_statistics_enabled(EnabledStatistics::None)
         .set_column_dictionary_enabled(path(columns::HASH), false)

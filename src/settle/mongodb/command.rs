@@ -15,7 +15,7 @@ use mongodb::error::{Error, ErrorKind};
 use mongodb::options::{FindOptions, Hint, ReadConcern, ReadPreference, SelectionCriteria};
 
 use super::error::SettleError;
-use crate::source::mongodb::{Connection, Topology};
+use crate::source::mongodb::{Connection, Topology, command_name};
 
 /// How long a reply may take.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -79,6 +79,7 @@ impl Commands {
         };
         let concern = RawDocumentBuf::try_from(&concern).map_err(|error| SettleError::encode(doing, &error))?;
         command.append(cstr!("writeConcern"), &*concern);
+        self.connection.sends(command_name(&command));
         match tokio::time::timeout(PATIENCE, self.database.run_raw_command(command)).await {
             Err(_) => Ok(Outcome::Unknown(format!("no reply for {} s", PATIENCE.as_secs()))),
             Ok(Ok(reply)) => Ok(outcome(&reply)),
@@ -92,6 +93,7 @@ impl Commands {
         let mut last = String::new();
         for attempt in 0..READS {
             pause(attempt).await;
+            self.connection.sends(command.keys().next().map_or("", String::as_str));
             match tokio::time::timeout(PATIENCE, self.database.run_command(command.clone())).await {
                 Err(_) => last = format!("no reply for {} s", PATIENCE.as_secs()),
                 Ok(Ok(reply)) => return Ok(reply),
@@ -113,6 +115,7 @@ impl Commands {
         let mut last = String::new();
         for attempt in 0..READS {
             pause(attempt).await;
+            self.connection.sends("find");
             let found = self.stream(collection, filter.clone(), projection.clone());
             match tokio::time::timeout(PATIENCE, found).await {
                 Err(_) => last = format!("no reply for {} s", PATIENCE.as_secs()),

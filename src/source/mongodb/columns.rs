@@ -4,20 +4,14 @@
 
 use std::sync::Arc;
 
-use ::parquet::basic::{Compression, Encoding, ZstdLevel};
-use ::parquet::errors::ParquetError;
+use ::parquet::basic::{Compression, Encoding};
 use ::parquet::file::properties::{EnabledStatistics, WriterProperties};
 use ::parquet::schema::types::ColumnPath;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::error::MongoError;
-use crate::source::snapshot::columns;
+use crate::source::snapshot::{columns, count_nulls};
 use crate::source::{Wanted, WantedKind};
-
-/// `Binary`: the `_id` as [`id::encode`](super::id::encode) gives it.
-pub const ID: &str = "__id";
-/// Ends the name of the column beside a wanted number that holds its exact text: of a Decimal128 or a string.
-pub const EXACT: char = '~';
 
 /// The columns of a snapshot of a collection. For a wanted number `c` there are
 ///
@@ -33,7 +27,7 @@ pub const EXACT: char = '~';
 /// - `__file` `Int32`: the number of the range of `_id` the document was read in, from 0, in the order of `_id`,
 /// - `__row` `Int64`: its number in the range, from 1,
 /// - `__hash` `FixedSizeBinary(32)`: SHA-256 of the whole document's BSON,
-/// - `__id` `Binary`: see [`ID`],
+/// - `__id` `Binary`: the `_id` as [`id::encode`](super::id::encode) gives it,
 /// - `__broken` and `__raw` `Utf8`: what is wrong with a document, and the beginning of it as extended JSON; NULL for a
 ///   good one. All wanted columns of a broken one are NULL.
 ///
@@ -45,7 +39,7 @@ pub fn snapshot_schema(wanted: &[Wanted]) -> SchemaRef {
         match kind {
             WantedKind::Number => {
                 fields.push(Field::new(column, DataType::Float64, true));
-                fields.push(text(format!("{column}{EXACT}")));
+                fields.push(text(format!("{column}{}", columns::EXACT)));
             }
             WantedKind::Text | WantedKind::Time => fields.push(text(column.clone())),
         }
@@ -55,7 +49,7 @@ pub fn snapshot_schema(wanted: &[Wanted]) -> SchemaRef {
         Field::new(columns::FILE, DataType::Int32, false),
         Field::new(columns::ROW, DataType::Int64, false),
         Field::new(columns::HASH, DataType::FixedSizeBinary(32), false),
-        Field::new(ID, DataType::Binary, false),
+        Field::new(columns::ID, DataType::Binary, false),
         text(columns::BROKEN.to_owned()),
         text(columns::RAW.to_owned()),
     ]);
@@ -69,7 +63,7 @@ pub(super) fn check_names(wanted: &[Wanted]) -> Result<(), MongoError> {
             "names that begin with `__` are barkeep's own"
         } else if column.ends_with(columns::OTHER) {
             "names that end with `!` are barkeep's own"
-        } else if column.ends_with(EXACT) {
+        } else if column.ends_with(columns::EXACT) {
             "names that end with `~` are barkeep's own"
         } else {
             continue;
@@ -81,20 +75,20 @@ pub(super) fn check_names(wanted: &[Wanted]) -> Result<(), MongoError> {
 
 /// How a snapshot is stored: written once and read once or twice, so speed comes before size. Numbers, ids and hashes
 /// hardly repeat and get no dictionary, hashes do not compress, and nothing prunes by statistics.
-pub(super) fn writer_properties(wanted: &[Wanted]) -> Result<WriterProperties, ParquetError> {
+pub(super) fn writer_properties(schema: &Schema, wanted: &[Wanted]) -> WriterProperties {
     let path = |name: &str| ColumnPath::new(vec![name.to_owned()]);
-    let mut properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+    let mut properties = count_nulls(WriterProperties::builder(), schema)
+        .set_compression(Compression::LZ4_RAW)
         .set_statistics_enabled(EnabledStatistics::None)
         .set_column_dictionary_enabled(path(columns::HASH), false)
         .set_column_compression(path(columns::HASH), Compression::UNCOMPRESSED)
-        .set_column_dictionary_enabled(path(ID), false)
+        .set_column_dictionary_enabled(path(columns::ID), false)
         .set_column_dictionary_enabled(path(columns::ROW), false)
         .set_column_encoding(path(columns::ROW), Encoding::DELTA_BINARY_PACKED);
     for Wanted { column, .. } in wanted.iter().filter(|wanted| wanted.kind == WantedKind::Number) {
         properties = properties.set_column_dictionary_enabled(path(column), false);
     }
-    Ok(properties.build())
+    properties.build()
 }
 
 #[cfg(test)]

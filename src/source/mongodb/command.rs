@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use futures::TryStreamExt;
-use mongodb::bson::{Document, RawDocumentBuf, doc};
+use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc};
 use mongodb::error::{Error, ErrorKind};
 use mongodb::raw_batch_cursor::RawBatch;
 
@@ -69,7 +69,8 @@ pub(super) async fn run(
     command: &Document,
 ) -> Result<Document, MongoError> {
     let database = connection.client().database(database);
-    again(connection, call, || async { database.run_command(command.clone()).await }).await
+    let name = command.keys().next().map_or("", String::as_str);
+    again(connection, call, name, || async { database.run_command(command.clone()).await }).await
 }
 
 /// Runs a command that answers with documents, and returns those of its first batch as they came; one that fails for
@@ -81,7 +82,7 @@ pub(super) async fn first_batch(
     command: &RawDocumentBuf,
 ) -> Result<RawBatch, MongoError> {
     let database = connection.client().database(database);
-    let batch = again(connection, call, || async {
+    let batch = again(connection, call, name(command), || async {
         database.run_raw_cursor_command(command.clone()).batch().await?.try_next().await
     })
     .await?;
@@ -103,7 +104,7 @@ pub(super) async fn aggregate(
         "readConcern": { "level": connection.server().topology.read_concern() },
     };
     let database = connection.client().database(database);
-    again(connection, call, || async {
+    again(connection, call, "aggregate", || async {
         let mut batches = database.run_cursor_command(command.clone()).batch().await?;
         let mut documents = Vec::new();
         while let Some(batch) = batches.try_next().await? {
@@ -116,12 +117,23 @@ pub(super) async fn aggregate(
     .await
 }
 
-async fn again<T, F>(connection: &Connection, call: Call<'_>, attempt: impl Fn() -> F) -> Result<T, MongoError>
+/// What a command is called: its first field.
+pub(crate) fn name(command: &RawDocument) -> &str {
+    command.iter_elements().next().and_then(Result::ok).map_or("", |element| element.key().as_str())
+}
+
+async fn again<T, F>(
+    connection: &Connection,
+    call: Call<'_>,
+    name: &str,
+    attempt: impl Fn() -> F,
+) -> Result<T, MongoError>
 where
     F: Future<Output = mongodb::error::Result<T>>,
 {
     let mut pauses = PAUSES.into_iter().take(if call.patient { PAUSES.len() } else { 0 });
     loop {
+        connection.sends(name);
         let outcome = tokio::time::timeout(call.limit + GRACE, attempt()).await;
         let error = match outcome {
             Ok(Ok(value)) => return Ok(value),

@@ -78,7 +78,6 @@ impl Connection {
         let counter = Counter::default();
         let mut options = target.options;
         options.cmap_event_handler = Some(counter.handler());
-        options.command_event_handler = Some(counter.command_handler());
         let client = Client::with_options(options)
             .map_err(|error| MongoError::Uri { reason: command::words(&target.secrets, &error).text })?;
         let server =
@@ -158,6 +157,11 @@ impl Connection {
     /// The driver's client, for those who move rows.
     pub(crate) fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Counts a command: whoever uses the client says what is sent through it.
+    pub(crate) fn sends(&self, command: &str) {
+        self.counter.sends(command);
     }
 
     /// What the driver says in `error`, without secrets: nothing else of a driver's error may be shown.

@@ -167,7 +167,7 @@ fn open(wanted: &[Wanted], dir: &Path) -> Result<(SerializedFileWriter<NamedTemp
         .tempfile_in(dir)
         .map_err(|error| failed(error.into()))?;
     let schema = snapshot_schema(wanted);
-    let properties = writer_properties(wanted).map_err(failed)?;
+    let properties = writer_properties(&schema, wanted);
     let (writer, factory) = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties))
         .and_then(ArrowWriter::into_serialized_writer)
         .map_err(failed)?;

@@ -26,7 +26,8 @@ mod testing;
 mod usage;
 
 pub use address::Address;
-pub use columns::{EXACT, ID, snapshot_schema};
+pub use columns::snapshot_schema;
+pub(crate) use command::name as command_name;
 pub use connection::{Connection, ServerInfo, Topology};
 pub use error::{MongoError, Words};
 pub use extract::MongoSnapshot;

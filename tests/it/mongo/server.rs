@@ -4,6 +4,7 @@
 //! Each runs below a shell that waits for the end of this process, stops exactly that server by its id, and removes its
 //! folder, so that nothing stays behind even where the tests are killed.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
@@ -192,6 +193,15 @@ impl Database {
         })
     }
 
+    /// Lets the server write down every command to this database, until the result is read.
+    pub(crate) fn watch(&self) -> Watch<'_> {
+        self.command(doc! { "profile": 0 });
+        let profile = self.server.client.database(&self.name).collection::<Document>("system.profile");
+        runtime().block_on(profile.drop().into_future()).unwrap();
+        self.command(doc! { "profile": 2 });
+        Watch { database: self }
+    }
+
     /// Makes commands of this database's barkeep fail until the result is dropped.
     pub(crate) fn fail(&self, commands: &[&str], mode: impl Into<Bson>, data: Document) -> FailPoint {
         let guard = FAIL_POINT.blocking_lock();
@@ -213,6 +223,29 @@ impl Drop for Database {
         let database = self.server.client.database(&self.name);
         // A test that fails is not to fail once more here.
         drop(runtime().block_on(database.drop().into_future()));
+    }
+}
+
+/// A server that writes down every command to a database.
+pub(crate) struct Watch<'a> {
+    database: &'a Database,
+}
+
+impl Watch<'_> {
+    /// How often barkeep sent each command, by name.
+    pub(crate) fn commands(self) -> BTreeMap<String, u64> {
+        self.database.command(doc! { "profile": 0 });
+        let profile =
+            self.database.server.client.database(&self.database.name).collection::<Document>("system.profile");
+        let seen: Vec<Document> = runtime().block_on(async {
+            profile.find(doc! { "appName": &self.database.name }).await.unwrap().try_collect().await.unwrap()
+        });
+        let mut commands = BTreeMap::new();
+        for entry in &seen {
+            let name = entry.get_document("command").unwrap().keys().next().unwrap();
+            *commands.entry(name.clone()).or_default() += 1;
+        }
+        commands
     }
 }
 

@@ -184,10 +184,21 @@ fn the_quarantine_is_listed_shown_exported_and_purged_when_it_is_old() {
 fn check_and_plan_send_no_command_that_writes_and_give_every_connection_back() {
     World::each(300, 0, 30, |world| {
         for args in [&["check", "job.toml"][..], &["plan", "job.toml"], &["run", "job.toml", "--dry-run"]] {
+            let watch = world.database.watch();
             let told = world.call(&[args, &["--format", "json"]].concat()).exits(1);
             let connections = &told.json()[0]["connections"];
             let commands: Vec<&str> = connections["commands"].as_object().unwrap().keys().map(String::as_str).collect();
             assert!(commands.iter().all(|command| READS.contains(command)), "{args:?}: {commands:?}");
+            // The server's own record of what reached the database, whatever barkeep says of itself.
+            let seen = watch.commands();
+            assert!(seen.keys().all(|command| READS.contains(&command.as_str())), "{args:?}: {seen:?}");
+            for command in ["find", "aggregate"] {
+                assert_eq!(
+                    connections["commands"][command].as_u64(),
+                    seen.get(command).copied(),
+                    "{args:?}: {command}"
+                );
+            }
             let closed: u64 = connections["closed"].as_object().unwrap().values().filter_map(Value::as_u64).sum();
             assert_eq!(connections["opened"].as_u64(), Some(closed), "{args:?}: {connections}");
             assert_eq!(connections["in_use"], 0);
