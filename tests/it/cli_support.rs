@@ -154,6 +154,14 @@ impl Project {
         left
     }
 
+    /// Takes away what a killed process left in the folder for temporary files, and half-written.
+    pub(crate) fn tidy(&self) {
+        // A file may have gone with its folder.
+        for left in self.left_behind().into_iter().filter(|left| left.exists()) {
+            if left.is_dir() { fs::remove_dir_all(left).unwrap() } else { fs::remove_file(left).unwrap() }
+        }
+    }
+
     /// The files of the reports, or of the quarantine.
     pub(crate) fn files(&self, folder: &str) -> Vec<PathBuf> {
         support::files(&self.path(folder))

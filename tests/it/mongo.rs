@@ -8,3 +8,4 @@ mod quotes;
 mod server;
 mod settle;
 mod source;
+mod wire;

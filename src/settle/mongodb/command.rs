@@ -4,7 +4,7 @@
 //! A write is never repeated blindly. Its outcome is known, refused, or unknown, and what is unknown is settled by a look.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
@@ -17,8 +17,12 @@ use mongodb::options::{FindOptions, Hint, ReadConcern, ReadPreference, Selection
 use super::error::SettleError;
 use crate::source::mongodb::{Connection, Topology, command_name};
 
-/// How long a reply may take.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// How long a reply may take. A test may have less patience: builds with debug assertions take milliseconds from
+/// `BARKEEP_PATIENCE_MS`.
+static PATIENCE: LazyLock<Duration> = LazyLock::new(|| {
+    let test = if cfg!(debug_assertions) { std::env::var("BARKEEP_PATIENCE_MS").ok() } else { None };
+    test.and_then(|millis| millis.parse().ok()).map_or(Duration::from_mins(1), Duration::from_millis)
+});
 /// How long the server waits for the other members of a replica set.
 const CONCERN_MILLIS: i64 = 30_000;
 /// How often a read is asked again.
@@ -80,7 +84,7 @@ impl Commands {
         let concern = RawDocumentBuf::try_from(&concern).map_err(|error| SettleError::encode(doing, &error))?;
         command.append(cstr!("writeConcern"), &*concern);
         self.connection.sends(command_name(&command));
-        match tokio::time::timeout(PATIENCE, self.database.run_raw_command(command)).await {
+        match tokio::time::timeout(*PATIENCE, self.database.run_raw_command(command)).await {
             Err(_) => Ok(Outcome::Unknown(format!("no reply for {} s", PATIENCE.as_secs()))),
             Ok(Ok(reply)) => Ok(outcome(&reply)),
             Ok(Err(error)) if is_open(&error) => Ok(Outcome::Unknown(self.words(&error))),
@@ -94,7 +98,7 @@ impl Commands {
         for attempt in 0..READS {
             pause(attempt).await;
             self.connection.sends(command.keys().next().map_or("", String::as_str));
-            match tokio::time::timeout(PATIENCE, self.database.run_command(command.clone())).await {
+            match tokio::time::timeout(*PATIENCE, self.database.run_command(command.clone())).await {
                 Err(_) => last = format!("no reply for {} s", PATIENCE.as_secs()),
                 Ok(Ok(reply)) => return Ok(reply),
                 Ok(Err(error)) if is_open(&error) => last = self.words(&error),
@@ -117,7 +121,7 @@ impl Commands {
             pause(attempt).await;
             self.connection.sends("find");
             let found = self.stream(collection, filter.clone(), projection.clone());
-            match tokio::time::timeout(PATIENCE, found).await {
+            match tokio::time::timeout(*PATIENCE, found).await {
                 Err(_) => last = format!("no reply for {} s", PATIENCE.as_secs()),
                 Ok(Ok(found)) => return Ok(found),
                 Ok(Err(error)) if is_open(&error) => last = self.words(&error),

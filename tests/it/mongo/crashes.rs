@@ -129,7 +129,7 @@ fn a_run_that_is_killed_at_any_moment_is_finished_by_the_next() {
             // One that has ended already cannot be killed, and needs not be.
             process.kill().ok();
             process.wait().unwrap();
-            world.tidy();
+            world.project.tidy();
             world.holds();
             if round % 5 == 4 {
                 world.call(&["run", "job.toml"]);

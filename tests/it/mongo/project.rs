@@ -87,23 +87,10 @@ impl World {
         command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap()
     }
 
-    /// Takes away what a killed process left in the folder for temporary files.
-    pub(crate) fn tidy(&self) {
-        for left in std::fs::read_dir(self.project.path("tmp")).unwrap() {
-            std::fs::remove_dir_all(left.unwrap().path()).unwrap();
-        }
-        for left in self.project.files("reports") {
-            let name = left.to_string_lossy();
-            if name.ends_with(".partial") || name.ends_with(".writing") {
-                std::fs::remove_file(left).unwrap();
-            }
-        }
-    }
-
     /// Calls barkeep so that it ends at a crash point; what it leaves behind is not looked at.
     pub(crate) fn crash(&self, args: &[&str], at: &str) -> bool {
         let output = self.command(args).env("BARKEEP_CRASH_AT", at).output().unwrap();
-        self.tidy();
+        self.project.tidy();
         output.status.code().is_none()
     }
 

@@ -22,6 +22,8 @@ use mongodb::{Client, Collection};
 use sha2::{Digest, Sha256};
 use tokio::runtime::Runtime;
 
+use super::wire::Wire;
+
 /// What kind of server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -124,6 +126,13 @@ impl Server {
         })
     }
 
+    /// Its host and port.
+    pub(crate) fn address(&self) -> String {
+        let rest = self.uri.strip_prefix("mongodb://").unwrap();
+        let hosts = rest.split(['/', '?']).next().unwrap();
+        hosts.rsplit('@').next().unwrap().to_owned()
+    }
+
     /// How to reach it.
     pub(crate) fn uri(&self) -> &str {
         &self.uri
@@ -148,6 +157,11 @@ impl Database {
     pub(crate) fn uri(&self) -> String {
         let join = if self.server.uri.contains('?') { "&" } else { "?" };
         format!("{}{join}appName={}", self.server.uri, self.name)
+    }
+
+    /// The same over a wire that can fail.
+    pub(crate) fn uri_over(&self, wire: &Wire) -> String {
+        format!("mongodb://127.0.0.1:{}/?directConnection=true&appName={}", wire.port, self.name)
     }
 
     fn handle(&self, collection: &str) -> Collection<RawDocumentBuf> {
