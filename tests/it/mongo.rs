@@ -7,5 +7,6 @@ mod project;
 mod quotes;
 mod server;
 mod settle;
+mod soak;
 mod source;
 mod wire;

@@ -82,9 +82,14 @@ impl World {
 
     /// barkeep, running.
     pub(crate) fn process(&self, args: &[&str]) -> std::process::Child {
+        self.spawn(args, std::process::Stdio::null())
+    }
+
+    /// barkeep, running, with its output where a test wants it.
+    pub(crate) fn spawn(&self, args: &[&str], output: std::process::Stdio) -> std::process::Child {
         let mut command = self.project.process(args);
         command.env("BARKEEP_TEST_URI", self.database.uri()).env("BARKEEP_TEST_DATABASE", &self.database.name);
-        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap()
+        command.stdout(output).stderr(std::process::Stdio::null()).spawn().unwrap()
     }
 
     /// Calls barkeep so that it ends at a crash point; what it leaves behind is not looked at.
