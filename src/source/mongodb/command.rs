@@ -100,6 +100,7 @@ pub(super) async fn aggregate(
         "aggregate": collection,
         "pipeline": pipeline.to_vec(),
         "cursor": { "batchSize": 100_000 },
+        "allowDiskUse": true,
         "maxTimeMS": call.max_time_ms(),
         "readConcern": { "level": connection.server().topology.read_concern() },
     };

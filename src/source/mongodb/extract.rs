@@ -109,7 +109,7 @@ pub(super) async fn extract(
     }
     let pager = Pager::new(reader, raw(filter)?);
     let before = count(reader, filter).await?;
-    let ranges = ranges(reader, look::documents(reader).await?).await?;
+    let ranges = ranges(reader, filter, before, look::documents(reader).await?).await?;
     let totals = Totals::default();
     let written = run(&pager, &ranges, wanted, dir, workers.get().min(MOST_WORKERS), &totals, progress).await?;
     let read = totals.rows.into_inner();
@@ -190,7 +190,7 @@ async fn read(
         // Nothing can follow the last `_id` there is, and the server refuses to look.
         let page = match after.as_deref() {
             Some(id::LAST) => None,
-            after => Some(pager.page(range, after).await?),
+            after => pager.page(range, after).await?,
         };
         after = page.as_ref().and_then(Page::last).map(<[u8]>::to_vec);
         let page = page.filter(|_| after.is_some());

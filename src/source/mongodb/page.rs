@@ -3,7 +3,7 @@
 //! `min` with a hint on the index of `_id` is a place in the index, so ids of every type follow; `$gt` would stop at the
 //! first id of another type. No cursor stays open, so none can time out, and a page that fails is simply asked again.
 
-use mongodb::bson::raw::{RawArray, RawBson, RawDocument, RawDocumentBuf, cstr};
+use mongodb::bson::raw::{RawArray, RawArrayBuf, RawBson, RawDocument, RawDocumentBuf, cstr};
 use mongodb::bson::rawdoc;
 use mongodb::raw_batch_cursor::RawBatch;
 
@@ -16,7 +16,8 @@ use super::reader::Reader;
 /// 2,048 come at 290,000 documents a second, pages of 16,384 at 190,000, for they fall out of the processor's caches.
 const DOCUMENTS: i32 = 2048;
 
-/// A part of a collection: the documents whose `_id` is neither before `from` nor at or after `until`.
+/// A part of a collection: the documents whose `_id` is neither before `from` nor at or after `until`, or is `among`
+/// those named.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Range {
     /// Its number in the order of `_id`, from 0.
@@ -25,6 +26,20 @@ pub(super) struct Range {
     pub(super) from: Option<RawBson>,
     /// `None` for the last range.
     pub(super) until: Option<RawBson>,
+    /// In the order of `_id`; empty where the bounds say it all.
+    pub(super) among: Vec<RawBson>,
+}
+
+impl Range {
+    /// The ids among those named that come after the one whose encoding is `after`; `None` where the bounds say it all.
+    fn rest(&self, after: Option<&[u8]>) -> Option<&[RawBson]> {
+        if self.among.is_empty() {
+            return None;
+        }
+        let is_last = |id: &RawBson| Some(id::encode(id.as_raw_bson_ref()).as_slice()) == after;
+        let from = self.among.iter().position(is_last).map_or(0, |at| at + 1);
+        Some(&self.among[from..])
+    }
 }
 
 /// Documents that follow one another, as the server sent them.
@@ -59,22 +74,29 @@ impl<'a> Pager<'a> {
         Self { reader, filter, what: format!("read `{}`", reader.namespace()) }
     }
 
-    /// The next page of `range` after the document whose encoded `_id` is `after`; an empty one at its end.
-    pub(super) async fn page(&self, range: &Range, after: Option<&[u8]>) -> Result<Page, MongoError> {
+    /// The next page of `range` after the document whose encoded `_id` is `after`; an empty one at its end, or none.
+    pub(super) async fn page(&self, range: &Range, after: Option<&[u8]>) -> Result<Option<Page>, MongoError> {
+        if range.rest(after).is_some_and(<[RawBson]>::is_empty) {
+            return Ok(None);
+        }
         let call = Call::long(&self.what);
         let command = self.command(range, after, call.max_time_ms())?;
         let Reader { connection, database, .. } = self.reader;
         let batch = command::first_batch(connection, database, call, &command).await?;
-        self.read(batch, after)
+        self.read(batch, after).map(Some)
     }
 
     fn command(&self, range: &Range, after: Option<&[u8]>, max_time_ms: i64) -> Result<RawDocumentBuf, MongoError> {
         let level = self.reader.connection.server().topology.read_concern();
-        let (from, filter) = match after {
-            None => (range.from.clone(), self.filter.clone()),
+        let (from, filter) = match (range.rest(after), after) {
+            (Some(rest), _) => {
+                let named = rawdoc! { "_id": { "$in": rest.iter().cloned().collect::<RawArrayBuf>() } };
+                (None, rawdoc! { "$and": [named, self.filter.clone()] })
+            }
+            (None, None) => (range.from.clone(), self.filter.clone()),
             // `min` includes its place. The server must leave the document out that is there: a large one could fill
             // the page, which then looked like the end.
-            Some(last) => {
+            (None, Some(last)) => {
                 let last = id::decode(last).map_err(|_| self.no_id(after))?;
                 let others = rawdoc! { "_id": { "$ne": last.clone() } };
                 (Some(last), rawdoc! { "$and": [others, self.filter.clone()] })

@@ -1,10 +1,11 @@
-//! Ranges of `_id` that hold about as many documents each, so that several can be read at the same time.
+//! Ranges of `_id` that hold about as many documents each, so that several can be read at the same time; where a filter
+//! matches few documents, their ids, found by whatever index the server has for the filter.
 //!
 //! The boundaries come from a random sample, ordered by the server: ids of several types and collations need no
 //! comparison here. A poor sample costs speed, never rows: the first range has no beginning and the last no end.
 
-use mongodb::bson::doc;
 use mongodb::bson::raw::RawBson;
+use mongodb::bson::{Document, doc};
 
 use super::command::{self, Call};
 use super::error::MongoError;
@@ -19,10 +20,34 @@ const MOST: u64 = 256;
 /// Ids drawn for each boundary: the more, the more even the ranges.
 const DRAWN: u64 = 16;
 
-/// Ranges that cover the whole collection of about `documents` documents.
-pub(super) async fn ranges(reader: &Reader, documents: u64) -> Result<Vec<Range>, MongoError> {
+/// Fetched one by one a document costs the server about as much as passing over ten.
+const FEW: u64 = 10;
+/// More ids are not held in memory.
+const MOST_IDS: u64 = 500_000;
+/// Ids of a range, where they are named: a few pages.
+const NAMED: usize = 8192;
+
+/// Ranges that cover all of about `matching` documents that match `filter`, of about `documents` in the collection.
+pub(super) async fn ranges(
+    reader: &Reader,
+    filter: &Document,
+    matching: u64,
+    documents: u64,
+) -> Result<Vec<Range>, MongoError> {
+    if !filter.is_empty() && matching <= (documents / FEW).min(MOST_IDS) {
+        let ids = ids(reader, &[doc! { "$match": filter }]).await?;
+        // The server does not look for ids of a type that nobody should have any more.
+        if !ids.is_empty() && !ids.contains(&RawBson::Undefined) {
+            return Ok(named(&ids));
+        }
+    }
     let count = (documents / DOCUMENTS).min(MOST);
-    let boundaries = if count < 2 { Vec::new() } else { sample(reader, count * DRAWN).await? };
+    let boundaries = if count < 2 {
+        Vec::new()
+    } else {
+        let size = i64::try_from(count * DRAWN).unwrap_or(i64::MAX);
+        ids(reader, &[doc! { "$sample": { "size": size } }]).await?
+    };
     Ok(split(boundaries, usize::try_from(count).unwrap_or(1)))
 }
 
@@ -37,18 +62,20 @@ fn split(ids: Vec<RawBson>, count: usize) -> Vec<Range> {
     boundaries.dedup_by_key(|boundary| id::encode(boundary.as_raw_bson_ref()));
     let from = std::iter::once(None).chain(boundaries.iter().cloned().map(Some));
     let until = boundaries.iter().cloned().map(Some).chain(std::iter::once(None));
-    (0..).zip(from.zip(until)).map(|(number, (from, until))| Range { number, from, until }).collect()
+    (0..).zip(from.zip(until)).map(|(number, (from, until))| Range { number, from, until, among: Vec::new() }).collect()
 }
 
-/// Ids of `size` random documents, in the order of the index on `_id`.
-async fn sample(reader: &Reader, size: u64) -> Result<Vec<RawBson>, MongoError> {
-    let what = format!("draw a sample of `{}`", reader.namespace());
+/// Ranges of the ids that are named, in their order.
+fn named(ids: &[RawBson]) -> Vec<Range> {
+    let ranges = (0..).zip(ids.chunks(NAMED));
+    ranges.map(|(number, ids)| Range { number, from: None, until: None, among: ids.to_vec() }).collect()
+}
+
+/// Ids of the documents that `stages` pick, in the order of the index on `_id`.
+async fn ids(reader: &Reader, stages: &[Document]) -> Result<Vec<RawBson>, MongoError> {
+    let what = format!("look for ids of `{}`", reader.namespace());
     let call = Call::long(&what);
-    let pipeline = [
-        doc! { "$sample": { "size": i64::try_from(size).unwrap_or(i64::MAX) } },
-        doc! { "$project": { "_id": 1 } },
-        doc! { "$sort": { "_id": 1 } },
-    ];
+    let pipeline = [stages, &[doc! { "$project": { "_id": 1 } }, doc! { "$sort": { "_id": 1 } }]].concat();
     let documents = command::aggregate(reader, call, &pipeline).await?;
     let mut ids = Vec::with_capacity(documents.len());
     for document in &documents {

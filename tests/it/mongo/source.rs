@@ -141,51 +141,59 @@ async fn fill(collection: &Collection<RawDocumentBuf>, documents: impl Iterator<
     }
 }
 
+/// An `_id` of every type that can be one.
+fn every_id() -> [Bson; 22] {
+    let binary = |subtype, byte| Bson::Binary(Binary { subtype, bytes: vec![byte; 3] });
+    [
+        Bson::MinKey,
+        Bson::MaxKey,
+        Bson::Null,
+        Bson::Boolean(true),
+        Bson::Boolean(false),
+        Bson::Int32(5),
+        Bson::Int64(7),
+        Bson::Double(6.5),
+        Bson::Double(f64::NAN),
+        Bson::Decimal128("6.75".parse().unwrap()),
+        Bson::String("b".to_owned()),
+        Bson::String(String::new()),
+        Bson::Symbol("sym".to_owned()),
+        Bson::ObjectId(ObjectId::new()),
+        Bson::DateTime(DateTime::from_millis(-5)),
+        Bson::Timestamp(Timestamp { time: 9, increment: 1 }),
+        binary(BinarySubtype::Generic, 1),
+        binary(BinarySubtype::Uuid, 2),
+        Bson::Document(doc! { "symbol": "A", "day": 1 }),
+        Bson::Document(doc! { "day": 1, "symbol": "A" }),
+        Bson::Document(doc! {}),
+        Bson::JavaScriptCode("f()".to_owned()),
+    ]
+}
+
 #[test]
 fn ids_of_every_type_are_read_in_the_servers_order() {
     with_server("ids", |own| async move {
-        let binary = |subtype, byte| Bson::Binary(Binary { subtype, bytes: vec![byte; 3] });
-        let ids = [
-            Bson::MinKey,
-            Bson::MaxKey,
-            Bson::Null,
-            Bson::Boolean(true),
-            Bson::Boolean(false),
-            Bson::Int32(5),
-            Bson::Int64(7),
-            Bson::Double(6.5),
-            Bson::Double(f64::NAN),
-            Bson::Decimal128("6.75".parse().unwrap()),
-            Bson::String("b".to_owned()),
-            Bson::String(String::new()),
-            Bson::Symbol("sym".to_owned()),
-            Bson::ObjectId(ObjectId::new()),
-            Bson::DateTime(DateTime::from_millis(-5)),
-            Bson::Timestamp(Timestamp { time: 9, increment: 1 }),
-            binary(BinarySubtype::Generic, 1),
-            binary(BinarySubtype::Uuid, 2),
-            Bson::Document(doc! { "symbol": "A", "day": 1 }),
-            Bson::Document(doc! { "day": 1, "symbol": "A" }),
-            Bson::Document(doc! {}),
-            Bson::JavaScriptCode("f()".to_owned()),
-        ];
-        fill(&own.collection(), ids.into_iter().map(|id| bar(id, 1.0))).await;
+        fill(&own.collection(), every_id().into_iter().map(|id| bar(id, 1.0))).await;
         let snapshot = own.copy(doc! {}).await.unwrap();
         assert_eq!(snapshot.rows, 22);
         assert_holds(&snapshot, &own.sorted(doc! {}).await);
     });
 }
 
+/// Ids of four types in turn.
+fn mixed_id(n: i32) -> Bson {
+    match n % 4 {
+        0 => Bson::Int32(n),
+        1 => Bson::String(format!("{n:07}")),
+        2 => Bson::ObjectId(ObjectId::new()),
+        _ => Bson::DateTime(DateTime::from_millis(i64::from(n))),
+    }
+}
+
 #[test]
 fn many_pages_and_ranges_of_mixed_ids_miss_and_repeat_nothing() {
     with_server("ranges", |own| async move {
-        let id = |n: i32| match n % 4 {
-            0 => Bson::Int32(n),
-            1 => Bson::String(format!("{n:07}")),
-            2 => Bson::ObjectId(ObjectId::new()),
-            _ => Bson::DateTime(DateTime::from_millis(i64::from(n))),
-        };
-        fill(&own.collection(), (0..170_000).map(|n| bar(id(n), f64::from(n)))).await;
+        fill(&own.collection(), (0..170_000).map(|n| bar(mixed_id(n), f64::from(n)))).await;
         let snapshot = own.copy(doc! {}).await.unwrap();
         assert_holds(&snapshot, &own.sorted(doc! {}).await);
         let batch = rows(&snapshot.path);
@@ -223,6 +231,27 @@ fn filters_that_match_nothing_or_little_are_served() {
         let snapshot = own.copy(sparse.clone()).await.unwrap();
         assert_eq!(snapshot.rows, 3);
         assert_holds(&snapshot, &own.sorted(sparse).await);
+    });
+}
+
+#[test]
+fn few_documents_that_match_are_fetched_by_their_ids_of_any_type() {
+    with_server("few", |own| async move {
+        let large = |n: i32| {
+            let mut large = bar(900_000 + n, -1.0);
+            large.append(cstr!("note"), "x".repeat(6 << 20));
+            large
+        };
+        fill(&own.collection(), (0..100_000).map(|n| bar(mixed_id(n), f64::from(n)))).await;
+        fill(&own.collection(), (100_000..108_500).map(|n| bar(mixed_id(n), -1.0))).await;
+        fill(&own.collection(), every_id().into_iter().map(|id| bar(id, -1.0))).await;
+        for n in 0..5 {
+            fill(&own.collection(), std::iter::once(large(n))).await;
+        }
+        let filter = doc! { "close": -1.0 };
+        let snapshot = own.copy(filter.clone()).await.unwrap();
+        assert_eq!(snapshot.rows, 8_527, "five of them do not fit into one page");
+        assert_holds(&snapshot, &own.sorted(filter).await);
     });
 }
 
