@@ -173,3 +173,11 @@ impl std::ops::AddAssign for Settled {
         self.open += other.open;
     }
 }
+/// Work that has not ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UnderWay {
+    /// Runs that are not sealed, oldest first.
+    pub runs: Vec<String>,
+    /// Who holds the lease, and until when, where it is not over.
+    pub holder: Option<String>,
+}

@@ -2,7 +2,9 @@
 
 mod bad_input;
 mod crashes;
+mod doctor;
 mod faults;
+mod privileges;
 mod project;
 mod quotes;
 mod server;

@@ -10,7 +10,7 @@ use crate::cli::settling::{collection_of, failed, order};
 use crate::config::job::Source;
 use crate::config::{Job, Loaded};
 use crate::settle::files;
-use crate::settle::item::{Item, State, Which};
+use crate::settle::item::{Item, State, UnderWay, Which};
 use crate::settle::mongodb;
 use crate::source::mongodb::{Connection, Reader, document_json};
 
@@ -57,6 +57,17 @@ impl<'a> Store<'a> {
     pub(crate) async fn close(&self) {
         if let Kind::Collection { connection, .. } = &self.kind {
             connection.close().await;
+        }
+    }
+
+    /// What is under way, or was cut short.
+    pub(crate) async fn under_way(&self) -> Result<UnderWay, Failure> {
+        match &self.kind {
+            Kind::Collection { rows, .. } => rows.under_way().await.map_err(failed),
+            Kind::Files => {
+                let runs = files::unfinished(place(self.job)).map_err(of_files::failed)?;
+                Ok(UnderWay { runs, holder: None })
+            }
         }
     }
 

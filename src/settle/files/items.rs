@@ -37,6 +37,15 @@ pub fn items(place: Place<'_>) -> Result<Vec<Item>, FilesError> {
     Ok(found)
 }
 
+/// The names of removals and restores in the journal that have no outcome. Needs no lock, and changes nothing.
+///
+/// # Errors
+/// When the journal does not read.
+pub fn unfinished(place: Place<'_>) -> Result<Vec<String>, FilesError> {
+    let entries = Shelf::new(place).journal.entries()?;
+    Ok(entries.into_iter().filter(|entry| entry.done.is_none()).map(|entry| entry.begun.id).collect())
+}
+
 fn with_raws(shelf: &Shelf, entries: &[Entry]) -> Result<Vec<(Stored, Vec<u8>)>, FilesError> {
     let mut found = Vec::new();
     for entry in entries {

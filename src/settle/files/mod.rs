@@ -38,7 +38,7 @@ use std::path::{Path, PathBuf};
 
 pub use checksums::Checksums;
 pub use error::FilesError;
-pub use items::items;
+pub use items::{items, unfinished};
 pub use purge::{Purged, purge};
 pub use recovery::{Recovered, recover};
 pub use removal::{identify, item_id, settle};

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use mongodb::bson::raw::cstr;
-use mongodb::bson::{Document, RawDocumentBuf, doc};
+use mongodb::bson::{DateTime, Document, RawDocumentBuf, doc};
 use tokio::task::JoinHandle;
 
 use super::RUNS;
@@ -45,7 +45,7 @@ impl Lease {
     /// # Errors
     /// [`SettleError::Locked`] where another runner holds it.
     pub(super) async fn take(commands: &Commands, names: &Names, run_id: &str) -> Result<Self, SettleError> {
-        let key = format!("lease:{}", hex(&names.uuid));
+        let key = key(names);
         let holder = format!("{run_id} {}", Process::this().text());
         if !renew(commands, &key, &holder, None).await? {
             let other = other(commands, &key).await?;
@@ -139,6 +139,21 @@ async fn renew(commands: &Commands, key: &str, holder: &str, expected: Option<&s
         }
     }
     Err(SettleError::Unknown { doing: doing.to_owned(), reason })
+}
+
+/// Who holds the lease of a collection, and until when, where it is not over by this machine's clock and not of a process
+/// that is known to be gone.
+pub(super) async fn holder(commands: &Commands, names: &Names) -> Result<Option<String>, SettleError> {
+    let lease = other(commands, &key(names)).await?;
+    let now = DateTime::now().try_to_rfc3339_string().unwrap_or_default();
+    let held = |(holder, until): &(String, String)| {
+        *until > now && !Process::of(holder).is_some_and(|process| process.is_dead())
+    };
+    Ok(lease.filter(held).map(|(holder, until)| format!("{holder} until {until}")))
+}
+
+fn key(names: &Names) -> String {
+    format!("lease:{}", hex(&names.uuid))
 }
 
 /// Who holds the lease, and until when.

@@ -34,6 +34,7 @@ use sha2::{Digest, Sha256};
 use self::chunk::Between;
 use self::command::Commands;
 use self::document::{Mark, Names};
+use super::item::UnderWay;
 use crate::source::mongodb::id::to_hex as hex;
 use crate::source::mongodb::{CollectionInfo, Connection};
 
@@ -44,13 +45,18 @@ pub use self::recover::Recovered;
 pub use self::restore::Restored;
 
 /// The collection of run records and leases, beside the quarantine.
-const RUNS: &str = "barkeep_runs";
+pub const RUNS: &str = "barkeep_runs";
 /// Most rows of a chunk.
 const CHUNK_ROWS: usize = 500;
 /// Most bytes of the rows of a chunk; a larger row is a chunk of its own.
 const CHUNK_BYTES: usize = 8 << 20;
 /// The largest row that fits into an item.
 const LARGEST: usize = 15 << 20;
+
+/// The name of the quarantine of a collection, where a job names it and where it does not.
+pub fn quarantine_of(collection: &str, named: Option<&str>) -> String {
+    named.map_or_else(|| format!("{collection}_quarantine"), str::to_owned)
+}
 
 /// A collection whose rows can be moved, with its quarantine.
 #[derive(Debug)]
@@ -81,7 +87,7 @@ impl Collection {
         collection: &str,
         quarantine: Option<&str>,
     ) -> Self {
-        let quarantine = quarantine.map_or_else(|| format!("{collection}_quarantine"), str::to_owned);
+        let quarantine = quarantine_of(collection, quarantine);
         let names = Names {
             server: connection.redacted().to_owned(),
             database: database.to_owned(),
@@ -105,6 +111,12 @@ impl Collection {
     /// UUID of the source (hex).
     pub fn uuid(&self) -> String {
         hex(&self.names.uuid)
+    }
+
+    /// What is under way in the collection, or was cut short. Changes nothing.
+    pub async fn under_way(&self) -> Result<UnderWay, SettleError> {
+        let runs = runs::open(&self.commands, &self.names).await?;
+        Ok(UnderWay { runs, holder: lease::holder(&self.commands, &self.names).await? })
     }
 
     fn between(&self) -> Between<'_> {

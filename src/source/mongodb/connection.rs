@@ -4,7 +4,7 @@ use std::fmt;
 
 use mongodb::Client;
 use mongodb::bson::{Bson, Document, doc};
-use mongodb::options::ServerAddress;
+use mongodb::options::{ServerAddress, Tls};
 
 use super::address::{self, Address, is_loopback};
 use super::command::{self, Call};
@@ -53,6 +53,7 @@ pub struct Connection {
     counter: Counter,
     secrets: Secrets,
     redacted: String,
+    encrypted: bool,
     server: ServerInfo,
 }
 
@@ -77,12 +78,14 @@ impl Connection {
         let target = address::target(address).await?;
         let counter = Counter::default();
         let mut options = target.options;
+        let encrypted = matches!(options.tls, Some(Tls::Enabled(_)));
         options.cmap_event_handler = Some(counter.handler());
         let client = Client::with_options(options)
             .map_err(|error| MongoError::Uri { reason: command::words(&target.secrets, &error).text })?;
         let server =
             ServerInfo { version: String::new(), topology: Topology::Standalone, max_document_bytes: MAX_DOCUMENT };
-        let mut connection = Self { client, counter, secrets: target.secrets, redacted: target.redacted, server };
+        let (secrets, redacted) = (target.secrets, target.redacted);
+        let mut connection = Self { client, counter, secrets, redacted, encrypted, server };
         let met = connection.meet(target.standalone_only, target.loopback_only).await;
         match met {
             Ok(server) => connection.server = server,
@@ -134,6 +137,11 @@ impl Connection {
     /// What the server said of itself when the connection was opened.
     pub fn server(&self) -> &ServerInfo {
         &self.server
+    }
+
+    /// Whether what is sent is encrypted by TLS.
+    pub fn encrypted(&self) -> bool {
+        self.encrypted
     }
 
     /// Ends the sessions, closes every connection and waits until that is done: afterwards as many are closed as

@@ -98,7 +98,7 @@ pub enum MongoError {
         source: Words,
     },
     /// The user may not do this.
-    #[error("the user of {server} may not {what}; grant the role `read` on the database")]
+    #[error("the user of {server} may not {what}; `barkeep doctor` tells what to grant")]
     Unauthorized {
         /// The hosts, without credentials.
         server: String,

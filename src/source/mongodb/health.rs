@@ -14,8 +14,22 @@ use super::reader::Reader;
 pub enum Privileges {
     /// The server asks nobody who he is.
     Everything,
-    /// Actions by resource.
-    Granted(Vec<Grant>),
+    /// What a user was granted.
+    Granted {
+        /// Who it is; the first of several.
+        user: User,
+        /// Actions by resource.
+        grants: Vec<Grant>,
+    },
+}
+
+/// Who is logged in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct User {
+    /// The name.
+    pub name: String,
+    /// The database that knows it.
+    pub database: String,
 }
 
 /// Actions on a resource; an empty name stands for all.
@@ -32,7 +46,7 @@ pub struct Grant {
 impl Privileges {
     /// Those of `wanted` that may not be done to `database.collection`.
     pub fn missing<'a>(&self, database: &str, collection: &str, wanted: &[&'a str]) -> Vec<&'a str> {
-        let Self::Granted(grants) = self else { return Vec::new() };
+        let Self::Granted { grants, .. } = self else { return Vec::new() };
         let covers = |grant: &&Grant| {
             (grant.database.is_empty() || grant.database == database)
                 && (grant.collection.is_empty() || grant.collection == collection)
@@ -56,12 +70,11 @@ impl Reader {
         let ask = doc! { "connectionStatus": 1, "showPrivileges": true };
         let reply = command::run(&self.connection, "admin", Call::short("ask for its privileges"), &ask).await?;
         let info = reply.get_document("authInfo").cloned().unwrap_or_default();
-        let users = info.get_array("authenticatedUsers").map_or(0, Vec::len);
-        if users == 0 {
-            return Ok(Privileges::Everything);
-        }
-        let granted = info.get_array("authenticatedUserPrivileges").into_iter().flatten();
-        Ok(Privileges::Granted(granted.filter_map(Bson::as_document).filter_map(grant).collect()))
+        let list = |name: &str| info.get_array(name).into_iter().flatten().filter_map(Bson::as_document);
+        let Some(user) = list("authenticatedUsers").next() else { return Ok(Privileges::Everything) };
+        let text = |field: &str| user.get_str(field).unwrap_or_default().to_owned();
+        let user = User { name: text("user"), database: text("db") };
+        Ok(Privileges::Granted { user, grants: list("authenticatedUserPrivileges").filter_map(grant).collect() })
     }
 
     /// How far the server's clock is ahead of this machine's, in milliseconds, give or take half of the second number,
@@ -107,7 +120,8 @@ mod tests {
             collection: collection.into(),
             actions: actions.iter().map(|action| (*action).to_owned()).collect(),
         };
-        let granted = Privileges::Granted(vec![of("d", "", &["find"]), of("d", "q", &["insert"])]);
+        let grants = vec![of("d", "", &["find"]), of("d", "q", &["insert"])];
+        let granted = Privileges::Granted { user: User::default(), grants };
         assert_eq!(granted.missing("d", "c", &["find", "remove"]), ["remove"]);
         assert_eq!(granted.missing("d", "q", &["find", "insert"]), Vec::<&str>::new());
         assert_eq!(granted.missing("e", "q", &["find"]), ["find"]);
@@ -117,7 +131,7 @@ mod tests {
     #[test]
     fn a_resource_of_everything_is_read_as_one() {
         let privilege = doc! { "resource": { "anyResource": true }, "actions": ["anyAction"] };
-        let granted = Privileges::Granted(vec![grant(&privilege).unwrap()]);
+        let granted = Privileges::Granted { user: User::default(), grants: vec![grant(&privilege).unwrap()] };
         assert_eq!(granted.missing("d", "c", &["find"]), Vec::<&str>::new());
         assert_eq!(grant(&doc! { "resource": { "cluster": true }, "actions": ["x"] }), None);
     }

@@ -31,7 +31,7 @@ pub(crate) use command::name as command_name;
 pub use connection::{Connection, ServerInfo, Topology};
 pub use error::{MongoError, Words};
 pub use extract::MongoSnapshot;
-pub use health::{Grant, Privileges};
+pub use health::{Grant, Privileges, User};
 pub use literal::document_json;
 pub use look::{CollectionInfo, IndexInfo, Kind};
 pub use reader::Reader;

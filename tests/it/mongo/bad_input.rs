@@ -123,20 +123,3 @@ fn two_runners_do_not_move_rows_of_one_collection() {
         assert_eq!(world.call(&["run", "job.toml"]).exits(1).value("removed"), "2", "a lease that is over is no lease");
     });
 }
-
-#[test]
-fn the_doctor_tells_what_a_job_can_do_and_changes_nothing() {
-    World::each(20, 0, 2, |world| {
-        let before = world.database.digest(QUOTES);
-        let told = world.call(&["doctor", "job.toml"]).exits(0).out;
-        for words in ["version 6.", "ms ahead", "has 22 documents", "rows can be moved", "no access control", "0 rows"]
-        {
-            assert!(told.contains(words), "no `{words}` in {told}");
-        }
-        let index = doc! { "key": { "at": 1 }, "name": "ttl", "expireAfterSeconds": 60 };
-        world.database.command(doc! { "createIndexes": QUARANTINE, "indexes": [index] });
-        let told = world.call(&["doctor", "job.toml"]).exits(3).out;
-        assert!(told.contains("FAIL  fit") && told.contains("TTL index `ttl`"), "{told}");
-        assert_eq!(world.database.digest(QUOTES), before);
-    });
-}

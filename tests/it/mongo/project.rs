@@ -5,7 +5,7 @@ use mongodb::bson::raw::RawDocumentBuf;
 use sha2::{Digest, Sha256};
 
 use super::quotes::{QUOTES, indexes, quotes};
-use super::server::{Database, KINDS, Server};
+use super::server::{Database, KINDS, Kind, Server};
 use crate::cli_support::{Project, Told};
 
 /// The quarantine of [`QUOTES`].
@@ -63,7 +63,12 @@ impl World {
 
     /// Runs `test` in such a world on each kind of server there is.
     pub(crate) fn each(good: usize, compact: usize, bad: usize, test: impl Fn(Self)) {
-        for server in KINDS.into_iter().filter_map(Server::get) {
+        Self::each_kind(&KINDS, good, compact, bad, test);
+    }
+
+    /// The same on some kinds of server.
+    pub(crate) fn each_kind(kinds: &[Kind], good: usize, compact: usize, bad: usize, test: impl Fn(Self)) {
+        for server in kinds.iter().copied().filter_map(Server::get) {
             test(Self::new(server, good, compact, bad));
         }
     }

@@ -29,10 +29,15 @@ use super::wire::Wire;
 pub(crate) enum Kind {
     Standalone,
     ReplicaSet,
+    /// A standalone that asks who one is.
+    Secured,
 }
 
-/// Both kinds.
+/// The kinds that every test of moving rows is for.
 pub(crate) const KINDS: [Kind; 2] = [Kind::Standalone, Kind::ReplicaSet];
+
+/// The password of every user of a secured server.
+pub(crate) const PASSWORD: &str = "hunter2-hunter2";
 
 /// A server that runs.
 pub(crate) struct Server {
@@ -46,7 +51,7 @@ pub(crate) struct Server {
 pub(crate) static FAIL_POINT: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-static SERVERS: [OnceLock<Option<Server>>; 2] = [OnceLock::new(), OnceLock::new()];
+static SERVERS: [OnceLock<Option<Server>>; 3] = [OnceLock::new(), OnceLock::new(), OnceLock::new()];
 static DATABASES: AtomicUsize = AtomicUsize::new(0);
 
 /// The runtime of all helpers here.
@@ -60,7 +65,7 @@ impl Server {
         let server = SERVERS[kind as usize].get_or_init(|| {
             let server = Self::find(kind);
             if server.is_none() {
-                assert!(std::env::var_os("CI").is_none(), "in CI a server must be there");
+                assert!(std::env::var_os("CI").is_none(), "in CI a server must be there ({kind:?})");
                 eprintln!("left out: no MongoDB server ({kind:?}); set BARKEEP_MONGOD or MONGODB_URI");
             }
             server
@@ -74,6 +79,9 @@ impl Server {
             let hello =
                 runtime().block_on(client.database("admin").run_command(doc! { "hello": 1 }).into_future()).unwrap();
             let found = if hello.contains_key("setName") { Kind::ReplicaSet } else { Kind::Standalone };
+            if kind == Kind::Secured {
+                return None;
+            }
             return (found == kind).then(|| Self { uri, client, _shell: None });
         }
         let program = std::env::var_os("BARKEEP_MONGOD").map_or_else(|| PathBuf::from("mongod"), PathBuf::from);
@@ -92,15 +100,24 @@ impl Server {
         command.args(["--port", &port, "--bind_ip", "127.0.0.1", "--wiredTigerCacheSizeGB", "0.5"]);
         command.args(["--setParameter", "enableTestCommands=1"]);
         command.args(["--setParameter", "diagnosticDataCollectionEnabled=false"]);
-        if kind == Kind::ReplicaSet {
-            command.args(["--replSet", "rs0"]);
+        match kind {
+            Kind::Standalone => {}
+            Kind::ReplicaSet => _ = command.args(["--replSet", "rs0"]),
+            Kind::Secured => _ = command.arg("--auth"),
         }
         // Ctrl-C is for the tests: the shell ends after them, when it has removed the folder.
         command.process_group(0);
         let shell = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let direct = format!("mongodb://127.0.0.1:{port}/?directConnection=true&serverSelectionTimeoutMS=20000");
         runtime().block_on(async {
-            let client = Client::with_uri_str(&direct).await.unwrap();
+            let mut client = Client::with_uri_str(&direct).await.unwrap();
+            if kind == Kind::Secured {
+                // Who comes from this machine may make the first user, and nothing else.
+                let first = doc! { "createUser": "first", "pwd": PASSWORD, "roles": ["root"] };
+                client.database("admin").run_command(first).await.ok()?;
+                let known = direct.replacen("://", &format!("://first:{PASSWORD}@"), 1);
+                client = Client::with_uri_str(&known).await.unwrap();
+            }
             let admin = client.database("admin");
             let options = admin.run_command(doc! { "getCmdLineOpts": 1 }).await.ok()?;
             let storage = options.get_document("parsed").and_then(|parsed| parsed.get_document("storage")).ok()?;
@@ -119,7 +136,7 @@ impl Server {
                 }
             }
             let uri = match kind {
-                Kind::Standalone => format!("mongodb://127.0.0.1:{port}/"),
+                Kind::Standalone | Kind::Secured => format!("mongodb://127.0.0.1:{port}/"),
                 Kind::ReplicaSet => format!("mongodb://127.0.0.1:{port}/?replicaSet=rs0"),
             };
             Some(Self { uri, client, _shell: Some(shell) })
@@ -157,6 +174,12 @@ impl Database {
     pub(crate) fn uri(&self) -> String {
         let join = if self.server.uri.contains('?') { "&" } else { "?" };
         format!("{}{join}appName={}", self.server.uri, self.name)
+    }
+
+    /// The same for a user of this database.
+    pub(crate) fn uri_of(&self, user: &str, password: &str) -> String {
+        let address = self.server.address();
+        format!("mongodb://{user}:{password}@{address}/?authSource={}&appName={}", self.name, self.name)
     }
 
     /// The same over a wire that can fail.

@@ -514,7 +514,7 @@ fn a_server_that_keeps_failing_or_refuses_is_an_error_with_its_words() {
         fill(&own.collection(), (0..10).map(|n| bar(n, 1.0))).await;
         for (case, how, times, expected) in [
             ("often", doc! { "errorCode": 11602 }, 3, "failed while barkeep was to read"),
-            ("unauthorised", doc! { "errorCode": 13 }, 1, "grant the role `read`"),
+            ("unauthorised", doc! { "errorCode": 13 }, 1, "`barkeep doctor` tells"),
             ("slow", doc! { "errorCode": 50 }, 1, "did not answer within"),
         ] {
             let app_name = format!("barkeep-{case}");

@@ -1,5 +1,8 @@
 //! `barkeep doctor`: whether a job can do its work, and what to do where it cannot. Changes nothing.
 
+mod collection;
+mod privileges;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,21 +12,17 @@ use serde_json::json;
 use super::args::Global;
 use super::exit::{Exit, Failure};
 use super::job;
-use super::open::{self, At, Collected, Opened};
+use super::open::{self, At, Opened};
 use super::output::Output;
 use super::quarantine::store::Store;
-use super::settling;
 use crate::config::Loaded;
-use crate::config::job::{MongoSource, Source};
+use crate::config::job::Source;
 use crate::config::load::shown;
 use crate::report::escape::visible;
-use crate::settle::item::Which;
-use crate::source::mongodb::Privileges;
+use crate::settle::item::{State, Which};
 
 /// Free bytes below which a disk is said to be nearly full.
 const LITTLE: u64 = 1 << 30;
-/// Milliseconds that two clocks may differ.
-const APART: i64 = 2_000;
 /// Days a calendar should reach ahead.
 const AHEAD: u64 = 60;
 
@@ -31,6 +30,8 @@ const AHEAD: u64 = 60;
 struct Told<'a> {
     job: String,
     failed: bool,
+    /// Privileges are missing, for whatever command.
+    wanting: bool,
     output: &'a mut Output,
 }
 
@@ -63,7 +64,7 @@ impl Told<'_> {
 pub(crate) async fn doctor(global: &Global, jobs: &[PathBuf], output: &mut Output) -> Result<Exit, Failure> {
     let mut exit = Exit::Ok;
     for path in jobs {
-        let mut told = Told { job: path.display().to_string(), failed: false, output };
+        let mut told = Told { job: path.display().to_string(), failed: false, wanting: false, output };
         match one(global, path, &mut told).await {
             Ok(()) if told.failed => exit = exit.worst(Exit::Broken),
             Ok(()) => {}
@@ -82,20 +83,38 @@ async fn one(global: &Global, path: &Path, told: &mut Told<'_>) -> Result<(), Fa
     calendar(&loaded, told)?;
     disk("reports", &loaded.job.report_dir.resolved, told)?;
     disk("snapshots", &global.temp_dir.clone().unwrap_or_else(std::env::temp_dir), told)?;
-    let opened = match open::look(&loaded).await {
-        Ok(opened) => opened,
+    if let Source::Mongodb(source) = &loaded.job.source {
+        // What the user may do is told first: it says why the rest fails.
+        let Some(connection) = reached(told, "server", open::connect(source).await)? else { return Ok(()) };
+        let connection = Arc::new(connection);
+        let ended = collection::server(&loaded, source, &connection, told).await;
+        connection.close().await;
+        ended?;
+    }
+    let Some(opened) = reached(told, "source", open::look(&loaded).await)? else { return Ok(()) };
+    let ended = bars(&opened, told).await;
+    opened.close().await;
+    reached(told, "source", ended)?;
+    match quarantine(&loaded, told).await {
+        // Of what is missing was told; who only checks needs no more.
+        Err(Failure::Broken(_)) if told.wanting => told.warn("quarantine", "this user may not look into it"),
+        ended => reached(told, "quarantine", ended).map(|_| ()),
+    }
+}
+
+/// What was reached; a failure is told and is not the end of the examination of the other jobs.
+fn reached<T>(told: &mut Told<'_>, what: &str, outcome: Result<T, Failure>) -> Result<Option<T>, Failure> {
+    match outcome {
+        Ok(reached) => Ok(Some(reached)),
         Err(failure @ Failure::Broken(_)) => {
             let text = failure.render(false);
             // What lies below is the driver's inner state.
             let first = text.lines().next().unwrap_or_default();
-            return told.fail("source", first.trim_start_matches("error: "));
+            told.fail(what, first.trim_start_matches("error: "))?;
+            Ok(None)
         }
-        Err(failure) => return Err(failure),
-    };
-    let ended = bars(&opened, told).await;
-    opened.close().await;
-    ended?;
-    quarantine(&loaded, told).await
+        Err(failure) => Err(failure),
+    }
 }
 
 fn calendar(loaded: &Loaded, told: &mut Told<'_>) -> Result<(), Failure> {
@@ -134,7 +153,9 @@ fn disk(what: &str, folder: &Path, told: &mut Told<'_>) -> Result<(), Failure> {
 
 async fn bars(opened: &Opened, told: &mut Told<'_>) -> Result<(), Failure> {
     match (&opened.at, &opened.loaded.job.source) {
-        (At::Collection(collection), Source::Mongodb(source)) => at_collection(opened, collection, source, told).await,
+        (At::Collection(collection), Source::Mongodb(source)) => {
+            collection::collection(opened, collection, source, told).await
+        }
         (At::Files(set), _) => {
             let bytes: u64 = set.files.iter().filter_map(|path| std::fs::metadata(path).ok()).map(|at| at.len()).sum();
             told.ok("source", &format!("{} files, {} MiB", set.files.len(), bytes >> 20))?;
@@ -152,81 +173,27 @@ async fn bars(opened: &Opened, told: &mut Told<'_>) -> Result<(), Failure> {
     }
 }
 
-async fn at_collection(
-    opened: &Opened,
-    collection: &Collected,
-    source: &MongoSource,
-    told: &mut Told<'_>,
-) -> Result<(), Failure> {
-    let (info, reader) = (&collection.info, &collection.reader);
-    let server = collection.connection.redacted();
-    told.ok("server", &format!("{server} is {:?}, version {}", info.server.topology, info.server.version))?;
-    let (ahead, took) = reader.clock_ahead().await?;
-    let clock = format!("the server's clock is {ahead} ms ahead, give or take {} ms", took / 2);
-    told.line(if ahead.abs() > APART { "warn" } else { "ok" }, "clock", &clock)?;
-    told.ok(
-        "collection",
-        &format!("{} has {} documents and is a {}", info.namespace, info.documents, info.kind.as_str()),
-    )?;
-    index(opened, collection, told)?;
-    match settling::check_fit(opened).await {
-        Ok(()) => told.ok("fit", "rows can be moved"),
-        Err(Failure::Refused(reason, remedy)) => told.fail("fit", &format!("{reason}; {remedy}")),
-        Err(failure) => Err(failure),
-    }?;
-    let privileges = reader.privileges().await?;
-    if privileges == Privileges::Everything {
-        return told.warn("privileges", "the server has no access control: everybody may do everything");
-    }
-    let quarantine = settling::settler(opened, collection)?.quarantine().to_owned();
-    let needs: [(&str, &str, &[&str]); 4] = [
-        ("check", &source.collection, &["find", "listIndexes"]),
-        ("apply", &source.collection, &["find", "remove"]),
-        ("apply", &quarantine, &["find", "insert", "update", "listIndexes"]),
-        ("apply", "barkeep_runs", &["find", "insert", "update", "remove"]),
-    ];
-    let more: [(&str, &str, &[&str]); 3] = [
-        ("plan", &quarantine, &["find"]),
-        ("restore", &source.collection, &["find", "insert"]),
-        ("purge", &quarantine, &["find", "remove"]),
-    ];
-    for (command, name, actions) in needs.into_iter().chain(more) {
-        let missing = privileges.missing(&source.database, name, actions);
-        if missing.is_empty() {
-            told.ok("privileges", &format!("`{command}` may {} on `{name}`", actions.join(", ")))?;
-            continue;
-        }
-        let resource = json!({ "resource": { "db": source.database, "collection": name }, "actions": missing });
-        let detail = format!("`{command}` needs {} on `{name}`; grant {resource}", missing.join(", "));
-        told.line(if command == "check" { "FAIL" } else { "warn" }, "privileges", &detail)?;
-    }
-    Ok(())
-}
-
-/// Tells of an index that has the bars of a series together, in order.
-fn index(opened: &Opened, collection: &Collected, told: &mut Told<'_>) -> Result<(), Failure> {
-    let source = |name: &Arc<str>| opened.bars.field(name).map(|(_, field)| field.source.to_string());
-    let series: Vec<String> = opened.bars.series.iter().filter_map(source).collect();
-    let together = |keys: &[(String, String)]| {
-        series.iter().all(|name| keys.iter().take(series.len() + 1).any(|(key, _)| key == name))
-    };
-    match collection.info.indexes.iter().find(|index| together(&index.keys)) {
-        Some(index) => told.ok("index", &format!("`{}` has the series together; reading goes by `_id`", index.name)),
-        None => told.ok("index", "reading goes by `_id`; no other index is needed"),
-    }
-}
-
 async fn quarantine(loaded: &Arc<Loaded>, told: &mut Told<'_>) -> Result<(), Failure> {
     let store = Store::open(loaded).await?;
     let items = store.items(&Which::default(), false).await;
+    let under_way = store.under_way().await;
     store.close().await;
-    let items = items?;
-    let open = items.iter().filter(|item| item.state == crate::settle::item::State::Removing).count();
-    match open {
-        0 => told.ok("quarantine", &format!("{} rows", items.len())),
-        open => told.warn(
-            "quarantine",
-            &format!("{} rows, {open} of a run that was cut short: the next `run` settles them", items.len()),
-        ),
+    let (items, under_way) = (items?, under_way?);
+    let count = |state: State| items.iter().filter(|item| item.state == state).count();
+    let states = State::ALL.map(|state| (state, count(state))).into_iter().filter(|(_, count)| *count > 0);
+    let states: Vec<String> = states.map(|(state, count)| format!("{count} {}", state.as_str())).collect();
+    let detail = format!("{} rows{}{}", items.len(), if states.is_empty() { "" } else { ": " }, states.join(", "));
+    match count(State::Removing) {
+        0 => told.ok("quarantine", &detail),
+        _ => told.warn("quarantine", &format!("{detail}; the next `run` settles those that were being removed")),
+    }?;
+    if let Some(holder) = under_way.holder {
+        told.warn("lease", &format!("rows are being moved by {holder}"))?;
+    }
+    match under_way.runs.as_slice() {
+        [] => Ok(()),
+        runs => {
+            told.warn("runs", &format!("cut short, or under way: {}; the next `run` finishes them", runs.join(", ")))
+        }
     }
 }

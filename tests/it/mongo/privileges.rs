@@ -1,0 +1,145 @@
+//! A server that asks who one is: what users with few privileges can do, and what they are told.
+
+use mongodb::bson::{Document, doc};
+use serde_json::Value;
+
+use super::project::World;
+use super::quotes::QUOTES;
+use super::server::{Kind, PASSWORD, Server};
+use crate::cli_support::Told;
+
+/// A world on a secured server, with a user who has no role.
+fn world() -> Option<World> {
+    let world = World::new(Server::get(Kind::Secured)?, 20, 0, 2);
+    world.database.command(doc! { "createUser": "keeper", "pwd": PASSWORD, "roles": [] });
+    Some(world)
+}
+
+/// Calls barkeep as that user.
+fn call(world: &World, args: &[&str]) -> Told {
+    let mut command = world.command(args);
+    command.env("BARKEEP_TEST_URI", world.database.uri_of("keeper", PASSWORD));
+    world.project.told(command.output().unwrap())
+}
+
+/// Grants the user exactly these actions, by collection.
+fn grant(world: &World, grants: &[(&str, &[&str])]) {
+    let privilege = |(collection, actions): &(&str, &[&str])| -> Document {
+        doc! { "resource": { "db": &world.database.name, "collection": collection }, "actions": actions.to_vec() }
+    };
+    let privileges: Vec<Document> = grants.iter().map(privilege).collect();
+    world.database.command(doc! { "createRole": "some", "privileges": privileges, "roles": [] });
+    world.database.command(doc! { "grantRolesToUser": "keeper", "roles": ["some"] });
+}
+
+/// What the doctor tells of a subject: state and words.
+fn told_of(told: &Told, what: &str) -> Vec<(String, String)> {
+    let text = |line: &Value, field: &str| line[field].as_str().unwrap_or_default().to_owned();
+    let lines = told.json();
+    lines.iter().filter(|line| line["what"] == what).map(|line| (text(line, "state"), text(line, "detail"))).collect()
+}
+
+/// Does what the doctor says is to be done.
+fn do_as_told(world: &World, told: &Told) {
+    let [(_, detail)] = told_of(told, "grant").try_into().unwrap();
+    let role = detail.split_once(".createRole(").unwrap().1.split_once("); ").unwrap().0;
+    let role: Value = serde_json::from_str(role).unwrap();
+    let privileges = mongodb::bson::serialize_to_bson(&role["privileges"]).unwrap();
+    let name = role["role"].as_str().unwrap();
+    world.database.command(doc! { "createRole": name, "privileges": privileges, "roles": [] });
+    world.database.command(doc! { "grantRolesToUser": "keeper", "roles": [name] });
+}
+
+#[test]
+fn what_the_doctor_says_is_missing_is_all_that_is_missing() {
+    let Some(world) = world() else { return };
+    let before = world.database.digest(QUOTES);
+    call(&world, &["check", "job.toml"]).exits(3).says(&["not authorized", "`barkeep doctor` tells"]);
+    let told = call(&world, &["doctor", "job.toml", "--format", "ndjson"]).exits(3);
+    let privileges = told_of(&told, "privileges");
+    assert_eq!(
+        privileges.iter().map(|(state, _)| state.as_str()).collect::<Vec<_>>(),
+        ["FAIL", "warn", "warn", "warn", "warn"]
+    );
+    assert!(privileges[0].1.starts_with("`check` needs listCollections on `"), "{privileges:?}");
+    do_as_told(&world, &told);
+
+    let told = call(&world, &["doctor", "job.toml", "--format", "ndjson"]).exits(0);
+    assert!(told_of(&told, "privileges").iter().all(|(state, _)| state == "ok"), "{told:?}");
+    assert!(told_of(&told, "grant").is_empty());
+    assert_eq!(call(&world, &["run", "job.toml"]).exits(1).value("removed"), "2");
+    world.holds();
+    call(&world, &["quarantine", "list", "job.toml"]).exits(0);
+    call(&world, &["quarantine", "restore", "job.toml", "--rule", "trade-date", "--confirm", "2"]).exits(0);
+    assert_eq!(world.database.digest(QUOTES), before);
+    let long_ago = mongodb::bson::DateTime::from_millis(0);
+    let update = doc! { "q": {}, "u": { "$set": { "expires_at": long_ago } }, "multi": true };
+    world.database.command(doc! { "update": super::project::QUARANTINE, "updates": [update] });
+    let told = call(&world, &["quarantine", "purge", "job.toml", "--older-than", "0d", "--confirm", "2"]).exits(0);
+    assert!(told.out.starts_with("2 of 2 rows were erased"), "{told:?}");
+    call(&world, &["doctor", "job.toml"]).exits(0);
+}
+
+#[test]
+fn who_may_only_read_checks_and_moves_nothing() {
+    let Some(world) = world() else { return };
+    let before = world.database.digest(QUOTES);
+    let quarantine = super::project::QUARANTINE;
+    grant(&world, &[("", &["listCollections"]), (QUOTES, &["find", "listIndexes"]), (quarantine, &["find"])]);
+    call(&world, &["check", "job.toml"]).exits(1);
+    let told = call(&world, &["plan", "job.toml", "-o", "the.plan", "--format", "json"]).exits(1);
+    let next = told.json()[0]["next"].as_array().unwrap().clone();
+    let apply = next.iter().filter_map(|step| step["command"].as_str()).find(|text| text.contains("apply")).unwrap();
+    let words: Vec<&str> = apply.split(' ').skip(1).collect();
+    call(&world, &words).exits(3).says(&["a privilege is missing", "barkeep doctor"]);
+    call(&world, &["run", "job.toml"]).exits(3).says(&["a privilege is missing", "barkeep doctor"]);
+    assert_eq!(world.database.digest(QUOTES), before);
+    let told = call(&world, &["doctor", "job.toml", "--format", "ndjson"]).exits(0);
+    let states: Vec<(String, String)> = told_of(&told, "privileges");
+    assert!(states[0] == ("ok".to_owned(), "`keeper` may do all that `check` needs".to_owned()), "{states:?}");
+    assert!(states[2].1.starts_with("`apply` needs remove on"), "{states:?}");
+}
+
+#[test]
+fn each_privilege_of_apply_is_needed() {
+    // The lease needs more than one of them; the first that is missing is told.
+    let quarantine = super::project::QUARANTINE;
+    let all: [(&str, &[&str]); 4] = [
+        ("", &["listCollections"]),
+        (QUOTES, &["find", "listIndexes", "remove"]),
+        (quarantine, &["find", "insert", "update", "listIndexes"]),
+        ("barkeep_runs", &["find", "insert", "update", "remove"]),
+    ];
+    for (collection, action) in
+        [(QUOTES, "remove"), (quarantine, "insert"), (quarantine, "update"), ("barkeep_runs", "update")]
+    {
+        let Some(world) = world() else { return };
+        let less = all.map(|(name, actions)| {
+            let kept = actions.iter().copied().filter(|other| (name, *other) != (collection, action));
+            (name, kept.collect::<Vec<_>>())
+        });
+        grant(&world, &less.each_ref().map(|(name, actions)| (*name, actions.as_slice())));
+        call(&world, &["run", "job.toml"]).exits(3).says(&["a privilege is missing", "barkeep doctor"]);
+        world.holds();
+        assert_eq!(world.database.count(QUOTES, doc! {}), 22, "{action} on {collection}");
+        world.database.command(doc! { "grantRolesToUser": "keeper", "roles": ["readWrite"] });
+        let told = call(&world, &["run", "job.toml"]);
+        assert_eq!(world.database.count(QUOTES, doc! {}), 20, "{action} on {collection}: {told:?}");
+        world.holds();
+    }
+}
+
+#[test]
+fn a_wrong_password_is_told_without_it() {
+    let Some(world) = world() else { return };
+    for args in [&["check", "job.toml"][..], &["doctor", "job.toml"]] {
+        let mut command = world.command(args);
+        command.env("BARKEEP_TEST_URI", world.database.uri_of("keeper", "guessed-wrong"));
+        let told = world.project.told(command.output().unwrap()).exits(3);
+        let said = format!("{}{}", told.out, told.err);
+        assert!(
+            said.contains("does not accept the user or the password") && !said.contains("guessed-wrong"),
+            "{told:?}"
+        );
+    }
+}
