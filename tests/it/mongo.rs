@@ -11,4 +11,5 @@ mod server;
 mod settle;
 mod soak;
 mod source;
+mod tls;
 mod wire;

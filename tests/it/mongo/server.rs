@@ -19,6 +19,7 @@ use mongodb::bson::raw::RawDocumentBuf;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::Hint;
 use mongodb::{Client, Collection};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use sha2::{Digest, Sha256};
 use tokio::runtime::Runtime;
 
@@ -31,6 +32,8 @@ pub(crate) enum Kind {
     ReplicaSet,
     /// A standalone that asks who one is.
     Secured,
+    /// A standalone that speaks TLS only.
+    Encrypted,
 }
 
 /// The kinds that every test of moving rows is for.
@@ -51,7 +54,7 @@ pub(crate) struct Server {
 pub(crate) static FAIL_POINT: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-static SERVERS: [OnceLock<Option<Server>>; 3] = [OnceLock::new(), OnceLock::new(), OnceLock::new()];
+static SERVERS: [OnceLock<Option<Server>>; 4] = [const { OnceLock::new() }; 4];
 static DATABASES: AtomicUsize = AtomicUsize::new(0);
 
 /// The runtime of all helpers here.
@@ -79,7 +82,7 @@ impl Server {
             let hello =
                 runtime().block_on(client.database("admin").run_command(doc! { "hello": 1 }).into_future()).unwrap();
             let found = if hello.contains_key("setName") { Kind::ReplicaSet } else { Kind::Standalone };
-            if kind == Kind::Secured {
+            if !KINDS.contains(&kind) {
                 return None;
             }
             return (found == kind).then(|| Self { uri, client, _shell: None });
@@ -104,11 +107,23 @@ impl Server {
             Kind::Standalone => {}
             Kind::ReplicaSet => _ = command.args(["--replSet", "rs0"]),
             Kind::Secured => _ = command.arg("--auth"),
+            Kind::Encrypted => {
+                certify(&dir, "127.0.0.1");
+                command.args(["--tlsMode", "requireTLS", "--tlsCertificateKeyFile"]).arg(dir.join("server.pem"));
+            }
         }
         // Ctrl-C is for the tests: the shell ends after them, when it has removed the folder.
         command.process_group(0);
         let shell = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let direct = format!("mongodb://127.0.0.1:{port}/?directConnection=true&serverSelectionTimeoutMS=20000");
+        let options = match kind {
+            Kind::Standalone | Kind::Secured => String::new(),
+            Kind::ReplicaSet => "?replicaSet=rs0".to_owned(),
+            Kind::Encrypted => format!("?tls=true&tlsCAFile={}", dir.join("ca.pem").display()),
+        };
+        let uri = format!("mongodb://127.0.0.1:{port}/{options}");
+        let join = if options.is_empty() { "?" } else { "&" };
+        let direct =
+            format!("{uri}{join}serverSelectionTimeoutMS=20000").replace("replicaSet=rs0", "directConnection=true");
         runtime().block_on(async {
             let mut client = Client::with_uri_str(&direct).await.unwrap();
             if kind == Kind::Secured {
@@ -135,10 +150,6 @@ impl Server {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
             }
-            let uri = match kind {
-                Kind::Standalone | Kind::Secured => format!("mongodb://127.0.0.1:{port}/"),
-                Kind::ReplicaSet => format!("mongodb://127.0.0.1:{port}/?replicaSet=rs0"),
-            };
             Some(Self { uri, client, _shell: Some(shell) })
         })
     }
@@ -161,6 +172,17 @@ impl Server {
         let name = format!("barkeep_{}_{}", std::process::id(), number);
         Database { server: self, name }
     }
+}
+
+/// Writes `ca.pem`, and `server.pem` with its key for a server called `name`, which it signed.
+pub(crate) fn certify(folder: &std::path::Path, name: &str) {
+    let (ca_key, key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+    let mut ca = CertificateParams::default();
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    std::fs::write(folder.join("ca.pem"), ca.self_signed(&ca_key).unwrap().pem()).unwrap();
+    let server = CertificateParams::new([name.to_owned()]).unwrap();
+    let server = server.signed_by(&key, &Issuer::new(ca, ca_key)).unwrap();
+    std::fs::write(folder.join("server.pem"), format!("{}{}", server.pem(), key.serialize_pem())).unwrap();
 }
 
 /// A database of a test's own.
