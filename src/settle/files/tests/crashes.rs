@@ -195,6 +195,53 @@ fn a_restore_cut_short_anywhere_is_finished_or_closed() {
 }
 
 #[test]
+fn a_removal_from_parquet_cut_short_anywhere_is_finished_or_closed() {
+    let new = || parquet_files::world(40, 12);
+    let reference = new();
+    reference.settle(&GONE).unwrap();
+    let clean = reference.bytes();
+    let mut crashed = BTreeSet::new();
+    for kind in [Weather::Fair, Weather::Links] {
+        for point in points("files.") {
+            let mut again: Vec<Option<String>> = vec![None];
+            let mut first = true;
+            while let Some(again_at) = again.pop() {
+                let (world, hooked) = (new(), weather(kind));
+                if crash_at(point, || world.settle(&GONE).unwrap()).is_some() {
+                    break;
+                }
+                crashed.insert(point);
+                let what = format!("{kind:?} {point} {again_at:?}");
+                let whole = || world.bytes() == world.original || world.bytes() == clean;
+                assert!(whole(), "{what}");
+                if let Some(again_at) = &again_at {
+                    assert!(crash_at(again_at, || recover(world.place()).unwrap()).is_none(), "{what}");
+                    assert!(whole(), "{what}");
+                }
+                reached();
+                recover(world.place()).unwrap();
+                if std::mem::take(&mut first) {
+                    again.extend(reached().into_iter().collect::<BTreeSet<_>>().into_iter().map(Some));
+                }
+                assert_eq!(recover(world.place()).unwrap(), [], "{what}: a second recovery finds nothing");
+                assert_eq!(world.strangers(), Vec::<String>::new(), "{what}");
+                let removed = world.states().iter().filter(|state| **state == State::Removed).count();
+                assert_eq!(removed, if world.bytes() == clean { 3 } else { 0 }, "{what}");
+                if world.bytes() == world.original {
+                    assert_eq!(world.settle(&GONE).unwrap().settled.removed, 3, "{what}");
+                }
+                assert!(world.bytes() == clean, "{what}");
+                assert_eq!(world.restore(&world.ids()).restored, 3, "{what}");
+                assert_eq!(parquet_files::read(world.source()), parquet_files::sample(40), "{what}");
+                drop(hooked);
+            }
+        }
+    }
+    let missed: Vec<&str> = points("files.").into_iter().filter(|point| !crashed.contains(point)).collect();
+    assert!(missed.iter().all(|point| point.contains("back")), "points that no crash came to: {missed:?}");
+}
+
+#[test]
 fn a_source_that_is_rewritten_while_the_runner_is_dead_is_looked_at_row_by_row() {
     for point in ["files.intent.after", "files.exchange.after", "files.original.after", "files.done.before"] {
         let case = Case::new();

@@ -17,7 +17,7 @@ use parquet::schema::types::ColumnPath;
 
 use super::*;
 
-fn sample(rows: i64) -> RecordBatch {
+pub(super) fn sample(rows: i64) -> RecordBatch {
     let some = |n: i64| (n % 3 != 0).then_some(n);
     let mut lists = ListBuilder::new(Int64Builder::new());
     for n in 0..rows {
@@ -58,11 +58,11 @@ fn file(batch: &RecordBatch, group: usize) -> Vec<u8> {
     writer.into_inner().unwrap()
 }
 
-fn world(rows: i64, group: usize) -> World {
+pub(super) fn world(rows: i64, group: usize) -> World {
     World::new(Format::Parquet, "a.parquet", file(&sample(rows), group))
 }
 
-fn read(path: &Path) -> RecordBatch {
+pub(super) fn read(path: &Path) -> RecordBatch {
     let builder = ParquetRecordBatchReaderBuilder::try_new(fs::File::open(path).unwrap()).unwrap();
     let schema = Arc::clone(builder.schema());
     let batches: Vec<RecordBatch> = builder.build().unwrap().map(Result::unwrap).collect();
