@@ -1,7 +1,7 @@
 //! Where output goes and in which form: JSON to its last line, one line a job, closed pipes, full disks, terminals.
 
 use std::fs::{self, OpenOptions};
-use std::io::Read;
+use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
 use crate::cli_support::{BARS, JOB, Project};
@@ -148,31 +148,51 @@ fn logs_go_to_stderr_in_the_form_asked_for() {
     assert!(project.told(output).exits(0).err.contains("judging"));
 }
 
-/// What barkeep shows on a terminal, where `script` can make one.
-fn on_a_terminal(project: &Project, command: &str, no_color: &str) -> Option<String> {
+/// What barkeep shows on a terminal where `typed` is typed, and how it ends; where `script` can make one.
+fn on_a_terminal(project: &Project, args: &str, no_color: &str, typed: &str) -> Option<(String, Option<i32>)> {
     let transcript = project.path("transcript");
     let mut script = Command::new("script");
-    script.args(["-qec", command]).arg(&transcript).current_dir(project.root());
+    script.args(["-qec", &format!("{} {args}", env!("CARGO_BIN_EXE_barkeep"))]);
+    script.arg(&transcript).current_dir(project.root());
     script.env("TMPDIR", project.path("tmp")).env("NO_COLOR", no_color).env("TERM", "xterm");
-    let status = script.stdin(Stdio::null()).stdout(Stdio::null()).status().ok()?;
+    let mut running = script.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().ok()?;
+    running.stdin.take()?.write_all(typed.as_bytes()).ok()?;
+    let status = running.wait().ok()?;
     let mut text = String::new();
     fs::File::open(transcript).ok()?.read_to_string(&mut text).ok()?;
-    assert_eq!(status.code(), Some(1), "{text}");
-    Some(text)
+    Some((text, status.code()))
 }
 
 #[test]
 fn a_terminal_shows_the_table_and_colours_it_unless_told_not_to() {
     let project = Project::new(FAULTY);
-    let command = format!("{} check job.toml", env!("CARGO_BIN_EXE_barkeep"));
-    let Some(plain) = on_a_terminal(&project, &command, "1") else {
+    let show = |no_color| on_a_terminal(&project, "check job.toml", no_color, "");
+    let Some(plain) = show("1") else {
         eprintln!("left out: no `script` here to make a terminal with");
         return;
     };
-    let Some(coloured) = on_a_terminal(&project, &command, "") else { panic!("the second time there is no terminal") };
-    for text in [&plain, &coloured] {
+    let coloured = show("").unwrap();
+    for (text, code) in [&plain, &coloured] {
+        assert_eq!(*code, Some(1), "{text}");
         assert!(text.contains("severity") && text.contains("would be quarantined, nothing was changed."), "{text}");
         assert!(text.contains("barkeep plan job.toml"), "{text}");
     }
-    assert!(coloured.contains("\u{1b}[1;31mFAIL") && !plain.contains("\u{1b}[1;31m"), "{plain}");
+    assert!(coloured.0.contains("\u{1b}[1;31mFAIL") && !plain.0.contains("\u{1b}[1;31m"), "{}", plain.0);
+}
+
+#[test]
+fn a_terminal_is_asked_before_rows_leave() {
+    let project = Project::new(FAULTY);
+    project.call(&["plan", "job.toml", "-o", "the.plan"]).exits(1);
+    let before = fs::read(project.path("bars.csv")).unwrap();
+    let Some((text, code)) = on_a_terminal(&project, "apply the.plan", "1", "yes\n") else {
+        eprintln!("left out: no `script` here to make a terminal with");
+        return;
+    };
+    assert!(text.contains("1 rows of `demo` leave it for the quarantine. Type 1 to go on:"), "{text}");
+    assert!(text.contains("it was not confirmed; nothing was touched"), "{text}");
+    assert_eq!((code, fs::read(project.path("bars.csv")).unwrap()), (Some(4), before.clone()));
+    let (text, code) = on_a_terminal(&project, "apply the.plan", "1", "1\n").unwrap();
+    assert_eq!(code, Some(0), "{text}");
+    assert!(fs::read(project.path("bars.csv")).unwrap().len() < before.len(), "{text}");
 }
