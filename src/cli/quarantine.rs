@@ -259,7 +259,7 @@ async fn purge(
     output.line(&match output.is_json() {
         true => json!({ "type": "purge", "rows": rows, "purged": purged, "kept": kept }).to_string(),
         false => format!(
-            "{purged} of {rows} rows were erased; {kept} more are that old and still to be kept (`[quarantine] keep`)"
+            "{purged} of {rows} rows were erased; {kept} more are that old and still to be kept (`[quarantine] keep`, or they were put back)"
         ),
     })?;
     Ok(Exit::Ok)

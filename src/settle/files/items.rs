@@ -57,6 +57,20 @@ fn with_raws(shelf: &Shelf, entries: &[Entry]) -> Result<Vec<(Stored, Vec<u8>)>,
     Ok(found)
 }
 
+/// The removals with rows that were put back and are in the source since.
+pub(super) fn put_back(shelf: &Shelf, entries: &[Entry]) -> Result<HashSet<String>, FilesError> {
+    let (mut removals, mut seen) = (HashSet::new(), HashSet::new());
+    for entry in entries.iter().rev() {
+        for row in stored(shelf, entries, entry)? {
+            let state = row.state;
+            if seen.insert(row.kept.id) && state == State::Restored {
+                removals.insert(row.removal);
+            }
+        }
+    }
+    Ok(removals)
+}
+
 /// The rows of the removal `entry` with their states; none where it is a restore, made no copy, or was purged.
 pub(super) fn stored(shelf: &Shelf, entries: &[Entry], entry: &Entry) -> Result<Vec<Stored>, FilesError> {
     let copy = shelf.copy(&entry.begun.id);

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 
+use super::items::put_back;
 use super::journal::Entry;
 use super::place::{Held, Shelf, names};
 use super::{FilesError, Place, disk, quarantine};
@@ -19,8 +20,8 @@ pub struct Purged {
 }
 
 /// Erases what came to quarantine before `older_than` (µs UTC), and the originals no younger work refers to. A removal
-/// is erased whole, for all its rows came at one time. A rule that condemned a restored row does not know of it any
-/// more after this. With `dry_run` only counts.
+/// is erased whole, for all its rows came at one time; one with rows that were put back stays, for without it the next
+/// run would take them again. With `dry_run` only counts.
 ///
 /// # Errors
 /// When the job's files are locked or hold unfinished work, or something does not read or cannot be erased.
@@ -34,16 +35,18 @@ pub fn purge(place: Place<'_>, older_than: i64, dry_run: bool) -> Result<Purged,
         .filter_map(|entry| entry.begun.restoring.as_ref())
         .map(|restoring| restoring.removal.as_str())
         .collect();
-    let stays = |entry: &&Entry| {
-        let of = entry.begun.restoring.as_ref().map_or(entry.begun.id.as_str(), |restoring| &restoring.removal);
+    let put_back = put_back(shelf, &entries)?;
+    let is_young = |entry: &&Entry| {
+        let of = removal_of(entry);
         let removal_stays = Shelf::removal(&entries, of).is_some_and(|removal| removal.begun.at >= older_than);
         entry.begun.at >= older_than || removal_stays || young_restores.contains(of)
     };
-    let (young, old): (Vec<&Entry>, Vec<&Entry>) = entries.iter().partition(stays);
+    let (young, old): (Vec<&Entry>, Vec<&Entry>) = entries.iter().partition(is_young);
     let needed: HashSet<&str> =
         young.iter().filter_map(|entry| entry.intent.as_ref()).map(|intent| intent.old.as_str()).collect();
     let mut purged = Purged::default();
-    for entry in &old {
+    let over: Vec<&Entry> = old.iter().copied().filter(|entry| !put_back.contains(removal_of(entry))).collect();
+    for entry in &over {
         let copy = shelf.copy(&entry.begun.id);
         if entry.begun.restoring.is_none() && copy.exists() {
             purged.items += quarantine::read(&copy)?.len() as u64;
@@ -65,9 +68,14 @@ pub fn purge(place: Place<'_>, older_than: i64, dry_run: bool) -> Result<Purged,
     }
     if !dry_run {
         // Last: what is left of a purge that was cut short is found again through these.
-        old.iter().try_for_each(|entry| shelf.journal.forget(&entry.begun.id))?;
+        over.iter().try_for_each(|entry| shelf.journal.forget(&entry.begun.id))?;
     }
     Ok(purged)
+}
+
+/// The removal that an entry is, or takes rows back from.
+fn removal_of(entry: &Entry) -> &str {
+    entry.begun.restoring.as_ref().map_or(entry.begun.id.as_str(), |restoring| &restoring.removal)
 }
 
 /// Whether the original is one that old work refers to; what nobody refers to was somebody's change, and stays.

@@ -21,13 +21,15 @@ pub struct Purged {
 
 impl Collection {
     /// Items that came here before `older_than` and whose retention ended before `now` (both µs UTC), without those of
-    /// runs that are not sealed; and how many are old enough but still to be kept.
+    /// runs that are not sealed; and how many are old enough but still to be kept: their retention is not over, or they
+    /// were put back, and without them the next run would take them again.
     pub async fn purgeable(&self, older_than: i64, now: i64) -> Result<(Vec<Item>, u64), SettleError> {
         let open = runs::open(&self.commands, &self.names).await?;
         let all = self.items(&Which::default(), false).await?;
         let old = all.into_iter().filter(|item| item.at < older_than);
         let settled = old.filter(|item| item.state != State::Removing && !open.contains(&item.run_id));
-        let (over, kept): (Vec<Item>, Vec<Item>) = settled.partition(|item| item.expires_at <= now);
+        let (over, kept): (Vec<Item>, Vec<Item>) =
+            settled.partition(|item| item.expires_at <= now && item.state != State::Restored);
         Ok((over, kept.len() as u64))
     }
 

@@ -15,9 +15,9 @@ use crate::source::{Wanted, WantedKind};
 
 /// The columns of a snapshot of a collection. For a wanted number `c` there are
 ///
-/// - `c` `Float64`: int32, int64 and double as they are (an int64 beyond 2^53 is rounded to nearest, NaN stays NaN); a
+/// - `c` `Float64`: int32, int64 and double as they are (an int64 beyond 2^53 rounded to nearest, NaN stays NaN); a
 ///   Decimal128 or a string as [`read_number`](crate::bars::number::read_number) reads its text; else NULL,
-/// - `c~` `Utf8`: that text, else NULL,
+/// - `c~` `Utf8`: that text, or the digits of an int64 beyond 2^53, else NULL,
 /// - `c!` `Utf8`: a value of any other type as canonical extended JSON, else NULL.
 ///
 /// For a wanted text or time `c`: `c` `Utf8`, the text of a string and, for a text, the digits of an `ObjectId`;

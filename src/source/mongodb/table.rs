@@ -180,6 +180,10 @@ fn place(value: RawBsonRef<'_>, kind: WantedKind) -> Result<Value<'_>, LiteralEr
         (RawBsonRef::String(text), _) => Value::Text(Cow::Borrowed(text)),
         (RawBsonRef::Double(number), WantedKind::Number) => Value::Number(number),
         (RawBsonRef::Int32(number), WantedKind::Number) => Value::Number(f64::from(number)),
+        // Beyond this a Float64 does not hold every whole number, so the text says what it was.
+        (RawBsonRef::Int64(number), WantedKind::Number) if number.unsigned_abs() > 1 << 53 => {
+            Value::Text(Cow::Owned(number.to_string()))
+        }
         (RawBsonRef::Int64(number), WantedKind::Number) => Value::Number(number as f64),
         (RawBsonRef::Decimal128(number), WantedKind::Number) => Value::Text(Cow::Owned(number.to_string())),
         (RawBsonRef::ObjectId(id), WantedKind::Text) => Value::Text(Cow::Owned(id.to_hex())),
@@ -315,10 +319,11 @@ mod tests {
 
     #[test]
     fn numbers_at_the_edges_keep_what_they_say() {
-        let cases: [(RawBson, Option<f64>, Option<&str>); 9] = [
+        let cases: [(RawBson, Option<f64>, Option<&str>); 10] = [
             (RawBson::Double(f64::INFINITY), Some(f64::INFINITY), None),
             (RawBson::Double(-0.0), Some(-0.0), None),
-            (RawBson::Int64(i64::MAX), Some(9_223_372_036_854_775_807.0), None),
+            (RawBson::Int64(i64::MAX), Some(9_223_372_036_854_775_807.0), Some("9223372036854775807")),
+            (RawBson::Int64(1 << 53), Some(9_007_199_254_740_992.0), None),
             (RawBson::String("000001".to_owned()), Some(1.0), Some("000001")),
             (RawBson::String("1,000".to_owned()), None, Some("1,000")),
             (RawBson::String(String::new()), None, Some("")),

@@ -72,6 +72,9 @@ fn what_the_doctor_says_is_missing_is_all_that_is_missing() {
     call(&world, &["quarantine", "list", "job.toml"]).exits(0);
     call(&world, &["quarantine", "restore", "job.toml", "--rule", "trade-date", "--confirm", "2"]).exits(0);
     assert_eq!(world.database.digest(QUOTES), before);
+    // What was put back stays in quarantine, and goes again when its rule is another one.
+    world.project.edit("rules.toml", "check = \"date-format\"", "check = \"date-format\"\nbudget = 0.9");
+    assert_eq!(call(&world, &["run", "job.toml"]).exits(1).value("removed"), "2");
     let long_ago = mongodb::bson::DateTime::from_millis(0);
     let update = doc! { "q": {}, "u": { "$set": { "expires_at": long_ago } }, "multi": true };
     world.database.command(doc! { "update": super::project::QUARANTINE, "updates": [update] });

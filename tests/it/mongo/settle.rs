@@ -181,6 +181,22 @@ fn the_quarantine_is_listed_shown_exported_and_purged_when_it_is_old() {
 }
 
 #[test]
+fn a_purge_does_not_forget_what_was_put_back() {
+    World::each(100, 0, 5, |world| {
+        let before = world.database.digest(QUOTES);
+        world.call(&["run", "job.toml"]).exits(1);
+        world.call(&["quarantine", "restore", "job.toml", "--rule", "trade-date", "--confirm", "5"]).exits(0);
+        let long_ago = mongodb::bson::DateTime::from_millis(0);
+        let update = doc! { "q": {}, "u": { "$set": { "expires_at": long_ago } }, "multi": true };
+        world.database.command(doc! { "update": QUARANTINE, "updates": [update] });
+        let told = world.call(&["quarantine", "purge", "job.toml", "--older-than", "0d"]).exits(0);
+        assert!(told.out.starts_with("0 of 0 rows were erased; 5 more"), "{told:?}");
+        world.call(&["run", "job.toml"]).exits(1);
+        assert_eq!(world.database.digest(QUOTES), before, "what a person put back stays");
+    });
+}
+
+#[test]
 fn check_and_plan_send_no_command_that_writes_and_give_every_connection_back() {
     World::each(300, 0, 30, |world| {
         for args in [&["check", "job.toml"][..], &["plan", "job.toml"], &["run", "job.toml", "--dry-run"]] {

@@ -124,6 +124,16 @@ fn purge_erases_what_is_old_and_nothing_else() {
 }
 
 #[test]
+fn purge_does_not_forget_what_was_put_back() {
+    let world = World::csv(TEXT);
+    world.settle_as("r1", AT, &[2]).unwrap();
+    world.restore(&world.ids());
+    let purged = purge(world.place(), i64::MAX, false).unwrap();
+    assert_eq!((purged.items, world.states()), (0, vec![State::Restored]));
+    assert_eq!(world.text(), TEXT);
+}
+
+#[test]
 fn purge_waits_for_what_was_cut_short() {
     use crate::settle::crash::testing::crash_at;
     let world = World::csv(TEXT);
