@@ -17,6 +17,7 @@ use super::stop::Stop;
 use crate::engine::session::session;
 use crate::report::collector::Collector;
 use crate::report::history::Previous;
+use crate::report::numbers::counted;
 use crate::report::run::{RunStatus, StageSeconds};
 use crate::report::utc::UtcMicros;
 use crate::settle::plan::{Plan, PlanError, SourceIdentity};
@@ -123,8 +124,9 @@ fn confirm(plan: &Plan, given: Option<&str>, path: &Path) -> Result<(), Failure>
     for refusal in &plan.head.refusals {
         message(&format!("over a limit: {refusal}"));
     }
-    let what = format!("{} rows of `{}` leave it for the quarantine", plan.rows.len(), plan.head.job);
-    ask(&what, plan.rows.len() as u64, &command)
+    let rows = plan.rows.len() as u64;
+    let what = format!("{} of `{}` would leave it for the quarantine", counted(rows, "row"), plan.head.job);
+    ask(&what, rows, &command)
 }
 
 /// Asks a person on a terminal to type the number of rows; elsewhere `command` says how to confirm.

@@ -16,6 +16,7 @@ use super::output::{Output, typed};
 use crate::config::Loaded;
 use crate::config::moment::{Moment, parse_duration};
 use crate::report::escape::{shortened, visible};
+use crate::report::numbers::counted;
 use crate::report::run_id::RunId;
 use crate::report::utc::UtcMicros;
 use crate::settle::item::{Item, Which};
@@ -208,11 +209,11 @@ async fn restore(
     if rows == 0 || asked.dry_run {
         output.line(&match output.is_json() {
             true => json!({ "type": "restore", "dry_run": true, "rows": rows }).to_string(),
-            false => format!("{rows} rows would go back; nothing was changed"),
+            false => format!("{} would go back; nothing was changed", counted(rows, "row")),
         })?;
         return Ok(Exit::Ok);
     }
-    sure(asked, &format!("{rows} rows would go back"), rows, command)?;
+    sure(asked, &format!("{} would go back", counted(rows, "row")), rows, command)?;
     let run = RunId::new(Utc::now(), std::process::id(), &loaded.job.name);
     let told = store.restore(&items, run.as_str()).await?;
     if output.is_json() {
@@ -252,7 +253,7 @@ async fn purge(
         0
     } else {
         let command = format!("barkeep quarantine purge {} --older-than {older_than}", typed(path));
-        sure(asked, &format!("{rows} rows would be erased for good"), rows, &command)?;
+        sure(asked, &format!("{} would be erased for good", counted(rows, "row")), rows, &command)?;
         let run = RunId::new(Utc::now(), std::process::id(), &loaded.job.name);
         store.purge(before, run.as_str()).await?
     };

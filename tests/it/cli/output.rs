@@ -189,7 +189,7 @@ fn a_terminal_is_asked_before_rows_leave() {
         eprintln!("left out: no `script` here to make a terminal with");
         return;
     };
-    assert!(text.contains("1 rows of `demo` leave it for the quarantine. Type 1 to go on:"), "{text}");
+    assert!(text.contains("1 row of `demo` would leave it for the quarantine. Type 1 to go on:"), "{text}");
     assert!(text.contains("it was not confirmed; nothing was touched"), "{text}");
     assert_eq!((code, fs::read(project.path("bars.csv")).unwrap()), (Some(4), before.clone()));
     let (text, code) = on_a_terminal(&project, "apply the.plan", "1", "1\n").unwrap();
