@@ -83,6 +83,51 @@ fn what_the_doctor_says_is_missing_is_all_that_is_missing() {
     call(&world, &["doctor", "job.toml"]).exits(0);
 }
 
+/// Grants what the doctor says `command` needs, from words like "find, insert on `db.name`; listCollections on `db`".
+fn grant_for(world: &World, command: &str) {
+    let told = call(world, &["doctor", "job.toml", "--format", "ndjson"]);
+    let begin = format!("`{command}` needs ");
+    let needs =
+        told_of(&told, "privileges").into_iter().find_map(|(_, words)| words.strip_prefix(&begin).map(str::to_owned));
+    let needs = needs.unwrap_or_else(|| panic!("{command}: {told:?}"));
+    let needs = needs.split_once(", and `keeper` lacks").unwrap().0;
+    let mut grants: Vec<(&str, Vec<&str>)> = Vec::new();
+    for need in needs.split("; ") {
+        let (actions, place) = need.split_once(" on `").unwrap();
+        let collection = place.trim_end_matches('`').split_once('.').map_or("", |(_, collection)| collection);
+        grants.push((collection, actions.split(", ").collect()));
+    }
+    let grants: Vec<(&str, &[&str])> = grants.iter().map(|(name, actions)| (*name, actions.as_slice())).collect();
+    grant(world, &grants);
+}
+
+#[test]
+fn what_the_doctor_says_a_command_needs_is_enough_for_it() {
+    for command in ["check", "plan", "apply", "restore", "purge"] {
+        let Some(world) = world() else { return };
+        let (plan, confirmation) = world.plan();
+        if ["restore", "purge"].contains(&command) {
+            world.call(&["run", "job.toml"]).exits(1);
+        }
+        if command == "purge" {
+            let long_ago = mongodb::bson::DateTime::from_millis(0);
+            let update = doc! { "q": {}, "u": { "$set": { "expires_at": long_ago } }, "multi": true };
+            world.database.command(doc! { "update": super::project::QUARANTINE, "updates": [update] });
+        }
+        grant_for(&world, command);
+        let (args, code): (&[&str], i32) = match command {
+            "check" => (&["check", "job.toml"], 1),
+            "plan" => (&["plan", "job.toml"], 1),
+            "apply" => (&["apply", &plan, "--confirm", &confirmation], 0),
+            "restore" => (&["quarantine", "restore", "job.toml", "--rule", "trade-date", "--confirm", "2"], 0),
+            _ => (&["quarantine", "purge", "job.toml", "--older-than", "0d", "--confirm", "2"], 0),
+        };
+        call(&world, args).exits(code);
+        let left = if command == "apply" || command == "purge" { 20 } else { 22 };
+        assert_eq!(world.database.count(QUOTES, doc! {}), left, "{command}");
+    }
+}
+
 #[test]
 fn who_may_only_read_checks_and_moves_nothing() {
     let Some(world) = world() else { return };

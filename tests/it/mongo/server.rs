@@ -120,7 +120,7 @@ impl Server {
             Kind::ReplicaSet => "?replicaSet=rs0".to_owned(),
             Kind::Encrypted => format!("?tls=true&tlsCAFile={}", dir.join("ca.pem").display()),
         };
-        let uri = format!("mongodb://127.0.0.1:{port}/{options}");
+        let mut uri = format!("mongodb://127.0.0.1:{port}/{options}");
         let join = if options.is_empty() { "?" } else { "&" };
         let direct =
             format!("{uri}{join}serverSelectionTimeoutMS=20000").replace("replicaSet=rs0", "directConnection=true");
@@ -130,8 +130,9 @@ impl Server {
                 // Who comes from this machine may make the first user, and nothing else.
                 let first = doc! { "createUser": "first", "pwd": PASSWORD, "roles": ["root"] };
                 client.database("admin").run_command(first).await.ok()?;
-                let known = direct.replacen("://", &format!("://first:{PASSWORD}@"), 1);
-                client = Client::with_uri_str(&known).await.unwrap();
+                let known = |uri: &str| uri.replacen("://", &format!("://first:{PASSWORD}@"), 1);
+                client = Client::with_uri_str(&known(&direct)).await.unwrap();
+                uri = known(&uri);
             }
             let admin = client.database("admin");
             let options = admin.run_command(doc! { "getCmdLineOpts": 1 }).await.ok()?;
