@@ -5,6 +5,7 @@ use mongodb::bson::{Document, doc};
 
 use super::project::World;
 use super::quotes::QUOTES;
+use super::server::Kind;
 use super::wire::{Fault, Wire};
 
 /// The commands of the protocol.
@@ -85,6 +86,34 @@ fn a_wire_that_breaks_or_falls_silent_at_any_command_does_no_harm() {
                 let what = format!("{fault:?} at {at}, {met:?}: {told:?}");
                 assert_eq!((told.code, told.value("removed")), (Some(0), "12"), "{what}");
                 moved(&world, &what);
+                put_back(&world);
+                if met.is_none() {
+                    assert!(at > COMMANDS.len(), "{what}");
+                    break;
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_wire_that_breaks_or_falls_silent_while_rows_go_back_does_no_harm() {
+    World::each_kind(&[Kind::Standalone], 60, 0, 12, |world| {
+        let before = world.database.digest(QUOTES);
+        let wire = Wire::to(&world.database.server.address());
+        let restore = ["quarantine", "restore", "job.toml", "--rule", "trade-date", "--confirm", "12"];
+        for fault in [Fault::Before, Fault::After, Fault::Silence] {
+            for at in 1.. {
+                world.call(&["run", "job.toml"]).exits(1);
+                wire.fail(fault, at);
+                let mut command = world.command(&restore);
+                command.env("BARKEEP_TEST_URI", world.database.uri_over(&wire)).env("BARKEEP_PATIENCE_MS", "300");
+                let told = world.project.told(command.output().unwrap());
+                let met = wire.met();
+                world.holds();
+                let what = format!("{fault:?} at {at}, {met:?}: {told:?}");
+                assert_eq!((told.code, world.items("restored")), (Some(0), 12), "{what}");
+                assert_eq!(world.database.digest(QUOTES), before, "{what}");
                 put_back(&world);
                 if met.is_none() {
                     assert!(at > COMMANDS.len(), "{what}");
