@@ -3,6 +3,7 @@
 use mongodb::bson::{Bson, Document, doc};
 
 use super::Collection;
+use super::document::Names;
 use super::error::SettleError;
 use crate::source::mongodb::{CollectionInfo, Kind, Topology};
 
@@ -12,35 +13,7 @@ impl Collection {
     /// # Errors
     /// [`SettleError::Unfit`] with what to do.
     pub async fn check_fit(&self, info: &CollectionInfo, allow_sharded: bool) -> Result<(), SettleError> {
-        let unfit = |reason: String, remedy: &str| Err(SettleError::Unfit { reason, remedy: remedy.to_owned() });
-        let namespace = self.names.namespace();
-        match info.kind {
-            Kind::Collection => {}
-            Kind::Capped => {
-                return unfit(
-                    format!("`{namespace}` is capped: the server drops its rows by itself"),
-                    "copy the bars into an ordinary collection",
-                );
-            }
-            Kind::View | Kind::TimeSeries => {
-                return unfit(
-                    format!("`{namespace}` is no ordinary collection: single rows cannot be removed from it"),
-                    "name the collection that holds the documents",
-                );
-            }
-        }
-        if info.server.topology == Topology::Sharded && !allow_sharded {
-            return unfit(
-                format!("`{namespace}` is reached through a router, and rows of a sharded collection are not removed"),
-                "set `allow_sharded = true` in `[source.mongodb]` when you have tried it on a copy",
-            );
-        }
-        if self.names.quarantine == self.names.collection {
-            return unfit(
-                format!("the quarantine of `{namespace}` is the collection itself"),
-                "name another one with `[quarantine] collection`",
-            );
-        }
+        fit(&self.names, info.kind, &info.server.topology, allow_sharded)?;
         self.check_quarantine().await
     }
 
@@ -71,8 +44,73 @@ impl Collection {
     }
 }
 
+/// Fails where rows of such a collection, or beside such a quarantine, must not be moved.
+fn fit(names: &Names, kind: Kind, topology: &Topology, allow_sharded: bool) -> Result<(), SettleError> {
+    let unfit = |reason: String, remedy: &str| Err(SettleError::Unfit { reason, remedy: remedy.to_owned() });
+    let namespace = names.namespace();
+    match kind {
+        Kind::Collection => {}
+        Kind::Capped => {
+            return unfit(
+                format!("`{namespace}` is capped: the server drops its rows by itself"),
+                "copy the bars into an ordinary collection",
+            );
+        }
+        Kind::View | Kind::TimeSeries => {
+            return unfit(
+                format!("`{namespace}` is no ordinary collection: single rows cannot be removed from it"),
+                "name the collection that holds the documents",
+            );
+        }
+    }
+    if *topology == Topology::Sharded && !allow_sharded {
+        return unfit(
+            format!("`{namespace}` is reached through a router, and rows of a sharded collection are not removed"),
+            "set `allow_sharded = true` in `[source.mongodb]` when you have tried it on a copy",
+        );
+    }
+    if names.quarantine == names.collection {
+        return unfit(
+            format!("the quarantine of `{namespace}` is the collection itself"),
+            "name another one with `[quarantine] collection`",
+        );
+    }
+    Ok(())
+}
+
 /// The documents of a reply with a cursor.
 fn first_batch(reply: &Document) -> impl Iterator<Item = &Document> {
     let batch = reply.get_document("cursor").and_then(|cursor| cursor.get_array("firstBatch"));
     batch.into_iter().flatten().filter_map(Bson::as_document)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reason(kind: Kind, topology: &Topology, allow_sharded: bool, quarantine: &str) -> String {
+        let names = Names {
+            server: "s".to_owned(),
+            database: "d".to_owned(),
+            collection: "c".to_owned(),
+            uuid: [0; 16],
+            quarantine: quarantine.to_owned(),
+        };
+        match fit(&names, kind, topology, allow_sharded) {
+            Ok(()) => String::new(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn rows_are_moved_out_of_ordinary_collections_and_of_sharded_ones_only_where_the_job_says_so() {
+        let (alone, sharded) = (&Topology::Standalone, &Topology::Sharded);
+        assert_eq!(reason(Kind::Collection, alone, false, "q"), "");
+        assert_eq!(reason(Kind::Collection, sharded, true, "q"), "");
+        assert!(reason(Kind::Collection, sharded, false, "q").contains("sharded"));
+        assert!(reason(Kind::Capped, alone, false, "q").contains("capped"));
+        assert!(reason(Kind::View, alone, false, "q").contains("no ordinary collection"));
+        assert!(reason(Kind::TimeSeries, sharded, true, "q").contains("no ordinary collection"));
+        assert!(reason(Kind::Collection, alone, true, "c").contains("the collection itself"));
+    }
 }
