@@ -1,7 +1,7 @@
 //! What a finished snapshot is asked: which of its columns hold anything, and what single rows were in the source.
 //!
-//! Hash and `_id` of a row are as wide as half a bar, and only rows that are to be moved need them. So they stay in the
-//! snapshot while bars are sorted, and are looked up by the place of the row.
+//! The hash of a row is as wide as half a bar, and only rows that are to be moved need it. So hashes stay in the snapshot
+//! while bars are sorted, and are looked up, with the `_id`, by the place of the row.
 
 use std::collections::HashMap;
 use std::fs::File;

@@ -6,7 +6,9 @@
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::process::Child;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use arrow::array::{ArrayRef, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow::array::{TimestampMicrosecondArray, UInt32Array};
@@ -265,4 +267,38 @@ pub(crate) fn write_parquet(path: &Path, batch: &RecordBatch, group: usize) {
     let mut writer = ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), Some(properties)).unwrap();
     writer.write(batch).unwrap();
     writer.close().unwrap();
+}
+
+/// How often processes are killed: as `BARKEEP_KILLS` says, else `usual` times.
+pub(crate) fn kills(usual: u64) -> u64 {
+    std::env::var("BARKEEP_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(usual)
+}
+
+/// Moments that nobody chose, the same in every run.
+pub(crate) struct Moments(u64);
+
+impl Moments {
+    /// Moments that depend on `seed`, which is not 0.
+    pub(crate) fn of(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The next one, in milliseconds from `from` and below `from + span`.
+    pub(crate) fn next(&mut self, from: u64, span: u64) -> Duration {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        Duration::from_millis(from + self.0 % span)
+    }
+}
+
+/// Kills a process `patience` after now, where it has not ended by then.
+pub(crate) fn kill_after(process: &mut Child, patience: Duration) {
+    let began = Instant::now();
+    while began.elapsed() < patience && process.try_wait().unwrap().is_none() {
+        std::thread::yield_now();
+    }
+    // One that has ended already cannot be killed, and needs not be.
+    process.kill().ok();
+    process.wait().unwrap();
 }

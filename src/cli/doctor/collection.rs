@@ -65,7 +65,7 @@ fn index(source: &MongoSource, indexes: &[IndexInfo], documents: u64, told: &mut
     if fields.is_empty() {
         return told.ok("index", "all documents are read, by `_id`");
     }
-    // A sparse or partial index lacks documents, and the server does not use it for all filters.
+    // A sparse index lacks documents, and the server does not use it for all filters.
     let serves = |index: &&IndexInfo| {
         !index.sparse && index.keys.first().is_some_and(|(field, _)| fields.contains(&field.as_str()))
     };

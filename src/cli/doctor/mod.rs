@@ -85,32 +85,31 @@ async fn one(global: &Global, path: &Path, told: &mut Told<'_>) -> Result<(), Fa
     disk("snapshots", &global.temp_dir.clone().unwrap_or_else(std::env::temp_dir), told)?;
     if let Source::Mongodb(source) = &loaded.job.source {
         // What the user may do is told first: it says why the rest fails.
-        let Some(connection) = reached(told, "server", open::connect(source).await)? else { return Ok(()) };
+        let Some(connection) = reached(told, "FAIL", "server", open::connect(source).await)? else { return Ok(()) };
         let connection = Arc::new(connection);
         let ended = collection::server(&loaded, source, &connection, told).await;
         connection.close().await;
-        ended?;
+        reached(told, "FAIL", "server", ended)?;
     }
-    let Some(opened) = reached(told, "source", open::look(&loaded).await)? else { return Ok(()) };
+    let Some(opened) = reached(told, "FAIL", "source", open::look(&loaded).await)? else { return Ok(()) };
     let ended = bars(&opened, told).await;
     opened.close().await;
-    reached(told, "source", ended)?;
-    match quarantine(&loaded, told).await {
-        // Of what is missing was told; who only checks needs no more.
-        Err(Failure::Broken(_)) if told.wanting => told.warn("quarantine", "this user may not look into it"),
-        ended => reached(told, "quarantine", ended).map(|_| ()),
-    }
+    reached(told, "FAIL", "source", ended)?;
+    let ended = quarantine(&loaded, told).await;
+    // Of privileges that are missing was told; who only checks need not look into it.
+    let word = if told.wanting { "warn" } else { "FAIL" };
+    reached(told, word, "quarantine", ended).map(|_| ())
 }
 
-/// What was reached; a failure is told and is not the end of the examination of the other jobs.
-fn reached<T>(told: &mut Told<'_>, what: &str, outcome: Result<T, Failure>) -> Result<Option<T>, Failure> {
+/// What was reached; a failure is told, under `word`, and is not the end of the examination.
+fn reached<T>(told: &mut Told<'_>, word: &str, what: &str, outcome: Result<T, Failure>) -> Result<Option<T>, Failure> {
     match outcome {
         Ok(reached) => Ok(Some(reached)),
         Err(failure @ Failure::Broken(_)) => {
             let text = failure.render(false);
             // What lies below is the driver's inner state.
             let first = text.lines().next().unwrap_or_default();
-            told.fail(what, first.trim_start_matches("error: "))?;
+            told.line(word, what, first.trim_start_matches("error: "))?;
             Ok(None)
         }
         Err(failure) => Err(failure),

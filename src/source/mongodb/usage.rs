@@ -18,7 +18,8 @@ pub struct ConnectionUse {
     pub peak: u64,
     /// Connections in use now.
     pub in_use: u64,
-    /// Commands sent, by name: what only reads sends no command that writes.
+    /// Commands that barkeep sent, by name: what only reads sends none that writes. What the driver adds by itself
+    /// (greetings, further batches of a cursor, ends of sessions) is not among them.
     pub commands: BTreeMap<String, u64>,
 }
 

@@ -4,13 +4,13 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use arrow::array::AsArray;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::cli_support::Project;
-use crate::support::{self, typed_batch, write_parquet};
+use crate::support::{self, Moments, kill_after, typed_batch, write_parquet};
 
 /// Bars of which every third contradicts itself, below a header row as [`typed_batch`] or a file has it.
 fn bars(header: &str) -> String {
@@ -41,7 +41,7 @@ fn kept(project: &Project) -> BTreeSet<String> {
 
 /// Kills as many runs as `BARKEEP_KILLS` says over the bars in the file `name`.
 fn kill(project: &Project, name: &str) {
-    let kills: u64 = std::env::var("BARKEEP_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(50);
+    let kills = support::kills(50);
     project.edit("job.toml", "bars.csv", name);
     let original = fs::read(project.path(name)).unwrap();
     let began = Instant::now();
@@ -51,23 +51,13 @@ fn kill(project: &Project, name: &str) {
     assert!(clean.len() < original.len() && all.len() == 1000, "{} rows are kept", all.len());
     put_back(project, name, &original);
 
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut moments = Moments::of(0x9e37_79b9_7f4a_7c15);
     let (mut swapped, mut unswapped) = (0, 0);
     for round in 0..kills {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        let patience = Duration::from_millis(whole / 8 + state % whole);
         let mut process = project.process(&["run", "job.toml"]);
         let mut process =
             process.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
-        let began = Instant::now();
-        while began.elapsed() < patience && process.try_wait().unwrap().is_none() {
-            std::thread::yield_now();
-        }
-        // One that has ended already cannot be killed, and needs not be.
-        process.kill().ok();
-        process.wait().unwrap();
+        kill_after(&mut process, moments.next(whole / 8, whole));
         project.tidy();
         let now = fs::read(project.path(name)).unwrap();
         if now == original {

@@ -106,14 +106,7 @@ fn more_rows_than_the_limits_allow_are_kept_in_a_plan_for_a_person() {
 fn two_runners_do_not_move_rows_of_one_collection() {
     World::each(20, 0, 2, |world| {
         let holder = "20261120T023000Z-k7f3 boot=another pid=1 started=1";
-        let uuid = world.database.command(doc! { "listCollections": 1, "filter": { "name": QUOTES } });
-        let uuid = uuid.get_document("cursor").unwrap().get_array("firstBatch").unwrap()[0].as_document().unwrap();
-        let uuid = uuid.get_document("info").unwrap().get("uuid").unwrap().clone();
-        let mongodb::bson::Bson::Binary(uuid) = uuid else { panic!("{uuid}") };
-        let key: String = uuid.bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        let until = mongodb::bson::DateTime::from_millis(chrono::Utc::now().timestamp_millis() + 60_000);
-        let lease = doc! { "_id": format!("lease:{key}"), "kind": "lease", "holder": holder, "until": until };
-        world.database.command(doc! { "insert": "barkeep_runs", "documents": [lease] });
+        world.hold(holder);
         let before = world.database.digest(QUOTES);
         world.call(&["run", "job.toml"]).exits(5).says(&["another run moves rows", "k7f3"]);
         assert_eq!(world.database.digest(QUOTES), before);

@@ -6,6 +6,7 @@ use mongodb::bson::doc;
 
 use super::project::World;
 use super::quotes::QUOTES;
+use crate::support::{Moments, kill_after, kills};
 
 /// Every point that applying a plan passes.
 const POINTS: &[&str] = &[
@@ -112,23 +113,13 @@ fn every_point_of_the_code_is_tried() {
 /// The process is killed from outside at moments that nobody chose; `BARKEEP_KILLS` says how often.
 #[test]
 fn a_run_that_is_killed_at_any_moment_is_finished_by_the_next() {
-    let kills: u64 = std::env::var("BARKEEP_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(100);
+    let kills = kills(100);
     World::each(60, 0, 1500, |world| {
         world.project.edit("job.toml", "fraction = 0.9", "fraction = 1.0");
-        let mut state = 0x2545_f491_4f6c_dd1d_u64;
+        let mut moments = Moments::of(0x2545_f491_4f6c_dd1d);
         for round in 0..kills {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
             let mut process = world.process(&["run", "job.toml"]);
-            let patience = std::time::Duration::from_millis(250 + state % 900);
-            let began = std::time::Instant::now();
-            while began.elapsed() < patience && process.try_wait().unwrap().is_none() {
-                std::thread::yield_now();
-            }
-            // One that has ended already cannot be killed, and needs not be.
-            process.kill().ok();
-            process.wait().unwrap();
+            kill_after(&mut process, moments.next(250, 900));
             world.project.tidy();
             world.holds();
             if round % 5 == 4 {

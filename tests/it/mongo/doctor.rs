@@ -48,6 +48,9 @@ fn the_doctor_tells_what_a_job_can_do_and_changes_nothing() {
         assert_eq!(world.database.digest(QUOTES), before, "the doctor settles nothing");
         world.call(&["run", "job.toml"]);
 
+        world.hold("20261120T023000Z-k7f3 boot=another pid=1 started=1");
+        assert!(told(&world, 0).contains("warn  lease        rows are being moved by 20261120T023000Z-k7f3 "));
+
         let index = doc! { "key": { "at": 1 }, "name": "ttl", "expireAfterSeconds": 60 };
         world.database.command(doc! { "createIndexes": QUARANTINE, "indexes": [index] });
         let text = told(&world, 3);

@@ -7,6 +7,7 @@ use super::project::World;
 use super::quotes::QUOTES;
 use super::server::Kind;
 use super::wire::{Fault, Wire};
+use crate::cli_support::Told;
 
 /// The commands of the protocol.
 const COMMANDS: [&str; 4] = ["find", "insert", "update", "delete"];
@@ -70,29 +71,42 @@ fn a_fault_that_stays_ends_in_3_and_the_next_one_finishes() {
     });
 }
 
+/// Calls barkeep over a wire that fails at one command after the other, in every way, until there are no more of them;
+/// `prepare` gives the words of each call, and `check` looks at what came of it.
+fn at_every_command(world: &World, prepare: impl Fn() -> Vec<String>, check: impl Fn(&Told, &str)) {
+    let wire = Wire::to(&world.database.server.address());
+    for fault in [Fault::Before, Fault::After, Fault::Silence] {
+        for at in 1.. {
+            let words = prepare();
+            wire.fail(fault, at);
+            let mut command = world.command(&words.iter().map(String::as_str).collect::<Vec<_>>());
+            command.env("BARKEEP_TEST_URI", world.database.uri_over(&wire)).env("BARKEEP_PATIENCE_MS", "300");
+            let told = world.project.told(command.output().unwrap());
+            let met = wire.met();
+            let what = format!("{fault:?} at {at}, {met:?}: {told:?}");
+            world.holds();
+            assert_eq!(told.code, Some(0), "{what}");
+            check(&told, &what);
+            put_back(world);
+            if met.is_none() {
+                assert!(at > COMMANDS.len(), "{what}");
+                break;
+            }
+        }
+    }
+}
+
 #[test]
 fn a_wire_that_breaks_or_falls_silent_at_any_command_does_no_harm() {
     World::each(60, 0, 12, |world| {
-        let wire = Wire::to(&world.database.server.address());
-        for fault in [Fault::Before, Fault::After, Fault::Silence] {
-            for at in 1.. {
-                let (plan, confirmation) = world.plan();
-                wire.fail(fault, at);
-                let mut command = world.command(&["apply", &plan, "--confirm", &confirmation]);
-                command.env("BARKEEP_TEST_URI", world.database.uri_over(&wire)).env("BARKEEP_PATIENCE_MS", "300");
-                let told = world.project.told(command.output().unwrap());
-                let met = wire.met();
-                world.holds();
-                let what = format!("{fault:?} at {at}, {met:?}: {told:?}");
-                assert_eq!((told.code, told.value("removed")), (Some(0), "12"), "{what}");
-                moved(&world, &what);
-                put_back(&world);
-                if met.is_none() {
-                    assert!(at > COMMANDS.len(), "{what}");
-                    break;
-                }
-            }
-        }
+        let apply = || {
+            let (plan, confirmation) = world.plan();
+            ["apply", &plan, "--confirm", &confirmation].map(str::to_owned).to_vec()
+        };
+        at_every_command(&world, apply, |told, what| {
+            assert_eq!(told.value("removed"), "12", "{what}");
+            moved(&world, what);
+        });
     });
 }
 
@@ -100,27 +114,15 @@ fn a_wire_that_breaks_or_falls_silent_at_any_command_does_no_harm() {
 fn a_wire_that_breaks_or_falls_silent_while_rows_go_back_does_no_harm() {
     World::each_kind(&[Kind::Standalone], 60, 0, 12, |world| {
         let before = world.database.digest(QUOTES);
-        let wire = Wire::to(&world.database.server.address());
-        let restore = ["quarantine", "restore", "job.toml", "--rule", "trade-date", "--confirm", "12"];
-        for fault in [Fault::Before, Fault::After, Fault::Silence] {
-            for at in 1.. {
-                world.call(&["run", "job.toml"]).exits(1);
-                wire.fail(fault, at);
-                let mut command = world.command(&restore);
-                command.env("BARKEEP_TEST_URI", world.database.uri_over(&wire)).env("BARKEEP_PATIENCE_MS", "300");
-                let told = world.project.told(command.output().unwrap());
-                let met = wire.met();
-                world.holds();
-                let what = format!("{fault:?} at {at}, {met:?}: {told:?}");
-                assert_eq!((told.code, world.items("restored")), (Some(0), 12), "{what}");
-                assert_eq!(world.database.digest(QUOTES), before, "{what}");
-                put_back(&world);
-                if met.is_none() {
-                    assert!(at > COMMANDS.len(), "{what}");
-                    break;
-                }
-            }
-        }
+        let restore = || {
+            world.call(&["run", "job.toml"]).exits(1);
+            let words = ["quarantine", "restore", "job.toml", "--rule", "trade-date", "--confirm", "12"];
+            words.map(str::to_owned).to_vec()
+        };
+        at_every_command(&world, restore, |_, what| {
+            assert_eq!(world.items("restored"), 12, "{what}");
+            assert_eq!(world.database.digest(QUOTES), before, "{what}");
+        });
     });
 }
 

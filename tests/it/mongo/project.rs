@@ -1,7 +1,7 @@
 //! A project over a collection: a job, a rule, and barkeep called as a person calls it.
 
-use mongodb::bson::doc;
 use mongodb::bson::raw::RawDocumentBuf;
+use mongodb::bson::{Bson, DateTime, doc};
 use sha2::{Digest, Sha256};
 
 use super::quotes::{QUOTES, indexes, quotes};
@@ -150,6 +150,17 @@ impl World {
             assert!(in_source(row) || (copied && is_bad(row)), "a row is lost: {row:?}");
         }
         assert!(source.len() <= self.original.len());
+    }
+
+    /// Lets `holder` hold the lease of the quotes for a minute.
+    pub(crate) fn hold(&self, holder: &str) {
+        let reply = self.database.command(doc! { "listCollections": 1, "filter": { "name": QUOTES } });
+        let entry = reply.get_document("cursor").unwrap().get_array("firstBatch").unwrap()[0].as_document().unwrap();
+        let Bson::Binary(uuid) = entry.get_document("info").unwrap().get("uuid").unwrap() else { panic!("{entry}") };
+        let key: String = uuid.bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let until = DateTime::from_millis(chrono::Utc::now().timestamp_millis() + 60_000);
+        let lease = doc! { "_id": format!("lease:{key}"), "kind": "lease", "holder": holder, "until": until };
+        self.database.command(doc! { "insert": "barkeep_runs", "documents": [lease] });
     }
 
     /// How many items are in a state.
