@@ -21,6 +21,7 @@ pub mod bars;
 pub mod checks;
 pub mod cli;
 pub mod config;
+pub mod durable;
 pub mod engine;
 pub mod judge;
 pub mod market;

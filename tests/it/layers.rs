@@ -9,12 +9,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("bars", &["market"]),
     ("config", &["bars", "checks", "market"]),
     ("checks", &["bars", "config", "market"]),
-    ("source", &["bars", "config"]),
+    ("source", &["bars", "config", "durable"]),
     ("judge", &["config"]),
+    ("durable", &[]),
     ("engine", &["bars", "checks", "config", "judge", "market", "source"]),
-    ("settle", &["bars", "checks", "config", "engine", "judge", "market", "report", "source"]),
-    ("report", &["bars", "checks", "config", "engine", "judge", "market", "source"]),
-    ("cli", &["bars", "checks", "config", "engine", "judge", "market", "report", "settle", "source"]),
+    ("settle", &["bars", "checks", "config", "durable", "engine", "judge", "market", "report", "source"]),
+    ("report", &["bars", "checks", "config", "durable", "engine", "judge", "market", "source"]),
+    ("cli", &["bars", "checks", "config", "durable", "engine", "judge", "market", "report", "settle", "source"]),
 ];
 
 /// Crates that the pure modules know nothing of.
