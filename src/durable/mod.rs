@@ -13,8 +13,9 @@
 
 mod digest;
 mod disk;
-
 mod reader;
+#[cfg(test)]
+pub(crate) mod simulated;
 mod system;
 
 use std::ffi::OsString;
