@@ -33,7 +33,7 @@ impl World {
         let (first, second) = (self.new_process(), self.new_process());
         let mut state = self.state();
         state.players = vec![first.id, second.id];
-        state.turn = state.players[state.core.random.index(2)];
+        state.turn = if state.core.random.once_in(2) { first.id } else { second.id };
         state.switch = [2, 8, 30][state.core.random.index(3)];
         drop(state);
         let (one, other) = std::thread::scope(|scope| {
