@@ -13,6 +13,8 @@
 
 mod digest;
 mod disk;
+#[cfg(test)]
+pub(crate) mod faulty;
 mod reader;
 #[cfg(test)]
 pub(crate) mod simulated;
