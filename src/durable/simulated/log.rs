@@ -8,6 +8,8 @@ use super::inode::{Actor, Ino, Inode, What};
 pub(super) struct Log {
     pub(super) rows: Vec<Row>,
     pub(super) excused: BTreeSet<Vec<u8>>,
+    /// Whether there are writers that write rows in pieces, which others can get into.
+    pub(super) pieces: bool,
 }
 
 /// A row that a writer wrote completely.
@@ -25,7 +27,9 @@ pub(crate) struct Row {
 
 impl Log {
     pub(super) fn add(&mut self, row: Row, inode: &Inode) {
-        if inode.links == 0 && matches!(inode.unlinked_by, Some(Actor::Writer(_))) {
+        let nameless = inode.links == 0 && matches!(inode.unlinked_by, Some(Actor::Writer(_)));
+        let torn = self.pieces && !lines(&inode.data).any(|line| line == row.line);
+        if nameless || torn {
             self.excused.insert(row.line.clone());
         }
         self.rows.push(row);

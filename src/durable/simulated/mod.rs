@@ -165,6 +165,7 @@ impl World {
         plan.path = Core::whole(&plan.path);
         let mut state = self.state();
         let (id, clock) = (state.writers.len(), state.core.clock);
+        state.core.log.pieces |= matches!(plan.loader, Loader::Truncate | Loader::Append { halves: true, .. });
         state.writers.push(Writer::new(id, plan, clock));
         id
     }
@@ -182,15 +183,13 @@ impl World {
     /// Crashes now: all processes end, and at a power cut the writers too.
     pub(crate) fn crash(&self, kind: Crash) {
         let mut state = self.state();
-        for process in 0..state.processes.len() {
-            if state.processes[process] {
-                state.crash(process, kind);
-            }
+        match kind {
+            // It ends all of them, and what was not synced goes even where none is left.
+            Crash::Power => state.crash(0, kind),
+            Crash::Kill => (0..state.processes.len()).for_each(|process| state.crash(process, kind)),
         }
-        if kind == Crash::Power && !state.processes.is_empty() {
-            drop(state);
-            self.0.notify();
-        }
+        drop(state);
+        self.0.notify();
     }
 
     /// A random number below `end`, of the world's seed.

@@ -182,7 +182,7 @@ fn an_opener_waits_for_the_file_it_resolved_and_writes_there() {
         world.run(|disk| {
             let file = disk.open(Path::new(FILE)).unwrap();
             let lease = file.lease().unwrap();
-            world.add_writer(Plan { syncs: true, ..Plan::new(APPEND, FILE, 1) });
+            world.add_writer(Plan { syncs: true, step: (500, 500_000), ..Plan::new(APPEND, FILE, 1) });
             disk.pause(Duration::from_micros(seed));
             disk.exchange(Path::new(FILE), Path::new("/data/clean")).unwrap();
             disk.pause(Duration::from_secs(1));
@@ -196,7 +196,7 @@ fn an_opener_waits_for_the_file_it_resolved_and_writes_there() {
         elsewhere += usize::from(world.contents("/data/clean").unwrap() != OLD);
         assert_eq!(world.lost(b""), Vec::<Vec<u8>>::new());
     }
-    assert!(waited > 5 && waited < 195, "{waited} of 200 openers came before the exchange");
+    assert!(waited > 20 && waited < 180, "{waited} of 200 openers came before the exchange");
     assert_eq!(waited, elsewhere);
 }
 
@@ -224,7 +224,7 @@ fn a_lease_that_is_kept_too_long_is_taken_by_force() {
 #[test]
 fn one_of_two_processes_has_the_lock_and_a_crash_gives_it_back() {
     let lock = Path::new("/data/.lock");
-    let (mut refused, mut crashed) = (0, 0);
+    let refused = std::cell::Cell::new(0);
     explore(0..300, |world| {
         world.put(FILE, b"0");
         world.crash_at(1 + world.below(60), Crash::Kill);
@@ -256,7 +256,7 @@ fn one_of_two_processes_has_the_lock_and_a_crash_gives_it_back() {
         };
         match world.run_two(take, take) {
             (Some(true), Some(true)) => {}
-            (Some(false), Some(true)) | (Some(true), Some(false)) => {}
+            (Some(false), Some(true)) | (Some(true), Some(false)) => refused.set(refused.get() + 1),
             other => return Err(format!("{other:?}")),
         }
         assert_eq!(world.run(take), Some(true));
@@ -265,20 +265,7 @@ fn one_of_two_processes_has_the_lock_and_a_crash_gives_it_back() {
         assert_eq!(world.run(take), Some(true));
         Ok(())
     });
-    for seed in 0..100 {
-        let world = World::new(seed);
-        world.put_folder("/data");
-        let take = |disk: Disk| {
-            let held = disk.lock(lock).unwrap();
-            disk.pause(Duration::from_millis(1));
-            held.is_some()
-        };
-        world.crash_at(3, Crash::Power);
-        let (one, other) = world.run_two(take, take);
-        refused += usize::from(one == Some(false) || other == Some(false));
-        crashed += usize::from(one.is_none()) + usize::from(other.is_none());
-    }
-    assert!(refused > 5 && crashed > 20, "{refused} {crashed}");
+    assert!(refused.get() > 20, "{} of 300", refused.get());
 }
 
 #[test]

@@ -49,7 +49,7 @@ pub(crate) struct Plan {
     pub(crate) step: (u64, u64),
     /// Nanoseconds between the end of one row and the beginning of the next, from and to.
     pub(crate) rest: (u64, u64),
-    /// Whether it makes a row durable before it counts it as written.
+    /// Whether it makes every row durable; a row that is not may be lost in a power cut.
     pub(crate) syncs: bool,
     /// A row, without its newline, by number of the writer and number of the row; all of them are to be different.
     pub(crate) line: fn(usize, usize) -> String,
@@ -175,7 +175,7 @@ impl Writer {
                 core.inodes[ino].sync();
                 Phase::Complete(ino)
             }
-            Phase::Complete(ino) => self.complete(core, ino),
+            Phase::Complete(ino) => self.complete(ino),
             Phase::Close(ino) => {
                 core.inodes[ino].close(by);
                 self.next_session()
@@ -262,18 +262,17 @@ impl Writer {
             self.content.len()
         };
         let piece: Vec<u8> = self.content.drain(..length).collect();
-        if let Some(at) = &mut self.at {
+        let from = self.at;
+        let before = from.map(|_| core.inodes[ino].data.clone());
+        self.sequence = core.write(Actor::Writer(self.id), ino, from, &piece);
+        self.at = from.map(|from| from + length);
+        if let Some(before) = before {
             // Another writer may have appended here since the file was emptied: its rows are overwritten.
-            let end = (*at + length).min(core.inodes[ino].data.len());
-            let covered = core.inodes[ino].data.get(*at..end).unwrap_or_default().to_vec();
-            let from = *at;
-            *at += length;
-            self.sequence = core.write(Actor::Writer(self.id), ino, Some(from), &piece);
-            if !covered.is_empty() {
-                core.log.excuse_dropped(&covered, &piece);
-            }
-        } else {
-            self.sequence = core.write(Actor::Writer(self.id), ino, None, &piece);
+            let Core { log, inodes, .. } = &mut *core;
+            log.excuse_dropped(&before, &inodes[ino].data);
+        }
+        if self.content.is_empty() {
+            self.add(core, ino);
         }
         match () {
             () if !self.content.is_empty() => Phase::Write(ino),
@@ -283,8 +282,7 @@ impl Writer {
     }
 
     /// The row is complete.
-    fn complete(&mut self, core: &mut Core, ino: Ino) -> Phase {
-        self.add(core, ino);
+    fn complete(&mut self, ino: Ino) -> Phase {
         self.session += 1;
         match self.plan.loader {
             Loader::Append { rows, .. } if self.session < rows && self.written < self.plan.rows => {
