@@ -143,8 +143,9 @@ impl Core {
     }
 
     pub(super) fn rename(&mut self, by: Actor, from: &Path, to: &Path) -> io::Result<()> {
-        let ino = self.find(from)?;
+        self.place(from)?;
         self.place(to)?;
+        let ino = self.find(from)?;
         let victim = self.names.get(to);
         match (self.inodes[ino].kind, victim.map(|victim| self.inodes[victim].kind)) {
             _ if victim == Some(ino) => return Ok(()),
@@ -161,6 +162,8 @@ impl Core {
         if !self.settings.exchange {
             return Err(Errno::INVAL.into());
         }
+        self.place(one)?;
+        self.place(other)?;
         let (first, second) = (self.find(one)?, self.find(other)?);
         if first == second {
             return Ok(());
@@ -214,6 +217,9 @@ impl Core {
 
     /// Writes to a file, at its end where no place is given; returns the number of the change.
     pub(super) fn write(&mut self, by: Actor, ino: Ino, at: Option<usize>, bytes: &[u8]) -> u64 {
+        if bytes.is_empty() {
+            return self.number();
+        }
         let at = at.unwrap_or(self.inodes[ino].data.len());
         self.change(by, ino, What::Write { at, bytes: bytes.to_vec() })
     }
@@ -290,6 +296,8 @@ impl Core {
             inode.forget(|actor| kind == Crash::Power || gone(actor));
         }
         if kind == Crash::Power {
+            // What is cut short has no newline at its end; whoever appends to it then does not get a row of its own.
+            self.log.pieces = true;
             self.log.excuse_unsynced(&self.inodes);
             for (ino, maker) in self.names.cut_power(&mut self.random) {
                 if let Actor::Writer(_) = maker {

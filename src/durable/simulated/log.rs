@@ -27,9 +27,8 @@ pub(crate) struct Row {
 
 impl Log {
     pub(super) fn add(&mut self, row: Row, inode: &Inode) {
-        let nameless = inode.links == 0 && matches!(inode.unlinked_by, Some(Actor::Writer(_)));
         let torn = self.pieces && !lines(&inode.data).any(|line| line == row.line);
-        if nameless || torn {
+        if is_dropped(inode) || torn {
             self.excused.insert(row.line.clone());
         }
         self.rows.push(row);
@@ -58,6 +57,11 @@ impl Log {
     pub(super) fn excuse_written_to(&mut self, ino: Ino) {
         self.excused.extend(self.rows.iter().filter(|row| row.ino == ino).map(|row| row.line.clone()));
     }
+}
+
+/// Whether a writer took the last name of a file.
+pub(super) fn is_dropped(inode: &Inode) -> bool {
+    inode.links == 0 && matches!(inode.unlinked_by, Some(Actor::Writer(_)))
 }
 
 /// Lines with their newlines.
