@@ -126,8 +126,9 @@ impl Side {
         match call {
             Call::Create(name) => said(self.disk.create(&self.path(name)), |new| self.outputs.push(new).clone_done()),
             Call::Append(name) => said(self.disk.append(&self.path(name)), |new| self.outputs.push(new).clone_done()),
-            Call::Write(index, length) => at(&mut self.outputs, index)
-                .map_or_else(String::new, |output| said(output.write(&vec![b'w'; length]), |length| length.to_string())),
+            Call::Write(index, length) => at(&mut self.outputs, index).map_or_else(String::new, |output| {
+                said(output.write(&vec![b'w'; length]), |length| length.to_string())
+            }),
             Call::Close(index) => take(&mut self.outputs, index).map_or_else(String::new, |_| "closed".to_owned()),
             Call::Open(name) => said(self.disk.open(&self.path(name)), |new| self.opened.push(new).clone_done()),
             Call::Forget(index) => take(&mut self.opened, index).map_or_else(String::new, |_| "closed".to_owned()),
@@ -135,20 +136,24 @@ impl Side {
                 let mut buffer = [0; 64];
                 said(opened.read_at(&mut buffer, 3), |length| format!("{:?}", &buffer[..length]))
             }),
-            Call::Sync(index) => at(&mut self.opened, index).map_or_else(String::new, |opened| said(opened.sync(), done)),
+            Call::Sync(index) => {
+                at(&mut self.opened, index).map_or_else(String::new, |opened| said(opened.sync(), done))
+            }
             Call::MakeFolder(name) => said(self.disk.make_folder(&self.path(name)), done),
             Call::SyncFolder(name) => said(self.disk.sync_folder(&self.path(name)), done),
             Call::Rename(from, to) => said(self.disk.rename(&self.path(from), &self.path(to)), done),
             Call::Exchange(one, other) => said(self.disk.exchange(&self.path(one), &self.path(other)), done),
             Call::Link(from, to) => said(self.disk.link(&self.path(from), &self.path(to)), done),
             Call::Remove(name) => said(self.disk.remove(&self.path(name)), done),
-            Call::Lease(index) => at(&mut self.opened, index).map(|opened| opened.lease()).map_or_else(String::new, |lease| {
-                said(lease, |lease| self.leases.push(lease).clone_done())
-            }),
+            Call::Lease(index) => at(&mut self.opened, index)
+                .map(|opened| opened.lease())
+                .map_or_else(String::new, |lease| said(lease, |lease| self.leases.push(lease).clone_done())),
             Call::Unbroken(index) => {
                 at(&mut self.leases, index).map_or_else(String::new, |lease| lease.is_unbroken().to_string())
             }
-            Call::GiveBack(index) => take(&mut self.leases, index).map_or_else(String::new, |_| "given back".to_owned()),
+            Call::GiveBack(index) => {
+                take(&mut self.leases, index).map_or_else(String::new, |_| "given back".to_owned())
+            }
             Call::Lock(name) => said(self.disk.lock(&self.path(name)), |lock| {
                 let had = lock.is_some();
                 self.locks.extend(lock);
@@ -166,7 +171,9 @@ impl Side {
                 Some(Writer::Simulated(file)) => said(Ok(file.write(b"outside")), done),
                 None => String::new(),
             },
-            Call::CloseOutside(index) => take(&mut self.outside, index).map_or_else(String::new, |_| "closed".to_owned()),
+            Call::CloseOutside(index) => {
+                take(&mut self.outside, index).map_or_else(String::new, |_| "closed".to_owned())
+            }
             Call::Names(name) => said(self.disk.names(&self.path(name)), |mut names| {
                 names.sort();
                 format!("{names:?}")
@@ -293,7 +300,14 @@ fn the_simulated_file_system_says_what_the_one_of_the_machine_says() {
         }
     }
     // What matters must have happened, and on both sides.
-    for what in ["Lease: done", "Lease: Some(11)", "Unbroken: true", "Unbroken: false", "OpenOutside: Some(11)", "Exchange: done"] {
+    for what in [
+        "Lease: done",
+        "Lease: Some(11)",
+        "Unbroken: true",
+        "Unbroken: false",
+        "OpenOutside: Some(11)",
+        "Exchange: done",
+    ] {
         assert!(said.get(what).is_some_and(|times| *times > 3), "{what}: {said:#?}");
     }
 }

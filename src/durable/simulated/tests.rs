@@ -285,7 +285,9 @@ fn settings_are_what_the_system_says() {
         settings.grain = 4_000_000;
     });
     let disk = Disk::of(world.process());
-    let code = |error: io::Error| error.raw_os_error().and_then(|code| Errno::from_io_error(&io::Error::from_raw_os_error(code)));
+    let code = |error: io::Error| {
+        error.raw_os_error().and_then(|code| Errno::from_io_error(&io::Error::from_raw_os_error(code)))
+    };
     assert_eq!(code(disk.exchange(Path::new(FILE), Path::new("/data/b")).unwrap_err()), Some(Errno::INVAL));
     assert_eq!(code(disk.open(Path::new("/data/link")).unwrap_err()), Some(Errno::LOOP));
     let file = disk.open(Path::new("/data/b")).unwrap();

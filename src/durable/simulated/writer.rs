@@ -321,7 +321,12 @@ impl Writer {
 
     fn create(&mut self, core: &mut Core) -> Phase {
         let (by, path) = (Actor::Writer(self.id), self.temporary());
-        core.remove(by, &path).ok();
+        if let Ok(left) = core.find(&path) {
+            // A power cut took the last renaming back; what only this file has goes with it.
+            let named = core.find(&self.plan.path).map_or_else(|_| Vec::new(), |ino| core.inodes[ino].data.clone());
+            core.log.excuse_dropped(&core.inodes[left].data, &named);
+            core.remove(by, &path).ok();
+        }
         core.create(by, &path, Kind::File).map_or(Phase::Done, Phase::Fill)
     }
 
