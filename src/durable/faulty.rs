@@ -343,12 +343,15 @@ mod tests {
             let work = || -> io::Result<bool> {
                 let file = disk.open(Path::new("/data/x"))?;
                 let lease = file.lease()?;
-                (file.attributes()?, file.ownership()?, file.volume()?);
+                file.attributes()?;
+                file.ownership()?;
+                file.volume()?;
                 file.sync()?;
                 file.read_at(&mut [0; 9], 0)?;
                 let mut held = disk.lock(lock)?.ok_or(Errno::AGAIN)?;
                 held.write(b"x")?;
-                (held.read()?, held.id()?);
+                held.read()?;
+                held.id()?;
                 Ok(lease.is_unbroken())
             };
             (work(), calls)

@@ -110,6 +110,12 @@ fn said<T>(result: io::Result<T>, keep: impl FnOnce(T) -> String) -> String {
     }
 }
 
+/// Keeps what a call gave.
+fn kept<T>(list: &mut Vec<T>, value: T) -> String {
+    list.push(value);
+    "done".to_owned()
+}
+
 impl Side {
     fn new(disk: Arc<dyn FileSystem>, root: &Path, world: Option<World>) -> Self {
         let (opened, outputs, leases, locks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -124,13 +130,13 @@ impl Side {
     fn call(&mut self, call: Call) -> String {
         let done = |()| "done".to_owned();
         match call {
-            Call::Create(name) => said(self.disk.create(&self.path(name)), |new| self.outputs.push(new).clone_done()),
-            Call::Append(name) => said(self.disk.append(&self.path(name)), |new| self.outputs.push(new).clone_done()),
+            Call::Create(name) => said(self.disk.create(&self.path(name)), |new| kept(&mut self.outputs, new)),
+            Call::Append(name) => said(self.disk.append(&self.path(name)), |new| kept(&mut self.outputs, new)),
             Call::Write(index, length) => at(&mut self.outputs, index).map_or_else(String::new, |output| {
                 said(output.write(&vec![b'w'; length]), |length| length.to_string())
             }),
             Call::Close(index) => take(&mut self.outputs, index).map_or_else(String::new, |_| "closed".to_owned()),
-            Call::Open(name) => said(self.disk.open(&self.path(name)), |new| self.opened.push(new).clone_done()),
+            Call::Open(name) => said(self.disk.open(&self.path(name)), |new| kept(&mut self.opened, new)),
             Call::Forget(index) => take(&mut self.opened, index).map_or_else(String::new, |_| "closed".to_owned()),
             Call::Read(index) => at(&mut self.opened, index).map_or_else(String::new, |opened| {
                 let mut buffer = [0; 64];
@@ -147,7 +153,7 @@ impl Side {
             Call::Remove(name) => said(self.disk.remove(&self.path(name)), done),
             Call::Lease(index) => at(&mut self.opened, index)
                 .map(|opened| opened.lease())
-                .map_or_else(String::new, |lease| said(lease, |lease| self.leases.push(lease).clone_done())),
+                .map_or_else(String::new, |lease| said(lease, |lease| kept(&mut self.leases, lease))),
             Call::Unbroken(index) => {
                 at(&mut self.leases, index).map_or_else(String::new, |lease| lease.is_unbroken().to_string())
             }
@@ -164,11 +170,14 @@ impl Side {
             }),
             Call::Unlock(index) => take(&mut self.locks, index).map_or_else(String::new, |_| "unlocked".to_owned()),
             Call::OpenOutside(name, truncate) => {
-                said(self.open_outside(name, truncate), |writer| self.outside.push(writer).clone_done())
+                said(self.open_outside(name, truncate), |writer| kept(&mut self.outside, writer))
             }
             Call::WriteOutside(index) => match at(&mut self.outside, index) {
                 Some(Writer::Real(file)) => said(file.write_all(b"outside"), done),
-                Some(Writer::Simulated(file)) => said(Ok(file.write(b"outside")), done),
+                Some(Writer::Simulated(file)) => {
+                    file.write(b"outside");
+                    "done".to_owned()
+                }
                 None => String::new(),
             },
             Call::CloseOutside(index) => {
@@ -219,17 +228,6 @@ impl Side {
             }
         }
         (seen, kept, times)
-    }
-}
-
-/// What a kept value says.
-trait Done {
-    fn clone_done(self) -> String;
-}
-
-impl Done for () {
-    fn clone_done(self) -> String {
-        "done".to_owned()
     }
 }
 

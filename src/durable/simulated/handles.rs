@@ -81,7 +81,7 @@ impl Held for Lease {
         if !state.core.has_lease(*ino, *number) {
             return false;
         }
-        let mut state = process.between(state);
+        let mut state = Process::between(state);
         state.core.take_lease(process.actor(), *ino, *number).is_ok()
     }
 }

@@ -89,8 +89,7 @@ impl Process {
     }
 
     /// A system call that is a part of another one: others act, but nothing crashes.
-    pub(super) fn between<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        let mut state = state;
+    pub(super) fn between(mut state: MutexGuard<'_, State>) -> MutexGuard<'_, State> {
         let time = state.core.random.spread(100, 2_000);
         state.pass(time);
         state
@@ -173,7 +172,7 @@ impl FileSystem for Process {
     fn append(&self, path: &Path) -> io::Result<Box<dyn Output>> {
         let state = self.enter(Cost::Quick, || format!("append {}", path.display()))?;
         let ino = state.core.resolve(&Core::whole(path), true)?;
-        let state = self.between(state);
+        let state = Self::between(state);
         drop(self.open_for_writing(state, ino)?);
         Ok(self.output(ino, None))
     }
@@ -221,7 +220,7 @@ impl FileSystem for Process {
         };
         let mut state = self.open_for_writing(state, ino)?;
         let description = self.description(&mut state, ino);
-        let mut state = self.between(state);
+        let mut state = Self::between(state);
         if state.core.inodes[ino].lock.is_some() {
             state.core.inodes[ino].close(self.actor());
             return Ok(None);
