@@ -83,8 +83,8 @@ pub(super) struct Writer {
     session: usize,
     /// What is still to be written before the row is complete.
     content: Vec<u8>,
-    /// All it means to write to the file that it has emptied.
-    intended: Vec<u8>,
+    /// The file that it has emptied last, and all it means to write to it.
+    emptied: Option<(Ino, Vec<u8>)>,
     /// Where: `None` is the end of the file.
     at: Option<usize>,
     /// The last change it made.
@@ -118,8 +118,8 @@ impl Writer {
             Start::Call(_) => None,
             Start::After(time) => Some(clock + i128::from(time)),
         };
-        let (content, intended, at) = (Vec::new(), Vec::new(), None);
-        Self { id, plan, wake, phase: Phase::Rest, written: 0, session: 0, content, intended, at, sequence: 0 }
+        let (content, emptied, at) = (Vec::new(), None, None);
+        Self { id, plan, wake, phase: Phase::Rest, written: 0, session: 0, content, emptied, at, sequence: 0 }
     }
 
     pub(super) fn is_done(&self) -> bool {
@@ -147,9 +147,12 @@ impl Writer {
 
     /// After a power cut it begins anew with the rows it has not written.
     pub(super) fn restart(&mut self, core: &mut Core) {
+        if let Some((ino, intended)) = self.emptied.take() {
+            // It had emptied the file, and had not yet written it again durably.
+            let Core { log, inodes, .. } = core;
+            log.excuse_dropped(&intended, &inodes[ino].data);
+        }
         if !self.is_done() {
-            // It had emptied the file and not yet written it again.
-            core.log.excuse_dropped(&std::mem::take(&mut self.intended), &[]);
             self.phase = if self.written < self.plan.rows { Phase::Rest } else { Phase::Done };
             self.session = 0;
             self.wake = self.wake.and(Some(core.clock));
@@ -252,7 +255,7 @@ impl Writer {
             log.excuse_dropped(&inodes[ino].data, &self.content);
             core.truncate(Actor::Writer(self.id), ino);
             self.at = Some(0);
-            self.intended.clone_from(&self.content);
+            self.emptied = Some((ino, self.content.clone()));
         } else {
             self.content = self.row();
         }
@@ -275,9 +278,9 @@ impl Writer {
             // Another writer may have appended here since the file was emptied: its rows are overwritten.
             let Core { log, inodes, .. } = &mut *core;
             log.excuse_dropped(&before, &inodes[ino].data);
-            if self.content.is_empty() {
-                // And others may have overwritten its own before it was done.
-                log.excuse_dropped(&std::mem::take(&mut self.intended), &inodes[ino].data);
+            // And others may have overwritten its own before it was done.
+            if let Some((_, intended)) = self.emptied.as_ref().filter(|_| self.content.is_empty()) {
+                log.excuse_dropped(intended, &inodes[ino].data);
             }
         }
         if log::is_dropped(&core.inodes[ino]) {
