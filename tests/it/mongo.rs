@@ -7,7 +7,7 @@ mod faults;
 mod privileges;
 mod project;
 mod quotes;
-mod server;
+pub(crate) mod server;
 mod settle;
 mod soak;
 mod source;
