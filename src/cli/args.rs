@@ -209,6 +209,9 @@ pub(crate) enum QuarantineCommand {
         ids: Vec<String>,
         #[command(flatten)]
         which: WhichArgs,
+        /// Rows that a loader wrote to a file after it had been replaced.
+        #[arg(long)]
+        late: bool,
         #[command(flatten)]
         sure: SureArgs,
     },

@@ -62,7 +62,7 @@ pub(super) async fn conclude(
     stop: &Stop,
     output: &mut Output,
 ) -> Result<Exit, Failure> {
-    let Done { actions, settled, failure } = done.unwrap_or_default();
+    let Done { actions, settled, failure, notes } = done.unwrap_or_default();
     let (status, exit) = match &failure {
         Some(failure) => (RunStatus::Broken, failure.exit()),
         None if settled.kept_error > 0 || settled.open > 0 => (RunStatus::Broken, Exit::Broken),
@@ -75,7 +75,8 @@ pub(super) async fn conclude(
     let mut outcome = Outcome::new(status, exit.code(), UtcMicros::from(Utc::now()));
     outcome.error = failure.as_ref().map(|failure| failure.render(false).trim_start_matches("error: ").to_owned());
     if settled.kept_error > 0 && outcome.error.is_none() {
-        outcome.error = Some(format!("{} rows could not be removed; the log says why", settled.kept_error));
+        let why = notes.first().map_or("the log says why", String::as_str);
+        outcome.error = Some(format!("{} rows could not be removed: {why}", settled.kept_error));
     }
     outcome.connections = opened.close().await;
     outcome.actions = actions;

@@ -20,7 +20,7 @@ use crate::report::numbers::counted;
 use crate::report::run_id::RunId;
 use crate::report::utc::UtcMicros;
 use crate::settle::item::{Item, Which};
-use store::{Store, is_away};
+use store::{Restored, Store};
 
 /// Runs the command.
 pub(crate) async fn run(command: QuarantineCommand, output: &mut Output) -> Result<Exit, Failure> {
@@ -50,9 +50,17 @@ async fn in_store(
             list(store, &of(&which, Vec::new())?, limit, loaded, output).await
         }
         QuarantineCommand::Show { id, .. } => show(store, &id, loaded, output).await,
-        QuarantineCommand::Restore { ids, which, sure, .. } => {
+        QuarantineCommand::Restore { ids, which, late, sure, .. } => {
             let chosen = !ids.is_empty() || which.run.is_some() || which.rule.is_some() || which.series.is_some();
-            if !chosen && which.since.is_none() {
+            let chosen = chosen || which.since.is_some();
+            if late && chosen {
+                let problem = "`--late` brings rows back that came to replaced files, whatever items there are";
+                return Err(Failure::Usage(problem.to_owned(), "use it alone".to_owned()));
+            }
+            if late {
+                return bring_back(store, path, &sure, loaded, output);
+            }
+            if !chosen {
                 let help = "name items, or `--run`, `--rule`, `--series`, `--since`";
                 return Err(Failure::Usage("nothing is chosen to be put back".to_owned(), help.to_owned()));
             }
@@ -204,36 +212,95 @@ async fn restore(
     loaded: &Loaded,
     output: &mut Output,
 ) -> Result<Exit, Failure> {
-    let items: Vec<Item> = store.items(which, false).await?.into_iter().filter(is_away).collect();
-    let rows = items.len() as u64;
+    let items = store.items(which, false).await?;
+    let run = RunId::new(Utc::now(), std::process::id(), &loaded.job.name);
+    let would = store.restore(&items, true, run.as_str()).await?;
+    let rows = would.back;
     if rows == 0 || asked.dry_run {
         output.line(&match output.is_json() {
-            true => json!({ "type": "restore", "dry_run": true, "rows": rows }).to_string(),
+            true => json!({
+                "type": "restore", "dry_run": true, "rows": rows, "already_there": would.already_there,
+                "conflicts": would.conflicts, "failed": would.failed,
+            })
+            .to_string(),
             false => format!("{} would go back; nothing was changed", counted(rows, "row")),
         })?;
-        return Ok(Exit::Ok);
+        return tell_rest(&would, output);
     }
     sure(asked, &format!("{} would go back", counted(rows, "row")), rows, command)?;
-    let run = RunId::new(Utc::now(), std::process::id(), &loaded.job.name);
-    let told = store.restore(&items, run.as_str()).await?;
+    let told = store.restore(&items, false, run.as_str()).await?;
     if output.is_json() {
         let value = json!({
             "type": "restore", "dry_run": false, "rows": rows, "restored": told.back,
-            "already_there": told.already_there, "conflicts": told.conflicts,
+            "already_there": told.already_there, "conflicts": told.conflicts, "failed": told.failed,
         });
         output.line(&value.to_string())?;
     } else {
         output.line(&format!(
-            "{} rows are back, {} were there already, {} conflicts",
-            told.back,
-            told.already_there,
-            told.conflicts.len()
+            "{} back, {} there already, {}",
+            counted_verb(told.back),
+            counted(told.already_there, "row"),
+            counted(told.conflicts.len() as u64, "conflict")
         ))?;
+    }
+    tell_rest(&told, output)
+}
+
+fn counted_verb(rows: u64) -> String {
+    format!("{} {}", counted(rows, "row"), if rows == 1 { "is" } else { "are" })
+}
+
+/// Tells which rows could not be put back, and why; they decide the exit code.
+fn tell_rest(told: &Restored, output: &mut Output) -> Result<Exit, Failure> {
+    if !output.is_json() {
         for (id, reason) in &told.conflicts {
             output.line(&format!("conflict {id}: {}", visible(reason)))?;
         }
+        for problem in &told.failed {
+            output.line(&format!("left out: {}", visible(problem)))?;
+        }
     }
-    Ok(if told.conflicts.is_empty() { Exit::Ok } else { Exit::Findings })
+    Ok(match (told.failed.is_empty(), told.conflicts.is_empty()) {
+        (false, _) => Exit::Broken,
+        (true, false) => Exit::Findings,
+        (true, true) => Exit::Ok,
+    })
+}
+
+/// Brings rows back that came to files after they had been replaced.
+fn bring_back(
+    store: &Store<'_>,
+    path: &Path,
+    asked: &SureArgs,
+    loaded: &Loaded,
+    output: &mut Output,
+) -> Result<Exit, Failure> {
+    let run = RunId::new(Utc::now(), std::process::id(), &loaded.job.name);
+    let mut told = store.bring_back(true, run.as_str())?;
+    let rows = told.rows;
+    let really = rows > 0 && !asked.dry_run;
+    if really {
+        let command = format!("barkeep quarantine restore {} --late", typed(path));
+        sure(asked, &format!("{} would go back", counted(rows, "late row")), rows, &command)?;
+        told = store.bring_back(false, run.as_str())?;
+    }
+    let conflicts: Vec<String> =
+        told.conflict.iter().map(|(path, reason)| format!("`{}`: {reason}", path.display())).collect();
+    output.line(&match (output.is_json(), really) {
+        (true, _) => json!({
+            "type": "restore", "late": true, "dry_run": !really, "rows": rows, "restored": if really { told.rows } else { 0 },
+            "conflicts": conflicts,
+        })
+        .to_string(),
+        (false, true) => format!("{} back in their files", counted_verb(told.rows)),
+        (false, false) => format!("{} would go back; nothing was changed", counted(rows, "late row")),
+    })?;
+    if !output.is_json() {
+        for conflict in &conflicts {
+            output.line(&format!("conflict {}", visible(conflict)))?;
+        }
+    }
+    Ok(if conflicts.is_empty() { Exit::Ok } else { Exit::Findings })
 }
 
 async fn purge(
@@ -248,20 +315,38 @@ async fn purge(
     let span = span
         .map_err(|problem| Failure::Usage(format!("--older-than: {problem}"), "e.g. `--older-than 30d`".to_owned()))?;
     let before = (Utc::now() - span).timestamp_micros();
-    let (rows, kept) = store.purgeable(before).await?;
-    let purged = if rows == 0 || asked.dry_run {
-        0
-    } else {
+    let mut told = store.purgeable(before).await?;
+    let (rows, originals) = (told.rows, told.originals);
+    let (mut purged, mut erased) = (0, 0);
+    if (rows > 0 || originals > 0) && !asked.dry_run {
         let command = format!("barkeep quarantine purge {} --older-than {older_than}", typed(path));
-        sure(asked, &format!("{} would be erased for good", counted(rows, "row")), rows, &command)?;
+        if asked.confirm.is_none()
+            && let Some(doubt) = store.clock_doubt()?
+        {
+            let help = format!("set the clock, or, where it is right: {command} --confirm {rows}");
+            return Err(Failure::Refused(format!("nothing is erased: {doubt}"), help));
+        }
+        let what = format!("{} and {}", counted(rows, "row"), counted(originals, "whole original"));
+        sure(asked, &format!("{what} would be erased for good"), rows, &command)?;
         let run = RunId::new(Utc::now(), std::process::id(), &loaded.job.name);
-        store.purge(before, run.as_str()).await?
-    };
+        told = store.purge(before, run.as_str()).await?;
+        (purged, erased) = (told.rows, told.originals);
+    }
     output.line(&match output.is_json() {
-        true => json!({ "type": "purge", "rows": rows, "purged": purged, "kept": kept }).to_string(),
+        true => json!({
+            "type": "purge", "rows": rows, "purged": purged, "kept": told.kept, "originals": originals,
+            "originals_purged": erased, "bytes": told.bytes, "refused": told.refused,
+        })
+        .to_string(),
         false => format!(
-            "{purged} of {rows} rows were erased; {kept} more are that old and still to be kept (`[quarantine] keep`, or they were put back)"
+            "{purged} of {rows} rows and {erased} of {originals} whole originals were erased; {} more rows are that old and still to be kept (`[quarantine] keep`, or they were put back)",
+            told.kept
         ),
     })?;
-    Ok(Exit::Ok)
+    if !output.is_json() {
+        for refused in &told.refused {
+            output.line(&format!("left alone: {}", visible(refused)))?;
+        }
+    }
+    Ok(if told.refused.is_empty() { Exit::Ok } else { Exit::Broken })
 }

@@ -38,8 +38,25 @@ pub(super) struct Done {
     pub(super) actions: Vec<ActionRow>,
     /// In all.
     pub(super) settled: Settled,
-    /// What broke it off.
+    /// What broke it off, or kept a part of it from being done.
     pub(super) failure: Option<Failure>,
+    /// Why rows stay although they were to go.
+    pub(super) notes: Vec<String>,
+}
+
+impl Done {
+    /// Takes a failure; of several the gravest decides how the command ends, and the others are logged.
+    pub(super) fn fail(&mut self, failure: Failure) {
+        let (told, logged) = match self.failure.take() {
+            None => (failure, None),
+            Some(before) if before.exit().worst(failure.exit()) == before.exit() => (before, Some(failure)),
+            Some(before) => (failure, Some(before)),
+        };
+        if let Some(failure) = logged {
+            tracing::error!("{}", failure.render(false));
+        }
+        self.failure = Some(told);
+    }
 }
 
 /// Every limit that moving `rows` rows breaks.
@@ -262,7 +279,7 @@ pub(super) async fn carry_out(opened: &Opened, plan: &Plan, run_id: &str, stop: 
             let at = UtcMicros::from(Utc::now());
             let action = |end: &mongodb::Ended| action(plan, &plan.rows[end.index], &end.item, end.word, at);
             let actions = applied.ends.iter().map(action).collect();
-            Ok(Done { actions, settled: applied.settled, failure: result.err().map(failed) })
+            Ok(Done { actions, settled: applied.settled, failure: result.err().map(failed), ..Done::default() })
         }
         // Nothing else is under way in this process.
         At::Files(set) => Ok(tokio::task::block_in_place(|| files::carry_out(opened, set, plan, run_id, stop))),

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use super::steady::{SteadyFile, SteadyLock, SteadyOutput, again};
 use super::system::System;
 use super::{Attributes, FileSystem, Hash, Locked, Opened, Output, Reader};
 
@@ -62,7 +63,7 @@ impl Disk {
 
     /// See [`FileSystem::open`].
     pub fn open(&self, path: &Path) -> io::Result<Arc<dyn Opened>> {
-        again(|| self.0.open(path))
+        Ok(Arc::new(SteadyFile(again(|| self.0.open(path))?)))
     }
 
     /// Opens a file for reading; `None` where nothing has this name.
@@ -76,12 +77,12 @@ impl Disk {
 
     /// See [`FileSystem::create`].
     pub fn create(&self, path: &Path) -> io::Result<Box<dyn Output>> {
-        again(|| self.0.create(path))
+        Ok(Box::new(SteadyOutput(again(|| self.0.create(path))?)))
     }
 
     /// See [`FileSystem::append`].
     pub fn append(&self, path: &Path) -> io::Result<Box<dyn Output>> {
-        again(|| self.0.append(path))
+        Ok(Box::new(SteadyOutput(again(|| self.0.append(path))?)))
     }
 
     /// See [`FileSystem::sync_folder`].
@@ -101,7 +102,7 @@ impl Disk {
 
     /// See [`FileSystem::lock`].
     pub fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Locked>>> {
-        again(|| self.0.lock(path))
+        Ok(again(|| self.0.lock(path))?.map(|lock| Box::new(SteadyLock(lock)) as Box<dyn Locked>))
     }
 
     /// See [`FileSystem::now`].
@@ -143,7 +144,7 @@ impl Disk {
         self.remove(&temporary)?;
         let written = self.create(&temporary).and_then(|mut file| {
             file.write_all(bytes)?;
-            again(|| file.sync())
+            file.sync()
         });
         let written = written.and_then(|()| self.publish(&temporary, path));
         if written.is_err() {
@@ -197,7 +198,6 @@ pub fn digest(file: &Arc<dyn Opened>, length: u64) -> io::Result<Hash> {
         match reader.read(&mut buffer) {
             Ok(0) => return Ok(hash.finalize().into()),
             Ok(count) => hash.update(&buffer[..count]),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
@@ -216,16 +216,6 @@ pub fn folder_of(path: &Path) -> &Path {
 pub fn temporary_of(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}.writing"))
-}
-
-/// Does again what a signal cut short.
-fn again<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    loop {
-        match call() {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            done => return done,
-        }
-    }
 }
 
 #[cfg(test)]

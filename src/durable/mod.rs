@@ -18,6 +18,7 @@ pub(crate) mod faulty;
 mod reader;
 #[cfg(test)]
 pub(crate) mod simulated;
+mod steady;
 mod system;
 
 use std::ffi::OsString;

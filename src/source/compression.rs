@@ -28,9 +28,14 @@ enum Decoder {
     Zstd(zstd::Decoder<'static, BufReader<Hashed>>),
 }
 
+/// An open file, of whatever file system.
+pub(super) trait Input: Read + Seek + Send {}
+
+impl<T: Read + Seek + Send> Input for T {}
+
 /// A file whose bytes are hashed as they are read.
 struct Hashed {
-    file: File,
+    file: Box<dyn Input>,
     hash: Sha256,
     bytes: u64,
 }
@@ -38,11 +43,17 @@ struct Hashed {
 impl Unpacked {
     /// Opens the file at `path`.
     pub(super) fn open(path: &Path) -> Result<Self, SourceError> {
-        let failed = |error| SourceError::read(path, error);
-        let mut file = File::open(path).map_err(failed)?;
+        let file = File::open(path).map_err(|error| SourceError::read(path, error))?;
         let identity = FileIdentity::of_open(path, &file)?;
+        Self::over(identity, Box::new(file))
+    }
+
+    /// The text of `file`, which is open already and has this identity.
+    pub(super) fn over(identity: FileIdentity, mut file: Box<dyn Input>) -> Result<Self, SourceError> {
+        let path = identity.path.as_path();
+        let failed = |error| SourceError::read(path, error);
         let mut magic = Vec::with_capacity(4);
-        (&file).take(4).read_to_end(&mut magic).map_err(failed)?;
+        (&mut file).take(4).read_to_end(&mut magic).map_err(failed)?;
         file.rewind().map_err(failed)?;
         let hashed = Hashed { file, hash: Sha256::new(), bytes: 0 };
         let decoder = if magic.starts_with(&GZIP) {

@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::SourceError;
+use crate::durable::Attributes;
 
 /// A file as it was when it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +50,17 @@ impl FileIdentity {
         let same = fs::metadata(&self.path)
             .is_ok_and(|now| Self { sha256: self.sha256, ..Self::from_metadata(&self.path, &now) } == *self);
         if same { Ok(()) } else { Err(SourceError::Changed { path: self.path.clone() }) }
+    }
+
+    pub(super) fn from_attributes(path: &Path, attributes: &Attributes) -> Self {
+        Self {
+            path: path.to_path_buf(),
+            device: attributes.id.device,
+            inode: attributes.id.inode,
+            length: attributes.length,
+            modified: attributes.modified,
+            sha256: None,
+        }
     }
 
     fn from_metadata(path: &Path, metadata: &Metadata) -> Self {

@@ -11,6 +11,7 @@ use memchr::memchr;
 use super::compression::Unpacked;
 use super::records::{Grammar, Record, Rest, split};
 use super::{FileIdentity, FilesSet, Format, SourceError, csv, ndjson};
+use crate::durable::Reader;
 
 /// Text read at a time, in bytes.
 pub(super) const CHUNK: usize = 4 << 20;
@@ -92,7 +93,23 @@ impl TextFile {
         Self::open_sized(path, set, Sizes { chunk: bytes, longest: LONGEST })
     }
 
+    /// Reads `file`, which is open already and was called `path`, as one of the text files `set` describes.
+    ///
+    /// # Errors
+    /// As [`TextFile::open`].
+    pub fn over(path: &Path, file: Reader, set: &FilesSet) -> Result<Self, SourceError> {
+        let attributes = file.file().attributes().map_err(|error| SourceError::read(path, error))?;
+        let identity = FileIdentity::from_attributes(path, &attributes);
+        // A small file is read in one piece no larger than itself.
+        let chunk = usize::try_from(attributes.length).map_or(CHUNK, |length| CHUNK.min(length + BOM.len() + 1));
+        Self::unpack(Unpacked::over(identity, Box::new(file))?, path, set, Sizes { chunk, longest: LONGEST })
+    }
+
     fn open_sized(path: &Path, set: &FilesSet, sizes: Sizes) -> Result<Self, SourceError> {
+        Self::unpack(Unpacked::open(path)?, path, set, sizes)
+    }
+
+    fn unpack(unpacked: Unpacked, path: &Path, set: &FilesSet, sizes: Sizes) -> Result<Self, SourceError> {
         let grammar = match set.format {
             Format::Csv => Grammar::Csv { delimiter: set.delimiter },
             Format::Ndjson | Format::Parquet => Grammar::Lines,
@@ -101,7 +118,7 @@ impl TextFile {
             path: path.to_path_buf(),
             grammar,
             sizes,
-            unpacked: Unpacked::open(path)?,
+            unpacked,
             buffer: Vec::new(),
             ended: false,
             rows: 0,

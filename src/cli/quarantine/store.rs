@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::cli::exit::Failure;
 use crate::cli::open::connect;
-use crate::cli::settling::files::{self as of_files, place};
+use crate::cli::output::message;
+use crate::cli::settling::files::{self as of_files, Files};
 use crate::cli::settling::{collection_of, failed, order};
 use crate::config::job::Source;
 use crate::config::{Job, Loaded};
@@ -32,6 +33,23 @@ pub(crate) struct Restored {
     pub(crate) already_there: u64,
     /// Items that cannot go back, and why.
     pub(crate) conflicts: BTreeMap<String, String>,
+    /// What does not read, so that its rows could not be put back.
+    pub(crate) failed: Vec<String>,
+}
+
+/// What is erased, or would be.
+#[derive(Debug, Default)]
+pub(crate) struct Purge {
+    /// Rows.
+    pub(crate) rows: u64,
+    /// Rows that are that old and still to be kept.
+    pub(crate) kept: u64,
+    /// Whole files that were replaced.
+    pub(crate) originals: u64,
+    /// Bytes of both, where known.
+    pub(crate) bytes: u64,
+    /// What is left alone, and why.
+    pub(crate) refused: Vec<String>,
 }
 
 impl<'a> Store<'a> {
@@ -65,7 +83,7 @@ impl<'a> Store<'a> {
         match &self.kind {
             Kind::Collection { rows, .. } => rows.under_way().await.map_err(failed),
             Kind::Files => {
-                let runs = files::unfinished(place(self.job)).map_err(of_files::failed)?;
+                let runs = files::unfinished(Files::of(self.job).place()).map_err(of_files::failed)?;
                 Ok(UnderWay { runs, holder: None })
             }
         }
@@ -76,70 +94,114 @@ impl<'a> Store<'a> {
         match &self.kind {
             Kind::Collection { rows, .. } => rows.items(which, raw).await.map_err(failed),
             Kind::Files => {
-                let mut items = files::items(place(self.job)).map_err(of_files::failed)?;
-                items.retain(|item| which.takes(item));
-                Ok(items)
+                let listed = files::items(Files::of(self.job).place()).map_err(of_files::failed)?;
+                for error in &listed.damaged {
+                    message(&format!("left out: {error}"));
+                }
+                Ok(listed.items.into_iter().filter(|item| which.takes(item)).collect())
             }
         }
     }
 
-    /// Puts the rows of `items` back.
-    pub(crate) async fn restore(&self, items: &[Item], run_id: &str) -> Result<Restored, Failure> {
+    /// Puts the rows of `items` back; with `dry_run` says what would come back.
+    pub(crate) async fn restore(&self, items: &[Item], dry_run: bool, run_id: &str) -> Result<Restored, Failure> {
         match &self.kind {
             Kind::Collection { rows, .. } => {
-                let told = rows.restore(items, &order(self.job, run_id)).await.map_err(failed)?;
+                let items: Vec<Item> = items.iter().filter(|item| is_away(item)).cloned().collect();
+                if dry_run {
+                    return Ok(Restored { back: items.len() as u64, ..Restored::default() });
+                }
+                let told = rows.restore(&items, &order(self.job, run_id)).await.map_err(failed)?;
                 Ok(Restored {
                     back: told.restored.len() as u64,
                     already_there: told.already_there.len() as u64,
                     conflicts: told.conflicts.into_iter().collect(),
+                    failed: Vec::new(),
                 })
             }
             Kind::Files => {
+                let of_job = Files::of(self.job);
                 let ids: Vec<String> = items.iter().map(|item| item.id.clone()).collect();
-                files::recover(place(self.job)).map_err(of_files::failed)?;
-                let run = files::Run { id: run_id, at: chrono::Utc::now().timestamp_micros() };
-                let told = files::restore(place(self.job), &ids, false, run).map_err(of_files::failed)?;
+                let mut failed = self.recover(&of_job, dry_run)?;
+                let told = files::restore(of_job.place(), &ids, dry_run, of_job.run(run_id));
+                let told = told.map_err(of_files::failed)?;
+                failed.extend(told.damaged.iter().map(ToString::to_string));
                 let (back, already_there) = (told.restored, told.already_there);
-                Ok(Restored { back, already_there, conflicts: told.conflict.into_iter().collect() })
+                Ok(Restored { back, already_there, conflicts: told.conflict.into_iter().collect(), failed })
             }
         }
     }
 
-    /// How many items could be erased that came here before `older_than`, µs UTC, and how many of that age are still to
-    /// be kept.
-    pub(crate) async fn purgeable(&self, older_than: i64) -> Result<(u64, u64), Failure> {
-        let now = chrono::Utc::now().timestamp_micros();
+    /// Finishes what was cut short at the files of the job; what could not be is told.
+    fn recover(&self, of_job: &Files<'_>, dry_run: bool) -> Result<Vec<String>, Failure> {
+        if dry_run {
+            return Ok(Vec::new());
+        }
+        let recovery = of_job.recover().map_err(of_files::failed)?;
+        Ok(recovery.failed.iter().map(ToString::to_string).collect())
+    }
+
+    /// Brings rows back that came to files after they had been replaced; with `dry_run` only counts them.
+    pub(crate) fn bring_back(&self, dry_run: bool, run_id: &str) -> Result<files::Brought, Failure> {
+        match &self.kind {
+            Kind::Collection { .. } => Err(Failure::Usage(
+                "`--late` is for jobs over files: a collection is never replaced".to_owned(),
+                "leave it out, and name items, or `--run`, `--rule`, `--series`, `--since`".to_owned(),
+            )),
+            Kind::Files => {
+                let of_job = Files::of(self.job);
+                self.recover(&of_job, dry_run)?;
+                files::bring_back(of_job.place(), dry_run, of_job.run(run_id)).map_err(of_files::failed)
+            }
+        }
+    }
+
+    /// What could be erased that came here before `older_than`, µs UTC.
+    pub(crate) async fn purgeable(&self, older_than: i64) -> Result<Purge, Failure> {
         match &self.kind {
             Kind::Collection { rows, .. } => {
+                let now = chrono::Utc::now().timestamp_micros();
                 let (over, kept) = rows.purgeable(older_than, now).await.map_err(failed)?;
-                Ok((over.len() as u64, kept))
+                Ok(Purge { rows: over.len() as u64, kept, ..Purge::default() })
+            }
+            Kind::Files => self.purge_files(older_than, true),
+        }
+    }
+
+    /// Erases it.
+    pub(crate) async fn purge(&self, older_than: i64, run_id: &str) -> Result<Purge, Failure> {
+        match &self.kind {
+            Kind::Collection { rows, .. } => {
+                let now = chrono::Utc::now().timestamp_micros();
+                let (over, kept) = rows.purgeable(older_than, now).await.map_err(failed)?;
+                let purged = rows.purge(&over, &order(self.job, run_id)).await.map_err(failed)?.purged;
+                Ok(Purge { rows: purged, kept, ..Purge::default() })
             }
             Kind::Files => {
-                let items = files::items(place(self.job)).map_err(of_files::failed)?;
-                let old = items.iter().filter(|item| item.at < older_than);
-                let kept = old.filter(|item| item.expires_at > now).count() as u64;
-                // A removal is erased whole: one row that is to be kept keeps them all.
-                let purged = match kept {
-                    0 => files::purge(place(self.job), older_than, true).map_err(of_files::failed)?.items,
-                    _ => 0,
-                };
-                Ok((purged, kept))
+                let of_job = Files::of(self.job);
+                let failed = self.recover(&of_job, false)?;
+                let mut purge = self.purge_files(older_than, false)?;
+                purge.refused.extend(failed);
+                Ok(purge)
             }
         }
     }
 
-    /// Erases them; returns how many.
-    pub(crate) async fn purge(&self, older_than: i64, run_id: &str) -> Result<u64, Failure> {
+    fn purge_files(&self, older_than: i64, dry_run: bool) -> Result<Purge, Failure> {
         let now = chrono::Utc::now().timestamp_micros();
+        let keep = self.job.quarantine.keep_originals.num_microseconds().unwrap_or(i64::MAX);
+        let limits = files::Limits { older_than, now, originals_before: now.saturating_sub(keep) };
+        let purged = files::purge(Files::of(self.job).place(), limits, dry_run).map_err(of_files::failed)?;
+        let files::Purged { items, kept, originals, bytes, refused } = purged;
+        Ok(Purge { rows: items, kept, originals, bytes, refused })
+    }
+
+    /// Why the clock of this machine may be wrong, so that rows would be erased that are not old; only files, for a
+    /// server has a clock of its own.
+    pub(crate) fn clock_doubt(&self) -> Result<Option<String>, Failure> {
         match &self.kind {
-            Kind::Collection { rows, .. } => {
-                let (over, _) = rows.purgeable(older_than, now).await.map_err(failed)?;
-                Ok(rows.purge(&over, &order(self.job, run_id)).await.map_err(failed)?.purged)
-            }
-            Kind::Files => {
-                files::recover(place(self.job)).map_err(of_files::failed)?;
-                Ok(files::purge(place(self.job), older_than, false).map_err(of_files::failed)?.items)
-            }
+            Kind::Collection { .. } => Ok(None),
+            Kind::Files => Files::of(self.job).clock_doubt(),
         }
     }
 

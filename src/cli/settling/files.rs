@@ -1,7 +1,8 @@
-//! Settling rows of files: one file after the other, each swapped whole.
+//! Moving rows of files: one file after the other, each replaced whole.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 
@@ -10,58 +11,185 @@ use crate::cli::exit::Failure;
 use crate::cli::open::Opened;
 use crate::cli::stop::Stop;
 use crate::config::Job;
+use crate::config::job::{self, Source};
+use crate::durable::{Disk, hex};
 use crate::report::utc::UtcMicros;
-use crate::settle::files::{self, Condemned, FilesError, Order, Outcome};
+use crate::settle::files::{self, Condemned, FilesError, Order, Outcome, Patience, Place as Quarantine, Writers};
 use crate::settle::item::{Item, Settled, State};
 use crate::settle::plan::{Place, Plan, PlanFile, PlanRow, SourceIdentity};
 use crate::source::mongodb::id;
 use crate::source::{FileIdentity, FilesSet};
 
-/// The quarantine of a job's files.
-pub(in crate::cli) fn place(job: &Job) -> files::Place<'_> {
-    files::Place { dir: &job.quarantine.dir.resolved, job: &job.name }
+/// How long files that others write to are tried again, all together.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// When a file that was replaced is looked at once more: a loader that was on its way to it has written by then.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// The files of a job, and where their rows go.
+pub(in crate::cli) struct Files<'a> {
+    job: &'a Job,
+    disk: Disk,
+}
+
+/// How long nothing may have happened before the clock is doubted, µs.
+const LONG: i64 = 30 * 86_400_000_000;
+
+/// When the newest file in a folder was last written, µs UTC; hidden files do not count.
+fn newest_in(folder: &Path) -> Option<i64> {
+    let written = |entry: std::fs::DirEntry| {
+        let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+        let modified = entry.metadata().ok()?.modified().ok()?;
+        let since = modified.duration_since(std::time::UNIX_EPOCH).ok()?;
+        (!hidden).then(|| i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+    };
+    std::fs::read_dir(folder).ok()?.flatten().filter_map(written).max()
+}
+
+impl<'a> Files<'a> {
+    pub(in crate::cli) fn of(job: &'a Job) -> Self {
+        Self { job, disk: Disk::system() }
+    }
+
+    /// The quarantine of the job.
+    pub(in crate::cli) fn place(&self) -> Quarantine<'_> {
+        Quarantine { disk: &self.disk, dir: &self.job.quarantine.dir.resolved, job: &self.job.name }
+    }
+
+    /// Whether anybody may write to the files.
+    pub(in crate::cli) fn writers(&self) -> Writers {
+        match &self.job.source {
+            Source::Files(source) if source.writers == job::Writers::None => Writers::None,
+            _ => Writers::Any,
+        }
+    }
+
+    /// Finishes what was cut short before. What could not be finished keeps nothing else from being done.
+    pub(in crate::cli) fn recover(&self) -> Result<files::Recovery, FilesError> {
+        let place = self.place();
+        if !place.dir.join(format!("job={}", place.job)).exists() {
+            return Ok(files::Recovery::default());
+        }
+        let recovery = files::recover(place)?;
+        for recovered in &recovery.done {
+            tracing::info!(id = recovered.id, note = recovered.note, "finished what was cut short");
+        }
+        Ok(recovery)
+    }
+
+    /// Files that were written to after they were replaced, as a failure that says how their rows come back.
+    pub(in crate::cli) fn late(&self, job_file: &Path) -> Result<Option<Failure>, FilesError> {
+        let late = files::late(self.place())?;
+        let Some(first) = late.first() else { return Ok(None) };
+        let came = match first.appended {
+            Some(bytes) => format!("{bytes} bytes were appended to it"),
+            None => "it was rewritten".to_owned(),
+        };
+        let more = match late.len() {
+            1 => String::new(),
+            all => format!(" (and {} more files)", all - 1),
+        };
+        let command = format!("barkeep quarantine restore {} --late", crate::cli::output::typed(job_file));
+        Ok(Some(Failure::Broken(
+            format!(
+                "a loader wrote to `{}` after it was replaced: {came}, kept in `{}`{more}; `{command}` brings those rows back",
+                first.source.display(),
+                first.path.display()
+            )
+            .into(),
+        )))
+    }
+
+    /// Why the clock of this machine may be wrong: it lies before the newest record of a removal, or long after anything
+    /// that happened.
+    pub(in crate::cli) fn clock_doubt(&self) -> Result<Option<String>, Failure> {
+        let (newest, sources) = files::newest(self.place()).map_err(failed)?;
+        let now = UtcMicros::from(Utc::now());
+        if let Some(newest) = newest.filter(|newest| *newest > now.0) {
+            return Ok(Some(format!("the clock says {now}, and rows were moved at {} already", UtcMicros(newest))));
+        }
+        let mut folders: Vec<&Path> = sources.iter().filter_map(|source| source.parent()).collect();
+        folders.dedup();
+        let in_folders = folders.into_iter().filter_map(newest_in);
+        let reports = newest_in(&self.job.report_dir.resolved.join("runs"));
+        let last = in_folders.chain(newest).chain(reports).max();
+        Ok(last.filter(|last| now.0 - last > LONG).map(|last| {
+            format!("the clock says {now}, and nothing happened to the files or the reports since {}", UtcMicros(last))
+        }))
+    }
+
+    /// A run that puts rows back.
+    pub(in crate::cli) fn run<'r>(&self, run_id: &'r str) -> files::Run<'r> {
+        let (writers, patience) = (self.writers(), Patience(Self::patience()));
+        files::Run { id: run_id, at: Utc::now().timestamp_micros(), writers, patience }
+    }
+
+    /// How long files that others write to are tried again. A test may have less patience: builds with debug assertions
+    /// take seconds from `BARKEEP_BUSY_SECONDS`.
+    pub(in crate::cli) fn patience() -> Duration {
+        let test = if cfg!(debug_assertions) { std::env::var("BARKEEP_BUSY_SECONDS").ok() } else { None };
+        test.and_then(|seconds| seconds.parse().ok()).map_or(PATIENCE, Duration::from_secs)
+    }
 }
 
 /// Finishes what was cut short before.
 pub(super) fn recover(opened: &Opened) -> Result<(), Failure> {
-    let place = place(&opened.loaded.job);
-    if !place.dir.join(format!("job={}", place.job)).exists() {
-        return Ok(());
-    }
-    for recovered in files::recover(place).map_err(failed)? {
-        tracing::info!(id = recovered.id, note = recovered.note, "finished what was cut short");
+    let recovery = Files::of(&opened.loaded.job).recover().map_err(failed)?;
+    for failure in recovery.failed {
+        tracing::error!(%failure, "what was cut short could not be finished");
     }
     Ok(())
 }
 
-/// Which rows of `plan` were put back by a person and are condemned by nothing but the rules that took them then.
+/// Which rows of `plan` were put back by a person and are rejected by nothing but the rules that took them then. Rows
+/// are known by their content, as often as they were put back.
 pub(super) fn exempt(opened: &Opened, plan: &Plan) -> Result<Vec<usize>, Failure> {
-    let items = files::items(place(&opened.loaded.job)).map_err(failed)?;
-    let restored: Vec<Item> = items.into_iter().filter(|item| item.state == State::Restored).collect();
-    // The bytes of a row of Parquet are hashed only when it is moved: it is known by its place, series and stamp.
-    let by_id: HashMap<&str, &Item> = restored.iter().map(|item| (item.id.as_str(), item)).collect();
-    let spot = |source: &str, locator: &str, series: &str, time| {
-        (source.to_owned(), locator.to_owned(), series.to_owned(), time)
-    };
-    let by_spot: HashMap<_, &Item> =
-        restored.iter().map(|item| (spot(&item.source, &item.locator, &item.series, item.time), item)).collect();
+    let of_job = Files::of(&opened.loaded.job);
+    let listed = files::items(of_job.place()).map_err(failed)?;
+    let mut restored: HashMap<(String, String), Vec<Item>> = HashMap::new();
+    for item in listed.items.into_iter().filter(|item| item.state == State::Restored) {
+        restored.entry((item.source.clone(), item.sha256.clone())).or_default().push(item);
+    }
+    if restored.is_empty() {
+        return Ok(Vec::new());
+    }
+    let hashes = hashes_of(&of_job.disk, plan)?;
     let mut exempt = Vec::new();
     for (index, row) in plan.rows.iter().enumerate() {
-        let Some((file, number)) = place_of(plan, row) else { continue };
-        let item = match &row.sha256 {
-            Some(sha256) => by_id.get(files::item_id(&file.path, &row.row_key, sha256).as_str()),
-            None => by_spot.get(&spot(&file.path.display().to_string(), &number.to_string(), &row.series, row.time)),
+        let (Some((file, _)), Some(sha256)) = (place_of(plan, row), &hashes[index]) else { continue };
+        let Some(items) = restored.get_mut(&(file.path.display().to_string(), sha256.clone())) else { continue };
+        let taken_by = |item: &Item| {
+            let known = |id: &str, hash: &str| item.reasons.iter().any(|taken| taken.id == id && taken.hash == hash);
+            plan.reasons(row).iter().all(|reason| known(&reason.id, &reason.hash))
         };
-        let known = |item: &Item| {
-            let taken_by: HashSet<(&str, &str)> =
-                item.reasons.iter().map(|reason| (reason.id.as_str(), reason.hash.as_str())).collect();
-            plan.reasons(row).iter().all(|reason| taken_by.contains(&(reason.id.as_str(), reason.hash.as_str())))
-        };
-        if item.is_some_and(|item| known(item)) {
+        if let Some(found) = items.iter().position(taken_by) {
+            items.remove(found);
             exempt.push(index);
         }
     }
     Ok(exempt)
+}
+
+/// SHA-256 (hex) of the bytes of each row of a plan: as planned, or, for rows of Parquet, read again. `None` where the
+/// file does not read; its rows are not known then.
+fn hashes_of(disk: &Disk, plan: &Plan) -> Result<Vec<Option<String>>, Failure> {
+    let mut hashes: Vec<Option<String>> = plan.rows.iter().map(|row| row.sha256.clone()).collect();
+    let SourceIdentity::Files(sources) = &plan.head.source else { return Ok(hashes) };
+    for (number, file) in sources.iter().enumerate() {
+        let of_file = |(index, row): (usize, &PlanRow)| match row.at {
+            Place::Row { file, row: at } if file == number && row.sha256.is_none() => Some((at, index)),
+            _ => None,
+        };
+        let mut rows: Vec<(u64, usize)> = plan.rows.iter().enumerate().filter_map(of_file).collect();
+        rows.sort_unstable();
+        if rows.is_empty() {
+            continue;
+        }
+        let numbers: Vec<u64> = rows.iter().map(|(row, _)| *row).collect();
+        for ((_, index), hash) in rows.into_iter().zip(files::row_hashes(disk, &file.path, &numbers).map_err(failed)?) {
+            hashes[index] = Some(hex(&hash));
+        }
+    }
+    Ok(hashes)
 }
 
 fn place_of<'p>(plan: &'p Plan, row: &PlanRow) -> Option<(&'p PlanFile, u64)> {
@@ -71,106 +199,148 @@ fn place_of<'p>(plan: &'p Plan, row: &PlanRow) -> Option<(&'p PlanFile, u64)> {
     }
 }
 
-/// Carries out `plan`; what one file's failure leaves of it stands as not tried.
+/// The rows of one file of a plan.
+struct OfFile<'p> {
+    file: &'p PlanFile,
+    rows: Vec<&'p PlanRow>,
+    outcome: Option<Outcome>,
+}
+
+/// Carries out `plan`. A file that cannot be worked on keeps no other from it; one that others write to is tried again
+/// when the others are done.
 pub(super) fn carry_out(opened: &Opened, set: &FilesSet, plan: &Plan, run_id: &str, stop: &Stop) -> Done {
+    let of_job = Files::of(&opened.loaded.job);
     let mut done = Done::default();
     done.settled.planned = plan.rows.len() as u64;
-    if let Err(failure) = recover(opened) {
-        done.failure = Some(failure);
+    match of_job.recover() {
+        Ok(recovery) => recovery.failed.into_iter().for_each(|error| done.fail(failed(error))),
+        Err(error) => done.fail(failed(error)),
     }
     let SourceIdentity::Files(sources) = &plan.head.source else { return done };
-    for (number, file) in sources.iter().enumerate() {
-        let of_file = |row: &&PlanRow| matches!(&row.at, Place::Row { file, .. } if *file == number);
-        let rows: Vec<&PlanRow> = plan.rows.iter().filter(of_file).collect();
-        if rows.is_empty() {
-            continue;
+    let of_file = |number: usize| {
+        let is_of = move |row: &&PlanRow| matches!(&row.at, Place::Row { file, .. } if *file == number);
+        plan.rows.iter().filter(is_of).collect::<Vec<_>>()
+    };
+    let files = sources.iter().enumerate().map(|(number, file)| OfFile { file, rows: of_file(number), outcome: None });
+    let mut files: Vec<OfFile<'_>> = files.filter(|of_file| !of_file.rows.is_empty()).collect();
+    let work = Work { of_job: &of_job, set, plan, run_id, stop };
+    let started = Instant::now();
+    for of_file in &mut files {
+        of_file.outcome = Some(work.one(of_file, Duration::ZERO, &mut done));
+    }
+    let until = started + Files::patience();
+    for of_file in &mut files {
+        let left = until.saturating_duration_since(Instant::now());
+        if of_file.outcome.as_ref().is_some_and(|outcome| outcome.busy) && !left.is_zero() {
+            of_file.outcome = Some(work.one(of_file, left, &mut done));
         }
-        let at = UtcMicros::from(Utc::now());
-        let tried = match done.failure {
-            None => one(opened, set, plan, (file, &rows), run_id, stop),
-            Some(_) => Ok(untried(rows.len())),
-        };
-        let outcome = tried.unwrap_or_else(|error| {
-            done.failure = Some(failed(error));
-            after_failure(opened, file, rows.len())
-        });
-        if let Some(note) = &outcome.note {
-            tracing::warn!(note, "rows stay");
-        }
-        done.settled += Settled { planned: 0, ..outcome.settled };
-        done.actions.extend(rows.iter().enumerate().map(|(index, row)| {
-            let item = outcome.items.get(index);
-            let word = item.map_or_else(|| outcome.settled.word(), |item| item.state.as_str());
-            let mut action = action(plan, row, item.map_or("", |item| item.id.as_str()), word, at);
-            if let Some(item) = item {
-                action.sha256.clone_from(&item.sha256);
-            }
-            action
-        }));
+    }
+    for of_file in &files {
+        told(plan, of_file, &mut done);
+    }
+    if done.settled.removed > 0 {
+        std::thread::sleep(LOOK_AGAIN);
+    }
+    match of_job.late(&plan.head.job_file) {
+        Ok(None) => {}
+        Ok(Some(failure)) => done.fail(failure),
+        Err(error) => done.fail(failed(error)),
     }
     done
 }
 
-/// The end of an order of which nothing was begun.
-fn untried(rows: usize) -> Outcome {
-    Outcome::of(Settled { planned: rows as u64, untried: rows as u64, ..Settled::default() })
+/// Adds what became of the rows of one file.
+fn told(plan: &Plan, of_file: &OfFile<'_>, done: &mut Done) {
+    let at = UtcMicros::from(Utc::now());
+    let Some(outcome) = &of_file.outcome else { return };
+    if let Some(note) = &outcome.note {
+        tracing::warn!(note, "rows stay");
+        done.notes.push(note.clone());
+    }
+    done.settled += Settled { planned: 0, ..outcome.settled };
+    done.actions.extend(of_file.rows.iter().enumerate().map(|(index, row)| {
+        let item = outcome.items.get(index);
+        let word = item.map_or_else(|| outcome.settled.word(), |item| item.state.as_str());
+        let mut action = action(plan, row, item.map_or("", |item| item.id.as_str()), word, at);
+        if let Some(item) = item {
+            action.sha256.clone_from(&item.sha256);
+        }
+        action
+    }));
 }
 
-/// Where the rows of a file are whose removal failed on the way; what even recovery cannot tell now is open.
-fn after_failure(opened: &Opened, file: &PlanFile, rows: usize) -> Outcome {
-    match files::recover(place(&opened.loaded.job)) {
-        Ok(recovered) => {
-            let of_file = recovered.into_iter().find(|one| one.source == file.path && one.settled.planned > 0);
-            of_file.map_or_else(|| untried(rows), |one| Outcome::of(one.settled))
-        }
-        Err(error) => {
-            tracing::warn!(%error, "the next run settles what is open");
-            Outcome::of(Settled { planned: rows as u64, open: rows as u64, ..Settled::default() })
+/// A plan under way.
+struct Work<'a> {
+    of_job: &'a Files<'a>,
+    set: &'a FilesSet,
+    plan: &'a Plan,
+    run_id: &'a str,
+    stop: &'a Stop,
+}
+
+impl Work<'_> {
+    fn one(&self, of_file: &OfFile<'_>, patience: Duration, done: &mut Done) -> Outcome {
+        match self.settle(of_file, patience) {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                done.fail(failed(error));
+                self.after_failure(of_file.file, of_file.rows.len())
+            }
         }
     }
-}
 
-fn one(
-    opened: &Opened,
-    set: &FilesSet,
-    plan: &Plan,
-    (file, rows): (&PlanFile, &[&PlanRow]),
-    run_id: &str,
-    stop: &Stop,
-) -> Result<Outcome, FilesError> {
-    let hash = |hex: &str| id::from_hex(hex).and_then(|hash| <[u8; 32]>::try_from(hash).ok());
-    let identity = FileIdentity {
-        path: file.path.clone(),
-        device: file.device,
-        inode: file.inode,
-        length: file.length,
-        modified: 0,
-        sha256: hash(&file.sha256),
-    };
-    let condemned: Vec<Condemned> = rows
-        .iter()
-        .map(|row| Condemned {
-            row: place_of(plan, row).map_or(0, |(_, row)| row),
-            sha256: row.sha256.as_deref().and_then(hash),
-            row_key: row.row_key.clone(),
-            series: row.series.clone(),
-            time: row.time,
-            action: row.action,
-            reasons: plan.reasons(row),
-        })
-        .collect();
-    let at = Utc::now().timestamp_micros();
-    let (quarantine, delete) = retention(&opened.loaded.job);
-    let order = Order {
-        run_id,
-        plan_id: &plan.head.plan_id,
-        at,
-        retention: files::Retention { quarantine: at + quarantine, delete: at + delete },
-        set,
-        file: &identity,
-        rows: &condemned,
-    };
-    files::settle(place(&opened.loaded.job), &order, &|| stop.signal().is_some())
+    fn settle(&self, of_file: &OfFile<'_>, patience: Duration) -> Result<Outcome, FilesError> {
+        let OfFile { file, rows, .. } = of_file;
+        let hash = |hex: &str| id::from_hex(hex).and_then(|hash| <[u8; 32]>::try_from(hash).ok());
+        let identity = FileIdentity {
+            path: file.path.clone(),
+            device: file.device,
+            inode: file.inode,
+            length: file.length,
+            modified: 0,
+            sha256: hash(&file.sha256),
+        };
+        let condemned: Vec<Condemned> = rows
+            .iter()
+            .map(|row| Condemned {
+                row: place_of(self.plan, row).map_or(0, |(_, row)| row),
+                sha256: row.sha256.as_deref().and_then(hash),
+                row_key: row.row_key.clone(),
+                series: row.series.clone(),
+                time: row.time,
+                action: row.action,
+                reasons: self.plan.reasons(row),
+            })
+            .collect();
+        let at = Utc::now().timestamp_micros();
+        let (quarantine, delete) = retention(self.of_job.job);
+        let order = Order {
+            run_id: self.run_id,
+            plan_id: &self.plan.head.plan_id,
+            at,
+            retention: files::Retention { quarantine: at + quarantine, delete: at + delete },
+            set: self.set,
+            file: &identity,
+            rows: &condemned,
+            writers: self.of_job.writers(),
+            patience: Patience(patience),
+        };
+        files::settle(self.of_job.place(), &order, &|| self.stop.signal().is_some())
+    }
+
+    /// Where the rows of a file are whose removal failed on the way; what even recovery cannot tell now is open.
+    fn after_failure(&self, file: &PlanFile, rows: usize) -> Outcome {
+        let recovered = self.of_job.recover().map(|recovery| recovery.done).unwrap_or_default();
+        if let Some(one) = recovered.into_iter().find(|one| one.source == file.path && one.settled.planned > 0) {
+            return Outcome::of(one.settled);
+        }
+        let planned = rows as u64;
+        match files::is_open(self.of_job.place(), &file.path) {
+            Ok(false) => Outcome::of(Settled { planned, untried: planned, ..Settled::default() }),
+            // Where not even the journal reads, the next run finds out too.
+            Ok(true) | Err(_) => Outcome::of(Settled { planned, open: planned, ..Settled::default() }),
+        }
+    }
 }
 
 /// Whether the files of a plan are those of the job still; what they hold is looked at when they are settled.
@@ -179,10 +349,19 @@ pub(in crate::cli) fn same_files(plan: &[PlanFile], set: &FilesSet) -> bool {
     plan.iter().all(|file| now.iter().any(|path| Path::new(path) == file.path))
 }
 
-/// What a failure of settling files means for the command.
+/// What a failure of moving rows of files means for the command.
 pub(in crate::cli) fn failed(error: FilesError) -> Failure {
     match error {
         FilesError::Locked { .. } => Failure::Locked(error.to_string()),
+        FilesError::HardLinks { .. }
+        | FilesError::MountPoint { .. }
+        | FilesError::NoLease { .. }
+        | FilesError::NotOwner { .. }
+        | FilesError::Symlink { .. } => {
+            let text = error.to_string();
+            let (problem, help) = text.split_once("; ").unwrap_or((&text, "look at the file"));
+            Failure::Refused(problem.to_owned(), help.to_owned())
+        }
         error => error.into(),
     }
 }

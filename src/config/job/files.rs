@@ -22,6 +22,17 @@ pub struct FileSource {
     pub nulls: Vec<String>,
     /// Conditions on source fields; a row that breaks one is not read.
     pub filter: Vec<Filter>,
+    /// Whether other programs may write to the files while rows are moved.
+    pub writers: Writers,
+}
+
+/// Whether other programs may write to the files of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writers {
+    /// They may: rows are moved only where they can be held back for a moment.
+    Any,
+    /// They never do.
+    None,
 }
 
 /// How records are written.
@@ -58,6 +69,7 @@ pub enum FilterValue {
 }
 
 const FORMATS: &[&str] = &["csv", "ndjson", "parquet"];
+const WRITERS: &[&str] = &["any", "none"];
 
 /// `NA` is a ticker (National Bank of Canada), so it is no NULL unless a job says so.
 const NULLS: &[&str] = &["", "null", "NULL", "None", "N/A"];
@@ -81,6 +93,12 @@ pub(super) const FILES: Section = Section {
             Nothing,
             "Source fields and what they must equal: a string, an integer, a boolean, or one of several strings. Other rows are not read.",
         ),
+        key(
+            "writers",
+            Holds::Choice(WRITERS),
+            Text("any"),
+            "`none` where nothing else writes to the files while rows are moved; needed where the file system cannot hold writers back.",
+        ),
     ],
 };
 
@@ -91,7 +109,8 @@ pub(super) fn read(mut section: SectionReader<'_>) -> (Option<FileSource>, Vec<D
     let delimiter = read_delimiter(&mut section, format);
     let nulls = section.texts("nulls").into_iter().map(Spanned::into_inner).collect();
     let filter = read_filter(&mut section);
-    let files = delimiter.map(|delimiter| FileSource { paths, format, delimiter, nulls, filter });
+    let writers = if section.choice("writers") == Some("none") { Writers::None } else { Writers::Any };
+    let files = delimiter.map(|delimiter| FileSource { paths, format, delimiter, nulls, filter, writers });
     (files, section.finish())
 }
 

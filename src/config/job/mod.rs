@@ -15,7 +15,7 @@ use std::sync::Arc;
 use toml::Spanned;
 
 pub use bars::{Align, Bars, FieldName, Time};
-pub use files::{FileFormat, FileSource, Filter, FilterValue};
+pub use files::{FileFormat, FileSource, Filter, FilterValue, Writers};
 pub use mongodb::{Condition, MongoSource, OPERATORS, Operand, Test, Uri};
 pub use run::{Limits, Quarantine, Undecodable, Window};
 pub use source::Source;

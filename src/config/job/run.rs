@@ -41,6 +41,9 @@ pub struct Quarantine {
     pub keep: TimeDelta,
     /// How long a row is kept whose rule deletes; longer than nothing.
     pub keep_deleted: TimeDelta,
+    /// How long whole files are kept that were replaced; longer than nothing. Their rejected rows are in quarantine as
+    /// well.
+    pub keep_originals: TimeDelta,
     /// The folder, for sources that are files.
     pub dir: JobPath,
     /// The collection, for sources that are collections; without one, that of the source with `_quarantine` behind it.
@@ -83,6 +86,12 @@ pub(super) const QUARANTINE: Section = Section {
     keys: &[
         key("keep", Holds::Duration, Text("90d"), "How long a moved row is kept."),
         key("keep_deleted", Holds::Duration, Text("14d"), "How long a row is kept whose rule deletes it."),
+        key(
+            "keep_originals",
+            Holds::Duration,
+            Text("90d"),
+            "How long a whole file is kept that was replaced by one without the rows that left; `purge` erases it then.",
+        ),
         key(
             "collection",
             Holds::Text,
@@ -155,7 +164,8 @@ pub(super) fn read_quarantine(
 ) -> (Option<Quarantine>, Vec<Diagnostic>) {
     let job = &section.file().path;
     let (keep, keep_deleted) = (section.duration("keep"), section.duration("keep_deleted"));
-    for (name, keep) in [("keep", keep), ("keep_deleted", keep_deleted)] {
+    let keep_originals = section.duration("keep_originals");
+    for (name, keep) in [("keep", keep), ("keep_deleted", keep_deleted), ("keep_originals", keep_originals)] {
         if keep.is_some_and(|keep| keep.is_zero()) {
             let help = "keep moved rows for some days at least";
             section.reject(name, "a row that is not kept cannot be put back", help);
@@ -166,8 +176,15 @@ pub(super) fn read_quarantine(
         Some(dir) => Some(dir.into_inner()),
         None => report_dir.map(|report_dir| beside(&report_dir.written)),
     };
-    let quarantine =
-        || Some(Quarantine { keep: keep?, keep_deleted: keep_deleted?, dir: JobPath::new(job, dir?), collection });
+    let quarantine = || {
+        Some(Quarantine {
+            keep: keep?,
+            keep_deleted: keep_deleted?,
+            keep_originals: keep_originals?,
+            dir: JobPath::new(job, dir?),
+            collection,
+        })
+    };
     (quarantine(), section.finish())
 }
 

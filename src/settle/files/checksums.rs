@@ -2,7 +2,6 @@
 //!
 //! The library keeps page headers to itself, so their Thrift compact encoding is walked over: the checksum is field 4.
 
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -67,8 +66,7 @@ struct Page {
 fn header(reader: &Reader, at: u64, end: u64) -> std::io::Result<Option<Page>> {
     let mut wanted = FIRST;
     loop {
-        let mut bytes = vec![0; usize::try_from(wanted.min(end - at)).unwrap_or_default()];
-        reader.file.read_exact_at(&mut bytes, at)?;
+        let bytes = reader.file.exact(at, usize::try_from(wanted.min(end - at)).unwrap_or_default())?;
         let page = Compact { bytes: &bytes, at: 0 }.page();
         if page.is_some() || wanted >= end - at || wanted >= LONGEST {
             return Ok(page);

@@ -1,7 +1,7 @@
 //! Columns of Parquet files below Arrow: values and levels as they are stored, so that a row that moves keeps its
 //! bits, whatever its type.
 
-use std::fs::File;
+use std::io::{self, BufReader, Read};
 use std::ops::Range;
 
 use parquet::column::reader::{ColumnReader, get_typed_column_reader};
@@ -11,21 +11,62 @@ use parquet::data_type::{
 };
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::ParquetMetaData;
-use parquet::file::reader::{FileReader, RowGroupReader};
+use parquet::file::reader::{ChunkReader, FileReader, Length, RowGroupReader};
 use parquet::file::serialized_reader::{ReadOptions, SerializedFileReader};
 use parquet::file::writer::SerializedColumnWriter;
 use parquet::{basic::Type, schema::types::ColumnDescriptor};
 
+use crate::durable;
+
+/// Where the Parquet library reads from: any part of an open file.
+#[derive(Debug, Clone)]
+pub(super) struct Chunks {
+    file: durable::Reader,
+    length: u64,
+}
+
+impl Chunks {
+    pub(super) fn new(file: durable::Reader) -> io::Result<Self> {
+        let length = file.length()?;
+        Ok(Self { file, length })
+    }
+
+    /// Exactly `length` bytes from byte `at` on.
+    pub(super) fn exact(&self, at: u64, length: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; length];
+        self.file.from(at).read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+impl Length for Chunks {
+    fn len(&self) -> u64 {
+        self.length
+    }
+}
+
+impl ChunkReader for Chunks {
+    type T = BufReader<durable::Reader>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T> {
+        Ok(BufReader::new(self.file.from(start)))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<bytes::Bytes> {
+        Ok(self.exact(start, length)?.into())
+    }
+}
+
 /// An open Parquet file.
 pub(super) struct Reader {
-    parquet: SerializedFileReader<File>,
+    parquet: SerializedFileReader<Chunks>,
     /// The same file, for bytes as they lie in it.
-    pub(super) file: File,
+    pub(super) file: Chunks,
 }
 
 impl Reader {
-    pub(super) fn new(file: File, options: ReadOptions) -> Result<Self> {
-        let parquet = SerializedFileReader::new_with_options(file.try_clone()?, options)?;
+    pub(super) fn new(file: Chunks, options: ReadOptions) -> Result<Self> {
+        let parquet = SerializedFileReader::new_with_options(file.clone(), options)?;
         Ok(Self { parquet, file })
     }
 

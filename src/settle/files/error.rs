@@ -13,17 +13,63 @@ use crate::source::SourceError;
 /// Why rows of a file could not be settled.
 #[derive(Debug, thiserror::Error)]
 pub enum FilesError {
-    /// Another process settles files of the job.
-    #[error("`{}` is locked: another run settles files of this job; wait for its end, then run again", path.display())]
+    /// Another process moves rows of the job's files, or of this file.
+    #[error("`{}` is locked: another run moves rows of {}; wait for its end, then run again", path.display(), what)]
     Locked {
         /// The lock file.
         path: PathBuf,
+        /// What it moves rows of.
+        what: &'static str,
     },
     /// Earlier work was cut short.
-    #[error("the removal `{id}` was cut short; recover before anything new is done")]
+    #[error("rows of `{}` were being moved when a run was cut short (`{id}`); `barkeep run` finishes that first", path.display())]
     Unfinished {
         /// Its name in the journal.
         id: String,
+        /// The source.
+        path: PathBuf,
+    },
+    /// Another job left work at this file, and its journal cannot be found.
+    #[error("`{}`: a run of the job `{job}` was cut short here, and its quarantine `{}` is missing; put the folder back, then run again", path.display(), folder.display())]
+    Abandoned {
+        /// The source.
+        path: PathBuf,
+        /// The job.
+        job: String,
+        /// Its quarantine.
+        folder: PathBuf,
+    },
+    /// The file has several names, and only one of them would get the new file.
+    #[error("`{}` has {count} hard links, and the others would keep the old file; copy it to a file of its own, then run again", path.display())]
+    HardLinks {
+        /// The source.
+        path: PathBuf,
+        /// How many.
+        count: u64,
+    },
+    /// The name belongs to a mount.
+    #[error("`{}` is a mount point, so its name cannot be given to another file; mount its folder instead", path.display())]
+    MountPoint {
+        /// The source.
+        path: PathBuf,
+    },
+    /// Writers cannot be held back here.
+    #[error("`{}`: {reason}, so a loader that writes at the same time could lose rows; where nothing writes to it, set `writers = \"none\"` in `[source.files]`", path.display())]
+    NoLease {
+        /// The source.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The new file would not be the same user's, or would have other rights.
+    #[error("`{}`: a new file cannot be given {what}; run as its owner or as the superuser", path.display())]
+    NotOwner {
+        /// The source.
+        path: PathBuf,
+        /// What cannot be given.
+        what: String,
+        /// What the system says.
+        source: io::Error,
     },
     /// The source is a symbolic link.
     #[error("`{}` is a symbolic link, and a link is never replaced; name the file it leads to", path.display())]
@@ -32,18 +78,10 @@ pub enum FilesError {
         path: PathBuf,
     },
     /// The source is a folder, a pipe, a device.
-    #[error("`{}` is no ordinary file; name a file", path.display())]
+    #[error("`{}` is not an ordinary file; name a file", path.display())]
     NotAFile {
         /// What was named.
         path: PathBuf,
-    },
-    /// Somebody may write to the source at any moment.
-    #[error("process {pid} has `{}` open for writing; run again when its writer is done", path.display())]
-    OpenForWriting {
-        /// The file.
-        path: PathBuf,
-        /// The process.
-        pid: u32,
     },
     /// The name of the source is no text, and so cannot be written down.
     #[error("the path `{}` is not UTF-8; rename the file", path.display())]
@@ -92,6 +130,14 @@ pub enum FilesError {
     /// The file does not read as what the job says it is.
     #[error("cannot read the rows of the file again; run again, and fetch the file again if that does not help")]
     Source(#[from] SourceError),
+    /// The exchange failed, and it is not sure where the files are.
+    #[error("`{}`: it is not known whether the file was replaced; the next `barkeep run` finds out and goes on", path.display())]
+    Unclear {
+        /// The source.
+        path: PathBuf,
+        /// What failed.
+        source: Box<Self>,
+    },
     /// Something does not read.
     #[error("cannot read `{}`", path.display())]
     Read {
@@ -141,6 +187,11 @@ pub enum FilesError {
 }
 
 impl FilesError {
+    /// Whether a text file has no record.
+    pub(super) fn is_empty_file(&self) -> bool {
+        matches!(self, Self::Source(SourceError::Empty { .. }))
+    }
+
     pub(super) fn read(path: &Path, source: io::Error) -> Self {
         Self::Read { path: path.to_path_buf(), source }
     }

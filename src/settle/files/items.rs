@@ -1,11 +1,12 @@
 //! What lies in quarantine, and how far each row is, as the journal tells.
 
-use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 
 use crate::settle::item::{Item, State};
 
 use super::journal::{End, Entry};
+use super::open::Open;
 use super::place::Shelf;
 use super::quarantine::{self, Kept};
 use super::{FilesError, Place, removal};
@@ -13,28 +14,41 @@ use super::{FilesError, Place, removal};
 /// A row in quarantine, and the removal that took it.
 #[derive(Debug, Clone)]
 pub(super) struct Stored {
-    pub(super) removal: String,
+    /// Index of the removal among the entries of the journal.
+    pub(super) entry: usize,
     pub(super) state: State,
     pub(super) kept: Kept,
 }
 
-/// Every row in the quarantine of a job's files, each once: as it was moved last. The oldest first. A row that was
-/// purged is not among them. Needs no lock, and changes nothing.
+/// What lies in quarantine, and what of it does not read.
+#[derive(Debug, Default)]
+pub struct Listed {
+    /// Every row, each once: as it was moved last. The oldest first.
+    pub items: Vec<Item>,
+    /// Records and copies that do not read: their rows are not among the items.
+    pub damaged: Vec<FilesError>,
+}
+
+/// Every row in the quarantine of a job's files. A row that was purged is not among them. Needs no lock, and changes
+/// nothing.
 ///
 /// # Errors
-/// When the journal or a copy does not read.
-pub fn items(place: Place<'_>) -> Result<Vec<Item>, FilesError> {
+/// When the journal cannot be listed.
+pub fn items(place: Place<'_>) -> Result<Listed, FilesError> {
     let shelf = Shelf::new(place);
-    let entries = shelf.journal.entries()?;
-    let mut found = Vec::new();
-    for (stored, raw) in with_raws(&shelf, &entries)? {
-        found.push(stored.kept.item(stored.state, raw));
+    let (entries, damaged) = shelf.journal.entries()?;
+    let mut listed = Listed { items: Vec::new(), damaged };
+    for index in 0..entries.len() {
+        match of_entry(&shelf, &entries, index) {
+            Ok(items) => listed.items.extend(items),
+            Err(error) => listed.damaged.push(error),
+        }
     }
     let mut seen = HashSet::new();
-    found.reverse();
-    found.retain(|item| seen.insert(item.id.clone()));
-    found.reverse();
-    Ok(found)
+    listed.items.reverse();
+    listed.items.retain(|item| seen.insert(item.id.clone()));
+    listed.items.reverse();
+    Ok(listed)
 }
 
 /// The names of removals and restores in the journal that have no outcome. Needs no lock, and changes nothing.
@@ -42,41 +56,41 @@ pub fn items(place: Place<'_>) -> Result<Vec<Item>, FilesError> {
 /// # Errors
 /// When the journal does not read.
 pub fn unfinished(place: Place<'_>) -> Result<Vec<String>, FilesError> {
-    let entries = Shelf::new(place).journal.entries()?;
+    let (entries, _) = Shelf::new(place).journal.entries()?;
     Ok(entries.into_iter().filter(|entry| entry.done.is_none()).map(|entry| entry.begun.id).collect())
 }
 
-fn with_raws(shelf: &Shelf, entries: &[Entry]) -> Result<Vec<(Stored, Vec<u8>)>, FilesError> {
-    let mut found = Vec::new();
-    for entry in entries {
-        let moved = stored(shelf, entries, entry)?;
-        let kept: Vec<Kept> = moved.iter().map(|row| row.kept.clone()).collect();
-        let raws = raws(&shelf.copy(&entry.begun.id), &kept)?;
-        found.extend(moved.into_iter().zip(raws));
-    }
-    Ok(found)
+/// The newest moment in the journal, µs UTC, and the sources that it tells of. Needs no lock, and changes nothing.
+///
+/// # Errors
+/// When the journal cannot be listed.
+pub fn newest(place: Place<'_>) -> Result<(Option<i64>, Vec<PathBuf>), FilesError> {
+    let (entries, _) = Shelf::new(place).journal.entries()?;
+    let mut sources: Vec<PathBuf> = entries.iter().map(|entry| entry.begun.source.clone()).collect();
+    sources.sort();
+    sources.dedup();
+    Ok((entries.iter().map(|entry| entry.begun.at).max(), sources))
 }
 
-/// The removals with rows that were put back and are in the source since.
-pub(super) fn put_back(shelf: &Shelf, entries: &[Entry]) -> Result<HashSet<String>, FilesError> {
-    let (mut removals, mut seen) = (HashSet::new(), HashSet::new());
-    for entry in entries.iter().rev() {
-        for row in stored(shelf, entries, entry)? {
-            let state = row.state;
-            if seen.insert(row.kept.id) && state == State::Restored {
-                removals.insert(row.removal);
-            }
-        }
-    }
-    Ok(removals)
+fn of_entry(shelf: &Shelf, entries: &[Entry], index: usize) -> Result<Vec<Item>, FilesError> {
+    let Some(copy) = copy_of(shelf, &entries[index])? else { return Ok(Vec::new()) };
+    let moved = stored(entries, index, quarantine::read(&copy)?);
+    let kept: Vec<Kept> = moved.iter().map(|row| row.kept.clone()).collect();
+    let raws = raws(&copy, &kept)?;
+    Ok(moved.into_iter().zip(raws).map(|(row, raw)| row.kept.item(row.state, raw)).collect())
 }
 
-/// The rows of the removal `entry` with their states; none where it is a restore, made no copy, or was purged.
-pub(super) fn stored(shelf: &Shelf, entries: &[Entry], entry: &Entry) -> Result<Vec<Stored>, FilesError> {
-    let copy = shelf.copy(&entry.begun.id);
-    if entry.begun.restoring.is_some() || !copy.exists() {
-        return Ok(Vec::new());
+/// The quarantine copy of an entry; `None` where it is a restore, made none, or was purged.
+pub(super) fn copy_of(shelf: &Shelf, entry: &Entry) -> Result<Option<Open>, FilesError> {
+    match entry.begun.restoring {
+        Some(_) => Ok(None),
+        None => shelf.open_copy(&entry.begun.id),
     }
+}
+
+/// The rows of the removal `entries[index]` with their states.
+pub(super) fn stored(entries: &[Entry], index: usize, kept: Vec<Kept>) -> Vec<Stored> {
+    let entry = &entries[index];
     let restored = restored(entries, &entry.begun.id);
     let state = |id: &str| match &entry.done {
         _ if restored.contains(id) => State::Restored,
@@ -84,11 +98,10 @@ pub(super) fn stored(shelf: &Shelf, entries: &[Entry], entry: &Entry) -> Result<
         None if entry.intent.is_some() => State::Removing,
         None => State::Copied,
     };
-    let kept = quarantine::read(&copy)?.into_iter();
-    Ok(kept.map(|kept| Stored { removal: entry.begun.id.clone(), state: state(&kept.id), kept }).collect())
+    kept.into_iter().map(|kept| Stored { entry: index, state: state(&kept.id), kept }).collect()
 }
 
-/// The items of the removal `id` that are back.
+/// The items of the removal `id` that a person has put back.
 pub(super) fn restored<'a>(entries: &'a [Entry], id: &str) -> HashSet<&'a str> {
     let mut back = HashSet::new();
     for entry in entries {
@@ -101,19 +114,43 @@ pub(super) fn restored<'a>(entries: &'a [Entry], id: &str) -> HashSet<&'a str> {
     back
 }
 
-/// The rows of the copy `path` as they were: bytes of a text record, JSON of a row of Parquet.
-pub(super) fn raws(path: &Path, kept: &[Kept]) -> Result<Vec<Vec<u8>>, FilesError> {
+/// The rows of a copy as they were: bytes of a text record, JSON of a row of Parquet.
+pub(super) fn raws(copy: &Open, kept: &[Kept]) -> Result<Vec<Vec<u8>>, FilesError> {
     match kept.iter().map(|row| row.raw.clone()).collect() {
         Some(raws) => Ok(raws),
-        None => quarantine::rows_as_json(path),
+        None => quarantine::rows_as_json(copy),
     }
 }
 
-/// Every row in quarantine by its item; of a row that was moved twice, the last time.
-pub(super) fn by_id(shelf: &Shelf, entries: &[Entry]) -> Result<HashMap<String, Stored>, FilesError> {
-    let mut all = HashMap::new();
-    for entry in entries {
-        all.extend(stored(shelf, entries, entry)?.into_iter().map(|row| (row.kept.id.clone(), row)));
+/// Items of `source` that have left it and were not put back: another row with the same content gets a name of its own.
+pub(super) fn away(shelf: &Shelf, source: &Path) -> Result<HashSet<String>, FilesError> {
+    let (entries, _) = shelf.journal.entries()?;
+    let mut away = HashSet::new();
+    for (index, entry) in entries.iter().enumerate().filter(|(_, entry)| entry.begun.source == source) {
+        let Some(copy) = copy_of(shelf, entry)? else { continue };
+        let rows = stored(&entries, index, quarantine::read(&copy)?);
+        // The later record of one item is the one that counts.
+        for row in rows {
+            match row.state {
+                State::Removed => drop(away.insert(row.kept.id)),
+                _ => drop(away.remove(&row.kept.id)),
+            }
+        }
     }
-    Ok(all)
+    Ok(away)
+}
+
+/// The rows of each removal at one source that are not known by a later removal: a row that stayed, or was put back, and
+/// was taken again is that of the later one.
+pub(super) fn current(entries: &[Entry], removals: Vec<(usize, Vec<Kept>)>) -> Vec<Stored> {
+    let mut later: HashSet<String> = HashSet::new();
+    let mut found = Vec::new();
+    for (index, kept) in removals.into_iter().rev() {
+        let rows = stored(entries, index, kept);
+        let ids: Vec<String> = rows.iter().map(|row| row.kept.id.clone()).collect();
+        found.extend(rows.into_iter().filter(|row| row.state == State::Removed || !later.contains(&row.kept.id)));
+        later.extend(ids);
+    }
+    found.reverse();
+    found
 }

@@ -1,33 +1,43 @@
 //! Rows leave files and come back. A source file is never edited: it is replaced whole, and the old one is kept.
 //!
 //! ```text
-//! removal     one order for one source file, from the lock to the intent
-//! swap        the exchange of two files, and where it stands, told by hashes
-//! recovery    what was cut short is finished or closed
-//! restore     rows back to their places;  purge: the only place that erases, and only in quarantine
-//! items       what lies in quarantine, and how far each row is
-//! quarantine  the copy of the rows;  journal: begun, intent, done;  disk, writers, steps: what all of them use
-//! text, table, columns, checksums    the two kinds of files
+//! removal     the rows of one source: copied, proven, taken out;   restore    rows back to their places
+//! replace     looked at, prepared, exchanged, as often as it takes;   inspect   what has to be true before
+//! exchange    the two names, under leases;   carry   rows that came to a file without a name;   finish   the outcome
+//! recovery    what was cut short is finished or closed;   lock   one runner a source;   place   one a job
+//! late        rows that came to an original later;   originals   the files that lost their name
+//! history, placement, sequence    what is missing of what once left, and where it belongs
+//! purge       the only place that erases, and only in quarantine
+//! items, quarantine, journal    what lies in quarantine, and how far each row is
+//! text, table, columns, checksums    the two kinds of files;   open, writers, steps    what all of them use
 //! ```
 //!
-//! Synchronous throughout. Files are 0600 in folders of 0700; names are made of run ids and numbers only. A new file
-//! has the mode and, where this user may give it, the owner of the old one; extended attributes are not carried over.
+//! Synchronous throughout. Files are 0600 in folders of 0700; names are made of run ids and numbers only.
 
+mod carry;
 mod checksums;
 mod columns;
-mod disk;
 mod error;
+mod exchange;
+mod finish;
+mod history;
+mod inspect;
 mod items;
 mod journal;
+mod late;
+mod lock;
+mod open;
+mod originals;
 mod place;
+mod placement;
 mod purge;
 mod quarantine;
 mod recovery;
 mod removal;
+mod replace;
 mod restore;
-mod spot;
+mod sequence;
 mod steps;
-mod swap;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -35,17 +45,21 @@ mod text;
 mod writers;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 pub use checksums::Checksums;
 pub use error::FilesError;
-pub use items::{items, unfinished};
-pub use purge::{Purged, purge};
-pub use recovery::{Recovered, recover};
-pub use removal::{identify, item_id, settle};
+pub use inspect::Writers;
+pub use items::{Listed, items, newest, unfinished};
+pub use late::{Brought, Late, bring_back, late};
+pub use purge::{Limits, Purged, purge};
+pub use recovery::{Recovered, Recovery, recover};
+pub use removal::{identify, is_open, item_id, row_hashes, settle};
 pub use restore::{Restored, Run, restore};
 pub use steps::CRASH_POINTS;
 
 use crate::config::Action;
+use crate::durable::Disk;
 use crate::source::{FileIdentity, FilesSet};
 
 use super::item::{Item, Reason, Settled};
@@ -53,6 +67,8 @@ use super::item::{Item, Reason, Settled};
 /// Whose quarantine it is.
 #[derive(Debug, Clone, Copy)]
 pub struct Place<'a> {
+    /// Where files are.
+    pub disk: &'a Disk,
     /// The quarantine folder; a folder of the job's own is made in it.
     pub dir: &'a Path,
     /// The job.
@@ -76,6 +92,20 @@ pub struct Order<'a> {
     pub file: &'a FileIdentity,
     /// The rows, ascending.
     pub rows: &'a [Condemned],
+    /// Whether anybody may write to the file.
+    pub writers: Writers,
+    /// How long it is tried again while others write to it.
+    pub patience: Patience,
+}
+
+/// How long a file that others write to is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience(pub Duration);
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self(Duration::from_secs(60))
+    }
 }
 
 /// From when on rows may be purged, µs UTC.
@@ -125,11 +155,13 @@ pub struct Outcome {
     pub original: Option<PathBuf>,
     /// Why rows stay although they were to go.
     pub note: Option<String>,
+    /// Whether they may go when it is tried again: others were writing to the file.
+    pub busy: bool,
 }
 
 impl Outcome {
     /// An end of which nothing is known but where the rows went.
     pub fn of(settled: Settled) -> Self {
-        Self { settled, items: Vec::new(), checksums: Checksums::None, original: None, note: None }
+        Self { settled, items: Vec::new(), checksums: Checksums::None, original: None, note: None, busy: false }
     }
 }

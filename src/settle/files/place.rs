@@ -2,17 +2,22 @@
 //!
 //! The kernel frees the lock when its holder ends, however it ends.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::journal::{Entry, Journal};
-use super::{FilesError, Place, disk};
+use super::open::Open;
+use super::{FilesError, Place};
+use crate::durable::{Disk, Locked, folder_of};
+
+/// The folder beside a source in which originals are kept whose quarantine is on another file system.
+const BESIDE: &str = ".barkeep-originals";
 
 /// Where the files of a job lie. Looking needs no lock.
 #[derive(Debug)]
 pub(super) struct Shelf {
-    folder: PathBuf,
+    pub(super) disk: Disk,
+    pub(super) folder: PathBuf,
     pub(super) journal: Journal,
 }
 
@@ -20,15 +25,19 @@ pub(super) struct Shelf {
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) shelf: Shelf,
-    /// Held open: closing it gives the lock back.
-    _lock: File,
+    /// Dropping it gives the lock back.
+    _lock: Box<dyn Locked>,
 }
 
 impl Shelf {
     pub(super) fn new(place: Place<'_>) -> Self {
-        let folder = place.dir.join(format!("job={}", place.job));
-        let journal = Journal::new(folder.join("journal"));
-        Self { folder, journal }
+        Self::at(place.disk, &place.dir.join(format!("job={}", place.job)))
+    }
+
+    /// The quarantine whose folder is `folder`.
+    pub(super) fn at(disk: &Disk, folder: &Path) -> Self {
+        let journal = Journal::new(disk.clone(), folder.join("journal"));
+        Self { disk: disk.clone(), folder: folder.to_path_buf(), journal }
     }
 
     /// The quarantine copy of the removal `id`.
@@ -36,25 +45,55 @@ impl Shelf {
         self.folder.join(format!("{id}.parquet"))
     }
 
-    /// Where a file with this hash (hex) is kept.
-    pub(super) fn original(&self, hash: &str) -> PathBuf {
-        self.originals().join(hash)
+    /// Opens the quarantine copy of the removal `id`; `None` where there is none.
+    pub(super) fn open_copy(&self, id: &str) -> Result<Option<Open>, FilesError> {
+        Open::find(&self.disk, &self.copy(id))
     }
 
+    /// Where originals are kept.
     pub(super) fn originals(&self) -> PathBuf {
         self.folder.join("originals")
     }
 
-    /// The removal with this name.
-    pub(super) fn removal<'a>(entries: &'a [Entry], id: &str) -> Option<&'a Entry> {
-        entries.iter().find(|entry| entry.begun.id == id)
+    /// Where originals of `source` are kept that cannot be renamed into the quarantine.
+    pub(super) fn beside(source: &Path) -> PathBuf {
+        folder_of(source).join(BESIDE)
     }
 
     /// A name for new work of `run_id` that nothing has yet.
-    pub(super) fn new_id(&self, run_id: &str) -> String {
-        let names = (0_u32..).map(|number| format!("{run_id}-{number:03}"));
-        let free = |id: &String| !self.journal.has(id) && !self.copy(id).exists();
-        names.into_iter().find(free).unwrap_or_else(|| run_id.to_owned())
+    pub(super) fn new_id(&self, run_id: &str) -> Result<String, FilesError> {
+        let mut number = 0_u32;
+        loop {
+            let id = format!("{run_id}-{number:03}");
+            if !self.journal.has(&id)? && !self.exists(&self.copy(&id))? {
+                return Ok(id);
+            }
+            number += 1;
+        }
+    }
+
+    pub(super) fn exists(&self, path: &Path) -> Result<bool, FilesError> {
+        self.disk.exists(path).map_err(|source| FilesError::read(path, source))
+    }
+
+    /// Takes a name away, durably; one that is not there is fine.
+    pub(super) fn remove(&self, path: &Path) -> Result<(), FilesError> {
+        self.disk.remove(path).map_err(|source| FilesError::write(path, source))
+    }
+
+    pub(super) fn make_folders(&self, folder: &Path) -> Result<(), FilesError> {
+        self.disk.make_folders(folder).map_err(|source| FilesError::write(folder, source))
+    }
+
+    pub(super) fn sync_folder(&self, folder: &Path) -> Result<(), FilesError> {
+        self.disk.sync_folder(folder).map_err(|source| FilesError::write(folder, source))
+    }
+
+    /// The names in a folder; none where there is no folder.
+    pub(super) fn names(&self, folder: &Path) -> Result<Vec<String>, FilesError> {
+        let names: io::Result<Vec<_>> = self.disk.names(folder);
+        let names = names.map_err(|source| FilesError::read(folder, source))?;
+        Ok(names.into_iter().map(|name| name.to_string_lossy().into_owned()).collect())
     }
 }
 
@@ -64,47 +103,34 @@ impl Held {
     /// # Errors
     /// [`FilesError::Locked`] when another process holds them; when the folder cannot be made.
     pub(super) fn lock(place: Place<'_>) -> Result<Self, FilesError> {
-        let shelf = Shelf::new(place);
-        disk::make_folder(&shelf.folder)?;
+        Self::of(Shelf::new(place))
+    }
+
+    pub(super) fn of(shelf: Shelf) -> Result<Self, FilesError> {
+        shelf.make_folders(&shelf.folder)?;
         let path = shelf.folder.join("lock");
-        let opened = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
-        let file = opened.map_err(|source| FilesError::write(&path, source))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self { shelf, _lock: file }),
-            Err(TryLockError::WouldBlock) => Err(FilesError::Locked { path }),
-            Err(TryLockError::Error(source)) => Err(FilesError::Write { path, source }),
+        match shelf.disk.lock(&path) {
+            Ok(Some(lock)) => Ok(Self { shelf, _lock: lock }),
+            Ok(None) => Err(FilesError::Locked { path, what: "the files of this job" }),
+            Err(source) => Err(FilesError::Write { path, source }),
         }
     }
 
-    /// Everything in the journal, of which nothing is unfinished.
-    pub(super) fn settled_entries(&self) -> Result<Vec<Entry>, FilesError> {
-        let entries = self.shelf.journal.entries()?;
-        match entries.iter().find(|entry| entry.done.is_none()) {
-            Some(entry) => Err(FilesError::Unfinished { id: entry.begun.id.clone() }),
-            None => Ok(entries),
-        }
+    /// Everything in the journal that can be read.
+    pub(super) fn entries(&self) -> Result<Vec<Entry>, FilesError> {
+        Ok(self.shelf.journal.entries()?.0)
     }
 
     /// Removes files that were cut short while they were written.
     pub(super) fn sweep(&self) -> Result<(), FilesError> {
-        for folder in [&self.shelf.folder, &self.shelf.folder.join("journal"), &self.shelf.originals()] {
-            for name in names(folder)? {
+        let shelf = &self.shelf;
+        for folder in [&shelf.folder, &shelf.folder.join("journal"), &shelf.originals()] {
+            for name in shelf.names(folder)? {
                 if name.starts_with('.') && name.ends_with(".writing") {
-                    disk::remove(&folder.join(name))?;
+                    shelf.remove(&folder.join(name))?;
                 }
             }
         }
         Ok(())
     }
-}
-
-/// The names in a folder; none where there is no folder.
-pub(super) fn names(folder: &Path) -> Result<Vec<String>, FilesError> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(source) => return Err(FilesError::read(folder, source)),
-    };
-    let name = |entry: std::io::Result<fs::DirEntry>| Ok(entry?.file_name().to_string_lossy().into_owned());
-    entries.map(name).collect::<std::io::Result<_>>().map_err(|source| FilesError::read(folder, source))
 }

@@ -22,9 +22,11 @@ use sha2::{Digest, Sha256};
 use crate::config::Action;
 use crate::settle::item::{Item, Reason, State};
 
-use super::columns::{self, Part, Reader};
+use super::columns::{self, Chunks, Part, Reader};
+use super::open::Open;
 use super::text::Piece;
-use super::{FilesError, disk, table};
+use super::{FilesError, table};
+use crate::durable::{Disk, hex};
 
 /// A row of a quarantine copy without what it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,6 +95,18 @@ pub(super) enum Own<'a> {
     Text,
     /// These rows of a Parquet file.
     Table(&'a Reader, Vec<Part>),
+    /// These rows of another copy of rows of a Parquet file.
+    Copy(&'a Reader, Vec<Part>),
+}
+
+impl Own<'_> {
+    /// Columns of the file that are not the source's.
+    fn skipped(&self) -> usize {
+        match self {
+            Self::Copy(..) => SKIPPED,
+            Self::Text | Self::Table(..) => 0,
+        }
+    }
 }
 
 /// Fails where a column of the source has a name of ours.
@@ -106,12 +120,12 @@ pub(super) fn check_names(path: &Path, reader: &Reader) -> Result<(), FilesError
 }
 
 /// Writes the copy to `temporary`, syncs it, and proves that it reads back as it was written.
-pub(super) fn write(temporary: &Path, kept: &[Kept], own: &Own<'_>) -> Result<(), FilesError> {
-    let file = disk::create(temporary)?;
+pub(super) fn write(disk: &Disk, temporary: &Path, kept: &[Kept], own: &Own<'_>) -> Result<(), FilesError> {
+    let mut file = disk.create(temporary).map_err(|source| FilesError::write(temporary, source))?;
     table::guarded(temporary, || {
         let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?));
         let schema = Arc::new(schema(own)?);
-        let mut writer = SerializedFileWriter::new(file.try_clone()?, schema, Arc::new(properties.build()))?;
+        let mut writer = SerializedFileWriter::new(&mut file, schema, Arc::new(properties.build()))?;
         let mut group = writer.next_row_group()?;
         for (name, kind) in COLUMNS {
             let mut column = group.next_column()?.ok_or_else(table::no_column)?;
@@ -124,10 +138,11 @@ pub(super) fn write(temporary: &Path, kept: &[Kept], own: &Own<'_>) -> Result<()
                 write_bytes(&mut column, kept.iter().map(|row| row.raw.clone()))?;
                 column.close()?;
             }
-            Own::Table(reader, parts) => {
-                for number in 0..table::leaves(reader.metadata()) {
+            Own::Table(reader, parts) | Own::Copy(reader, parts) => {
+                let skipped = own.skipped();
+                for number in 0..table::leaves(reader.metadata()) - skipped {
                     let mut column = group.next_column()?.ok_or_else(table::no_column)?;
-                    columns::assemble(&mut column, &[(reader, 0)], number, parts)?;
+                    columns::assemble(&mut column, &[(reader, skipped)], number, parts)?;
                     column.close()?;
                 }
             }
@@ -136,23 +151,24 @@ pub(super) fn write(temporary: &Path, kept: &[Kept], own: &Own<'_>) -> Result<()
         writer.close()?;
         Ok(())
     })?;
-    file.sync_all().map_err(|source| FilesError::write(temporary, source))?;
-    let differs = || FilesError::CopyDiffers { path: temporary.to_path_buf() };
-    if read(temporary)? != kept || !hashes_match(temporary, kept)? {
-        return Err(differs());
+    file.sync().map_err(|source| FilesError::write(temporary, source))?;
+    drop(file);
+    let written = Open::at(disk, temporary)?;
+    match read(&written)? == kept && hashes_match(&written, kept)? {
+        true => Ok(()),
+        false => Err(FilesError::CopyDiffers { path: temporary.to_path_buf() }),
     }
-    Ok(())
 }
 
 /// Whether the rows have the hashes that stand beside them.
-fn hashes_match(path: &Path, kept: &[Kept]) -> Result<bool, FilesError> {
+fn hashes_match(copy: &Open, kept: &[Kept]) -> Result<bool, FilesError> {
     if kept.iter().all(|row| row.raw.is_some()) {
-        let hash = |row: &Kept| disk::hex(&Sha256::digest(row.raw.as_deref().unwrap_or_default()));
+        let hash = |row: &Kept| hex(&Sha256::digest(row.raw.as_deref().unwrap_or_default()));
         return Ok(kept.iter().all(|row| hash(row) == row.sha256));
     }
     let rows: Vec<u64> = (0..kept.len() as u64).collect();
-    let hashes = table::hashes(path, &table::open(path)?, SKIPPED, &rows)?;
-    Ok(hashes.iter().map(|hash| disk::hex(hash)).eq(kept.iter().map(|row| row.sha256.clone())))
+    let hashes = table::hashes(&copy.path, &table::open(copy)?, SKIPPED, &rows)?;
+    Ok(hashes.iter().map(|hash| hex(hash)).eq(kept.iter().map(|row| row.sha256.clone())))
 }
 
 fn schema(own: &Own<'_>) -> ParquetResult<Type> {
@@ -169,9 +185,9 @@ fn schema(own: &Own<'_>) -> ParquetResult<Type> {
     let mut fields = COLUMNS.iter().map(|(name, kind)| field(name, *kind)).collect::<ParquetResult<Vec<TypePtr>>>()?;
     match own {
         Own::Text => fields.push(field(RAW, Kind::Bytes)?),
-        Own::Table(reader, _) => {
+        Own::Table(reader, _) | Own::Copy(reader, _) => {
             let schema = reader.metadata().file_metadata().schema_descr();
-            fields.extend(schema.root_schema().get_fields().iter().cloned());
+            fields.extend(schema.root_schema().get_fields()[own.skipped()..].iter().cloned());
         }
     }
     Type::group_type_builder("schema").with_fields(fields).build()
@@ -233,9 +249,31 @@ fn number_of(row: &Kept, name: &str) -> Option<i64> {
     }
 }
 
-/// The rows of the copy `path`.
-pub(super) fn read(path: &Path) -> Result<Vec<Kept>, FilesError> {
-    let file = disk::open(path)?;
+/// Writes the rows `stays` of a copy, which are those of `kept`, to `temporary`, and proves that they are.
+pub(super) fn rewrite(
+    disk: &Disk,
+    temporary: &Path,
+    copy: &Open,
+    is_text: bool,
+    kept: &[Kept],
+    stays: &[usize],
+) -> Result<(), FilesError> {
+    if is_text {
+        return write(disk, temporary, kept, &Own::Text);
+    }
+    let reader = table::open(copy)?;
+    let rows: Vec<u64> = stays.iter().map(|row| *row as u64).collect();
+    let parts = table::guarded(&copy.path, || table::parts_of(&reader, &rows))?;
+    write(disk, temporary, kept, &Own::Copy(&reader, parts))
+}
+
+fn chunks(copy: &Open) -> Result<Chunks, FilesError> {
+    Chunks::new(copy.reader()).map_err(|source| FilesError::read(&copy.path, source))
+}
+
+/// The rows of a copy.
+pub(super) fn read(copy: &Open) -> Result<Vec<Kept>, FilesError> {
+    let (path, file) = (&copy.path, chunks(copy)?);
     let batches = table::guarded(path, || {
         let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
         let wanted = (0..builder.parquet_schema().root_schema().get_fields().len())
@@ -290,8 +328,8 @@ fn is_text(batch: &RecordBatch, row: usize) -> bool {
 }
 
 /// The rows of a copy of Parquet rows as JSON, one a row.
-pub(super) fn rows_as_json(path: &Path) -> Result<Vec<Vec<u8>>, FilesError> {
-    let file = disk::open(path)?;
+pub(super) fn rows_as_json(copy: &Open) -> Result<Vec<Vec<u8>>, FilesError> {
+    let (path, file) = (&copy.path, chunks(copy)?);
     table::guarded(path, || {
         let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
         let roots = SKIPPED..builder.parquet_schema().root_schema().get_fields().len();

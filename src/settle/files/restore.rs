@@ -1,23 +1,29 @@
-//! Rows back to their places, by a new swap of the whole file.
+//! Rows back to their places, by a replacement of the whole file.
 //!
-//! Where the source is as the removal left it (or as an earlier restore of the same removal did), the places are exact,
-//! and with the last row the original file itself comes back, byte for byte, while it is kept. Where the source was
-//! rewritten since, a row goes behind the row it used to follow, or to the end where that is gone; a row whose bytes
-//! are there already is not put in again.
+//! Rows are known by their content: what is in the file already, as often as it left, is not put in again. Where all
+//! that left is back and nothing else changed, the file is the original again, byte for byte. A file that is gone is
+//! made again, with the rows that are put back.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::fs::File;
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
 
+use crate::durable::folder_of;
 use crate::settle::item::State;
 
-use super::disk::{self, Seen};
-use super::journal::{Begun, End, Entry, Intent, Restoring};
-use super::place::{Held, Shelf};
-use super::quarantine::{self, Kept};
-use super::spot::{self, Spots};
+use super::finish::{Finish, discard, ended};
+use super::history::{History, Missing, Taken};
+use super::inspect::{Inspected, Writers};
+use super::journal::{Begun, Done, End, Entry, Intent, Restoring};
+use super::open::Open;
+use super::place::Held;
+use super::quarantine;
+use super::recovery;
+use super::removal::{create_like, intent};
+use super::replace::{Prepared, Ready, Replace, Replaced};
+use super::sequence::Sequence;
 use super::steps::{Step, Way, step};
 use super::text::{self, Insertion, Out, Piece};
-use super::{FilesError, Place, items, removal, swap, table, writers};
+use super::{FilesError, Patience, Place, table};
 
 /// The run that restores.
 #[derive(Debug, Clone, Copy)]
@@ -26,10 +32,14 @@ pub struct Run<'a> {
     pub id: &'a str,
     /// When, µs UTC.
     pub at: i64,
+    /// Whether anybody may write to the files.
+    pub writers: Writers,
+    /// How long a file that others write to is tried again.
+    pub patience: Patience,
 }
 
 /// Where the rows of a restore went. Each is counted once.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Restored {
     /// Rows that are back, or would be.
     pub restored: u64,
@@ -39,194 +49,404 @@ pub struct Restored {
     pub conflict: Vec<(String, String)>,
     /// What names no item of this quarantine.
     pub unknown: Vec<String>,
+    /// Copies that do not read: their rows cannot be put back.
+    pub damaged: Vec<FilesError>,
 }
 
-/// Puts the rows of the items `ids` back into their files, the removal that was last first. Nothing is overwritten.
-/// With `dry_run` only says what would happen.
+/// Puts the rows of the items `ids` back into their files, whatever their state, the removal that was last first.
+/// Nothing is overwritten. With `dry_run` only says what would happen.
 ///
 /// # Errors
-/// When the job's files are locked or hold unfinished work, when something does not read or write, or the sum cannot
-/// be proven. Files that were restored before that stay restored.
+/// When the job's files or a source are locked, when unfinished work could not be finished, when something does not
+/// read or write, or the sum cannot be proven. Files that were restored before that stay restored.
 pub fn restore(place: Place<'_>, ids: &[String], dry_run: bool, run: Run<'_>) -> Result<Restored, FilesError> {
     let held = step(Way::Restore, Step::Lock, || Held::lock(place))?;
-    let entries = held.settled_entries()?;
-    let stored = items::by_id(&held.shelf, &entries)?;
     let mut result = Restored::default();
-    let mut wanted: BTreeMap<&str, HashSet<&str>> = BTreeMap::new();
-    for id in ids.iter().collect::<BTreeSet<_>>() {
-        let Some(row) = stored.get(id) else {
-            result.unknown.push(id.clone());
-            continue;
-        };
-        match row.state {
-            // A row of a file that somebody changed is looked for, and put in only if it is not there.
-            State::Removed | State::Removing | State::KeptChanged => {
-                wanted.entry(&row.removal).or_default().insert(id);
-            }
-            State::Copied | State::KeptError | State::Restored => result.already_there += 1,
-        }
+    let mut wanted = find(&held, ids, &mut result)?;
+    // The removal that was last first.
+    wanted.reverse();
+    let mut sources: BTreeMap<PathBuf, Vec<(String, HashSet<String>)>> = BTreeMap::new();
+    for (source, removal, items) in wanted {
+        sources.entry(source).or_default().push((removal, items));
     }
-    for entry in entries.iter().rev() {
-        if let Some(ids) = wanted.remove(entry.begun.id.as_str()) {
-            Work { shelf: &held.shelf, entries: &entries, removal: entry, ids, run }.carry_out(dry_run, &mut result)?;
+    for (source, removals) in sources {
+        let lock = if dry_run { None } else { Some(recovery::lock(place, &source)?) };
+        for (removal, items) in removals {
+            let entries = held.entries()?;
+            let (history, damaged) = History::of(&held.shelf, &entries, &source)?;
+            result.damaged.extend(damaged);
+            let (Some(taken), Some(entry)) =
+                (history.removal(&removal), entries.iter().find(|entry| entry.begun.id == removal))
+            else {
+                continue;
+            };
+            let ids = items.iter().map(String::as_str).collect();
+            let work = Work { held: &held, history: &history, taken, entry, ids, run, source: &source };
+            if dry_run { work.look(&mut result)? } else { work.run(&mut result)? }
+        }
+        if let Some(lock) = lock
+            && held.shelf.journal.unfinished_at(&source)?.is_none()
+        {
+            lock.release()?;
         }
     }
     Ok(result)
 }
 
+/// The items `ids` by source and removal, in the order of the journal.
+fn find(
+    held: &Held,
+    ids: &[String],
+    result: &mut Restored,
+) -> Result<Vec<(PathBuf, String, HashSet<String>)>, FilesError> {
+    let mut unknown: HashSet<&String> = ids.iter().collect();
+    let all: HashSet<&str> = ids.iter().map(String::as_str).collect();
+    let mut found = Vec::new();
+    for entry in held.entries()? {
+        let copy = match super::items::copy_of(&held.shelf, &entry) {
+            Ok(Some(copy)) => copy,
+            Ok(None) => continue,
+            Err(error) => {
+                result.damaged.push(error);
+                continue;
+            }
+        };
+        // A copy that does not read is told where its source is looked at.
+        let Ok(kept) = quarantine::read(&copy) else { continue };
+        let items: HashSet<String> =
+            kept.into_iter().map(|row| row.id).filter(|id| all.contains(id.as_str())).collect();
+        unknown.retain(|id| !items.contains(*id));
+        if !items.is_empty() {
+            found.push((entry.begun.source, entry.begun.id, items));
+        }
+    }
+    result.unknown = ids.iter().filter(|id| unknown.contains(id)).cloned().collect();
+    Ok(found)
+}
+
 /// Rows of one removal that are to come back.
 struct Work<'a> {
-    shelf: &'a Shelf,
-    entries: &'a [Entry],
-    removal: &'a Entry,
+    held: &'a Held,
+    history: &'a History<'a>,
+    taken: &'a Taken,
+    entry: &'a Entry,
     ids: HashSet<&'a str>,
     run: Run<'a>,
+    source: &'a Path,
+}
+
+/// Why there is nothing to exchange.
+enum Why {
+    /// All rows are there already.
+    There(Vec<String>),
+    /// The rows do not fit.
+    Conflict(String),
 }
 
 impl Work<'_> {
-    fn carry_out(&self, dry_run: bool, result: &mut Restored) -> Result<(), FilesError> {
-        let source = &self.removal.begun.source;
-        let refuse = |result: &mut Restored, reason: &str| {
-            let mut ids: Vec<&str> = self.ids.iter().copied().collect();
-            ids.sort_unstable();
-            result.conflict.extend(ids.into_iter().map(|id| (id.to_owned(), reason.to_owned())));
-        };
-        let Some(seen) = disk::look(source)? else {
-            refuse(result, "its file is not there any more");
-            return Ok(());
-        };
-        if let Some(pid) = writers::of(&seen.metadata) {
-            refuse(result, &format!("process {pid} has its file open for writing"));
-            return Ok(());
-        }
-        let kept = quarantine::read(&self.shelf.copy(&self.removal.begun.id))?;
-        if !self.fits()? {
-            refuse(result, "its file has other columns now");
-            return Ok(());
-        }
-        let spots = spot::find(self.shelf, self.entries, self.removal, &seen.hash, &kept, &self.ids)?;
-        result.already_there += spots.there;
-        if spots.rows.is_empty() {
-            return Ok(());
-        }
-        let count = spots.rows.len() as u64;
-        if dry_run {
-            result.restored += count;
-            return Ok(());
-        }
-        let begun = self.begun(&kept, &spots);
-        let intent = match self.prepare(&begun, &seen, &kept, &spots) {
-            Ok(intent) => intent,
-            Err(error) => {
-                // The first error is the one to tell; what cannot be tidied up now, recovery will.
-                removal::close(self.shelf, &begun).ok();
-                return Err(error);
+    /// Says what would happen.
+    fn look(&self, result: &mut Restored) -> Result<(), FilesError> {
+        let missing = match Open::find(&self.held.shelf.disk, self.source)? {
+            Some(open) => match self.misfit(&open)? {
+                Some(reason) => {
+                    self.refuse(result, &reason);
+                    return Ok(());
+                }
+                None => self.missing(&open)?,
+            },
+            None if self.history.version_of(self.taken).is_none() => {
+                self.refuse(result, NO_FILE);
+                return Ok(());
             }
+            None => self.history.missing(self.taken, &self.ids, &Sequence::default()),
         };
-        let done = swap::finish(self.shelf, Way::Restore, &begun, &intent)?;
-        let items = begun.restoring.map(|restoring| restoring.items).unwrap_or_default();
-        let note = done.note.unwrap_or_else(|| "its file could not be replaced".to_owned());
+        result.restored += missing.places.len() as u64;
+        result.already_there += missing.there.len() as u64;
+        Ok(())
+    }
+
+    fn run(&self, result: &mut Restored) -> Result<(), FilesError> {
+        let shelf = &self.held.shelf;
+        let (writers, patience) = (self.run.writers, self.run.patience.0);
+        let replace = Replace { shelf, way: Way::Restore, writers, patience, stop: &|| false };
+        match replace.run(self.source, |seen| self.prepare(seen))? {
+            Replaced::Done(done, ready) => {
+                result.already_there += ready.with.there.len() as u64;
+                self.tell(&ready.begun, &done, result);
+                self.note_those_there(&ready.with.there)?;
+            }
+            Replaced::Nothing(Why::There(items)) => {
+                result.already_there += items.len() as u64;
+                self.note_those_there(&items)?;
+            }
+            Replaced::Nothing(Why::Conflict(reason)) | Replaced::Busy(reason) => self.refuse(result, &reason),
+            Replaced::Gone => self.make_again(result)?,
+            // Nothing asks a restore to stop.
+            Replaced::Stopped => self.refuse(result, "it was stopped"),
+        }
+        Ok(())
+    }
+
+    fn tell(&self, begun: &Begun, done: &Done, result: &mut Restored) {
+        let items = begun.restoring.iter().flat_map(|restoring| &restoring.items);
+        let note = done.note.clone().unwrap_or_else(|| "its file could not be replaced".to_owned());
         for id in items {
-            if done.end == End::Swapped || done.states.get(&id) == Some(&State::Restored) {
+            if done.end == End::Swapped || done.states.get(id) == Some(&State::Restored) {
                 result.restored += 1;
             } else {
-                result.conflict.push((id, note.clone()));
+                result.conflict.push((id.clone(), note.clone()));
+            }
+        }
+    }
+
+    fn refuse(&self, result: &mut Restored, reason: &str) {
+        let mut ids: Vec<&str> = self.ids.iter().copied().collect();
+        ids.sort_unstable();
+        result.conflict.extend(ids.into_iter().map(|id| (id.to_owned(), reason.to_owned())));
+    }
+
+    /// Why the rows do not fit into the file as it is now; `None` where they do.
+    fn misfit(&self, open: &Open) -> Result<Option<String>, FilesError> {
+        let set = self.entry.begun.set();
+        let fits = if set.format.is_text() {
+            let now = match text::header(open, &set) {
+                Err(error) if error.is_empty_file() => Vec::new(),
+                header => header?,
+            };
+            self.entry.intent.as_ref().is_none_or(|intent| intent.columns == now)
+        } else {
+            let (now, copy) = (table::open(open)?, table::open(&self.taken.copy)?);
+            let fields = |reader: &super::columns::Reader, skipped: usize| {
+                reader.metadata().file_metadata().schema_descr().root_schema().get_fields()[skipped..].to_vec()
+            };
+            fields(&now, 0) == fields(&copy, quarantine::SKIPPED)
+        };
+        Ok((!fits).then(|| "its file has other columns now".to_owned()))
+    }
+
+    fn missing(&self, open: &Open) -> Result<Missing, FilesError> {
+        let now = Sequence::of(open, &self.entry.begun.set())?;
+        Ok(self.history.missing(self.taken, &self.ids, &now))
+    }
+
+    fn begun(&self, items: Vec<String>) -> Result<Begun, FilesError> {
+        let journal = &self.held.shelf.journal;
+        Ok(Begun {
+            id: self.held.shelf.new_id(self.run.id)?,
+            sequence: journal.next_for(self.source)?,
+            run_id: self.run.id.to_owned(),
+            at: self.run.at,
+            restoring: Some(Restoring { removal: self.entry.begun.id.clone(), items }),
+            ..self.entry.begun.clone()
+        })
+    }
+
+    fn prepare(&self, seen: &Inspected) -> Result<Prepared<Missing, Why>, FilesError> {
+        if let Some(reason) = self.misfit(&seen.open)? {
+            return Ok(Prepared::Nothing(Why::Conflict(reason)));
+        }
+        let now = Sequence::of(&seen.open, &self.entry.begun.set())?;
+        let missing = self.history.missing(self.taken, &self.ids, &now);
+        if missing.places.is_empty() {
+            return Ok(Prepared::Nothing(Why::There(missing.there)));
+        }
+        let begun = self.begun(missing.places.iter().map(|(_, row)| self.taken.kept[*row].id.clone()).collect())?;
+        let draft = Draft { work: self, seen, begun: &begun, now: &now, missing: &missing };
+        match draft.complete() {
+            Ok(intent) => Ok(Prepared::Ready(Ready { begun, intent, with: missing })),
+            Err(error) => {
+                // The first error is the one to tell; what cannot be tidied up now, recovery will.
+                discard(&self.held.shelf, &begun, None).ok();
+                Err(error)
+            }
+        }
+    }
+
+    /// Writes down that rows a person wanted back are there, where they came without us: they are the person's now.
+    fn note_those_there(&self, items: &[String]) -> Result<(), FilesError> {
+        let entries = self.held.entries()?;
+        let known = super::items::restored(&entries, &self.entry.begun.id);
+        let new: Vec<String> = items.iter().filter(|id| !known.contains(id.as_str())).cloned().collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        let begun = self.begun(new.clone())?;
+        let states = new.into_iter().map(|id| (id, State::Restored)).collect();
+        let journal = &self.held.shelf.journal;
+        journal.begin(&begun)?;
+        journal.finish(&begun.id, &Done { states, ..ended(End::Looked, None) })
+    }
+
+    /// The file is gone: it is made again from the original, with the rows that are put back and no others.
+    fn make_again(&self, result: &mut Restored) -> Result<(), FilesError> {
+        let Some((original, _)) = self.history.version_of(self.taken) else {
+            self.refuse(result, NO_FILE);
+            return Ok(());
+        };
+        let shelf = &self.held.shelf;
+        let wanted: Vec<u64> =
+            self.taken.kept.iter().filter(|row| self.ids.contains(row.id.as_str())).map(|row| row.row).collect();
+        let begun = self.begun(
+            self.taken.kept.iter().filter(|row| self.ids.contains(row.id.as_str())).map(|row| row.id.clone()).collect(),
+        )?;
+        let temporary = begun.temporary();
+        step(Way::Restore, Step::Begin, || shelf.journal.begin(&begun))?;
+        let made = step(Way::Restore, Step::Clean, || self.write_alone(original, &wanted, &temporary));
+        if let Err(error) = made {
+            discard(shelf, &begun, None).ok();
+            return Err(error);
+        }
+        let new = crate::durable::hex(&Open::at(&shelf.disk, &temporary)?.hash()?);
+        let intent = Intent {
+            old: String::new(),
+            new,
+            files: None,
+            quarantine: None,
+            rows: wanted.len() as u64,
+            columns: Vec::new(),
+        };
+        step(Way::Restore, Step::Intent, || shelf.journal.intend(&begun.id, &intent))?;
+        // A second name, not a rename: a file that somebody has made meanwhile is not overwritten.
+        let linked = step(Way::Restore, Step::Exchange, || {
+            shelf.disk.link(&temporary, self.source).map_err(|source| FilesError::write(self.source, source))?;
+            shelf.sync_folder(folder_of(self.source))
+        });
+        let finish = Finish { shelf, way: Way::Restore, begun: &begun, intent: &intent };
+        match linked {
+            Ok(()) => self.tell(&begun, &finish.looked()?, result),
+            Err(error) => {
+                discard(shelf, &begun, None)?;
+                return Err(error);
             }
         }
         Ok(())
     }
 
-    /// Whether the source still has the columns the rows had.
-    fn fits(&self) -> Result<bool, FilesError> {
-        let begun = &self.removal.begun;
-        if begun.set().format.is_text() {
-            let now = text::header(&begun.source, &begun.set())?;
-            return Ok(self.removal.intent.as_ref().is_some_and(|intent| intent.columns == now));
-        }
-        let (now, copy) = (table::open(&begun.source)?, table::open(&self.shelf.copy(&begun.id))?);
-        let fields = |reader: &super::columns::Reader, skipped: usize| {
-            reader.metadata().file_metadata().schema_descr().root_schema().get_fields()[skipped..].to_vec()
-        };
-        Ok(fields(&now, 0) == fields(&copy, quarantine::SKIPPED))
-    }
-
-    fn begun(&self, kept: &[Kept], spots: &Spots) -> Begun {
-        let removal = &self.removal.begun;
-        let items = spots.rows.iter().map(|(_, row)| kept[*row].id.clone()).collect();
-        Begun {
-            id: self.shelf.new_id(self.run.id),
-            run_id: self.run.id.to_owned(),
-            at: self.run.at,
-            restoring: Some(Restoring { removal: removal.id.clone(), items }),
-            ..removal.clone()
-        }
-    }
-
-    /// Everything up to the intent.
-    fn prepare(&self, begun: &Begun, seen: &Seen, kept: &[Kept], spots: &Spots) -> Result<Intent, FilesError> {
-        let temporary = begun.temporary();
-        let file = step(Way::Restore, Step::Begin, || {
-            self.shelf.journal.begin(begun)?;
-            disk::create(&temporary)
-        })?;
-        step(Way::Restore, Step::Clean, || {
-            match &spots.original {
-                Some(original) => copy_into(&self.shelf.original(original), &temporary, &file)?,
-                None => self.build(begun, kept, spots, &file)?,
-            }
-            disk::same_rights(&temporary, &file, &seen.metadata)?;
-            file.sync_all().map_err(|source| FilesError::write(&temporary, source))?;
-            disk::sync_folder(disk::folder_of(&temporary))
-        })?;
-        drop(file);
-        step(Way::Restore, Step::Prove, || self.prove(begun, kept, spots))?;
-        let missing = || FilesError::read(&temporary, std::io::Error::from(std::io::ErrorKind::NotFound));
-        let intent = Intent {
-            old: disk::hex(&seen.hash),
-            new: disk::hex(&disk::hash(&temporary)?.ok_or_else(missing)?),
-            quarantine: None,
-            rows: spots.rows.len() as u64,
-            columns: Vec::new(),
-        };
-        step(Way::Restore, Step::Intent, || self.shelf.journal.intend(&begun.id, &intent))?;
-        Ok(intent)
-    }
-
-    /// Writes the source with the rows put in.
-    fn build(&self, begun: &Begun, kept: &[Kept], spots: &Spots, file: &File) -> Result<(), FilesError> {
-        let (source, set, temporary) = (&begun.source, begun.set(), begun.temporary());
+    /// Writes the rows `wanted` of the original, and nothing else of its rows.
+    fn write_alone(&self, original: &Open, wanted: &[u64], temporary: &Path) -> Result<(), FilesError> {
+        let shelf = &self.held.shelf;
+        let wanted: HashSet<u64> = wanted.iter().copied().collect();
+        let rows = Sequence::of(original, &self.entry.begun.set())?.rows.len() as u64;
+        let others: Vec<u64> = (1..=rows).filter(|row| !wanted.contains(row)).collect();
+        let ownership = original.file.ownership().map_err(|source| FilesError::read(&original.path, source))?;
+        let mut file = shelf.disk.create(temporary).map_err(|source| FilesError::write(temporary, source))?;
+        // The file it was belonged to somebody; where this user cannot give it back to them, it is this user's.
+        file.give(&ownership).ok();
+        let set = self.entry.begun.set();
         if set.format.is_text() {
-            let pieces: Vec<(u64, Piece)> =
-                spots.rows.iter().filter_map(|(at, row)| Some((*at, kept[*row].piece()?))).collect();
-            let rows: Vec<Insertion<'_>> = pieces.iter().map(|(at, piece)| Insertion { at: *at, piece }).collect();
-            return text::write_with(source, &set, &rows, &Out { path: &temporary, file });
+            text::write_without(original, &set, &others, &mut Out { path: temporary, file: &mut *file })?;
+        } else {
+            let indices: Vec<u64> = others.iter().map(|row| row - 1).collect();
+            table::write_without(&original.path, &table::open(original)?, &indices, &mut *file)?;
         }
-        let copy = table::open(&self.shelf.copy(&self.removal.begun.id))?;
-        table::write_with(source, &table::open(source)?, (&copy, quarantine::SKIPPED), &spots.rows, file)
-    }
-
-    /// Proves from the disk that the new file is the sum of the source and the rows, or the original itself.
-    fn prove(&self, begun: &Begun, kept: &[Kept], spots: &Spots) -> Result<(), FilesError> {
-        let (source, set, temporary) = (&begun.source, begun.set(), begun.temporary());
-        let unbalanced = |what| FilesError::Unbalanced { path: source.clone(), what };
-        if let Some(original) = &spots.original {
-            let same = disk::hash(&temporary)?.is_some_and(|hash| disk::hex(&hash) == *original);
-            return if same { Ok(()) } else { Err(unbalanced("the original and its copy")) };
-        }
-        let keys = swap::keys_of(&self.shelf.copy(&self.removal.begun.id), kept)?;
-        let mut moved = text::Sums::default();
-        spots.rows.iter().for_each(|(_, row)| moved.add(keys[*row], keys[*row]));
-        let sums = |path| match set.format.is_text() {
-            // Line ends are not compared: a row at the end of a file may have had to get one.
-            true => text::sums(path, &set, |_| ()).map(|sums| text::Sums { whole: sums.keys, rest: 0, ..sums }),
-            false => table::keys(path, &table::open(path)?, 0).map(|keys| table::sums(&keys)),
-        };
-        sums(&temporary)?.divided(&sums(source)?, &moved).map_err(unbalanced)
+        shelf.sync_folder(folder_of(temporary))
     }
 }
 
-/// Fills the new file `to` with the bytes of `from`.
-fn copy_into(from: &std::path::Path, to: &std::path::Path, mut file: &File) -> Result<(), FilesError> {
-    let mut source = disk::open(from)?;
-    std::io::copy(&mut source, &mut file).map(drop).map_err(|error| FilesError::write(to, error))
+const NO_FILE: &str =
+    "its file is missing, and so is the original it was taken from; make a file with the same columns first";
+
+/// What replaces a source, while it is put together.
+struct Draft<'a> {
+    work: &'a Work<'a>,
+    seen: &'a Inspected,
+    begun: &'a Begun,
+    now: &'a Sequence,
+    missing: &'a Missing,
+}
+
+impl Draft<'_> {
+    fn complete(&self) -> Result<Intent, FilesError> {
+        let (shelf, temporary) = (&self.work.held.shelf, self.begun.temporary());
+        let mut file = step(Way::Restore, Step::Begin, || {
+            shelf.journal.begin(self.begun)?;
+            create_like(shelf, &temporary, self.seen)
+        })?;
+        let original = self.original()?;
+        step(Way::Restore, Step::Clean, || {
+            let failed = |source| FilesError::write(&temporary, source);
+            match original {
+                Some(original) => {
+                    std::io::copy(&mut original.reader(), &mut file).and_then(|_| file.sync()).map_err(failed)?;
+                }
+                None => self.build(&temporary, &mut *file)?,
+            }
+            shelf.sync_folder(folder_of(&temporary))
+        })?;
+        drop(file);
+        let new = Open::at(&shelf.disk, &temporary)?;
+        step(Way::Restore, Step::Prove, || self.prove(&new, original))?;
+        let intent = Intent { rows: self.missing.places.len() as u64, ..intent(self.seen, &new)? };
+        step(Way::Restore, Step::Intent, || shelf.journal.intend(&self.begun.id, &intent))?;
+        Ok(intent)
+    }
+
+    /// The keys of the new file, in its order.
+    fn keys(&self) -> Vec<u128> {
+        let rows = self.missing.places.iter().map(|(place, row)| (*place, self.work.taken.keys[*row]));
+        self.now.with(&rows.collect::<Vec<_>>())
+    }
+
+    /// The original that the new file would be: the same pieces in the same order, and nothing else changed.
+    fn original(&self) -> Result<Option<&Open>, FilesError> {
+        let keys = self.keys();
+        for (open, sequence) in self.work.history.versions() {
+            if sequence.keys == keys && self.adds_up(open)? {
+                return Ok(Some(open));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the file as it is and the rows are together all that the original holds.
+    fn adds_up(&self, original: &Open) -> Result<bool, FilesError> {
+        let set = self.begun.set();
+        if !set.format.is_text() {
+            let (now, original) = (table::open(&self.seen.open)?, table::open(original)?);
+            return Ok(super::removal::prove_kin(&original, &now).is_ok());
+        }
+        let mut moved = text::Sums::default();
+        for (_, row) in &self.missing.places {
+            let kept = &self.work.taken.kept[*row];
+            let (raw, line_end) = (kept.raw.as_deref().unwrap_or_default(), kept.line_end.as_deref());
+            moved.add(text::whole(raw, line_end.unwrap_or_default()), self.work.taken.keys[*row]);
+        }
+        let now = match text::sums(&self.seen.open, &set, |_| ()) {
+            Err(error) if error.is_empty_file() => return Ok(false),
+            sums => sums?,
+        };
+        Ok(text::sums(original, &set, |_| ())?.divided(&now, &moved).is_ok())
+    }
+
+    /// Writes the source with the rows put in.
+    fn build(&self, temporary: &Path, file: &mut dyn crate::durable::Output) -> Result<(), FilesError> {
+        let (open, set, taken) = (&self.seen.open, self.begun.set(), self.work.taken);
+        let places = &self.missing.places;
+        if !set.format.is_text() {
+            let copy = table::open(&taken.copy)?;
+            let rows: Vec<(u64, usize)> = places.iter().map(|(place, row)| (*place as u64, *row)).collect();
+            let extra = (&copy, quarantine::SKIPPED);
+            return table::write_with(&open.path, &table::open(open)?, extra, &rows, file);
+        }
+        let pieces: Vec<(u64, Piece)> =
+            places.iter().filter_map(|(place, row)| Some((self.now.byte(*place), taken.kept[*row].piece()?))).collect();
+        let rows: Vec<Insertion<'_>> = pieces.iter().map(|(at, piece)| Insertion { at: *at, piece }).collect();
+        text::write_with(open, &set, &rows, &mut Out { path: temporary, file })
+    }
+
+    /// Proves from the disk that the new file is the sum of the source and the rows, or the original itself.
+    fn prove(&self, new: &Open, original: Option<&Open>) -> Result<(), FilesError> {
+        let (open, set) = (&self.seen.open, self.begun.set());
+        let unbalanced = |what| FilesError::Unbalanced { path: open.path.clone(), what };
+        if let Some(original) = original {
+            return match new.hash()? == original.hash()? {
+                true => Ok(()),
+                false => Err(unbalanced("the original and its copy")),
+            };
+        }
+        match Sequence::of(new, &set)?.keys == self.keys() {
+            true => Ok(()),
+            false => Err(unbalanced("rows")),
+        }
+    }
 }

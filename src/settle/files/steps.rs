@@ -33,10 +33,10 @@ pub(super) enum Step {
     Link,
     /// Inside the exchange where the file system has none: the new file has taken the name of the source.
     Move,
-    /// What was swapped out is what was read.
-    Verify,
-    /// What was swapped out is not what was read, and has its name again.
+    /// Somebody came for the source in the last moment, and it has its name again.
     Back,
+    /// Rows that came late are in the file that has the name.
+    Carry,
     /// The original is kept.
     Original,
     /// The outcome is on disk.
@@ -67,8 +67,8 @@ impl Step {
             Self::Exchange => "exchange",
             Self::Link => "link",
             Self::Move => "move",
-            Self::Verify => "verify",
             Self::Back => "back",
+            Self::Carry => "carry",
             Self::Original => "original",
             Self::Done => "done",
             Self::Clear => "clear",
@@ -76,8 +76,8 @@ impl Step {
     }
 }
 
-/// Every point of the protocol, in its order. Those of `link` and `move` are reached only where the file system
-/// cannot exchange two names, those of `back` only where the source changed in the last moment.
+/// Every point of the protocol, in its order. Those of `link` and `move` are reached only where the file system cannot
+/// exchange two names and nobody writes, those of `back` and `carry` only where somebody writes in the last moment.
 pub const CRASH_POINTS: &[&str] = &[
     "files.lock.before",
     "files.lock.after",
@@ -97,10 +97,10 @@ pub const CRASH_POINTS: &[&str] = &[
     "files.link.after",
     "files.move.before",
     "files.move.after",
-    "files.verify.before",
-    "files.verify.after",
     "files.back.before",
     "files.back.after",
+    "files.carry.before",
+    "files.carry.after",
     "files.original.before",
     "files.original.after",
     "files.done.before",
@@ -109,16 +109,10 @@ pub const CRASH_POINTS: &[&str] = &[
     "files.clear.after",
     "files.recover.lock.before",
     "files.recover.lock.after",
-    "files.recover.exchange.before",
-    "files.recover.exchange.after",
-    "files.recover.link.before",
-    "files.recover.link.after",
-    "files.recover.move.before",
-    "files.recover.move.after",
-    "files.recover.verify.before",
-    "files.recover.verify.after",
     "files.recover.back.before",
     "files.recover.back.after",
+    "files.recover.carry.before",
+    "files.recover.carry.after",
     "files.recover.original.before",
     "files.recover.original.after",
     "files.recover.done.before",
@@ -141,10 +135,10 @@ pub const CRASH_POINTS: &[&str] = &[
     "files.restore.link.after",
     "files.restore.move.before",
     "files.restore.move.after",
-    "files.restore.verify.before",
-    "files.restore.verify.after",
     "files.restore.back.before",
     "files.restore.back.after",
+    "files.restore.carry.before",
+    "files.restore.carry.after",
     "files.restore.original.before",
     "files.restore.original.after",
     "files.restore.done.before",

@@ -3,7 +3,7 @@
 //! Row groups that keep all their rows are copied byte for byte; the others are encoded again with the compression
 //! and encodings they had. Levels of compression and sizes of pages are the writer's own, and it writes no checksums.
 
-use std::fs::File;
+use std::io::Write;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -14,21 +14,22 @@ use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
-use parquet::file::properties::{ReaderProperties, WriterProperties, WriterVersion};
+use parquet::file::properties::{EnabledStatistics, ReaderProperties, WriterProperties, WriterVersion};
 use parquet::file::serialized_reader::ReadOptionsBuilder;
 use parquet::file::writer::SerializedFileWriter;
 use sha2::{Digest, Sha256};
 use twox_hash::xxhash3_128::Hasher;
 
 use super::FilesError;
-use super::columns::{self, Part, Reader};
-use super::disk::{self, Hash};
+use super::columns::{self, Chunks, Part, Reader};
+use super::open::Open;
 use super::text::Sums;
+use crate::durable::{Hash, Output};
 
-/// Opens the Parquet file `path` unless it is a symbolic link.
-pub(super) fn open(path: &Path) -> Result<Reader, FilesError> {
-    let file = disk::open(path)?;
-    guarded(path, || {
+/// Reads the footer of a Parquet file.
+pub(super) fn open(open: &Open) -> Result<Reader, FilesError> {
+    let file = Chunks::new(open.reader()).map_err(|source| FilesError::read(&open.path, source))?;
+    guarded(&open.path, || {
         let options = ReadOptionsBuilder::new()
             .with_page_index()
             .with_reader_properties(ReaderProperties::builder().set_read_bloom_filter(true).build())
@@ -135,7 +136,7 @@ enum Group {
 }
 
 /// Writes the file `path`, opened as `base`, without the rows with these indices (ascending, from 0).
-pub(super) fn write_without(path: &Path, base: &Reader, rows: &[u64], out: &File) -> Result<(), FilesError> {
+pub(super) fn write_without(path: &Path, base: &Reader, rows: &[u64], out: &mut dyn Output) -> Result<(), FilesError> {
     guarded(path, || {
         let sizes = group_sizes(base)?;
         let mut gone = by_group(&sizes, rows).into_iter().peekable();
@@ -167,7 +168,7 @@ pub(super) fn write_with(
     base: &Reader,
     (extra, skipped): (&Reader, usize),
     rows: &[(u64, usize)],
-    out: &File,
+    out: &mut dyn Output,
 ) -> Result<(), FilesError> {
     guarded(path, || {
         let mut waiting = rows.iter().peekable();
@@ -204,12 +205,12 @@ pub(super) fn write_with(
     })
 }
 
-fn write(files: &[(&Reader, usize)], groups: Vec<Group>, out: &File) -> ParquetResult<()> {
+fn write(files: &[(&Reader, usize)], groups: Vec<Group>, out: &mut dyn Output) -> ParquetResult<()> {
     let (base, _) = files[0];
     let metadata = base.metadata();
     let properties = Arc::new(properties(metadata));
     let schema = metadata.file_metadata().schema_descr().root_schema_ptr();
-    let mut writer = SerializedFileWriter::new(out.try_clone()?, schema, properties)?;
+    let mut writer = SerializedFileWriter::new(&mut *out, schema, properties)?;
     for group in groups {
         match group {
             Group::Copied(group) => copy_group(base, group, &mut writer)?,
@@ -226,7 +227,7 @@ fn write(files: &[(&Reader, usize)], groups: Vec<Group>, out: &File) -> ParquetR
         }
     }
     writer.close()?;
-    out.sync_all()?;
+    out.sync()?;
     Ok(())
 }
 
@@ -240,7 +241,7 @@ pub(super) fn no_column() -> ParquetError {
     ParquetError::General("the row group has too few columns".to_owned())
 }
 
-fn copy_group(base: &Reader, group: usize, writer: &mut SerializedFileWriter<File>) -> ParquetResult<()> {
+fn copy_group<W: Write + Send>(base: &Reader, group: usize, writer: &mut SerializedFileWriter<W>) -> ParquetResult<()> {
     let metadata = base.metadata();
     let reader = base.row_group(group)?;
     let mut row_group = writer.next_row_group()?;
@@ -270,7 +271,13 @@ fn properties(metadata: &ParquetMetaData) -> WriterProperties {
     let sorting = metadata.row_groups().first().and_then(|group| group.sorting_columns()).cloned();
     let sorting =
         sorting.filter(|sorting| metadata.row_groups().iter().all(|group| group.sorting_columns() == Some(sorting)));
+    // The library cannot write a file of which only some row groups have a page index.
+    let page_index = metadata.num_row_groups() == 0
+        || metadata.offset_index().is_some_and(|groups| {
+            groups.len() == metadata.num_row_groups() && groups.iter().all(|columns| !columns.is_empty())
+        });
     let mut properties = WriterProperties::builder()
+        .set_offset_index_disabled(!page_index)
         .set_writer_version(version)
         .set_max_row_group_row_count(None)
         .set_key_value_metadata(file.key_value_metadata().cloned())
@@ -285,6 +292,12 @@ fn properties(metadata: &ParquetMetaData) -> WriterProperties {
         if let Some(encoding) = plain_encoding(column) {
             properties = properties.set_column_encoding(path.clone(), encoding);
         }
+        let statistics = match (column.statistics().is_some(), page_index) {
+            (false, _) => EnabledStatistics::None,
+            (true, false) => EnabledStatistics::Chunk,
+            (true, true) => EnabledStatistics::Page,
+        };
+        properties = properties.set_column_statistics_enabled(path.clone(), statistics);
         if column.bloom_filter_offset().is_some() {
             properties = properties.set_column_bloom_filter_enabled(path, true);
         }

@@ -1,49 +1,23 @@
 //! Rows that leave files and come back, compared by raw bytes.
 
 mod crashes;
+mod hooked;
 mod parquet_files;
 mod refusals;
 mod restoring;
+mod simulation;
 mod text_files;
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-
-use rustix::io::Errno;
 
 use super::*;
 use crate::settle::item::State;
 use crate::source::Format;
 use crate::source::testing::Fixture;
-
-type Hook = Box<dyn FnMut(&Path) -> Result<(), Errno>>;
-
-thread_local! {
-    static HOOK: RefCell<Option<Hook>> = const { RefCell::new(None) };
-}
-
-/// What happens right before names are exchanged.
-pub(super) fn before_exchange(source: &Path) -> Result<(), Errno> {
-    HOOK.with(|hook| hook.borrow_mut().as_mut().map_or(Ok(()), |hook| hook(source)))
-}
-
-/// Lets `hook` act right before names are exchanged, while the value lives.
-struct Hooked;
-
-impl Hooked {
-    fn new(hook: impl FnMut(&Path) -> Result<(), Errno> + 'static) -> Self {
-        HOOK.with(|slot| *slot.borrow_mut() = Some(Box::new(hook)));
-        Self
-    }
-}
-
-impl Drop for Hooked {
-    fn drop(&mut self) {
-        HOOK.with(|slot| slot.borrow_mut().take());
-    }
-}
+use hooked::Hooked;
+use open::Open;
 
 const AT: i64 = 1_700_000_000_000_000;
 const DAY: i64 = 86_400_000_000;
@@ -53,13 +27,18 @@ struct World {
     fixture: Fixture,
     quarantine: tempfile::TempDir,
     original: Vec<u8>,
+    hooked: Hooked,
+    disk: Disk,
+    writers: Writers,
 }
 
 impl World {
     fn new(format: Format, name: &str, bytes: impl AsRef<[u8]>) -> Self {
         let original = bytes.as_ref().to_vec();
         let fixture = Fixture::new(format, &[(name, bytes)]);
-        Self { fixture, quarantine: tempfile::tempdir().unwrap(), original }
+        let hooked = Hooked::new();
+        let disk = hooked.disk();
+        Self { fixture, quarantine: tempfile::tempdir().unwrap(), original, hooked, disk, writers: Writers::Any }
     }
 
     fn csv(text: &str) -> Self {
@@ -79,7 +58,16 @@ impl World {
     }
 
     fn place(&self) -> Place<'_> {
-        Place { dir: self.quarantine.path(), job: "j" }
+        Place { disk: &self.disk, dir: self.quarantine.path(), job: "j" }
+    }
+
+    fn identify(&self) -> FileIdentity {
+        identify(&self.disk, self.source()).unwrap()
+    }
+
+    /// The source, open.
+    fn open(&self) -> Open {
+        Open::at(&self.disk, self.source()).unwrap()
     }
 
     fn settle(&self, rows: &[u64]) -> Result<Outcome, FilesError> {
@@ -87,7 +75,7 @@ impl World {
     }
 
     fn settle_as(&self, run_id: &str, at: i64, rows: &[u64]) -> Result<Outcome, FilesError> {
-        self.settle_known(&identify(self.source())?, run_id, at, rows, &|| false)
+        self.settle_known(&self.identify(), run_id, at, rows, &|| false)
     }
 
     fn settle_known(
@@ -100,32 +88,71 @@ impl World {
     ) -> Result<Outcome, FilesError> {
         let rows: Vec<Condemned> = rows.iter().map(|row| condemned(*row)).collect();
         let retention = Retention { quarantine: at + 90 * DAY, delete: at + 7 * DAY };
-        let set = &self.fixture.set;
-        settle(self.place(), &Order { run_id, plan_id: "p", at, retention, set, file, rows: &rows }, stop)
+        settle(self.place(), &self.order(file, run_id, at, retention, &rows), stop)
+    }
+
+    fn order<'a>(
+        &'a self,
+        file: &'a FileIdentity,
+        run_id: &'a str,
+        at: i64,
+        retention: Retention,
+        rows: &'a [Condemned],
+    ) -> Order<'a> {
+        let (set, patience) = (&self.fixture.set, Patience(Duration::from_secs(5)));
+        Order { run_id, plan_id: "p", at, retention, set, file, rows, writers: self.writers, patience }
     }
 
     fn restore(&self, ids: &[String]) -> Restored {
-        let run = Run { id: "20260102T000000Z-bbbb", at: AT + DAY };
-        restore(self.place(), ids, false, run).unwrap()
+        restore(self.place(), ids, false, self.run("20260102T000000Z-bbbb")).unwrap()
+    }
+
+    fn run<'a>(&self, id: &'a str) -> Run<'a> {
+        Run { id, at: AT + DAY, writers: self.writers, patience: Patience(Duration::from_secs(5)) }
+    }
+
+    fn recover(&self) -> Vec<Recovered> {
+        let recovery = recover(self.place()).unwrap();
+        assert!(recovery.failed.is_empty(), "{:?}", recovery.failed);
+        recovery.done
+    }
+
+    fn purge(&self, older_than: i64, now: i64, dry_run: bool) -> Purged {
+        let limits = Limits { older_than, now, originals_before: now - 90 * DAY };
+        purge(self.place(), limits, dry_run).unwrap()
+    }
+
+    fn items(&self) -> Vec<Item> {
+        let listed = items(self.place()).unwrap();
+        assert!(listed.damaged.is_empty(), "{:?}", listed.damaged);
+        listed.items
     }
 
     fn ids(&self) -> Vec<String> {
-        items(self.place()).unwrap().into_iter().map(|item| item.id).collect()
+        self.items().into_iter().map(|item| item.id).collect()
     }
 
     fn states(&self) -> Vec<State> {
-        items(self.place()).unwrap().into_iter().map(|item| item.state).collect()
+        self.items().into_iter().map(|item| item.state).collect()
     }
 
-    /// Names beside the source that are not the source.
+    /// Names beside the source that are not the source. The lock of a run that was cut short before it had begun stays
+    /// until the next one takes it.
     fn strangers(&self) -> Vec<String> {
+        let lock = |name: &String| name.ends_with(".barkeep-lock");
+        self.beside().into_iter().filter(|name| !lock(name)).collect()
+    }
+
+    /// All names beside the source.
+    fn beside(&self) -> Vec<String> {
         let own = self.source().file_name().unwrap().to_string_lossy().into_owned();
-        place::names(self.fixture.dir.path()).unwrap().into_iter().filter(|name| *name != own).collect()
+        let names = self.disk.names(self.fixture.dir.path()).unwrap();
+        names.into_iter().map(|name| name.into_string().unwrap()).filter(|name| *name != own).collect()
     }
 
     /// How often each row is in the source.
     fn keys(&self) -> HashMap<u128, u64> {
-        swap::keys_in(self.source(), &self.fixture.set).unwrap()
+        finish::keys_in(&self.open(), &self.fixture.set).unwrap()
     }
 
     /// Everything below the quarantine folder.
@@ -133,7 +160,7 @@ impl World {
         let mut found = Vec::new();
         let mut folders = vec![self.quarantine.path().to_path_buf()];
         while let Some(folder) = folders.pop() {
-            for name in place::names(&folder).unwrap() {
+            for name in self.disk.names(&folder).unwrap() {
                 let path = folder.join(name);
                 if path.is_dir() { folders.push(path) } else { found.push(path) }
             }
@@ -155,4 +182,17 @@ fn condemned(row: u64) -> Condemned {
         action: Action::Quarantine,
         reasons: vec![reason],
     }
+}
+
+/// A loader: opens the file to append, which waits for a lease, and says when it has written.
+fn append(source: &Path, rows: &'static str, done: std::sync::mpsc::Sender<()>) {
+    let source = source.to_path_buf();
+    std::thread::spawn(move || {
+        let mut file = fs::OpenOptions::new().append(true).open(source).unwrap();
+        std::io::Write::write_all(&mut file, rows.as_bytes()).unwrap();
+        drop(file);
+        done.send(()).ok();
+    });
+    // It has found the file, and waits for the lease, before the names are exchanged.
+    std::thread::sleep(Duration::from_millis(2));
 }

@@ -3,7 +3,6 @@
 //! All that is not a row (byte order mark, header, blank lines) stays where it is. A packed file is packed again
 //! the way it was.
 
-use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
@@ -12,7 +11,8 @@ use twox_hash::xxhash3_128::Hasher;
 use crate::source::{FilesSet, Format, TextFile};
 
 use super::FilesError;
-use super::disk::{self, Hash};
+use super::open::Open;
+use crate::durable::Output;
 
 /// A row as it stood in a text file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,14 +80,13 @@ pub(super) fn whole(raw: &[u8], line_end: &[u8]) -> u128 {
     hasher.finish_128()
 }
 
-/// Goes through the text of the file `path`, all of it, in order. The hash is that of the bytes on disk.
+/// Goes through the text of the file, all of it, in order.
 pub(super) fn walk(
-    path: &Path,
+    open: &Open,
     set: &FilesSet,
     mut each: impl FnMut(Stretch<'_>) -> Result<(), FilesError>,
-) -> Result<Option<Hash>, FilesError> {
-    drop(disk::open(path)?);
-    let mut file = TextFile::open(path, set)?;
+) -> Result<(), FilesError> {
+    let mut file = TextFile::over(&open.path, open.reader(), set)?;
     let mut offset = 0;
     while let Some(chunk) = file.next_chunk()? {
         let mut at = 0;
@@ -104,23 +103,45 @@ pub(super) fn walk(
         }
         offset += chunk.data.len() as u64;
     }
-    Ok(file.finish()?.sha256)
+    Ok(())
+}
+
+/// Whether the bytes of the file are its text: a packed file cannot grow by a row.
+pub(super) fn is_plain(open: &Open) -> Result<bool, FilesError> {
+    Ok(packing(open)?.is_none())
+}
+
+/// What a text file is packed with.
+enum Packing {
+    Gzip,
+    Zstd,
+}
+
+fn packing(open: &Open) -> Result<Option<Packing>, FilesError> {
+    let mut magic = Vec::with_capacity(4);
+    let read = open.reader().take(4).read_to_end(&mut magic);
+    read.map_err(|source| FilesError::read(&open.path, source))?;
+    Ok(match magic.as_slice() {
+        [0x1f, 0x8b, ..] => Some(Packing::Gzip),
+        [0x28, 0xb5, 0x2f, 0xfd] => Some(Packing::Zstd),
+        _ => None,
+    })
 }
 
 /// The columns that the header of a CSV file names; none where there is no header.
-pub(super) fn header(path: &Path, set: &FilesSet) -> Result<Vec<String>, FilesError> {
+pub(super) fn header(open: &Open, set: &FilesSet) -> Result<Vec<String>, FilesError> {
     match set.format {
-        Format::Csv => Ok(TextFile::open(path, set)?.columns().to_vec()),
+        Format::Csv => Ok(TextFile::over(&open.path, open.reader(), set)?.columns().to_vec()),
         Format::Ndjson | Format::Parquet => Ok(Vec::new()),
     }
 }
 
 /// The rows with these numbers, which are ascending, as they stand in the file.
-pub(super) fn take(path: &Path, set: &FilesSet, rows: &[u64]) -> Result<Vec<Piece>, FilesError> {
+pub(super) fn take(open: &Open, set: &FilesSet, rows: &[u64]) -> Result<Vec<Piece>, FilesError> {
     let mut wanted = rows.iter().peekable();
     let mut pieces = Vec::with_capacity(rows.len());
     let mut after = None;
-    walk(path, set, |stretch| {
+    walk(open, set, |stretch| {
         if let Stretch::Row { number, offset, raw, line_end } = stretch {
             if wanted.next_if(|row| **row == number).is_some() {
                 let (raw, line_end) = (raw.to_vec(), line_end.to_vec());
@@ -133,15 +154,15 @@ pub(super) fn take(path: &Path, set: &FilesSet, rows: &[u64]) -> Result<Vec<Piec
     })?;
     match wanted.next() {
         None => Ok(pieces),
-        Some(row) => Err(FilesError::RowMissing { path: path.to_path_buf(), row: *row }),
+        Some(row) => Err(FilesError::RowMissing { path: open.path.clone(), row: *row }),
     }
 }
 
 /// The sums of a file; `each` is given the key of every row.
-pub(super) fn sums(path: &Path, set: &FilesSet, mut each: impl FnMut(u128)) -> Result<Sums, FilesError> {
+pub(super) fn sums(open: &Open, set: &FilesSet, mut each: impl FnMut(u128)) -> Result<Sums, FilesError> {
     let mut sums = Sums::default();
     let mut rest = Hasher::new();
-    walk(path, set, |stretch| {
+    walk(open, set, |stretch| {
         match stretch {
             Stretch::Rest(bytes) => rest.write(bytes),
             Stretch::Row { raw, line_end, .. } => {
@@ -156,20 +177,21 @@ pub(super) fn sums(path: &Path, set: &FilesSet, mut each: impl FnMut(u128)) -> R
     Ok(sums)
 }
 
-/// Writes the text of `path` without the rows `rows`, which are ascending, to `out`. Gives the rows that stayed.
-pub(super) fn write_without(path: &Path, set: &FilesSet, rows: &[u64], out: &Out<'_>) -> Result<u64, FilesError> {
+/// Writes the text of `open` without the rows `rows`, which are ascending, to `out`. Gives the rows that stayed.
+pub(super) fn write_without(open: &Open, set: &FilesSet, rows: &[u64], out: &mut Out<'_>) -> Result<u64, FilesError> {
     let mut gone = rows.iter().peekable();
     let mut kept = 0;
-    out.write(path, |packed| {
-        walk(path, set, |stretch| match stretch {
+    let path = out.path;
+    let failed = |source| FilesError::write(path, source);
+    out.write(open, |packed| {
+        walk(open, set, |stretch| match stretch {
             Stretch::Row { number, .. } if gone.next_if(|row| **row == number).is_some() => Ok(()),
             Stretch::Row { raw, line_end, .. } => {
                 kept += 1;
-                packed.write_all(raw).and_then(|()| packed.write_all(line_end)).map_err(|source| out.failed(source))
+                packed.write_all(raw).and_then(|()| packed.write_all(line_end)).map_err(failed)
             }
-            Stretch::Rest(bytes) => packed.write_all(bytes).map_err(|source| out.failed(source)),
-        })?;
-        Ok(())
+            Stretch::Rest(bytes) => packed.write_all(bytes).map_err(failed),
+        })
     })?;
     Ok(kept)
 }
@@ -181,13 +203,20 @@ pub(super) struct Insertion<'a> {
     pub(super) piece: &'a Piece,
 }
 
-/// Writes the text of `path` with `rows` put in, which are in the order of their places, to `out`.
-pub(super) fn write_with(path: &Path, set: &FilesSet, rows: &[Insertion<'_>], out: &Out<'_>) -> Result<(), FilesError> {
+/// Writes the text of `open` with `rows` put in, which are in the order of their places, to `out`.
+pub(super) fn write_with(
+    open: &Open,
+    set: &FilesSet,
+    rows: &[Insertion<'_>],
+    out: &mut Out<'_>,
+) -> Result<(), FilesError> {
     let mut waiting = rows.iter().peekable();
-    out.write(path, |packed| {
+    let path = out.path;
+    let failed = |source| FilesError::write(path, source);
+    out.write(open, |packed| {
         let mut text = Text { out: packed, open: false, line_end: b"\n" };
         let mut at = 0;
-        walk(path, set, |stretch| {
+        let walked = walk(open, set, |stretch| {
             let (parts, length, row): ([&[u8]; 2], usize, bool) = match stretch {
                 Stretch::Rest(bytes) => ([bytes, b""], bytes.len(), false),
                 Stretch::Row { raw, line_end, .. } => ([raw, line_end], raw.len() + line_end.len(), true),
@@ -196,16 +225,20 @@ pub(super) fn write_with(path: &Path, set: &FilesSet, rows: &[Insertion<'_>], ou
             let mut done = 0;
             while let Some(next) = waiting.next_if(|next| next.at < at + length as u64 && (!row || next.at <= at)) {
                 let cut = usize::try_from(next.at.saturating_sub(at)).unwrap_or(length).max(done);
-                text.write(&parts[0][done..cut.min(parts[0].len())], false).map_err(|source| out.failed(source))?;
+                text.write(&parts[0][done..cut.min(parts[0].len())], false).map_err(failed)?;
                 done = cut.min(parts[0].len());
-                text.insert(next.piece).map_err(|source| out.failed(source))?;
+                text.insert(next.piece).map_err(failed)?;
             }
-            text.write(&parts[0][done..], row).map_err(|source| out.failed(source))?;
-            text.write(parts[1], row).map_err(|source| out.failed(source))?;
+            text.write(&parts[0][done..], row).map_err(failed)?;
+            text.write(parts[1], row).map_err(failed)?;
             at += length as u64;
             Ok(())
-        })?;
-        waiting.try_for_each(|next| text.insert(next.piece)).map_err(|source| out.failed(source))
+        });
+        // A file without a record takes the rows as they come.
+        if !walked.as_ref().is_err_and(FilesError::is_empty_file) {
+            walked?;
+        }
+        waiting.try_for_each(|next| text.insert(next.piece)).map_err(failed)
     })
 }
 
@@ -235,39 +268,39 @@ impl Text<'_> {
     }
 }
 
-/// Where text is written to: an open file that is complete when [`Out::write`] is done.
+/// Where text is written to: a new file that is complete when [`Out::write`] is done.
 pub(super) struct Out<'a> {
     pub(super) path: &'a Path,
-    pub(super) file: &'a File,
+    pub(super) file: &'a mut dyn Output,
 }
 
 impl Out<'_> {
-    fn failed(&self, source: io::Error) -> FilesError {
-        FilesError::write(self.path, source)
-    }
-
     /// Lets `work` write, packed like the file `like`, and syncs the file.
     fn write(
-        &self,
-        like: &Path,
+        &mut self,
+        like: &Open,
         work: impl FnOnce(&mut dyn Write) -> Result<(), FilesError>,
     ) -> Result<(), FilesError> {
-        let mut magic = Vec::with_capacity(4);
-        disk::open(like)?.take(4).read_to_end(&mut magic).map_err(|source| FilesError::read(like, source))?;
-        let mut out = BufWriter::with_capacity(1 << 20, self.file);
-        if magic.starts_with(&[0x1f, 0x8b]) {
-            let mut packed = flate2::write::GzEncoder::new(&mut out, flate2::Compression::default());
-            work(&mut packed)?;
-            packed.finish().map_err(|source| self.failed(source))?;
-        } else if magic.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-            let packed = zstd::Encoder::new(&mut out, zstd::DEFAULT_COMPRESSION_LEVEL);
-            let mut packed = packed.map_err(|source| self.failed(source))?;
-            packed.include_checksum(true).map_err(|source| self.failed(source))?;
-            work(&mut packed)?;
-            packed.finish().map_err(|source| self.failed(source))?;
-        } else {
-            work(&mut out)?;
+        let path = self.path;
+        let failed = |source: io::Error| FilesError::write(path, source);
+        let mut out = BufWriter::with_capacity(1 << 20, &mut *self.file);
+        match packing(like)? {
+            Some(Packing::Gzip) => {
+                let mut packed = flate2::write::GzEncoder::new(&mut out, flate2::Compression::default());
+                work(&mut packed)?;
+                packed.finish().map_err(failed)?;
+            }
+            Some(Packing::Zstd) => {
+                let packed = zstd::Encoder::new(&mut out, zstd::DEFAULT_COMPRESSION_LEVEL);
+                let mut packed = packed.map_err(failed)?;
+                packed.include_checksum(true).map_err(failed)?;
+                work(&mut packed)?;
+                packed.finish().map_err(failed)?;
+            }
+            None => work(&mut out)?,
         }
-        out.flush().and_then(|()| self.file.sync_all()).map_err(|source| self.failed(source))
+        out.flush().map_err(failed)?;
+        drop(out);
+        self.file.sync().map_err(failed)
     }
 }

@@ -1,29 +1,30 @@
-//! Who has a file open for writing, as far as Linux tells.
+//! Which process has a file open for writing, for messages: no decision rests on it.
 //!
-//! Looks through `/proc/*/fd`: this sees every process of the same user, and of all users when run by the superuser.
-//! It does not see processes of other users, on other machines (NFS) or in containers that are hidden from this one,
-//! nor a file that is mapped for writing and closed. Where there is no `/proc` nothing is seen.
+//! Looks through `/proc/*/fd`: this shows every process of the same user, and of all users when run by the superuser,
+//! and none in containers that are hidden from this one.
 
-use std::fs::{self, Metadata};
+use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+
+use crate::durable::FileId;
 
 /// The access mode in the flags of an open file; other than zero means that it may be written.
 const ACCESS: u32 = 0o3;
 
-/// A process that has the file with this metadata open for writing.
-pub(super) fn of(file: &Metadata) -> Option<u32> {
+/// A process that has the file open for writing.
+pub(super) fn of(file: FileId) -> Option<u32> {
     let processes = fs::read_dir("/proc").ok()?.flatten();
     let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     pids.into_iter().find(|pid| writes(*pid, file))
 }
 
 /// A process may end while it is looked at, and one of another user hides its files: neither counts as a writer.
-fn writes(pid: u32, file: &Metadata) -> bool {
+fn writes(pid: u32, file: FileId) -> bool {
     let folder = format!("/proc/{pid}");
     let Ok(open) = fs::read_dir(Path::new(&folder).join("fd")) else { return false };
     open.flatten().any(|entry| {
-        let same = fs::metadata(entry.path()).is_ok_and(|at| (at.dev(), at.ino()) == (file.dev(), file.ino()));
+        let same = fs::metadata(entry.path()).is_ok_and(|at| (at.dev(), at.ino()) == (file.device, file.inode));
         same && entry.file_name().to_str().is_some_and(|number| may_write(&folder, number))
     })
 }
@@ -46,12 +47,13 @@ mod tests {
         let path = dir.path().join("a");
         fs::write(&path, "x").unwrap();
         let metadata = fs::metadata(&path).unwrap();
+        let file = FileId { device: metadata.dev(), inode: metadata.ino() };
         let reader = File::open(&path).unwrap();
-        assert_eq!(of(&metadata), None);
+        assert_eq!(of(file), None);
         let writer = OpenOptions::new().append(true).open(&path).unwrap();
-        assert_eq!(of(&metadata), Some(std::process::id()));
+        assert_eq!(of(file), Some(std::process::id()));
         drop(writer);
-        assert_eq!(of(&metadata), None);
+        assert_eq!(of(file), None);
         drop(reader);
     }
 }

@@ -5,33 +5,40 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::settle::crash::testing::{crash_at, reached};
 
-const TEXT: &str = "s,n\nA,1\n\nB,2\r\nC,3\nD,4\nE,5";
+const TEXT: &str = "s,n\nA,1\n\nB,2\r\nC,3\nD,4\nE,5\n";
 const GONE: [u64; 3] = [2, 4, 5];
-const LATE: &str = "\nF,6\n";
+const LATE: &str = "F,6\n";
 
 /// How the world behaves while names are exchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Weather {
     Fair,
-    /// The file system exchanges no names.
+    /// Nobody else writes, and the file system exchanges no names.
     Links,
-    /// Somebody writes to the source right before the first exchange.
+    /// A loader opens the source right before the first exchange.
     Late,
-    LateLinks,
 }
 
-const ALL: [Weather; 4] = [Weather::Fair, Weather::Links, Weather::Late, Weather::LateLinks];
+const ALL: [Weather; 3] = [Weather::Fair, Weather::Links, Weather::Late];
 
-fn weather(weather: Weather) -> Hooked {
-    let mut late = matches!(weather, Weather::Late | Weather::LateLinks);
-    let links = matches!(weather, Weather::Links | Weather::LateLinks);
-    Hooked::new(move |source| {
-        if std::mem::take(&mut late) {
-            let mut file = fs::OpenOptions::new().append(true).open(source).unwrap();
-            std::io::Write::write_all(&mut file, LATE.as_bytes()).unwrap();
+fn weather(world: &mut World, weather: Weather) -> Option<std::sync::mpsc::Receiver<()>> {
+    let (done, wait) = std::sync::mpsc::channel();
+    let mut done = Some(done);
+    match weather {
+        Weather::Fair => return None,
+        Weather::Links => {
+            world.writers = Writers::None;
+            world.hooked.set(|_| Err(rustix::io::Errno::INVAL.into()));
+            return None;
         }
-        if links { Err(Errno::INVAL) } else { Ok(()) }
-    })
+        Weather::Late => world.hooked.set(move |source| {
+            if let Some(done) = done.take() {
+                append(source, LATE, done);
+            }
+            Ok(())
+        }),
+    }
+    Some(wait)
 }
 
 struct Case {
@@ -45,15 +52,15 @@ impl Case {
     fn new() -> Self {
         let world = World::csv(TEXT);
         let mut keys = Vec::new();
-        text::sums(world.source(), &world.fixture.set, |key| keys.push(key)).unwrap();
+        text::sums(&world.open(), &world.fixture.set, |key| keys.push(key)).unwrap();
         let gone = |index: &usize| GONE.contains(&(*index as u64 + 1));
         let (go, stay): (Vec<usize>, Vec<usize>) = (0..keys.len()).partition(gone);
         let of = |rows: Vec<usize>| rows.into_iter().map(|row| keys[row]).collect();
         Self { stay: of(stay), go: of(go), world }
     }
 
-    /// I1 and I2, at any instant: good rows are in the source, condemned ones there or in a copy that reads.
-    fn sound(&self, what: &str) {
+    /// I1 and I2, at any instant: good rows are in the source, rejected ones there or in a copy that reads.
+    fn copies(&self, what: &str) {
         let there = self.world.keys();
         assert!(self.stay.iter().all(|key| there.get(key) == Some(&1)), "{what}: a good row is missing");
         let copies =
@@ -62,6 +69,7 @@ impl Case {
         for copy in copies {
             let hidden = copy.file_name().unwrap().to_string_lossy().starts_with('.');
             assert!(!hidden, "{what}: {}", copy.display());
+            let copy = Open::at(&self.world.disk, &copy).unwrap();
             in_copies.extend(quarantine::read(&copy).unwrap().into_iter().map(|row| text::key(&row.raw.unwrap())));
         }
         for key in &self.go {
@@ -71,13 +79,14 @@ impl Case {
 
     /// After recovery: nothing is open, the source is one of the whole files, and the states say which.
     fn settled(&self, what: &str) {
-        assert_eq!(recover(self.world.place()).unwrap(), [], "{what}: a second recovery finds nothing");
+        assert_eq!(self.world.recover(), [], "{what}: a second recovery finds nothing");
         assert_eq!(self.world.strangers(), Vec::<String>::new(), "{what}");
-        self.sound(what);
+        self.copies(what);
         let hidden = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with('.');
         assert_eq!(self.world.stored().into_iter().filter(hidden).collect::<Vec<_>>(), Vec::<PathBuf>::new(), "{what}");
         let there = self.world.keys();
-        for item in items(self.world.place()).unwrap() {
+        assert_eq!(late(self.world.place()).unwrap(), [], "{what}");
+        for item in self.world.items() {
             let present = there.contains_key(&text::key(&item.raw));
             match item.state {
                 State::Removed => assert!(!present, "{what}: a removed row is in the source"),
@@ -99,38 +108,44 @@ fn points(way: &str) -> Vec<&'static str> {
 /// each case when recovery went through. Gives the points that were reached.
 fn everywhere(
     way: &str,
-    weathers: &[Weather],
     begin: impl Fn() -> Case,
     work: impl Fn(&Case),
     check: impl Fn(&Case, Weather, &str),
 ) -> BTreeSet<String> {
     let mut crashed = BTreeSet::new();
-    for &kind in weathers {
+    for kind in ALL {
         for point in points(way) {
             // The first recovery goes through and tells the points it came to; then each of them is a crash.
             let mut again: Vec<Option<String>> = vec![None];
             let mut first = true;
             while let Some(again_at) = again.pop() {
-                let case = begin();
-                let hooked = weather(kind);
+                let mut case = begin();
+                let loader = weather(&mut case.world, kind);
                 if crash_at(point, || work(&case)).is_some() {
                     break;
                 }
+                if kind == Weather::Late {
+                    // A loader that has not come by now never does, and gives its sender back.
+                    case.world.hooked.clear();
+                }
                 crashed.insert(point.to_owned());
                 let what = format!("{kind:?} {point} {again_at:?}");
-                case.sound(&what);
+                // Where the exchange was not come to, no loader came.
+                let came = loader.is_some_and(|loader| loader.recv().is_ok());
+                case.copies(&what);
                 if let Some(again_at) = &again_at {
-                    assert!(crash_at(again_at, || recover(case.world.place()).unwrap()).is_none(), "{what}");
+                    assert!(crash_at(again_at, || case.world.recover()).is_none(), "{what}");
                     crashed.insert(again_at.clone());
-                    case.sound(&what);
+                    case.copies(&what);
                 }
                 reached();
-                recover(case.world.place()).unwrap();
+                case.world.recover();
                 if std::mem::take(&mut first) {
                     again.extend(reached().into_iter().collect::<BTreeSet<_>>().into_iter().map(Some));
                 }
                 case.settled(&what);
-                drop(hooked);
+                assert_eq!(case.world.text().ends_with(LATE), came, "{what}: the loader's row");
+                case.world.hooked.clear();
                 check(&case, kind, &what);
             }
         }
@@ -138,36 +153,31 @@ fn everywhere(
     crashed
 }
 
+fn missed(way: &str, crashed: &BTreeSet<String>) -> Vec<&'static str> {
+    points(way).into_iter().filter(|point| !crashed.contains(*point)).collect()
+}
+
 #[test]
 fn a_removal_cut_short_anywhere_is_finished_or_closed() {
     let clean = "s,n\nA,1\n\nC,3\n";
-    let late = format!("{TEXT}{LATE}");
     let crashed = everywhere(
         "files.",
-        &ALL,
         Case::new,
         |case| drop(case.world.settle(&GONE).unwrap()),
-        |case, kind, what| {
+        |case, _, what| {
             let text = case.world.text();
-            let fair = matches!(kind, Weather::Fair | Weather::Links);
-            assert!(text == TEXT || text == if fair { clean } else { late.as_str() }, "{what}: {text:?}");
-            if text == TEXT {
+            let rest = text.strip_suffix(LATE).unwrap_or(&text);
+            assert!(rest == TEXT || rest == clean, "{what}: {text:?}");
+            if rest == TEXT {
                 assert_eq!(case.world.settle(&GONE).unwrap().settled.removed, 3, "{what}");
-                assert_eq!(case.world.text(), clean, "{what}");
             }
-            if fair {
-                assert_eq!(case.world.restore(&case.world.ids()).restored, 3, "{what}");
-                assert_eq!(case.world.text(), TEXT, "{what}");
-            }
+            assert_eq!(case.world.restore(&case.world.ids()).restored, 3, "{what}");
+            let text = case.world.text();
+            assert_eq!(text.strip_suffix(LATE).unwrap_or(&text), TEXT, "{what}");
         },
     );
-    let wanted: BTreeSet<String> = CRASH_POINTS
-        .iter()
-        .filter(|point| !point.starts_with("files.restore"))
-        .map(|point| (*point).to_owned())
-        .collect();
-    let missed: Vec<&String> = wanted.difference(&crashed).collect();
-    assert!(missed.is_empty(), "points that no crash came to: {missed:?}");
+    // Rows are carried over in a window that this loader does not hit; the simulation does.
+    assert_eq!(missed("files.", &crashed), ["files.carry.before", "files.carry.after"]);
 }
 
 #[test]
@@ -178,20 +188,13 @@ fn a_restore_cut_short_anywhere_is_finished_or_closed() {
         case
     };
     let work = |case: &Case| drop(case.world.restore(&case.world.ids()[..2]));
-    let crashed = everywhere("files.restore.", &ALL, begin, work, |case, kind, what| {
-        if matches!(kind, Weather::Fair | Weather::Links) {
-            let result = case.world.restore(&case.world.ids());
-            assert_eq!(result.restored + result.already_there, 3, "{what}");
-            assert_eq!(case.world.text(), TEXT, "{what}");
-            assert_eq!(case.world.states(), [State::Restored; 3], "{what}");
-        } else {
-            let text = case.world.text();
-            assert!(text.ends_with(LATE) || text == "s,n\nA,1\n\nC,3\n", "{what}: {text:?}");
-        }
+    let crashed = everywhere("files.restore.", begin, work, |case, _, what| {
+        case.world.restore(&case.world.ids());
+        let text = case.world.text();
+        assert_eq!(text.strip_suffix(LATE).unwrap_or(&text), TEXT, "{what}");
+        assert_eq!(case.world.states(), [State::Restored; 3], "{what}");
     });
-    let wanted: BTreeSet<String> = points("files.restore.").into_iter().map(str::to_owned).collect();
-    let missed: Vec<&String> = wanted.difference(&crashed).collect();
-    assert!(missed.is_empty(), "points that no crash came to: {missed:?}");
+    assert_eq!(missed("files.restore.", &crashed), ["files.restore.carry.before", "files.restore.carry.after"]);
 }
 
 #[test]
@@ -200,30 +203,29 @@ fn a_removal_from_parquet_cut_short_anywhere_is_finished_or_closed() {
     let reference = new();
     reference.settle(&GONE).unwrap();
     let clean = reference.bytes();
-    let mut crashed = BTreeSet::new();
     for kind in [Weather::Fair, Weather::Links] {
         for point in points("files.") {
             let mut again: Vec<Option<String>> = vec![None];
             let mut first = true;
             while let Some(again_at) = again.pop() {
-                let (world, hooked) = (new(), weather(kind));
+                let mut world = new();
+                weather(&mut world, kind);
                 if crash_at(point, || world.settle(&GONE).unwrap()).is_some() {
                     break;
                 }
-                crashed.insert(point);
                 let what = format!("{kind:?} {point} {again_at:?}");
                 let whole = || world.bytes() == world.original || world.bytes() == clean;
                 assert!(whole(), "{what}");
                 if let Some(again_at) = &again_at {
-                    assert!(crash_at(again_at, || recover(world.place()).unwrap()).is_none(), "{what}");
+                    assert!(crash_at(again_at, || world.recover()).is_none(), "{what}");
                     assert!(whole(), "{what}");
                 }
                 reached();
-                recover(world.place()).unwrap();
+                world.recover();
                 if std::mem::take(&mut first) {
                     again.extend(reached().into_iter().collect::<BTreeSet<_>>().into_iter().map(Some));
                 }
-                assert_eq!(recover(world.place()).unwrap(), [], "{what}: a second recovery finds nothing");
+                assert_eq!(world.recover(), [], "{what}: a second recovery finds nothing");
                 assert_eq!(world.strangers(), Vec::<String>::new(), "{what}");
                 let removed = world.states().iter().filter(|state| **state == State::Removed).count();
                 assert_eq!(removed, if world.bytes() == clean { 3 } else { 0 }, "{what}");
@@ -232,13 +234,10 @@ fn a_removal_from_parquet_cut_short_anywhere_is_finished_or_closed() {
                 }
                 assert!(world.bytes() == clean, "{what}");
                 assert_eq!(world.restore(&world.ids()).restored, 3, "{what}");
-                assert_eq!(parquet_files::read(world.source()), parquet_files::sample(40), "{what}");
-                drop(hooked);
+                assert_eq!(world.bytes(), world.original, "{what}");
             }
         }
     }
-    let missed: Vec<&str> = points("files.").into_iter().filter(|point| !crashed.contains(point)).collect();
-    assert!(missed.iter().all(|point| point.contains("back")), "points that no crash came to: {missed:?}");
 }
 
 #[test]
@@ -247,16 +246,36 @@ fn a_source_that_is_rewritten_while_the_runner_is_dead_is_looked_at_row_by_row()
         let case = Case::new();
         assert!(crash_at(point, || case.world.settle(&GONE)).is_none());
         fs::write(case.world.source(), "s,n\nA,1\nC,3\nD,4\nG,7\n").unwrap();
-        let recovered = recover(case.world.place()).unwrap();
+        let recovered = case.world.recover();
         assert_eq!(recovered.len(), 1, "{point}");
+        // Rewritten in place before the exchange, the file is still the source.
+        let after = point != "files.intent.after";
+        let (removed, kept_changed, untried) = if after { (2, 1, 0) } else { (0, 0, 3) };
+        let settled = Settled { planned: 3, removed, kept_changed, untried, ..Settled::default() };
+        assert_eq!(recovered[0].settled, settled, "{point}");
+        assert_eq!(case.world.text(), "s,n\nA,1\nC,3\nD,4\nG,7\n", "{point}");
+        case.copies(point);
+        assert_eq!(case.world.strangers(), Vec::<String>::new(), "{point}");
+        assert_eq!(case.world.recover(), [], "{point}");
+    }
+}
+
+#[test]
+fn a_source_that_another_file_was_renamed_over_while_the_runner_is_dead_is_looked_at_row_by_row() {
+    for point in ["files.intent.after", "files.exchange.after", "files.original.after", "files.done.before"] {
+        let case = Case::new();
+        assert!(crash_at(point, || case.world.settle(&GONE)).is_none());
+        let other = case.world.fixture.dir.path().join("new");
+        fs::write(&other, "s,n\nA,1\nC,3\nD,4\nG,7\n").unwrap();
+        fs::rename(&other, case.world.source()).unwrap();
+        let recovered = case.world.recover();
         let after = point != "files.intent.after";
         let (removed, kept_changed) = if after { (2, 1) } else { (0, 3) };
         let settled = Settled { planned: 3, removed, kept_changed, ..Settled::default() };
         assert_eq!(recovered[0].settled, settled, "{point}");
-        assert_eq!(case.world.text(), "s,n\nA,1\nC,3\nD,4\nG,7\n", "{point}");
-        case.sound(point);
+        case.copies(point);
         assert_eq!(case.world.strangers(), Vec::<String>::new(), "{point}");
-        assert_eq!(recover(case.world.place()).unwrap(), [], "{point}");
+        assert_eq!(case.world.recover(), [], "{point}");
     }
 }
 
@@ -267,10 +286,56 @@ fn a_new_file_that_somebody_took_away_leaves_the_rows() {
     for name in case.world.strangers() {
         fs::remove_file(case.world.fixture.dir.path().join(name)).unwrap();
     }
-    let recovered = recover(case.world.place()).unwrap();
-    assert_eq!(recovered[0].settled, Settled { planned: 3, kept_error: 3, ..Settled::default() });
+    let recovered = case.world.recover();
+    assert_eq!(recovered[0].settled, Settled { planned: 3, untried: 3, ..Settled::default() });
     assert_eq!(case.world.text(), TEXT);
     case.settled("taken away");
+}
+
+#[test]
+fn rows_that_came_to_the_old_file_while_the_runner_is_dead_are_carried_over() {
+    for named in ["", "F,6\n", "X,0\nF,6\n"] {
+        let case = Case::new();
+        assert!(crash_at("files.exchange.after", || case.world.settle(&GONE)).is_none());
+        let old = case.world.strangers().into_iter().find(|name| name.ends_with(".clean")).unwrap();
+        let write = |path: &Path, rows: &str| {
+            let mut file = fs::OpenOptions::new().append(true).open(path).unwrap();
+            std::io::Write::write_all(&mut file, rows.as_bytes()).unwrap();
+        };
+        write(&case.world.fixture.dir.path().join(old), "F,6\nG,7\n");
+        write(case.world.source(), named);
+        case.world.recover();
+        assert_eq!(case.world.text(), format!("s,n\nA,1\n\nC,3\n{named}F,6\nG,7\n"), "each was written by a loader");
+        case.settled("carried over");
+    }
+}
+
+#[test]
+fn an_old_file_that_was_rewritten_while_the_runner_is_dead_has_its_name_again() {
+    let case = Case::new();
+    assert!(crash_at("files.exchange.after", || case.world.settle(&GONE)).is_none());
+    let old = case.world.strangers().into_iter().find(|name| name.ends_with(".clean")).unwrap();
+    fs::write(case.world.fixture.dir.path().join(old), "s,n\nA,1\nB,2\nC,3\nD,4\nE,5\nF,6\n").unwrap();
+    let recovered = case.world.recover();
+    assert_eq!(recovered[0].settled, Settled { planned: 3, kept_changed: 3, ..Settled::default() });
+    assert_eq!(case.world.text(), "s,n\nA,1\nB,2\nC,3\nD,4\nE,5\nF,6\n");
+    assert_eq!(case.world.strangers(), Vec::<String>::new());
+}
+
+#[test]
+fn work_of_another_job_at_the_file_is_finished_first() {
+    let case = Case::new();
+    assert!(crash_at("files.exchange.after", || case.world.settle(&GONE)).is_none());
+    let file = case.world.identify();
+    let rows = [condemned(1)];
+    let retention = Retention { quarantine: AT, delete: AT };
+    let other = Place { job: "other", ..case.world.place() };
+    let order = case.world.order(&file, "r9", AT, retention, &rows);
+    assert_eq!(settle(other, &order, &|| false).unwrap().settled.removed, 1);
+    assert_eq!(case.world.text(), "s,n\n\nC,3\n");
+    assert_eq!(case.world.states(), [State::Removed; 3]);
+    assert_eq!(case.world.recover(), []);
+    assert_eq!(case.world.strangers(), Vec::<String>::new());
 }
 
 #[test]
@@ -281,7 +346,9 @@ fn the_list_of_points_is_every_step_on_every_way() {
     assert_eq!(sorted.len(), CRASH_POINTS.len(), "a point is listed twice");
     let code = [
         include_str!("../removal.rs"),
-        include_str!("../swap.rs"),
+        include_str!("../exchange.rs"),
+        include_str!("../carry.rs"),
+        include_str!("../finish.rs"),
         include_str!("../restore.rs"),
         include_str!("../recovery.rs"),
     ]
@@ -294,20 +361,6 @@ fn the_list_of_points_is_every_step_on_every_way() {
 }
 
 #[test]
-fn what_somebody_wrote_in_the_last_moment_is_kept_where_it_cannot_go_back() {
-    let case = Case::new();
-    let hooked = weather(Weather::Late);
-    assert!(crash_at("files.exchange.after", || case.world.settle(&GONE)).is_none());
-    drop(hooked);
-    fs::write(case.world.source(), "s,n\nA,1\nC,3\nG,7\n").unwrap();
-    let recovered = recover(case.world.place()).unwrap();
-    assert_eq!(recovered[0].settled, Settled { planned: 3, removed: 3, ..Settled::default() });
-    let late = format!("{TEXT}{LATE}").into_bytes();
-    assert!(case.world.stored().iter().any(|path| fs::read(path).unwrap() == late));
-    case.settled("written to twice");
-}
-
-#[test]
 fn a_file_that_was_cut_short_while_it_was_written_is_swept_away() {
     let case = Case::new();
     case.world.settle(&GONE).unwrap();
@@ -316,6 +369,6 @@ fn a_file_that_was_cut_short_while_it_was_written_is_swept_away() {
     for name in [".x-000.parquet.writing", "journal/.x-000.begun.json.writing", "originals/.0a.writing"] {
         fs::write(folder.join(name), "half").unwrap();
     }
-    assert_eq!(recover(case.world.place()).unwrap(), []);
+    assert_eq!(case.world.recover(), []);
     assert_eq!(case.world.stored(), before);
 }

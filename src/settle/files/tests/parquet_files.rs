@@ -12,7 +12,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
 use parquet::basic::Compression;
 use parquet::file::metadata::{KeyValue, SortingColumn};
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
 use super::*;
@@ -78,7 +78,7 @@ fn metadata(path: &Path) -> ArrowReaderMetadata {
 }
 
 fn group_sizes(path: &Path) -> Vec<u64> {
-    table::group_sizes(&table::open(path).unwrap()).unwrap()
+    table::group_sizes(&table::open(&Open::at(&Disk::system(), path).unwrap()).unwrap()).unwrap()
 }
 
 fn without(batch: &RecordBatch, gone: &[u64]) -> RecordBatch {
@@ -161,6 +161,30 @@ fn all_rows_may_leave_and_come_back() {
 }
 
 #[test]
+fn a_file_without_a_page_index_keeps_none_and_its_statistics() {
+    for statistics in [EnabledStatistics::None, EnabledStatistics::Chunk] {
+        let properties = WriterProperties::builder()
+            .set_max_row_group_row_count(Some(10))
+            .set_offset_index_disabled(true)
+            .set_statistics_enabled(statistics);
+        let batch = sample(40);
+        let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties.build())).unwrap();
+        writer.write(&batch).unwrap();
+        let world = World::new(Format::Parquet, "a.parquet", writer.into_inner().unwrap());
+        assert_eq!(world.settle(&[12, 13]).unwrap().settled.removed, 2, "the other row groups are copied as they lie");
+        assert_eq!(read(world.source()), without(&sample(40), &[12, 13]));
+        for group in metadata(world.source()).metadata().row_groups() {
+            for column in group.columns() {
+                assert_eq!(column.offset_index_offset(), None);
+                assert_eq!(column.statistics().is_some(), statistics == EnabledStatistics::Chunk);
+            }
+        }
+        assert_eq!(world.restore(&world.ids()).restored, 2);
+        assert_eq!(world.bytes(), world.original);
+    }
+}
+
+#[test]
 fn a_damaged_page_stops_the_removal() {
     let world = world(3000, 3000);
     let mut bytes = world.bytes();
@@ -200,7 +224,7 @@ fn a_table_that_is_rewritten_while_the_runner_is_dead_is_looked_at_row_by_row() 
     let world = world(20, 30);
     assert!(crash_at("files.exchange.after", || world.settle(&[2, 9])).is_none());
     fs::write(world.source(), file(&without(&sample(20), &[2, 3]), 30)).unwrap();
-    let recovered = recover(world.place()).unwrap();
+    let recovered = world.recover();
     assert_eq!(recovered[0].settled, Settled { planned: 2, removed: 1, kept_changed: 1, ..Settled::default() });
     assert_eq!(world.states(), [State::Removed, State::KeptChanged]);
     let result = world.restore(&world.ids());

@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::sync::mpsc;
 
 use super::*;
 
@@ -9,13 +10,13 @@ const TEXT: &str = "s,n\nA,1\nB,2\nC,3\n";
 
 fn untouched(world: &World) {
     assert_eq!(world.bytes(), world.original);
-    assert_eq!(world.strangers(), Vec::<String>::new());
+    assert_eq!(world.beside(), Vec::<String>::new());
 }
 
 #[test]
 fn a_file_that_changed_since_it_was_judged_is_left_alone() {
     let world = World::csv(TEXT);
-    let judged = identify(world.source()).unwrap();
+    let judged = world.identify();
     fs::write(world.source(), "s,n\nA,1\nB,9\nC,3\n").unwrap();
     let outcome = world.settle_known(&judged, "r", AT, &[2, 3], &|| false).unwrap();
     assert_eq!(outcome.settled, Settled { planned: 2, kept_changed: 2, ..Settled::default() });
@@ -29,15 +30,13 @@ fn a_file_that_changed_since_it_was_judged_is_left_alone() {
 #[test]
 fn a_row_that_is_not_the_planned_one_stops_everything() {
     let world = World::csv(TEXT);
-    let file = identify(world.source()).unwrap();
+    let file = world.identify();
     let rows = [Condemned { sha256: Some([7; 32]), ..condemned(2) }];
     let retention = Retention { quarantine: AT, delete: AT };
-    let set = &world.fixture.set;
-    let order = Order { run_id: "r", plan_id: "p", at: AT, retention, set, file: &file, rows: &rows };
-    let error = settle(world.place(), &order, &|| false).unwrap_err();
+    let error = settle(world.place(), &world.order(&file, "r", AT, retention, &rows), &|| false).unwrap_err();
     assert!(matches!(error, FilesError::RowDiffers { row: 2, .. }), "{error}");
     untouched(&world);
-    assert_eq!(recover(world.place()).unwrap(), []);
+    assert_eq!(world.recover(), []);
 }
 
 #[test]
@@ -59,38 +58,70 @@ fn a_link_is_never_replaced() {
     let judged = FileIdentity { sha256: Some([0; 32]), ..FileIdentity::of(world.source()).unwrap() };
     let error = world.settle_known(&judged, "r", AT, &[1], &|| false).unwrap_err();
     assert!(matches!(error, FilesError::Symlink { .. }), "{error}");
-    assert!(matches!(identify(world.source()), Err(FilesError::Symlink { .. })));
+    assert!(matches!(identify(&world.disk, world.source()), Err(FilesError::Symlink { .. })));
     assert_eq!(fs::read(real).unwrap(), TEXT.as_bytes());
 }
 
 #[test]
-fn a_file_that_somebody_writes_to_is_left_alone() {
+fn a_file_that_somebody_holds_open_is_left_alone_until_it_is_closed() {
     let world = World::csv(TEXT);
     let writer = OpenOptions::new().append(true).open(world.source()).unwrap();
-    let error = world.settle(&[1]).unwrap_err();
-    assert!(matches!(error, FilesError::OpenForWriting { pid, .. } if pid == std::process::id()), "{error}");
+    let file = world.identify();
+    let rows = [condemned(1)];
+    let retention = Retention { quarantine: AT, delete: AT };
+    let order = Order { patience: Patience(Duration::ZERO), ..world.order(&file, "r", AT, retention, &rows) };
+    let outcome = settle(world.place(), &order, &|| false).unwrap();
+    assert_eq!(outcome.settled, Settled { planned: 1, kept_error: 1, ..Settled::default() });
+    let note = outcome.note.unwrap();
+    assert!(
+        note.contains(&format!("process {} has", std::process::id())) && note.contains("open for writing"),
+        "{note}"
+    );
+    assert!(outcome.busy);
     untouched(&world);
     drop(writer);
     assert_eq!(world.settle(&[1]).unwrap().settled.removed, 1);
 }
 
 #[test]
-fn a_writer_that_opens_the_file_in_the_last_moment_gets_it_back() {
+fn a_loader_that_comes_in_the_last_moment_writes_to_the_file_that_has_the_name() {
     let world = World::csv(TEXT);
-    let opened = std::rc::Rc::new(RefCell::new(None));
-    let writer = std::rc::Rc::clone(&opened);
-    let hooked = Hooked::new(move |source| {
-        if writer.borrow().is_none() {
-            *writer.borrow_mut() = Some(OpenOptions::new().append(true).open(source).unwrap());
+    let (done, wait) = mpsc::channel();
+    let mut done = Some(done);
+    world.hooked.set(move |source| {
+        // Its `open` waits for the lease, so it needs a thread of its own.
+        if let Some(done) = done.take() {
+            append(source, "D,4\n", done);
         }
         Ok(())
     });
     let outcome = world.settle(&[1]).unwrap();
-    drop(hooked);
-    assert_eq!(outcome.settled, Settled { planned: 1, kept_changed: 1, ..Settled::default() });
-    std::io::Write::write_all(opened.borrow_mut().as_mut().unwrap(), b"D,4\n").unwrap();
-    assert_eq!(world.text(), "s,n\nA,1\nB,2\nC,3\nD,4\n");
+    wait.recv().unwrap();
+    assert_eq!(outcome.settled, Settled { planned: 1, removed: 1, ..Settled::default() });
+    assert_eq!(world.text(), "s,n\nB,2\nC,3\nD,4\n");
     assert_eq!(world.strangers(), Vec::<String>::new());
+    assert_eq!(late(world.place()).unwrap(), []);
+}
+
+#[test]
+fn a_file_with_several_names_is_refused_with_their_number() {
+    let world = World::csv(TEXT);
+    fs::hard_link(world.source(), world.fixture.dir.path().join("other")).unwrap();
+    let error = world.settle(&[1]).unwrap_err();
+    assert!(matches!(error, FilesError::HardLinks { count: 2, .. }), "{error}");
+    assert_eq!(world.bytes(), world.original);
+    assert_eq!(world.strangers(), ["other"]);
+}
+
+#[test]
+fn two_jobs_do_not_meet_at_one_file() {
+    let world = World::csv(TEXT);
+    let other = Place { job: "other", ..world.place() };
+    let lock = recovery::lock(other, world.source()).unwrap();
+    let error = world.settle(&[1]).unwrap_err();
+    assert!(matches!(error, FilesError::Locked { what: "this file", .. }), "{error}");
+    lock.release().unwrap();
+    assert_eq!(world.settle(&[1]).unwrap().settled.removed, 1);
 }
 
 #[test]
@@ -107,7 +138,7 @@ fn a_folder_that_cannot_be_written_is_told_before_anything_is_done() {
         assert!(matches!(error, FilesError::Write { .. }), "{error}");
         untouched(&world);
         assert_eq!(world.ids(), Vec::<String>::new());
-        assert_eq!(recover(world.place()).unwrap(), []);
+        assert_eq!(world.recover(), []);
     }
 }
 
@@ -122,13 +153,27 @@ fn a_quarantine_that_cannot_be_written_is_an_error() {
 
 #[test]
 fn a_system_that_refuses_the_exchange_leaves_the_rows() {
-    let world = World::csv(TEXT);
-    let hooked = Hooked::new(|_| Err(Errno::ACCESS));
-    let outcome = world.settle(&[1]).unwrap();
-    drop(hooked);
-    assert_eq!(outcome.settled, Settled { planned: 1, kept_error: 1, ..Settled::default() });
-    assert!(outcome.note.unwrap().contains("ermission denied"));
-    assert_eq!(world.states(), [State::KeptError]);
+    for (errno, leases) in [(rustix::io::Errno::ACCESS, true), (rustix::io::Errno::INVAL, false)] {
+        let world = World::csv(TEXT);
+        world.hooked.set(move |_| Err(errno.into()));
+        let error = world.settle(&[1]).unwrap_err();
+        assert_eq!(matches!(error, FilesError::Write { .. }), leases, "{error}");
+        assert_eq!(matches!(error, FilesError::NoLease { .. }), !leases, "{error}");
+        untouched(&world);
+        assert_eq!((world.ids(), world.recover()), (Vec::new(), Vec::new()));
+        world.hooked.clear();
+        assert_eq!(world.settle(&[1]).unwrap().settled.removed, 1);
+    }
+}
+
+#[test]
+fn where_nobody_writes_names_are_exchanged_by_links() {
+    let mut world = World::csv(TEXT);
+    world.writers = Writers::None;
+    world.hooked.set(|_| Err(rustix::io::Errno::INVAL.into()));
+    assert_eq!(world.settle(&[1, 3]).unwrap().settled.removed, 2);
+    assert_eq!(world.text(), "s,n\nB,2\n");
+    assert_eq!(world.restore(&world.ids()).restored, 2);
     untouched(&world);
 }
 
@@ -138,7 +183,8 @@ fn two_runners_do_not_meet() {
     let held = place::Held::lock(world.place()).unwrap();
     assert!(matches!(world.settle(&[1]), Err(FilesError::Locked { .. })));
     assert!(matches!(recover(world.place()), Err(FilesError::Locked { .. })));
-    assert!(matches!(purge(world.place(), AT, false), Err(FilesError::Locked { .. })));
+    let limits = Limits { older_than: AT, now: AT, originals_before: AT };
+    assert!(matches!(purge(world.place(), limits, false), Err(FilesError::Locked { .. })));
     untouched(&world);
     drop(held);
     assert_eq!(world.settle(&[1]).unwrap().settled.removed, 1);
@@ -153,11 +199,11 @@ fn a_run_that_is_stopped_leaves_nothing_half_done() {
             asked.set(asked.get() + 1);
             asked.get() > after
         };
-        let file = identify(world.source()).unwrap();
+        let file = world.identify();
         let outcome = world.settle_known(&file, "r", AT, &[1, 2], &stop).unwrap();
         assert_eq!(outcome.settled, Settled { planned: 2, untried: 2, ..Settled::default() }, "{after}");
         untouched(&world);
-        assert_eq!(recover(world.place()).unwrap(), []);
+        assert_eq!(world.recover(), []);
     }
 }
 
