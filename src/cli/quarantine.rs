@@ -20,7 +20,7 @@ use crate::report::numbers::counted;
 use crate::report::run_id::RunId;
 use crate::report::utc::UtcMicros;
 use crate::settle::item::{Item, Which};
-use store::{Store, is_away};
+use store::Store;
 
 /// Runs the command.
 pub(crate) async fn run(command: QuarantineCommand, output: &mut Output) -> Result<Exit, Failure> {
@@ -204,7 +204,7 @@ async fn restore(
     loaded: &Loaded,
     output: &mut Output,
 ) -> Result<Exit, Failure> {
-    let items: Vec<Item> = store.items(which, false).await?.into_iter().filter(is_away).collect();
+    let items = store.restorable(store.items(which, false).await?).await?;
     let rows = items.len() as u64;
     if rows == 0 || asked.dry_run {
         output.line(&match output.is_json() {

@@ -83,6 +83,14 @@ impl<'a> Store<'a> {
         }
     }
 
+    /// Of `items`, those that can be put back.
+    pub(crate) async fn restorable(&self, items: Vec<Item>) -> Result<Vec<Item>, Failure> {
+        match &self.kind {
+            Kind::Collection { rows, .. } => rows.restorable(items).await.map_err(failed),
+            Kind::Files => Ok(items.into_iter().filter(is_away).collect()),
+        }
+    }
+
     /// Puts the rows of `items` back.
     pub(crate) async fn restore(&self, items: &[Item], run_id: &str) -> Result<Restored, Failure> {
         match &self.kind {
@@ -153,6 +161,6 @@ impl<'a> Store<'a> {
 }
 
 /// Whether the row of an item is not in its source, so that it can be put back.
-pub(crate) fn is_away(item: &Item) -> bool {
+fn is_away(item: &Item) -> bool {
     item.state == State::Removed
 }

@@ -3,12 +3,13 @@
 //!
 //! ```text
 //! apply     a plan, chunk by chunk, under a lease; recovery first
-//! chunk     the protocol over one chunk: copy, verify, mark, remove, look, close
+//! chunk     the protocol over one chunk: copy, verify, mark, close; remove: the removal and the look after it
 //! delete    the statement that removes one row as it was read, and no other
 //! recover   what runs that were cut short left open
 //! restore   rows go back; purge: items are erased; items: looking at them
 //! runs      what was approved, sealed when nothing of it is open; lease: one runner at a time
-//! document  items as documents; command: every command, checked; fitness: what rows can be moved between
+//! document  items as documents; fitness: what rows can be moved between
+//! server    the server as all of these see it; command: a real one, every command checked
 //! ```
 //!
 //! No transactions, no deletes by range or condition: the same on a standalone and on a replica set.
@@ -24,8 +25,10 @@ mod items;
 mod lease;
 mod purge;
 mod recover;
+mod remove;
 mod restore;
 mod runs;
+mod server;
 
 use std::sync::Arc;
 
@@ -34,6 +37,7 @@ use sha2::{Digest, Sha256};
 use self::chunk::Between;
 use self::command::Commands;
 use self::document::{Mark, Names};
+use self::server::Server;
 use super::item::UnderWay;
 use crate::source::mongodb::id::to_hex as hex;
 use crate::source::mongodb::{CollectionInfo, Connection};
@@ -41,17 +45,20 @@ use crate::source::mongodb::{CollectionInfo, Connection};
 pub use self::apply::{Applied, Ended};
 pub use self::error::SettleError;
 pub use self::purge::Purged;
-pub use self::recover::Recovered;
+pub use self::recover::{Recovered, RecoveredRow};
 pub use self::restore::Restored;
 
 /// The collection of run records and leases, beside the quarantine.
 pub const RUNS: &str = "barkeep_runs";
 /// Most rows of a chunk.
 const CHUNK_ROWS: usize = 500;
-/// Most bytes of the rows of a chunk; a larger row is a chunk of its own.
+/// Most bytes of what a chunk sends in one command; a larger row is a chunk of its own.
 const CHUNK_BYTES: usize = 8 << 20;
 /// The largest row that fits into an item.
 const LARGEST: usize = 15 << 20;
+/// The largest item, and the largest statement that removes a row: a command of 16 MiB holds it beside what else a
+/// command has.
+const LARGEST_STATEMENT: usize = (16 << 20) - (16 << 10);
 
 /// The name of the quarantine of a collection, where a job names it and where it does not.
 pub fn quarantine_of(collection: &str, named: Option<&str>) -> String {
@@ -61,7 +68,7 @@ pub fn quarantine_of(collection: &str, named: Option<&str>) -> String {
 /// A collection whose rows can be moved, with its quarantine.
 #[derive(Debug)]
 pub struct Collection {
-    commands: Commands,
+    server: Arc<dyn Server>,
     names: Names,
 }
 
@@ -95,7 +102,7 @@ impl Collection {
             uuid: info.uuid,
             quarantine,
         };
-        Self { commands: Commands::new(connection, database), names }
+        Self { server: Arc::new(Commands::new(connection, database)), names }
     }
 
     /// Name of the collection of items, in the database of the source.
@@ -115,21 +122,26 @@ impl Collection {
 
     /// What is under way in the collection, or was cut short. Changes nothing.
     pub async fn under_way(&self) -> Result<UnderWay, SettleError> {
-        let runs = runs::open(&self.commands, &self.names).await?;
-        Ok(UnderWay { runs, holder: lease::holder(&self.commands, &self.names).await? })
+        let runs = runs::open(&*self.server, &self.names).await?.into_iter().map(|run| run.id).collect();
+        Ok(UnderWay { runs, holder: lease::holder(&*self.server, &self.names).await? })
     }
 
     fn between(&self) -> Between<'_> {
-        Between { commands: &self.commands, names: &self.names }
+        Between { server: &*self.server, names: &self.names }
     }
 }
 
 impl<'a> Order<'a> {
-    /// The marks of rows that are moved now.
-    fn mark(&self) -> Mark<'a> {
-        let at = chrono::Utc::now().timestamp_micros();
-        Mark { run_id: self.run_id, job: self.job, at, expires_at: (at + self.keep, at + self.keep_deleted) }
+    /// The marks of rows that are moved at a moment, µs UTC by the server's clock.
+    fn mark(&self, at: i64) -> Mark<'a> {
+        let expires_at = (at.saturating_add(self.keep), at.saturating_add(self.keep_deleted));
+        Mark { run_id: self.run_id, job: self.job, at, expires_at }
     }
+}
+
+/// What time it is on this machine, µs UTC.
+fn local_now() -> i64 {
+    chrono::Utc::now().timestamp_micros()
 }
 
 /// SHA-256 (hex) of bytes.
