@@ -29,6 +29,10 @@ mod remove;
 mod restore;
 mod runs;
 mod server;
+#[cfg(test)]
+mod simulated;
+#[cfg(test)]
+mod simulation;
 
 use std::sync::Arc;
 
@@ -50,8 +54,8 @@ pub use self::restore::Restored;
 
 /// The collection of run records and leases, beside the quarantine.
 pub const RUNS: &str = "barkeep_runs";
-/// Most rows of a chunk.
-const CHUNK_ROWS: usize = 500;
+/// Most rows of a chunk. In unit tests, where a server is simulated, a small plan has several chunks.
+const CHUNK_ROWS: usize = if cfg!(test) { 3 } else { 500 };
 /// Most bytes of what a chunk sends in one command; a larger row is a chunk of its own.
 const CHUNK_BYTES: usize = 8 << 20;
 /// The largest row that fits into an item.
@@ -151,10 +155,15 @@ fn sha256(bytes: &[u8]) -> String {
 
 /// Puts things with their lengths in bytes together to chunks.
 fn sized<T>(things: impl IntoIterator<Item = (T, usize)>) -> Vec<Vec<T>> {
+    bounded(CHUNK_ROWS, things)
+}
+
+/// The same with at most `rows` things each.
+fn bounded<T>(rows: usize, things: impl IntoIterator<Item = (T, usize)>) -> Vec<Vec<T>> {
     let mut chunks: Vec<Vec<T>> = Vec::new();
     let mut bytes = 0;
     for (thing, length) in things {
-        match chunks.last_mut().filter(|chunk| chunk.len() < CHUNK_ROWS && bytes + length <= CHUNK_BYTES) {
+        match chunks.last_mut().filter(|chunk| chunk.len() < rows && bytes + length <= CHUNK_BYTES) {
             Some(chunk) => chunk.push(thing),
             None => {
                 chunks.push(vec![thing]);
@@ -173,9 +182,9 @@ mod tests {
     #[test]
     fn chunks_are_bounded_by_rows_and_by_bytes() {
         let lengths = |chunks: Vec<Vec<usize>>| chunks.iter().map(Vec::len).collect::<Vec<_>>();
-        assert_eq!(lengths(sized((0..1201).map(|n| (n, 10)))), [500, 500, 201]);
-        assert_eq!(lengths(sized((0..5).map(|n| (n, 3 << 20)))), [2, 2, 1]);
-        assert_eq!(lengths(sized([(0, 1), (1, 14 << 20), (2, 1)])), [1, 1, 1]);
-        assert!(sized::<u8>([]).is_empty());
+        assert_eq!(lengths(bounded(500, (0..1201).map(|n| (n, 10)))), [500, 500, 201]);
+        assert_eq!(lengths(bounded(500, (0..5).map(|n| (n, 3 << 20)))), [2, 2, 1]);
+        assert_eq!(lengths(bounded(500, [(0, 1), (1, 14 << 20), (2, 1)])), [1, 1, 1]);
+        assert!(bounded::<u8>(500, []).is_empty());
     }
 }

@@ -182,7 +182,14 @@ async fn close_group(
         }
     }
     match same {
-        Same::Remove(lease) => ends.extend(between.finish(held, lease).await?),
+        Same::Remove(lease) => match between.finish(held, lease).await {
+            Ok(done) => ends.extend(done),
+            Err(error) => {
+                // Some of them may be gone by now, or go later: only a look can tell.
+                rows.extend(found.iter().map(|item| row(item, None)));
+                return Err(error);
+            }
+        },
         Same::Stays | Same::Leave => {
             let there = between.look(held, &mut ends).await?;
             between.is_the_same().await?;
