@@ -11,8 +11,8 @@ use crate::config::Loaded;
 use crate::judge::Refusal;
 use crate::report::collector::Collector;
 use crate::report::history::Window;
-use crate::report::render::{render_line, render_text};
 use crate::report::numbers::counted;
+use crate::report::render::{render_line, render_text};
 use crate::report::run::{ActionRow, NextStep, Outcome, RunMeta, RunStatus, StageSeconds, Trigger};
 use crate::report::run_id::RunId;
 use crate::report::summary::Summary;
@@ -111,7 +111,10 @@ fn stayed(settled: &Settled, why: Option<String>) -> Option<String> {
         (0, 0) => return None,
         (0, kept) => format!("{} could not be removed", counted(kept, "row")),
         (open, _) => {
-            format!("whether {} left is not known: the server did not say; run again, that is looked at first", counted(open, "row"))
+            format!(
+                "whether {} left is not known: the server did not say; run again, that is looked at first",
+                counted(open, "row")
+            )
         }
     };
     let why = why.map(|why| format!(": {why}")).unwrap_or_default();

@@ -7,6 +7,7 @@ mod faults;
 mod privileges;
 mod project;
 mod quotes;
+mod safety;
 mod server;
 mod settle;
 mod soak;

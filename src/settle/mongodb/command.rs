@@ -205,10 +205,7 @@ fn is_open(error: &Error) -> bool {
 
 /// Whether the server, or the driver before anything was sent, said no. A reply that cannot be read is no refusal.
 fn is_refusal(error: &Error) -> bool {
-    matches!(
-        &*error.kind,
-        ErrorKind::Command(_) | ErrorKind::Authentication { .. } | ErrorKind::InvalidArgument { .. }
-    )
+    matches!(&*error.kind, ErrorKind::Command(_) | ErrorKind::Authentication { .. } | ErrorKind::InvalidArgument { .. })
 }
 
 #[cfg(test)]

@@ -98,9 +98,8 @@ pub(super) fn item(
         "state": State::Copied.as_str(),
         "history": [event(mark, State::Copied)],
     };
-    let raw_of = |document: &Document| {
-        RawDocumentBuf::try_from(document).map_err(|error| SettleError::encode(doing, &error))
-    };
+    let raw_of =
+        |document: &Document| RawDocumentBuf::try_from(document).map_err(|error| SettleError::encode(doing, &error));
     let mut document = raw_of(&head)?;
     // As it lies in the row; one that cannot be decoded is named, for the row itself holds it.
     match id::decode(id) {

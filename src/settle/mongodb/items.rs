@@ -74,7 +74,8 @@ impl Collection {
     /// How many rows of `plan` were put back by a person.
     pub async fn put_back(&self, plan: &Plan) -> Result<u64, SettleError> {
         let restored = self.restored().await?;
-        let of_plan = plan.rows.iter().filter(|row| row.sha256.as_ref().is_some_and(|hash| restored.contains_key(hash)));
+        let of_plan =
+            plan.rows.iter().filter(|row| row.sha256.as_ref().is_some_and(|hash| restored.contains_key(hash)));
         Ok(of_plan.count() as u64)
     }
 

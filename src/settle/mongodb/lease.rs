@@ -57,7 +57,8 @@ impl Lease {
             }
         }
         let (started, renewed) = (Instant::now(), Arc::new(AtomicU64::new(0)));
-        let renewing = tokio::spawn(keep(Arc::clone(server), key.clone(), holder.clone(), started, Arc::clone(&renewed)));
+        let renewing =
+            tokio::spawn(keep(Arc::clone(server), key.clone(), holder.clone(), started, Arc::clone(&renewed)));
         Ok(Self { server: Arc::clone(server), key, holder, namespace: names.namespace(), started, renewed, renewing })
     }
 
@@ -200,10 +201,8 @@ impl Process {
     /// Whether the process is one of this machine since it was started, and of what this process can see of it, and is
     /// gone. Of another container nothing is known: its processes have numbers of their own.
     fn is_dead(&self) -> bool {
-        let seen_from_here = !self.boot.is_empty()
-            && self.boot == boot()
-            && self.namespace.is_some()
-            && self.namespace == namespace();
+        let seen_from_here =
+            !self.boot.is_empty() && self.boot == boot() && self.namespace.is_some() && self.namespace == namespace();
         seen_from_here && started(self.pid).unwrap_or_default() != self.started
     }
 }
@@ -256,8 +255,7 @@ mod tests {
 
     #[test]
     fn a_process_of_another_machine_is_not_known_to_be_dead() {
-        let elsewhere =
-            Process { boot: "another".into(), namespace: namespace(), pid: 4_000_000, started: "1".into() };
+        let elsewhere = Process { boot: "another".into(), namespace: namespace(), pid: 4_000_000, started: "1".into() };
         assert!(!elsewhere.is_dead());
         let before = Process::of("20261120T023000Z-k7f3 boot=another pid=1 started=5").unwrap();
         assert_eq!((before.namespace, before.pid), (None, 1), "as an earlier version wrote it");

@@ -106,7 +106,11 @@ pub(super) async fn recover(
         let removing = of_run.removing(Some(&run.id)).await?;
         let result = close_all(of_run, mark, removing, same, &mut rows).await;
         let settled = if result.is_ok() { in_all(of_run, &run, &rows).await } else { Ok(Settled::default()) };
-        done.push(Recovered { run_id: run.id.clone(), settled: *settled.as_ref().unwrap_or(&Settled::default()), rows });
+        done.push(Recovered {
+            run_id: run.id.clone(),
+            settled: *settled.as_ref().unwrap_or(&Settled::default()),
+            rows,
+        });
         result?;
         let settled = settled?;
         point("mongodb.recover.after");
@@ -126,7 +130,8 @@ pub(super) async fn recover(
 
 /// What became of the rows of a run in all: `rows` now, the others before.
 async fn in_all(between: Between<'_>, run: &OpenRun, rows: &[RecoveredRow]) -> Result<Settled, SettleError> {
-    let mut settled = Settled { open: rows.iter().filter(|row| row.state.is_none()).count() as u64, ..Settled::default() };
+    let mut settled =
+        Settled { open: rows.iter().filter(|row| row.state.is_none()).count() as u64, ..Settled::default() };
     for (state, count) in [
         (State::Removed, &mut settled.removed),
         (State::KeptChanged, &mut settled.kept_changed),
@@ -175,7 +180,10 @@ async fn close_group(
             Some((id, raw)) => held.push(Held { id, item: name, raw, index }),
             // Nothing can be compared with a row whose copy is damaged: the row stays.
             None => {
-                tracing::warn!(item = name, "a quarantine item does not hold the bytes of its row; its row is not removed");
+                tracing::warn!(
+                    item = name,
+                    "a quarantine item does not hold the bytes of its row; its row is not removed"
+                );
                 let held = Held { id: Vec::new(), item: name, raw: RawDocumentBuf::new(), index };
                 ends.push(End::new(held, Some(State::KeptError)));
             }

@@ -62,7 +62,8 @@ impl Between<'_> {
     ) -> Result<Option<String>, SettleError> {
         let doing = "remove rows from the source";
         let statements = held.iter().map(|held| delete::statement(&held.id, &held.raw));
-        let statements = statements.collect::<Result<Vec<_>, _>>().map_err(|error| SettleError::encode(doing, &error))?;
+        let statements =
+            statements.collect::<Result<Vec<_>, _>>().map_err(|error| SettleError::encode(doing, &error))?;
         let command = batch(cstr!("delete"), &self.names.collection, cstr!("deletes"), statements, false);
         match self.server.write(doing, command).await? {
             Outcome::Unknown(reason) => {

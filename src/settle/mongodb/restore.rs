@@ -83,7 +83,9 @@ impl Collection {
         for item in self.by_name(names).await? {
             let name = text(&item, "_id").to_owned();
             let (Some((id, raw)), Some(state)) = (document::row(&item), document::state(&item)) else {
-                restored.conflicts.push((name, "the item is damaged: it does not hold the bytes of its row".to_owned()));
+                restored
+                    .conflicts
+                    .push((name, "the item is damaged: it does not hold the bytes of its row".to_owned()));
                 continue;
             };
             seen.insert(name.clone(), (text(&item, "run_id").to_owned(), state));

@@ -107,7 +107,12 @@ pub(super) fn parts(command: &RawDocument) -> (String, String, Vec<RawDocumentBu
 
 impl State {
     /// Carries out one statement of a write; the error is what the server refuses.
-    pub(super) fn statement(&mut self, name: &str, collection: &str, statement: &RawDocument) -> Result<(), WriteError> {
+    pub(super) fn statement(
+        &mut self,
+        name: &str,
+        collection: &str,
+        statement: &RawDocument,
+    ) -> Result<(), WriteError> {
         let now = self.now;
         let documents = self.collections.entry(collection.to_owned()).or_default();
         match name {
@@ -124,14 +129,23 @@ impl State {
         }
     }
 
-    pub(super) fn find(&self, collection: &str, filter: &RawDocument, projection: Option<&Document>) -> Vec<RawDocumentBuf> {
+    pub(super) fn find(
+        &self,
+        collection: &str,
+        filter: &RawDocument,
+        projection: Option<&Document>,
+    ) -> Vec<RawDocumentBuf> {
         let documents = self.collections.get(collection).into_iter().flatten();
         let found = documents.filter(|document| matches(document, filter, self.now)).cloned();
         let Some(size) = projection.and_then(|wanted| wanted.get_document("n").ok()) else { return found.collect() };
         let sized = found.map(|document| {
             let mut short = RawDocumentBuf::new();
             short.append(mongodb::bson::raw::cstr!("_id"), document.get("_id").unwrap().unwrap());
-            let bytes = if size.contains_key("$bsonSize") { document.as_bytes() } else { document.get_binary("raw").unwrap().bytes };
+            let bytes = if size.contains_key("$bsonSize") {
+                document.as_bytes()
+            } else {
+                document.get_binary("raw").unwrap().bytes
+            };
             short.append(mongodb::bson::raw::cstr!("n"), i32::try_from(bytes.len()).unwrap());
             short
         });
@@ -327,7 +341,9 @@ fn value(expression: RawBsonRef<'_>, root: &RawDocument, was: Option<&RawDocumen
                 "$map" => {
                     // The types of the fields of a document: the only list that is made.
                     let input = operand.as_document().unwrap().get_document("input").unwrap();
-                    let RawBson::Document(of) = evaluate(input.get("$objectToArray").unwrap().unwrap()) else { panic!() };
+                    let RawBson::Document(of) = evaluate(input.get("$objectToArray").unwrap().unwrap()) else {
+                        panic!()
+                    };
                     let types = of.iter_elements().map(|element| i32::from(element.unwrap().element_type() as u8));
                     RawBson::Array(types.collect())
                 }

@@ -163,8 +163,7 @@ impl World {
         let good = (BAD..BAD + GOOD).map(|n| row(n, "2024-05-06"));
         let rows = bad.values().cloned().chain(good).collect();
         let now = 1_700_000_000_000;
-        let held =
-            Held { now, collections: BTreeMap::from([(SOURCE.to_owned(), rows)]), uuid: [7; 16] };
+        let held = Held { now, collections: BTreeMap::from([(SOURCE.to_owned(), rows)]), uuid: [7; 16] };
         Self {
             seed,
             draw: Draw(seed),
@@ -225,7 +224,8 @@ impl World {
         self.tell(|| format!("run {number} begins: {}", ["apply", "recover", "restore", "purge"][what]));
         let future: Running = Box::pin(async move {
             let day = 86_400_000_000;
-            let order = Order { run_id: &run, job: "job", keep: 30 * day, keep_deleted: if later { 2 * day } else { 0 } };
+            let order =
+                Order { run_id: &run, job: "job", keep: 30 * day, keep_deleted: if later { 2 * day } else { 0 } };
             match what {
                 0 => {
                     let (applied, result) = collection.apply(&plan, &order, &|| false, &mut |_| {}).await;
@@ -322,7 +322,8 @@ impl World {
         self.counts.recovered += recovered as u64;
         if error.is_none() && applied.settled.open == 0 {
             let runs = self.held.collections.get(RUNS).into_iter().flatten();
-            let sealed = runs.filter(|run| text(run, "_id") == runner.run_id).all(|run| run.get_bool("sealed").unwrap());
+            let sealed =
+                runs.filter(|run| text(run, "_id") == runner.run_id).all(|run| run.get_bool("sealed").unwrap());
             assert!(sealed, "seed {seed}: a run that ended well is not sealed");
         } else if error.is_none() {
             assert!(runner.lost_delete, "seed {seed}: rows are open though every removal was answered");
@@ -441,7 +442,10 @@ impl World {
             }
             for fresh in after.iter().filter(|row| !before.contains(row)) {
                 let n = number(fresh);
-                assert!(self.bad.get(&n).is_some_and(|bad| bad.as_bytes() == fresh.as_bytes()), "seed {seed}: {fresh:?}");
+                assert!(
+                    self.bad.get(&n).is_some_and(|bad| bad.as_bytes() == fresh.as_bytes()),
+                    "seed {seed}: {fresh:?}"
+                );
                 self.put_back.insert(n);
                 self.counts.restored += 1;
             }

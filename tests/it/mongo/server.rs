@@ -221,6 +221,18 @@ impl Database {
         }
     }
 
+    /// Inserts documents whose `_id` the driver cannot read.
+    pub(crate) fn insert_as_they_are(&self, collection: &str, documents: &[RawDocumentBuf]) {
+        let mut list = mongodb::bson::RawArrayBuf::new();
+        documents.iter().for_each(|document| list.push(&**document));
+        let mut command = RawDocumentBuf::new();
+        command.append(mongodb::bson::raw::cstr!("insert"), collection);
+        command.append(mongodb::bson::raw::cstr!("documents"), &*list);
+        let reply = self.server.client.database(&self.name).run_raw_command(command);
+        let reply = runtime().block_on(reply.into_future()).unwrap();
+        assert!(!reply.contains_key("writeErrors"), "{reply}");
+    }
+
     /// All documents, in the order of `_id`.
     pub(crate) fn documents(&self, collection: &str) -> Vec<RawDocumentBuf> {
         let collection = self.handle(collection);
@@ -273,7 +285,8 @@ impl Database {
         FailPoint { server: self.server, _guard: guard }
     }
 
-    fn admin(&self, command: Document) -> Document {
+    /// Runs a command that is not this database's.
+    pub(crate) fn admin(&self, command: Document) -> Document {
         runtime().block_on(self.server.client.database("admin").run_command(command).into_future()).unwrap()
     }
 }
