@@ -4,6 +4,7 @@ mod bad_input;
 mod crashes;
 mod doctor;
 mod faults;
+mod outages;
 mod privileges;
 mod project;
 mod quotes;

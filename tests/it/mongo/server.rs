@@ -76,6 +76,12 @@ impl Server {
         server.as_ref()
     }
 
+    /// A server that a test started by itself; it is never taken away.
+    pub(crate) fn at(uri: &str) -> &'static Self {
+        let client = runtime().block_on(Client::with_uri_str(uri).into_future()).unwrap();
+        Box::leak(Box::new(Self { uri: uri.to_owned(), client, _shell: None }))
+    }
+
     fn find(kind: Kind) -> Option<Self> {
         if let Ok(uri) = std::env::var("MONGODB_URI") {
             let client = runtime().block_on(Client::with_uri_str(&uri)).unwrap();
@@ -228,8 +234,8 @@ impl Database {
         let mut command = RawDocumentBuf::new();
         command.append(mongodb::bson::raw::cstr!("insert"), collection);
         command.append(mongodb::bson::raw::cstr!("documents"), &*list);
-        let reply = self.server.client.database(&self.name).run_raw_command(command);
-        let reply = runtime().block_on(reply.into_future()).unwrap();
+        let database = self.server.client.database(&self.name);
+        let reply = runtime().block_on(database.run_raw_command(command).into_future()).unwrap();
         assert!(!reply.contains_key("writeErrors"), "{reply}");
     }
 
