@@ -257,8 +257,8 @@ impl Collection {
         let (held, refused) = between.copy(mark, work.plan, part).await?;
         for (held, why) in refused {
             tracing::warn!(row = id::text(&held.id), why, "a row stays: it cannot be copied");
-            let (index, word) = (held.index, State::KeptError.as_str());
-            ends.insert(index, Ended { index, item: held.item, word, why: Some(why) });
+            let end = Ended { item: held.item, why: Some(why), ..Ended::new(held.index, State::KeptError.as_str()) };
+            ends.insert(end.index, end);
         }
         if held.is_empty() {
             return Ok(());
@@ -269,9 +269,8 @@ impl Collection {
         between.mark_removing(mark, &held).await?;
         let done = between.remove(held, work.lease).await?;
         for End { held, state, why } in &done {
-            let word = state.map_or("open", State::as_str);
-            let end = Ended { index: held.index, item: held.item.clone(), word, why: why.clone() };
-            ends.insert(held.index, end);
+            let end = Ended::new(held.index, state.map_or("open", State::as_str));
+            ends.insert(held.index, Ended { item: held.item.clone(), why: why.clone(), ..end });
         }
         between.close(mark, &done).await
     }

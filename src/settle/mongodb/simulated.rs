@@ -201,14 +201,14 @@ fn changed(document: &RawDocument, change: RawBsonRef<'_>, now: i64) -> RawDocum
             let RawBson::Document(replaced) = value(operand, document, None, now) else { panic!("no document") };
             return replaced;
         }
-        for field in operand.as_document().unwrap().iter() {
+        for field in operand.as_document().unwrap() {
             let (name, expression) = field.unwrap();
             whole.insert(name.as_str(), Bson::try_from(value(expression, document, None, now)).unwrap());
         }
         return RawDocumentBuf::try_from(&whole).unwrap();
     }
     let change = change.as_document().unwrap();
-    for field in change.get_document("$set").unwrap().iter() {
+    for field in change.get_document("$set").unwrap() {
         let (name, value) = field.unwrap();
         whole.insert(name.as_str(), Bson::try_from(value).unwrap());
     }
@@ -245,11 +245,10 @@ fn number(value: RawBsonRef<'_>) -> Option<f64> {
 fn at<'d>(document: &'d RawDocument, path: &str) -> Vec<RawBsonRef<'d>> {
     let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
     match (document.get(first).unwrap(), rest) {
-        (None, _) => Vec::new(),
         (Some(value), None) => vec![value],
         (Some(RawBsonRef::Document(inner)), Some(rest)) => at(inner, rest),
         (Some(RawBsonRef::Array(list)), Some(rest)) => {
-            list.into_iter().flatten().filter_map(|one| one.as_document()).flat_map(|inner| at(inner, rest)).collect()
+            list.into_iter().flatten().filter_map(RawBsonRef::as_document).flat_map(|inner| at(inner, rest)).collect()
         }
         _ => Vec::new(),
     }

@@ -234,7 +234,7 @@ fn a_replica_set_that_hands_over_while_rows_leave_and_come_back() {
     let mut dead = None;
     let told = interrupted(&world, &back, "5000", |running| {
         while world.database.count(QUOTES, doc! {}) < 560 && running.try_wait().unwrap().is_none() {}
-        dead = servers.iter().position(|server| is_primary(server));
+        dead = servers.iter().position(is_primary);
         if let Some(dead) = dead {
             servers[dead].kill();
         }

@@ -230,7 +230,9 @@ impl Database {
     /// Inserts documents whose `_id` the driver cannot read.
     pub(crate) fn insert_as_they_are(&self, collection: &str, documents: &[RawDocumentBuf]) {
         let mut list = mongodb::bson::RawArrayBuf::new();
-        documents.iter().for_each(|document| list.push(&**document));
+        for document in documents {
+            list.push(&**document);
+        }
         let mut command = RawDocumentBuf::new();
         command.append(mongodb::bson::raw::cstr!("insert"), collection);
         command.append(mongodb::bson::raw::cstr!("documents"), &*list);
