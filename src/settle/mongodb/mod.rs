@@ -12,6 +12,8 @@
 //! server    the server as all of these see it; command: a real one, every command checked
 //! ```
 //!
+//! In tests `simulated` is a server in memory, and `simulation` runs all of it in thousands of schedules of faults.
+//!
 //! No transactions, no deletes by range or condition: the same on a standalone and on a replica set.
 
 mod apply;

@@ -9,6 +9,10 @@ use super::server::{Outcome, batch};
 use super::{Collection, Order, runs};
 use crate::settle::item::{Item, State, Which};
 
+/// How old the copy of a row that did not leave must be, µs: a removal that was sent for it and that nobody answered is
+/// long over by then.
+const LONG_OVER: i64 = 3_600_000_000;
+
 /// What purging came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Purged {
@@ -22,7 +26,8 @@ impl Collection {
     /// Items that came here before `older_than` and whose retention ended before `now` (both µs UTC by the clock of this
     /// machine; what counts is the server's, and the moments are moved by as much as the two differ), without those of
     /// runs that are not sealed; and how many are old enough but still to be kept: their retention is not over, or they
-    /// were put back, and without them the next run would take them again. Items that cannot be read are left alone.
+    /// were put back, and without them the next run would take them again, or a removal may still come. Items that cannot
+    /// be read are left alone.
     pub async fn purgeable(&self, older_than: i64, now: i64) -> Result<(Vec<Item>, u64), SettleError> {
         let server_now = self.server.now().await?;
         let older_than = older_than.saturating_add(server_now.saturating_sub(now));
@@ -32,8 +37,14 @@ impl Collection {
         let is_open = |item: &Item| open.iter().any(|run| run.id == item.run_id);
         let old = all.into_iter().filter(|item| item.at < older_than);
         let settled = old.filter(|item| item.state != State::Removing && !is_open(item));
-        let (over, kept): (Vec<Item>, Vec<Item>) =
-            settled.partition(|item| item.expires_at <= server_now && item.state != State::Restored);
+        let is_over = |item: &Item| match item.state {
+            State::Restored | State::Removing => false,
+            State::Removed => item.expires_at <= server_now,
+            State::Copied | State::KeptChanged | State::KeptError => {
+                item.expires_at <= server_now && item.at <= server_now.saturating_sub(LONG_OVER)
+            }
+        };
+        let (over, kept): (Vec<Item>, Vec<Item>) = settled.partition(is_over);
         Ok((over, kept.len() as u64))
     }
 
@@ -47,7 +58,7 @@ impl Collection {
 
     async fn purge_all(&self, items: &[Item], order: &Order<'_>, lease: &Lease) -> Result<Purged, SettleError> {
         let mark = order.mark(self.server.now().await?);
-        self.look_after(&mark).await?;
+        self.look_after(&mark).await;
         let doing = "erase items of the quarantine";
         let mut purged = Purged::default();
         for chunk in items.chunks(super::CHUNK_ROWS) {

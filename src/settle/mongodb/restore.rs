@@ -35,8 +35,10 @@ impl Collection {
     /// Of `items`, those that can be put back: whatever is not in the source, in any state; and, where a row was removed,
     /// also those with another document in their place, so that they are told.
     pub async fn restorable(&self, items: Vec<Item>) -> Result<Vec<Item>, SettleError> {
+        let left = |item: &Item| matches!(item.state, State::Removed | State::Removing);
+        let others: Vec<Item> = items.iter().filter(|item| !left(item)).cloned().collect();
         let mut absent = BTreeSet::new();
-        for names in Self::named(&items) {
+        for names in Self::named(&others) {
             let wanted = doc! { "src_id": 1 };
             let filter = doc! { "_id": { "$in": names } };
             let found = self.server.find("read the quarantine", &self.names.quarantine, filter, Some(wanted)).await?;
@@ -48,8 +50,7 @@ impl Collection {
             let there: BTreeSet<Vec<u8>> = found.iter().filter_map(|row| id::of(row)).collect();
             absent.extend(ids.into_iter().filter(|(_, id)| !there.contains(id)).map(|(name, _)| name));
         }
-        let away = |item: &Item| matches!(item.state, State::Removed | State::Removing) || absent.contains(&item.id);
-        Ok(items.into_iter().filter(away).collect())
+        Ok(items.into_iter().filter(|item| left(item) || absent.contains(&item.id)).collect())
     }
 
     /// Puts the rows of `items` back.
@@ -58,24 +59,33 @@ impl Collection {
     /// What broke it off; rows that are back by then stay, and are found as such by the next call.
     pub async fn restore(&self, items: &[Item], order: &Order<'_>) -> Result<Restored, SettleError> {
         let lease = Lease::take(&self.server, &self.names, order.run_id).await?;
-        let restored = self.restore_all(items, order, &lease).await;
+        let mut restored = Restored::default();
+        let result = self.restore_all(items, order, &lease, &mut restored).await;
         lease.release().await;
-        restored
+        if let (Err(_), rows @ 1..) = (&result, restored.restored.len()) {
+            tracing::warn!(rows, "rows were put back before it broke off");
+        }
+        result.map(|()| restored)
     }
 
-    async fn restore_all(&self, items: &[Item], order: &Order<'_>, lease: &Lease) -> Result<Restored, SettleError> {
+    async fn restore_all(
+        &self,
+        items: &[Item],
+        order: &Order<'_>,
+        lease: &Lease,
+        restored: &mut Restored,
+    ) -> Result<(), SettleError> {
         let mark = order.mark(self.server.now().await?);
-        let mut restored = Restored::default();
         for names in Self::named(items) {
             let filter = doc! { "_id": { "$in": names } };
             for group in sized(self.between().names_of(filter).await?) {
                 lease.check()?;
                 let group: Vec<&str> = group.iter().map(String::as_str).collect();
-                self.restore_group(&mark, &group, &mut restored).await?;
+                self.restore_group(&mark, &group, restored).await?;
             }
         }
-        self.look_after(&mark).await?;
-        Ok(restored)
+        self.look_after(&mark).await;
+        Ok(())
     }
 
     async fn restore_group(&self, mark: &Mark<'_>, names: &[&str], restored: &mut Restored) -> Result<(), SettleError> {

@@ -247,8 +247,9 @@ fn restore_and_purge_never_remove_a_row() {
         world.call(&["run", "job.toml"]).exits(1);
         let items = world.database.documents(QUARANTINE);
         let good = world.database.documents(QUOTES);
-        let restore = [&RESTORE[..], &["--confirm", "12"]].concat();
-        let purge = vec!["quarantine", "purge", "job.toml", "--older-than", "0d", "--confirm", "9"];
+        let restore =
+            [&["quarantine", "restore", "job.toml", "--rule", "trade-date"][..], &["--confirm", "10"]].concat();
+        let purge = vec!["quarantine", "purge", "job.toml", "--older-than", "0d", "--confirm", "12"];
         for words in [restore, purge] {
             for (cut, sealed) in CUTS.iter().flat_map(|cut| [(cut, true), (cut, false)]) {
                 // Row n is in state n / 3, and absent, the same, or another.
@@ -261,6 +262,7 @@ fn restore_and_purge_never_remove_a_row() {
                     let mut item = mongodb::bson::Document::try_from(item.clone()).unwrap();
                     item.insert("state", STATES[n / 3]);
                     item.insert("expires_at", DateTime::from_millis(0));
+                    item.insert("at", DateTime::from_millis(0));
                     world.database.command(doc! { "insert": QUARANTINE, "documents": [item] });
                     match n % 3 {
                         0 => {}
@@ -277,7 +279,10 @@ fn restore_and_purge_never_remove_a_row() {
                 world.database.command(doc! { "update": "barkeep_runs", "updates": [update] });
                 let what = format!("{words:?} cut at `{cut}`, sealed {sealed}");
                 if cut.is_empty() {
-                    world.call(&words);
+                    let told = world.call(&words);
+                    assert!(matches!(told.code, Some(0 | 1)), "{what}: {told:?}");
+                    let erased = if words[1] == "purge" && sealed { 12 } else { 0 };
+                    assert_eq!(world.database.count(QUARANTINE, doc! {}), 18 - erased, "{what}");
                 } else {
                     world.crash(&words, cut);
                 }
@@ -320,6 +325,23 @@ fn one_damaged_item_is_named_and_the_rest_goes_on() {
         world.database.command(doc! { "update": QUARANTINE, "updates": [update] });
         let told = world.call(&["quarantine", "purge", "job.toml", "--older-than", "0d", "--confirm", "5"]).exits(0);
         assert!(told.out.starts_with("5 of 5 rows were erased; 1 more"), "one young item keeps no other: {told:?}");
+    });
+}
+
+#[test]
+fn a_copy_of_a_row_that_did_not_leave_is_not_erased_while_its_removal_may_still_come() {
+    World::each_kind(&ONE, 20, 0, 3, |world| {
+        world.call(&["run", "job.toml"]).exits(1);
+        let set = doc! { "state": "kept_error", "expires_at": DateTime::from_millis(0) };
+        let update = doc! { "q": {}, "u": { "$set": set }, "multi": true };
+        world.database.command(doc! { "update": QUARANTINE, "updates": [update] });
+        let told = world.call(&["quarantine", "purge", "job.toml", "--older-than", "0d"]).exits(0);
+        assert!(told.out.starts_with("0 of 0 rows were erased; 3 more"), "{told:?}");
+        let long_ago = DateTime::from_millis(chrono::Utc::now().timestamp_millis() - 2 * 3_600_000);
+        let update = doc! { "q": {}, "u": { "$set": { "at": long_ago } }, "multi": true };
+        world.database.command(doc! { "update": QUARANTINE, "updates": [update] });
+        world.call(&["quarantine", "purge", "job.toml", "--older-than", "0d", "--confirm", "3"]).exits(0);
+        assert_eq!(world.database.count(QUARANTINE, doc! {}), 0);
     });
 }
 
