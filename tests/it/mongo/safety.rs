@@ -430,6 +430,20 @@ fn a_runner_in_another_container_is_not_taken_for_dead() {
 }
 
 #[test]
+fn what_a_recovery_removed_is_told_also_where_the_run_then_fails() {
+    World::each_kind(&ONE, 20, 0, 12, |world| {
+        assert!(world.crash(&["run", "job.toml"], "mongodb.mark.after"));
+        // The days of this window have no rows, which is a failure.
+        let told = world.call(&["run", "job.toml", "--since", "2021-03-01", "--until", "2021-03-10"]).exits(3);
+        assert_eq!(told.value("earlier_removed"), "12", "{told:?}");
+        assert!(!told.out.contains("source=unchanged"), "{told:?}");
+        assert_eq!((world.items("removed"), unsealed(&world)), (12, 0));
+        let (_, status, code) = world.project.runs().pop().unwrap();
+        assert_eq!((status.as_str(), code), ("broken", 3));
+    });
+}
+
+#[test]
 fn a_signal_tells_how_many_rows_had_left() {
     World::each(20, 0, 600, |world| {
         world.project.edit("job.toml", "fraction = 0.9", "fraction = 1.0");
