@@ -207,7 +207,7 @@ mod tests {
         let among = among([id.as_slice(), &[0x0a]]).unwrap();
         assert_eq!(
             to_hex(among.get_array("$in").unwrap().as_bytes()),
-            "170000000230000400".to_owned() + "0000ff6263000a310000"
+            "130000000230000400".to_owned() + "0000ff6263000a310000"
         );
         assert_eq!(of(&rawdoc! { "a": 1 }), None);
         for (name, value) in every_type() {
