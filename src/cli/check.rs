@@ -166,7 +166,10 @@ async fn one_opened(
     let mut collector = collector(order, dir, opened, &program, &meta)?;
 
     // What earlier runs left open is brought to its end whole: a signal waits for that.
-    let Done { mut recovered, failure, .. } = earlier(order, opened, &meta, stop).await;
+    let Done { mut recovered, failure, .. } = match order.goal {
+        Goal::Run { dry: false } => settling::recover(opened, meta.run_id.as_str(), stop).await,
+        _ => Done::default(),
+    };
     let judging = async {
         match failure {
             Some(failure) => Err(failure),
@@ -199,18 +202,6 @@ async fn one_opened(
             let done = Done { recovered, failure: Some(failure), ..Done::default() };
             conclude(opened, collector, ending, done, seconds, stop, output).await
         }
-    }
-}
-
-/// What runs before left open, where this one may move rows.
-async fn earlier(order: &Order<'_>, opened: &Opened, meta: &RunMeta, stop: &Stop) -> Done {
-    if order.goal != (Goal::Run { dry: false }) {
-        return Done::default();
-    }
-    let fit = settling::check_fit(opened).await;
-    match fit {
-        Ok(()) => settling::recover(opened, meta.run_id.as_str(), stop).await,
-        Err(failure) => Done { failure: Some(failure), ..Done::default() },
     }
 }
 

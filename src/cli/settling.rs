@@ -261,8 +261,12 @@ pub(super) async fn check_fit(opened: &Opened) -> Result<(), Failure> {
     settler(opened, collection)?.check_fit(&collection.info, source.allow_sharded).await.map_err(failed)
 }
 
-/// Finishes what runs of the job before left open. What was done by then is told also where that broke off.
+/// Finishes what runs of the job before left open, where its rows may be moved at all. What was done by then is told
+/// also where that broke off.
 pub(super) async fn recover(opened: &Opened, run_id: &str, stop: &Stop) -> Done {
+    if let Err(failure) = check_fit(opened).await {
+        return Done { failure: Some(failure), ..Done::default() };
+    }
     let done = match &opened.at {
         At::Collection(collection) => match settler(opened, collection) {
             Ok(settler) => {
