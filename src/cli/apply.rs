@@ -34,13 +34,13 @@ pub(crate) async fn apply(global: &Global, args: &ApplyArgs, output: &mut Output
         let problem = format!("the plan is of job `{}`, and its file holds `{}` now", plan.head.job, loaded.job.name);
         return Err(Failure::Refused(problem, again));
     }
-    confirm(&plan, args.confirm.as_deref(), &args.plan)?;
-    let stop = Stop::listen()?;
+    given(&plan, args.confirm.as_deref(), &args.plan)?;
     let opened = open::look(&loaded).await?;
-    let ended = carried_out(global, &plan, &opened, &again, &stop, output).await;
+    let stop = Stop::listen()?;
+    let ended = carried_out(global, &plan, &opened, args, &again, &stop, output).await;
     opened.close().await;
     match (ended, stop.signal()) {
-        (Ok(_), Some(number)) => Err(Failure::Stopped(number)),
+        (Ok(_), Some(number)) => Err(stop.stopped(number)),
         (ended, _) => ended,
     }
 }
@@ -49,6 +49,7 @@ async fn carried_out(
     global: &Global,
     plan: &Plan,
     opened: &Opened,
+    args: &ApplyArgs,
     again: &str,
     stop: &Stop,
     output: &mut Output,
@@ -61,6 +62,8 @@ async fn carried_out(
     }
     same_source(plan, opened, again)?;
     settling::check_fit(opened).await?;
+    let put_back = settling::put_back(opened, plan).await?;
+    confirm(plan, args.confirm.as_deref(), &args.plan, put_back)?;
     let mut meta = RunMetaOf { command: "apply", loaded: &opened.loaded, window: (None, None) }.meta(Utc::now());
     meta.rules_sha256.clone_from(&program.rules.sha256);
     crate::report::check_writable(&opened.loaded.job.report_dir.resolved)?;
@@ -70,7 +73,7 @@ async fn carried_out(
     let dir = &opened.loaded.job.report_dir.resolved;
     let collector = Collector::new(dir, program, meta, Vec::new(), Previous::Unknown);
     let ending = Ending { status: RunStatus::Ok, exit: Exit::Ok, refusals: Vec::new(), next: Vec::new(), bytes: None };
-    conclude(opened, collector, ending, Some(done), seconds, stop, output).await
+    conclude(opened, collector, ending, done, seconds, stop, output).await
 }
 
 fn unusable(error: PlanError) -> Failure {
@@ -87,10 +90,15 @@ fn unusable(error: PlanError) -> Failure {
 fn same_source(plan: &Plan, opened: &Opened, again: &str) -> Result<(), Failure> {
     let refused = |problem: String| Err(Failure::Refused(problem, again.to_owned()));
     match (&plan.head.source, &opened.at) {
-        (SourceIdentity::Mongodb { namespace, uuid, .. }, At::Collection(collection)) => {
-            let SourceIdentity::Mongodb { namespace: now, uuid: now_uuid, .. } = identity_of(collection) else {
+        (SourceIdentity::Mongodb { namespace, uuid, server }, At::Collection(collection)) => {
+            let SourceIdentity::Mongodb { namespace: now, uuid: now_uuid, server: now_server } =
+                identity_of(collection)
+            else {
                 return refused("the plan is of another source".to_owned());
             };
+            if *server != now_server {
+                return refused(format!("the plan is of {server}, and the job reads {now_server} now"));
+            }
             if (namespace, uuid) == (&now, &now_uuid) {
                 return Ok(());
             }
@@ -107,26 +115,40 @@ fn same_source(plan: &Plan, opened: &Opened, again: &str) -> Result<(), Failure>
     }
 }
 
-/// Wants the word of a person: on a terminal the number of rows, else the flag.
-fn confirm(plan: &Plan, given: Option<&str>, path: &Path) -> Result<(), Failure> {
-    let wanted = plan.confirmation();
-    let command = format!("barkeep apply {} --confirm {wanted}", output::typed(path));
-    if let Some(given) = given {
-        if given == wanted {
-            return Ok(());
+/// Fails where the flag says something else than confirms the plan.
+fn given(plan: &Plan, given: Option<&str>, path: &Path) -> Result<(), Failure> {
+    match given {
+        Some(given) if given != plan.confirmation() => {
+            let problem = format!("`--confirm {given}` is not what this plan is confirmed with");
+            Err(Failure::Refused(problem, format!("look at the plan again, then: {}", command(plan, path))))
         }
-        let problem = format!("`--confirm {given}` is not what this plan is confirmed with");
-        return Err(Failure::Refused(problem, format!("look at the plan again, then: {command}")));
+        _ => Ok(()),
     }
-    if plan.rows.is_empty() {
+}
+
+fn command(plan: &Plan, path: &Path) -> String {
+    format!("barkeep apply {} --confirm {}", output::typed(path), plan.confirmation())
+}
+
+/// Wants the word of a person: on a terminal the number of rows, else the flag. Of rows that a person put back it says
+/// that they leave again.
+fn confirm(plan: &Plan, given: Option<&str>, path: &Path, put_back: u64) -> Result<(), Failure> {
+    if put_back > 0 {
+        let rows = counted(put_back, "row");
+        message(&format!("warning: the plan takes {rows} that a person put back after it was taken before"));
+    }
+    if given.is_some() || plan.rows.is_empty() {
         return Ok(());
     }
     for refusal in &plan.head.refusals {
         message(&format!("over a limit: {refusal}"));
     }
     let rows = plan.rows.len() as u64;
-    let what = format!("{} of `{}` would leave it for the quarantine", counted(rows, "row"), plan.head.job);
-    ask(&what, rows, &command)
+    let mut what = format!("{} of `{}` would leave it for the quarantine", counted(rows, "row"), plan.head.job);
+    if put_back > 0 {
+        what.push_str(&format!(", {put_back} of them put back by a person"));
+    }
+    ask(&what, rows, &command(plan, path))
 }
 
 /// Asks a person on a terminal to type the number of rows; elsewhere `command` says how to confirm.

@@ -119,7 +119,7 @@ async fn each<'a>(
     for order in orders {
         match one(global, &order, &stop, output).await {
             Ok(ended) => exit = exit.worst(ended),
-            Err(failure @ Failure::Stopped(_)) => return Err(failure),
+            Err(failure @ Failure::Stopped { .. }) => return Err(failure),
             Err(failure) => {
                 output.failure(&failure, Some(order.path))?;
                 exit = exit.worst(failure.exit());
@@ -127,7 +127,7 @@ async fn each<'a>(
         }
         // A signal that came while a report was written ends the command after that report.
         if let Some(number) = stop.signal() {
-            return Err(Failure::Stopped(number));
+            return Err(stop.stopped(number));
         }
     }
     Ok(exit)
@@ -165,20 +165,43 @@ async fn one_opened(
     let dir = if order.report { &opened.loaded.job.report_dir.resolved } else { scratch.path() };
     let mut collector = collector(order, dir, opened, &program, &meta)?;
 
+    // What earlier runs left open is brought to its end whole: a signal waits for that.
+    let Done { mut recovered, failure, pending, .. } = match order.goal {
+        Goal::Run { dry: false } => settling::recover(opened, meta.run_id.as_str(), stop).await,
+        _ => Done::default(),
+    };
+    let judging = async {
+        match failure {
+            Some(failure) => Err(failure),
+            None => judge(global, order, opened, &program, &meta, &mut seconds, &context, &mut collector).await,
+        }
+    };
     let judged = tokio::select! {
-        judged = judge(global, order, opened, &program, &meta, &mut seconds, &context, &mut collector) => judged,
-        number = stop.wait() => Err(Failure::Stopped(number)),
+        judged = judging => judged,
+        number = stop.wait() => Err(stop.stopped(number)),
     };
     let settled = match judged {
         Ok(brought) => settle(order, opened, &program, &meta, &brought, &mut collector, stop, &mut seconds).await,
         Err(failure) => Err(failure),
     };
     match settled {
-        Ok((ending, done)) => conclude(opened, collector, ending, done, seconds, stop, output).await,
-        Err(failure) => {
+        Ok((ending, done)) => {
+            let mut done = done.unwrap_or_default();
+            recovered.append(&mut done.recovered);
+            let pending = done.pending.take().or(pending);
+            conclude(opened, collector, ending, Done { recovered, pending, ..done }, seconds, stop, output).await
+        }
+        Err(failure) if recovered.is_empty() => {
             opened.close().await;
             abandon(order, collector, &failure);
             Err(failure)
+        }
+        // Rows of earlier runs left: that is told, whatever became of this one.
+        Err(failure) => {
+            let collector = Collector::new(dir, program, meta, Vec::new(), Previous::Unknown);
+            let ending = Ending::broken(failure.exit());
+            let done = Done { recovered, failure: Some(failure), ..Done::default() };
+            conclude(opened, collector, ending, done, seconds, stop, output).await
         }
     }
 }
@@ -219,7 +242,7 @@ fn abandon(order: &Order<'_>, collector: Collector, failure: &Failure) {
     let text = failure.render(false);
     let broken = Outcome::broken(text.trim_start_matches("error: "), failure.exit().code(), now);
     let outcome = match failure {
-        Failure::Stopped(_) => Outcome { status: RunStatus::Stopped, ..broken },
+        Failure::Stopped { .. } => Outcome { status: RunStatus::Stopped, ..broken },
         _ => broken,
     };
     if let Err(error) = collector.abandon(&outcome) {
@@ -239,10 +262,6 @@ async fn judge(
     collector: &mut Collector,
 ) -> Result<Brought, Failure> {
     let window = meta.window;
-    if order.goal == (Goal::Run { dry: false }) {
-        settling::check_fit(opened).await?;
-        settling::recover(opened, meta.run_id.as_str()).await?;
-    }
     let mut brought = bring::bring(opened, program, global, order.series).await?;
     seconds.extract = brought.extract_seconds;
     brought.input.window = window;

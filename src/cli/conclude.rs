@@ -5,17 +5,19 @@ use chrono::{DateTime, Utc};
 use super::exit::{Exit, Failure};
 use super::open::Opened;
 use super::output::{self, Output};
-use super::settling::Done;
+use super::settling::{Done, EARLIER_OPEN};
 use super::stop::Stop;
 use crate::config::Loaded;
 use crate::judge::Refusal;
 use crate::report::collector::Collector;
 use crate::report::history::Window;
+use crate::report::numbers::counted;
 use crate::report::render::{render_line, render_text};
-use crate::report::run::{NextStep, Outcome, RunMeta, RunStatus, StageSeconds, Trigger};
+use crate::report::run::{ActionRow, NextStep, Outcome, RunMeta, RunStatus, StageSeconds, Trigger};
 use crate::report::run_id::RunId;
 use crate::report::summary::Summary;
 use crate::report::utc::UtcMicros;
+use crate::settle::item::Settled;
 
 /// What a run is known by before it begins.
 pub(super) struct RunMetaOf<'a> {
@@ -52,20 +54,33 @@ pub(super) struct Ending {
     pub(super) bytes: Option<u64>,
 }
 
+impl Ending {
+    /// The end of a run that broke off before it found anything.
+    pub(super) fn broken(exit: Exit) -> Self {
+        Self { status: RunStatus::Broken, exit, refusals: Vec::new(), next: Vec::new(), bytes: None }
+    }
+}
+
 /// Publishes the report of a run, and tells its end: the strongest of what it found, what it moved, and what it could not.
 pub(super) async fn conclude(
     opened: &Opened,
     collector: Collector,
     ending: Ending,
-    done: Option<Done>,
+    mut done: Done,
     seconds: StageSeconds,
     stop: &Stop,
     output: &mut Output,
 ) -> Result<Exit, Failure> {
-    let Done { actions, settled, failure, notes } = done.unwrap_or_default();
+    if let Some(pending) = done.pending.take() {
+        done.fail(pending);
+    }
+    let Done { mut actions, recovered, settled, why, failure, .. } = done;
+    let unsettled = |row: &ActionRow| [EARLIER_OPEN, "earlier_kept_error"].contains(&row.state.as_str());
     let (status, exit) = match &failure {
+        Some(failure @ Failure::Stopped { .. }) => (RunStatus::Stopped, failure.exit()),
         Some(failure) => (RunStatus::Broken, failure.exit()),
         None if settled.kept_error > 0 || settled.open > 0 => (RunStatus::Broken, Exit::Broken),
+        None if recovered.iter().any(unsettled) => (RunStatus::Broken, Exit::Broken),
         None if settled.untried > 0 => match stop.signal() {
             Some(number) => (RunStatus::Stopped, Exit::Signal(number)),
             None => (RunStatus::Broken, Exit::Broken),
@@ -74,10 +89,10 @@ pub(super) async fn conclude(
     };
     let mut outcome = Outcome::new(status, exit.code(), UtcMicros::from(Utc::now()));
     outcome.error = failure.as_ref().map(|failure| failure.render(false).trim_start_matches("error: ").to_owned());
-    if settled.kept_error > 0 && outcome.error.is_none() {
-        let why = notes.first().map_or("the log says why", String::as_str);
-        outcome.error = Some(format!("{} rows could not be removed: {why}", settled.kept_error));
+    if outcome.error.is_none() {
+        outcome.error = stayed(&settled, why);
     }
+    actions.extend(recovered);
     outcome.connections = opened.close().await;
     outcome.actions = actions;
     outcome.seconds = seconds;
@@ -91,6 +106,22 @@ pub(super) async fn conclude(
         Some(failure) => Err(failure),
         None => Ok(exit),
     }
+}
+
+/// Why rows of the plan did not leave, or may not have.
+fn stayed(settled: &Settled, why: Option<String>) -> Option<String> {
+    let rows = match (settled.open, settled.kept_error) {
+        (0, 0) => return None,
+        (0, kept) => format!("{} could not be removed", counted(kept, "row")),
+        (open, _) => {
+            format!(
+                "whether {} left is not known: the server did not say; run again, that is looked at first",
+                counted(open, "row")
+            )
+        }
+    };
+    let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+    Some(format!("{rows}{why}; the log says more"))
 }
 
 fn show(summary: &Summary, output: &mut Output) -> Result<(), Failure> {

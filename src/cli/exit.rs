@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::config::Diagnostic;
 use crate::report::escape::visible;
+use crate::report::numbers::counted;
 
 /// How a command ended; see the table of exit codes in the README.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +84,14 @@ pub(crate) enum Failure {
     /// The world is: what was being done, and the cause below it.
     Broken(Box<dyn Error + Send + Sync>),
     /// A signal ended it.
-    Stopped(u8),
+    Stopped {
+        /// Its number.
+        signal: u8,
+        /// Rows that had left a source by then.
+        left: u64,
+        /// Rows of which only a later look can tell.
+        open: u64,
+    },
 }
 
 impl Failure {
@@ -94,7 +102,7 @@ impl Failure {
             Self::Refused(..) => Exit::Refused,
             Self::Locked(_) => Exit::Locked,
             Self::Broken(_) => Exit::Broken,
-            Self::Stopped(signal) => Exit::Signal(*signal),
+            Self::Stopped { signal, .. } => Exit::Signal(*signal),
         }
     }
 
@@ -113,7 +121,8 @@ impl Failure {
                 let causes = causes(&**error).into_iter().map(|cause| format!("\n  caused by: {cause}"));
                 shown(&(format!("error: {error}") + &causes.collect::<String>()))
             }
-            Self::Stopped(_) => "stopped by a signal; nothing was changed".to_owned(),
+            Self::Stopped { left: 0, open: 0, .. } => "stopped by a signal; nothing was changed".to_owned(),
+            Self::Stopped { left, open, .. } => stopped(*left, *open),
         }
     }
 
@@ -126,14 +135,28 @@ impl Failure {
             }
             Self::Locked(message) => (message.clone(), None, Vec::new(), Vec::new()),
             Self::Broken(error) => (error.to_string(), None, causes(&**error), Vec::new()),
-            Self::Stopped(_) => (self.render(false), None, Vec::new(), Vec::new()),
+            Self::Stopped { .. } => (self.render(false), None, Vec::new(), Vec::new()),
         };
-        json!({
+        let mut object = json!({
             "type": "error", "job": job.map(|job| job.display().to_string()),
             "code": self.exit().code(), "name": self.exit().name(),
             "message": message, "help": help, "causes": causes, "mistakes": mistakes,
-        })
+        });
+        if let Self::Stopped { left, open, .. } = self {
+            object["rows_removed"] = (*left).into();
+            object["rows_open"] = (*open).into();
+        }
+        object
     }
+}
+
+/// How a command ended that a signal stopped after rows had left.
+fn stopped(left: u64, open: u64) -> String {
+    let open = match open {
+        0 => String::new(),
+        open => format!("; whether {} more did, the next run finds out first", counted(open, "row")),
+    };
+    format!("stopped by a signal; {} had left the source for the quarantine{open}", counted(left, "row"))
 }
 
 /// What lies below `error`, outermost first; what an error above has said already is left out.
@@ -187,6 +210,19 @@ mod tests {
         let all =
             [Exit::Ok, Exit::Findings, Exit::Usage, Exit::Broken, Exit::Refused, Exit::Signal(2), Exit::Signal(15)];
         assert_eq!(all.map(Exit::code), [0, 1, 2, 3, 4, 130, 143]);
+    }
+
+    #[test]
+    fn a_signal_says_how_many_rows_had_left() {
+        let told = |left, open| Failure::Stopped { signal: 15, left, open }.render(false);
+        assert_eq!(told(0, 0), "stopped by a signal; nothing was changed");
+        assert_eq!(told(1500, 0), "stopped by a signal; 1,500 rows had left the source for the quarantine");
+        assert_eq!(
+            told(0, 1),
+            "stopped by a signal; 0 rows had left the source for the quarantine; whether 1 row more did, the next run finds out first"
+        );
+        let json = Failure::Stopped { signal: 2, left: 3, open: 4 }.json(None);
+        assert_eq!((&json["rows_removed"], &json["rows_open"]), (&3.into(), &4.into()));
     }
 
     #[test]

@@ -212,7 +212,7 @@ async fn restore(
     loaded: &Loaded,
     output: &mut Output,
 ) -> Result<Exit, Failure> {
-    let items = store.items(which, false).await?;
+    let items = store.restorable(store.items(which, false).await?).await?;
     let run = RunId::new(Utc::now(), std::process::id(), &loaded.job.name);
     let would = store.restore(&items, true, run.as_str()).await?;
     let rows = would.back;

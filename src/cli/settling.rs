@@ -22,7 +22,7 @@ use crate::report::moves::MoveRow;
 use crate::report::run::{ActionRow, RunMeta};
 use crate::report::tally::Tally;
 use crate::report::utc::UtcMicros;
-use crate::settle::item::Settled;
+use crate::settle::item::{Settled, State};
 use crate::settle::mongodb::{self, Order, SettleError};
 use crate::settle::plan::{Head, Place, Plan, PlanFile, PlanRow, PlanRule, SourceIdentity};
 use crate::source::mongodb::{CollectionInfo, Connection, id};
@@ -36,28 +36,56 @@ pub(super) const PLAN_HOLDS: TimeDelta = TimeDelta::days(7);
 pub(super) struct Done {
     /// Row by row.
     pub(super) actions: Vec<ActionRow>,
+    /// Rows of runs that were cut short before, brought to their end by this one.
+    pub(super) recovered: Vec<ActionRow>,
     /// In all.
     pub(super) settled: Settled,
+    /// Why rows stay that could not be removed: the first of the reasons.
+    pub(super) why: Option<String>,
     /// What broke it off, or kept a part of it from being done.
     pub(super) failure: Option<Failure>,
-    /// Why rows stay although they were to go.
-    pub(super) notes: Vec<String>,
+    /// What keeps nothing else from being done, and is told at the end.
+    pub(super) pending: Option<Failure>,
 }
 
 impl Done {
     /// Takes a failure; of several the gravest decides how the command ends, and the others are logged.
     pub(super) fn fail(&mut self, failure: Failure) {
-        let (told, logged) = match self.failure.take() {
-            None => (failure, None),
-            Some(before) if before.exit().worst(failure.exit()) == before.exit() => (before, Some(failure)),
-            Some(before) => (failure, Some(before)),
-        };
-        if let Some(failure) = logged {
-            tracing::error!("{}", failure.render(false));
-        }
-        self.failure = Some(told);
+        self.failure = Some(graver(self.failure.take(), failure));
+    }
+
+    /// The same of one that is told at the end.
+    fn tell_later(&mut self, failure: Failure) {
+        self.pending = Some(graver(self.pending.take(), failure));
+    }
+
+    /// Rows that left the source, for this run and for earlier ones.
+    fn left(&self) -> u64 {
+        let gone = |row: &&ActionRow| row.state == EARLIER_REMOVED;
+        self.settled.removed + self.recovered.iter().filter(gone).count() as u64
+    }
+
+    /// Rows of which only a later look can tell.
+    fn open(&self) -> u64 {
+        self.settled.open + self.recovered.iter().filter(|row| row.state == EARLIER_OPEN).count() as u64
     }
 }
+
+/// The graver of two failures; the other is logged.
+fn graver(before: Option<Failure>, failure: Failure) -> Failure {
+    let Some(before) = before else { return failure };
+    let (told, logged) = match before.exit().worst(failure.exit()) == before.exit() {
+        true => (before, failure),
+        false => (failure, before),
+    };
+    tracing::error!("{}", logged.render(false));
+    told
+}
+
+/// The state, in the actions of a run, of a row that an earlier run was about to remove and that is gone.
+const EARLIER_REMOVED: &str = "earlier_removed";
+/// The same of one of which only a later look can tell.
+pub(super) const EARLIER_OPEN: &str = "earlier_open";
 
 /// Every limit that moving `rows` rows breaks.
 pub(super) fn refusals(
@@ -256,20 +284,62 @@ pub(super) async fn check_fit(opened: &Opened) -> Result<(), Failure> {
     settler(opened, collection)?.check_fit(&collection.info, source.allow_sharded).await.map_err(failed)
 }
 
-/// Finishes what runs of the job before left open.
-pub(super) async fn recover(opened: &Opened, run_id: &str) -> Result<(), Failure> {
-    match &opened.at {
-        At::Collection(collection) => {
-            settler(opened, collection)?.recover(&order(&opened.loaded.job, run_id)).await.map_err(failed)?;
-            Ok(())
-        }
+/// Finishes what runs of the job before left open, where its rows may be moved at all. What was done by then is told
+/// also where that broke off.
+pub(super) async fn recover(opened: &Opened, run_id: &str, stop: &Stop) -> Done {
+    if let Err(failure) = check_fit(opened).await {
+        return Done { failure: Some(failure), ..Done::default() };
+    }
+    let done = match &opened.at {
+        At::Collection(collection) => match settler(opened, collection) {
+            Ok(settler) => {
+                let (recovered, result) = settler.recover(&order(&opened.loaded.job, run_id)).await;
+                Done { recovered: earlier(&recovered), failure: result.err().map(failed), ..Done::default() }
+            }
+            Err(failure) => Done { failure: Some(failure), ..Done::default() },
+        },
         At::Files(_) => files::recover(opened),
+    };
+    stop.left(done.left(), done.open());
+    done
+}
+
+/// Rows of earlier runs as rows of the table `actions`.
+fn earlier(recovered: &[mongodb::Recovered]) -> Vec<ActionRow> {
+    let at = UtcMicros::from(Utc::now());
+    let row = |row: &mongodb::RecoveredRow| ActionRow {
+        finding_ids: row.finding_ids.clone(),
+        quarantine_id: row.item.clone(),
+        locator: row.locator.clone(),
+        action: row.action,
+        state: earlier_state(row.state),
+        sha256: row.sha256.clone(),
+        at,
+    };
+    recovered.iter().flat_map(|one| &one.rows).map(row).collect()
+}
+
+/// The state, in the actions of a run, of a row that an earlier run was about to remove; `None` where only a later look
+/// can tell.
+fn earlier_state(state: Option<State>) -> String {
+    match state {
+        Some(State::Removed) => EARLIER_REMOVED.to_owned(),
+        Some(state) => format!("earlier_{}", state.as_str()),
+        None => EARLIER_OPEN.to_owned(),
+    }
+}
+
+/// How many rows of a plan a person put back.
+pub(super) async fn put_back(opened: &Opened, plan: &Plan) -> Result<u64, Failure> {
+    match &opened.at {
+        At::Collection(collection) => settler(opened, collection)?.put_back(plan).await.map_err(failed),
+        At::Files(_) => Ok(files::exempt(opened, plan)?.len() as u64),
     }
 }
 
 /// Carries out a plan.
 pub(super) async fn carry_out(opened: &Opened, plan: &Plan, run_id: &str, stop: &Stop) -> Result<Done, Failure> {
-    match &opened.at {
+    let done = match &opened.at {
         At::Collection(collection) => {
             let settler = settler(opened, collection)?;
             let mut progress = Progress::new(&format!("{}: moving", plan.head.job), Some(plan.rows.len() as u64));
@@ -278,12 +348,20 @@ pub(super) async fn carry_out(opened: &Opened, plan: &Plan, run_id: &str, stop: 
             let (applied, result) = settler.apply(plan, &order, &stopped, &mut |rows| progress.at(rows)).await;
             let at = UtcMicros::from(Utc::now());
             let action = |end: &mongodb::Ended| action(plan, &plan.rows[end.index], &end.item, end.word, at);
-            let actions = applied.ends.iter().map(action).collect();
-            Ok(Done { actions, settled: applied.settled, failure: result.err().map(failed), ..Done::default() })
+            Done {
+                actions: applied.ends.iter().map(action).collect(),
+                recovered: earlier(&applied.recovered),
+                settled: applied.settled,
+                why: applied.ends.iter().find_map(|end| end.why.clone()),
+                failure: result.err().map(failed),
+                pending: None,
+            }
         }
         // Nothing else is under way in this process.
-        At::Files(set) => Ok(tokio::task::block_in_place(|| files::carry_out(opened, set, plan, run_id, stop))),
-    }
+        At::Files(set) => tokio::task::block_in_place(|| files::carry_out(opened, set, plan, run_id, stop)),
+    };
+    stop.left(done.left(), done.open());
+    Ok(done)
 }
 
 /// A row of the table `actions`.

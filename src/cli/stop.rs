@@ -2,6 +2,7 @@
 //! process at once, and the next run recovers.
 
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -12,6 +13,10 @@ use super::exit::{Exit, Failure};
 #[derive(Debug)]
 pub(crate) struct Stop {
     asked: watch::Receiver<Option<u8>>,
+    /// Rows that left a source so far.
+    left: AtomicU64,
+    /// Rows of which only a later look can tell.
+    open: AtomicU64,
 }
 
 impl Stop {
@@ -34,7 +39,7 @@ impl Stop {
                 }
             }
         });
-        Ok(Self { asked })
+        Ok(Self { asked, left: AtomicU64::new(0), open: AtomicU64::new(0) })
     }
 
     /// Waits for the first signal.
@@ -45,6 +50,18 @@ impl Stop {
             Some(number) => number,
             None => std::future::pending().await,
         }
+    }
+
+    /// Takes note of rows that left a source, and of those of which only a later look can tell.
+    pub(crate) fn left(&self, left: u64, open: u64) {
+        self.left.fetch_add(left, Ordering::Relaxed);
+        self.open.fetch_add(open, Ordering::Relaxed);
+    }
+
+    /// The end of a command that a signal stopped, with what it had done by then.
+    pub(crate) fn stopped(&self, signal: u8) -> Failure {
+        let (left, open) = (self.left.load(Ordering::Relaxed), self.open.load(Ordering::Relaxed));
+        Failure::Stopped { signal, left, open }
     }
 
     /// The first signal, if there was one.
@@ -58,6 +75,6 @@ pub(crate) async fn stoppable<T>(command: impl Future<Output = Result<T, Failure
     let stop = Stop::listen()?;
     tokio::select! {
         ended = command => ended,
-        number = stop.wait() => Err(Failure::Stopped(number)),
+        number = stop.wait() => Err(stop.stopped(number)),
     }
 }

@@ -34,7 +34,8 @@ pub(super) fn run(
     let seconds = outcome.seconds;
     let connections = outcome.connections.as_ref();
     let closed_by = connections.map(|it| serde_json::json!(it.closed).to_string());
-    let removed = outcome.actions.iter().filter(|row| row.state == "removed").count();
+    let removed =
+        outcome.actions.iter().filter(|row| matches!(row.state.as_str(), "removed" | "earlier_removed")).count();
     table(
         Table::Runs,
         vec![

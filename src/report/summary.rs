@@ -258,7 +258,10 @@ impl Summary {
 
     /// Whether every row is still where it was in the source, as far as is known.
     pub fn source_unchanged(&self) -> bool {
-        !self.actions.keys().any(|state| matches!(state.as_str(), "removed" | "open"))
+        !self
+            .actions
+            .keys()
+            .any(|state| matches!(state.as_str(), "removed" | "open" | "earlier_removed" | "earlier_open"))
     }
 
     /// Seconds from the beginning to the end.

@@ -135,8 +135,11 @@ pub struct Settled {
     pub untried: u64,
     /// Rows that were gone from the source already, by somebody else's hand.
     pub gone: u64,
-    /// Rows whose end is not known: the next run settles them before anything else.
+    /// Rows whose end is not known: the next run looks at them before anything else.
     pub open: u64,
+    /// Rows of runs that were cut short before, found to be gone or removed now: none of this plan.
+    #[serde(default)]
+    pub recovered: u64,
 }
 
 impl Settled {
@@ -156,7 +159,7 @@ impl Settled {
 
     /// Whether every planned row is accounted for exactly once.
     pub fn conserved(&self) -> bool {
-        let Self { planned, removed, kept_changed, kept_error, oversize, untried, gone, open } = *self;
+        let Self { planned, removed, kept_changed, kept_error, oversize, untried, gone, open, .. } = *self;
         planned == removed + kept_changed + kept_error + oversize + untried + gone + open
     }
 }
@@ -171,6 +174,7 @@ impl std::ops::AddAssign for Settled {
         self.untried += other.untried;
         self.gone += other.gone;
         self.open += other.open;
+        self.recovered += other.recovered;
     }
 }
 /// Work that has not ended.

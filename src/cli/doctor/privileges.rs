@@ -50,8 +50,8 @@ const NEEDS: [(&str, &[Need]); 5] = [
             LEASE,
         ],
     ),
-    ("restore", &[LIST, READ, on(On::Source, &["insert"]), on(On::Quarantine, &["find", "update"]), LEASE]),
-    ("purge", &[LIST, READ, on(On::Quarantine, &["find", "remove"]), LEASE]),
+    ("restore", &[LIST, READ, on(On::Source, &["insert", "update"]), on(On::Quarantine, &["find", "update"]), LEASE]),
+    ("purge", &[LIST, READ, on(On::Quarantine, &["find", "update", "remove"]), LEASE]),
 ];
 
 /// Tells of each command whether the user may do all it needs; and how to grant what is missing.

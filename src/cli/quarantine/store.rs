@@ -11,7 +11,7 @@ use crate::cli::settling::{collection_of, failed, order};
 use crate::config::job::Source;
 use crate::config::{Job, Loaded};
 use crate::settle::files;
-use crate::settle::item::{Item, State, UnderWay, Which};
+use crate::settle::item::{Item, UnderWay, Which};
 use crate::settle::mongodb;
 use crate::source::mongodb::{Connection, Reader, document_json};
 
@@ -103,15 +103,22 @@ impl<'a> Store<'a> {
         }
     }
 
+    /// Of `items`, those that can be put back; of files all, for only a look at the file tells.
+    pub(crate) async fn restorable(&self, items: Vec<Item>) -> Result<Vec<Item>, Failure> {
+        match &self.kind {
+            Kind::Collection { rows, .. } => rows.restorable(items).await.map_err(failed),
+            Kind::Files => Ok(items),
+        }
+    }
+
     /// Puts the rows of `items` back; with `dry_run` says what would come back.
     pub(crate) async fn restore(&self, items: &[Item], dry_run: bool, run_id: &str) -> Result<Restored, Failure> {
         match &self.kind {
             Kind::Collection { rows, .. } => {
-                let items: Vec<Item> = items.iter().filter(|item| is_away(item)).cloned().collect();
                 if dry_run {
                     return Ok(Restored { back: items.len() as u64, ..Restored::default() });
                 }
-                let told = rows.restore(&items, &order(self.job, run_id)).await.map_err(failed)?;
+                let told = rows.restore(items, &order(self.job, run_id)).await.map_err(failed)?;
                 Ok(Restored {
                     back: told.restored.len() as u64,
                     already_there: told.already_there.len() as u64,
@@ -212,9 +219,4 @@ impl<'a> Store<'a> {
             Kind::Files => String::from_utf8_lossy(&item.raw).into_owned(),
         }
     }
-}
-
-/// Whether the row of an item is not in its source, so that it can be put back.
-pub(crate) fn is_away(item: &Item) -> bool {
-    item.state == State::Removed
 }

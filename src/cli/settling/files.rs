@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 
-use super::{Done, action, retention};
+use super::{Done, action, earlier_state, retention};
 use crate::cli::exit::Failure;
 use crate::cli::open::Opened;
 use crate::cli::stop::Stop;
 use crate::config::Job;
 use crate::config::job::{self, Source};
 use crate::durable::{Disk, hex};
+use crate::report::run::ActionRow;
 use crate::report::utc::UtcMicros;
 use crate::settle::files::{self, Condemned, FilesError, Order, Outcome, Patience, Place as Quarantine, Writers};
 use crate::settle::item::{Item, Settled, State};
@@ -77,7 +78,7 @@ impl<'a> Files<'a> {
     }
 
     /// Files that were written to after they were replaced, as a failure that says how their rows come back.
-    pub(in crate::cli) fn late(&self, job_file: &Path) -> Result<Option<Failure>, FilesError> {
+    fn late(&self) -> Result<Option<Failure>, FilesError> {
         let late = files::late(self.place())?;
         let Some(first) = late.first() else { return Ok(None) };
         let came = match first.appended {
@@ -88,7 +89,7 @@ impl<'a> Files<'a> {
             1 => String::new(),
             all => format!(" (and {} more files)", all - 1),
         };
-        let command = format!("barkeep quarantine restore {} --late", crate::cli::output::typed(job_file));
+        let command = "barkeep quarantine restore JOB --late";
         Ok(Some(Failure::Broken(
             format!(
                 "a loader wrote to `{}` after it was replaced: {came}, kept in `{}`{more}; `{command}` brings those rows back",
@@ -131,13 +132,36 @@ impl<'a> Files<'a> {
     }
 }
 
-/// Finishes what was cut short before.
-pub(super) fn recover(opened: &Opened) -> Result<(), Failure> {
-    let recovery = Files::of(&opened.loaded.job).recover().map_err(failed)?;
-    for failure in recovery.failed {
-        tracing::error!(%failure, "what was cut short could not be finished");
+/// Finishes what was cut short before, and looks for rows that came late. What cannot be finished keeps no other file
+/// from being worked on.
+pub(super) fn recover(opened: &Opened) -> Done {
+    let of_job = Files::of(&opened.loaded.job);
+    let mut done = Done::default();
+    match of_job.recover() {
+        Ok(recovery) => take(recovery, &mut done),
+        Err(error) => done.fail(failed(error)),
     }
-    Ok(())
+    match of_job.late() {
+        Ok(late) => late.into_iter().for_each(|failure| done.tell_later(failure)),
+        Err(error) => done.tell_later(failed(error)),
+    }
+    done
+}
+
+/// Takes over what recovery came to.
+fn take(recovery: files::Recovery, done: &mut Done) {
+    let at = UtcMicros::from(Utc::now());
+    let row = |item: &Item| ActionRow {
+        finding_ids: item.reasons.iter().map(|reason| reason.finding_id.clone()).collect(),
+        quarantine_id: item.id.clone(),
+        locator: format!("{}:{}", item.source, item.locator),
+        action: item.action,
+        state: earlier_state((item.state != State::Removing).then_some(item.state)),
+        sha256: item.sha256.clone(),
+        at,
+    };
+    done.recovered.extend(recovery.done.iter().flat_map(|one| &one.items).map(row));
+    recovery.failed.into_iter().for_each(|error| done.tell_later(failed(error)));
 }
 
 /// Which rows of `plan` were put back by a person and are rejected by nothing but the rules that took them then. Rows
@@ -213,7 +237,7 @@ pub(super) fn carry_out(opened: &Opened, set: &FilesSet, plan: &Plan, run_id: &s
     let mut done = Done::default();
     done.settled.planned = plan.rows.len() as u64;
     match of_job.recover() {
-        Ok(recovery) => recovery.failed.into_iter().for_each(|error| done.fail(failed(error))),
+        Ok(recovery) => take(recovery, &mut done),
         Err(error) => done.fail(failed(error)),
     }
     let SourceIdentity::Files(sources) = &plan.head.source else { return done };
@@ -241,10 +265,9 @@ pub(super) fn carry_out(opened: &Opened, set: &FilesSet, plan: &Plan, run_id: &s
     if done.settled.removed > 0 {
         std::thread::sleep(LOOK_AGAIN);
     }
-    match of_job.late(&plan.head.job_file) {
-        Ok(None) => {}
-        Ok(Some(failure)) => done.fail(failure),
-        Err(error) => done.fail(failed(error)),
+    match of_job.late() {
+        Ok(late) => late.into_iter().for_each(|failure| done.tell_later(failure)),
+        Err(error) => done.tell_later(failed(error)),
     }
     done
 }
@@ -255,7 +278,7 @@ fn told(plan: &Plan, of_file: &OfFile<'_>, done: &mut Done) {
     let Some(outcome) = &of_file.outcome else { return };
     if let Some(note) = &outcome.note {
         tracing::warn!(note, "rows stay");
-        done.notes.push(note.clone());
+        done.why.get_or_insert_with(|| note.clone());
     }
     done.settled += Settled { planned: 0, ..outcome.settled };
     done.actions.extend(of_file.rows.iter().enumerate().map(|(index, row)| {

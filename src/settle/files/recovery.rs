@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::durable::{Disk, hex};
-use crate::settle::item::Settled;
+use crate::settle::item::{Item, Settled};
 
 use super::carry::Nameless;
 use super::exchange::Exchange;
@@ -17,7 +17,7 @@ use super::lock::{Holder, SourceLock};
 use super::open::Open;
 use super::place::{Held, Shelf};
 use super::steps::{Step, Way, step};
-use super::{FilesError, Place, originals, removal};
+use super::{FilesError, Place, originals, quarantine, removal};
 
 /// Work that was finished or closed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub struct Recovered {
     pub source: PathBuf,
     /// Where the rows of a removal went; all zero for a restore, and where no row was about to leave.
     pub settled: Settled,
+    /// The rows of a removal that were about to leave, as they are now.
+    pub items: Vec<Item>,
     /// Rows that came back.
     pub restored: u64,
     /// What a person should know.
@@ -139,6 +141,7 @@ fn finish(shelf: &Shelf, entry: &Entry) -> Result<Recovered, FilesError> {
         id: begun.id.clone(),
         source: begun.source.clone(),
         settled: Settled::default(),
+        items: Vec::new(),
         restored: 0,
         note: None,
     };
@@ -148,12 +151,27 @@ fn finish(shelf: &Shelf, entry: &Entry) -> Result<Recovered, FilesError> {
     };
     let done = Resume { shelf, begun, intent, carry: entry.carry.as_ref() }.run()?;
     match &begun.restoring {
-        None => recovered.settled = removal::count(intent.rows, &done),
+        None => {
+            recovered.settled = removal::count(intent.rows, &done);
+            recovered.items = about_to_leave(shelf, begun, &done)?;
+        }
         Some(restoring) if done.end == End::Swapped => recovered.restored = restoring.items.len() as u64,
         Some(_) => recovered.restored = done.states.len() as u64,
     }
     recovered.note = done.note;
     Ok(recovered)
+}
+
+/// The rows of a removal whose source was replaced, or was about to be.
+fn about_to_leave(shelf: &Shelf, begun: &Begun, done: &Done) -> Result<Vec<Item>, FilesError> {
+    let copy = match (done.end, shelf.open_copy(&begun.id)?) {
+        (End::Closed, _) | (_, None) => return Ok(Vec::new()),
+        (_, Some(copy)) => copy,
+    };
+    let kept = quarantine::read(&copy)?;
+    let raws = super::items::raws(&copy, &kept)?;
+    let rows = kept.into_iter().zip(raws).map(|(row, raw)| (removal::state_of(done, &row.id), row, raw));
+    Ok(rows.map(|(state, row, raw)| row.item(state, raw)).collect())
 }
 
 /// Which file something is.

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use mongodb::bson::{RawDocumentBuf, doc};
 
-use super::chunk::{Held, by_ids};
-use super::document::{Mark, item_id};
+use super::chunk::{End, Held, by_ids};
+use super::document::{self, Mark, item_id};
 use super::error::SettleError;
 use super::lease::Lease;
 use super::recover::{Recovered, recover};
-use super::{CHUNK_ROWS, Collection, LARGEST, Order, runs, sized};
+use super::{Collection, LARGEST, LARGEST_STATEMENT, Order, delete, runs, sha256, sized};
 use crate::settle::crash::point;
 use crate::settle::item::{Settled, State};
 use crate::settle::plan::{Place, Plan};
@@ -33,8 +33,38 @@ pub struct Ended {
     pub index: usize,
     /// Its item; empty where there is none.
     pub item: String,
-    /// Its end in a word, e.g. `removed`; `open` where only the next run can tell.
+    /// Its end in a word, e.g. `removed`; `open` where only a later look can tell.
     pub word: &'static str,
+    /// Why it stays, where somebody said so.
+    pub why: Option<String>,
+}
+
+impl Ended {
+    fn new(index: usize, word: &'static str) -> Self {
+        Self { index, item: String::new(), word, why: None }
+    }
+}
+
+/// The ends of the rows of a chunk, by their place in the plan.
+type Ends = BTreeMap<usize, Ended>;
+
+/// A row of a plan: its place there, its `_id`, the name of its item.
+type Row = (usize, Vec<u8>, String);
+
+/// What is under way.
+#[derive(Clone, Copy)]
+struct Work<'a> {
+    plan: &'a Plan,
+    order: &'a Order<'a>,
+    lease: &'a Lease,
+    /// How far the server's clock is ahead, µs.
+    ahead: i64,
+}
+
+impl Work<'_> {
+    fn mark(&self) -> Mark<'_> {
+        self.order.mark(super::local_now().saturating_add(self.ahead))
+    }
 }
 
 impl Collection {
@@ -42,7 +72,7 @@ impl Collection {
     ///
     /// # Errors
     /// Beside what was done so far: what broke it off. Rows whose end is not known stand as `open` then; the next run
-    /// settles them first.
+    /// looks at them first.
     pub async fn apply(
         &self,
         plan: &Plan,
@@ -53,33 +83,26 @@ impl Collection {
         let mut applied = Applied::default();
         applied.settled.planned = plan.rows.len() as u64;
         let result = self.under_lease(plan, order, stop, progress, &mut applied).await;
-        let told: Vec<usize> = applied.ends.iter().map(|end| end.index).collect();
-        let mut told = told.into_iter().peekable();
+        applied.ends.sort_by_key(|end| end.index);
+        let mut told = applied.ends.iter().map(|end| end.index).peekable();
         let mut rest = Vec::new();
         for index in 0..plan.rows.len() {
             if told.next_if_eq(&index).is_none() {
-                rest.push(Ended { index, item: String::new(), word: "untried" });
+                rest.push(Ended::new(index, "untried"));
             }
         }
+        drop(told);
         applied.settled.untried += rest.len() as u64;
         applied.ends.extend(rest);
+        applied.ends.sort_by_key(|end| end.index);
+        let removed = |one: &Recovered| one.rows.iter().filter(|row| row.state == Some(State::Removed)).count() as u64;
+        applied.settled.recovered = applied.recovered.iter().map(removed).sum();
         let Settled { planned, .. } = applied.settled;
         let accounted = applied.ends.len() as u64;
         if !applied.settled.conserved() {
             return (applied, result.and(Err(SettleError::Unbalanced { planned, accounted })));
         }
         (applied, result)
-    }
-
-    /// Finishes what runs before left open, and does nothing else.
-    pub async fn recover(&self, order: &Order<'_>) -> Result<Vec<Recovered>, SettleError> {
-        if runs::open(&self.commands, &self.names).await?.is_empty() {
-            return Ok(Vec::new());
-        }
-        let lease = Lease::take(&self.commands, &self.names, order.run_id).await?;
-        let recovered = recover(self.between(), &order.mark(), &lease).await;
-        lease.release().await;
-        recovered
     }
 
     async fn under_lease(
@@ -91,19 +114,24 @@ impl Collection {
         applied: &mut Applied,
     ) -> Result<(), SettleError> {
         point("mongodb.lease.before");
-        let lease = Lease::take(&self.commands, &self.names, order.run_id).await?;
+        let lease = Lease::take(&self.server, &self.names, order.run_id).await?;
         point("mongodb.lease.after");
         let result = async {
-            applied.recovered = recover(self.between(), &order.mark(), &lease).await?;
+            let ahead = self.server.now().await?.saturating_sub(super::local_now());
+            let work = Work { plan, order, lease: &lease, ahead };
+            recover(self.between(), &work.mark(), &lease, &mut applied.recovered).await?;
             if plan.rows.is_empty() {
                 return Ok(());
             }
-            runs::begin(&self.commands, &self.names, &order.mark(), plan).await?;
-            self.chunks(plan, order, &lease, stop, progress, applied).await?;
-            let mark = order.mark();
+            runs::begin(&*self.server, &self.names, &work.mark(), plan).await?;
+            self.chunks(work, stop, progress, applied).await?;
             let mut settled = applied.settled;
             settled.untried = settled.planned - applied.ends.len() as u64;
-            runs::seal(&self.commands, order.run_id, mark.at, &settled, order.run_id).await
+            if settled.open > 0 {
+                // The next run looks at them, and seals this one.
+                return Ok(());
+            }
+            runs::seal(&*self.server, order.run_id, work.mark().at, &settled, order.run_id).await
         }
         .await;
         lease.release().await;
@@ -112,120 +140,145 @@ impl Collection {
 
     async fn chunks(
         &self,
-        plan: &Plan,
-        order: &Order<'_>,
-        lease: &Lease,
+        work: Work<'_>,
         stop: &(dyn Fn() -> bool + Sync),
         progress: &mut (dyn FnMut(u64) + Send),
         applied: &mut Applied,
     ) -> Result<(), SettleError> {
-        for first in (0..plan.rows.len()).step_by(CHUNK_ROWS) {
-            let rows = first..(first + CHUNK_ROWS).min(plan.rows.len());
-            let mut ends: BTreeMap<usize, Ended> = BTreeMap::new();
-            let groups = self.groups(plan, rows.clone(), &mut ends).await?;
-            for group in groups {
-                if stop() {
-                    applied.end(ends);
-                    return Ok(());
-                }
-                lease.check()?;
-                let result = self.group(plan, &order.mark(), &group, &mut ends).await;
-                if let Err(error) = result {
-                    for (index, _, item) in group {
-                        ends.entry(index).or_insert(Ended { index, item, word: "open" });
+        for rows in sized(self.wanted(work.plan)?) {
+            let mut ends = Ends::new();
+            let groups = self.groups(rows, &mut ends).await;
+            let result = async {
+                for group in groups? {
+                    if stop() {
+                        return Ok(false);
                     }
-                    applied.end(ends);
-                    return Err(error);
+                    work.lease.check()?;
+                    self.group(work, &group, &mut ends).await?;
                 }
+                Ok(true)
             }
+            .await;
             applied.end(ends);
             progress(applied.ends.len() as u64);
+            if !result? {
+                return Ok(());
+            }
         }
         Ok(())
     }
 
-    /// Rows of the plan in groups that fit into one chunk, each with its `_id` and the name of its item. Rows that are gone
-    /// or too large come to their end here.
-    async fn groups(
-        &self,
-        plan: &Plan,
-        rows: std::ops::Range<usize>,
-        ends: &mut BTreeMap<usize, Ended>,
-    ) -> Result<Vec<Vec<Row>>, SettleError> {
-        let doing = "read the plan";
-        let mut wanted = Vec::with_capacity(rows.len());
-        for index in rows {
-            let row = &plan.rows[index];
+    /// The rows of the plan, each with the length of its `_id`.
+    fn wanted(&self, plan: &Plan) -> Result<Vec<(Row, usize)>, SettleError> {
+        let row = |(index, row): (usize, &crate::settle::plan::PlanRow)| {
             let id = if let Place::Id(id) = &row.at { unhex(id) } else { None };
             let hash = row.sha256.as_deref().and_then(unhex).and_then(|hash| <[u8; 32]>::try_from(hash).ok());
-            let (Some(id), Some(hash)) = (id, hash) else {
-                return Err(SettleError::encode(doing, &format!("row {} names no document", index + 1)));
+            let (Some(id), Some(hash)) = (id.filter(|id| !id.is_empty()), hash) else {
+                return Err(SettleError::encode("read the plan", &format!("row {} names no document", index + 1)));
             };
-            let item = item_id(&self.names.uuid, &id, &hash);
-            wanted.push((index, id, item));
-        }
+            let (item, length) = (item_id(&self.names.uuid, &id, &hash), id.len());
+            Ok(((index, id, item), length))
+        };
+        plan.rows.iter().enumerate().map(row).collect()
+    }
+
+    /// Rows of the plan in groups that fit into memory and into one reply. Rows that are gone or too large come to their
+    /// end here.
+    async fn groups(&self, wanted: Vec<Row>, ends: &mut Ends) -> Result<Vec<Vec<Row>>, SettleError> {
+        let doing = "look for the rows of the plan";
         let filter = by_ids(doing, wanted.iter().map(|(_, id, _)| id.as_slice()))?;
         let length = Some(doc! { "n": { "$bsonSize": "$$ROOT" } });
-        let found = self.commands.find("look for the rows of the plan", &self.names.collection, filter, length).await?;
+        let found = self.server.read(doing, &self.names.collection, filter, length).await?;
         let length = |row: &RawDocumentBuf| usize::try_from(row.get_i32("n").unwrap_or(0)).unwrap_or(0);
         let lengths: BTreeMap<Vec<u8>, usize> =
-            found.iter().filter_map(|row| Some((id::encode(row.get("_id").ok()??), length(row)))).collect();
-        let mut there = Vec::with_capacity(wanted.len());
+            found.iter().filter_map(|row| Some((id::of(row)?, length(row)))).collect();
+        let (mut there, mut gone) = (Vec::with_capacity(wanted.len()), Vec::new());
         for (index, id, item) in wanted {
             match lengths.get(&id) {
-                None => drop(ends.insert(index, Ended { index, item: String::new(), word: "gone" })),
+                None => gone.push(index),
                 Some(length) if *length > LARGEST => {
-                    ends.insert(index, Ended { index, item: String::new(), word: "oversize" });
+                    ends.insert(index, Ended::new(index, "oversize"));
                 }
                 Some(length) => there.push(((index, id, item), *length)),
             }
         }
+        if !gone.is_empty() {
+            self.between().is_the_same().await?;
+            ends.extend(gone.into_iter().map(|index| (index, Ended::new(index, "gone"))));
+        }
         Ok(sized(there))
     }
 
-    /// Steps 1 to 7 over one group.
-    async fn group(
-        &self,
-        plan: &Plan,
-        mark: &Mark<'_>,
-        group: &[Row],
-        ends: &mut BTreeMap<usize, Ended>,
-    ) -> Result<(), SettleError> {
+    /// Step 1 over one group, and the others over each part of it that fits into one command.
+    async fn group(&self, work: Work<'_>, group: &[Row], ends: &mut Ends) -> Result<(), SettleError> {
+        let mark = work.mark();
         point("mongodb.read.before");
         let mut found = self.between().rows(group.iter().map(|(_, id, _)| id.as_slice())).await?;
         point("mongodb.read.after");
-        let mut held = Vec::with_capacity(group.len());
+        let (mut held, mut gone) = (Vec::with_capacity(group.len()), Vec::new());
         for (index, id, item) in group {
-            let end = |word| Ended { index: *index, item: String::new(), word };
+            let (index, row) = (*index, &work.plan.rows[*index]);
             match found.remove(id) {
-                None => drop(ends.insert(*index, end("gone"))),
-                Some(raw) if Some(super::sha256(raw.as_bytes())) == plan.rows[*index].sha256 => {
-                    held.push(Held { id: id.clone(), item: item.clone(), raw, index: *index });
+                None => gone.push(index),
+                Some(raw) if Some(sha256(raw.as_bytes())) == row.sha256 => {
+                    let document = document::item(&self.names, &mark, work.plan, row, item, &raw, id)?;
+                    let statement = delete::statement(id, &raw)
+                        .map_err(|error| SettleError::encode("remove rows from the source", &error))?;
+                    let length = document.as_bytes().len().max(statement.as_bytes().len());
+                    if length > LARGEST_STATEMENT {
+                        ends.insert(index, Ended::new(index, "oversize"));
+                    } else {
+                        let row = Held { id: id.clone(), item: item.clone(), raw, index };
+                        held.push(((row, document), length));
+                    }
                 }
-                Some(_) => drop(ends.insert(*index, end(State::KeptChanged.as_str()))),
+                Some(_) => drop(ends.insert(index, Ended::new(index, State::KeptChanged.as_str()))),
             }
+        }
+        if !gone.is_empty() {
+            self.between().is_the_same().await?;
+            ends.extend(gone.into_iter().map(|index| (index, Ended::new(index, "gone"))));
+        }
+        for part in sized(held) {
+            self.part(work, &mark, part, ends).await?;
+        }
+        Ok(())
+    }
+
+    /// Steps 2 to 7.
+    async fn part(
+        &self,
+        work: Work<'_>,
+        mark: &Mark<'_>,
+        part: Vec<(Held, RawDocumentBuf)>,
+        ends: &mut Ends,
+    ) -> Result<(), SettleError> {
+        let between = self.between();
+        let (held, refused) = between.copy(mark, work.plan, part).await?;
+        for (held, why) in refused {
+            tracing::warn!(row = id::text(&held.id), why, "a row stays: it cannot be copied");
+            let end = Ended { item: held.item, why: Some(why), ..Ended::new(held.index, State::KeptError.as_str()) };
+            ends.insert(end.index, end);
         }
         if held.is_empty() {
             return Ok(());
         }
-        let between = self.between();
-        between.copy(mark, plan, &held).await?;
+        // From here on nothing but a look tells where the rows are.
+        let open = |held: &Held| Ended { item: held.item.clone(), ..Ended::new(held.index, "open") };
+        ends.extend(held.iter().map(|held| (held.index, open(held))));
         between.mark_removing(mark, &held).await?;
-        let done = between.remove(held).await?;
-        between.close(mark, &done).await?;
-        for (held, state) in done {
-            ends.insert(held.index, Ended { index: held.index, item: held.item, word: state.as_str() });
+        let done = between.remove(held, work.lease).await?;
+        for End { held, state, why } in &done {
+            let end = Ended::new(held.index, state.map_or("open", State::as_str));
+            ends.insert(held.index, Ended { item: held.item.clone(), why: why.clone(), ..end });
         }
-        Ok(())
+        between.close(mark, &done).await
     }
 }
 
-/// A row of a plan: its place there, its `_id`, the name of its item.
-type Row = (usize, Vec<u8>, String);
-
 impl Applied {
-    /// Takes the ends of a chunk, in the order of the plan.
-    fn end(&mut self, ends: BTreeMap<usize, Ended>) {
+    /// Takes the ends of a chunk.
+    fn end(&mut self, ends: Ends) {
         for end in ends.into_values() {
             let settled = &mut self.settled;
             *match end.word {

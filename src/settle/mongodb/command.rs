@@ -1,20 +1,21 @@
-//! Every command that settling sends, checked: the driver answers `Ok` in spite of write errors, and has no time-out of
+//! Every command that goes to a real server, checked: the driver answers `Ok` in spite of write errors, and has no time-out of
 //! its own for a reply.
 //!
 //! A write is never repeated blindly. Its outcome is known, refused, or unknown, and what is unknown is settled by a look.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use futures::{StreamExt, TryStreamExt};
+use async_trait::async_trait;
+use futures::TryStreamExt;
 use mongodb::Database;
-use mongodb::bson::raw::{CStr, cstr};
-use mongodb::bson::{Bson, Document, RawDocument, RawDocumentBuf, doc};
+use mongodb::bson::raw::cstr;
+use mongodb::bson::{Bson, Document, RawDocumentBuf, doc, rawdoc};
 use mongodb::error::{Error, ErrorKind};
-use mongodb::options::{FindOptions, Hint, ReadConcern, ReadPreference, SelectionCriteria};
+use mongodb::options::{ReadPreference, SelectionCriteria};
 
 use super::error::SettleError;
+use super::server::{Outcome, Server, WriteError, Written};
 use crate::source::mongodb::{Connection, Topology, command_name};
 
 /// How long a reply may take. A test may have less patience: builds with debug assertions take milliseconds from
@@ -28,8 +29,8 @@ const CONCERN_MILLIS: i64 = 30_000;
 /// How often a read is asked again.
 const READS: u32 = 4;
 
-/// The code of a key that is there already.
-pub(super) const DUPLICATE_KEY: i32 = 11_000;
+/// Documents of the first batch of a reply: all that a chunk asks for, so that one round trip is enough.
+const BATCH: i32 = 10_000;
 const UNAUTHORISED: i32 = 13;
 
 /// A database that rows are moved in.
@@ -40,95 +41,11 @@ pub(super) struct Commands {
     replicated: bool,
 }
 
-/// What became of a write.
-#[derive(Debug)]
-pub(super) enum Outcome {
-    /// The server says what it did.
-    Known(Written),
-    /// Nobody knows: the reply was lost, or the write may be taken back.
-    Unknown(String),
-}
-
-/// What the server says it did.
-#[derive(Debug, Default)]
-pub(super) struct Written {
-    /// What it refused, by index of the statement.
-    pub(super) errors: BTreeMap<usize, WriteError>,
-}
-
-/// Why the server refused one statement.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct WriteError {
-    /// Its code.
-    pub(super) code: i32,
-    /// What it says.
-    pub(super) message: String,
-}
-
 impl Commands {
     /// Commands to `database`.
     pub(super) fn new(connection: Arc<Connection>, database: &str) -> Self {
         let replicated = connection.server().topology != Topology::Standalone;
         Self { database: connection.client().database(database), connection, replicated }
-    }
-
-    /// Sends a write with the strongest write concern there is: journaled, and by a majority where there is one.
-    ///
-    /// # Errors
-    /// The server refuses the command as a whole.
-    pub(super) async fn write(&self, doing: &str, mut command: RawDocumentBuf) -> Result<Outcome, SettleError> {
-        let concern = match self.replicated {
-            true => doc! { "w": "majority", "j": true, "wtimeout": CONCERN_MILLIS },
-            false => doc! { "w": 1, "j": true },
-        };
-        let concern = RawDocumentBuf::try_from(&concern).map_err(|error| SettleError::encode(doing, &error))?;
-        command.append(cstr!("writeConcern"), &*concern);
-        self.connection.sends(command_name(&command));
-        match tokio::time::timeout(*PATIENCE, self.database.run_raw_command(command)).await {
-            Err(_) => Ok(Outcome::Unknown(format!("no reply for {} s", PATIENCE.as_secs()))),
-            Ok(Ok(reply)) => Ok(outcome(&reply)),
-            Ok(Err(error)) if is_open(&error) => Ok(Outcome::Unknown(self.words(&error))),
-            Ok(Err(error)) => Err(self.refused(doing, &error)),
-        }
-    }
-
-    /// Runs a command that reads or makes nothing but an answer.
-    pub(super) async fn ask(&self, doing: &str, command: Document) -> Result<Document, SettleError> {
-        let mut last = String::new();
-        for attempt in 0..READS {
-            pause(attempt).await;
-            self.connection.sends(command.keys().next().map_or("", String::as_str));
-            match tokio::time::timeout(*PATIENCE, self.database.run_command(command.clone())).await {
-                Err(_) => last = format!("no reply for {} s", PATIENCE.as_secs()),
-                Ok(Ok(reply)) => return Ok(reply),
-                Ok(Err(error)) if is_open(&error) => last = self.words(&error),
-                Ok(Err(error)) => return Err(self.refused(doing, &error)),
-            }
-        }
-        Err(SettleError::Unreachable { doing: doing.to_owned(), reason: last })
-    }
-
-    /// The documents that `filter` selects, as the majority of the members has them. What cannot be read is asked again.
-    pub(super) async fn find(
-        &self,
-        doing: &str,
-        collection: &str,
-        filter: Document,
-        projection: Option<Document>,
-    ) -> Result<Vec<RawDocumentBuf>, SettleError> {
-        let mut last = String::new();
-        for attempt in 0..READS {
-            pause(attempt).await;
-            self.connection.sends("find");
-            let found = self.stream(collection, filter.clone(), projection.clone());
-            match tokio::time::timeout(*PATIENCE, found).await {
-                Err(_) => last = format!("no reply for {} s", PATIENCE.as_secs()),
-                Ok(Ok(found)) => return Ok(found),
-                Ok(Err(error)) if is_open(&error) => last = self.words(&error),
-                Ok(Err(error)) => return Err(self.refused(doing, &error)),
-            }
-        }
-        Err(SettleError::Unreachable { doing: doing.to_owned(), reason: last })
     }
 
     fn refused(&self, doing: &str, error: &Error) -> SettleError {
@@ -147,45 +64,102 @@ impl Commands {
     async fn stream(
         &self,
         collection: &str,
-        filter: Document,
-        projection: Option<Document>,
+        filter: &RawDocumentBuf,
+        projection: Option<&Document>,
     ) -> Result<Vec<RawDocumentBuf>, Error> {
-        let by_id = filter.contains_key("_id").then(|| Hint::Keys(doc! { "_id": 1 }));
-        let options = FindOptions::builder()
-            .projection(projection)
-            .hint(by_id)
-            .read_concern(self.replicated.then(ReadConcern::majority))
-            .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
-            .build();
-        let collection = self.database.collection::<RawDocumentBuf>(collection);
-        collection.find(filter).with_options(options).await?.boxed().try_collect().await
+        let mut command = rawdoc! { "find": collection, "filter": filter.clone(), "batchSize": BATCH };
+        if let Some(projection) = projection {
+            command.append(cstr!("projection"), RawDocumentBuf::try_from(projection)?);
+        }
+        if filter.iter_elements().flatten().any(|element| element.key().as_str() == "_id") {
+            command.append(cstr!("hint"), rawdoc! { "_id": 1 });
+        }
+        if self.replicated {
+            command.append(cstr!("readConcern"), rawdoc! { "level": "majority" });
+        }
+        let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
+        let mut batches = self.database.run_raw_cursor_command(command).selection_criteria(primary).batch().await?;
+        let mut documents = Vec::new();
+        while let Some(batch) = batches.try_next().await? {
+            for value in batch.doc_slices()? {
+                documents.extend(value?.as_document().map(ToOwned::to_owned));
+            }
+        }
+        Ok(documents)
     }
 }
 
-/// Waits before a further attempt; the first one waits for nothing.
-pub(super) async fn pause(attempt: u32) {
-    if attempt > 0 {
-        tokio::time::sleep(Duration::from_millis(50 << attempt.min(6))).await;
+#[async_trait]
+impl Server for Commands {
+    async fn write(&self, doing: &str, mut command: RawDocumentBuf) -> Result<Outcome, SettleError> {
+        let concern = match self.replicated {
+            true => doc! { "w": "majority", "j": true, "wtimeout": CONCERN_MILLIS },
+            false => doc! { "w": 1, "j": true },
+        };
+        let concern = RawDocumentBuf::try_from(&concern).map_err(|error| SettleError::encode(doing, &error))?;
+        command.append(cstr!("writeConcern"), &*concern);
+        // The server gives up before this side does: it must not go on for nobody.
+        command.append(cstr!("maxTimeMS"), max_time_millis());
+        self.connection.sends(command_name(&command));
+        match tokio::time::timeout(*PATIENCE, self.database.run_raw_command(command)).await {
+            Err(_) => Ok(Outcome::Unknown(no_reply())),
+            Ok(Ok(reply)) => Ok(outcome(&reply)),
+            Ok(Err(error)) if is_open(&error) || !is_refusal(&error) => Ok(Outcome::Unknown(self.words(&error))),
+            Ok(Err(error)) => Err(self.refused(doing, &error)),
+        }
+    }
+
+    async fn ask(&self, doing: &str, command: Document) -> Result<Document, SettleError> {
+        let mut last = String::new();
+        for attempt in 0..READS {
+            self.pause(attempt).await;
+            self.connection.sends(command.keys().next().map_or("", String::as_str));
+            match tokio::time::timeout(*PATIENCE, self.database.run_command(command.clone())).await {
+                Err(_) => last = no_reply(),
+                Ok(Ok(reply)) => return Ok(reply),
+                Ok(Err(error)) if is_open(&error) => last = self.words(&error),
+                Ok(Err(error)) => return Err(self.refused(doing, &error)),
+            }
+        }
+        Err(SettleError::Unreachable { doing: doing.to_owned(), reason: last })
+    }
+
+    async fn read(
+        &self,
+        doing: &str,
+        collection: &str,
+        filter: RawDocumentBuf,
+        projection: Option<Document>,
+    ) -> Result<Vec<RawDocumentBuf>, SettleError> {
+        let mut last = String::new();
+        for attempt in 0..READS {
+            self.pause(attempt).await;
+            self.connection.sends("find");
+            let found = self.stream(collection, &filter, projection.as_ref());
+            match tokio::time::timeout(*PATIENCE, found).await {
+                Err(_) => last = no_reply(),
+                Ok(Ok(found)) => return Ok(found),
+                Ok(Err(error)) if is_open(&error) => last = self.words(&error),
+                Ok(Err(error)) => return Err(self.refused(doing, &error)),
+            }
+        }
+        Err(SettleError::Unreachable { doing: doing.to_owned(), reason: last })
+    }
+
+    async fn pause(&self, attempt: u32) {
+        if attempt > 0 {
+            tokio::time::sleep(Duration::from_millis(50 << attempt.min(6))).await;
+        }
     }
 }
 
-/// A command of the server: its name with the collection, and a list of statements.
-pub(super) fn batch(
-    name: &CStr,
-    collection: &str,
-    field: &CStr,
-    statements: impl IntoIterator<Item = RawDocumentBuf>,
-    ordered: bool,
-) -> RawDocumentBuf {
-    let mut list = mongodb::bson::RawArrayBuf::new();
-    for statement in statements {
-        list.push(&*statement);
-    }
-    let mut command = RawDocumentBuf::new();
-    command.append(name, collection);
-    command.append(field, &*list);
-    command.append(cstr!("ordered"), ordered);
-    command
+/// How long the server may work on a write: less than this side waits for its reply.
+fn max_time_millis() -> i64 {
+    i64::try_from(PATIENCE.as_millis() * 3 / 4).unwrap_or(i64::MAX).max(1)
+}
+
+fn no_reply() -> String {
+    format!("no reply for {:.1} s", PATIENCE.as_secs_f64())
 }
 
 /// What a reply to a write says.
@@ -229,13 +203,14 @@ fn is_open(error: &Error) -> bool {
     }
 }
 
-/// The text of a field, or nothing.
-pub(super) fn text<'a>(document: &'a RawDocument, field: &str) -> &'a str {
-    document.get_str(field).unwrap_or_default()
+/// Whether the server, or the driver before anything was sent, said no. A reply that cannot be read is no refusal.
+fn is_refusal(error: &Error) -> bool {
+    matches!(&*error.kind, ErrorKind::Command(_) | ErrorKind::Authentication { .. } | ErrorKind::InvalidArgument { .. })
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::server::DUPLICATE_KEY;
     use super::*;
 
     #[test]

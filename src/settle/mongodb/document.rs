@@ -1,10 +1,12 @@
 //! Quarantine items as documents: a row's bytes as Binary, for a map would drop duplicate keys and reorder the rest.
 
+use mongodb::bson::raw::cstr;
 use mongodb::bson::spec::BinarySubtype;
-use mongodb::bson::{Binary, Bson, DateTime, Document, RawDocument, RawDocumentBuf, doc};
+use mongodb::bson::{Binary, Bson, DateTime, Document, RawBsonRef, RawDocument, RawDocumentBuf, doc};
 use sha2::{Digest, Sha256};
 
 use super::error::SettleError;
+use super::sha256;
 use crate::config::Action;
 use crate::settle::item::{Item, Reason, State};
 use crate::settle::plan::{Plan, PlanRow};
@@ -71,19 +73,19 @@ pub(super) fn item(
     id: &[u8],
 ) -> Result<RawDocumentBuf, SettleError> {
     let doing = "write a quarantine item";
-    let id_value: Bson =
-        id::decode(id).ok().and_then(|id| Bson::try_from(id).ok()).unwrap_or_else(|| Bson::String(id::text(id)));
-    let document = doc! {
+    let source = doc! {
+        "uri_redacted": &names.server,
+        "ns": names.namespace(),
+        "uuid": Binary { subtype: BinarySubtype::Uuid, bytes: names.uuid.to_vec() },
+    };
+    let head = doc! {
         "_id": item,
         "run_id": mark.run_id,
         "plan_id": &plan.head.plan_id,
         "job": mark.job,
-        "source": {
-            "uri_redacted": &names.server,
-            "ns": names.namespace(),
-            "uuid": Binary { subtype: BinarySubtype::Uuid, bytes: names.uuid.to_vec() },
-        },
-        "src_id": id_value,
+        "source": source,
+    };
+    let rest = doc! {
         "sha256": row.sha256.as_deref().unwrap_or_default(),
         "series": &row.series,
         "time": row.time.map(instant),
@@ -95,9 +97,22 @@ pub(super) fn item(
         "expires_at": instant(mark.expires_at(row.action)),
         "state": State::Copied.as_str(),
         "history": [event(mark, State::Copied)],
-        "raw": Binary { subtype: BinarySubtype::Generic, bytes: raw.as_bytes().to_vec() },
     };
-    RawDocumentBuf::try_from(&document).map_err(|error| SettleError::encode(doing, &error))
+    let raw_of =
+        |document: &Document| RawDocumentBuf::try_from(document).map_err(|error| SettleError::encode(doing, &error));
+    let mut document = raw_of(&head)?;
+    // As it lies in the row; one that cannot be decoded is named, for the row itself holds it.
+    match id::decode(id) {
+        Ok(id) => document.append(cstr!("src_id"), id),
+        Err(_) => document.append(cstr!("src_id"), id::text(id)),
+    }
+    for element in raw_of(&rest)?.iter_elements() {
+        let element = element.map_err(|error| SettleError::encode(doing, &error))?;
+        let value = element.value().map_err(|error| SettleError::encode(doing, &error))?;
+        document.append(element.key(), value);
+    }
+    document.append(cstr!("raw"), Binary { subtype: BinarySubtype::Generic, bytes: raw.as_bytes().to_vec() });
+    Ok(document)
 }
 
 /// What an update sets on an item that is there already, so that it is this run's.
@@ -146,6 +161,16 @@ pub(super) fn raw(item: &RawDocument) -> &[u8] {
     item.get_binary("raw").map(|binary| binary.bytes).unwrap_or_default()
 }
 
+/// The row that an item holds: its encoded `_id` and its bytes, where they are what they were when the item was made.
+pub(super) fn row(item: &RawDocument) -> Option<(Vec<u8>, RawDocumentBuf)> {
+    let bytes = raw(item);
+    if sha256(bytes) != item.get_str("sha256").ok()? {
+        return None;
+    }
+    let row = RawDocumentBuf::from_bytes(bytes.to_vec()).ok()?;
+    Some((id::of(&row)?, row))
+}
+
 /// The state of an item.
 pub(super) fn state(item: &RawDocument) -> Option<State> {
     State::parse(item.get_str("state").ok()?)
@@ -162,6 +187,11 @@ pub(super) fn read(collection: &str, item: &RawDocument) -> Result<Item, SettleE
         |field: &str| item.get_datetime(field).map(|at| at.timestamp_millis() * 1000).map_err(|_| lacks(field));
     let source = item.get_document("source").map_err(|_| lacks("source"))?;
     let src_id = item.get("src_id").ok().flatten().ok_or_else(|| lacks("src_id"))?;
+    // One that could not be decoded stands there as text.
+    let locator = match src_id {
+        RawBsonRef::String(named) if named.starts_with("invalid _id 0x") => named.to_owned(),
+        other => id::text(&id::encode(other)),
+    };
     let rules = item.get_array("rules").map_err(|_| lacks("rules"))?;
     let reasons = rules.into_iter().filter_map(|rule| {
         let rule = rule.ok()?.as_document()?;
@@ -177,7 +207,7 @@ pub(super) fn read(collection: &str, item: &RawDocument) -> Result<Item, SettleE
         run_id: text("run_id")?,
         plan_id: text("plan_id")?,
         source: source.get_str("ns").map_err(|_| lacks("source.ns"))?.to_owned(),
-        locator: id::text(&id::encode(src_id)),
+        locator,
         sha256: text("sha256")?,
         series: text("series")?,
         time: item.get_datetime("time").ok().map(|at| at.timestamp_millis() * 1000),

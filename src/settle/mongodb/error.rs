@@ -28,7 +28,7 @@ pub enum SettleError {
         reason: String,
     },
     /// What a write did is not known, and a look does not tell.
-    #[error("{doing}: the outcome is not known: {reason}; run again: what is open is settled first")]
+    #[error("{doing}: the outcome is not known: {reason}; run again: what is open is looked at first")]
     Unknown {
         /// What was being done.
         doing: String,
@@ -42,16 +42,6 @@ pub enum SettleError {
         doing: String,
         /// Why.
         reason: String,
-    },
-    /// The quarantine has other bytes under the identity of a row.
-    #[error(
-        "quarantine item `{item}` in `{collection}` does not hold the bytes of its row; nothing more is removed; look at it with `barkeep quarantine show`"
-    )]
-    Differs {
-        /// The collection.
-        collection: String,
-        /// The item.
-        item: String,
     },
     /// An item of the quarantine is not as barkeep writes them.
     #[error("`{collection}` has a document that is no quarantine item: {reason}")]
@@ -86,6 +76,22 @@ pub enum SettleError {
         reason: String,
         /// What to do.
         remedy: String,
+    },
+    /// The collection is another one under the same name now, or none.
+    #[error(
+        "`{namespace}` was dropped, or made again, while rows were moved: what is not there tells nothing; nothing more is removed; run again"
+    )]
+    Rebuilt {
+        /// The collection.
+        namespace: String,
+    },
+    /// Rows of runs that were cut short are neither known to be there nor known to be gone.
+    #[error(
+        "{rows} rows of runs that were cut short may still be removed by the server: it did not answer; nothing new is begun; run again when it answers"
+    )]
+    StillOpen {
+        /// How many.
+        rows: u64,
     },
     /// The rows do not add up; a bug.
     #[error(

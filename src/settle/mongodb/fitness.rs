@@ -1,10 +1,11 @@
 //! What rows can be moved between: an ordinary collection and a quarantine that nothing erases by itself.
 
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::doc;
 
 use super::Collection;
 use super::document::Names;
 use super::error::SettleError;
+use super::server::first_batch;
 use crate::source::mongodb::{CollectionInfo, Kind, Topology};
 
 impl Collection {
@@ -20,7 +21,7 @@ impl Collection {
     async fn check_quarantine(&self) -> Result<(), SettleError> {
         let quarantine = &self.names.quarantine;
         let list = doc! { "listCollections": 1, "filter": { "name": quarantine } };
-        let reply = self.commands.ask("look at the quarantine", list).await?;
+        let reply = self.server.ask("look at the quarantine", list).await?;
         let Some(found) = first_batch(&reply).next() else { return Ok(()) };
         let options = found.get_document("options").cloned().unwrap_or_default();
         if found.get_str("type").unwrap_or("collection") != "collection" || options.get_bool("capped").unwrap_or(false)
@@ -30,17 +31,22 @@ impl Collection {
                 remedy: "name another one with `[quarantine] collection`".to_owned(),
             });
         }
-        let reply = self.commands.ask("look at the quarantine", doc! { "listIndexes": quarantine }).await?;
-        match first_batch(&reply).find(|index| index.contains_key("expireAfterSeconds")) {
-            None => Ok(()),
-            Some(index) => Err(SettleError::Unfit {
-                reason: format!(
-                    "the quarantine `{quarantine}` has the TTL index `{}`: the server would erase the only copies",
-                    index.get_str("name").unwrap_or_default()
-                ),
+        let reply = self.server.ask("look at the quarantine", doc! { "listIndexes": quarantine }).await?;
+        for index in first_batch(&reply) {
+            let name = index.get_str("name").unwrap_or_default();
+            let wrong = if index.contains_key("expireAfterSeconds") {
+                format!("the TTL index `{name}`: the server would erase the only copies")
+            } else if index.get_bool("unique").unwrap_or(false) {
+                format!("the unique index `{name}`: the server would refuse copies of rows")
+            } else {
+                continue;
+            };
+            return Err(SettleError::Unfit {
+                reason: format!("the quarantine `{quarantine}` has {wrong}"),
                 remedy: format!("drop it with `db.{quarantine}.dropIndex(…)`"),
-            }),
+            });
         }
+        Ok(())
     }
 }
 
@@ -76,12 +82,6 @@ fn fit(names: &Names, kind: Kind, topology: &Topology, allow_sharded: bool) -> R
         );
     }
     Ok(())
-}
-
-/// The documents of a reply with a cursor.
-fn first_batch(reply: &Document) -> impl Iterator<Item = &Document> {
-    let batch = reply.get_document("cursor").and_then(|cursor| cursor.get_array("firstBatch"));
-    batch.into_iter().flatten().filter_map(Bson::as_document)
 }
 
 #[cfg(test)]

@@ -4,22 +4,27 @@ use std::collections::BTreeMap;
 
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 
-use super::command::text;
-use super::document::{self, item_id};
+use super::document;
 use super::error::SettleError;
+use super::server::text;
 use super::{CHUNK_ROWS, Collection};
 use crate::settle::item::{Item, Reason, State, Which};
-use crate::settle::plan::{Place, Plan, PlanRow};
-use crate::source::mongodb::id::from_hex as unhex;
+use crate::settle::plan::Plan;
 
 impl Collection {
-    /// The items that `which` means, of this source, oldest first; their bytes are read where `raw` says so.
+    /// The items that `which` means, of this source, oldest first; their bytes are read where `raw` says so. A document
+    /// that is no item is named in the log and left out: it must not keep the others from being read.
     pub async fn items(&self, which: &Which, raw: bool) -> Result<Vec<Item>, SettleError> {
         let projection = (!raw).then(|| doc! { "raw": 0 });
         let doing = "read the quarantine";
-        let found = self.commands.find(doing, &self.names.quarantine, self.filter(which), projection).await?;
-        let items = found.iter().map(|item| document::read(&self.names.quarantine, item));
-        let mut items: Vec<Item> = items.collect::<Result<_, _>>()?;
+        let found = self.server.find(doing, &self.names.quarantine, self.filter(which), projection).await?;
+        let mut items: Vec<Item> = Vec::with_capacity(found.len());
+        for item in &found {
+            match document::read(&self.names.quarantine, item) {
+                Ok(item) => items.push(item),
+                Err(error) => tracing::warn!(item = text(item, "_id"), %error, "left out"),
+            }
+        }
         items.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
         Ok(items)
     }
@@ -27,7 +32,7 @@ impl Collection {
     /// The documents of items with these names.
     pub(super) async fn by_name(&self, names: &[&str]) -> Result<Vec<RawDocumentBuf>, SettleError> {
         let filter = doc! { "_id": { "$in": names } };
-        self.commands.find("read the quarantine", &self.names.quarantine, filter, None).await
+        self.server.find("read the quarantine", &self.names.quarantine, filter, None).await
     }
 
     fn filter(&self, which: &Which) -> Document {
@@ -51,17 +56,13 @@ impl Collection {
         filter
     }
 
-    /// Which rows of `plan` were put back by a person and are condemned by nothing but the rules that took them then: they
-    /// stay. Indices into the rows.
+    /// Which rows of `plan` were put back by a person and are rejected by nothing but the rules that took them then: they
+    /// stay. Known by content, also where the collection was made again since. Indices into the rows.
     pub async fn exempt(&self, plan: &Plan) -> Result<Vec<usize>, SettleError> {
-        let doing = "look for rows that were put back";
-        let any = doc! { "state": State::Restored.as_str(), "source.ns": self.names.namespace() };
-        let restored = self.commands.find(doing, &self.names.quarantine, any, Some(doc! { "rules": 1 })).await?;
-        let restored: BTreeMap<String, Vec<(String, String)>> =
-            restored.iter().map(|item| (text(item, "_id").to_owned(), rules(item))).collect();
+        let restored = self.restored().await?;
         let mut exempt = Vec::new();
         for (index, row) in plan.rows.iter().enumerate() {
-            let Some(taken_by) = self.item_of(row).and_then(|item| restored.get(&item)) else { continue };
+            let Some(taken_by) = row.sha256.as_ref().and_then(|hash| restored.get(hash)) else { continue };
             let known = |reason: &Reason| taken_by.iter().any(|(id, hash)| (id, hash) == (&reason.id, &reason.hash));
             if plan.reasons(row).iter().all(known) {
                 exempt.push(index);
@@ -70,10 +71,25 @@ impl Collection {
         Ok(exempt)
     }
 
-    fn item_of(&self, row: &PlanRow) -> Option<String> {
-        let Place::Id(id) = &row.at else { return None };
-        let hash = <[u8; 32]>::try_from(unhex(row.sha256.as_deref()?)?).ok()?;
-        Some(item_id(&self.names.uuid, &unhex(id)?, &hash))
+    /// How many rows of `plan` were put back by a person.
+    pub async fn put_back(&self, plan: &Plan) -> Result<u64, SettleError> {
+        let restored = self.restored().await?;
+        let of_plan =
+            plan.rows.iter().filter(|row| row.sha256.as_ref().is_some_and(|hash| restored.contains_key(hash)));
+        Ok(of_plan.count() as u64)
+    }
+
+    /// Hashes of the rows that were put back, each with identifiers and hashes of the rules that took it.
+    async fn restored(&self) -> Result<BTreeMap<String, Vec<(String, String)>>, SettleError> {
+        let doing = "look for rows that were put back";
+        let any = doc! { "state": State::Restored.as_str(), "source.ns": self.names.namespace() };
+        let wanted = Some(doc! { "rules": 1, "sha256": 1 });
+        let found = self.server.find(doing, &self.names.quarantine, any, wanted).await?;
+        let mut restored: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
+        for item in &found {
+            restored.entry(text(item, "sha256").to_owned()).or_default().extend(rules(item));
+        }
+        Ok(restored)
     }
 
     /// Names in chunks that a command takes.

@@ -12,9 +12,9 @@ use mongodb::bson::{DateTime, Document, RawDocumentBuf, doc};
 use tokio::task::JoinHandle;
 
 use super::RUNS;
-use super::command::{Commands, DUPLICATE_KEY, Outcome, batch, pause};
 use super::document::Names;
 use super::error::SettleError;
+use super::server::{DUPLICATE_KEY, Outcome, Server, batch};
 use crate::source::mongodb::id::to_hex as hex;
 
 /// How long a lease lasts, in milliseconds.
@@ -29,7 +29,7 @@ const FRESH: Duration = Duration::from_secs(40);
 /// A lease that is held and renewed until it is given back.
 #[derive(Debug)]
 pub(super) struct Lease {
-    commands: Commands,
+    server: Arc<dyn Server>,
     key: String,
     holder: String,
     namespace: String,
@@ -44,21 +44,22 @@ impl Lease {
     ///
     /// # Errors
     /// [`SettleError::Locked`] where another runner holds it.
-    pub(super) async fn take(commands: &Commands, names: &Names, run_id: &str) -> Result<Self, SettleError> {
+    pub(super) async fn take(server: &Arc<dyn Server>, names: &Names, run_id: &str) -> Result<Self, SettleError> {
         let key = key(names);
         let holder = format!("{run_id} {}", Process::this().text());
-        if !renew(commands, &key, &holder, None).await? {
-            let other = other(commands, &key).await?;
+        if !renew(&**server, &key, &holder, None).await? {
+            let other = other(&**server, &key).await?;
             let dead = other.as_ref().is_some_and(|(holder, _)| Process::of(holder).is_some_and(|p| p.is_dead()));
             let expected = other.as_ref().map(|(holder, _)| holder.as_str()).filter(|_| dead);
-            if expected.is_none() || !renew(commands, &key, &holder, expected).await? {
+            if expected.is_none() || !renew(&**server, &key, &holder, expected).await? {
                 let (holder, until) = other.unwrap_or_default();
                 return Err(SettleError::Locked { namespace: names.namespace(), holder, until });
             }
         }
         let (started, renewed) = (Instant::now(), Arc::new(AtomicU64::new(0)));
-        let renewing = tokio::spawn(keep(commands.clone(), key.clone(), holder.clone(), started, Arc::clone(&renewed)));
-        Ok(Self { commands: commands.clone(), key, holder, namespace: names.namespace(), started, renewed, renewing })
+        let renewing =
+            tokio::spawn(keep(Arc::clone(server), key.clone(), holder.clone(), started, Arc::clone(&renewed)));
+        Ok(Self { server: Arc::clone(server), key, holder, namespace: names.namespace(), started, renewed, renewing })
     }
 
     /// Fails where the last renewal is too old for anything to be removed.
@@ -77,7 +78,7 @@ impl Lease {
         let filter = doc! { "_id": &self.key, "holder": &self.holder };
         let Ok(delete) = RawDocumentBuf::try_from(&doc! { "q": filter, "limit": 1 }) else { return };
         let command = batch(cstr!("delete"), RUNS, cstr!("deletes"), [delete], true);
-        if let Err(error) = self.commands.write("give the lease back", command).await {
+        if let Err(error) = self.server.write("give the lease back", command).await {
             tracing::warn!(%error, "the lease ends by itself");
         }
     }
@@ -89,11 +90,11 @@ impl Drop for Lease {
     }
 }
 
-async fn keep(commands: Commands, key: String, holder: String, started: Instant, renewed: Arc<AtomicU64>) {
+async fn keep(server: Arc<dyn Server>, key: String, holder: String, started: Instant, renewed: Arc<AtomicU64>) {
     loop {
         tokio::time::sleep(EVERY).await;
         let asked = started.elapsed();
-        match renew(&commands, &key, &holder, Some(&holder)).await {
+        match renew(&*server, &key, &holder, Some(&holder)).await {
             Ok(true) => renewed.store(u64::try_from(asked.as_millis()).unwrap_or(u64::MAX), Ordering::SeqCst),
             Ok(false) => return,
             Err(error) => tracing::warn!(%error, "the lease was not renewed"),
@@ -102,7 +103,7 @@ async fn keep(commands: Commands, key: String, holder: String, started: Instant,
 }
 
 /// Takes or renews the lease where it is free, over, or held by `expected`; then looks whether it is held by `holder`.
-async fn renew(commands: &Commands, key: &str, holder: &str, expected: Option<&str>) -> Result<bool, SettleError> {
+async fn renew(server: &dyn Server, key: &str, holder: &str, expected: Option<&str>) -> Result<bool, SettleError> {
     let doing = "take the lease of the collection";
     // A lease that is not there has no end, and nothing is less than any time.
     let over = doc! { "$lt": ["$until", "$$NOW"] };
@@ -117,9 +118,9 @@ async fn renew(commands: &Commands, key: &str, holder: &str, expected: Option<&s
     let statement = RawDocumentBuf::try_from(&statement).map_err(|error| SettleError::encode(doing, &error))?;
     let mut reason = String::new();
     for attempt in 0..TRIES {
-        pause(attempt).await;
+        server.pause(attempt).await;
         let command = batch(cstr!("update"), RUNS, cstr!("updates"), [statement.clone()], true);
-        let known = match commands.write(doing, command).await? {
+        let known = match server.write(doing, command).await? {
             Outcome::Unknown(unknown) => {
                 reason = unknown;
                 false
@@ -131,7 +132,7 @@ async fn renew(commands: &Commands, key: &str, holder: &str, expected: Option<&s
                 true
             }
         };
-        match other(commands, key).await? {
+        match other(server, key).await? {
             Some((now, _)) if now == holder => return Ok(true),
             // Two that make the document at once: one of them finds it there, and asks once more.
             Some(_) if known => return Ok(false),
@@ -143,8 +144,8 @@ async fn renew(commands: &Commands, key: &str, holder: &str, expected: Option<&s
 
 /// Who holds the lease of a collection, and until when, where it is not over by this machine's clock and not of a process
 /// that is known to be gone.
-pub(super) async fn holder(commands: &Commands, names: &Names) -> Result<Option<String>, SettleError> {
-    let lease = other(commands, &key(names)).await?;
+pub(super) async fn holder(server: &dyn Server, names: &Names) -> Result<Option<String>, SettleError> {
+    let lease = other(server, &key(names)).await?;
     let now = DateTime::now().try_to_rfc3339_string().unwrap_or_default();
     let held = |(holder, until): &(String, String)| {
         *until > now && !Process::of(holder).is_some_and(|process| process.is_dead())
@@ -157,17 +158,20 @@ fn key(names: &Names) -> String {
 }
 
 /// Who holds the lease, and until when.
-async fn other(commands: &Commands, key: &str) -> Result<Option<(String, String)>, SettleError> {
-    let found = commands.find("read the lease of the collection", RUNS, doc! { "_id": key }, None).await?;
+async fn other(server: &dyn Server, key: &str) -> Result<Option<(String, String)>, SettleError> {
+    let found = server.find("read the lease of the collection", RUNS, doc! { "_id": key }, None).await?;
     let Some(lease) = found.first().and_then(|lease| Document::try_from(lease.clone()).ok()) else { return Ok(None) };
     let until = lease.get_datetime("until").ok().and_then(|until| until.try_to_rfc3339_string().ok());
     Ok(Some((lease.get_str("holder").unwrap_or_default().to_owned(), until.unwrap_or_default())))
 }
 
-/// A process of a machine that was started at some time: its number may be another's later.
+/// A process of a machine that was started at some time: its number may be another's later, and in another container
+/// it is another's now.
 #[derive(Debug, PartialEq, Eq)]
 struct Process {
     boot: String,
+    /// Its PID namespace; `None` in what an earlier version wrote.
+    namespace: Option<String>,
     pid: u32,
     started: String,
 }
@@ -175,11 +179,12 @@ struct Process {
 impl Process {
     fn this() -> Self {
         let pid = std::process::id();
-        Self { boot: boot(), pid, started: started(pid).unwrap_or_default() }
+        Self { boot: boot(), namespace: namespace(), pid, started: started(pid).unwrap_or_default() }
     }
 
     fn text(&self) -> String {
-        format!("boot={} pid={} started={}", self.boot, self.pid, self.started)
+        let namespace = self.namespace.as_deref().unwrap_or_default();
+        format!("boot={} ns={namespace} pid={} started={}", self.boot, self.pid, self.started)
     }
 
     /// The process that a holder's text names.
@@ -187,15 +192,30 @@ impl Process {
         let field = |name: &str| holder.split(' ').find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
         Some(Self {
             boot: field("boot")?.to_owned(),
+            namespace: field("ns").filter(|namespace| !namespace.is_empty()).map(str::to_owned),
             pid: field("pid")?.parse().ok()?,
             started: field("started")?.to_owned(),
         })
     }
 
-    /// Whether the process is one of this machine since it was started, and is gone.
+    /// Whether the process is one of this machine since it was started, and of what this process can see of it, and is
+    /// gone. Of another container nothing is known: its processes have numbers of their own.
     fn is_dead(&self) -> bool {
-        !self.boot.is_empty() && self.boot == boot() && started(self.pid).unwrap_or_default() != self.started
+        let seen_from_here =
+            !self.boot.is_empty() && self.boot == boot() && self.namespace.is_some() && self.namespace == namespace();
+        seen_from_here && started(self.pid).unwrap_or_default() != self.started
     }
+}
+
+/// The PID namespace of this process, where `/proc` shows all processes of that namespace; `None` where it does not.
+fn namespace() -> Option<String> {
+    let link = |path: &str| std::fs::read_link(path).ok().map(|link| link.to_string_lossy().into_owned());
+    // The `/proc` of another namespace has other numbers, and one mounted with `hidepid` keeps processes back.
+    let ours = link("/proc/self")? == std::process::id().to_string();
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let of_proc = |line: &&str| line.split(' ').nth(4) == Some("/proc");
+    let hides = mounts.lines().filter(of_proc).any(|line| line.contains("hidepid=") && !line.contains("hidepid=0"));
+    (ours && !hides).then(|| link("/proc/self/ns/pid"))?
 }
 
 /// What tells this start of this machine from all others; empty where the system does not tell.
@@ -223,15 +243,22 @@ mod tests {
         let text = format!("20261120T023000Z-k7f3 {}", this.text());
         assert_eq!(Process::of(&text), Some(this));
         let mut child = std::process::Command::new("true").spawn().unwrap();
-        let ended = Process { boot: boot(), pid: child.id(), started: started(child.id()).unwrap_or("1".into()) };
+        let started = started(child.id()).unwrap_or("1".into());
+        let ended = Process { boot: boot(), namespace: namespace(), pid: child.id(), started: started.clone() };
         child.wait().unwrap();
         assert!(ended.is_dead());
+        for namespace in [None, Some("pid:[1]".to_owned())] {
+            let elsewhere = Process { boot: boot(), namespace, pid: child.id(), started: started.clone() };
+            assert!(!elsewhere.is_dead(), "a process of another container, or of an earlier version: {elsewhere:?}");
+        }
     }
 
     #[test]
     fn a_process_of_another_machine_is_not_known_to_be_dead() {
-        let elsewhere = Process { boot: "another".into(), pid: 4_000_000, started: "1".into() };
+        let elsewhere = Process { boot: "another".into(), namespace: namespace(), pid: 4_000_000, started: "1".into() };
         assert!(!elsewhere.is_dead());
+        let before = Process::of("20261120T023000Z-k7f3 boot=another pid=1 started=5").unwrap();
+        assert_eq!((before.namespace, before.pid), (None, 1), "as an earlier version wrote it");
         assert_eq!(Process::of("somebody"), None);
     }
 }

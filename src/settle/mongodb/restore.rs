@@ -1,20 +1,20 @@
-//! Rows go back into their collection, byte for byte, under the `_id` they had. Nothing that is there is overwritten.
+//! Rows go back into their collection, byte for byte, under the `_id` they had. Nothing that is there is overwritten, and
+//! nothing is removed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mongodb::bson::raw::cstr;
-use mongodb::bson::{RawDocumentBuf, doc};
+use mongodb::bson::{RawArrayBuf, RawDocument, RawDocumentBuf, doc, rawdoc};
 
-use super::chunk::{Held, update};
-use super::command::{Outcome, batch, pause, text};
+use super::chunk::{Held, TRIES, by_ids, unknown};
 use super::document::{self, Mark};
 use super::error::SettleError;
 use super::lease::Lease;
-use super::recover::recover;
-use super::{Collection, Order, sha256, sized};
+use super::server::{Outcome, batch, text};
+use super::{Collection, Order, sized};
 use crate::settle::crash::point;
 use crate::settle::item::{Item, State};
-use crate::source::mongodb::id;
+use crate::source::mongodb::id::{self, IdError};
 
 /// What restoring came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,136 +23,184 @@ pub struct Restored {
     pub restored: Vec<String>,
     /// Items whose rows were in the source already, with the same bytes.
     pub already_there: Vec<String>,
-    /// Items whose rows cannot go back: another document has their `_id`, or another unique key of theirs.
+    /// Items whose rows cannot go back, and why: another document has their `_id`, or another unique key of theirs, the
+    /// server refuses them, or the item is damaged.
     pub conflicts: Vec<(String, String)>,
 }
 
+/// Run and state of an item as it was read.
+type Seen = (String, State);
+
 impl Collection {
+    /// Of `items`, those that can be put back: whatever is not in the source, in any state; and, where a row was removed,
+    /// also those with another document in their place, so that they are told.
+    pub async fn restorable(&self, items: Vec<Item>) -> Result<Vec<Item>, SettleError> {
+        let left = |item: &Item| matches!(item.state, State::Removed | State::Removing);
+        let others: Vec<Item> = items.iter().filter(|item| !left(item)).cloned().collect();
+        let mut absent = BTreeSet::new();
+        for names in Self::named(&others) {
+            let wanted = doc! { "src_id": 1 };
+            let filter = doc! { "_id": { "$in": names } };
+            let found = self.server.find("read the quarantine", &self.names.quarantine, filter, Some(wanted)).await?;
+            let ids: Vec<(String, Vec<u8>)> =
+                found.iter().filter_map(|item| Some((text(item, "_id").to_owned(), src_id(item)?))).collect();
+            let doing = "look for the rows of quarantine items";
+            let filter = by_ids(doing, ids.iter().map(|(_, id)| id.as_slice()))?;
+            let found = self.server.read(doing, &self.names.collection, filter, Some(doc! { "_id": 1 })).await?;
+            let there: BTreeSet<Vec<u8>> = found.iter().filter_map(|row| id::of(row)).collect();
+            absent.extend(ids.into_iter().filter(|(_, id)| !there.contains(id)).map(|(name, _)| name));
+        }
+        Ok(items.into_iter().filter(|item| left(item) || absent.contains(&item.id)).collect())
+    }
+
     /// Puts the rows of `items` back.
     ///
     /// # Errors
     /// What broke it off; rows that are back by then stay, and are found as such by the next call.
     pub async fn restore(&self, items: &[Item], order: &Order<'_>) -> Result<Restored, SettleError> {
-        let lease = Lease::take(&self.commands, &self.names, order.run_id).await?;
-        let restored = self.restore_all(items, order, &lease).await;
+        let lease = Lease::take(&self.server, &self.names, order.run_id).await?;
+        let mut restored = Restored::default();
+        let result = self.restore_all(items, order, &lease, &mut restored).await;
         lease.release().await;
-        restored
+        if let (Err(_), rows @ 1..) = (&result, restored.restored.len()) {
+            tracing::warn!(rows, "rows were put back before it broke off");
+        }
+        result.map(|()| restored)
     }
 
-    async fn restore_all(&self, items: &[Item], order: &Order<'_>, lease: &Lease) -> Result<Restored, SettleError> {
-        recover(self.between(), &order.mark(), lease).await?;
-        let mut restored = Restored::default();
+    async fn restore_all(
+        &self,
+        items: &[Item],
+        order: &Order<'_>,
+        lease: &Lease,
+        restored: &mut Restored,
+    ) -> Result<(), SettleError> {
+        let mark = order.mark(self.server.now().await?);
         for names in Self::named(items) {
-            for group in sized(self.lengths(&names).await?) {
+            let filter = doc! { "_id": { "$in": names } };
+            for group in sized(self.between().names_of(filter).await?) {
                 lease.check()?;
                 let group: Vec<&str> = group.iter().map(String::as_str).collect();
-                self.restore_group(&order.mark(), &group, &mut restored).await?;
+                self.restore_group(&mark, &group, restored).await?;
             }
         }
-        Ok(restored)
-    }
-
-    /// Names of items that may still be put back, each with the length of its row.
-    async fn lengths(&self, names: &[&str]) -> Result<Vec<(String, usize)>, SettleError> {
-        let filter = doc! { "_id": { "$in": names }, "state": State::Removed.as_str() };
-        let wanted = Some(doc! { "n": { "$binarySize": "$raw" } });
-        let found = self.commands.find("read the quarantine", &self.names.quarantine, filter, wanted).await?;
-        let length = |item: &RawDocumentBuf| usize::try_from(item.get_i32("n").unwrap_or(0)).unwrap_or(0);
-        Ok(found.iter().map(|item| (text(item, "_id").to_owned(), length(item))).collect())
-    }
-
-    async fn restore_group(&self, mark: &Mark<'_>, names: &[&str], restored: &mut Restored) -> Result<(), SettleError> {
-        let mut held = Vec::new();
-        for item in self.by_name(names).await? {
-            let name = text(&item, "_id").to_owned();
-            let differs = || SettleError::Differs { collection: self.names.quarantine.clone(), item: name.clone() };
-            let raw = RawDocumentBuf::from_bytes(document::raw(&item).to_vec()).map_err(|_| differs())?;
-            if sha256(raw.as_bytes()) != text(&item, "sha256") {
-                return Err(differs());
-            }
-            let id = raw.get("_id").ok().flatten().map(id::encode).ok_or_else(differs)?;
-            held.push(Held { id, item: name, raw, index: 0 });
-        }
-        let before = self.between().rows(held.iter().map(|held| held.id.as_slice())).await?;
-        let (there, wanted): (Vec<Held>, Vec<Held>) = held.into_iter().partition(|held| before.contains_key(&held.id));
-        let mut already = Vec::new();
-        for held in there {
-            match before.get(&held.id) {
-                Some(raw) if raw.as_bytes() == held.raw.as_bytes() => already.push(held.item),
-                _ => restored.conflicts.push((held.item, "another document has its `_id`".to_owned())),
-            }
-        }
-        let back = self.insert_back(wanted, restored).await?;
-        let done: Vec<&str> = back.iter().chain(&already).map(String::as_str).collect();
-        self.mark_restored(mark, &done).await?;
-        restored.restored.extend(back);
-        restored.already_there.extend(already);
+        self.look_after(&mark).await;
         Ok(())
     }
 
-    /// Inserts rows and looks which are there; returns the items of those.
-    async fn insert_back(&self, wanted: Vec<Held>, restored: &mut Restored) -> Result<Vec<String>, SettleError> {
+    async fn restore_group(&self, mark: &Mark<'_>, names: &[&str], restored: &mut Restored) -> Result<(), SettleError> {
+        let (mut held, mut seen) = (Vec::new(), BTreeMap::new());
+        for item in self.by_name(names).await? {
+            let name = text(&item, "_id").to_owned();
+            let (Some((id, raw)), Some(state)) = (document::row(&item), document::state(&item)) else {
+                restored
+                    .conflicts
+                    .push((name, "the item is damaged: it does not hold the bytes of its row".to_owned()));
+                continue;
+            };
+            seen.insert(name.clone(), (text(&item, "run_id").to_owned(), state));
+            held.push(Held { id, item: name, raw, index: 0 });
+        }
+        if held.is_empty() {
+            return Ok(());
+        }
+        let before = self.between().rows(held.iter().map(|held| held.id.as_slice())).await?;
+        let (mut wanted, mut already) = (Vec::new(), Vec::new());
+        for held in held {
+            match before.get(&held.id) {
+                None => wanted.push(held),
+                Some(raw) if raw.as_bytes() == held.raw.as_bytes() => already.push(held.item),
+                Some(_) => restored.conflicts.push((held.item, "another document has its `_id`".to_owned())),
+            }
+        }
+        let mut back = Vec::new();
+        let result = self.insert_back(wanted, &mut back, restored).await;
+        let done: Vec<&str> = back.iter().chain(&already).map(String::as_str).collect();
+        let marked = self.mark_restored(mark, &done, &seen).await;
+        restored.restored.extend(back);
+        restored.already_there.extend(already);
+        result.and(marked)
+    }
+
+    /// Puts rows into the source and looks which are there.
+    async fn insert_back(
+        &self,
+        wanted: Vec<Held>,
+        back: &mut Vec<String>,
+        restored: &mut Restored,
+    ) -> Result<(), SettleError> {
         let doing = "put rows back into the source";
-        let (mut open, mut back, mut reasons) = (wanted, Vec::new(), BTreeMap::new());
-        for attempt in 0..3 {
+        let (mut open, mut reasons, mut reason) = (wanted, BTreeMap::new(), String::new());
+        for attempt in 0..TRIES {
             if open.is_empty() {
                 break;
             }
-            pause(attempt).await;
+            self.server.pause(attempt).await;
             point("mongodb.restore.before");
-            let rows = open.iter().map(|held| held.raw.clone());
-            let command = batch(cstr!("insert"), &self.names.collection, cstr!("documents"), rows, false);
-            if let Outcome::Known(written) = self.commands.write(doing, command).await? {
-                for (index, error) in written.errors {
-                    if let Some(held) = open.get(index) {
-                        reasons.insert(held.item.clone(), error.message);
-                    }
+            let rows = open.iter().map(|held| statement(&held.id, &held.raw)).collect::<Result<Vec<_>, _>>();
+            let rows = rows.map_err(|error| SettleError::encode(doing, &error))?;
+            let command = batch(cstr!("update"), &self.names.collection, cstr!("updates"), rows, false);
+            match self.server.write(doing, command).await? {
+                Outcome::Unknown(why) => reason = why,
+                Outcome::Known(written) => {
+                    let refused = written.errors.into_iter();
+                    reasons.extend(refused.filter_map(|(at, error)| Some((open.get(at)?.item.clone(), error.message))));
                 }
             }
             point("mongodb.restore.after");
             let now = self.between().rows(open.iter().map(|held| held.id.as_slice())).await?;
-            let (there, missing): (Vec<Held>, Vec<Held>) = open
-                .into_iter()
-                .partition(|held| now.get(&held.id).is_some_and(|raw| raw.as_bytes() == held.raw.as_bytes()));
-            back.extend(there.into_iter().map(|held| held.item));
-            // A row that the server refused stays out; one whose reply was lost is tried again.
-            let (refused, again): (Vec<Held>, Vec<Held>) =
-                missing.into_iter().partition(|held| reasons.contains_key(&held.item));
-            for held in refused {
-                let reason = reasons.remove(&held.item).unwrap_or_default();
-                restored.conflicts.push((held.item, reason));
+            let mut again = Vec::new();
+            for held in open {
+                match (now.get(&held.id), reasons.remove(&held.item)) {
+                    (Some(raw), _) if raw.as_bytes() == held.raw.as_bytes() => back.push(held.item),
+                    (Some(_), _) => restored.conflicts.push((held.item, "another document has its `_id`".to_owned())),
+                    // A row that the server refused stays out; one whose reply was lost is tried again.
+                    (None, Some(why)) => restored.conflicts.push((held.item, why)),
+                    (None, None) => again.push(held),
+                }
             }
             open = again;
         }
-        match open.is_empty() {
-            true => Ok(back),
-            false => Err(SettleError::Unknown { doing: doing.to_owned(), reason: format!("{} rows", open.len()) }),
-        }
+        if open.is_empty() { Ok(()) } else { Err(unknown(doing, reason)) }
     }
 
-    async fn mark_restored(&self, mark: &Mark<'_>, names: &[&str]) -> Result<(), SettleError> {
-        let doing = "record that rows are back";
-        for attempt in 0..3 {
-            if names.is_empty() {
-                return Ok(());
-            }
-            pause(attempt).await;
-            let filter = doc! { "_id": { "$in": names }, "state": State::Removed.as_str() };
-            let change = document::advance(mark, State::Restored);
-            let command = batch(
-                cstr!("update"),
-                &self.names.quarantine,
-                cstr!("updates"),
-                [update(filter, change, true)?],
-                false,
-            );
-            self.commands.write(doing, command).await?;
-            point("mongodb.restored.after");
-            let open = doc! { "_id": { "$in": names }, "state": { "$ne": State::Restored.as_str() } };
-            if self.commands.find(doing, &self.names.quarantine, open, Some(doc! { "_id": 1 })).await?.is_empty() {
-                return Ok(());
+    /// Records that rows are back: each item from the state it was seen in.
+    async fn mark_restored(
+        &self,
+        mark: &Mark<'_>,
+        names: &[&str],
+        seen: &BTreeMap<String, Seen>,
+    ) -> Result<(), SettleError> {
+        let mut groups: BTreeMap<&Seen, Vec<&str>> = BTreeMap::new();
+        for name in names {
+            if let Some(seen) = seen.get(*name).filter(|(_, state)| *state != State::Restored) {
+                groups.entry(seen).or_default().push(name);
             }
         }
-        Err(SettleError::Unknown { doing: doing.to_owned(), reason: "the items did not change".to_owned() })
+        for ((run, state), names) in groups {
+            let doing = "record that rows are back";
+            self.between().move_on(doing, &names, mark, run, *state, State::Restored).await?;
+            point("mongodb.restored.after");
+        }
+        Ok(())
     }
+}
+
+/// The encoded `_id` of the row of an item, as the item names it.
+fn src_id(item: &RawDocument) -> Option<Vec<u8>> {
+    Some(id::encode(item.get("src_id").ok()??))
+}
+
+/// The statement that makes the document `raw` where nothing has this encoded `_id`, and changes nothing else: its filter
+/// selects no document, so that one which is there is a duplicate key. An insert would alter the document: the server
+/// puts its own time where it finds a timestamp of zero.
+fn statement(id: &[u8], raw: &RawDocument) -> Result<RawDocumentBuf, IdError> {
+    let mut nothing = RawArrayBuf::new();
+    nothing.push(&*rawdoc! { "_id": { "$exists": true } });
+    let mut query = RawDocumentBuf::new();
+    query.append(cstr!("_id"), id::document("$eq", id)?);
+    query.append(cstr!("$nor"), &*nothing);
+    let mut literal = RawDocumentBuf::new();
+    literal.append(cstr!("$literal"), raw);
+    Ok(rawdoc! { "q": query, "u": [{ "$replaceWith": literal }], "upsert": true })
 }

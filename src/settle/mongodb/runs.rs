@@ -4,10 +4,9 @@ use mongodb::bson::raw::cstr;
 use mongodb::bson::{DateTime, Document, RawDocumentBuf, doc};
 
 use super::RUNS;
-use super::chunk::update;
-use super::command::{Commands, DUPLICATE_KEY, Outcome, batch, pause, text};
 use super::document::{Mark, Names};
 use super::error::SettleError;
+use super::server::{DUPLICATE_KEY, Outcome, Server, batch, text, update};
 use crate::settle::crash::point;
 use crate::settle::item::Settled;
 use crate::settle::plan::Plan;
@@ -17,7 +16,7 @@ use crate::source::mongodb::id::to_hex as hex;
 const TRIES: u32 = 3;
 
 /// Records durably what a run is about to do.
-pub(super) async fn begin(commands: &Commands, names: &Names, mark: &Mark<'_>, plan: &Plan) -> Result<(), SettleError> {
+pub(super) async fn begin(server: &dyn Server, names: &Names, mark: &Mark<'_>, plan: &Plan) -> Result<(), SettleError> {
     let doing = "record what is about to be done";
     let run = doc! {
         "_id": mark.run_id,
@@ -36,8 +35,8 @@ pub(super) async fn begin(commands: &Commands, names: &Names, mark: &Mark<'_>, p
     point("mongodb.begin.before");
     let mut reason = String::new();
     for attempt in 0..TRIES {
-        pause(attempt).await;
-        match commands.write(doing, batch(cstr!("insert"), RUNS, cstr!("documents"), [run.clone()], true)).await? {
+        server.pause(attempt).await;
+        match server.write(doing, batch(cstr!("insert"), RUNS, cstr!("documents"), [run.clone()], true)).await? {
             Outcome::Unknown(unknown) => reason = unknown,
             Outcome::Known(written) => {
                 if let Some(error) = written.errors.into_values().find(|error| error.code != DUPLICATE_KEY) {
@@ -46,7 +45,7 @@ pub(super) async fn begin(commands: &Commands, names: &Names, mark: &Mark<'_>, p
             }
         }
         let filter = doc! { "_id": mark.run_id };
-        if !commands.find("read the record of the run", RUNS, filter, None).await?.is_empty() {
+        if !server.find("read the record of the run", RUNS, filter, None).await?.is_empty() {
             point("mongodb.begin.after");
             return Ok(());
         }
@@ -56,7 +55,7 @@ pub(super) async fn begin(commands: &Commands, names: &Names, mark: &Mark<'_>, p
 
 /// Seals the run called `run_id`: nothing of it is open any more.
 pub(super) async fn seal(
-    commands: &Commands,
+    server: &dyn Server,
     run_id: &str,
     at: i64,
     settled: &Settled,
@@ -77,9 +76,9 @@ pub(super) async fn seal(
     point("mongodb.seal.before");
     let mut reason = String::new();
     for attempt in 0..TRIES {
-        pause(attempt).await;
+        server.pause(attempt).await;
         let update = update(doc! { "_id": run_id, "sealed": false }, change.clone(), false)?;
-        match commands.write(doing, batch(cstr!("update"), RUNS, cstr!("updates"), [update], true)).await? {
+        match server.write(doing, batch(cstr!("update"), RUNS, cstr!("updates"), [update], true)).await? {
             Outcome::Unknown(unknown) => reason = unknown,
             Outcome::Known(written) => {
                 if let Some(error) = written.errors.into_values().next() {
@@ -88,7 +87,7 @@ pub(super) async fn seal(
             }
         }
         let filter = doc! { "_id": run_id, "sealed": true };
-        if !commands.find("read the record of the run", RUNS, filter, None).await?.is_empty() {
+        if !server.find("read the record of the run", RUNS, filter, None).await?.is_empty() {
             point("mongodb.seal.after");
             return Ok(());
         }
@@ -96,12 +95,33 @@ pub(super) async fn seal(
     Err(SettleError::Unknown { doing: doing.to_owned(), reason })
 }
 
-/// The names of runs over the collection that are not sealed, oldest first.
-pub(super) async fn open(commands: &Commands, names: &Names) -> Result<Vec<String>, SettleError> {
-    let filter = doc! { "kind": "run", "sealed": false, "source.uuid": uuid(names) };
-    let found = commands.find("look for runs that were cut short", RUNS, filter, Some(doc! { "_id": 1 })).await?;
-    let mut runs: Vec<String> = found.iter().map(|run| text(run, "_id").to_owned()).collect();
-    runs.sort();
+/// A run that is not sealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OpenRun {
+    /// Its name.
+    pub(super) id: String,
+    /// Rows of its plan.
+    pub(super) rows: u64,
+    /// The collection of its items.
+    pub(super) quarantine: String,
+    /// UUID (hex) of the collection it moved rows of: another one where the collection was made again since.
+    pub(super) uuid: String,
+}
+
+/// The runs over the collection that are not sealed, oldest first: whatever quarantine they used, and also those of a
+/// collection that had the same name or another one.
+pub(super) async fn open(server: &dyn Server, names: &Names) -> Result<Vec<OpenRun>, SettleError> {
+    let of_source = [doc! { "source.uuid": uuid(names) }, doc! { "source.ns": names.namespace() }];
+    let filter = doc! { "kind": "run", "sealed": false, "$or": of_source.to_vec() };
+    let found = server.find("look for runs that were cut short", RUNS, filter, None).await?;
+    let run = |run: &RawDocumentBuf| OpenRun {
+        id: text(run, "_id").to_owned(),
+        rows: run.get_i64("rows").ok().and_then(|rows| u64::try_from(rows).ok()).unwrap_or(0),
+        quarantine: run.get_str("quarantine").unwrap_or(&names.quarantine).to_owned(),
+        uuid: run.get_document("source").map_or("", |source| text(source, "uuid")).to_owned(),
+    };
+    let mut runs: Vec<OpenRun> = found.iter().map(run).collect();
+    runs.sort_by(|one, other| one.id.cmp(&other.id));
     Ok(runs)
 }
 
@@ -110,6 +130,6 @@ fn source(names: &Names) -> Document {
 }
 
 /// As text: drivers show UUIDs in too many ways.
-fn uuid(names: &Names) -> String {
+pub(super) fn uuid(names: &Names) -> String {
     hex(&names.uuid)
 }

@@ -4,6 +4,7 @@
 //! order and the duplicates of its fields: nothing but the very same `_id` has the same bytes. Pure.
 
 use mongodb::bson::raw::{RawBson, RawBsonRef, RawDocument, RawDocumentBuf, cstr};
+use mongodb::bson::spec::ElementType;
 
 use super::literal;
 
@@ -59,6 +60,62 @@ fn read(bytes: &[u8]) -> Option<RawBson> {
     let id = element.value().ok()?;
     let whole = element.size() == value.len() && elements.next().is_none() && encode(id) == bytes;
     whole.then(|| id.into())
+}
+
+/// The `_id` of a document as it lies there, encoded; also where its text is not UTF-8. `None` where there is no `_id` or
+/// the document is damaged before it.
+pub fn of(document: &RawDocument) -> Option<Vec<u8>> {
+    // Length of the document; then each element is its type, its name with an end, its value.
+    let mut at = 4;
+    for element in document.iter_elements() {
+        let element = element.ok()?;
+        let value = at + 1 + element.key().as_str().len() + 1;
+        at = value + element.size();
+        if element.key().as_str() == "_id" {
+            let mut encoded = vec![element.element_type() as u8];
+            encoded.extend_from_slice(document.as_bytes().get(value..at)?);
+            return Some(encoded);
+        }
+    }
+    None
+}
+
+/// The document `{name: id}` with the encoded `_id` as it is, whether it can be decoded or not.
+///
+/// # Errors
+/// When `id` is empty.
+pub fn document(name: &str, id: &[u8]) -> Result<RawDocumentBuf, IdError> {
+    fields([(name, id)])
+}
+
+/// The document `{$in: [id, …]}` with the encoded `_id`s as they are.
+///
+/// # Errors
+/// When one of them is empty.
+pub fn among<'a>(ids: impl IntoIterator<Item = &'a [u8]>) -> Result<RawDocumentBuf, IdError> {
+    let numbered: Vec<(String, &[u8])> =
+        ids.into_iter().enumerate().map(|(index, id)| (index.to_string(), id)).collect();
+    let list = fields(numbered.iter().map(|(name, id)| (name.as_str(), *id)))?;
+    let mut array = vec![ElementType::Array as u8];
+    array.extend_from_slice(list.as_bytes());
+    fields([("$in", array.as_slice())])
+}
+
+/// A document of fields, each with the type and the bytes of its value.
+fn fields<'a>(fields: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Result<RawDocumentBuf, IdError> {
+    let mut bytes = vec![0; 4];
+    for (name, value) in fields {
+        let refused = || IdError { hex: to_hex(value.get(..32).unwrap_or(value)) };
+        let (kind, value) = value.split_first().ok_or_else(refused)?;
+        bytes.push(*kind);
+        bytes.extend_from_slice(name.as_bytes());
+        bytes.push(0);
+        bytes.extend_from_slice(value);
+    }
+    bytes.push(0);
+    let length = i32::try_from(bytes.len()).map_err(|_| IdError { hex: format!("{} bytes", bytes.len()) })?;
+    bytes[..4].copy_from_slice(&length.to_le_bytes());
+    RawDocumentBuf::from_bytes(bytes).map_err(|error| IdError { hex: error.to_string() })
 }
 
 /// An encoded `_id` for people: `ObjectId("65…")`, `42` for both integer types, `"text"` with JSON's escapes,
@@ -136,6 +193,28 @@ mod tests {
         let bytes = encode(RawBsonRef::Document(&twice));
         let Ok(RawBson::Document(back)) = decode(&bytes) else { panic!("no document") };
         assert_eq!(back.as_bytes(), twice.as_bytes());
+    }
+
+    #[test]
+    fn an_id_that_is_not_utf8_is_read_and_written_as_it_is() {
+        let mut bytes = rawdoc! { "a": 1, "_id": "abc", "b": 2 }.into_bytes();
+        let at = bytes.windows(3).position(|window| window == b"abc").unwrap();
+        bytes[at] = 0xff;
+        let document_of = RawDocumentBuf::from_bytes(bytes).unwrap();
+        let id = of(&document_of).unwrap();
+        assert_eq!(to_hex(&id), "0204000000ff626300");
+        assert_eq!(of(&document("_id", &id).unwrap()).unwrap(), id);
+        let among = among([id.as_slice(), &[0x0a]]).unwrap();
+        assert_eq!(
+            to_hex(among.get_array("$in").unwrap().as_bytes()),
+            "130000000230000400".to_owned() + "0000ff6263000a310000"
+        );
+        assert_eq!(of(&rawdoc! { "a": 1 }), None);
+        for (name, value) in every_type() {
+            let mut document = rawdoc! { "b": 1 };
+            document.append(cstr!("_id"), value.clone());
+            assert_eq!(of(&document), Some(encode(value.as_raw_bson_ref())), "{name}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! `min` with a hint on the index of `_id` is a place in the index, so ids of every type follow; `$gt` would stop at the
 //! first id of another type. No cursor stays open, so none can time out, and a page that fails is simply asked again.
 
-use mongodb::bson::raw::{RawArray, RawArrayBuf, RawBson, RawDocument, RawDocumentBuf, cstr};
+use mongodb::bson::raw::{RawArray, RawDocument, RawDocumentBuf, cstr};
 use mongodb::bson::rawdoc;
 use mongodb::raw_batch_cursor::RawBatch;
 
@@ -23,20 +23,20 @@ pub(super) struct Range {
     /// Its number in the order of `_id`, from 0.
     pub(super) number: i32,
     /// `None` for the first range.
-    pub(super) from: Option<RawBson>,
+    pub(super) from: Option<Vec<u8>>,
     /// `None` for the last range.
-    pub(super) until: Option<RawBson>,
+    pub(super) until: Option<Vec<u8>>,
     /// In the order of `_id`; empty where the bounds say it all.
-    pub(super) among: Vec<RawBson>,
+    pub(super) among: Vec<Vec<u8>>,
 }
 
 impl Range {
     /// The ids among those named that come after the one whose encoding is `after`; `None` where the bounds say it all.
-    fn rest(&self, after: Option<&[u8]>) -> Option<&[RawBson]> {
+    fn rest(&self, after: Option<&[u8]>) -> Option<&[Vec<u8>]> {
         if self.among.is_empty() {
             return None;
         }
-        let is_last = |id: &RawBson| Some(id::encode(id.as_raw_bson_ref()).as_slice()) == after;
+        let is_last = |id: &Vec<u8>| Some(id.as_slice()) == after;
         let from = self.among.iter().position(is_last).map_or(0, |at| at + 1);
         Some(&self.among[from..])
     }
@@ -76,7 +76,7 @@ impl<'a> Pager<'a> {
 
     /// The next page of `range` after the document whose encoded `_id` is `after`; an empty one at its end, or none.
     pub(super) async fn page(&self, range: &Range, after: Option<&[u8]>) -> Result<Option<Page>, MongoError> {
-        if range.rest(after).is_some_and(<[RawBson]>::is_empty) {
+        if range.rest(after).is_some_and(<[Vec<u8>]>::is_empty) {
             return Ok(None);
         }
         let call = Call::long(&self.what);
@@ -90,16 +90,16 @@ impl<'a> Pager<'a> {
         let level = self.reader.connection.server().topology.read_concern();
         let (from, filter) = match (range.rest(after), after) {
             (Some(rest), _) => {
-                let named = rawdoc! { "_id": { "$in": rest.iter().cloned().collect::<RawArrayBuf>() } };
+                let among = id::among(rest.iter().map(Vec::as_slice)).map_err(|_| self.no_id(after))?;
+                let named = rawdoc! { "_id": among };
                 (None, rawdoc! { "$and": [named, self.filter.clone()] })
             }
             (None, None) => (range.from.clone(), self.filter.clone()),
             // `min` includes its place. The server must leave the document out that is there: a large one could fill
             // the page, which then looked like the end.
             (None, Some(last)) => {
-                let last = id::decode(last).map_err(|_| self.no_id(after))?;
-                let others = rawdoc! { "_id": { "$ne": last.clone() } };
-                (Some(last), rawdoc! { "$and": [others, self.filter.clone()] })
+                let others = rawdoc! { "_id": id::document("$ne", last).map_err(|_| self.no_id(after))? };
+                (Some(last.to_vec()), rawdoc! { "$and": [others, self.filter.clone()] })
             }
         };
         let mut command = rawdoc! {
@@ -114,9 +114,7 @@ impl<'a> Pager<'a> {
         };
         for (bound, id) in [(cstr!("min"), from), (cstr!("max"), range.until.clone())] {
             if let Some(id) = id {
-                let mut place = RawDocumentBuf::new();
-                place.append(cstr!("_id"), id);
-                command.append(bound, place);
+                command.append(bound, id::document("_id", &id).map_err(|_| self.no_id(after))?);
             }
         }
         Ok(command)
@@ -128,8 +126,7 @@ impl<'a> Pager<'a> {
         let mut ids: Vec<Vec<u8>> = Vec::new();
         for document in documents(list) {
             let document = document.map_err(nonsense)?;
-            let id = document.get("_id").ok().flatten().map(id::encode);
-            let id = id.ok_or_else(|| self.no_id(ids.last().map(Vec::as_slice).or(after)))?;
+            let id = id::of(document).ok_or_else(|| self.no_id(ids.last().map(Vec::as_slice).or(after)))?;
             ids.push(id);
         }
         if after.is_some() && after == ids.first().map(Vec::as_slice) {

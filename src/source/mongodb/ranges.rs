@@ -4,7 +4,6 @@
 //! The boundaries come from a random sample, ordered by the server: ids of several types and collations need no
 //! comparison here. A poor sample costs speed, never rows: the first range has no beginning and the last no end.
 
-use mongodb::bson::raw::RawBson;
 use mongodb::bson::{Document, doc};
 
 use super::command::{self, Call};
@@ -13,6 +12,9 @@ use super::id;
 use super::page::Range;
 use super::reader::Reader;
 
+/// The ends of the index, and a type that nobody should have any more, as encoded ids.
+const MIN_KEY: &[u8] = &[0xff];
+const UNDEFINED: &[u8] = &[0x06];
 /// Documents of a range, about.
 const DOCUMENTS: u64 = 50_000;
 /// More ranges are not made.
@@ -37,7 +39,7 @@ pub(super) async fn ranges(
     if !filter.is_empty() && matching <= (documents / FEW).min(MOST_IDS) {
         let ids = ids(reader, &[doc! { "$match": filter }]).await?;
         // The server does not look for ids of a type that nobody should have any more.
-        if !ids.is_empty() && !ids.contains(&RawBson::Undefined) {
+        if !ids.is_empty() && !ids.iter().any(|id| id == UNDEFINED) {
             return Ok(named(&ids));
         }
     }
@@ -52,50 +54,46 @@ pub(super) async fn ranges(
 }
 
 /// At most `count` ranges with every so many-th of the ordered ids as boundaries.
-fn split(ids: Vec<RawBson>, count: usize) -> Vec<Range> {
+fn split(ids: Vec<Vec<u8>>, count: usize) -> Vec<Range> {
     // The ends of the index cannot be boundaries: the server refuses a range in which nothing can be.
-    let inside = |id: &RawBson| !matches!(id, RawBson::MinKey | RawBson::MaxKey);
-    let ids: Vec<RawBson> = ids.into_iter().filter(inside).collect();
+    let inside = |id: &Vec<u8>| id != MIN_KEY && id != id::LAST;
+    let ids: Vec<Vec<u8>> = ids.into_iter().filter(inside).collect();
     let step = ids.len().div_ceil(count.max(1)).max(1);
-    let mut boundaries: Vec<RawBson> = ids.into_iter().skip(step).step_by(step).collect();
+    let mut boundaries: Vec<Vec<u8>> = ids.into_iter().skip(step).step_by(step).collect();
     // The same document can be drawn twice.
-    boundaries.dedup_by_key(|boundary| id::encode(boundary.as_raw_bson_ref()));
+    boundaries.dedup();
     let from = std::iter::once(None).chain(boundaries.iter().cloned().map(Some));
     let until = boundaries.iter().cloned().map(Some).chain(std::iter::once(None));
     (0..).zip(from.zip(until)).map(|(number, (from, until))| Range { number, from, until, among: Vec::new() }).collect()
 }
 
 /// Ranges of the ids that are named, in their order.
-fn named(ids: &[RawBson]) -> Vec<Range> {
+fn named(ids: &[Vec<u8>]) -> Vec<Range> {
     let ranges = (0..).zip(ids.chunks(NAMED));
     ranges.map(|(number, ids)| Range { number, from: None, until: None, among: ids.to_vec() }).collect()
 }
 
 /// Ids of the documents that `stages` pick, in the order of the index on `_id`.
-async fn ids(reader: &Reader, stages: &[Document]) -> Result<Vec<RawBson>, MongoError> {
+async fn ids(reader: &Reader, stages: &[Document]) -> Result<Vec<Vec<u8>>, MongoError> {
     let what = format!("look for ids of `{}`", reader.namespace());
     let call = Call::long(&what);
     let pipeline = [stages, &[doc! { "$project": { "_id": 1 } }, doc! { "$sort": { "_id": 1 } }]].concat();
     let documents = command::aggregate(reader, call, &pipeline).await?;
-    let mut ids = Vec::with_capacity(documents.len());
-    for document in &documents {
-        if let Ok(Some(id)) = document.get("_id") {
-            ids.push(id.into());
-        }
-    }
-    Ok(ids)
+    Ok(documents.iter().filter_map(|document| id::of(document)).collect())
 }
 
 #[cfg(test)]
 mod tests {
+    use mongodb::bson::raw::{RawBson, RawBsonRef};
+
     use super::*;
 
-    fn ids(numbers: &[i32]) -> Vec<RawBson> {
-        numbers.iter().copied().map(RawBson::Int32).collect()
+    fn ids(numbers: &[i32]) -> Vec<Vec<u8>> {
+        numbers.iter().map(|number| id::encode(RawBsonRef::Int32(*number))).collect()
     }
 
     fn bounds(ranges: &[Range]) -> Vec<(i32, Option<i32>, Option<i32>)> {
-        let number = |id: &Option<RawBson>| id.as_ref().and_then(RawBson::as_i32);
+        let number = |id: &Option<Vec<u8>>| id.as_ref().and_then(|id| id::decode(id).unwrap().as_i32());
         ranges.iter().map(|range| (range.number, number(&range.from), number(&range.until))).collect()
     }
 
@@ -110,7 +108,8 @@ mod tests {
 
     #[test]
     fn the_ends_of_the_index_are_no_boundaries() {
-        let ids = vec![RawBson::MinKey, RawBson::MinKey, RawBson::Int32(1), RawBson::MaxKey, RawBson::MaxKey];
+        let ids = [RawBson::MinKey, RawBson::MinKey, RawBson::Int32(1), RawBson::MaxKey, RawBson::MaxKey];
+        let ids = ids.iter().map(|id| id::encode(id.as_raw_bson_ref())).collect();
         assert_eq!(bounds(&split(ids, 5)), [(0, None, None)]);
     }
 

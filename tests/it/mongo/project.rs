@@ -97,6 +97,13 @@ impl World {
         command.stdout(output).stderr(std::process::Stdio::null()).spawn().unwrap()
     }
 
+    /// barkeep, running, with all it says kept for the test.
+    pub(crate) fn spawn_told(&self, args: &[&str]) -> std::process::Child {
+        let mut command = self.project.process(args);
+        command.env("BARKEEP_TEST_URI", self.database.uri()).env("BARKEEP_TEST_DATABASE", &self.database.name);
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
+    }
+
     /// Calls barkeep so that it ends at a crash point; what it leaves behind is not looked at.
     pub(crate) fn crash(&self, args: &[&str], at: &str) -> bool {
         let output = self.command(args).env("BARKEEP_CRASH_AT", at).output().unwrap();
@@ -106,7 +113,13 @@ impl World {
 
     /// Makes a plan and returns its file and its confirmation.
     pub(crate) fn plan(&self) -> (String, String) {
-        let told = self.call(&["plan", "job.toml", "-o", "the.plan", "--format", "json"]);
+        self.plan_at(&self.database.uri())
+    }
+
+    /// The same, reached in another way.
+    pub(crate) fn plan_at(&self, uri: &str) -> (String, String) {
+        let mut command = self.command(&["plan", "job.toml", "-o", "the.plan", "--format", "json"]);
+        let told = self.project.told(command.env("BARKEEP_TEST_URI", uri).output().unwrap());
         let next = told.json()[0]["next"].as_array().unwrap().clone();
         let command = next.iter().filter_map(|step| step["command"].as_str()).find(|text| text.contains("apply"));
         ("the.plan".to_owned(), command.unwrap().rsplit(' ').next().unwrap().to_owned())

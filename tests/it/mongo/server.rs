@@ -76,6 +76,12 @@ impl Server {
         server.as_ref()
     }
 
+    /// A server that a test started by itself; it is never taken away.
+    pub(crate) fn at(uri: &str) -> &'static Self {
+        let client = runtime().block_on(Client::with_uri_str(uri).into_future()).unwrap();
+        Box::leak(Box::new(Self { uri: uri.to_owned(), client, _shell: None }))
+    }
+
     fn find(kind: Kind) -> Option<Self> {
         if let Ok(uri) = std::env::var("MONGODB_URI") {
             let client = runtime().block_on(Client::with_uri_str(&uri)).unwrap();
@@ -221,6 +227,20 @@ impl Database {
         }
     }
 
+    /// Inserts documents whose `_id` the driver cannot read.
+    pub(crate) fn insert_as_they_are(&self, collection: &str, documents: &[RawDocumentBuf]) {
+        let mut list = mongodb::bson::RawArrayBuf::new();
+        for document in documents {
+            list.push(&**document);
+        }
+        let mut command = RawDocumentBuf::new();
+        command.append(mongodb::bson::raw::cstr!("insert"), collection);
+        command.append(mongodb::bson::raw::cstr!("documents"), &*list);
+        let database = self.server.client.database(&self.name);
+        let reply = runtime().block_on(database.run_raw_command(command).into_future()).unwrap();
+        assert!(!reply.contains_key("writeErrors"), "{reply}");
+    }
+
     /// All documents, in the order of `_id`.
     pub(crate) fn documents(&self, collection: &str) -> Vec<RawDocumentBuf> {
         let collection = self.handle(collection);
@@ -273,7 +293,8 @@ impl Database {
         FailPoint { server: self.server, _guard: guard }
     }
 
-    fn admin(&self, command: Document) -> Document {
+    /// Runs a command that is not this database's.
+    pub(crate) fn admin(&self, command: Document) -> Document {
         runtime().block_on(self.server.client.database("admin").run_command(command).into_future()).unwrap()
     }
 }

@@ -15,7 +15,12 @@ pub(crate) enum Fault {
     After,
     /// The server carries the command out, and its reply never comes.
     Silence,
+    /// The command lies somewhere on its way; the server carries it out when its sender has long given up.
+    Late,
 }
+
+/// How long after it was sent a late command reaches the server.
+pub(crate) const LATE: std::time::Duration = std::time::Duration::from_millis(2500);
 
 /// The commands that settling sends.
 const WATCHED: [&str; 4] = ["find", "insert", "update", "delete"];
@@ -27,6 +32,8 @@ struct State {
     /// The fault, and which of the watched commands it meets, from 1.
     fault: Mutex<Option<(Fault, usize)>>,
     seen: AtomicUsize,
+    /// The only command that counts, where one is named.
+    named: Mutex<Option<&'static str>>,
     /// The name of the command that was met.
     met: Mutex<Option<String>>,
 }
@@ -47,7 +54,7 @@ impl Wire {
         std::thread::spawn(move || {
             for client in listener.incoming() {
                 let (Ok(client), Ok(server)) = (client, TcpStream::connect(&address)) else { continue };
-                carry(client, server, &shared);
+                carry(client, server, &address, &shared);
             }
         });
         Self { port, state }
@@ -60,6 +67,14 @@ impl Wire {
         *self.state.fault.lock().unwrap() = Some((fault, at));
     }
 
+    /// Fails once, at the first command of this name.
+    pub(crate) fn fail_at(&self, fault: Fault, name: &'static str) {
+        self.state.seen.store(0, Ordering::SeqCst);
+        *self.state.met.lock().unwrap() = None;
+        *self.state.named.lock().unwrap() = Some(name);
+        *self.state.fault.lock().unwrap() = Some((fault, 1));
+    }
+
     /// The command that was met by the fault; `None` where there were fewer.
     pub(crate) fn met(&self) -> Option<String> {
         self.state.met.lock().unwrap().clone()
@@ -67,7 +82,8 @@ impl Wire {
 }
 
 /// Carries messages both ways until one side ends.
-fn carry(client: TcpStream, server: TcpStream, state: &Arc<State>) {
+fn carry(client: TcpStream, server: TcpStream, address: &str, state: &Arc<State>) {
+    let address = address.to_owned();
     // Of a swallowed reply: whether the connection breaks instead.
     let swallow: Arc<Mutex<Option<bool>>> = Arc::default();
     let over = Arc::new(AtomicBool::new(false));
@@ -78,6 +94,11 @@ fn carry(client: TcpStream, server: TcpStream, state: &Arc<State>) {
         while let Some(message) = read(&mut client) {
             match state.fault_of(&message) {
                 Some(Fault::Before) => break,
+                Some(Fault::Late) => {
+                    let address = address.clone();
+                    std::thread::spawn(move || deliver_late(&address, &message));
+                    continue;
+                }
                 Some(Fault::After) => *marked.lock().unwrap() = Some(true),
                 Some(Fault::Silence) => *marked.lock().unwrap() = Some(false),
                 None => {}
@@ -105,6 +126,13 @@ fn carry(client: TcpStream, server: TcpStream, state: &Arc<State>) {
     });
 }
 
+fn deliver_late(address: &str, message: &[u8]) {
+    std::thread::sleep(LATE);
+    let mut server = TcpStream::connect(address).unwrap();
+    server.write_all(message).unwrap();
+    read(&mut server);
+}
+
 fn close(one: &TcpStream, other: &TcpStream) {
     // The other thread may have closed them already.
     drop(one.shutdown(Shutdown::Both));
@@ -124,7 +152,9 @@ fn read(from: &mut TcpStream) -> Option<Vec<u8>> {
 impl State {
     /// The fault that `message` is to meet.
     fn fault_of(&self, message: &[u8]) -> Option<Fault> {
-        let name = command(message).filter(|name| WATCHED.contains(name))?;
+        let named = *self.named.lock().unwrap();
+        let counts = |name: &&str| named.map_or(WATCHED.contains(name), |only| only == *name);
+        let name = command(message).filter(counts)?;
         let number = self.seen.fetch_add(1, Ordering::SeqCst) + 1;
         let (fault, _) = self.fault.lock().unwrap().take_if(|(_, at)| *at == number)?;
         *self.met.lock().unwrap() = Some(name.to_owned());
