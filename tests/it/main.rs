@@ -11,4 +11,5 @@ mod cli_support;
 mod data;
 mod layers;
 mod mongo;
+mod races;
 mod support;
