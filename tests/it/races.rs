@@ -105,7 +105,7 @@ fn all(count: u64, series: u64, idle: bool) -> Vec<(Race, Ended)> {
 /// Every fault with the race it is of, and a table of them by kind of loader.
 fn tell(ended: &[(Race, Ended)]) -> String {
     let mut text = String::new();
-    for (race, end) in ended.iter().filter(|(_, end)| !end.faults.is_empty()) {
+    for (race, end) in ended.iter().filter(|(_, end)| !end.faults.is_empty() || ended.len() == 1) {
         writeln!(text, "\nBARKEEP_RACE_SEED={} {race:?}", race.seed).unwrap();
         for (fault, rows, shows) in &end.faults {
             writeln!(text, "  {fault:?} {rows}: {}", shows.chars().take(1500).collect::<String>()).unwrap();

@@ -55,6 +55,9 @@ pub(crate) struct Order {
     pub(crate) burst: u64,
     /// The pause after that, in microseconds.
     pub(crate) pause: u64,
+    /// It waits until names in the folder of the file have changed so many times, and adds a few rows so many
+    /// microseconds later: in the moment in which a file is exchanged.
+    pub(crate) ambush: Option<(u64, u64)>,
     /// The number of its first row.
     pub(crate) first: u64,
 }
@@ -109,9 +112,20 @@ fn load(order: &Order, log: &mut File) -> std::io::Result<()> {
     };
     writeln!(log, "ready")?;
     let mut next = order.first;
+    let (mut before, mut seen, mut rounds) = (names(order), 0, 1);
     while !order.stop.exists() {
+        if let Some((changes, delay)) = order.ambush.filter(|_| rounds == 0) {
+            seen += u64::from(changed(order, &mut before));
+            if seen <= changes {
+                continue;
+            }
+            (seen, rounds) = (0, 8);
+            std::thread::sleep(Duration::from_micros(delay));
+        }
+        rounds = u64::saturating_sub(rounds, 1);
         for _ in 0..order.burst {
-            let bad = if next % 16 == 5 { Bad::Close } else { Bad::No };
+            // Few, so that no run moves more than a hundred: more than usual is refused.
+            let bad = if next % 16 == 5 && next - order.first < 160 { Bad::Close } else { Bad::No };
             let row = format.row(next, bad, 0);
             let added = std::slice::from_ref(&row);
             match order.kind {
@@ -142,6 +156,26 @@ fn load(order: &Order, log: &mut File) -> std::io::Result<()> {
         std::thread::sleep(Duration::from_micros(order.pause));
     }
     Ok(())
+}
+
+/// How many names there are beside the file, and where barkeep keeps its journal, as far as the loader may look.
+fn names(order: &Order) -> usize {
+    let folder = order.file.parent().unwrap_or(Path::new("/"));
+    let folders = [folder.to_path_buf(), folder.join("quarantine/job=f"), folder.join("quarantine/job=f/journal")];
+    folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).map(Iterator::count).sum()
+}
+
+/// Waits a moment for another number of names.
+fn changed(order: &Order, before: &mut usize) -> bool {
+    for _ in 0..200 {
+        let now = names(order);
+        if now != *before {
+            *before = now;
+            return true;
+        }
+        std::thread::sleep(Duration::from_micros(100));
+    }
+    false
 }
 
 /// As `>>` opens a file.

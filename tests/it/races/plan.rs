@@ -17,6 +17,8 @@ pub(crate) struct Race {
     pub(crate) burst: u64,
     /// The pause of a loader, in microseconds.
     pub(crate) pause: u64,
+    /// The loaders wait for barkeep to come so far, in names that change, and for so many microseconds more.
+    pub(crate) ambush: Option<(u64, u64)>,
     pub(crate) who: Who,
     pub(crate) mode: Mode,
     /// Milliseconds after the start of the loaders that barkeep is started.
@@ -104,6 +106,8 @@ impl Race {
         let (size, slow) = if kind.appends() { (size, 0) } else { (size.min(100_000), 2_000) };
         let pause = numbers.one(&[200, 500, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000]).max(slow);
         let burst = numbers.one(&[1, 1, 1, 5, 50]);
+        let ambush = numbers.below(3) > 0;
+        let delay = numbers.one(&[0, 0, 100, 300, 1_000, 3_000, 10_000, 50_000]);
         Self {
             seed,
             system: numbers.one(&["tmpfs", "ext4", "xfs", "btrfs", "overlay"]),
@@ -114,6 +118,7 @@ impl Race {
             loaders: if kind.appends() { numbers.one(&[1, 1, 2, 3]) } else { 1 },
             burst: if kind.appends() { burst } else { 1 },
             pause: if burst > 1 { pause.max(5_000) } else { pause },
+            ambush: ambush.then_some((numbers.below(12), delay)),
             who: numbers.one(&[
                 Who::Same,
                 Who::Same,

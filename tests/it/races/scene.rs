@@ -18,7 +18,7 @@ use super::rows::Bad;
 #[derive(Debug, Default)]
 pub(crate) struct Ended {
     pub(crate) faults: Faults,
-    /// Rows that are in quarantine.
+    /// Rows that were moved beside the loaders.
     pub(crate) moved: u64,
     /// Rows that the loaders added.
     pub(crate) loaded: u64,
@@ -68,9 +68,9 @@ pub(crate) fn run(race: &Race, at: &Path, idle: bool) -> Ended {
     }
     std::thread::sleep(Duration::from_millis(race.rest));
     let loaded = scene.end(loaders);
+    let moved = scene.items().len() as u64;
     scene.compare();
     let said = scene.said();
-    let moved = scene.items().len() as u64;
     Ended { faults: scene.faults, moved, loaded, said }
 }
 
@@ -90,7 +90,9 @@ impl<'a> Scene<'a> {
             fs::write(root.join(format!("{job}-rules.toml")), rule).unwrap();
         }
         let count = (race.size / 80).clamp(12, 20_000);
+        // Few, so that no run moves more than a hundred: more than usual is refused.
         let bad = |n: usize| match (n % 7, race.mode == Mode::Pair, n % 3) {
+            _ if n > 400 => Bad::No,
             (3, true, 0) => Bad::Both,
             (3, true, 1) => Bad::Open,
             (3, ..) => Bad::Close,
@@ -152,6 +154,7 @@ impl<'a> Scene<'a> {
                 stop: self.side.path().join("stop"),
                 burst: self.race.burst,
                 pause: self.race.pause,
+                ambush: self.race.ambush,
                 first: (number + 1) * 10_000_000,
             };
             (loader::start(&order, &before), order.log)
