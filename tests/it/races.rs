@@ -7,6 +7,7 @@ mod loader;
 mod messages;
 mod mounts;
 mod oracle;
+mod ownership;
 mod plan;
 mod rows;
 mod scene;

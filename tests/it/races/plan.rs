@@ -105,7 +105,7 @@ impl Race {
         // One that writes all rows again and again is no quicker than that takes.
         let (size, slow) = if kind.appends() { (size, 0) } else { (size.min(100_000), 2_000) };
         let pause = numbers.one(&[200, 500, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000]).max(slow);
-        let burst = numbers.one(&[1, 1, 1, 5, 50]);
+        let burst = numbers.one(&[1, 1, 1, 5, 50, 400]);
         let ambush = numbers.below(3) > 0;
         let delay = numbers.one(&[0, 0, 100, 300, 1_000, 3_000, 10_000, 50_000]);
         Self {

@@ -197,13 +197,11 @@ impl<'a> Scene<'a> {
             |_| if appends { 1 } else { u64::MAX },
             "after the run",
         ));
-        let items = self.items();
+        self.late();
+        let (seen, items) = (self.look(), self.items());
         let restored = matches!(self.race.mode, Mode::Restore | Mode::KillRestore);
         self.faults.extend(oracle::quarantine(&items, &seen, &self.written, format, appends && !restored));
         self.faults.extend(held_against(&self.told, &items, self.race));
-
-        self.late();
-        let seen = self.look();
         let missing = oracle::missing(&seen, &self.written);
         if !missing.is_empty() && !lost {
             self.faults.push((Fault::NotBroughtBack, missing.len() as u64, format!("{missing:?}")));
@@ -249,21 +247,14 @@ impl<'a> Scene<'a> {
 
     /// barkeep, as the user it is in this race.
     fn command(&self, args: &[&str]) -> Command {
-        let mut words = match self.race.who {
+        let words = match self.race.who {
             Who::OtherBarkeep => user(OTHER),
             Who::OtherNamespace => {
                 ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"].map(str::to_owned).to_vec()
             }
             Who::Same | Who::OtherLoader => Vec::new(),
         };
-        words.push(env!("CARGO_BIN_EXE_barkeep").to_owned());
-        let mut command = Command::new(&words[0]);
-        command.args(&words[1..]).args(args).current_dir(self.dir.path()).stdin(Stdio::null());
-        command.env("TMPDIR", self.dir.path().join("tmp")).env("NO_COLOR", "1").env("BARKEEP_BUSY_SECONDS", "3");
-        for name in ["THREADS", "MEMORY_LIMIT", "TEMP_DIR", "LOG", "REPORTS"] {
-            command.env_remove(format!("BARKEEP_{name}"));
-        }
-        command
+        barkeep(words, self.dir.path(), args)
     }
 
     fn spawn(&self, args: &[&str]) -> Called {
@@ -357,7 +348,20 @@ impl Called {
     }
 }
 
-fn user(id: u32) -> Vec<String> {
+/// barkeep in a folder, behind the words of another command, with no settings but ours.
+pub(super) fn barkeep(mut words: Vec<String>, folder: &Path, args: &[&str]) -> Command {
+    words.push(env!("CARGO_BIN_EXE_barkeep").to_owned());
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]).args(args).current_dir(folder).stdin(Stdio::null());
+    command.env("TMPDIR", folder.join("tmp")).env("NO_COLOR", "1").env("BARKEEP_BUSY_SECONDS", "3");
+    for name in ["THREADS", "MEMORY_LIMIT", "TEMP_DIR", "LOG", "REPORTS"] {
+        command.env_remove(format!("BARKEEP_{name}"));
+    }
+    command
+}
+
+/// The words that make a command one of this user, who is in the group of the file.
+pub(super) fn user(id: u32) -> Vec<String> {
     let ids = [format!("--reuid={id}"), format!("--regid={}", id + 1000), format!("--groups={GROUP}")];
     std::iter::once("setpriv".to_owned()).chain(ids).collect()
 }
@@ -370,7 +374,8 @@ fn is_bad(row: &str) -> bool {
     row.contains(",-1,") || row.contains(":-1,")
 }
 
-fn job_text(name: &str, file: &str) -> String {
+/// A job over a file.
+pub(super) fn job_text(name: &str, file: &str) -> String {
     format!(
         r#"name = "{name}"
 rules = ["{name}-rules.toml"]
