@@ -76,7 +76,7 @@ pub(crate) fn start(order: &Order, before: &[String]) -> Child {
         command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let began = Instant::now();
     while fs::read(&order.log).unwrap().is_empty() {
-        let waited = began.elapsed() > Duration::from_secs(60) || child.try_wait().unwrap().is_some();
+        let waited = began.elapsed() > Duration::from_mins(1) || child.try_wait().unwrap().is_some();
         assert!(!waited, "the loader does not begin: {order:?}");
         std::thread::sleep(Duration::from_millis(2));
     }
@@ -131,7 +131,7 @@ fn load(order: &Order, log: &mut File) -> std::io::Result<()> {
             match order.kind {
                 Kind::Append => open(&order.file)?.write_all(&format.tail(added))?,
                 Kind::Hold | Kind::Reopen => {
-                    if order.kind == Kind::Reopen && next % 20 == 0 {
+                    if order.kind == Kind::Reopen && next.is_multiple_of(20) {
                         held = Some(open(&order.file)?);
                     }
                     held.as_mut().ok_or(std::io::ErrorKind::NotFound)?.write_all(&format.tail(added))?;

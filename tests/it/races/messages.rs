@@ -118,13 +118,12 @@ fn code(call: &Told, race: &Race) -> Option<String> {
     let silent = call.err.trim().is_empty() && !call.out.contains("error");
     match call.code {
         None => Some("ended by a signal".to_owned()),
-        Some(0 | 1) => None,
-        // A barkeep that has no such flag brings nothing back, which is seen in the bytes.
-        Some(2) if late => None,
         Some(3) if silent => Some("exit 3 without a word".to_owned()),
-        Some(3) => None,
-        // The number of rows that were late may have grown since it was asked for.
-        Some(4) if race.who == Who::OtherBarkeep || late => None,
+        Some(0 | 1 | 3) => None,
+        // A barkeep that has no such flag brings nothing back, which is seen in the bytes; and more rows may have come
+        // too late since their number was asked for.
+        Some(2 | 4) if late => None,
+        Some(4) if race.who == Who::OtherBarkeep => None,
         Some(5) if race.mode == Mode::Pair => None,
         Some(5) => Some("exit 5, and no other is alive".to_owned()),
         Some(other) => Some(format!("exit {other}")),

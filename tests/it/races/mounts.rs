@@ -74,9 +74,11 @@ impl Mounts {
             self.left_out.push("overlay: mounting is not permitted".to_owned());
             return;
         };
-        let parts = ["lower", "upper", "work"].map(|part| base.join(part));
-        parts.iter().for_each(|part| fs::create_dir(part).unwrap());
-        let [lower, upper, work] = parts.map(|part| part.display().to_string());
+        let folders = ["lower", "upper", "work"].map(|name| base.join(name));
+        for folder in &folders {
+            fs::create_dir(folder).unwrap();
+        }
+        let [lower, upper, work] = folders.map(|folder| folder.display().to_string());
         let options = format!("lowerdir={lower},upperdir={upper},workdir={work}");
         match self.mount(root, "overlay", &["-t", "overlay", "-o", &options, "overlay"]) {
             Ok(at) => self.add("overlay", &at),

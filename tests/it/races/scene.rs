@@ -209,7 +209,7 @@ impl<'a> Scene<'a> {
         // A loader that writes all of its rows again brings back what was taken, to be taken once more.
         let left = |id: u64| items.iter().filter(|item| item.id == id).count() as u64;
         let most = move |id: u64| if appends { 1 } else { 1 + left(id) };
-        self.faults.extend(oracle::too_many(&seen, &self.written, &most, "after restore --late"));
+        self.faults.extend(oracle::too_many(&seen, &self.written, most, "after restore --late"));
         for job in self.jobs() {
             self.restore(job, &["--since", "2000-01-01"]);
         }
@@ -218,7 +218,7 @@ impl<'a> Scene<'a> {
         if lost > 0 {
             self.faults.push((Fault::BadLost, lost, "not put back by restore".to_owned()));
         }
-        self.faults.extend(oracle::too_many(&seen, &self.written, &most, "after restore"));
+        self.faults.extend(oracle::too_many(&seen, &self.written, most, "after restore"));
         for told in self.told.iter().filter(|told| told.hung || told.err.contains("panicked")) {
             self.faults.push((Fault::Broken, 1, told.text()));
         }
