@@ -12,4 +12,5 @@ mod data;
 mod earlier;
 mod layers;
 mod mongo;
+mod races;
 mod support;
