@@ -376,7 +376,7 @@ fn keep_plan(order: &Order<'_>, dir: &Path, meta: &RunMeta, plan: &Plan, ending:
     plan.write(&path)?;
     let shown = crate::config::load::shown(&path);
     let command = format!("barkeep apply {} --confirm {}", output::typed(&shown), plan.confirmation());
-    let note = format!("move {} rows to quarantine", plan.rows.len());
+    let note = settling::files::what_moves(plan);
     ending.next.push(NextStep { command, note: Some(note) });
     (ending.status, ending.exit) = match (ending.refusals.is_empty(), plan.rows.is_empty()) {
         (false, _) => (RunStatus::Refused, Exit::Refused),

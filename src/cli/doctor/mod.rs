@@ -1,6 +1,7 @@
 //! `barkeep doctor`: whether a job can do its work, and what to do where it cannot. Changes nothing.
 
 mod collection;
+mod files;
 mod privileges;
 
 use std::path::{Path, PathBuf};
@@ -155,19 +156,7 @@ async fn bars(opened: &Opened, told: &mut Told<'_>) -> Result<(), Failure> {
         (At::Collection(collection), Source::Mongodb(source)) => {
             collection::collection(opened, collection, source, told).await
         }
-        (At::Files(set), _) => {
-            let bytes: u64 = set.files.iter().filter_map(|path| std::fs::metadata(path).ok()).map(|at| at.len()).sum();
-            told.ok("source", &format!("{} files, {} MiB", set.files.len(), bytes >> 20))?;
-            for folder in set.files.iter().filter_map(|path| path.parent()).collect::<std::collections::BTreeSet<_>>() {
-                let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-                if let Err(error) = tempfile::tempfile_in(folder) {
-                    let detail =
-                        format!("`{}` cannot be written, so no row can leave its files: {error}", folder.display());
-                    told.warn("source", &detail)?;
-                }
-            }
-            Ok(())
-        }
+        (At::Files(set), _) => files::files(opened, set, told),
         (At::Collection(_), Source::Files(_)) => Ok(()),
     }
 }

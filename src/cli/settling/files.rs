@@ -13,6 +13,7 @@ use crate::cli::stop::Stop;
 use crate::config::Job;
 use crate::config::job::{self, Source};
 use crate::durable::{Disk, hex};
+use crate::report::numbers::counted;
 use crate::report::run::ActionRow;
 use crate::report::utc::UtcMicros;
 use crate::settle::files::{self, Condemned, FilesError, Order, Outcome, Patience, Place as Quarantine, Writers};
@@ -78,7 +79,7 @@ impl<'a> Files<'a> {
     }
 
     /// Files that were written to after they were replaced, as a failure that says how their rows come back.
-    fn late(&self) -> Result<Option<Failure>, FilesError> {
+    pub(in crate::cli) fn late(&self) -> Result<Option<Failure>, FilesError> {
         let late = files::late(self.place())?;
         let Some(first) = late.first() else { return Ok(None) };
         let came = match first.appended {
@@ -364,6 +365,19 @@ impl Work<'_> {
             Ok(true) | Err(_) => Outcome::of(Settled { planned, open: planned, ..Settled::default() }),
         }
     }
+}
+
+/// What applying a plan does, in a few words; of files also how much disk the old ones take that are kept whole.
+pub(in crate::cli) fn what_moves(plan: &Plan) -> String {
+    let mut text = format!("move {} to quarantine", counted(plan.rows.len() as u64, "row"));
+    if let SourceIdentity::Files(sources) = &plan.head.source {
+        let of_plan =
+            |number: &usize| plan.rows.iter().any(|row| matches!(&row.at, Place::Row { file, .. } if file == number));
+        let lengths: Vec<u64> = (0..sources.len()).filter(of_plan).map(|number| sources[number].length).collect();
+        let kib = lengths.iter().sum::<u64>().div_ceil(1024);
+        text.push_str(&format!("; {} kept whole, {kib} KiB", counted(lengths.len() as u64, "old file")));
+    }
+    text
 }
 
 /// Whether the files of a plan are those of the job still; what they hold is looked at when they are settled.

@@ -1,5 +1,6 @@
 //! What has to be true of a source before anything is prepared, and what it was then.
 
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -48,15 +49,27 @@ pub(super) enum Busy {
     Changed,
 }
 
-/// Looks at `open`, and reads it to its end.
-pub(super) fn inspect(disk: &Disk, open: Open, writers: Writers) -> Result<Result<Inspected, Busy>, FilesError> {
-    let path = open.path.clone();
-    let read = |source| FilesError::read(&path, source);
-    let first = open.attributes()?;
-    if first.links > 1 {
-        return Err(FilesError::HardLinks { path, count: first.links });
+/// What keeps rows of the file `path` from being moved at all; nothing is read, and nothing is changed.
+///
+/// # Errors
+/// When the file cannot be looked at.
+pub fn obstacle(disk: &Disk, path: &Path, writers: Writers) -> Result<Option<FilesError>, FilesError> {
+    let looked = Open::at(disk, path).and_then(|open| may_be_replaced(&open, writers));
+    match looked {
+        Ok(_) => Ok(None),
+        Err(error @ FilesError::Read { .. }) => Err(error),
+        Err(error) => Ok(Some(error)),
     }
-    let volume = open.file.volume().map_err(read)?;
+}
+
+/// Fails where `open` must not be replaced, whoever writes to it or not.
+fn may_be_replaced(open: &Open, writers: Writers) -> Result<(), FilesError> {
+    let path = open.path.clone();
+    let links = open.attributes()?.links;
+    if links > 1 {
+        return Err(FilesError::HardLinks { path, count: links });
+    }
+    let volume = open.file.volume().map_err(|source| FilesError::read(&open.path, source))?;
     if volume.mount_point {
         return Err(FilesError::MountPoint { path });
     }
@@ -64,6 +77,14 @@ pub(super) fn inspect(disk: &Disk, open: Open, writers: Writers) -> Result<Resul
         let reason = format!("writers cannot be held back on this file system ({})", volume.file_system);
         return Err(FilesError::NoLease { path, reason });
     }
+    Ok(())
+}
+
+/// Looks at `open`, and reads it to its end.
+pub(super) fn inspect(disk: &Disk, open: Open, writers: Writers) -> Result<Result<Inspected, Busy>, FilesError> {
+    let path = open.path.clone();
+    let read = |source| FilesError::read(&path, source);
+    may_be_replaced(&open, writers)?;
     let quiet = wait_for_quiet(disk, &open)?;
     if writers == Writers::Any {
         // Granted for a moment: nobody has it open or mapped for writing, so whatever writes from here on changes its

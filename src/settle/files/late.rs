@@ -54,6 +54,31 @@ pub fn late(place: Place<'_>) -> Result<Vec<Late>, FilesError> {
     Ok(found)
 }
 
+/// Whole files that were replaced and are kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Originals {
+    /// How many.
+    pub files: u64,
+    /// How much disk they take.
+    pub bytes: u64,
+}
+
+/// The whole files that a job keeps. Needs no lock, and changes nothing.
+///
+/// # Errors
+/// When the journal or an original cannot be looked at.
+pub fn kept_originals(place: Place<'_>) -> Result<Originals, FilesError> {
+    let shelf = Shelf::new(place);
+    let (entries, _) = shelf.journal.entries()?;
+    let mut kept = Originals::default();
+    for (_, original) in originals(&entries) {
+        let at = shelf.disk.look(&original.path).map_err(|source| FilesError::read(&original.path, source))?;
+        kept.files += u64::from(at.is_some());
+        kept.bytes += at.map_or(0, |at| at.length);
+    }
+    Ok(kept)
+}
+
 fn originals(entries: &[Entry]) -> impl Iterator<Item = (&Entry, &Original)> {
     entries
         .iter()

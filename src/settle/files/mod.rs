@@ -1,7 +1,8 @@
 //! Rows leave files and come back. A source file is never edited: it is replaced whole, and the old one is kept.
 //!
 //! ```text
-//! removal     the rows of one source: copied, proven, taken out;   restore    rows back to their places
+//! removal, take_out   the rows of one source: copied, proven, taken out
+//! restore, put_in     rows back to their places
 //! replace     looked at, prepared, exchanged, as often as it takes;   inspect   what has to be true before
 //! exchange    the two names, under leases;   carry   rows that came to a file without a name;   finish   the outcome
 //! recovery    what was cut short is finished or closed;   lock   one runner a source;   place   one a job
@@ -31,6 +32,7 @@ mod originals;
 mod place;
 mod placement;
 mod purge;
+mod put_in;
 mod quarantine;
 mod recovery;
 mod removal;
@@ -39,6 +41,7 @@ mod restore;
 mod sequence;
 mod steps;
 mod table;
+mod take_out;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -49,9 +52,9 @@ use std::time::Duration;
 
 pub use checksums::Checksums;
 pub use error::FilesError;
-pub use inspect::Writers;
+pub use inspect::{Writers, obstacle};
 pub use items::{Listed, items, newest, unfinished};
-pub use late::{Brought, Late, bring_back, late};
+pub use late::{Brought, Late, Originals, bring_back, kept_originals, late};
 pub use purge::{Limits, Purged, purge};
 pub use recovery::{Recovered, Recovery, recover};
 pub use removal::{identify, is_open, item_id, row_hashes, settle};

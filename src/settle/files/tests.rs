@@ -184,8 +184,11 @@ fn condemned(row: u64) -> Condemned {
     }
 }
 
-/// A loader: opens the file to append, which waits for a lease, and says when it has written.
+/// A loader: opens the file to append, which waits for a lease, and says when it has written. Comes back when the loader
+/// waits: it has found the file before the names are exchanged.
 fn append(source: &Path, rows: &'static str, done: std::sync::mpsc::Sender<()>) {
+    use std::os::unix::fs::MetadataExt;
+    let inode = format!(":{} ", fs::metadata(source).unwrap().ino());
     let source = source.to_path_buf();
     std::thread::spawn(move || {
         let mut file = fs::OpenOptions::new().append(true).open(source).unwrap();
@@ -193,6 +196,8 @@ fn append(source: &Path, rows: &'static str, done: std::sync::mpsc::Sender<()>) 
         drop(file);
         done.send(()).ok();
     });
-    // It has found the file, and waits for the lease, before the names are exchanged.
-    std::thread::sleep(Duration::from_millis(2));
+    let waits = |line: &str| line.contains("LEASE") && line.contains("BREAKING") && line.contains(&inode);
+    while !fs::read_to_string("/proc/locks").unwrap().lines().any(waits) {
+        std::thread::sleep(Duration::from_micros(200));
+    }
 }
