@@ -3,6 +3,7 @@
 //! `BARKEEP_RACES` says how many races there are, `BARKEEP_RACE_SEED` runs a single one again, and `BARKEEP_RACE_SERIES`
 //! chooses others. 2,000 and more have large files among them.
 
+mod calls;
 mod loader;
 mod messages;
 mod mounts;

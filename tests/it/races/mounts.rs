@@ -89,9 +89,9 @@ impl Mounts {
     fn image(&mut self, root: &Path, name: &'static str, make: &[&str]) {
         let image = root.join(format!("{name}.img"));
         fs::File::create(&image).and_then(|file| file.set_len(SIZE)).unwrap();
-        let made = called(Command::new(make[0]).args(&make[1..]).arg(&image));
+        let formatted = called(Command::new(make[0]).args(&make[1..]).arg(&image));
         // The loop device goes with the mount.
-        let mounted = made.and_then(|()| self.mount(root, name, &["-o", "loop", &image.display().to_string()]));
+        let mounted = formatted.and_then(|()| self.mount(root, name, &["-o", "loop", &image.display().to_string()]));
         match mounted {
             Ok(at) => self.add(name, &at),
             Err(why) => self.left_out.push(format!("{name}: {why}")),

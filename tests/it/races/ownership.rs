@@ -11,12 +11,9 @@ use std::process::Output;
 use rustix::fs::XattrFlags;
 use tempfile::TempDir;
 
+use super::calls::{GROUP, OTHER, OWNER, barkeep, user};
 use super::rows::{Bad, Format};
-use super::scene::{barkeep, job_text, user};
-
-const OWNER: u32 = 5001;
-const GROUP: u32 = 6000;
-const OTHER: u32 = 5002;
+use super::scene::job_text;
 
 /// All that belongs to a file besides its bytes.
 #[derive(Debug, PartialEq, Eq)]

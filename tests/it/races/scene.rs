@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::calls::{Called, GROUP, OTHER, OWNER, barkeep, user};
 use super::loader::{self, Order};
 use super::messages::{Told, held_against};
 use super::oracle::{self, Fault, Faults, Item, Written};
@@ -25,11 +26,6 @@ pub(crate) struct Ended {
     /// All that barkeep said.
     pub(crate) said: String,
 }
-
-/// The owner of the file, the group of both, and the other user that barkeep is.
-const OWNER: u32 = 5001;
-const GROUP: u32 = 6000;
-const OTHER: u32 = 5002;
 
 /// No call takes longer than this, in seconds.
 const PATIENCE: u64 = 400;
@@ -285,7 +281,11 @@ impl<'a> Scene<'a> {
             std::thread::sleep(Duration::from_millis(self.race.kill % 50));
         }
         for call in calls {
-            self.told.push(call.wait(Duration::from_secs(PATIENCE), false));
+            let mut told = call.wait(Duration::from_secs(PATIENCE), false);
+            if told.code == Some(3) {
+                told.note(&self.items());
+            }
+            self.told.push(told);
         }
     }
 
@@ -317,53 +317,6 @@ impl<'a> Scene<'a> {
             }
         }
     }
-}
-
-struct Called {
-    child: Child,
-    files: [PathBuf; 2],
-    args: Vec<String>,
-}
-
-impl Called {
-    /// Waits for the end, and kills what has not ended by then.
-    fn wait(mut self, patience: Duration, meant: bool) -> Told {
-        let began = Instant::now();
-        let mut late = false;
-        while self.child.try_wait().unwrap().is_none() && !late {
-            std::thread::sleep(Duration::from_millis(1));
-            late = began.elapsed() > patience;
-        }
-        if late {
-            self.child.kill().ok();
-        }
-        let status = self.child.wait().unwrap();
-        if late {
-            // One behind `unshare` is killed by the kernel a moment later.
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        let [out, err] = self.files.map(|path| String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned());
-        let code = status.code().filter(|_| !late);
-        Told { args: self.args, code, killed: late && meant, hung: late && !meant, out, err }
-    }
-}
-
-/// barkeep in a folder, behind the words of another command, with no settings but ours.
-pub(super) fn barkeep(mut words: Vec<String>, folder: &Path, args: &[&str]) -> Command {
-    words.push(env!("CARGO_BIN_EXE_barkeep").to_owned());
-    let mut command = Command::new(&words[0]);
-    command.args(&words[1..]).args(args).current_dir(folder).stdin(Stdio::null());
-    command.env("TMPDIR", folder.join("tmp")).env("NO_COLOR", "1").env("BARKEEP_BUSY_SECONDS", "3");
-    for name in ["THREADS", "MEMORY_LIMIT", "TEMP_DIR", "LOG", "REPORTS"] {
-        command.env_remove(format!("BARKEEP_{name}"));
-    }
-    command
-}
-
-/// The words that make a command one of this user, who is in the group of the file.
-pub(super) fn user(id: u32) -> Vec<String> {
-    let ids = [format!("--reuid={id}"), format!("--regid={}", id + 1000), format!("--groups={GROUP}")];
-    std::iter::once("setpriv".to_owned()).chain(ids).collect()
 }
 
 fn mode(path: &Path, mode: u32) {
