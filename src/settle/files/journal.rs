@@ -122,7 +122,7 @@ pub(super) struct Done {
 /// A file that lost its name, kept as it was. Somebody who had it open may still write to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Original {
-    /// Where it is.
+    /// Where it is; from the quarantine folder of the job on where it lies in there.
     pub(super) path: PathBuf,
     /// SHA-256 of its first bytes.
     pub(super) sha256: String,

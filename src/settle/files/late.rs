@@ -49,7 +49,7 @@ pub fn late(place: Place<'_>) -> Result<Vec<Late>, FilesError> {
             Since::Grew(bytes) => Some(bytes),
             Since::Rewritten => None,
         };
-        found.push(Late { source: entry.begun.source.clone(), path: original.path.clone(), appended });
+        found.push(Late { source: entry.begun.source.clone(), path: shelf.original(original), appended });
     }
     Ok(found)
 }
@@ -72,7 +72,8 @@ pub fn kept_originals(place: Place<'_>) -> Result<Originals, FilesError> {
     let (entries, _) = shelf.journal.entries()?;
     let mut kept = Originals::default();
     for (_, original) in originals(&entries) {
-        let at = shelf.disk.look(&original.path).map_err(|source| FilesError::read(&original.path, source))?;
+        let path = shelf.original(original);
+        let at = shelf.disk.look(&path).map_err(|source| FilesError::read(&path, source))?;
         kept.files += u64::from(at.is_some());
         kept.bytes += at.map_or(0, |at| at.length);
     }
@@ -95,7 +96,7 @@ pub fn bring_back(place: Place<'_>, dry_run: bool, run: Run<'_>) -> Result<Broug
     let mut brought = Brought::default();
     for found in late(place)? {
         let entries = held.entries()?;
-        let known = originals(&entries).find(|(_, original)| original.path == found.path);
+        let known = originals(&entries).find(|(_, original)| held.shelf.original(original) == found.path);
         let Some((entry, original)) = known else { continue };
         let work = Work { held: &held, entries: &entries, entry, original, run };
         let lock = if dry_run { None } else { Some(recovery::lock(place, &found.source)?) };
@@ -120,13 +121,13 @@ struct Work<'a> {
 impl Work<'_> {
     fn bring(&self, dry_run: bool, brought: &mut Brought) -> Result<(), FilesError> {
         let shelf = &self.held.shelf;
-        let open = Open::at(&shelf.disk, &self.original.path)?;
+        let open = Open::at(&shelf.disk, &shelf.original(self.original))?;
         let end = whole_rows(&open)?;
         let open = open.until(end);
         let rows = match self.rows(&open)? {
             Ok(rows) => rows,
             Err(reason) => {
-                brought.conflict.push((self.original.path.clone(), reason));
+                brought.conflict.push((shelf.original(self.original), reason));
                 return Ok(());
             }
         };
@@ -156,7 +157,7 @@ impl Work<'_> {
             })?;
         if !there {
             let reason = format!("`{}` is missing or does not end a line; append the rows yourself", source.display());
-            brought.conflict.push((self.original.path.clone(), reason));
+            brought.conflict.push((shelf.original(self.original), reason));
             return Ok(());
         }
         brought.rows += count;
@@ -174,7 +175,7 @@ impl Work<'_> {
         let mut done = self.entry.done.clone().unwrap_or_else(|| ended(End::Carried, None));
         for original in &mut done.originals {
             if original.path == self.original.path {
-                *original = describe(shelf, &self.original.path, end)?;
+                *original = describe(shelf, &shelf.original(self.original), end)?;
             }
         }
         shelf.journal.finish(&self.entry.begun.id, &done)

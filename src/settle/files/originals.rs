@@ -19,7 +19,7 @@ pub(super) fn keep(shelf: &Shelf, source: &Path, from: &Path, accounted: u64) ->
     let length = accounted.min(before.length);
     let sha256 = hex(&open.until(length).hash()?);
     let path = rename(shelf, source, from, &sha256)?;
-    Ok(Original { path, sha256, length, modified: nanoseconds(&before) })
+    Ok(Original { path: shelf.written(&path), sha256, length, modified: nanoseconds(&before) })
 }
 
 /// Renames a file to a name of its own among the originals; beside the source where those are on another file system.
@@ -70,14 +70,14 @@ pub(super) fn describe(shelf: &Shelf, path: &Path, accounted: u64) -> Result<Ori
     let now = open.attributes()?;
     let length = accounted.min(now.length);
     let sha256 = hex(&open.until(length).hash()?);
-    Ok(Original { path: path.to_path_buf(), sha256, length, modified: nanoseconds(&now) })
+    Ok(Original { path: shelf.written(path), sha256, length, modified: nanoseconds(&now) })
 }
 
 /// The file that an exchange replaced, as it was; `None` where it was purged or is not what it was.
 pub(super) fn of_entry(shelf: &Shelf, entry: &Entry) -> Result<Option<Open>, FilesError> {
     let Some(intent) = entry.intent.as_ref().filter(|intent| !intent.old.is_empty()) else { return Ok(None) };
     let length = intent.files.as_ref().map_or(u64::MAX, |files| files.old_length);
-    let recorded = entry.done.iter().flat_map(|done| &done.originals).map(|original| original.path.clone());
+    let recorded = entry.done.iter().flat_map(|done| &done.originals).map(|original| shelf.original(original));
     // Earlier versions kept it under its hash and wrote nothing down.
     for path in recorded.chain([shelf.originals().join(&intent.old)]) {
         let Some(open) = Open::find(&shelf.disk, &path)? else { continue };
@@ -104,7 +104,7 @@ pub(super) enum Since {
 
 /// Looks at an original.
 pub(super) fn since(shelf: &Shelf, original: &Original) -> Result<Since, FilesError> {
-    let Some(open) = Open::find(&shelf.disk, &original.path)? else { return Ok(Since::Gone) };
+    let Some(open) = Open::find(&shelf.disk, &shelf.original(original))? else { return Ok(Since::Gone) };
     let now = open.attributes()?;
     if (now.length, nanoseconds(&now)) == (original.length, original.modified) {
         return Ok(Since::Unchanged);

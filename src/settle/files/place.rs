@@ -5,7 +5,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::journal::{Entry, Journal};
+use super::journal::{Entry, Journal, Original};
 use super::open::Open;
 use super::{FilesError, Place};
 use crate::durable::{Disk, Locked, folder_of};
@@ -31,7 +31,17 @@ pub(super) struct Held {
 
 impl Shelf {
     pub(super) fn new(place: Place<'_>) -> Self {
-        Self::at(place.disk, &place.dir.join(format!("job={}", place.job)))
+        Self::at(place.disk, &folder(place))
+    }
+
+    /// Where an original is: those in the quarantine are written down from its folder on, so that it may be moved.
+    pub(super) fn original(&self, original: &Original) -> PathBuf {
+        self.folder.join(&original.path)
+    }
+
+    /// The path of an original as it is written down.
+    pub(super) fn written(&self, path: &Path) -> PathBuf {
+        path.strip_prefix(&self.folder).unwrap_or(path).to_path_buf()
     }
 
     /// The quarantine whose folder is `folder`.
@@ -95,6 +105,13 @@ impl Shelf {
         let names = names.map_err(|source| FilesError::read(folder, source))?;
         Ok(names.into_iter().map(|name| name.to_string_lossy().into_owned()).collect())
     }
+}
+
+/// The folder of a job in its quarantine, wherever the command was called from.
+pub(super) fn folder(place: Place<'_>) -> PathBuf {
+    let folder = place.dir.join(format!("job={}", place.job));
+    // Only an empty path has no absolute form.
+    std::path::absolute(&folder).unwrap_or(folder)
 }
 
 impl Held {

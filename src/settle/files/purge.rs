@@ -124,11 +124,11 @@ impl Work<'_> {
         }
         for original in &done.originals {
             match since(self.shelf, original)? {
-                Since::Unchanged => self.erase(&original.path, purged)?,
+                Since::Unchanged => self.erase(&self.shelf.original(original), purged)?,
                 Since::Gone => {}
                 Since::Grew(_) | Since::Rewritten => purged.refused.push(format!(
                     "`{}` was written to after it was replaced; `barkeep quarantine restore JOB --late` brings those rows back",
-                    original.path.display()
+                    self.shelf.original(original).display()
                 )),
             }
         }
@@ -180,7 +180,7 @@ impl Work<'_> {
             let Some(done) = &entry.done else { continue };
             let mut left = false;
             for original in &done.originals {
-                left |= self.shelf.exists(&original.path)?;
+                left |= self.shelf.exists(&self.shelf.original(original))?;
             }
             if !left && self.is_over(entry)? {
                 self.shelf.journal.forget(&entry.begun.id)?;

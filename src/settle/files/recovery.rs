@@ -15,7 +15,7 @@ use super::inspect::Writers;
 use super::journal::{Begun, Carry, Done, End, Entry, Intent, Side};
 use super::lock::{Holder, SourceLock};
 use super::open::Open;
-use super::place::{Held, Shelf};
+use super::place::{self, Held, Shelf};
 use super::steps::{Step, Way, step};
 use super::{FilesError, Place, originals, quarantine, removal};
 
@@ -68,7 +68,7 @@ pub fn recover(place: Place<'_>) -> Result<Recovery, FilesError> {
 
 /// Whose work at a source it is.
 pub(super) fn holder(place: Place<'_>) -> Holder {
-    Holder { job: place.job.to_owned(), quarantine: place.dir.join(format!("job={}", place.job)) }
+    Holder { job: place.job.to_owned(), quarantine: place::folder(place) }
 }
 
 /// Locks a source, and finishes first what a run of another job was doing there when it was cut short.

@@ -236,9 +236,8 @@ impl Work<'_> {
             .map(|(row, raw)| (state_of(&done, &row.id), row, raw))
             .map(|(state, row, raw)| row.item(state, raw))
             .collect();
-        let original = done.originals.first().map(|original| original.path.clone());
-        let busy = done.end == End::KeptError;
-        Ok(Outcome { settled, items, checksums, original, note: done.note, busy })
+        let original = done.originals.first().map(|original| self.shelf.original(original));
+        Ok(Outcome { settled, items, checksums, original, note: done.note, busy: false })
     }
 }
 

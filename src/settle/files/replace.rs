@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::exchange::{Exchange, Tried};
 use super::finish::{Finish, discard};
 use super::inspect::{Busy, Inspected, Writers, inspect};
-use super::journal::{Begun, Done, End, Intent};
+use super::journal::{Begun, Done, Intent};
 use super::open::Open;
 use super::place::Shelf;
 use super::steps::Way;
@@ -93,7 +93,8 @@ impl Replace<'_> {
                 }
                 Ok(Some(_)) => discard(self.shelf, &ready.begun, Some(&ready.intent))?,
                 Ok(None) => {
-                    return Ok(Replaced::Done(finish.stays(End::KeptError, Some(tries.note(source)))?, ready));
+                    discard(self.shelf, &ready.begun, Some(&ready.intent))?;
+                    return Ok(Replaced::Busy(tries.note(source)));
                 }
                 Err(error) => {
                     self.give_up(&seen, &ready)?;
