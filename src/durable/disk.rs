@@ -89,6 +89,11 @@ impl Disk {
         again(|| self.0.sync_folder(folder))
     }
 
+    /// See [`FileSystem::rename`].
+    pub fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        again(|| self.0.rename(from, to))
+    }
+
     /// See [`FileSystem::exchange`].
     pub fn exchange(&self, one: &Path, other: &Path) -> io::Result<()> {
         again(|| self.0.exchange(one, other))
@@ -155,7 +160,7 @@ impl Disk {
 
     /// Gives a complete file its name, in place of what has it, durably.
     pub fn publish(&self, from: &Path, to: &Path) -> io::Result<()> {
-        again(|| self.0.rename(from, to))?;
+        self.rename(from, to)?;
         self.sync_folder(folder_of(to))
     }
 
@@ -219,7 +224,7 @@ pub fn temporary_of(path: &Path) -> PathBuf {
 }
 
 /// Does again what a signal cut short.
-fn again<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+pub(super) fn again<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match call() {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
