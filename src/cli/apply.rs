@@ -71,7 +71,7 @@ async fn carried_out(
     let done = settling::carry_out(opened, plan, meta.run_id.as_str(), stop).await?;
     let seconds = StageSeconds { settle: started.elapsed().as_secs_f64(), ..StageSeconds::default() };
     let dir = &opened.loaded.job.report_dir.resolved;
-    let collector = Collector::new(dir, program, meta, Vec::new(), Previous::Unknown);
+    let collector = Collector::new(dir, program, meta, opened.file_names(), Previous::Unknown);
     let ending = Ending { status: RunStatus::Ok, exit: Exit::Ok, refusals: Vec::new(), next: Vec::new(), bytes: None };
     conclude(opened, collector, ending, done, seconds, stop, output).await
 }

@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::datasource::ViewTable;
 use datafusion::prelude::SessionContext;
-use tempfile::TempDir;
 
 use super::args::Global;
 use super::exit::Failure;
 use super::job::{self, engine_limits, temp_dir};
 use super::open::{At, Collected, Opened, open};
 use super::progress::Progress;
+use super::scratch::Scratch;
 use crate::bars::{BarsSpec, FieldKind};
 use crate::config::job::{FilterValue, Source};
 use crate::engine::node::Arrangement;
@@ -40,7 +40,7 @@ pub(crate) struct Brought {
     /// Seconds it took to copy text into a snapshot.
     pub(crate) extract_seconds: f64,
     /// The snapshot, in a folder that goes with it.
-    snapshot: Option<(PathBuf, TempDir)>,
+    snapshot: Option<(PathBuf, Scratch)>,
 }
 
 impl Brought {

@@ -155,13 +155,13 @@ async fn one_opened(
     stop: &Stop,
     output: &mut Output,
 ) -> Result<Exit, Failure> {
-    let context = session(&job::engine_limits(global))?;
+    let scratch = job::temp_dir(global)?;
+    let context = session(&job::limits_in(global, &scratch))?;
     let program = Arc::new(job::program(opened, &context, order.rules)?);
     meta.rules_sha256.clone_from(&program.rules.sha256);
     let mut seconds = StageSeconds { load: started.elapsed().as_secs_f64(), ..StageSeconds::default() };
     tracing::info!(job = program.job, rules = program.rules.rules.len(), "loaded");
 
-    let scratch = job::temp_dir(global)?;
     let dir = if order.report { &opened.loaded.job.report_dir.resolved } else { scratch.path() };
     let mut collector = collector(order, dir, opened, &program, &meta)?;
 
@@ -228,8 +228,7 @@ fn collector(
         true => history::previous_findings(dir, &program.job, meta.window)?,
         false => Previous::Unknown,
     };
-    let files = opened.files().map(|set| set.files.iter().map(|path| path.display().to_string()).collect());
-    Ok(Collector::new(dir, Arc::clone(program), meta.clone(), files.unwrap_or_default(), previous))
+    Ok(Collector::new(dir, Arc::clone(program), meta.clone(), opened.file_names(), previous))
 }
 
 /// Leaves nothing of a run but a row that says why. The failure is what the caller tells; where even the row cannot be

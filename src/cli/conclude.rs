@@ -8,6 +8,7 @@ use super::output::{self, Output};
 use super::settling::{Done, EARLIER_OPEN};
 use super::stop::Stop;
 use crate::config::Loaded;
+use crate::durable::process;
 use crate::judge::Refusal;
 use crate::report::collector::Collector;
 use crate::report::history::Window;
@@ -38,7 +39,8 @@ impl RunMetaOf<'_> {
             watermark_before: None,
             job_sha256: self.loaded.job_sha256.clone(),
             rules_sha256: String::new(),
-            host: host(),
+            host: process::host(),
+            user: process::user(),
         }
     }
 }
@@ -133,11 +135,6 @@ fn show(summary: &Summary, output: &mut Output) -> Result<(), Failure> {
         output.line(&render_line(summary))?;
     }
     Ok(())
-}
-
-fn host() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname")
-        .map_or_else(|_| "unknown".to_owned(), |name| name.trim().to_owned())
 }
 
 /// Most memory this process held so far, in bytes, where the system tells.

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::prelude::SessionContext;
-use tempfile::TempDir;
 
 use super::args::Global;
 use super::exit::Failure;
 use super::open::Opened;
+use super::scratch::Scratch;
 use crate::bars::{BarsSpec, TimeSpec};
 use crate::config::diagnostic::suggestion;
 use crate::config::{self, Diagnostic, LoadError, Loaded, RuleSet};
@@ -16,14 +16,15 @@ use crate::engine::plan;
 use crate::engine::program::Program;
 use crate::engine::session::Limits;
 
-/// The engine's limits as the flags set them.
+/// The engine's limits as the flags set them, for what spills nothing to disk.
 pub(crate) fn engine_limits(global: &Global) -> Limits {
     let default = Limits::default();
-    Limits {
-        threads: global.threads.map_or(default.threads, usize::from),
-        memory: global.memory_limit,
-        temp: global.temp_dir.clone(),
-    }
+    Limits { threads: global.threads.map_or(default.threads, usize::from), memory: global.memory_limit, temp: None }
+}
+
+/// The engine's limits as the flags set them; what a query spills goes where it is swept with the rest of the command.
+pub(crate) fn limits_in(global: &Global, scratch: &Scratch) -> Limits {
+    Limits { temp: Some(scratch.path().to_path_buf()), ..engine_limits(global) }
 }
 
 /// Loads a job file and its rule files.
@@ -104,13 +105,8 @@ fn keep_only(rules: &mut RuleSet, only: &[String]) -> Result<(), Failure> {
 }
 
 /// A folder of its own for what lives as long as the command; removed when dropped.
-pub(crate) fn temp_dir(global: &Global) -> Result<TempDir, Failure> {
-    let parent = global.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
-    tempfile::Builder::new().prefix("barkeep-").tempdir_in(&parent).map_err(|error| {
-        let message =
-            format!("cannot make a folder in `{}`: {error}; name another one with `--temp-dir`", parent.display());
-        Failure::Broken(message.into())
-    })
+pub(crate) fn temp_dir(global: &Global) -> Result<Scratch, Failure> {
+    Scratch::make(&global.temp_dir.clone().unwrap_or_else(std::env::temp_dir))
 }
 
 /// All mistakes that show only with the source at hand, e.g. for `rules lint`.

@@ -17,6 +17,7 @@ mod quarantine;
 mod report;
 mod rule_cases;
 mod rules;
+mod scratch;
 mod settling;
 mod size;
 mod sql;

@@ -68,6 +68,12 @@ impl Opened {
             At::Collection(_) => None,
         }
     }
+
+    /// The names of the source files by index, as a report has them; none of a collection.
+    pub(crate) fn file_names(&self) -> Vec<String> {
+        let files = self.files().into_iter().flat_map(|set| &set.files);
+        files.map(|path| path.display().to_string()).collect()
+    }
 }
 
 fn used(usage: source::mongodb::ConnectionUse) -> Connections {

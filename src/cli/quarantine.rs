@@ -216,7 +216,7 @@ async fn restore(
     let run = RunId::new(Utc::now(), std::process::id(), &loaded.job.name);
     let would = store.restore(&items, true, run.as_str()).await?;
     let rows = would.back;
-    if rows == 0 || asked.dry_run {
+    if asked.dry_run || (rows == 0 && would.already_there == 0) {
         output.line(&match output.is_json() {
             true => json!({
                 "type": "restore", "dry_run": true, "rows": rows, "already_there": would.already_there,
@@ -227,7 +227,10 @@ async fn restore(
         })?;
         return tell_rest(&would, output);
     }
-    sure(asked, &format!("{} would go back", counted(rows, "row")), rows, command)?;
+    // Rows that are there already are the person's from now on; nothing has to go back for that.
+    if rows > 0 {
+        sure(asked, &format!("{} would go back", counted(rows, "row")), rows, command)?;
+    }
     let told = store.restore(&items, false, run.as_str()).await?;
     if output.is_json() {
         let value = json!({

@@ -24,7 +24,8 @@ use crate::report::utc::UtcMicros;
 
 /// The runs there are, newest first.
 pub(crate) async fn list(global: &Global, dir: &Path, limit: usize, output: &mut Output) -> Result<Exit, Failure> {
-    let context = session(&job::engine_limits(global))?;
+    let scratch = job::temp_dir(global)?;
+    let context = session(&job::limits_in(global, &scratch))?;
     if let (Err(error @ ReportError::NoRuns { .. }), false) = (store::resolve_run(dir, "latest"), output.is_json()) {
         output.line(&error.to_string())?;
         return Ok(Exit::Ok);
@@ -47,7 +48,8 @@ pub(crate) async fn show(
 ) -> Result<Exit, Failure> {
     let run = store::resolve_run(dir, asked)
         .map_err(|error| Failure::Usage(error.to_string(), "`barkeep report list` names the runs".to_owned()))?;
-    let context = session(&job::engine_limits(global))?;
+    let scratch = job::temp_dir(global)?;
+    let context = session(&job::limits_in(global, &scratch))?;
     store::register(&context, dir)?;
     let of_run = format!(
         "job = '{}' AND run_date = DATE '{}' AND run_id = '{}'",

@@ -1,6 +1,7 @@
 //! The test cases that rules carry, run through the same engine as a job.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
@@ -35,8 +36,13 @@ pub(crate) struct Case {
     pub(crate) flagged: Vec<usize>,
 }
 
-/// Runs every case of `rules` over bars like `bars`.
-pub(crate) async fn run(limits: &Limits, mut rules: RuleSet, mut bars: BarsSpec) -> Result<Vec<Case>, Failure> {
+/// Runs every case of `rules` over bars like `bars`; `folder` is for what is written in passing.
+pub(crate) async fn run(
+    limits: &Limits,
+    folder: &Path,
+    mut rules: RuleSet,
+    mut bars: BarsSpec,
+) -> Result<Vec<Case>, Failure> {
     // Rows are literals under canonical names, their stamps already on the scale of the bars.
     for field in &mut bars.fields {
         field.source = Arc::clone(&field.name);
@@ -67,7 +73,7 @@ pub(crate) async fn run(limits: &Limits, mut rules: RuleSet, mut bars: BarsSpec)
             sha256: id.to_string(),
         });
         for test in tests {
-            let flagged = flagged(&context, &program, &test).await?;
+            let flagged = flagged(&context, &program, &test, folder).await?;
             cases.push(Case { rule: Arc::clone(&id), name: test.name, expected: test.flag, flagged });
         }
     }
@@ -78,9 +84,10 @@ async fn flagged(
     context: &datafusion::prelude::SessionContext,
     program: &Arc<Program>,
     test: &RuleTest,
+    folder: &Path,
 ) -> Result<Vec<usize>, Failure> {
     let batch = rows_of(program, test)?;
-    let file = tempfile::Builder::new().suffix(".parquet").tempfile()?;
+    let file = tempfile::Builder::new().suffix(".parquet").tempfile_in(folder)?;
     let mut writer = ArrowWriter::try_new(file.reopen()?, batch.schema(), None)?;
     writer.write(&batch)?;
     writer.close()?;

@@ -156,7 +156,8 @@ fn in_sql(context: &SessionContext, rules: &RuleSet, bars: &BarsSpec) -> Vec<Dia
 
 /// Runs the test cases that rules carry.
 pub(crate) async fn test(global: &Global, files: &[PathBuf], output: &mut Output) -> Result<Exit, Failure> {
-    let limits = job::engine_limits(global);
+    let scratch = job::temp_dir(global)?;
+    let limits = job::limits_in(global, &scratch);
     let (mut passed, mut failed) = (0_usize, 0_usize);
     for file in files {
         let (rules, bars) = match kind_of(file)? {
@@ -167,7 +168,7 @@ pub(crate) async fn test(global: &Global, files: &[PathBuf], output: &mut Output
             }
             Kind::Rules(rules) => usual(&rules).map_err(Failure::Mistakes)?,
         };
-        for case in rule_cases::run(&limits, rules, bars).await? {
+        for case in rule_cases::run(&limits, scratch.path(), rules, bars).await? {
             let ok = case.expected == case.flagged;
             *(if ok { &mut passed } else { &mut failed }) += 1;
             output.line(&match output.is_json() {

@@ -25,7 +25,8 @@ const SHOWN: usize = 1_000;
 
 /// Runs the query.
 pub(crate) async fn sql(global: &Global, args: &SqlArgs, output: &mut Output) -> Result<Exit, Failure> {
-    let context = session(&job::engine_limits(global))?;
+    let scratch = job::temp_dir(global)?;
+    let context = session(&job::limits_in(global, &scratch))?;
     let reports = match &args.job {
         // The job says where its reports are; its snapshot has to live as long as the query.
         Some(path) => {

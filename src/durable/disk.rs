@@ -90,6 +90,11 @@ impl Disk {
         again(|| self.0.sync_folder(folder))
     }
 
+    /// See [`FileSystem::rename`].
+    pub fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        again(|| self.0.rename(from, to))
+    }
+
     /// See [`FileSystem::exchange`].
     pub fn exchange(&self, one: &Path, other: &Path) -> io::Result<()> {
         again(|| self.0.exchange(one, other))
@@ -156,7 +161,7 @@ impl Disk {
 
     /// Gives a complete file its name, in place of what has it, durably.
     pub fn publish(&self, from: &Path, to: &Path) -> io::Result<()> {
-        again(|| self.0.rename(from, to))?;
+        self.rename(from, to)?;
         self.sync_folder(folder_of(to))
     }
 

@@ -4,20 +4,24 @@
 //! FileSystem  what the protocols ask of an operating system, one small call each
 //! system      the real one
 //! Disk        a handle on one, with what every caller needs: whole files, durable names, digests
-//! digest      SHA-256 and hexadecimal text
+//! staged      a file that grows under a hidden name    claim  a name that a process holds while it lives
+//! digest      SHA-256 and hexadecimal text             process  which user, on which machine
 //! simulated   one in memory, with writers, leases, power cuts    faulty   one whose calls fail (both for tests)
 //! ```
 //!
 //! The trait is the seam at which tests make every single call fail, let a writer act between two calls, and cut the
 //! power: the code they run is the code that runs.
 
+mod claim;
 mod digest;
 mod disk;
 #[cfg(test)]
 pub(crate) mod faulty;
+pub mod process;
 mod reader;
 #[cfg(test)]
 pub(crate) mod simulated;
+mod staged;
 mod steady;
 mod system;
 
@@ -28,9 +32,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use claim::Claim;
 pub use digest::{Hash, from_hex, hex, sha256};
 pub use disk::{Disk, Seen, digest, folder_of, see, temporary_of};
 pub use reader::Reader;
+pub use staged::{Growing, NotPublished, Staged};
 
 /// Which file it is, whatever it is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]

@@ -27,7 +27,7 @@ pub struct Limits {
     pub threads: usize,
     /// Bytes of the memory pool that sorts and joins take from; they spill to disk beyond it.
     pub memory: Option<usize>,
-    /// Folder for spilled data; the system's own where `None`.
+    /// Folder for spilled data, one that the caller removes; where `None`, a folder is made when something is spilled.
     pub temp: Option<PathBuf>,
 }
 

@@ -17,12 +17,14 @@ use super::history::Previous;
 use super::incoming::{Records, check_schema, column, only};
 use super::months::Months;
 use super::moves::{self, MoveRow};
+use super::rights;
 use super::rows;
 use super::run::{Outcome, RunMeta, RunStatus};
 use super::summary::Summary;
 use super::tables::Table;
 use super::tally::Tally;
-use super::write::{Published, Staged, TableWriter};
+use super::write::{self, Published, TableWriter};
+use crate::durable::{Disk, Staged};
 use crate::engine::program::Program;
 use crate::engine::records::Record;
 
@@ -41,10 +43,23 @@ pub struct Collector {
 
 impl Collector {
     /// A collector for `run`, a run of `program`, that writes below `dir`. `files` are the names of the source files
-    /// by index, for locators; `previous` is what findings are compared with.
+    /// by index, for locators and for who may read the report; `previous` is what findings are compared with.
     pub fn new(dir: &Path, program: Arc<Program>, run: RunMeta, files: Vec<String>, previous: Previous) -> Self {
+        Self::with_disk(&Disk::system(), dir, program, run, files, previous)
+    }
+
+    /// [`Collector::new`] on a file system of the caller's.
+    pub fn with_disk(
+        disk: &Disk,
+        dir: &Path,
+        program: Arc<Program>,
+        run: RunMeta,
+        files: Vec<String>,
+        previous: Previous,
+    ) -> Self {
         let whole = !matches!(previous, Previous::Unknown);
-        let destination = Arc::new(Destination::new(dir, &program.job, &run, whole));
+        let mode = rights::mode(&files);
+        let destination = Arc::new(Destination::new(disk, dir, &program.job, &run, whole, mode));
         let since_run = match &previous {
             Previous::Known(known) => Some(known.run().to_owned()),
             Previous::None | Previous::TooMany | Previous::Unknown => None,
@@ -112,11 +127,14 @@ impl Collector {
     ///
     /// # Errors
     /// The disk does not take it, or what was counted does not add up. Nothing of the report is left then but, where
-    /// that can still be written, a row in `runs` that says the run is broken.
+    /// that can still be written, a row in `runs` that says the run is broken. Or the whole report is there, and only
+    /// whether it outlasts a power failure is not sure.
     pub fn finish(self, mut outcome: Outcome) -> Result<Summary, ReportError> {
         let Self { report, mut tally, findings, months, .. } = self;
         match report.publish(&mut tally, findings, months, &mut outcome) {
             Ok(summary) => Ok(summary),
+            // The report is there: nothing of it is taken away, and no other row stands beside its own.
+            Err(error @ ReportError::NotDurable { .. }) => Err(error),
             Err(error) => {
                 let message = Some(error.to_string());
                 let broken = Outcome { status: RunStatus::Broken, exit_code: BROKEN, error: message, ..outcome };
@@ -170,20 +188,24 @@ impl Report {
         let target = self.destination.summary();
         let mut json = serde_json::to_vec_pretty(&summary).map_err(|source| ReportError::json(&target, source))?;
         json.push(b'\n');
-        staged.push(Staged::bytes(&target, &json)?);
-        let published = Published::all(staged)?;
-        self.write_run(tally, outcome)?;
-        published.keep();
-        Ok(summary)
+        staged.push(write::bytes(&self.destination, &target, &json)?);
+        let published = Published::all(self.destination.disk(), staged)?;
+        let written = self.write_run(tally, outcome);
+        if matches!(written, Ok(()) | Err(ReportError::NotDurable { .. })) {
+            published.keep();
+        }
+        written.map(|()| summary)
     }
 
     fn stage(&self, table: Table, rows: &RecordBatch) -> Result<Staged, ReportError> {
-        TableWriter::whole(&self.destination.file(table), rows, self.destination.properties().build())
+        let target = self.destination.file(table);
+        TableWriter::whole(&self.destination, &target, rows, self.destination.properties().build())
     }
 
     fn write_run(&self, tally: &Tally, outcome: &Outcome) -> Result<(), ReportError> {
         let row = rows::run(&self.run, &self.program, tally, outcome)?;
-        self.stage(Table::Runs, &row)?.publish()?;
+        write::publish(self.stage(Table::Runs, &row)?)?;
+        self.destination.release();
         Ok(())
     }
 
@@ -456,7 +478,8 @@ mod tests {
         let mut collector = Collector::new(dir.path(), program(), meta(2), vec!["bars.csv".to_owned()], Previous::None);
         collector.take(&one_series().batch()).unwrap();
         collector.finish(ended(&meta(2))).unwrap_err();
-        assert_eq!(files(dir.path()), ["runs"]);
+        // The lock tells the next run that something may be left.
+        assert_eq!(files(dir.path()), [".20261120T020000Z-aaaa.lock", "runs"]);
     }
 
     #[test]

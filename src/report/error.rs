@@ -21,6 +21,18 @@ pub enum ReportError {
         #[source]
         source: io::Error,
     },
+    /// The report is there, and a power failure may take it back.
+    #[error(
+        "the report is written and can be read, but `{folder}` could not be synced: a power failure now may take it back; \
+         check the disk, then run the command again"
+    )]
+    NotDurable {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
     /// Rows cannot be encoded as Parquet.
     #[error("cannot encode `{file}`")]
     Encode {

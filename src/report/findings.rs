@@ -23,8 +23,9 @@ use super::history::Previous;
 use super::incoming::column;
 use super::tables::{Table, names};
 use super::tally::RuleTally;
-use super::write::{Staged, TableWriter};
+use super::write::TableWriter;
 use crate::config::Action;
+use crate::durable::Staged;
 use crate::engine::program::Program;
 use crate::source::mongodb::id;
 
@@ -108,7 +109,7 @@ impl FindingParts {
         let sorted = take_record_batch(&all, &self.words.order(&all)?)?;
         let table = self.table(&sorted)?;
         let target = self.destination.part(Table::Findings, self.staged.len());
-        self.staged.push(TableWriter::whole(&target, &table, self.properties(table.num_rows()))?);
+        self.staged.push(TableWriter::whole(&self.destination, &target, &table, self.properties(table.num_rows()))?);
         Ok(())
     }
 
@@ -287,18 +288,19 @@ mod tests {
     use parquet::file::serialized_reader::ReadOptionsBuilder;
 
     use super::*;
+    use crate::durable::Disk;
     use crate::report::testing::{OHLC, OUTLIER, Output, finding_id, meta, program, texts};
     use crate::report::write::Published;
 
     fn parts(dir: &Path, most: usize) -> FindingParts {
-        let destination = Arc::new(Destination::new(dir, "demo", &meta(2), true));
+        let destination = Arc::new(Destination::new(&Disk::system(), dir, "demo", &meta(2), true, 0o600));
         FindingParts::new(destination, &program(), vec!["a.csv".to_owned()], Previous::None, most)
     }
 
     fn publish(parts: FindingParts) {
         let program = program();
         let mut rules = vec![RuleTally::default(); program.undecodable() + 1];
-        Published::all(parts.finish(&program, &mut rules).unwrap()).unwrap().keep();
+        Published::all(&Disk::system(), parts.finish(&program, &mut rules).unwrap()).unwrap().keep();
     }
 
     fn part(dir: &Path, number: usize) -> std::path::PathBuf {

@@ -8,6 +8,7 @@
 //! tables     names, paths and columns of the five tables; findings, months, rows: how each is made
 //! summary    the run in one structure; render: as text for a terminal or as one line
 //! sentence   one finding in one sentence
+//! write      files that are there as a whole or not at all; sweep: what killed runs left; rights: who may read
 //! store      reading back: tables for SQL, runs by name
 //! ```
 //!
@@ -17,6 +18,8 @@ pub mod collector;
 mod destination;
 pub mod error;
 pub mod escape;
+#[cfg(test)]
+mod faults;
 pub mod findings;
 pub mod history;
 mod incoming;
@@ -24,13 +27,15 @@ mod months;
 pub mod moves;
 pub mod numbers;
 pub mod render;
+mod rights;
 mod rows;
 pub mod run;
 pub mod run_id;
-mod runs;
+pub mod runs;
 pub mod sentence;
 pub mod store;
 pub mod summary;
+mod sweep;
 pub mod tables;
 pub mod tally;
 #[cfg(test)]

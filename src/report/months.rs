@@ -9,7 +9,8 @@ use super::destination::Destination;
 use super::error::ReportError;
 use super::incoming::column;
 use super::tables::{Table, names};
-use super::write::{Staged, TableWriter};
+use super::write::TableWriter;
+use crate::durable::Staged;
 
 /// Writes the months of one run; no file where there are none.
 #[derive(Debug)]
@@ -31,7 +32,12 @@ impl Months {
             Some(writer) => writer,
             none => {
                 let target = self.destination.file(Table::SeriesMetrics);
-                none.insert(TableWriter::create(&target, table.schema(), self.destination.properties().build())?)
+                none.insert(TableWriter::create(
+                    &self.destination,
+                    &target,
+                    table.schema(),
+                    self.destination.properties().build(),
+                )?)
             }
         };
         writer.write(&table)

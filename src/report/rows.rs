@@ -81,6 +81,7 @@ pub(super) fn run(
             ("version", name([VERSION])),
             ("host", name([meta.host.as_str()])),
             ("error", text([outcome.error.as_deref()])),
+            ("user", name([meta.user.as_str()])),
         ],
     )
 }
@@ -139,6 +140,8 @@ pub(super) fn actions(meta: &RunMeta, actions: &[ActionRow]) -> Result<RecordBat
             ("state", name(each().map(|row| row.state.as_str()))),
             ("sha256", text(each().map(|row| Some(row.sha256.as_str())))),
             ("at", instant(each().map(|row| Some(row.at.0)))),
+            ("host", name(each().map(|_| meta.host.as_str()))),
+            ("user", name(each().map(|_| meta.user.as_str()))),
         ],
     )
 }

@@ -99,6 +99,8 @@ pub struct RunMeta {
     pub rules_sha256: String,
     /// The machine.
     pub host: String,
+    /// The user, by login name.
+    pub user: String,
 }
 
 /// Wall time of the stages of a run, in seconds.

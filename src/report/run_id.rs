@@ -5,8 +5,10 @@
 
 use std::fmt;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Timelike, Utc};
 use sha2::{Digest, Sha256};
+
+use super::utc::UtcMicros;
 
 /// What the last four characters are made of, in the order of text: no `0` and no `1`, which look like letters.
 const ALPHABET: &[u8; 34] = b"23456789abcdefghijklmnopqrstuvwxyz";
@@ -21,7 +23,7 @@ const SUFFIX_LEN: usize = 4;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId {
     text: String,
-    run_date: NaiveDate,
+    started: DateTime<Utc>,
 }
 
 /// Why a text is no name of a run.
@@ -45,7 +47,8 @@ impl RunId {
             number /= 34;
         }
         let text = started.format(STARTED).to_string() + "-" + &suffix.iter().collect::<String>();
-        Self { text, run_date: started.date_naive() }
+        let second = started.nanosecond() / 1_000_000_000 * 1_000_000_000;
+        Self { text, started: started.with_nanosecond(second).unwrap_or(started) }
     }
 
     /// Reads a name.
@@ -60,7 +63,7 @@ impl RunId {
             return Err(wrong());
         }
         let started = NaiveDateTime::parse_from_str(started, STARTED).map_err(|_| wrong())?;
-        Ok(Self { text: text.to_owned(), run_date: started.date() })
+        Ok(Self { text: text.to_owned(), started: started.and_utc() })
     }
 
     /// The name as text.
@@ -70,7 +73,12 @@ impl RunId {
 
     /// The UTC date on which the run began.
     pub fn run_date(&self) -> NaiveDate {
-        self.run_date
+        self.started.date_naive()
+    }
+
+    /// When the run began, to the second.
+    pub fn started(&self) -> UtcMicros {
+        self.started.into()
     }
 }
 

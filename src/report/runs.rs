@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::error::ReportError;
 use super::run_id::RunId;
 use super::tables::Table;
+use super::utc::UtcMicros;
 
 /// A run that exists: its row in `runs` does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +18,14 @@ pub(super) struct RunFile {
     pub(super) job: String,
     /// The file with its row.
     pub(super) path: PathBuf,
+}
+
+/// When the newest run below `dir` began, to the second; `None` where there is none. Told by the names of files.
+///
+/// # Errors
+/// A folder cannot be listed.
+pub fn newest(dir: &Path) -> Result<Option<UtcMicros>, ReportError> {
+    Ok(all(dir)?.first().map(|file| file.run.started()))
 }
 
 /// The runs of all jobs, newest first; none where `dir` does not exist.
@@ -95,6 +104,7 @@ mod tests {
         let found: Vec<(&str, &str)> = found.iter().map(|file| (file.job.as_str(), file.run.as_str())).collect();
         assert_eq!(found, [("a", ids[2]), ("b", ids[1]), ("a", ids[0])]);
         assert_eq!(of_job(dir.path(), "b").unwrap().len(), 1);
+        assert_eq!(newest(dir.path()).unwrap().unwrap().to_string(), "2026-11-20T02:00:00Z");
     }
 
     #[test]
@@ -105,6 +115,7 @@ mod tests {
             touch(&folder.join(name));
         }
         assert_eq!(all(dir.path()).unwrap(), []);
+        assert_eq!(newest(dir.path()).unwrap(), None);
         assert_eq!(all(&dir.path().join("nowhere")).unwrap(), []);
         assert_eq!(all(&folder.join("notes.txt")).unwrap(), []);
     }

@@ -175,6 +175,8 @@ const RUNS: &[(&str, Kind)] = &[
     ("version", Kind::Name),
     ("host", Kind::Name),
     ("error", Kind::Text),
+    // Login name, or the number of the user where it has none.
+    ("user", Kind::Name),
 ];
 
 const RULE_RESULTS: &[(&str, Kind)] = &[
@@ -256,6 +258,8 @@ const ACTIONS: &[(&str, Kind)] = &[
     ("state", Kind::Name),
     ("sha256", Kind::Text),
     ("at", Kind::Instant),
+    ("host", Kind::Name),
+    ("user", Kind::Name),
 ];
 
 #[cfg(test)]

@@ -76,6 +76,7 @@ pub(super) fn meta(hour: u32) -> RunMeta {
         job_sha256: "j".repeat(64),
         rules_sha256: "r".repeat(64),
         host: "box".to_owned(),
+        user: "alice".to_owned(),
     }
 }
 

@@ -1,10 +1,8 @@
 //! Files of a report, each complete or invisible: written under a temporary name, synced, then renamed.
 //!
-//! A temporary name starts with a dot and does not end in `.parquet`, so no reader of a table takes it for a part.
 //! Nothing here knows what is in the files.
 
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
@@ -12,89 +10,61 @@ use arrow::datatypes::SchemaRef;
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 
+use super::destination::Destination;
 use super::error::ReportError;
+use crate::durable::{Disk, Growing, NotPublished, Staged, folder_of};
 
-/// A file that is complete but invisible until [`Staged::publish`]; it is removed when dropped before.
-#[derive(Debug)]
-pub(super) struct Staged {
-    temp: PathBuf,
-    target: PathBuf,
-    published: bool,
+/// Writes `bytes` as the file that will be called `target`.
+pub(super) fn bytes(destination: &Destination, target: &Path, bytes: &[u8]) -> Result<Staged, ReportError> {
+    let mut file = destination.create(target)?;
+    let written = file.write_all(bytes).and_then(|()| file.complete());
+    written.map_err(|source| ReportError::writing(folder_of(target), source))
 }
 
-impl Staged {
-    /// Opens a new file that will be called `target`; missing folders are made.
-    fn create(target: &Path) -> Result<(Self, File), ReportError> {
-        let folder = folder_of(target);
-        let open = || {
-            make_folder(folder)?;
-            if target.try_exists()? {
-                return Err(io::Error::new(
-                    ErrorKind::AlreadyExists,
-                    format!("`{}` is there already", target.display()),
-                ));
-            }
-            let name = target.file_name().unwrap_or_default().to_string_lossy();
-            let temp = folder.join(format!(".{name}.partial"));
-            let file = File::create(&temp)?;
-            Ok((Self { temp, target: target.to_path_buf(), published: false }, file))
-        };
-        open().map_err(|source| ReportError::writing(folder, source))
-    }
-
-    /// Writes `bytes` as a whole file.
-    pub(super) fn bytes(target: &Path, bytes: &[u8]) -> Result<Self, ReportError> {
-        let (staged, mut file) = Self::create(target)?;
-        let written = file.write_all(bytes).and_then(|()| file.sync_all());
-        written.map_err(|source| ReportError::writing(folder_of(target), source))?;
-        Ok(staged)
-    }
-
-    /// Gives the file its name, durably.
-    pub(super) fn publish(mut self) -> Result<PathBuf, ReportError> {
-        let folder = folder_of(&self.target);
-        let renamed = fs::rename(&self.temp, &self.target);
-        renamed.map_err(|source| ReportError::writing(folder, source))?;
-        self.published = true;
-        sync_folder(folder).map_err(|source| ReportError::writing(folder, source))?;
-        Ok(std::mem::take(&mut self.target))
-    }
-}
-
-impl Drop for Staged {
-    fn drop(&mut self) {
-        if !self.published {
-            // What is left behind is never read; there is nothing better to do with a failure here.
-            fs::remove_file(&self.temp).ok();
-        }
-    }
+/// Gives the file its name, durably. Where that cannot be made durable, the error says so and the file stays.
+pub(super) fn publish(file: Staged) -> Result<(), ReportError> {
+    let folder = folder_of(file.target()).to_path_buf();
+    file.publish().map_err(|error| match error {
+        NotPublished::Unnamed(source) => ReportError::writing(&folder, source),
+        NotPublished::NotDurable(source) => ReportError::NotDurable { folder, source },
+    })
 }
 
 /// Files given their names one after the other; all are removed again unless all are kept.
-#[derive(Debug, Default)]
-pub(super) struct Published(Vec<PathBuf>);
+#[derive(Debug)]
+pub(super) struct Published {
+    disk: Disk,
+    paths: Vec<PathBuf>,
+}
 
 impl Published {
     /// Publishes `staged` in order.
-    pub(super) fn all(staged: Vec<Staged>) -> Result<Self, ReportError> {
-        let mut published = Self::default();
+    pub(super) fn all(disk: &Disk, staged: Vec<Staged>) -> Result<Self, ReportError> {
+        let mut published = Self { disk: disk.clone(), paths: Vec::new() };
         for file in staged {
-            published.0.push(file.target.clone());
-            file.publish()?;
+            let target = file.target().to_path_buf();
+            let outcome = file.publish();
+            if !matches!(outcome, Err(NotPublished::Unnamed(_))) {
+                published.paths.push(target.clone());
+            }
+            // What is not durable is taken back too: the row that would make it a report is not written yet.
+            outcome.map_err(|error| ReportError::writing(folder_of(&target), io::Error::from(error)))?;
         }
         Ok(published)
     }
 
     /// Lets the files stay.
     pub(super) fn keep(mut self) {
-        self.0.clear();
+        self.paths.clear();
     }
 }
 
 impl Drop for Published {
     fn drop(&mut self) {
-        for path in &self.0 {
-            fs::remove_file(path).ok();
+        for path in &self.paths {
+            if let Err(error) = self.disk.remove(path) {
+                tracing::warn!(file = %path.display(), "cannot take back a part of a report that failed: {error}");
+            }
         }
     }
 }
@@ -102,48 +72,45 @@ impl Drop for Published {
 /// Writes one Parquet file.
 #[derive(Debug)]
 pub(super) struct TableWriter {
-    staged: Staged,
-    writer: ArrowWriter<File>,
+    target: PathBuf,
+    writer: ArrowWriter<Growing>,
 }
 
 impl TableWriter {
     /// Begins the file that will be called `target`.
-    pub(super) fn create(target: &Path, schema: SchemaRef, properties: WriterProperties) -> Result<Self, ReportError> {
-        let (staged, file) = Staged::create(target)?;
-        let writer = ArrowWriter::try_new(file, schema, Some(properties));
+    pub(super) fn create(
+        destination: &Destination,
+        target: &Path,
+        schema: SchemaRef,
+        properties: WriterProperties,
+    ) -> Result<Self, ReportError> {
+        let writer = ArrowWriter::try_new(destination.create(target)?, schema, Some(properties));
         let writer = writer.map_err(|source| ReportError::encoding(target, source))?;
-        Ok(Self { staged, writer })
+        Ok(Self { target: target.to_path_buf(), writer })
     }
 
     /// Writes a file of one batch.
     pub(super) fn whole(
+        destination: &Destination,
         target: &Path,
         batch: &RecordBatch,
         properties: WriterProperties,
     ) -> Result<Staged, ReportError> {
-        let mut writer = Self::create(target, batch.schema(), properties)?;
+        let mut writer = Self::create(destination, target, batch.schema(), properties)?;
         writer.write(batch)?;
         writer.close()
     }
 
     /// Appends rows.
     pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<(), ReportError> {
-        self.writer.write(batch).map_err(|source| ReportError::encoding(&self.staged.target, source))
+        self.writer.write(batch).map_err(|source| ReportError::encoding(&self.target, source))
     }
 
     /// Completes the file on disk.
     pub(super) fn close(self) -> Result<Staged, ReportError> {
-        let Self { staged, writer } = self;
-        let file = writer.into_inner().map_err(|source| ReportError::encoding(&staged.target, source))?;
-        file.sync_all().map_err(|source| ReportError::writing(folder_of(&staged.target), source))?;
-        Ok(staged)
-    }
-}
-
-fn folder_of(target: &Path) -> &Path {
-    match target.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
+        let Self { target, writer } = self;
+        let file = writer.into_inner().map_err(|source| ReportError::encoding(&target, source))?;
+        file.complete().map_err(|source| ReportError::writing(folder_of(&target), source))
     }
 }
 
@@ -152,61 +119,79 @@ fn folder_of(target: &Path) -> &Path {
 /// # Errors
 /// The folder cannot be made, or this user may not write there.
 pub fn check_writable(dir: &Path) -> Result<(), ReportError> {
-    let made = make_folder(dir).and_then(|()| tempfile::tempfile_in(dir));
+    let made = Disk::system().make_folders(dir).and_then(|()| tempfile::tempfile_in(dir));
     made.map(drop).map_err(|source| ReportError::writing(dir, source))
-}
-
-/// Makes `folder` and what is above it, so that the names survive a crash.
-fn make_folder(folder: &Path) -> io::Result<()> {
-    let missing: Vec<&Path> = folder.ancestors().take_while(|above| !above.exists()).collect();
-    fs::create_dir_all(folder)?;
-    missing.into_iter().rev().try_for_each(|made| sync_folder(folder_of(made)))
-}
-
-/// Makes the names in a folder durable, where the system lets a folder be synced.
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
     use std::sync::Arc;
 
     use arrow::array::Int64Array;
     use arrow::datatypes::{DataType, Field, Schema};
 
     use super::*;
+    use crate::report::testing::meta;
 
     fn batch() -> RecordBatch {
         let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, true)]));
         RecordBatch::try_new(schema, vec![Arc::new(Int64Array::from(vec![1, 2, 3]))]).unwrap()
     }
 
+    fn destination(dir: &Path) -> Destination {
+        Destination::new(&Disk::system(), dir, "demo", &meta(2), true, 0o644)
+    }
+
+    /// Names in a folder, without the lock of the run.
     fn names(folder: &Path) -> Vec<String> {
         let entries = fs::read_dir(folder).unwrap();
-        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| !name.ends_with(".lock")).collect()
     }
 
     #[test]
     fn a_file_is_invisible_until_it_is_published() {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("a/b/x.parquet");
-        let staged = TableWriter::whole(&target, &batch(), WriterProperties::default()).unwrap();
+        let staged =
+            TableWriter::whole(&destination(dir.path()), &target, &batch(), WriterProperties::default()).unwrap();
         let hidden = names(target.parent().unwrap());
         assert_eq!(hidden.len(), 1);
         assert!(hidden[0].starts_with('.') && !hidden[0].ends_with(".parquet"), "{hidden:?}");
-        staged.publish().unwrap();
+        publish(staged).unwrap();
         assert_eq!(names(target.parent().unwrap()), ["x.parquet"]);
+    }
+
+    #[test]
+    fn folders_are_for_this_user_and_files_for_whom_the_source_was() {
+        for mode in [0o644, 0o640, 0o600] {
+            let dir = tempfile::tempdir().unwrap();
+            let target = dir.path().join("reports/runs/x.json");
+            let destination = Destination::new(&Disk::system(), dir.path(), "demo", &meta(2), true, mode);
+            let staged = bytes(&destination, &target, b"{}").unwrap();
+            let mode_of = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+            publish(staged).unwrap();
+            assert_eq!((mode_of(&target), mode_of(target.parent().unwrap())), (mode, 0o700));
+            assert_eq!(mode_of(&dir.path().join("reports")), 0o700);
+        }
     }
 
     #[test]
     fn what_is_dropped_leaves_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        let half = TableWriter::create(&dir.path().join("half.parquet"), batch().schema(), WriterProperties::default());
+        let destination = destination(dir.path());
+        let half = TableWriter::create(
+            &destination,
+            &dir.path().join("half.parquet"),
+            batch().schema(),
+            WriterProperties::default(),
+        );
         let mut half = half.unwrap();
         half.write(&batch()).unwrap();
         drop(half);
-        drop(Staged::bytes(&dir.path().join("x.json"), b"{}").unwrap());
+        drop(bytes(&destination, &dir.path().join("x.json"), b"{}").unwrap());
         assert_eq!(names(dir.path()), Vec::<String>::new());
     }
 
@@ -215,7 +200,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("findings"), "in the way").unwrap();
         let target = dir.path().join("findings/job=a/x.parquet");
-        let error = TableWriter::whole(&target, &batch(), WriterProperties::default()).unwrap_err();
+        let error =
+            TableWriter::whole(&destination(dir.path()), &target, &batch(), WriterProperties::default()).unwrap_err();
         let text = error.to_string();
         assert!(text.contains("findings") && text.contains("move it away"), "{text}");
         assert_eq!(names(dir.path()), ["findings"]);
@@ -225,8 +211,9 @@ mod tests {
     fn a_file_that_is_there_is_never_written_over() {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("x.json");
-        Staged::bytes(&target, b"first").unwrap().publish().unwrap();
-        let error = Staged::bytes(&target, b"second").unwrap_err();
+        let destination = destination(dir.path());
+        publish(bytes(&destination, &target, b"first").unwrap()).unwrap();
+        let error = bytes(&destination, &target, b"second").unwrap_err();
         assert!(matches!(error, ReportError::Write { .. }), "{error}");
         assert_eq!(fs::read(&target).unwrap(), b"first");
     }
@@ -234,10 +221,11 @@ mod tests {
     #[test]
     fn a_failure_half_way_takes_back_what_was_published() {
         let dir = tempfile::tempdir().unwrap();
-        let first = Staged::bytes(&dir.path().join("first"), b"1").unwrap();
-        let second = Staged::bytes(&dir.path().join("second"), b"2").unwrap();
+        let destination = destination(dir.path());
+        let first = bytes(&destination, &dir.path().join("first"), b"1").unwrap();
+        let second = bytes(&destination, &dir.path().join("second"), b"2").unwrap();
         fs::create_dir_all(dir.path().join("second/in the way")).unwrap();
-        Published::all(vec![first, second]).unwrap_err();
+        Published::all(&Disk::system(), vec![first, second]).unwrap_err();
         assert_eq!(names(dir.path()), ["second"]);
     }
 

@@ -4,9 +4,8 @@
 //! A plan is a text file: a line for the head, a line a row, and a line with the SHA-256 of everything before it. A plan
 //! that was edited does not open. Nothing selects rows by a condition once there is a plan.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::item::Reason;
 use crate::config::Action;
+use crate::durable::{self, Disk};
 use crate::report::utc::UtcMicros;
 
 /// The version of the format.
@@ -198,7 +198,7 @@ impl Plan {
     pub fn seal(head: Head, rows: Vec<PlanRow>) -> Result<Self, serde_json::Error> {
         let mut hash = Sha256::new();
         lines(&head, &rows, |line| hash.update(line))?;
-        Ok(Self { seal: format!("{:x}", hash.finalize()), head, rows })
+        Ok(Self { seal: durable::hex(&hash.finalize()), head, rows })
     }
 
     /// What a person types to confirm it: `<first 8 digits of the seal>:<rows>`.
@@ -219,33 +219,26 @@ impl Plan {
     /// Writes the plan to `path`, readable by its owner only, in place of what is there, whole or not at all.
     ///
     /// # Errors
-    /// The disk does not take it; then there is no plan.
+    /// The disk does not take it; then there is no plan, or it may be gone after a power failure.
     pub fn write(&self, path: &Path) -> Result<(), PlanError> {
-        let failed = |source| PlanError::Write { path: path.to_path_buf(), source };
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let temporary = folder.join(format!(".{name}.{}.writing", std::process::id()));
-        let written = self.write_to(&temporary).and_then(|()| fs::rename(&temporary, path));
-        if written.is_err() {
-            // The first error is the one to tell; a leftover has a name that nothing reads.
-            fs::remove_file(&temporary).ok();
-        }
-        written.and_then(|()| File::open(folder)?.sync_all()).map_err(failed)
+        self.write_on(&Disk::system(), path)
     }
 
-    fn write_to(&self, temporary: &Path) -> io::Result<()> {
-        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(temporary)?;
-        let mut out = BufWriter::new(file);
-        let mut written = Ok(());
-        lines(&self.head, &self.rows, |line| {
-            if written.is_ok() {
-                written = out.write_all(line);
-            }
-        })?;
-        written?;
-        writeln!(out, "{}", serde_json::json!({ "seal": self.seal }))?;
-        out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+    /// [`Plan::write`] on a file system of the caller's.
+    fn write_on(&self, disk: &Disk, path: &Path) -> Result<(), PlanError> {
+        let failed = |source| PlanError::Write { path: path.to_path_buf(), source };
+        disk.make_folders(durable::folder_of(path)).map_err(failed)?;
+        let written = disk.write_with(path, |out| {
+            let mut written = Ok(());
+            lines(&self.head, &self.rows, |line| {
+                if written.is_ok() {
+                    written = out.write_all(line);
+                }
+            })?;
+            written?;
+            writeln!(out, "{}", serde_json::json!({ "seal": self.seal }))
+        });
+        written.map_err(failed)
     }
 
     /// Opens the plan at `path`.
@@ -263,7 +256,7 @@ impl Plan {
         let sealed = &text[..=before.len()];
         let count = before.lines().count();
         let seal: Seal = serde_json::from_str(last).map_err(|error| malformed(count + 1, error.to_string()))?;
-        if seal.seal != format!("{:x}", Sha256::digest(sealed)) {
+        if seal.seal != durable::hex(&durable::sha256(sealed.as_bytes())) {
             return Err(PlanError::Broken { path: path.to_path_buf() });
         }
         let mut lines = before.lines().zip(1..);

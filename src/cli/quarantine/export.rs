@@ -1,8 +1,5 @@
 //! Rows in quarantine as a file: Parquet, CSV, NDJSON. Written under another name first, whole or not at all.
 
-use std::fs::File;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use arrow::array::RecordBatch;
@@ -11,13 +8,15 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use parquet::arrow::ArrowWriter;
 
 use crate::cli::exit::Failure;
+use crate::durable::{Disk, folder_of};
 use crate::settle::item::Item;
 use crate::settle::table;
 
 /// Writes `items` to `file`, whose name tells the format.
 pub(super) fn write(file: &Path, items: &[Item], text: impl Fn(&Item) -> String) -> Result<(), Failure> {
     let batch = table::batch(items, text)?;
-    let encode: fn(&RecordBatch, &mut File) -> Result<(), Failure> = match file.extension().and_then(|e| e.to_str()) {
+    let encode: fn(&RecordBatch, &mut Vec<u8>) -> Result<(), Failure> = match file.extension().and_then(|e| e.to_str())
+    {
         Some("parquet") => parquet,
         Some("csv") => csv,
         Some("ndjson" | "jsonl") => ndjson,
@@ -26,38 +25,32 @@ pub(super) fn write(file: &Path, items: &[Item], text: impl Fn(&Item) -> String)
             return Err(Failure::Usage(problem, "end it in .parquet, .csv or .ndjson".to_owned()));
         }
     };
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut temporary = tempfile::Builder::new()
-        .prefix(".export-")
-        .make_in(folder, |path| File::options().write(true).create_new(true).mode(0o600).open(path))
-        .map_err(|error| Failure::Broken(format!("cannot write in `{}`: {error}", folder.display()).into()))?;
-    encode(&batch, temporary.as_file_mut())?;
-    temporary.as_file().sync_all()?;
-    temporary.persist(file)?;
-    Ok(())
+    let mut bytes = Vec::new();
+    encode(&batch, &mut bytes)?;
+    Disk::system()
+        .write_with(file, |out| out.write_all(&bytes))
+        .map_err(|error| Failure::Broken(format!("cannot write in `{}`: {error}", folder_of(file).display()).into()))
 }
 
-fn parquet(batch: &RecordBatch, file: &mut File) -> Result<(), Failure> {
-    let mut writer = ArrowWriter::try_new(file, batch.schema(), None)?;
+fn parquet(batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), Failure> {
+    let mut writer = ArrowWriter::try_new(out, batch.schema(), None)?;
     writer.write(batch)?;
     writer.close()?;
     Ok(())
 }
 
-fn ndjson(batch: &RecordBatch, file: &mut File) -> Result<(), Failure> {
-    let mut text = Vec::new();
-    LineDelimitedWriter::new(&mut text).write(&without_raw(batch)?)?;
-    file.write_all(&text)?;
+fn ndjson(batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), Failure> {
+    LineDelimitedWriter::new(out).write(&without_raw(batch)?)?;
     Ok(())
 }
 
 /// Cells that a spreadsheet would take for formulas get an apostrophe in front.
-fn csv(batch: &RecordBatch, file: &mut File) -> Result<(), Failure> {
+fn csv(batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), Failure> {
     let batch = without_raw(batch)?;
     let options = FormatOptions::default();
     let columns: Vec<ArrayFormatter<'_>> =
         batch.columns().iter().map(|column| ArrayFormatter::try_new(column, &options)).collect::<Result<_, _>>()?;
-    let mut writer = csv::Writer::from_writer(file);
+    let mut writer = csv::Writer::from_writer(out);
     writer.write_record(batch.schema().fields().iter().map(|field| field.name()))?;
     for row in 0..batch.num_rows() {
         writer.write_record(columns.iter().map(|column| guarded(column.value(row).to_string())))?;

@@ -116,6 +116,7 @@ impl<'a> History<'a> {
         for (row, key) in self.rows() {
             by_key.entry(key).or_default().push(row);
         }
+        by_key.values_mut().for_each(|rows| forget_those_that_stayed(rows));
         let mut there: HashSet<(usize, &str)> = HashSet::new();
         let mut absent = Vec::new();
         let mut keys: Vec<&u128> = by_key.keys().collect();
@@ -209,4 +210,13 @@ impl<'a> History<'a> {
         places.sort_unstable();
         places
     }
+}
+
+/// Of rows with one content, those that stayed and left by a later removal are that one's: a row that was copied before a
+/// run was cut short, in a project that was moved since, has another identity now.
+fn forget_those_that_stayed(rows: &mut Vec<Stored>) {
+    let left =
+        rows.iter().filter(|row| matches!(row.state, State::Removed | State::Removing)).map(|row| row.entry).max();
+    let stayed = |row: &Stored| matches!(row.state, State::Copied | State::KeptChanged | State::KeptError);
+    rows.retain(|row| !stayed(row) || left.is_none_or(|left| left < row.entry));
 }

@@ -7,6 +7,7 @@ use mongodb::bson::raw::{RawBson, RawBsonRef, RawDocument, RawDocumentBuf, cstr}
 use mongodb::bson::spec::ElementType;
 
 use super::literal;
+use crate::durable;
 
 /// Bytes of a document before the value of its only field, whose name is empty: length, type, end of the name.
 const BEFORE: usize = 6;
@@ -132,21 +133,12 @@ pub fn text(bytes: &[u8]) -> String {
 
 /// The bytes in lower-case hexadecimal: the lossless form for files that hold text.
 pub fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    durable::hex(bytes)
 }
 
 /// The bytes that [`to_hex`] wrote; `None` where the text is something else.
 pub fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes();
-    if !digits.len().is_multiple_of(2) {
-        return None;
-    }
-    let nibble = |digit: u8| match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
-    };
-    digits.chunks_exact(2).map(|pair| Some(nibble(pair[0])? << 4 | nibble(pair[1])?)).collect()
+    durable::from_hex(text)
 }
 
 #[cfg(test)]
