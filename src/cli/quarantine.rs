@@ -295,7 +295,7 @@ fn bring_back(
             "conflicts": conflicts,
         })
         .to_string(),
-        (false, true) => format!("{} back in their files", counted_verb(told.rows)),
+        (false, true) => format!("{} back", counted_verb(told.rows)),
         (false, false) => format!("{} would go back; nothing was changed", counted(rows, "late row")),
     })?;
     if !output.is_json() {

@@ -124,7 +124,9 @@ mod tests {
         let folder = |name: &str, owner: Option<&str>, mode: u32| {
             let path = parent.path().join(name);
             fs::create_dir_all(path.join("inside")).unwrap();
-            owner.map(|text| fs::write(path.join(OWNER), text).unwrap());
+            if let Some(text) = owner {
+                fs::write(path.join(OWNER), text).unwrap();
+            }
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         };
         let mark = format!("{MARK}boot=a ns=b pid=1 started=2\n");

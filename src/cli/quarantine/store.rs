@@ -129,7 +129,7 @@ impl<'a> Store<'a> {
             Kind::Files => {
                 let of_job = Files::of(self.job);
                 let ids: Vec<String> = items.iter().map(|item| item.id.clone()).collect();
-                let mut failed = self.recover(&of_job, dry_run)?;
+                let mut failed = Self::recover(&of_job, dry_run)?;
                 let told = files::restore(of_job.place(), &ids, dry_run, of_job.run(run_id));
                 let told = told.map_err(of_files::failed)?;
                 failed.extend(told.damaged.iter().map(ToString::to_string));
@@ -140,7 +140,7 @@ impl<'a> Store<'a> {
     }
 
     /// Finishes what was cut short at the files of the job; what could not be is told.
-    fn recover(&self, of_job: &Files<'_>, dry_run: bool) -> Result<Vec<String>, Failure> {
+    fn recover(of_job: &Files<'_>, dry_run: bool) -> Result<Vec<String>, Failure> {
         if dry_run {
             return Ok(Vec::new());
         }
@@ -157,7 +157,7 @@ impl<'a> Store<'a> {
             )),
             Kind::Files => {
                 let of_job = Files::of(self.job);
-                self.recover(&of_job, dry_run)?;
+                Self::recover(&of_job, dry_run)?;
                 files::bring_back(of_job.place(), dry_run, of_job.run(run_id)).map_err(of_files::failed)
             }
         }
@@ -186,7 +186,7 @@ impl<'a> Store<'a> {
             }
             Kind::Files => {
                 let of_job = Files::of(self.job);
-                let failed = self.recover(&of_job, false)?;
+                let failed = Self::recover(&of_job, false)?;
                 let mut purge = self.purge_files(older_than, false)?;
                 purge.refused.extend(failed);
                 Ok(purge)

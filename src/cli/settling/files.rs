@@ -23,7 +23,7 @@ use crate::source::mongodb::id;
 use crate::source::{FileIdentity, FilesSet};
 
 /// How long files that others write to are tried again, all together.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// When a file that was replaced is looked at once more: a loader that was on its way to it has written by then.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 

@@ -50,7 +50,7 @@ impl<'a> History<'a> {
         shelf: &Shelf,
         entries: &'a [Entry],
         source: &Path,
-    ) -> Result<(Self, Vec<FilesError>), FilesError> {
+    ) -> (Self, Vec<FilesError>) {
         let mut history = Self { entries, removals: Vec::new(), versions: Vec::new() };
         let mut damaged = Vec::new();
         for (index, entry) in entries.iter().enumerate().filter(|(_, entry)| entry.begun.source == source) {
@@ -58,7 +58,7 @@ impl<'a> History<'a> {
                 damaged.push(error);
             }
         }
-        Ok((history, damaged))
+        (history, damaged)
     }
 
     fn add(&mut self, shelf: &Shelf, index: usize, entry: &Entry) -> Result<(), FilesError> {
@@ -116,7 +116,8 @@ impl<'a> History<'a> {
         for (row, key) in self.rows() {
             by_key.entry(key).or_default().push(row);
         }
-        by_key.values_mut().for_each(|rows| forget_those_that_stayed(rows));
+        let by_key: HashMap<u128, Vec<Stored>> =
+            by_key.into_iter().map(|(key, rows)| (key, without_those_that_stayed(rows))).collect();
         let mut there: HashSet<(usize, &str)> = HashSet::new();
         let mut absent = Vec::new();
         let mut keys: Vec<&u128> = by_key.keys().collect();
@@ -214,9 +215,10 @@ impl<'a> History<'a> {
 
 /// Of rows with one content, those that stayed and left by a later removal are that one's: a row that was copied before a
 /// run was cut short, in a project that was moved since, has another identity now.
-fn forget_those_that_stayed(rows: &mut Vec<Stored>) {
+fn without_those_that_stayed(mut rows: Vec<Stored>) -> Vec<Stored> {
     let left =
         rows.iter().filter(|row| matches!(row.state, State::Removed | State::Removing)).map(|row| row.entry).max();
     let stayed = |row: &Stored| matches!(row.state, State::Copied | State::KeptChanged | State::KeptError);
     rows.retain(|row| !stayed(row) || left.is_none_or(|left| left < row.entry));
+    rows
 }

@@ -56,7 +56,7 @@ pub(super) enum Busy {
 pub fn obstacle(disk: &Disk, path: &Path, writers: Writers) -> Result<Option<FilesError>, FilesError> {
     let looked = Open::at(disk, path).and_then(|open| may_be_replaced(&open, writers));
     match looked {
-        Ok(_) => Ok(None),
+        Ok(()) => Ok(None),
         Err(error @ FilesError::Read { .. }) => Err(error),
         Err(error) => Ok(Some(error)),
     }
@@ -81,15 +81,15 @@ fn may_be_replaced(open: &Open, writers: Writers) -> Result<(), FilesError> {
 }
 
 /// Looks at `open`, and reads it to its end.
-pub(super) fn inspect(disk: &Disk, open: Open, writers: Writers) -> Result<Result<Inspected, Busy>, FilesError> {
+pub(super) fn inspect(disk: &Disk, open: &Open, writers: Writers) -> Result<Result<Inspected, Busy>, FilesError> {
     let path = open.path.clone();
     let read = |source| FilesError::read(&path, source);
-    may_be_replaced(&open, writers)?;
-    let quiet = wait_for_quiet(disk, &open)?;
+    may_be_replaced(open, writers)?;
+    let quiet = wait_for_quiet(disk, open)?;
     if writers == Writers::Any {
         // Granted for a moment: nobody has it open or mapped for writing, so whatever writes from here on changes its
         // times.
-        match lease(&open)? {
+        match lease(open)? {
             Ok(lease) => drop(lease),
             Err(busy) => return Ok(Err(busy)),
         }

@@ -13,6 +13,7 @@ use super::originals::{Since, describe, since};
 use super::place::{Held, Shelf};
 use super::text::{self, Stretch};
 use super::{FilesError, Place, Run, quarantine, recovery};
+use crate::durable::FileId;
 
 /// A file that was written to after it was replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,6 +111,9 @@ pub fn bring_back(place: Place<'_>, dry_run: bool, run: Run<'_>) -> Result<Broug
     Ok(brought)
 }
 
+/// No file at all: rows are looked for in the whole source.
+const NOBODY: FileId = FileId { device: u64::MAX, inode: u64::MAX };
+
 struct Work<'a> {
     held: &'a Held,
     entries: &'a [Entry],
@@ -131,7 +135,7 @@ impl Work<'_> {
                 return Ok(());
             }
         };
-        let count = rows.iter().filter(|byte| **byte == b'\n').count() as u64;
+        let count = memchr::memchr_iter(b'\n', &rows).count() as u64;
         if dry_run {
             brought.rows += count;
             return Ok(());
@@ -147,7 +151,7 @@ impl Work<'_> {
         };
         // A crash before the outcome is on disk leaves the rows late: those that are in the source by then are found
         // there by the next try.
-        let known = Carry { side: Side::Old, from: self.original.length, to: self.nobody(), at: 0 };
+        let known = Carry { side: Side::Old, from: self.original.length, to: NOBODY, at: 0 };
         let there = rows.is_empty()
             || append(shelf, &begun, &rows, Some(known), |to, at| Carry {
                 side: Side::Old,
@@ -162,11 +166,6 @@ impl Work<'_> {
         }
         brought.rows += count;
         self.account(end)
-    }
-
-    /// No file at all: rows are looked for in the whole source.
-    fn nobody(&self) -> crate::durable::FileId {
-        crate::durable::FileId { device: u64::MAX, inode: u64::MAX }
     }
 
     /// From now on the bytes up to `end` are accounted for.

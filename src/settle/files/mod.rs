@@ -107,7 +107,7 @@ pub struct Patience(pub Duration);
 
 impl Default for Patience {
     fn default() -> Self {
-        Self(Duration::from_secs(60))
+        Self(Duration::from_mins(1))
     }
 }
 

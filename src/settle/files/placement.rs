@@ -55,7 +55,9 @@ impl Merged {
             moved.push(keys.len() - 1);
         }
         for places in &mut self.versions {
-            places.iter_mut().for_each(|place| *place = moved[*place]);
+            for place in places {
+                *place = moved[*place];
+            }
         }
         self.versions.push(own);
         self.keys = keys;

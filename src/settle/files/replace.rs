@@ -35,6 +35,7 @@ pub(super) struct Ready<T> {
 }
 
 /// What preparing came to.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is taken apart at once")]
 pub(super) enum Prepared<T, E> {
     Ready(Ready<T>),
     /// There is nothing to exchange.
@@ -42,6 +43,7 @@ pub(super) enum Prepared<T, E> {
 }
 
 /// How it ended.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is taken apart at once")]
 pub(super) enum Replaced<T, E> {
     /// It was tried, and the outcome is on disk.
     Done(Done, Ready<T>),
@@ -72,7 +74,7 @@ impl Replace<'_> {
                 return Ok(Replaced::Stopped);
             }
             let Some(open) = Open::find(disk, source)? else { return Ok(Replaced::Gone) };
-            let seen = match inspect(disk, open, self.writers)? {
+            let seen = match inspect(disk, &open, self.writers)? {
                 Ok(seen) => seen,
                 Err(busy) => match self.again(&mut tries, busy) {
                     true => continue,
@@ -184,7 +186,7 @@ impl Tries {
         };
         let millis = self.preparing.as_millis();
         format!(
-            "{who}: tried {} times (preparing the new file takes {millis} ms); its rows stay, apply the plan again when its writers pause",
+            "{who}: tried {} times (preparing the new file takes {millis} ms); its rows stay; run again when its writers pause",
             self.busy + self.changed
         )
     }

@@ -73,7 +73,7 @@ pub fn restore(place: Place<'_>, ids: &[String], dry_run: bool, run: Run<'_>) ->
         let lock = if dry_run { None } else { Some(recovery::lock(place, &source)?) };
         for (removal, items) in removals {
             let entries = held.entries()?;
-            let (history, damaged) = History::of(&held.shelf, &entries, &source)?;
+            let (history, damaged) = History::of(&held.shelf, &entries, &source);
             result.damaged.extend(damaged);
             let (Some(taken), Some(entry)) =
                 (history.removal(&removal), entries.iter().find(|entry| entry.begun.id == removal))
@@ -172,7 +172,7 @@ impl Work<'_> {
         match replace.run(self.source, |seen| self.prepare(seen))? {
             Replaced::Done(done, ready) => {
                 result.already_there += ready.with.there.len() as u64;
-                self.tell(&ready.begun, &done, result);
+                Self::tell(&ready.begun, &done, result);
                 self.note_those_there(&ready.with.there)?;
             }
             Replaced::Nothing(Why::There(items)) => {
@@ -187,7 +187,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn tell(&self, begun: &Begun, done: &Done, result: &mut Restored) {
+    fn tell(begun: &Begun, done: &Done, result: &mut Restored) {
         let items = begun.restoring.iter().flat_map(|restoring| &restoring.items);
         let note = done.note.clone().unwrap_or_else(|| "its file could not be replaced".to_owned());
         for id in items {
@@ -321,7 +321,7 @@ impl Work<'_> {
         });
         let finish = Finish { shelf, way: Way::Restore, begun: &begun, intent: &intent };
         match linked {
-            Ok(()) => self.tell(&begun, &finish.looked()?, result),
+            Ok(()) => Self::tell(&begun, &finish.looked()?, result),
             Err(error) => {
                 discard(shelf, &begun, None)?;
                 return Err(error);

@@ -297,7 +297,7 @@ fn rows_that_came_to_the_old_file_while_the_runner_is_dead_are_carried_over() {
     for named in ["", "F,6\n", "X,0\nF,6\n"] {
         let case = Case::new();
         assert!(crash_at("files.exchange.after", || case.world.settle(&GONE)).is_none());
-        let old = case.world.strangers().into_iter().find(|name| name.ends_with(".clean")).unwrap();
+        let old = case.world.strangers().into_iter().find(|name| name.starts_with(".barkeep-")).unwrap();
         let write = |path: &Path, rows: &str| {
             let mut file = fs::OpenOptions::new().append(true).open(path).unwrap();
             std::io::Write::write_all(&mut file, rows.as_bytes()).unwrap();
@@ -314,7 +314,7 @@ fn rows_that_came_to_the_old_file_while_the_runner_is_dead_are_carried_over() {
 fn an_old_file_that_was_rewritten_while_the_runner_is_dead_has_its_name_again() {
     let case = Case::new();
     assert!(crash_at("files.exchange.after", || case.world.settle(&GONE)).is_none());
-    let old = case.world.strangers().into_iter().find(|name| name.ends_with(".clean")).unwrap();
+    let old = case.world.strangers().into_iter().find(|name| name.starts_with(".barkeep-")).unwrap();
     fs::write(case.world.fixture.dir.path().join(old), "s,n\nA,1\nB,2\nC,3\nD,4\nE,5\nF,6\n").unwrap();
     let recovered = case.world.recover();
     assert_eq!(recovered[0].settled, Settled { planned: 3, kept_changed: 3, ..Settled::default() });

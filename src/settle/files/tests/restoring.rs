@@ -135,9 +135,9 @@ fn removals_are_undone_in_any_order_and_to_the_byte() {
     for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2], [0, 2, 1]] {
         let world = World::csv("s,n\nA,1\n\nB,2\r\nC,3\nD,4\nE,5");
         let mut ids = Vec::new();
-        for (number, rows) in [&[2, 5][..], &[1], &[1]].into_iter().enumerate() {
+        for (number, rows) in (0_i64..).zip([&[2, 5][..], &[1], &[1]]) {
             let run = format!("r{number}");
-            let outcome = world.settle_as(&run, AT + number as i64, rows).unwrap();
+            let outcome = world.settle_as(&run, AT + number, rows).unwrap();
             assert_eq!(outcome.settled.removed, rows.len() as u64);
             ids.push(outcome.items.into_iter().map(|item| item.id).collect::<Vec<_>>());
         }
