@@ -73,7 +73,8 @@ fn reads(world: &World) -> bool {
     tables.filter(|path| !path.file_name().unwrap().to_str().unwrap().starts_with('.')).all(|path| {
         let copy = tempfile::NamedTempFile::new().unwrap();
         fs::write(copy.path(), world.contents(path).unwrap()).unwrap();
-        let reader = ParquetRecordBatchReaderBuilder::try_new(copy.reopen().unwrap()).and_then(ParquetRecordBatchReaderBuilder::build);
+        let reader = ParquetRecordBatchReaderBuilder::try_new(copy.reopen().unwrap())
+            .and_then(ParquetRecordBatchReaderBuilder::build);
         reader.is_ok_and(|mut batches| batches.all(|batch| batch.is_ok()))
     })
 }

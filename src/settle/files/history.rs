@@ -46,11 +46,7 @@ pub(super) struct Missing {
 
 impl<'a> History<'a> {
     /// Reads what is kept of `source`. A copy that does not read is left out, and told by its error.
-    pub(super) fn of(
-        shelf: &Shelf,
-        entries: &'a [Entry],
-        source: &Path,
-    ) -> (Self, Vec<FilesError>) {
+    pub(super) fn of(shelf: &Shelf, entries: &'a [Entry], source: &Path) -> (Self, Vec<FilesError>) {
         let mut history = Self { entries, removals: Vec::new(), versions: Vec::new() };
         let mut damaged = Vec::new();
         for (index, entry) in entries.iter().enumerate().filter(|(_, entry)| entry.begun.source == source) {
@@ -216,8 +212,8 @@ impl<'a> History<'a> {
 /// Of rows with one content, those that stayed and left by a later removal are that one's: a row that was copied before a
 /// run was cut short, in a project that was moved since, has another identity now.
 fn without_those_that_stayed(mut rows: Vec<Stored>) -> Vec<Stored> {
-    let left =
-        rows.iter().filter(|row| matches!(row.state, State::Removed | State::Removing)).map(|row| row.entry).max();
+    let left = rows.iter().filter(|row| matches!(row.state, State::Removed | State::Removing | State::Restored));
+    let left = left.map(|row| row.entry).max();
     let stayed = |row: &Stored| matches!(row.state, State::Copied | State::KeptChanged | State::KeptError);
     rows.retain(|row| !stayed(row) || left.is_none_or(|left| left < row.entry));
     rows
