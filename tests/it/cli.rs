@@ -2,6 +2,7 @@
 
 mod commands;
 mod kills;
+mod leftovers;
 mod output;
 mod reports;
 mod runs;
