@@ -240,10 +240,10 @@ async fn restore(
         output.line(&value.to_string())?;
     } else {
         output.line(&format!(
-            "{} back, {} there already, {}",
-            counted_verb(told.back),
-            counted(told.already_there, "row"),
-            counted(told.conflicts.len() as u64, "conflict")
+            "{} rows are back, {} were there already, {} conflicts",
+            told.back,
+            told.already_there,
+            told.conflicts.len()
         ))?;
     }
     tell_rest(&told, output)
@@ -329,7 +329,10 @@ async fn purge(
             let help = format!("set the clock, or, where it is right: {command} --confirm {rows}");
             return Err(Failure::Refused(format!("nothing is erased: {doubt}"), help));
         }
-        let what = format!("{} and {}", counted(rows, "row"), counted(originals, "whole original"));
+        let mut what = counted(rows, "row");
+        if originals > 0 {
+            what.push_str(&format!(" and {}", counted(originals, "whole original")));
+        }
         sure(asked, &format!("{what} would be erased for good"), rows, &command)?;
         let run = RunId::new(Utc::now(), std::process::id(), &loaded.job.name);
         told = store.purge(before, run.as_str()).await?;
@@ -341,10 +344,16 @@ async fn purge(
             "originals_purged": erased, "bytes": told.bytes, "refused": told.refused,
         })
         .to_string(),
-        false => format!(
-            "{purged} of {rows} rows and {erased} of {originals} whole originals were erased; {} more rows are that old and still to be kept (`[quarantine] keep`, or they were put back)",
-            told.kept
-        ),
+        false => {
+            let files = match originals {
+                0 => String::new(),
+                _ => format!(" and {erased} of {originals} whole originals"),
+            };
+            format!(
+                "{purged} of {rows} rows{files} were erased; {} more are that old and still to be kept (`[quarantine] keep`, or they were put back)",
+                told.kept
+            )
+        }
     })?;
     if !output.is_json() {
         for refused in &told.refused {
