@@ -146,8 +146,6 @@ pub(super) enum End {
     Closed,
     /// Neither file was known any more: the rows were looked for one by one.
     Looked,
-    /// Rows that came late were put back into the source.
-    Carried,
 }
 
 /// All that is known of one removal or restore.

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use super::carry::append;
-use super::finish::{ended, keys_in_order};
+use super::finish::keys_in_order;
 use super::items::copy_of;
-use super::journal::{Begun, Carry, End, Entry, Original, Side};
+use super::journal::{Begun, Carry, Entry, Original, Side};
 use super::open::Open;
 use super::originals::{Since, describe, since};
 use super::place::{Held, Shelf};
@@ -171,7 +171,8 @@ impl Work<'_> {
     /// From now on the bytes up to `end` are accounted for.
     fn account(&self, end: u64) -> Result<(), FilesError> {
         let shelf = &self.held.shelf;
-        let mut done = self.entry.done.clone().unwrap_or_else(|| ended(End::Carried, None));
+        // Only work that has an outcome has originals.
+        let Some(mut done) = self.entry.done.clone() else { return Ok(()) };
         for original in &mut done.originals {
             if original.path == self.original.path {
                 *original = describe(shelf, &shelf.original(self.original), end)?;

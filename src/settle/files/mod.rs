@@ -91,7 +91,7 @@ pub struct Order<'a> {
     pub retention: Retention,
     /// How the file is to be read; of its files only [`Order::file`] is looked at.
     pub set: &'a FilesSet,
-    /// The file as it was when its rows were judged; its hash decides whether it still is. See [`identify`].
+    /// The file as it was when its rows were evaluated; its hash decides whether it still is. See [`identify`].
     pub file: &'a FileIdentity,
     /// The rows, ascending.
     pub rows: &'a [Condemned],
@@ -137,7 +137,7 @@ pub struct Condemned {
     pub row_key: String,
     /// The series key.
     pub series: String,
-    /// Its stamp, µs UTC; `None` where it has none that can be read.
+    /// Its timestamp, µs UTC; `None` where it has none that can be read.
     pub time: Option<i64>,
     /// What is to be done.
     pub action: Action,

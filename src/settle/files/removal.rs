@@ -258,7 +258,7 @@ pub(super) fn count(rows: u64, done: &Done) -> Settled {
         End::Swapped => settled.removed = rows,
         End::KeptChanged => settled.kept_changed = rows,
         End::KeptError => settled.kept_error = rows,
-        End::Closed | End::Carried => settled.untried = rows,
+        End::Closed => settled.untried = rows,
         End::Looked => {
             settled.removed = done.states.values().filter(|state| **state == State::Removed).count() as u64;
             settled.kept_changed = rows.saturating_sub(settled.removed);
@@ -273,7 +273,7 @@ pub(super) fn state_of(done: &Done, id: &str) -> State {
         End::Swapped => State::Removed,
         End::KeptChanged => State::KeptChanged,
         End::KeptError => State::KeptError,
-        End::Closed | End::Carried => State::Copied,
+        End::Closed => State::Copied,
         End::Looked => done.states.get(id).copied().unwrap_or(State::KeptChanged),
     }
 }
