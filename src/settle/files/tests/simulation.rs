@@ -141,7 +141,7 @@ fn appenders(machine: &Machine) {
         let rows = 1 + usize::try_from(machine.below(4)).unwrap();
         let start = match machine.below(3) {
             0 => Start::After(machine.below(3_000_000_000)),
-            _ => Start::Call(20 + machine.below(160)),
+            _ => Start::Call(20 + machine.below(420)),
         };
         let plan = Plan::new(Loader::Append { rows, halves: false }, SOURCE, rows);
         machine.add_writer(Plan { start, syncs: true, line: |writer, row| format!("new-{writer}-{row},1"), ..plan });
@@ -154,7 +154,7 @@ fn schedule(world: &Machine) -> Result<(), String> {
     appenders(world);
     if world.below(3) > 0 {
         let kind = if world.below(2) == 0 { Crash::Kill } else { Crash::Power };
-        world.crash_at(1 + world.below(260), kind);
+        world.crash_at(1 + world.below(520), kind);
     }
     for number in 0..3 {
         let told = world.run(|disk| run(&disk, &format!("r{number}"), AT + number));
