@@ -8,23 +8,23 @@
 //!       |
 //! scan -> shape -> by series -> SeriesExec               engine, bars
 //!       |            all rules over one series at a time checks, market
-//! findings -> verdicts -> totals, limits                 judge
+//! findings -> verdicts -> totals, limits                 decide
 //!       |
 //! tables, summary                                        report
-//! sealed plans, quarantine, removal, restore, purge      settle
+//! plans, quarantine, removal, restore, purge      quarantine
 //! ```
 //!
-//! Imports point one way: `cli -> settle -> report -> engine -> {checks, source, judge} -> {bars, market}`; `config` is used by all
+//! Imports point one way: `cli -> quarantine -> report -> engine -> {checks, source, decide} -> {bars, market}`; `config` is used by all
 //! and uses `checks`, `bars` and `market` only. Only `cli` prints.
 
 pub mod bars;
 pub mod checks;
 pub mod cli;
 pub mod config;
+pub mod decide;
 pub mod durable;
 pub mod engine;
-pub mod judge;
 pub mod market;
+pub mod quarantine;
 pub mod report;
-pub mod settle;
 pub mod source;

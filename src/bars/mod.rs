@@ -1,18 +1,18 @@
 //! What a bar looks like once it left its source: canonical names, and the description of a job's bars.
 //!
-//! Pure: no files, no clock, no DataFusion. `time.rs` reads stamps, `number.rs` reads numbers, `spec.rs`
-//! says which fields a job's bars have and how its stamps are to be read.
+//! Pure: no files, no clock, no DataFusion. `time.rs` reads timestamps, `number.rs` reads numbers, `spec.rs`
+//! says which fields a job's bars have and how its timestamps are to be read.
 
 pub mod number;
 pub mod spec;
 pub mod time;
 
-pub use spec::{BarsSpec, FieldKind, FieldSpec, Fold, Stamp, TimeSpec};
+pub use spec::{BarsSpec, FieldKind, FieldSpec, Fold, Label, TimeSpec};
 
 /// The canonical numeric fields of a bar; other fields keep the source's name.
 pub const NUMBERS: [&str; 9] = ["open", "high", "low", "close", "volume", "amount", "pre_close", "change", "pct_chg"];
 
-/// The name under which rules see the bar's stamp.
+/// The name under which rules see the bar's timestamp.
 pub const TIME: &str = "time";
 
 /// Microseconds of a UTC day.

@@ -1,4 +1,4 @@
-//! The bars of one job: their fields, their series key, and how their stamps are read.
+//! The bars of one job: their fields, their series key, and how their timestamps are read.
 
 use std::sync::Arc;
 
@@ -28,9 +28,9 @@ pub struct FieldSpec {
     pub kind: FieldKind,
 }
 
-/// What a bar's stamp says.
+/// What a bar's timestamp says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Stamp {
+pub enum Label {
     /// A trading date.
     Session,
     /// The instant the bar opens.
@@ -42,7 +42,7 @@ pub enum Stamp {
 /// Which of the two instants a local time means that the zone's clocks showed twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Fold {
-    /// Neither: the stamp is not readable.
+    /// Neither: the timestamp is not readable.
     #[default]
     Refuse,
     /// The first, before the clocks were put back.
@@ -51,17 +51,17 @@ pub enum Fold {
     Later,
 }
 
-/// How the stamp of a bar is found and read.
+/// How the timestamp of a bar is found and read.
 #[derive(Debug, Clone)]
 pub struct TimeSpec {
     /// The source field.
     pub source: Arc<str>,
     /// Accepted spellings of text, tried in order; never empty.
     pub formats: Vec<TimeFormat>,
-    /// Zone of stamps that carry no offset, and of trading dates.
+    /// Zone of timestamps that carry no offset, and of trading dates.
     pub zone: Tz,
-    /// What the stamp says.
-    pub stamp: Stamp,
+    /// What the timestamp says.
+    pub label: Label,
     /// Which instant a repeated local time means.
     pub fold: Fold,
 }
@@ -75,9 +75,9 @@ pub struct BarsSpec {
     pub interval: Interval,
     /// The trading calendar, where the job names one.
     pub calendar: Option<Arc<Calendar>>,
-    /// Expected stamps; present when `calendar` is.
+    /// Expected timestamps; present when `calendar` is.
     pub grid: Option<Arc<Grid>>,
-    /// How stamps are read.
+    /// How timestamps are read.
     pub time: TimeSpec,
     /// Every field rules can name, besides `time`; the order is that of the columns of a `Series`.
     pub fields: Vec<FieldSpec>,

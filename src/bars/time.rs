@@ -1,6 +1,6 @@
-//! Reading the stamps of bars: text by the formats of a job, epoch numbers, instants and dates.
+//! Reading the timestamps of bars: text by the formats of a job, epoch numbers, instants and dates.
 //!
-//! Reading is strict: a text is a stamp only if all of it has the shape of a format, and a local time that its zone
+//! Reading is strict: a text is a timestamp only if all of it has the shape of a format, and a local time that its zone
 //! skips or repeats is refused, not guessed. Nothing here allocates.
 
 mod date;
@@ -13,12 +13,12 @@ use chrono::NaiveDate;
 use self::epoch::Epoch;
 use self::pattern::Pattern;
 use super::DAY_US;
-use super::spec::{Fold, Stamp, TimeSpec};
+use super::spec::{Fold, Label, TimeSpec};
 use crate::market::zone::{self, Local};
 
 pub use self::fault::TimeFault;
 
-/// First day that is readable. Readers of nanosecond stamps, which most readers of Parquet are, can represent the
+/// First day that is readable. Readers of nanosecond timestamps, which most readers of Parquet are, can represent the
 /// whole years from 1678 to 2261 and nothing around them.
 const FIRST_DAY: i32 = epoch_day(1678, 1, 1);
 
@@ -39,7 +39,7 @@ pub enum Parsed {
     Instant(i64),
 }
 
-/// A format stamps are written in.
+/// A format timestamps are written in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimeFormat {
     text: String,
@@ -97,33 +97,33 @@ impl TimeFormat {
 }
 
 impl TimeSpec {
-    /// The stamp that `text` spells, by the first format that reads it: for trading dates the UTC midnight that
+    /// The timestamp that `text` spells, by the first format that reads it: for trading dates the UTC midnight that
     /// stands for the date in the job's zone, else the instant, µs UTC. Where no format reads it, the fault is that of
     /// the format that came closest.
     pub fn read_text(&self, text: &str) -> Result<i64, TimeFault> {
         let mut closest = TimeFault::Format;
         for format in &self.formats {
-            let stamp = match format.parse(text) {
+            let timestamp = match format.parse(text) {
                 Ok(Parsed::Local { day, micros }) => self.read_local(day, micros),
                 Ok(Parsed::Instant(instant)) => self.read_instant(instant),
                 Err(fault) => Err(fault),
             };
-            match stamp {
-                Ok(stamp) => return Ok(stamp),
+            match timestamp {
+                Ok(timestamp) => return Ok(timestamp),
                 Err(fault) => closest = closest.max(fault),
             }
         }
         Err(closest)
     }
 
-    /// The stamp of an integer, which must be an epoch number: [`TimeFault::WrongType`] where no epoch format is
+    /// The timestamp of an integer, which must be an epoch number: [`TimeFault::WrongType`] where no epoch format is
     /// among the job's formats.
     pub fn read_number(&self, number: i64) -> Result<i64, TimeFault> {
         let mut closest = TimeFault::WrongType;
         for format in &self.formats {
             if let Kind::Epoch(epoch) = &format.kind {
                 match epoch.read(number).and_then(|instant| self.read_instant(instant)) {
-                    Ok(stamp) => return Ok(stamp),
+                    Ok(timestamp) => return Ok(timestamp),
                     Err(fault) => closest = closest.max(fault),
                 }
             }
@@ -131,7 +131,7 @@ impl TimeSpec {
         Err(closest)
     }
 
-    /// The stamp of a value that is no text, as a JSON literal: an integer where the job's formats have an epoch, a date
+    /// The timestamp of a value that is no text, as a JSON literal: an integer where the job's formats have an epoch, a date
     /// of MongoDB (`{"$date":…}`, with a number of milliseconds or RFC 3339 text) where they have `bson-date`.
     /// [`TimeFault::WrongType`] for everything else.
     pub fn read_literal(&self, literal: &str) -> Result<i64, TimeFault> {
@@ -144,27 +144,27 @@ impl TimeSpec {
         self.read_instant(date::instant(literal)?)
     }
 
-    /// The stamp of an instant, µs UTC: itself, or for trading dates the UTC midnight that stands for the date it
+    /// The timestamp of an instant, µs UTC: itself, or for trading dates the UTC midnight that stands for the date it
     /// has in the job's zone.
     pub fn read_instant(&self, micros: i64) -> Result<i64, TimeFault> {
         if !is_readable(zone::day_of(micros)) {
             return Err(TimeFault::OutOfRange);
         }
-        Ok(match self.stamp {
-            Stamp::Session => i64::from(zone::local_day(self.zone, micros)) * DAY_US,
-            Stamp::Start | Stamp::End => micros,
+        Ok(match self.label {
+            Label::Session => i64::from(zone::local_day(self.zone, micros)) * DAY_US,
+            Label::Start | Label::End => micros,
         })
     }
 
-    /// The stamp of a date without a time, in days since 1970-01-01: where stamps are instants, its midnight in the
+    /// The timestamp of a date without a time, in days since 1970-01-01: where timestamps are instants, its midnight in the
     /// job's zone.
     pub fn read_day(&self, day: i32) -> Result<i64, TimeFault> {
         if is_readable(day) { self.read_local(day, 0) } else { Err(TimeFault::OutOfRange) }
     }
 
-    /// The stamp of a local time in the job's zone.
+    /// The timestamp of a local time in the job's zone.
     pub fn read_local(&self, day: i32, micros: i64) -> Result<i64, TimeFault> {
-        if self.stamp == Stamp::Session {
+        if self.label == Label::Session {
             return Ok(i64::from(day) * DAY_US);
         }
         match (zone::from_local(self.zone, day, micros), self.fold) {

@@ -1,7 +1,7 @@
 //! `date-format`: a date must be written as the job says, exist, and be one on which a bar can stand.
 //!
-//! Judges each row by itself. For the stamp of the bars it relies on what was read already: only rows without
-//! a readable stamp are read again, to tell why. Another text field is read row by row. It does not judge
+//! Evaluates each row by itself. For the timestamp of the bars it relies on what was read already: only rows without
+//! a readable timestamp are read again, to tell why. Another text field is read row by row. It does not evaluate
 //! whether a date is there at all, which is the business of `required`.
 
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use chrono_tz::Tz;
 
 use super::{Check, CheckKind, Finding, FindingSink, Series, Stage, TextColumn};
 use crate::bars::time::{Parsed, TimeFault, TimeFormat};
-use crate::bars::{BarsSpec, Stamp, TIME, TimeSpec};
+use crate::bars::{BarsSpec, Label, TIME, TimeSpec};
 use crate::config::{FieldRef, Param, ParamKind, Params};
 use crate::market::{Grid, Slot, zone};
 
@@ -24,7 +24,7 @@ const PARAMS: &[Param] = &[
         kind: ParamKind::AnyField,
         default: Some(TIME),
         required: false,
-        doc: "The stamp of the bars, or a text field that holds a date.",
+        doc: "The timestamp of the bars, or a text field that holds a date.",
     },
     Param {
         name: "formats",
@@ -52,14 +52,14 @@ const PARAMS: &[Param] = &[
         kind: ParamKind::Flag,
         default: Some("true"),
         required: false,
-        doc: "Flag stamps on days that are no session of the job's calendar, where it has one.",
+        doc: "Flag timestamps on days that are no session of the job's calendar, where it has one.",
     },
     Param {
         name: "hours",
         kind: ParamKind::Flag,
         default: Some("true"),
         required: false,
-        doc: "Flag stamps of intraday bars outside trading hours or off the step, where the job has a calendar.",
+        doc: "Flag timestamps of intraday bars outside trading hours or off the step, where the job has a calendar.",
     },
 ];
 
@@ -89,7 +89,7 @@ impl CheckKind for DateFormat {
         match field {
             FieldRef::Time => {
                 reject_idle_flags(params, bars, [("sessions", sessions), ("hours", hours)]);
-                Box::new(Stamps {
+                Box::new(Timestamps {
                     name,
                     rereads: own.is_some(),
                     time: TimeSpec { formats: own.unwrap_or_else(|| bars.time.formats.clone()), ..bars.time.clone() },
@@ -100,19 +100,19 @@ impl CheckKind for DateFormat {
             }
             FieldRef::Number(index) | FieldRef::Text(index) => {
                 if matches!(field, FieldRef::Number(_)) {
-                    let help = "name `time` or a text field; `range` judges numbers";
+                    let help = "name `time` or a text field; `range` evaluates numbers";
                     params.reject("field", "`field` names a numeric field, which has no spelling", help);
                 }
                 for flag in ["sessions", "hours"].into_iter().filter(|flag| params.given(flag)).collect::<Vec<_>>() {
                     params.reject(
                         flag,
-                        format!("`{flag}` is about the stamp of the bars"),
-                        "leave it out, or judge `field = \"time\"`",
+                        format!("`{flag}` is about the timestamp of the bars"),
+                        "leave it out, or evaluate `field = \"time\"`",
                     );
                 }
                 let formats = own.unwrap_or_else(|| bars.time.formats.clone());
                 // An instant, so that an epoch number keeps its time of day until it is held against the range.
-                let time = TimeSpec { formats, stamp: Stamp::Start, ..bars.time.clone() };
+                let time = TimeSpec { formats, label: Label::Start, ..bars.time.clone() };
                 Box::new(TextDates { index, name, time, dates })
             }
         }
@@ -193,7 +193,7 @@ impl Dates {
     }
 }
 
-/// The stamp of a value that is no text in the source; only an epoch number can be read.
+/// The timestamp of a value that is no text in the source; only an epoch number can be read.
 fn read_literal(time: &TimeSpec, literal: &str) -> Result<i64, TimeFault> {
     time.read_literal(literal)
 }
@@ -203,10 +203,10 @@ fn alternatives(formats: &[TimeFormat]) -> String {
     formats.iter().map(TimeFormat::text).collect::<Vec<_>>().join(" or ")
 }
 
-/// Judges the stamps of the bars.
-struct Stamps {
+/// Evaluates the timestamps of the bars.
+struct Timestamps {
     name: Arc<str>,
-    /// Whether the rule has formats of its own, so that stamps the job could read are read again.
+    /// Whether the rule has formats of its own, so that timestamps the job could read are read again.
     rereads: bool,
     time: TimeSpec,
     dates: Dates,
@@ -214,7 +214,7 @@ struct Stamps {
     market: Option<Market>,
 }
 
-/// What a rule holds stamps against besides their spelling and their date.
+/// What a rule holds timestamps against besides their spelling and their date.
 struct Market {
     grid: Arc<Grid>,
     sessions: bool,
@@ -228,21 +228,21 @@ impl Market {
         Some(Self { grid: Arc::clone(grid), sessions, hours })
     }
 
-    /// What is wrong with a stamp at `slot`, as cause and as what would have passed.
+    /// What is wrong with a timestamp at `slot`, as cause and as what would have passed.
     fn fault(&self, slot: Slot) -> Option<(&'static str, String)> {
         let name = self.grid.calendar().name();
         match slot {
             Slot::Closed if self.sessions => Some(("not-a-session", format!("a session of {name}"))),
             Slot::OffHours if self.hours => Some(("off-hours", format!("trading hours of {name}"))),
             Slot::OffGrid if self.hours => {
-                Some(("off-grid", format!("a stamp of the {} bars of {name}", self.grid.interval())))
+                Some(("off-grid", format!("a timestamp of the {} bars of {name}", self.grid.interval())))
             }
             _ => None,
         }
     }
 }
 
-impl Check for Stamps {
+impl Check for Timestamps {
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
         let mut excused = 0;
         let plain = !self.rereads && self.dates.unbounded() && self.market.is_none();
@@ -251,13 +251,13 @@ impl Check for Stamps {
                 findings.push(self.finding(series, row, cause, expected));
             }
         }
-        findings.judged(series.rows - excused);
+        findings.evaluated(series.rows - excused);
         findings.excused(excused);
     }
 }
 
-impl Stamps {
-    /// What is wrong with the stamp of a row, as cause and as what would have passed. Counts the row as excused
+impl Timestamps {
+    /// What is wrong with the timestamp of a row, as cause and as what would have passed. Counts the row as excused
     /// where the calendar does not reach it.
     fn fault(&self, series: &Series<'_>, row: usize, excused: &mut usize) -> Option<(&'static str, String)> {
         let time = series.time.get(row).copied();
@@ -275,7 +275,7 @@ impl Stamps {
         })
     }
 
-    /// Why the stamp of a row does not read; NULL is no fault.
+    /// Why the timestamp of a row does not read; NULL is no fault.
     fn unreadable(&self, texts: TextColumn<'_>, row: usize) -> Option<TimeFault> {
         match texts.get(row) {
             Some(text) => self.time.read_text(text).err(),
@@ -299,7 +299,7 @@ impl Stamps {
     }
 }
 
-/// Judges the dates in a text field.
+/// Evaluates the dates in a text field.
 struct TextDates {
     index: usize,
     name: Arc<str>,
@@ -325,13 +325,13 @@ impl Check for TextDates {
                 findings.push(finding.expected_text(expected).cause(cause));
             }
         }
-        findings.judged(series.rows);
+        findings.evaluated(series.rows);
     }
 }
 
 impl TextDates {
     /// Reads `text` by the first format that takes it; else the fault of the format that came closest. Whether
-    /// the zone's clocks showed that time is not asked: a date in another field is no stamp.
+    /// the zone's clocks showed that time is not asked: a date in another field is no timestamp.
     fn parse(&self, text: &str) -> Result<Parsed, TimeFault> {
         let mut fault = TimeFault::Format;
         for format in &self.time.formats {
@@ -364,7 +364,7 @@ mod tests {
 
     const RULE: &str = "check = \"date-format\"";
 
-    /// Judges `texts` (`Err` is the literal of a value of another type) as the text field `date`.
+    /// Evaluates `texts` (`Err` is the literal of a value of another type) as the text field `date`.
     fn texts(rule: &str, texts: &[Option<Result<&str, &str>>]) -> Vec<(usize, &'static str)> {
         let text = texts.iter().map(|text| text.and_then(Result::ok)).collect::<StringViewArray>();
         let other = texts.iter().map(|text| text.and_then(Result::err)).collect::<StringViewArray>();
@@ -373,8 +373,8 @@ mod tests {
         run(&bars.spec, rule, &columns, None, &[], texts.len()).0
     }
 
-    /// Judges the stamps `time`, and after them rows without one, as the source spells them in `texts`.
-    fn stamps(
+    /// Evaluates the timestamps `time`, and after them rows without one, as the source spells them in `texts`.
+    fn timestamps(
         bars: &str,
         rule: &str,
         time: &[i64],
@@ -404,7 +404,7 @@ mod tests {
             time_text,
             source_rank: &ranks,
             expressions: &[],
-            condemned: &vec![false; rows],
+            rejected: &vec![false; rows],
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);
@@ -418,57 +418,57 @@ mod tests {
     }
 
     #[test]
-    fn readable_stamps_are_clean() {
-        let judged = Fixture::daily("time,close\n2024-01-02,1\n2024-01-06,1").judge(RULE);
-        assert_eq!((judged.findings.len(), judged.totals.judged), (0, 2));
+    fn readable_timestamps_are_clean() {
+        let evaluated = Fixture::daily("time,close\n2024-01-02,1\n2024-01-06,1").evaluate(RULE);
+        assert_eq!((evaluated.findings.len(), evaluated.totals.evaluated), (0, 2));
     }
 
     #[test]
-    fn stamp_of_another_spelling_is_flagged_with_its_text() {
+    fn timestamp_of_another_spelling_is_flagged_with_its_text() {
         let bars = Fixture::daily("time,close\n2024-01-02,1\n17,1\n20240103,1\n2024/01/04,1");
-        let judged = bars.judge(RULE);
-        let seen: Vec<_> = judged.findings.iter().map(|f| (f.observed_text.as_deref(), f.cause)).collect();
+        let evaluated = bars.evaluate(RULE);
+        let seen: Vec<_> = evaluated.findings.iter().map(|f| (f.observed_text.as_deref(), f.cause)).collect();
         let cause = Some("not-a-format");
         assert_eq!(seen, [(Some("17"), cause), (Some("20240103"), cause), (Some("2024/01/04"), cause)]);
-        assert_eq!(judged.findings[0].expected_text.as_deref(), Some("%Y-%m-%d"));
+        assert_eq!(evaluated.findings[0].expected_text.as_deref(), Some("%Y-%m-%d"));
     }
 
     #[test]
     fn impossible_date_and_a_leading_blank_are_flagged_and_null_is_not() {
         let bars = Fixture::daily("time,close\n2020-02-30,1\n,1\n2020-02-29,1");
-        assert_eq!(bars.judge(RULE).lines, ["2020-02-30 time observed=`2020-02-30` cause=impossible-date"]);
-        let blank = stamps("", RULE, &[], &[Some(Ok(" 2020-02-29")), Some(Ok("")), None]).0;
+        assert_eq!(bars.evaluate(RULE).lines, ["2020-02-30 time observed=`2020-02-30` cause=impossible-date"]);
+        let blank = timestamps("", RULE, &[], &[Some(Ok(" 2020-02-29")), Some(Ok("")), None]).0;
         assert_eq!(blank, [(0, "not-a-format"), (1, "not-a-format")]);
     }
 
     #[test]
-    fn stamp_of_another_type_is_flagged_where_the_job_could_not_read_it() {
+    fn timestamp_of_another_type_is_flagged_where_the_job_could_not_read_it() {
         let day = crate::bars::DAY_US;
         let read_and_unread = [Some(Err("{\"$date\":\"2020-02-12T16:00:00Z\"}")), Some(Err("20200213"))];
-        assert_eq!(stamps("", RULE, &[18_305 * day], &read_and_unread).0, [(1, "wrong-type")]);
+        assert_eq!(timestamps("", RULE, &[18_305 * day], &read_and_unread).0, [(1, "wrong-type")]);
         let own = format!("{RULE}\nformats = \"%Y-%m-%d\"");
-        assert_eq!(stamps("", &own, &[18_305 * day], &read_and_unread).0, [(0, "wrong-type"), (1, "wrong-type")]);
+        assert_eq!(timestamps("", &own, &[18_305 * day], &read_and_unread).0, [(0, "wrong-type"), (1, "wrong-type")]);
     }
 
     #[test]
     fn formats_of_the_rule_override_those_of_the_job() {
         let bars = Fixture::new("formats = [\"%Y-%m-%d\", \"%Y%m%d\"]", "time,close\n2024-01-02,1\n20240103,1\n17,1");
-        assert_eq!(bars.judge(RULE).lines.len(), 1);
-        let judged = bars.judge(&format!("{RULE}\nformats = [\"%Y-%m-%d\"]"));
-        assert_eq!(judged.lines.len(), 2);
-        assert_eq!(judged.lines[0], "20240103 time observed=`20240103` cause=not-a-format");
+        assert_eq!(bars.evaluate(RULE).lines.len(), 1);
+        let evaluated = bars.evaluate(&format!("{RULE}\nformats = [\"%Y-%m-%d\"]"));
+        assert_eq!(evaluated.lines.len(), 2);
+        assert_eq!(evaluated.lines[0], "20240103 time observed=`20240103` cause=not-a-format");
     }
 
     #[test]
     fn dates_outside_the_range_are_flagged_and_its_ends_are_not() {
         let bars = Fixture::daily("time,close\n2009-12-31,1\n2010-01-01,1\n2010-06-30,1\n2010-07-01,1");
-        let judged = bars.judge(&format!("{RULE}\nmin = \"2010-01-01\"\nmax = \"2010-06-30\""));
+        let evaluated = bars.evaluate(&format!("{RULE}\nmin = \"2010-01-01\"\nmax = \"2010-06-30\""));
         let expected = [
             "2009-12-31 time observed=`2009-12-31` cause=before-min",
             "2010-07-01 time observed=`2010-07-01` cause=after-max",
         ];
-        assert_eq!(judged.lines, expected);
-        assert_eq!(judged.findings[0].expected_text.as_deref(), Some("not before 2010-01-01"));
+        assert_eq!(evaluated.lines, expected);
+        assert_eq!(evaluated.findings[0].expected_text.as_deref(), Some("not before 2010-01-01"));
     }
 
     #[test]
@@ -476,22 +476,22 @@ mod tests {
         let time = [utc("2024-01-02T04:59"), utc("2024-01-02T05:00")];
         let bars = "interval = \"1m\"\nzone = \"America/New_York\"";
         let rule = format!("{RULE}\nmin = \"2024-01-02\"");
-        assert_eq!(stamps(bars, &rule, &time, &[None, None]).0, [(0, "before-min")]);
+        assert_eq!(timestamps(bars, &rule, &time, &[None, None]).0, [(0, "before-min")]);
     }
 
     #[test]
     fn day_without_session_is_flagged_and_a_day_beyond_the_calendar_excused() {
         let bars = Fixture::new("calendar = \"XSHG\"", "time,close\n2020-02-29,1\n2020-03-02,1\n2027-01-02,1");
-        let judged = bars.judge(RULE);
-        assert_eq!(judged.lines, ["2020-02-29 time observed=`2020-02-29` cause=not-a-session"]);
-        assert_eq!(judged.findings[0].expected_text.as_deref(), Some("a session of XSHG"));
-        assert_eq!((judged.totals.judged, judged.totals.excused), (2, 1));
-        let silent = bars.judge(&format!("{RULE}\nsessions = false"));
-        assert_eq!((silent.lines.len(), silent.totals.judged, silent.totals.excused), (0, 3, 0));
+        let evaluated = bars.evaluate(RULE);
+        assert_eq!(evaluated.lines, ["2020-02-29 time observed=`2020-02-29` cause=not-a-session"]);
+        assert_eq!(evaluated.findings[0].expected_text.as_deref(), Some("a session of XSHG"));
+        assert_eq!((evaluated.totals.evaluated, evaluated.totals.excused), (2, 1));
+        let silent = bars.evaluate(&format!("{RULE}\nsessions = false"));
+        assert_eq!((silent.lines.len(), silent.totals.evaluated, silent.totals.excused), (0, 3, 0));
     }
 
     #[test]
-    fn stamps_outside_hours_and_off_the_step_are_flagged() {
+    fn timestamps_outside_hours_and_off_the_step_are_flagged() {
         // 09:30 and 10:00 in New York, then 08:00, a minute past the step, 13:30 of a half-day, a Saturday.
         let texts = [
             "2024-11-29T14:30",
@@ -505,10 +505,10 @@ mod tests {
         let bars = "interval = \"30m\"\ncalendar = \"XNYS\"\nzone = \"America/New_York\"";
         let none = [None; 6];
         let all = [(2, "off-hours"), (3, "off-grid"), (4, "off-hours"), (5, "not-a-session")];
-        assert_eq!(stamps(bars, RULE, &time, &none).0, all);
-        assert_eq!(stamps(bars, &format!("{RULE}\nhours = false"), &time, &none).0, [(5, "not-a-session")]);
+        assert_eq!(timestamps(bars, RULE, &time, &none).0, all);
+        assert_eq!(timestamps(bars, &format!("{RULE}\nhours = false"), &time, &none).0, [(5, "not-a-session")]);
         let neither = format!("{RULE}\nhours = false\nsessions = false");
-        assert_eq!(stamps(bars, &neither, &time, &none).0, []);
+        assert_eq!(timestamps(bars, &neither, &time, &none).0, []);
     }
 
     #[test]
@@ -527,7 +527,7 @@ mod tests {
         ] {
             let bars = format!("interval = \"1m\"\ncalendar = \"{calendar}\"");
             let time = [utc(open) - 60_000_000, utc(open)];
-            assert_eq!(stamps(&bars, RULE, &time, &[None, None]).0, [(0, before)], "{calendar} {open}");
+            assert_eq!(timestamps(&bars, RULE, &time, &[None, None]).0, [(0, before)], "{calendar} {open}");
         }
     }
 
@@ -535,11 +535,11 @@ mod tests {
     fn local_time_that_the_zone_skips_or_repeats_is_flagged() {
         let bars = "interval = \"30m\"\nzone = \"America/New_York\"\nformats = [\"%Y-%m-%dT%H:%M\"]";
         let texts = [Some(Ok("2024-03-10T02:30")), Some(Ok("2024-11-03T01:30"))];
-        assert_eq!(stamps(bars, RULE, &[], &texts).0, [(0, "skipped-by-zone"), (1, "repeated-by-zone")]);
+        assert_eq!(timestamps(bars, RULE, &[], &texts).0, [(0, "skipped-by-zone"), (1, "repeated-by-zone")]);
     }
 
     #[test]
-    fn texts_are_judged_by_spelling_type_and_range() {
+    fn texts_are_evaluated_by_spelling_type_and_range() {
         let values = [
             Some(Ok("2024-01-02")),
             Some(Ok("20240102")),
@@ -565,8 +565,8 @@ mod tests {
         let range = format!("{rule}\nmax = \"2024-01-01\"");
         let late = [(0, "after-max"), (1, "after-max"), (2, "out-of-range"), (3, "wrong-type")];
         assert_eq!(texts(&range, &values), late);
-        let stamp = stamps("formats = [\"epoch\"]", RULE, &[], &[Some(Err("17")), Some(Err("true"))]).0;
-        assert_eq!(stamp, [(0, "out-of-range"), (1, "wrong-type")]);
+        let timestamp = timestamps("formats = [\"epoch\"]", RULE, &[], &[Some(Err("17")), Some(Err("true"))]).0;
+        assert_eq!(timestamp, [(0, "out-of-range"), (1, "wrong-type")]);
     }
 
     #[test]
@@ -580,7 +580,7 @@ mod tests {
 
     #[test]
     fn empty_series_is_clean() {
-        assert_eq!(stamps("", RULE, &[], &[]).0, []);
+        assert_eq!(timestamps("", RULE, &[], &[]).0, []);
         assert_eq!(texts(&format!("{RULE}\nfield = \"date\""), &[]), []);
     }
 
@@ -588,7 +588,7 @@ mod tests {
     fn number_field_is_a_mistake() {
         let text = mistake("", &format!("{RULE}\nfield = \"close\""));
         assert!(
-            text.contains("numeric field, which has no spelling") && text.contains("`range` judges numbers"),
+            text.contains("numeric field, which has no spelling") && text.contains("`range` evaluates numbers"),
             "{text}"
         );
     }
@@ -616,7 +616,7 @@ mod tests {
         let daily = mistake("calendar = \"XNYS\"", &format!("{RULE}\nhours = true"));
         assert!(daily.contains("`hours` is for intraday bars"), "{daily}");
         let text = mistake("calendar = \"XNYS\"", &format!("{RULE}\nfield = \"name\"\nsessions = true"));
-        assert!(text.contains("`sessions` is about the stamp"), "{text}");
+        assert!(text.contains("`sessions` is about the timestamp"), "{text}");
         assert_eq!(mistake("", &format!("{RULE}\nsessions = false\nhours = false")), "");
     }
 

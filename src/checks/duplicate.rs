@@ -1,7 +1,7 @@
 //! `duplicate`: the same bar of a series must not be there twice.
 //!
 //! Relies on dated rows being in order of (time, place in the source), so copies stand next to each other.
-//! Rows without a readable stamp are not judged. It tells identical copies from conflicting ones by the
+//! Rows without a readable timestamp are not evaluated. It tells identical copies from conflicting ones by the
 //! numbers of the bar, never by which other rules a job has, and chooses the copy to keep.
 
 use std::cmp::Ordering;
@@ -65,7 +65,11 @@ impl CheckKind for Duplicate {
         if !given {
             compared = usual_numbers(params, bars);
         } else if compared.is_empty() {
-            params.reject("compare", "`compare` names no field besides the stamp", "name one, or leave `compare` out");
+            params.reject(
+                "compare",
+                "`compare` names no field besides the timestamp",
+                "name one, or leave `compare` out",
+            );
         }
         let compared = compared.into_iter().map(|index| (index, Arc::clone(&bars.fields[index].name))).collect();
         let keep = match params.choice("keep") {
@@ -77,7 +81,7 @@ impl CheckKind for Duplicate {
     }
 }
 
-/// The columns of `fields`; the stamp is always part of the key and the same in all copies.
+/// The columns of `fields`; the timestamp is always part of the key and the same in all copies.
 fn columns(fields: Vec<FieldRef>) -> Vec<usize> {
     let column = |field| match field {
         FieldRef::Time => None,
@@ -115,30 +119,30 @@ struct Copies {
 
 impl Check for Copies {
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
-        findings.judged(series.dated());
+        findings.evaluated(series.dated());
         let mut from = 0;
         while let Some(at) = series.time[from..].windows(2).position(|pair| pair[0] == pair[1]) {
             let start = from + at;
             let same = series.time[start..].iter().take_while(|time| **time == series.time[start]).count();
-            self.judge_stamp(series, start..start + same, findings);
+            self.evaluate_timestamp(series, start..start + same, findings);
             from = start + same;
         }
     }
 }
 
 impl Copies {
-    /// Judges the rows of one stamp.
-    fn judge_stamp(&self, series: &Series<'_>, rows: Range<usize>, findings: &mut FindingSink) {
+    /// Evaluates the rows of one timestamp.
+    fn evaluate_timestamp(&self, series: &Series<'_>, rows: Range<usize>, findings: &mut FindingSink) {
         let mut rows: Vec<usize> = rows.collect();
         let order = |a: &usize, b: &usize| compare(series, &self.key, *a, *b);
         rows.sort_by(order);
         for copies in rows.chunk_by(|a, b| order(a, b).is_eq()).filter(|copies| copies.len() > 1) {
-            self.judge_copies(series, copies, findings);
+            self.evaluate_copies(series, copies, findings);
         }
     }
 
-    /// Judges the rows that share a key, given in the order of the source.
-    fn judge_copies(&self, series: &Series<'_>, copies: &[usize], findings: &mut FindingSink) {
+    /// Evaluates the rows that share a key, given in the order of the source.
+    fn evaluate_copies(&self, series: &Series<'_>, copies: &[usize], findings: &mut FindingSink) {
         let kept = self.kept(series, copies);
         let first = copies[0];
         for &row in copies.iter().filter(|row| Some(**row) != kept) {
@@ -151,9 +155,9 @@ impl Copies {
         }
     }
 
-    /// The copy that stays: a condemned one only where all are.
+    /// The copy that stays: a rejected one only where all are.
     fn kept(&self, series: &Series<'_>, copies: &[usize]) -> Option<usize> {
-        let mut clean = copies.iter().copied().filter(|row| !series.condemned[*row]);
+        let mut clean = copies.iter().copied().filter(|row| !series.rejected[*row]);
         match self.keep {
             Keep::First => clean.next().or(copies.first().copied()),
             Keep::Last => clean.next_back().or(copies.last().copied()),
@@ -245,24 +249,24 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::checks::testing::{Fixture, Judged, compile};
+    use crate::checks::testing::{Evaluated, Fixture, compile};
 
     const RULE: &str = "check = \"duplicate\"";
 
     /// Start row and cause of each finding.
-    fn found(judged: &Judged) -> Vec<(usize, &'static str)> {
+    fn found(evaluated: &Evaluated) -> Vec<(usize, &'static str)> {
         let start = |finding: &Finding| finding.rows.as_ref().map_or(usize::MAX, |rows| rows.start);
-        judged.findings.iter().map(|finding| (start(finding), finding.cause.unwrap_or(""))).collect()
+        evaluated.findings.iter().map(|finding| (start(finding), finding.cause.unwrap_or(""))).collect()
     }
 
-    fn evidence(judged: &Judged, finding: usize) -> Value {
-        judged.findings[finding].evidence.clone().unwrap_or_default()
+    fn evidence(evaluated: &Evaluated, finding: usize) -> Value {
+        evaluated.findings[finding].evidence.clone().unwrap_or_default()
     }
 
     #[test]
-    fn distinct_stamps_are_clean() {
-        let judged = Fixture::daily("time,close\n2024-01-02,1\n2024-01-03,1\n").judge(RULE);
-        assert_eq!((judged.findings.len(), judged.totals.judged), (0, 2));
+    fn distinct_timestamps_are_clean() {
+        let evaluated = Fixture::daily("time,close\n2024-01-02,1\n2024-01-03,1\n").evaluate(RULE);
+        assert_eq!((evaluated.findings.len(), evaluated.totals.evaluated), (0, 2));
     }
 
     #[test]
@@ -270,19 +274,19 @@ mod tests {
         let bars = Fixture::daily(
             "time,close,volume\n2024-01-02,1,5\n2024-01-03,1,5\n2024-01-02,1,5\n2024-01-03,1,6\n2024-01-04,2,5",
         );
-        let judged = bars.judge(RULE);
-        assert_eq!(found(&judged), [(1, "identical"), (3, "conflicting")]);
-        assert_eq!(judged.findings[1].field.as_deref(), Some("volume"));
+        let evaluated = bars.evaluate(RULE);
+        assert_eq!(found(&evaluated), [(1, "identical"), (3, "conflicting")]);
+        assert_eq!(evaluated.findings[1].field.as_deref(), Some("volume"));
         let expected =
             json!({"copies": 2, "rank": 3, "kept_rank": 1, "compared_rank": 1, "differs": {"volume": [6.0, 5.0]}});
-        assert_eq!(evidence(&judged, 1), expected);
+        assert_eq!(evidence(&evaluated, 1), expected);
     }
 
     #[test]
     fn last_copy_is_kept_where_the_rule_says_so() {
         let bars = Fixture::daily("time,close\n2024-01-02,1\n2024-01-02,2\n2024-01-02,2");
         assert_eq!(
-            found(&bars.judge("check = \"duplicate\"\nkeep = \"last\"")),
+            found(&bars.evaluate("check = \"duplicate\"\nkeep = \"last\"")),
             [(0, "conflicting"), (1, "identical")]
         );
     }
@@ -290,20 +294,20 @@ mod tests {
     #[test]
     fn every_copy_is_flagged_where_none_is_kept() {
         let bars = Fixture::daily("time,close\n2024-01-02,1\n2024-01-02,1\n2024-01-02,2\n2024-01-03,2");
-        let judged = bars.judge("check = \"duplicate\"\nkeep = \"none\"");
-        assert_eq!(found(&judged), [(0, "conflicting"), (1, "identical"), (2, "conflicting")]);
-        assert_eq!(evidence(&judged, 0)["kept_rank"], Value::Null);
-        assert_eq!(evidence(&judged, 0)["compared_rank"], json!(2));
+        let evaluated = bars.evaluate("check = \"duplicate\"\nkeep = \"none\"");
+        assert_eq!(found(&evaluated), [(0, "conflicting"), (1, "identical"), (2, "conflicting")]);
+        assert_eq!(evidence(&evaluated, 0)["kept_rank"], Value::Null);
+        assert_eq!(evidence(&evaluated, 0)["compared_rank"], json!(2));
     }
 
     #[test]
-    fn condemned_copy_is_not_kept_where_a_clean_one_exists() {
+    fn rejected_copy_is_not_kept_where_a_clean_one_exists() {
         let csv = "time,close\n2024-01-02,0\n2024-01-02,7\n2024-01-02,8";
-        assert_eq!(found(&Fixture::daily(csv).condemn(&[0]).judge(RULE)), [(0, "conflicting"), (2, "conflicting")]);
+        assert_eq!(found(&Fixture::daily(csv).reject(&[0]).evaluate(RULE)), [(0, "conflicting"), (2, "conflicting")]);
         let last = "check = \"duplicate\"\nkeep = \"last\"";
-        assert_eq!(found(&Fixture::daily(csv).condemn(&[2]).judge(last)), [(0, "conflicting"), (2, "conflicting")]);
-        let all = Fixture::daily(csv).condemn(&[0, 1, 2]);
-        assert_eq!(found(&all.judge(RULE)), [(1, "conflicting"), (2, "conflicting")], "a copy stays even so");
+        assert_eq!(found(&Fixture::daily(csv).reject(&[2]).evaluate(last)), [(0, "conflicting"), (2, "conflicting")]);
+        let all = Fixture::daily(csv).reject(&[0, 1, 2]);
+        assert_eq!(found(&all.evaluate(RULE)), [(1, "conflicting"), (2, "conflicting")], "a copy stays even so");
     }
 
     #[test]
@@ -311,9 +315,9 @@ mod tests {
         let bars = Fixture::daily(
             "time,close\n2024-01-02,\n2024-01-02,\n2024-01-03,NaN\n2024-01-03,-NaN\n2024-01-04,\n2024-01-04,NaN",
         );
-        let judged = bars.judge(RULE);
-        assert_eq!(found(&judged), [(1, "identical"), (3, "identical"), (5, "conflicting")]);
-        assert_eq!(evidence(&judged, 2)["differs"]["close"], json!(["NaN", null]));
+        let evaluated = bars.evaluate(RULE);
+        assert_eq!(found(&evaluated), [(1, "identical"), (3, "identical"), (5, "conflicting")]);
+        assert_eq!(evidence(&evaluated, 2)["differs"]["close"], json!(["NaN", null]));
     }
 
     #[test]
@@ -322,7 +326,7 @@ mod tests {
             "time,close,period\n2024-01-02,1,day\n2024-01-02,1,week\n2024-01-02,1,day\n2024-01-02,1,\n2024-01-02,1,",
         );
         assert_eq!(
-            found(&bars.judge("check = \"duplicate\"\nkey = [\"time\", \"period\"]")),
+            found(&bars.evaluate("check = \"duplicate\"\nkey = [\"time\", \"period\"]")),
             [(4, "identical"), (2, "identical")]
         );
     }
@@ -330,27 +334,27 @@ mod tests {
     #[test]
     fn fields_that_are_not_compared_do_not_make_a_conflict() {
         let bars = Fixture::daily("time,close,vendor,fetched\n2024-01-02,1,a,7\n2024-01-02,1,b,8");
-        assert_eq!(found(&bars.judge(RULE)), [(1, "identical")]);
-        let judged = bars.judge("check = \"duplicate\"\ncompare = [\"vendor\", \"close\"]");
-        assert_eq!(found(&judged), [(1, "conflicting")]);
-        assert_eq!(evidence(&judged, 0)["differs"], json!({"vendor": ["b", "a"]}));
+        assert_eq!(found(&bars.evaluate(RULE)), [(1, "identical")]);
+        let evaluated = bars.evaluate("check = \"duplicate\"\ncompare = [\"vendor\", \"close\"]");
+        assert_eq!(found(&evaluated), [(1, "conflicting")]);
+        assert_eq!(evidence(&evaluated, 0)["differs"], json!({"vendor": ["b", "a"]}));
     }
 
     #[test]
     fn bars_without_usual_numbers_are_compared_by_all_their_numbers() {
         let bars = Fixture::daily("time,nav\n2024-01-02,1\n2024-01-02,2");
-        assert_eq!(found(&bars.judge(RULE)), [(1, "conflicting")]);
+        assert_eq!(found(&bars.evaluate(RULE)), [(1, "conflicting")]);
     }
 
     #[test]
-    fn rows_without_a_stamp_are_not_judged() {
-        let judged = Fixture::daily("time,close\n17,1\n17,1\n,1\n,1").judge(RULE);
-        assert_eq!((judged.findings.len(), judged.totals.judged), (0, 0));
+    fn rows_without_a_timestamp_are_not_evaluated() {
+        let evaluated = Fixture::daily("time,close\n17,1\n17,1\n,1\n,1").evaluate(RULE);
+        assert_eq!((evaluated.findings.len(), evaluated.totals.evaluated), (0, 0));
     }
 
     #[test]
     fn empty_series_is_clean() {
-        assert_eq!(Fixture::column("close", &[]).judge(RULE).findings, []);
+        assert_eq!(Fixture::column("close", &[]).evaluate(RULE).findings, []);
     }
 
     #[test]
@@ -360,7 +364,7 @@ mod tests {
         let mistakes = compile(rule, &bars.spec).err().unwrap_or_default();
         let text: String = mistakes.iter().map(|mistake| mistake.render(false)).collect();
         assert!(text.contains("did you mean `last`?"), "{text}");
-        assert!(text.contains("names no field besides the stamp"), "{text}");
+        assert!(text.contains("names no field besides the timestamp"), "{text}");
         assert!(text.contains("uses a field these bars do not have"), "{text}");
     }
 
@@ -377,23 +381,23 @@ mod tests {
             // The fixture sorts by (day, place); the oracle needs the same positions.
             let mut order: Vec<usize> = (0..rows.len()).collect();
             order.sort_by_key(|i| (rows[*i].0, *i));
-            let condemned: Vec<usize> = (0..order.len()).filter(|p| rows[order[*p]].2).map(|p| p + 1).collect();
-            bars = bars.condemn(&condemned);
+            let rejected: Vec<usize> = (0..order.len()).filter(|p| rows[order[*p]].2).map(|p| p + 1).collect();
+            bars = bars.reject(&rejected);
             let mut groups: BTreeMap<(u8, u8), Vec<usize>> = BTreeMap::new();
             for (position, i) in order.iter().enumerate() {
                 groups.entry((rows[*i].0, rows[*i].1)).or_default().push(position + 1);
             }
             let mut expected = Vec::new();
             for group in groups.values() {
-                let clean: Vec<usize> = group.iter().copied().filter(|row| !condemned.contains(row)).collect();
+                let clean: Vec<usize> = group.iter().copied().filter(|row| !rejected.contains(row)).collect();
                 let pool = if clean.is_empty() { group } else { &clean };
                 let kept = if last { pool[pool.len() - 1] } else { pool[0] };
                 expected.extend(group.iter().copied().filter(|row| *row != kept));
             }
             expected.sort_unstable();
             let keep = if last { "last" } else { "first" };
-            let judged = bars.judge(&format!("check = \"duplicate\"\nkey = \"key\"\nkeep = \"{keep}\""));
-            let mut flagged: Vec<usize> = found(&judged).into_iter().map(|(row, _)| row).collect();
+            let evaluated = bars.evaluate(&format!("check = \"duplicate\"\nkey = \"key\"\nkeep = \"{keep}\""));
+            let mut flagged: Vec<usize> = found(&evaluated).into_iter().map(|(row, _)| row).collect();
             flagged.sort_unstable();
             prop_assert_eq!(flagged, expected);
         }

@@ -4,17 +4,17 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// One rule broken by one row, by a run of rows, or by a hole between rows.
+/// One rule broken by one row, by a run of rows, or by a gap between rows.
 ///
-/// Build it with [`Finding::row`], [`Finding::run`] or [`Finding::hole`] and the setters below; what is not
+/// Build it with [`Finding::row`], [`Finding::run`] or [`Finding::gap`] and the setters below; what is not
 /// set is NULL in the report.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Finding {
-    /// Rows of the series this finding stands for; `None` for a hole. An action falls on all of them.
+    /// Rows of the series this finding stands for; `None` for a gap. An action falls on all of them.
     pub rows: Option<Range<usize>>,
-    /// First missing stamp of a hole, µs UTC; rows bring their own time.
+    /// First missing timestamp of a gap, µs UTC; rows bring their own time.
     pub time: Option<i64>,
-    /// Last stamp the finding covers, µs UTC, where it covers more than one.
+    /// Last timestamp the finding covers, µs UTC, where it covers more than one.
     pub time_until: Option<i64>,
     /// The field that is wrong.
     pub field: Option<Arc<str>>,
@@ -30,7 +30,7 @@ pub struct Finding {
     pub expected_text: Option<Cow<'static, str>>,
     /// How far outside, in the check's own unit.
     pub score: Option<f64>,
-    /// Bars concerned: missing ones for a hole, rows of a run; 1 for one row.
+    /// Bars concerned: missing ones for a gap, rows of a run; 1 for one row.
     pub bars_affected: u64,
     /// Kebab-case class of the cause, from a closed set of the check.
     pub cause: Option<&'static str>,
@@ -50,8 +50,8 @@ impl Finding {
         Self { rows: Some(rows), bars_affected, ..Self::default() }
     }
 
-    /// A finding about `bars` missing stamps from `first` to `last`, both µs UTC and both missing.
-    pub fn hole(first: i64, last: i64, bars: u64) -> Self {
+    /// A finding about `bars` missing timestamps from `first` to `last`, both µs UTC and both missing.
+    pub fn gap(first: i64, last: i64, bars: u64) -> Self {
         Self { time: Some(first), time_until: Some(last), bars_affected: bars, ..Self::default() }
     }
 
@@ -105,7 +105,7 @@ impl Finding {
         self
     }
 
-    /// Sets the last stamp covered, µs UTC.
+    /// Sets the last timestamp covered, µs UTC.
     #[must_use]
     pub fn until(mut self, time: i64) -> Self {
         self.time_until = Some(time);
@@ -124,7 +124,7 @@ impl Finding {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Totals {
     /// Rows the rule gave a verdict on.
-    pub judged: u64,
+    pub evaluated: u64,
     /// Rows without enough history for a verdict.
     pub insufficient: u64,
     /// Rows an explanation excused (a suspension, a bar outside the calendar's range).
@@ -147,8 +147,8 @@ impl FindingSink {
     }
 
     /// Counts rows that got a verdict.
-    pub fn judged(&mut self, rows: usize) {
-        self.totals.judged += rows as u64;
+    pub fn evaluated(&mut self, rows: usize) {
+        self.totals.evaluated += rows as u64;
     }
 
     /// Counts rows without enough history.

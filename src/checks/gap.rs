@@ -1,7 +1,7 @@
 //! `gap`: bars that should be there between the first and the last bar of a series and are not.
 //!
 //! What should be there is the grid of the job's calendar; two bars with consecutive positions have nothing
-//! missing between them, so only the bar before needs to be known. A bar that other rules condemned is a bad
+//! missing between them, so only the bar before needs to be known. A bar that other rules rejected is a bad
 //! bar, not a missing one. Bars off the grid are the business of `date-format` and close no gap.
 
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::{Check, CheckKind, Finding, FindingSink, Series, Stage};
-use crate::bars::{BarsSpec, Stamp};
+use crate::bars::{BarsSpec, Label};
 use crate::config::{Param, ParamKind, Params};
 use crate::market::{Grid, Slot, zone};
 
@@ -68,49 +68,49 @@ impl CheckKind for Gap {
         }
         let sessions = bars.grid.as_ref().map(|grid| Sessions {
             grid: Arc::clone(grid),
-            stamped_at_end: bars.time.stamp == Stamp::End,
+            labelled_at_end: bars.time.label == Label::End,
             intraday: !bars.daily(),
         });
-        Box::new(Holes { sessions, min, coverage })
+        Box::new(Gaps { sessions, min, coverage })
     }
 }
 
 /// The parameters of one rule.
-struct Holes {
+struct Gaps {
     /// `None` where the job has no calendar; such a rule never runs.
     sessions: Option<Sessions>,
     min: u64,
     coverage: Option<f64>,
 }
 
-impl Check for Holes {
+impl Check for Gaps {
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
         let Some(sessions) = &self.sessions else { return };
         let mut walk = Walk::new(&sessions.grid);
         match self.coverage {
-            None => series.time.iter().filter_map(|time| walk.step(*time)).for_each(|hole| self.report(hole, findings)),
+            None => series.time.iter().filter_map(|time| walk.step(*time)).for_each(|gap| self.report(gap, findings)),
             Some(share) => {
-                let mut holes: Vec<Span> = series.time.iter().filter_map(|time| walk.step(*time)).collect();
-                sessions.tolerate(&mut holes, walk.judged_span(), share);
-                for hole in holes {
-                    self.report(hole, findings);
+                let mut gaps: Vec<Span> = series.time.iter().filter_map(|time| walk.step(*time)).collect();
+                sessions.tolerate(&mut gaps, walk.evaluated_span(), share);
+                for gap in gaps {
+                    self.report(gap, findings);
                 }
             }
         }
-        findings.judged(walk.on_grid);
+        findings.evaluated(walk.on_grid);
         findings.excused(walk.out_of_range);
     }
 }
 
-impl Holes {
-    fn report(&self, hole: Span, findings: &mut FindingSink) {
+impl Gaps {
+    fn report(&self, gap: Span, findings: &mut FindingSink) {
         let Some(sessions) = &self.sessions else { return };
-        let bars = sessions.grid.expected_between(hole.first, hole.last);
+        let bars = sessions.grid.expected_between(gap.first, gap.last);
         if bars < self.min {
             return;
         }
-        let finding = Finding::hole(sessions.grid.stamp(hole.first), sessions.grid.stamp(hole.last), bars);
-        findings.push(match sessions.touched(hole) {
+        let finding = Finding::gap(sessions.grid.timestamp(gap.first), sessions.grid.timestamp(gap.last), bars);
+        findings.push(match sessions.touched(gap) {
             Some((all, full)) => finding.cause("missing").evidence(json!({"sessions": all, "full_sessions": full})),
             None => finding.cause("missing"),
         });
@@ -131,7 +131,7 @@ impl Span {
     }
 }
 
-/// Goes along the stamps of a series and tells the hole before each.
+/// Goes along the timestamps of a series and tells the gap before each.
 struct Walk<'a> {
     grid: &'a Grid,
     /// Position of the first expected bar.
@@ -147,7 +147,7 @@ impl<'a> Walk<'a> {
         Self { grid, first: None, last: None, on_grid: 0, out_of_range: 0 }
     }
 
-    /// The hole between `time` and the stamps before it.
+    /// The gap between `time` and the timestamps before it.
     fn step(&mut self, time: i64) -> Option<Span> {
         match self.grid.slot(time) {
             Slot::On(position) => {
@@ -163,7 +163,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Moves to `position`; the hole reaches from after the last one to `until`.
+    /// Moves to `position`; the gap reaches from after the last one to `until`.
     fn reach(&mut self, position: i64, until: i64) -> Option<Span> {
         let before = self.last.replace(position)?;
         (before < until).then_some(Span { first: before + 1, last: until })
@@ -181,7 +181,7 @@ impl<'a> Walk<'a> {
     }
 
     /// All positions at which a bar was expected.
-    fn judged_span(&self) -> Span {
+    fn evaluated_span(&self) -> Span {
         self.first.zip(self.last).map_or(Span { first: 0, last: -1 }, |(first, last)| Span { first, last })
     }
 }
@@ -189,7 +189,7 @@ impl<'a> Walk<'a> {
 /// The grid seen by sessions.
 struct Sessions {
     grid: Arc<Grid>,
-    stamped_at_end: bool,
+    labelled_at_end: bool,
     intraday: bool,
 }
 
@@ -200,25 +200,25 @@ struct Thin {
 }
 
 impl Sessions {
-    /// The session of the bar at `position`, as its ordinal: the one that is on when the bar begins (stamped
+    /// The session of the bar at `position`, as its ordinal: the one that is on when the bar begins (labelled
     /// at the start) or ends.
     fn ordinal(&self, position: i64) -> Option<i64> {
         let calendar = self.grid.calendar();
-        let stamp = self.grid.stamp(position);
+        let timestamp = self.grid.timestamp(position);
         // A session may open on the evening before its date, and a bar may end at the midnight after it.
-        let day = zone::local_day(calendar.zone(), stamp);
+        let day = zone::local_day(calendar.zone(), timestamp);
         let mut nearby = calendar.first_on_or_after(day - 1)?..=calendar.last_on_or_before(day + 1)?;
-        if self.stamped_at_end {
-            nearby.rfind(|ordinal| calendar.session(*ordinal).open < stamp)
+        if self.labelled_at_end {
+            nearby.rfind(|ordinal| calendar.session(*ordinal).open < timestamp)
         } else {
-            nearby.find(|ordinal| calendar.session(*ordinal).close > stamp)
+            nearby.find(|ordinal| calendar.session(*ordinal).close > timestamp)
         }
     }
 
     /// The positions of a session.
     fn span(&self, ordinal: i64) -> Option<Span> {
         let session = self.grid.calendar().session(ordinal);
-        let (first, last) = if self.stamped_at_end {
+        let (first, last) = if self.labelled_at_end {
             (self.grid.first_at_or_after(session.open + 1)?, self.grid.first_at_or_after(session.close)?)
         } else {
             (self.grid.last_at_or_before(session.open)?, self.grid.last_at_or_before(session.close - 1)?)
@@ -226,56 +226,56 @@ impl Sessions {
         Some(Span { first, last })
     }
 
-    /// How many sessions a hole touches, and how many of them it swallows whole; `None` for daily bars and longer.
-    fn touched(&self, hole: Span) -> Option<(i64, i64)> {
+    /// How many sessions a gap touches, and how many of them it swallows whole; `None` for daily bars and longer.
+    fn touched(&self, gap: Span) -> Option<(i64, i64)> {
         if !self.intraday {
             return None;
         }
-        let (first, last) = (self.ordinal(hole.first)?, self.ordinal(hole.last)?);
+        let (first, last) = (self.ordinal(gap.first)?, self.ordinal(gap.last)?);
         let all = last - first + 1;
-        let cut_first = self.span(first)?.first < hole.first;
-        let cut_last = self.span(last)?.last > hole.last;
+        let cut_first = self.span(first)?.first < gap.first;
+        let cut_last = self.span(last)?.last > gap.last;
         let cut = if all == 1 { i64::from(cut_first || cut_last) } else { i64::from(cut_first) + i64::from(cut_last) };
         Some((all, all - cut))
     }
 
-    /// Takes out of `holes` what lies in sessions that have at least `share` of the bars expected within `judged`.
-    fn tolerate(&self, holes: &mut Vec<Span>, judged: Span, share: f64) {
-        let thin = self.thin(holes, judged);
+    /// Takes out of `gaps` what lies in sessions that have at least `share` of the bars expected within `evaluated`.
+    fn tolerate(&self, gaps: &mut Vec<Span>, evaluated: Span, share: f64) {
+        let thin = self.thin(gaps, evaluated);
         let covered = |position: i64| {
             let session = thin.get(thin.partition_point(|session| session.span.last < position))?;
             let expected = session.span.overlap(session.span);
             let present = (expected - session.missing) as f64 / expected as f64;
             (session.span.first <= position && present > 0.0 && present >= share).then_some(session.span)
         };
-        holes.retain_mut(|hole| {
-            if let Some(session) = covered(hole.first) {
-                hole.first = session.last + 1;
+        gaps.retain_mut(|gap| {
+            if let Some(session) = covered(gap.first) {
+                gap.first = session.last + 1;
             }
-            if let Some(session) = covered(hole.last) {
-                hole.last = session.first - 1;
+            if let Some(session) = covered(gap.last) {
+                gap.last = session.first - 1;
             }
-            hole.first <= hole.last
+            gap.first <= gap.last
         });
     }
 
-    /// The sessions at the ends of `holes`, in order; what lies between the ends of a hole is missing altogether.
-    fn thin(&self, holes: &[Span], judged: Span) -> Vec<Thin> {
+    /// The sessions at the ends of `gaps`, in order; what lies between the ends of a gap is missing altogether.
+    fn thin(&self, gaps: &[Span], evaluated: Span) -> Vec<Thin> {
         let mut thin: Vec<Thin> = Vec::new();
-        for hole in holes {
-            for end in [hole.first, hole.last] {
+        for gap in gaps {
+            for end in [gap.first, gap.last] {
                 let known = thin.last().is_some_and(|session| end <= session.span.last);
                 if !known && let Some(span) = self.ordinal(end).and_then(|ordinal| self.span(ordinal)) {
-                    let span = Span { first: span.first.max(judged.first), last: span.last.min(judged.last) };
+                    let span = Span { first: span.first.max(evaluated.first), last: span.last.min(evaluated.last) };
                     thin.push(Thin { span, missing: 0 });
                 }
             }
         }
         let mut from = 0;
-        for hole in holes {
-            from += thin[from..].partition_point(|session| session.span.last < hole.first);
-            for session in thin[from..].iter_mut().take_while(|session| session.span.first <= hole.last) {
-                session.missing += session.span.overlap(*hole);
+        for gap in gaps {
+            from += thin[from..].partition_point(|session| session.span.last < gap.first);
+            for session in thin[from..].iter_mut().take_while(|session| session.span.first <= gap.last) {
+                session.missing += session.span.overlap(*gap);
             }
         }
         thin
@@ -290,7 +290,7 @@ mod tests {
 
     use super::*;
     use crate::bars::DAY_US;
-    use crate::checks::testing::{Fixture, Judged, compile};
+    use crate::checks::testing::{Evaluated, Fixture, compile};
     use crate::market::Calendar;
 
     const RULE: &str = "check = \"gap\"";
@@ -303,14 +303,14 @@ mod tests {
         Fixture::new(&format!("calendar = \"{calendar}\""), &format!("time,close\n{rows}"))
     }
 
-    /// What a rule finds for bars that are described by `bars` and stamped `time`.
+    /// What a rule finds for bars that are described by `bars` and at `time`.
     fn sink(bars: &str, rule: &str, time: &[i64]) -> FindingSink {
         let spec = Fixture::new(bars, "time").spec;
         let check = compile(rule, &spec).unwrap_or_else(|_| panic!("a good rule"));
-        judge(check.as_ref(), time)
+        evaluate(check.as_ref(), time)
     }
 
-    fn judge(check: &dyn Check, time: &[i64]) -> FindingSink {
+    fn evaluate(check: &dyn Check, time: &[i64]) -> FindingSink {
         let ranks: Vec<u64> = (0..time.len() as u64).collect();
         let series = Series {
             key: "TEST",
@@ -320,7 +320,7 @@ mod tests {
             time_text: None,
             source_rank: &ranks,
             expressions: &[],
-            condemned: &vec![false; time.len()],
+            rejected: &vec![false; time.len()],
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);
@@ -331,69 +331,69 @@ mod tests {
         chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M").expect("a time").and_utc().timestamp_micros()
     }
 
-    fn stamps(texts: &[&str]) -> Vec<i64> {
+    fn timestamps(texts: &[&str]) -> Vec<i64> {
         texts.iter().map(|text| utc(text)).collect()
     }
 
-    /// First and last missing stamp and number of bars of each finding.
-    fn holes(sink: &FindingSink) -> Vec<(i64, i64, u64)> {
+    /// First and last missing timestamp and number of bars of each finding.
+    fn gaps(sink: &FindingSink) -> Vec<(i64, i64, u64)> {
         let times = |finding: &Finding| Some((finding.time?, finding.time_until?, finding.bars_affected));
         sink.findings.iter().filter_map(times).collect()
     }
 
-    fn counts(judged: &Judged) -> (u64, u64) {
-        (judged.totals.judged, judged.totals.excused)
+    fn counts(evaluated: &Evaluated) -> (u64, u64) {
+        (evaluated.totals.evaluated, evaluated.totals.excused)
     }
 
     #[test]
     fn sessions_one_after_the_other_are_clean_over_weekends_and_holidays() {
         // Monday 2024-01-15 was a holiday.
-        let judged = daily("XNYS", &["2024-01-11", "2024-01-12", "2024-01-16", "2024-01-17"]).judge(RULE);
-        assert_eq!((judged.lines, judged.totals.judged), (vec![], 4));
+        let evaluated = daily("XNYS", &["2024-01-11", "2024-01-12", "2024-01-16", "2024-01-17"]).evaluate(RULE);
+        assert_eq!((evaluated.lines, evaluated.totals.evaluated), (vec![], 4));
     }
 
     #[test]
     fn consecutive_missing_sessions_are_one_finding() {
-        let judged = daily("XNYS", &["2024-01-11", "2024-01-18", "2024-01-22"]).judge(RULE);
+        let evaluated = daily("XNYS", &["2024-01-11", "2024-01-18", "2024-01-22"]).evaluate(RULE);
         let expected = ["2024-01-12 .. 2024-01-17 bars=3 cause=missing", "2024-01-19 .. 2024-01-19 cause=missing"];
-        assert_eq!(judged.lines, expected);
-        assert_eq!((judged.findings[0].rows.clone(), judged.findings[0].evidence.clone()), (None, None));
+        assert_eq!(evaluated.lines, expected);
+        assert_eq!((evaluated.findings[0].rows.clone(), evaluated.findings[0].evidence.clone()), (None, None));
     }
 
     #[test]
     fn duplicates_and_bars_on_non_sessions_do_not_hide_a_gap() {
         let dates = ["2024-01-11", "2024-01-11", "2024-01-13", "2024-01-16", "2024-01-16"];
-        let judged = daily("XNYS", &dates).judge(RULE);
-        assert_eq!(judged.lines, ["2024-01-12 .. 2024-01-12 cause=missing"]);
-        assert_eq!(counts(&judged), (4, 0));
+        let evaluated = daily("XNYS", &dates).evaluate(RULE);
+        assert_eq!(evaluated.lines, ["2024-01-12 .. 2024-01-12 cause=missing"]);
+        assert_eq!(counts(&evaluated), (4, 0));
     }
 
     #[test]
-    fn condemned_bar_is_present_and_unreadable_one_is_missing() {
+    fn rejected_bar_is_present_and_unreadable_one_is_missing() {
         let bars = daily("XNYS", &["2024-01-10", "2024-01-11", "2024-01-12"]);
-        assert_eq!(bars.condemn(&[1]).judge(RULE).lines, [""; 0]);
-        let unreadable = daily("XNYS", &["2024-01-10", "20240111", "2024-01-12"]).judge(RULE);
+        assert_eq!(bars.reject(&[1]).evaluate(RULE).lines, [""; 0]);
+        let unreadable = daily("XNYS", &["2024-01-10", "20240111", "2024-01-12"]).evaluate(RULE);
         assert_eq!(unreadable.lines, ["2024-01-11 .. 2024-01-11 cause=missing"]);
     }
 
     #[test]
     fn bars_beyond_the_calendar_are_excused_and_what_it_knows_is_still_expected() {
         let last = ["2026-12-29", "2026-12-30", "2026-12-31", "2027-01-04", "2027-03-01"];
-        let judged = daily("XSHG", &last).judge(RULE);
-        assert_eq!((judged.lines.len(), counts(&judged)), (0, (3, 2)));
-        let hole = daily("XSHG", &["2026-12-29", "2027-01-04", "2027-01-05"]).judge(RULE);
-        assert_eq!(hole.lines, ["2026-12-30 .. 2026-12-31 bars=2 cause=missing"]);
-        let first = daily("XSHG", &["1990-11-01", "1990-11-02", "1990-12-21"]).judge(RULE);
+        let evaluated = daily("XSHG", &last).evaluate(RULE);
+        assert_eq!((evaluated.lines.len(), counts(&evaluated)), (0, (3, 2)));
+        let gap = daily("XSHG", &["2026-12-29", "2027-01-04", "2027-01-05"]).evaluate(RULE);
+        assert_eq!(gap.lines, ["2026-12-30 .. 2026-12-31 bars=2 cause=missing"]);
+        let first = daily("XSHG", &["1990-11-01", "1990-11-02", "1990-12-21"]).evaluate(RULE);
         assert_eq!(first.findings[0].time_until, Some(utc("1990-12-20T00:00")));
-        let outside = daily("XSHG", &["2027-01-04", "2027-02-04"]).judge(RULE);
+        let outside = daily("XSHG", &["2027-01-04", "2027-02-04"]).evaluate(RULE);
         assert_eq!((outside.lines.len(), counts(&outside)), (0, (0, 2)));
     }
 
     #[test]
-    fn holes_shorter_than_the_minimum_are_ignored() {
+    fn gaps_shorter_than_the_minimum_are_ignored() {
         let bars = daily("24/7", &["2024-01-01", "2024-01-03", "2024-01-06"]);
-        assert_eq!(bars.judge("check = \"gap\"\nmin = 2").lines, ["2024-01-04 .. 2024-01-05 bars=2 cause=missing"]);
-        assert_eq!(bars.judge("check = \"gap\"\nmin = 3").lines, [""; 0]);
+        assert_eq!(bars.evaluate("check = \"gap\"\nmin = 2").lines, ["2024-01-04 .. 2024-01-05 bars=2 cause=missing"]);
+        assert_eq!(bars.evaluate("check = \"gap\"\nmin = 3").lines, [""; 0]);
     }
 
     #[test]
@@ -402,14 +402,14 @@ mod tests {
             "interval = \"1w\"\ncalendar = \"XNYS\"",
             "time,close\n2024-01-05,1\n2024-01-08,1\n2024-01-31,1",
         );
-        assert_eq!(fixture.judge(RULE).lines, ["2024-01-15 .. 2024-01-22 bars=2 cause=missing"]);
+        assert_eq!(fixture.evaluate(RULE).lines, ["2024-01-15 .. 2024-01-22 bars=2 cause=missing"]);
     }
 
     #[test]
     fn no_bar_and_one_bar_have_no_gap() {
         for bars in [daily("XNYS", &[]), daily("XNYS", &["2024-01-11"])] {
-            assert_eq!(bars.judge(RULE).findings, []);
-            assert_eq!(bars.judge("check = \"gap\"\nmin = 2").findings, []);
+            assert_eq!(bars.evaluate(RULE).findings, []);
+            assert_eq!(bars.evaluate("check = \"gap\"\nmin = 2").findings, []);
         }
         let sink = sink("interval = \"1m\"\ncalendar = \"24/7\"", "check = \"gap\"\ncoverage = 0.5", &[]);
         assert_eq!(sink.findings, []);
@@ -430,7 +430,7 @@ mod tests {
             ("24/7", "2024-03-09T23:59", "2024-03-11T00:00", 1_440),
         ] {
             let bars = format!("interval = \"1m\"\ncalendar = \"{calendar}\"");
-            let sink = sink(&bars, RULE, &stamps(&[before, after]));
+            let sink = sink(&bars, RULE, &timestamps(&[before, after]));
             assert_eq!(
                 sink.findings.iter().map(|f| f.bars_affected).collect::<Vec<_>>(),
                 [minutes],
@@ -445,32 +445,32 @@ mod tests {
     }
 
     #[test]
-    fn pause_is_no_gap_for_bars_stamped_at_their_end() {
-        let bars = "interval = \"1m\"\ncalendar = \"XSHG\"\nstamp = \"end\"";
+    fn pause_is_no_gap_for_bars_timestamped_at_their_end() {
+        let bars = "interval = \"1m\"\ncalendar = \"XSHG\"\nlabel = \"end\"";
         // 11:30, 13:01, 15:00 in Shanghai, then 09:31 of the next session.
-        assert_eq!(sink(bars, RULE, &stamps(&["2024-01-03T03:30", "2024-01-03T05:01"])).findings, []);
-        assert_eq!(sink(bars, RULE, &stamps(&["2024-01-03T07:00", "2024-01-04T01:31"])).findings, []);
-        let found = sink(bars, RULE, &stamps(&["2024-01-03T03:29", "2024-01-03T05:02"]));
-        assert_eq!(holes(&found), [(utc("2024-01-03T03:30"), utc("2024-01-03T05:01"), 2)]);
+        assert_eq!(sink(bars, RULE, &timestamps(&["2024-01-03T03:30", "2024-01-03T05:01"])).findings, []);
+        assert_eq!(sink(bars, RULE, &timestamps(&["2024-01-03T07:00", "2024-01-04T01:31"])).findings, []);
+        let found = sink(bars, RULE, &timestamps(&["2024-01-03T03:29", "2024-01-03T05:02"]));
+        assert_eq!(gaps(&found), [(utc("2024-01-03T03:30"), utc("2024-01-03T05:01"), 2)]);
         assert_eq!(found.findings[0].evidence, Some(json!({"sessions": 1, "full_sessions": 0})));
     }
 
     #[test]
-    fn intraday_hole_over_several_sessions_is_one_finding() {
+    fn intraday_gap_over_several_sessions_is_one_finding() {
         let bars = "interval = \"1h\"\ncalendar = \"24/7\"";
-        for (stamp, lag) in [("start", 0), ("end", HOUR_US)] {
-            let time = stamps(&["2024-01-01T21:00", "2024-01-04T01:00"]).into_iter().map(|time| time + lag);
-            let found = sink(&format!("{bars}\nstamp = \"{stamp}\""), RULE, &time.collect::<Vec<_>>());
-            assert_eq!(holes(&found), [(utc("2024-01-01T22:00") + lag, utc("2024-01-04T00:00") + lag, 51)]);
-            assert_eq!(found.findings[0].evidence, Some(json!({"sessions": 4, "full_sessions": 2})), "{stamp}");
+        for (timestamp, lag) in [("start", 0), ("end", HOUR_US)] {
+            let time = timestamps(&["2024-01-01T21:00", "2024-01-04T01:00"]).into_iter().map(|time| time + lag);
+            let found = sink(&format!("{bars}\nlabel = \"{timestamp}\""), RULE, &time.collect::<Vec<_>>());
+            assert_eq!(gaps(&found), [(utc("2024-01-01T22:00") + lag, utc("2024-01-04T00:00") + lag, 51)]);
+            assert_eq!(found.findings[0].evidence, Some(json!({"sessions": 4, "full_sessions": 2})), "{timestamp}");
         }
     }
 
     #[test]
     fn bar_that_ends_at_midnight_belongs_to_the_session_before() {
-        let bars = "interval = \"1h\"\ncalendar = \"24/7\"\nstamp = \"end\"";
-        let found = sink(bars, RULE, &stamps(&["2024-01-01T22:00", "2024-01-02T01:00"]));
-        assert_eq!(holes(&found), [(utc("2024-01-01T23:00"), utc("2024-01-02T00:00"), 2)]);
+        let bars = "interval = \"1h\"\ncalendar = \"24/7\"\nlabel = \"end\"";
+        let found = sink(bars, RULE, &timestamps(&["2024-01-01T22:00", "2024-01-02T01:00"]));
+        assert_eq!(gaps(&found), [(utc("2024-01-01T23:00"), utc("2024-01-02T00:00"), 2)]);
         assert_eq!(found.findings[0].evidence, Some(json!({"sessions": 1, "full_sessions": 0})));
     }
 
@@ -480,10 +480,10 @@ mod tests {
         spec.grid = spec.grid.map(|grid| Arc::new(Grid::clone(&grid).with_clock_alignment()));
         let check = compile(RULE, &spec).unwrap_or_else(|_| panic!("a good rule"));
         // From the 15:00 bar of Thursday to the 09:00 bar of Monday in New York: Friday is missing.
-        let found = judge(check.as_ref(), &stamps(&["2024-01-04T20:00", "2024-01-08T14:00"]));
-        assert_eq!(holes(&found), [(utc("2024-01-05T14:00"), utc("2024-01-05T20:00"), 7)]);
+        let found = evaluate(check.as_ref(), &timestamps(&["2024-01-04T20:00", "2024-01-08T14:00"]));
+        assert_eq!(gaps(&found), [(utc("2024-01-05T14:00"), utc("2024-01-05T20:00"), 7)]);
         assert_eq!(found.findings[0].evidence, Some(json!({"sessions": 1, "full_sessions": 1})));
-        let after_first = judge(check.as_ref(), &stamps(&["2024-01-05T14:00", "2024-01-08T14:00"]));
+        let after_first = evaluate(check.as_ref(), &timestamps(&["2024-01-05T14:00", "2024-01-08T14:00"]));
         assert_eq!(after_first.findings[0].evidence, Some(json!({"sessions": 1, "full_sessions": 0})));
     }
 
@@ -496,23 +496,19 @@ mod tests {
         time.retain(|time| !(utc("2024-01-02T04:00")..utc("2024-01-04T03:00")).contains(time));
         assert_eq!(sink(bars, RULE, &time).findings.len(), 3);
         let found = sink(bars, "check = \"gap\"\ncoverage = 0.8", &time);
-        assert_eq!(holes(&found), [(utc("2024-01-02T04:00"), utc("2024-01-03T23:00"), 44)]);
+        assert_eq!(gaps(&found), [(utc("2024-01-02T04:00"), utc("2024-01-03T23:00"), 44)]);
         let strict = sink(bars, "check = \"gap\"\ncoverage = 1", &time);
         assert_eq!(strict.findings.len(), 3);
         let lax = sink(bars, "check = \"gap\"\ncoverage = 0", &time);
-        assert_eq!(
-            holes(&lax),
-            [(utc("2024-01-03T00:00"), utc("2024-01-03T23:00"), 24)],
-            "a day without bars is a gap"
-        );
+        assert_eq!(gaps(&lax), [(utc("2024-01-03T00:00"), utc("2024-01-03T23:00"), 24)], "a day without bars is a gap");
     }
 
     #[test]
     fn session_without_any_bar_is_a_gap_at_every_coverage() {
         let bars = "interval = \"1h\"\ncalendar = \"24/7\"";
-        let time = stamps(&["2024-01-01T23:00", "2024-01-03T00:00"]);
+        let time = timestamps(&["2024-01-01T23:00", "2024-01-03T00:00"]);
         let found = sink(bars, "check = \"gap\"\ncoverage = 0", &time);
-        assert_eq!(holes(&found), [(utc("2024-01-02T00:00"), utc("2024-01-02T23:00"), 24)]);
+        assert_eq!(gaps(&found), [(utc("2024-01-02T00:00"), utc("2024-01-02T23:00"), 24)]);
     }
 
     #[test]
@@ -525,8 +521,8 @@ mod tests {
         assert!(text.contains("`min` is out of range"), "{text}");
     }
 
-    /// Expected stamps of the days `from..to` by going through the sessions minute by minute.
-    fn expected_stamps(calendar: &Calendar, minutes: Option<i64>, at_end: bool, from: i32, to: i32) -> Vec<i64> {
+    /// Expected timestamps of the days `from..to` by going through the sessions minute by minute.
+    fn expected_timestamps(calendar: &Calendar, minutes: Option<i64>, at_end: bool, from: i32, to: i32) -> Vec<i64> {
         let mut all = Vec::new();
         for day in from..to {
             let crate::market::Lookup::Session(ordinal) = calendar.session_on(day) else { continue };
@@ -549,7 +545,7 @@ mod tests {
         all
     }
 
-    /// The holes by set difference: every expected stamp that is not there, runs of them merged, where those of
+    /// The gaps by set difference: every expected timestamp that is not there, runs of them merged, where those of
     /// sessions with enough bars are left out.
     fn naive(
         expected: &[i64],
@@ -577,7 +573,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(192))]
         #[test]
-        fn holes_are_the_expected_stamps_that_are_not_there(
+        fn gaps_are_the_expected_timestamps_that_are_not_there(
             market in prop::sample::select(vec!["XNYS", "XSHG", "XHKG", "24/7", "weekdays"]),
             interval in prop::sample::select(vec![None, Some(60), Some(30)]),
             at_end in prop::bool::ANY,
@@ -589,27 +585,27 @@ mod tests {
             // Two weeks around the western new year of 2024, with holidays of all markets.
             let (from, to) = (19_715, 19_730);
             let calendar = Calendar::named(market).expect("a calendar");
-            let expected = expected_stamps(&calendar, interval, at_end && interval.is_some(), from, to);
+            let expected = expected_timestamps(&calendar, interval, at_end && interval.is_some(), from, to);
             let mut session_of = Vec::new();
             for day in from..to {
-                let bars = expected_stamps(&calendar, interval, false, day, day + 1).len();
+                let bars = expected_timestamps(&calendar, interval, false, day, day + 1).len();
                 session_of.extend(std::iter::repeat_n(usize::try_from(day).expect("a day"), bars));
             }
             let mut time = Vec::new();
-            for (at, (stamp, (draw, twice))) in expected.iter().zip(&draws).enumerate() {
+            for (at, (timestamp, (draw, twice))) in expected.iter().zip(&draws).enumerate() {
                 let out = (outage.0..outage.0 + outage.1).contains(&at);
                 if *draw < keep && !out {
-                    time.extend(std::iter::repeat_n(*stamp, if *twice { 2 } else { 1 }));
+                    time.extend(std::iter::repeat_n(*timestamp, if *twice { 2 } else { 1 }));
                 }
             }
-            let stamp = if at_end { "end" } else { "start" };
+            let timestamp = if at_end { "end" } else { "start" };
             let step = interval.map_or("1d".to_owned(), |minutes| format!("{minutes}m"));
-            let stamp = if interval.is_some() { format!("stamp = \"{stamp}\"") } else { String::new() };
+            let timestamp = if interval.is_some() { format!("label = \"{timestamp}\"") } else { String::new() };
             let coverage = coverage.filter(|_| interval.is_some());
-            let bars = format!("interval = \"{step}\"\ncalendar = \"{market}\"\n{stamp}");
+            let bars = format!("interval = \"{step}\"\ncalendar = \"{market}\"\n{timestamp}");
             let rule = coverage.map_or(RULE.to_owned(), |share| format!("{RULE}\ncoverage = {share:?}"));
             let set: BTreeSet<i64> = time.iter().copied().collect();
-            prop_assert_eq!(holes(&sink(&bars, &rule, &time)), naive(&expected, &session_of, &set, coverage));
+            prop_assert_eq!(gaps(&sink(&bars, &rule, &time)), naive(&expected, &session_of, &set, coverage));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `matches`: a text must match a regular expression from its first character to its last.
 //!
-//! Judges each row by itself, with or without a readable stamp. The pattern is anchored here, not by the
-//! person who writes it, and its automaton is bounded in size. Stamps are the business of `date-format`.
+//! Evaluates each row by itself, with or without a readable timestamp. The pattern is anchored here, not by the
+//! person who writes it, and its automaton is bounded in size. Timestamps are the business of `date-format`.
 
 use std::sync::Arc;
 
@@ -20,7 +20,13 @@ const PROGRAM_BYTES: usize = 1 << 20;
 const AUTOMATON_BYTES: usize = 2 << 20;
 
 const PARAMS: &[Param] = &[
-    Param { name: "field", kind: ParamKind::AnyField, default: None, required: true, doc: "The text field to judge." },
+    Param {
+        name: "field",
+        kind: ParamKind::AnyField,
+        default: None,
+        required: true,
+        doc: "The text field to evaluate.",
+    },
     Param {
         name: "pattern",
         kind: ParamKind::Text,
@@ -73,7 +79,7 @@ fn text_field(params: &mut Params<'_>, bars: &BarsSpec) -> usize {
     let wrong = match params.any_field("field") {
         Some(FieldRef::Text(index)) => return index,
         Some(FieldRef::Number(_)) => "`field` names a numeric field, which has no text to match",
-        Some(FieldRef::Time) => "`field` names the stamp, which `date-format` judges",
+        Some(FieldRef::Time) => "`field` names the timestamp, which `date-format` evaluates",
         None => return 0,
     };
     let texts = bars.fields.iter().filter(|field| field.kind == FieldKind::Text).map(|field| &*field.name);
@@ -126,7 +132,7 @@ impl Check for Pattern {
                 findings.push(self.finding(row, literal, "wrong-type"));
             }
         }
-        findings.judged(series.rows);
+        findings.evaluated(series.rows);
     }
 }
 
@@ -154,36 +160,36 @@ mod tests {
 
     #[test]
     fn texts_that_match_are_clean() {
-        let judged = symbols(&["000001.SZ"]).judge(RULE);
-        assert_eq!((judged.findings.len(), judged.totals.judged), (0, 2));
+        let evaluated = symbols(&["000001.SZ"]).evaluate(RULE);
+        assert_eq!((evaluated.findings.len(), evaluated.totals.evaluated), (0, 2));
     }
 
     #[test]
     fn pattern_must_cover_the_whole_text() {
-        let judged = symbols(&["x600000.SH", "600000.SHX", "600000.BJ"]).judge(RULE);
-        let seen: Vec<_> = judged.findings.iter().map(|f| f.observed_text.as_deref()).collect();
+        let evaluated = symbols(&["x600000.SH", "600000.SHX", "600000.BJ"]).evaluate(RULE);
+        let seen: Vec<_> = evaluated.findings.iter().map(|f| f.observed_text.as_deref()).collect();
         assert_eq!(seen, [Some("x600000.SH"), Some("600000.SHX"), Some("600000.BJ")]);
-        assert_eq!(judged.findings[0].expected_text.as_deref(), Some(r"a match of `[0-9]{6}\.(SH|SZ)`"));
+        assert_eq!(evaluated.findings[0].expected_text.as_deref(), Some(r"a match of `[0-9]{6}\.(SH|SZ)`"));
     }
 
     #[test]
     fn alternatives_are_anchored_as_a_whole() {
         let rule = "check = \"matches\"\nfield = \"symbol\"\npattern = '600000.SH|a|ab'";
-        let judged = symbols(&["ab", "ba", "a"]).judge(rule);
-        assert_eq!(judged.lines, ["2024-01-02 symbol observed=`ba` cause=no-match"]);
+        let evaluated = symbols(&["ab", "ba", "a"]).evaluate(rule);
+        assert_eq!(evaluated.lines, ["2024-01-02 symbol observed=`ba` cause=no-match"]);
     }
 
     #[test]
     fn negated_pattern_flags_what_matches() {
-        let judged = symbols(&["BTCUSD"]).judge(&format!("{RULE}\nnegate = true"));
-        assert_eq!(judged.lines, ["2024-01-01 symbol observed=`600000.SH` cause=match"]);
+        let evaluated = symbols(&["BTCUSD"]).evaluate(&format!("{RULE}\nnegate = true"));
+        assert_eq!(evaluated.lines, ["2024-01-01 symbol observed=`600000.SH` cause=match"]);
     }
 
     #[test]
     fn null_passes_even_where_negated() {
-        let judged = symbols(&[""]).judge(&format!("{RULE}\nnegate = true"));
-        assert_eq!(judged.findings.len(), 1);
-        assert_eq!(symbols(&[""]).judge(RULE).findings, []);
+        let evaluated = symbols(&[""]).evaluate(&format!("{RULE}\nnegate = true"));
+        assert_eq!(evaluated.findings.len(), 1);
+        assert_eq!(symbols(&[""]).evaluate(RULE).findings, []);
     }
 
     #[test]
@@ -201,7 +207,7 @@ mod tests {
             time_text: None,
             source_rank: &[0, 1, 2],
             expressions: &[],
-            condemned: &[false; 3],
+            rejected: &[false; 3],
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);
@@ -211,7 +217,7 @@ mod tests {
 
     #[test]
     fn empty_series_is_clean() {
-        assert_eq!(Fixture::daily("time,symbol\n2024-01-02,x").judge(RULE).findings.len(), 1);
+        assert_eq!(Fixture::daily("time,symbol\n2024-01-02,x").evaluate(RULE).findings.len(), 1);
         let none = Fixture::daily("time,symbol\n2024-01-02,x");
         let check = compile(RULE, &none.spec).unwrap_or_else(|_| panic!("a good rule"));
         let text = StringViewArray::new_null(0);
@@ -224,7 +230,7 @@ mod tests {
             time_text: None,
             source_rank: &[],
             expressions: &[],
-            condemned: &[],
+            rejected: &[],
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);
@@ -257,10 +263,10 @@ mod tests {
     }
 
     #[test]
-    fn numeric_field_and_the_stamp_are_mistakes() {
+    fn numeric_field_and_the_timestamp_are_mistakes() {
         let number = mistake("check = \"matches\"\nfield = \"close\"\npattern = 'x'");
         assert!(number.contains("numeric field") && number.contains("text fields: symbol"), "{number}");
-        let stamp = mistake("check = \"matches\"\nfield = \"time\"\npattern = 'x'");
-        assert!(stamp.contains("`date-format` judges"), "{stamp}");
+        let timestamp = mistake("check = \"matches\"\nfield = \"time\"\npattern = 'x'");
+        assert!(timestamp.contains("`date-format` evaluates"), "{timestamp}");
     }
 }

@@ -1,6 +1,6 @@
 //! The checks: each one a unit struct in a file of its own, with its documentation in the `.md` beside it.
 //!
-//! A check judges the bars of one series, given as slices in time order. It never parses a source value,
+//! A check evaluates the bars of one series, given as slices in time order. It never parses a source value,
 //! never allocates per row, and knows nothing of files, servers or DataFusion. To add one, write its two
 //! files and add one line to [`CHECKS`].
 
@@ -51,14 +51,14 @@ pub fn find(name: &str) -> Option<&'static dyn CheckKind> {
     CHECKS.iter().copied().find(|check| check.name() == name)
 }
 
-/// When a check runs. What an earlier stage condemned is left out of the baselines of a later one.
+/// When a check runs. What an earlier stage rejected is left out of the baselines of a later one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
-    /// Judges each row by itself, rows without a readable stamp too.
+    /// Evaluates each row by itself, rows without a readable timestamp too.
     Row,
-    /// Judges which rows of a series are the same bar, and their order.
+    /// Evaluates which rows of a series are the same bar, and their order.
     Identity,
-    /// Judges a bar by its neighbours; sees dated rows.
+    /// Evaluates a bar by its neighbours; sees dated rows.
     Series,
 }
 
@@ -76,7 +76,7 @@ pub trait CheckKind: Sync {
     /// When it runs.
     fn stage(&self) -> Stage;
 
-    /// Whether its findings stand for rows; holes between rows can only be reported.
+    /// Whether its findings stand for rows; gaps between rows can only be reported.
     fn flags_rows(&self) -> bool {
         true
     }
@@ -86,9 +86,9 @@ pub trait CheckKind: Sync {
     fn compile(&self, params: &mut Params<'_>, bars: &BarsSpec) -> Box<dyn Check>;
 }
 
-/// A check with its parameters, ready to judge.
+/// A check with its parameters, ready to evaluate.
 pub trait Check: Send + Sync {
-    /// Judges one series, which may be empty.
+    /// Evaluates one series, which may be empty.
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink);
 }
 

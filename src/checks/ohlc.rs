@@ -1,6 +1,6 @@
 //! `ohlc`: the numbers of one bar must agree with each other.
 //!
-//! Judges each row by itself, with or without a readable stamp: the high is the highest and the low the
+//! Evaluates each row by itself, with or without a readable timestamp: the high is the highest and the low the
 //! lowest price, prices are positive, volume and amount are not negative, all of them finite. One finding a
 //! row, under the strongest cause; every broken condition is in the evidence. It knows no other row.
 
@@ -172,12 +172,12 @@ impl Check for Conditions {
                 }
             }
         }
-        findings.judged(series.rows);
+        findings.evaluated(series.rows);
     }
 }
 
 impl Conditions {
-    /// Every broken condition of one bar. A condition that needs a NULL or a value that is not finite is not judged.
+    /// Every broken condition of one bar. A condition that needs a NULL or a value that is not finite is not evaluated.
     fn breaches(&self, bar: &Bar) -> Vec<Breach> {
         let mut breaches = Vec::new();
         let mut broken = |cause, field: usize, condition: String| breaches.push(Breach { cause, field, condition });
@@ -273,54 +273,54 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::checks::testing::{Fixture, Judged, compile};
+    use crate::checks::testing::{Evaluated, Fixture, compile};
 
     const RULE: &str = "check = \"ohlc\"";
     const EXACT: &str = "check = \"ohlc\"\ntolerance = 0";
     const HEAD: &str = "time,open,high,low,close,volume,amount";
 
-    fn judge(rule: &str, rows: &[&str]) -> Judged {
+    fn evaluate(rule: &str, rows: &[&str]) -> Evaluated {
         let rows = rows.iter().map(|row| format!("2024-01-02,{row}\n")).collect::<Vec<_>>().concat();
-        Fixture::daily(&format!("{HEAD}\n{rows}")).judge(rule)
+        Fixture::daily(&format!("{HEAD}\n{rows}")).evaluate(rule)
     }
 
     /// Field and cause of the only finding of a one-row series; empty where there is none.
     fn verdict(row: &str) -> String {
-        let judged = judge(RULE, &[row]);
-        assert!(judged.findings.len() <= 1, "one finding a row");
+        let evaluated = evaluate(RULE, &[row]);
+        assert!(evaluated.findings.len() <= 1, "one finding a row");
         let text = |finding: &Finding| format!("{} {}", finding.field.as_deref()?, finding.cause?).into();
-        judged.findings.first().and_then(text).unwrap_or_default()
+        evaluated.findings.first().and_then(text).unwrap_or_default()
     }
 
     #[test]
     fn proper_bars_are_clean_and_one_price_bars_are_legal() {
-        let judged = judge(RULE, &["10,12,9,11,100,1050", "5,5,5,5,0,0"]);
-        assert_eq!(judged.lines, [""; 0]);
-        assert_eq!(judged.totals.judged, 2);
+        let evaluated = evaluate(RULE, &["10,12,9,11,100,1050", "5,5,5,5,0,0"]);
+        assert_eq!(evaluated.lines, [""; 0]);
+        assert_eq!(evaluated.totals.evaluated, 2);
     }
 
     #[test]
     fn high_below_a_traded_price_is_flagged_with_its_bound() {
-        let judged = judge(RULE, &["10,10.5,9,11,1,1"]);
-        assert_eq!(judged.lines, ["2024-01-02 high observed=10.5 cause=high-below"]);
-        assert_eq!((judged.findings[0].expected_lo, judged.findings[0].expected_hi), (Some(11.0), None));
-        let evidence = judged.findings[0].evidence.clone().unwrap_or_default();
+        let evaluated = evaluate(RULE, &["10,10.5,9,11,1,1"]);
+        assert_eq!(evaluated.lines, ["2024-01-02 high observed=10.5 cause=high-below"]);
+        assert_eq!((evaluated.findings[0].expected_lo, evaluated.findings[0].expected_hi), (Some(11.0), None));
+        let evidence = evaluated.findings[0].evidence.clone().unwrap_or_default();
         assert_eq!(evidence["broken"], json!(["high >= close"]));
         assert_eq!(evidence["close"], json!(11.0));
     }
 
     #[test]
     fn low_above_a_traded_price_is_flagged_with_its_bound() {
-        let judged = judge(RULE, &["10,12,10.5,11,1,1"]);
-        assert_eq!(judged.lines, ["2024-01-02 low observed=10.5 cause=low-above"]);
-        assert_eq!((judged.findings[0].expected_lo, judged.findings[0].expected_hi), (None, Some(10.0)));
+        let evaluated = evaluate(RULE, &["10,12,10.5,11,1,1"]);
+        assert_eq!(evaluated.lines, ["2024-01-02 low observed=10.5 cause=low-above"]);
+        assert_eq!((evaluated.findings[0].expected_lo, evaluated.findings[0].expected_hi), (None, Some(10.0)));
     }
 
     #[test]
     fn swapped_high_and_low_are_one_finding() {
-        let judged = judge(RULE, &["10,9,12,11,1,1"]);
-        assert_eq!(judged.lines, ["2024-01-02 high observed=9 cause=swapped-high-low"]);
-        let evidence = judged.findings[0].evidence.clone().unwrap_or_default();
+        let evaluated = evaluate(RULE, &["10,9,12,11,1,1"]);
+        assert_eq!(evaluated.lines, ["2024-01-02 high observed=9 cause=swapped-high-low"]);
+        let evidence = evaluated.findings[0].evidence.clone().unwrap_or_default();
         let all = json!(["high >= open", "high >= close", "high >= low", "low <= open", "low <= close"]);
         assert_eq!(evidence["broken"], all);
     }
@@ -335,8 +335,8 @@ mod tests {
     fn price_of_zero_or_below_is_blamed_before_high_and_low() {
         assert_eq!(verdict("10,12,9,0,1,1"), "close non-positive");
         assert_eq!(verdict("10,12,-9,11,1,1"), "low non-positive");
-        assert_eq!(judge("check = \"ohlc\"\nnegative = true", &["0,1,-37.63,-1,1,1"]).lines, [""; 0]);
-        let below = judge("check = \"ohlc\"\nnegative = true", &["-1,-2,-3,-2,1,1"]);
+        assert_eq!(evaluate("check = \"ohlc\"\nnegative = true", &["0,1,-37.63,-1,1,1"]).lines, [""; 0]);
+        let below = evaluate("check = \"ohlc\"\nnegative = true", &["-1,-2,-3,-2,1,1"]);
         assert_eq!(below.lines, ["2024-01-02 high observed=-2 cause=high-below"]);
     }
 
@@ -359,13 +359,13 @@ mod tests {
         ] {
             assert_eq!(verdict(row), format!("{field} not-finite"), "{row}");
         }
-        let evidence = judge(RULE, &["NaN,12,9,11,1,1"]).findings[0].evidence.clone().unwrap_or_default();
+        let evidence = evaluate(RULE, &["NaN,12,9,11,1,1"]).findings[0].evidence.clone().unwrap_or_default();
         assert_eq!(evidence["open"], json!("NaN"));
-        assert_eq!(judge("check = \"ohlc\"\nnegative = true", &["10,inf,9,11,1,1"]).findings.len(), 1);
+        assert_eq!(evaluate("check = \"ohlc\"\nnegative = true", &["10,inf,9,11,1,1"]).findings.len(), 1);
     }
 
     #[test]
-    fn null_leaves_only_its_own_conditions_unjudged() {
+    fn null_leaves_only_its_own_conditions_not_evaluated() {
         for row in [",,,,,", "10,12,9,11,,", ",12,9,,,", "10,,,11,,", "10,,9,11,,", "10,12,,11,,"] {
             assert_eq!(verdict(row), "", "{row}");
         }
@@ -379,15 +379,15 @@ mod tests {
     #[test]
     fn tolerance_forgives_rounding_and_no_more() {
         let rounding = ["100.00000005,100,99,99.5,1,1", "100,101,100.00000005,100.5,1,1"];
-        assert_eq!(judge(RULE, &rounding).lines, [""; 0]);
-        assert_eq!(judge(EXACT, &rounding).findings.len(), 2);
-        assert_eq!(judge(RULE, &["100.0000002,100,99,99.5,1,1"]).findings.len(), 1);
+        assert_eq!(evaluate(RULE, &rounding).lines, [""; 0]);
+        assert_eq!(evaluate(EXACT, &rounding).findings.len(), 2);
+        assert_eq!(evaluate(RULE, &["100.0000002,100,99,99.5,1,1"]).findings.len(), 1);
     }
 
     #[test]
-    fn bars_without_volume_are_judged_by_their_prices() {
+    fn bars_without_volume_are_evaluated_by_their_prices() {
         let bars = Fixture::daily("time,open,high,low,close\n2024-01-02,1,2,1,3\n,1,2,1,4");
-        assert_eq!(bars.judge(RULE).lines.len(), 2, "a row without a stamp is judged too");
+        assert_eq!(bars.evaluate(RULE).lines.len(), 2, "a row without a timestamp is evaluated too");
     }
 
     #[test]
@@ -395,14 +395,14 @@ mod tests {
         let mut rows = vec!["10,12,9,11,-0.0,1"; 3 * CHUNK + 7];
         rows[2 * CHUNK] = "10,12,9,13,1,1";
         rows[3 * CHUNK + 6] = "10,12,9,11,1,-1";
-        let found: Vec<_> = judge(RULE, &rows).findings.into_iter().filter_map(|f| f.rows).collect();
+        let found: Vec<_> = evaluate(RULE, &rows).findings.into_iter().filter_map(|f| f.rows).collect();
         assert_eq!(found, [128..129, 198..199]);
     }
 
     #[test]
     fn empty_series_is_clean() {
         let bars = Fixture::daily("time,open,high,low,close");
-        assert_eq!(bars.judge(RULE).findings, []);
+        assert_eq!(bars.evaluate(RULE).findings, []);
     }
 
     #[test]
@@ -445,7 +445,7 @@ mod tests {
                 bars.iter().map(|bar| bar.iter().map(cell).collect::<Vec<_>>().join(",")).collect();
             let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
             let found: Vec<usize> =
-                judge(EXACT, &rows).findings.into_iter().filter_map(|f| Some(f.rows?.start)).collect();
+                evaluate(EXACT, &rows).findings.into_iter().filter_map(|f| Some(f.rows?.start)).collect();
             let expected: Vec<usize> = (0..bars.len()).filter(|row| is_wrong(&bars[*row])).collect();
             prop_assert_eq!(found, expected);
         }

@@ -1,7 +1,7 @@
-//! `order`: stamps must not run backwards in the source's own order.
+//! `order`: timestamps must not run backwards in the source's own order.
 //!
 //! Dated rows come sorted by time; their ranks tell the order of the source, which is restored here where it
-//! differs. Rows without a readable stamp have no place in time and are passed over.
+//! differs. Rows without a readable timestamp have no place in time and are passed over.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ const PARAMS: &[Param] = &[Param {
     kind: ParamKind::Choice(&["ascending", "descending", "any"]),
     default: Some("ascending"),
     required: false,
-    doc: "How stamps run in the source: oldest first, newest first, or as most of the series does.",
+    doc: "How timestamps run in the source: oldest first, newest first, or as most of the series does.",
 }];
 
 impl CheckKind for Order {
@@ -47,11 +47,11 @@ impl CheckKind for Order {
             "any" => None,
             _ => Some(Direction::Ascending),
         };
-        Box::new(Stamps { direction, daily: bars.daily(), name: Arc::from(TIME) })
+        Box::new(Timestamps { direction, daily: bars.daily(), name: Arc::from(TIME) })
     }
 }
 
-/// How stamps run.
+/// How timestamps run.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Direction {
     Ascending,
@@ -59,7 +59,7 @@ enum Direction {
 }
 
 impl Direction {
-    /// Whether `next` may follow `previous`; equal stamps always may.
+    /// Whether `next` may follow `previous`; equal timestamps always may.
     fn allows(self, previous: i64, next: i64) -> bool {
         match self {
             Self::Ascending => previous <= next,
@@ -69,16 +69,16 @@ impl Direction {
 }
 
 /// The direction one rule asks for; `None` takes that of each series.
-struct Stamps {
+struct Timestamps {
     direction: Option<Direction>,
     daily: bool,
     name: Arc<str>,
 }
 
-impl Check for Stamps {
+impl Check for Timestamps {
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
         let dated = series.dated();
-        findings.judged(dated);
+        findings.evaluated(dated);
         let ranks = &series.source_rank[..dated];
         let in_order = match self.direction {
             Some(Direction::Ascending) => ranks.is_sorted(),
@@ -103,34 +103,34 @@ fn majority(time: &[i64], rows: &[usize]) -> Direction {
     if steps.sum::<i64>() < 0 { Direction::Descending } else { Direction::Ascending }
 }
 
-impl Stamps {
+impl Timestamps {
     fn finding(&self, series: &Series<'_>, previous: usize, row: usize, direction: Direction) -> Finding {
         let (cause, bound, name) = match direction {
             Direction::Ascending => ("earlier-than-previous", "not before", "ascending"),
             Direction::Descending => ("later-than-previous", "not after", "descending"),
         };
-        let before = self.stamp(series, previous);
+        let before = self.timestamp(series, previous);
         let evidence = json!({
             "direction": name,
             "rank": series.source_rank[row],
             "previous_rank": series.source_rank[previous],
             "previous": before,
         });
-        let expected = format!("{bound} {before}, the stamp of the row before");
-        let finding = Finding::row(row).field(&self.name).observed_text(self.stamp(series, row));
+        let expected = format!("{bound} {before}, the timestamp of the row before");
+        let finding = Finding::row(row).field(&self.name).observed_text(self.timestamp(series, row));
         finding.expected_text(expected).cause(cause).evidence(evidence)
     }
 
-    /// The stamp of a dated row as the source spells it, else in ISO 8601.
-    fn stamp<'a>(&self, series: &Series<'a>, row: usize) -> Cow<'a, str> {
-        if let Some(text) = series.time_text.and_then(|stamps| stamps.get(row).or(stamps.other(row))) {
+    /// The timestamp of a dated row as the source spells it, else in ISO 8601.
+    fn timestamp<'a>(&self, series: &Series<'a>, row: usize) -> Cow<'a, str> {
+        if let Some(text) = series.time_text.and_then(|timestamps| timestamps.get(row).or(timestamps.other(row))) {
             return Cow::Borrowed(text);
         }
-        let stamp = DateTime::from_timestamp_micros(series.time[row]).unwrap_or_default();
+        let timestamp = DateTime::from_timestamp_micros(series.time[row]).unwrap_or_default();
         Cow::Owned(if self.daily {
-            stamp.format("%Y-%m-%d").to_string()
+            timestamp.format("%Y-%m-%d").to_string()
         } else {
-            stamp.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+            timestamp.to_rfc3339_opts(SecondsFormat::AutoSi, true)
         })
     }
 }
@@ -140,7 +140,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::checks::testing::{Fixture, Judged, compile};
+    use crate::checks::testing::{Evaluated, Fixture, compile};
 
     const RULE: &str = "check = \"order\"";
 
@@ -154,64 +154,64 @@ mod tests {
         format!("{RULE}\ndirection = \"{direction}\"")
     }
 
-    fn flagged(judged: &Judged) -> Vec<String> {
-        judged.findings.iter().map(|finding| finding.observed_text.clone().unwrap_or_default()).collect()
+    fn flagged(evaluated: &Evaluated) -> Vec<String> {
+        evaluated.findings.iter().map(|finding| finding.observed_text.clone().unwrap_or_default()).collect()
     }
 
     #[test]
-    fn ascending_stamps_with_ties_are_clean() {
-        let judged = days(&[1, 2, 2, 5]).judge(RULE);
-        assert_eq!((judged.findings.len(), judged.totals.judged), (0, 4));
+    fn ascending_timestamps_with_ties_are_clean() {
+        let evaluated = days(&[1, 2, 2, 5]).evaluate(RULE);
+        assert_eq!((evaluated.findings.len(), evaluated.totals.evaluated), (0, 4));
     }
 
     #[test]
-    fn row_swapped_with_the_next_is_one_finding_at_the_earlier_stamp() {
-        let judged = days(&[1, 3, 2, 4]).judge(RULE);
-        assert_eq!(judged.lines, ["2024-01-02 time observed=`2024-01-02` cause=earlier-than-previous"]);
+    fn row_swapped_with_the_next_is_one_finding_at_the_earlier_timestamp() {
+        let evaluated = days(&[1, 3, 2, 4]).evaluate(RULE);
+        assert_eq!(evaluated.lines, ["2024-01-02 time observed=`2024-01-02` cause=earlier-than-previous"]);
         let expected = json!({"direction": "ascending", "rank": 2, "previous_rank": 1, "previous": "2024-01-03"});
-        assert_eq!(judged.findings[0].evidence, Some(expected));
+        assert_eq!(evaluated.findings[0].evidence, Some(expected));
         assert_eq!(
-            judged.findings[0].expected_text.as_deref(),
-            Some("not before 2024-01-03, the stamp of the row before")
+            evaluated.findings[0].expected_text.as_deref(),
+            Some("not before 2024-01-03, the timestamp of the row before")
         );
     }
 
     #[test]
     fn one_late_row_is_one_finding_and_not_one_for_each_row_after_it() {
-        assert_eq!(flagged(&days(&[1, 9, 2, 3, 4]).judge(RULE)), ["2024-01-02"]);
+        assert_eq!(flagged(&days(&[1, 9, 2, 3, 4]).evaluate(RULE)), ["2024-01-02"]);
     }
 
     #[test]
     fn source_stored_newest_first_is_an_inversion_at_every_step() {
         let bars = days(&[5, 4, 3, 2, 1]);
-        assert_eq!(bars.judge(RULE).findings.len(), 4);
-        assert_eq!(bars.judge(&direction("descending")).findings, []);
-        assert_eq!(bars.judge(&direction("any")).findings, []);
+        assert_eq!(bars.evaluate(RULE).findings.len(), 4);
+        assert_eq!(bars.evaluate(&direction("descending")).findings, []);
+        assert_eq!(bars.evaluate(&direction("any")).findings, []);
     }
 
     #[test]
     fn majority_decides_where_any_direction_will_do() {
-        let newest_first = days(&[9, 8, 7, 8, 6]).judge(&direction("any"));
+        let newest_first = days(&[9, 8, 7, 8, 6]).evaluate(&direction("any"));
         assert_eq!(newest_first.lines, ["2024-01-08 time observed=`2024-01-08` cause=later-than-previous"]);
-        assert_eq!(flagged(&days(&[1, 2, 4, 3]).judge(&direction("any"))), ["2024-01-03"]);
-        assert_eq!(flagged(&days(&[1, 3, 2]).judge(&direction("any"))), ["2024-01-02"], "a draw is ascending");
+        assert_eq!(flagged(&days(&[1, 2, 4, 3]).evaluate(&direction("any"))), ["2024-01-03"]);
+        assert_eq!(flagged(&days(&[1, 3, 2]).evaluate(&direction("any"))), ["2024-01-02"], "a draw is ascending");
     }
 
     #[test]
-    fn ties_are_allowed_where_stamps_descend() {
-        assert_eq!(days(&[3, 2, 2, 1]).judge(&direction("descending")).findings, []);
-        assert_eq!(flagged(&days(&[1, 2, 3]).judge(&direction("descending"))), ["2024-01-02", "2024-01-03"]);
+    fn ties_are_allowed_where_timestamps_descend() {
+        assert_eq!(days(&[3, 2, 2, 1]).evaluate(&direction("descending")).findings, []);
+        assert_eq!(flagged(&days(&[1, 2, 3]).evaluate(&direction("descending"))), ["2024-01-02", "2024-01-03"]);
     }
 
     #[test]
-    fn rows_without_a_stamp_are_passed_over() {
+    fn rows_without_a_timestamp_are_passed_over() {
         let bars = Fixture::daily("time,close\n2024-01-02,1\n17,1\n,1\n2024-01-01,1");
-        let judged = bars.judge(RULE);
-        assert_eq!((flagged(&judged), judged.totals.judged), (vec!["2024-01-01".to_owned()], 2));
+        let evaluated = bars.evaluate(RULE);
+        assert_eq!((flagged(&evaluated), evaluated.totals.evaluated), (vec!["2024-01-01".to_owned()], 2));
     }
 
     #[test]
-    fn typed_stamps_are_shown_in_iso_8601() {
+    fn typed_timestamps_are_shown_in_iso_8601() {
         let series = Series {
             key: "TEST",
             time: &[0, 90_000_000],
@@ -220,7 +220,7 @@ mod tests {
             time_text: None,
             source_rank: &[7, 3],
             expressions: &[],
-            condemned: &[false; 2],
+            rejected: &[false; 2],
         };
         for (bars, shown) in [("interval = \"1m\"", "1970-01-01T00:00:00Z"), ("", "1970-01-01")] {
             let check = compile(RULE, &Fixture::new(bars, "time").spec).unwrap_or_else(|_| panic!("a good rule"));
@@ -234,8 +234,8 @@ mod tests {
     #[test]
     fn empty_series_and_a_single_bar_are_clean() {
         for bars in [days(&[]), days(&[1])] {
-            assert_eq!(bars.judge(RULE).findings, []);
-            assert_eq!(bars.judge(&direction("any")).findings, []);
+            assert_eq!(bars.evaluate(RULE).findings, []);
+            assert_eq!(bars.evaluate(&direction("any")).findings, []);
         }
     }
 
@@ -247,17 +247,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_backward_step_between_neighbours_is_flagged(stamps in prop::collection::vec(1..20u8, 0..40)) {
+        fn every_backward_step_between_neighbours_is_flagged(timestamps in prop::collection::vec(1..20u8, 0..40)) {
             let steps = |backward: fn(u8, u8) -> bool| -> Vec<String> {
-                let pairs = stamps.windows(2).filter(|pair| backward(pair[0], pair[1]));
+                let pairs = timestamps.windows(2).filter(|pair| backward(pair[0], pair[1]));
                 pairs.map(|pair| format!("2024-01-{:02}", pair[1])).collect()
             };
             let (falls, rises) = (steps(|a, b| b < a), steps(|a, b| b > a));
-            let bars = days(&stamps);
-            prop_assert_eq!(flagged(&bars.judge(RULE)), falls.clone());
-            prop_assert_eq!(flagged(&bars.judge(&direction("descending"))), rises.clone());
+            let bars = days(&timestamps);
+            prop_assert_eq!(flagged(&bars.evaluate(RULE)), falls.clone());
+            prop_assert_eq!(flagged(&bars.evaluate(&direction("descending"))), rises.clone());
             let minority = if falls.len() > rises.len() { rises } else { falls };
-            prop_assert_eq!(flagged(&bars.judge(&direction("any"))), minority);
+            prop_assert_eq!(flagged(&bars.evaluate(&direction("any"))), minority);
         }
     }
 }

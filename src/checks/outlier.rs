@@ -1,6 +1,6 @@
 //! `outlier`: a value far from the values on both sides of it.
 //!
-//! Collects the usable values of one series (finite, above zero on the log scale, not condemned) and asks one of
+//! Collects the usable values of one series (finite, above zero on the log scale, not rejected) and asks one of
 //! three methods about each bar: `nearest.rs`, `hampel.rs` or `brownlees_gallo.rs`. Bars are neighbours in the order
 //! of time, however far apart they are; sessions and gaps are not known here.
 
@@ -31,7 +31,7 @@ const PARAMS: &[Param] = &[
         kind: ParamKind::NumberField,
         default: Some("close"),
         required: false,
-        doc: "The numeric field to judge.",
+        doc: "The numeric field to evaluate.",
     },
     Param {
         name: "method",
@@ -80,7 +80,7 @@ const PARAMS: &[Param] = &[
         kind: ParamKind::Choice(&["shrink", "skip"]),
         default: Some("shrink"),
         required: false,
-        doc: "Whether bars near the ends of a series are judged by the neighbours they have, or not at all.",
+        doc: "Whether bars near the ends of a series are evaluated by the neighbours they have, or not at all.",
     },
     Param {
         name: "trim",
@@ -179,7 +179,7 @@ impl<'a> Neighbours<'a> {
         &self.clean[self.after..self.clean.len().min(self.after + self.half)]
     }
 
-    /// Left and right neighbours with what stands between them: the bar itself, unless it is condemned.
+    /// Left and right neighbours with what stands between them: the bar itself, unless it is rejected.
     fn window(&self) -> &'a [f64] {
         &self.clean[self.before.saturating_sub(self.half)..self.clean.len().min(self.after + self.half)]
     }
@@ -229,21 +229,21 @@ struct Rule {
 impl Check for Rule {
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
         let prices = &series.number(self.index).values()[..series.dated()];
-        let clean = self.clean(prices, series.condemned);
+        let clean = self.clean(prices, series.rejected);
         let mut space = Workspace::default();
-        let (mut before, mut judged, mut undecided) = (0, 0, 0);
+        let (mut before, mut evaluated, mut undecided) = (0, 0, 0);
         for (row, &price) in prices.iter().enumerate() {
             if !self.usable(price) {
                 continue;
             }
-            let after = before + usize::from(!series.condemned[row]);
+            let after = before + usize::from(!series.rejected[row]);
             let value = if after > before { clean.values[before] } else { self.scaled(price) };
             let neighbours = Neighbours { clean: &clean.values, before, after, half: self.half };
             match self.verdict(value, &neighbours, &mut space) {
-                Verdict::Inside => judged += 1,
+                Verdict::Inside => evaluated += 1,
                 Verdict::Undecided => undecided += 1,
                 Verdict::Outside(band) => {
-                    judged += 1;
+                    evaluated += 1;
                     let beside = [before.checked_sub(1), Some(after)].map(|at| at.and_then(|at| clean.rows.get(at)));
                     let beside = beside.map(|row| row.map(|row| prices[*row]));
                     findings.push(self.finding(row, price, value, band, beside));
@@ -251,7 +251,7 @@ impl Check for Rule {
             }
             before = after;
         }
-        findings.judged(judged);
+        findings.evaluated(evaluated);
         findings.insufficient(undecided);
     }
 }
@@ -270,10 +270,10 @@ impl Rule {
         if self.log { value.exp() } else { value }
     }
 
-    fn clean(&self, prices: &[f64], condemned: &[bool]) -> Clean {
+    fn clean(&self, prices: &[f64], rejected: &[bool]) -> Clean {
         let mut clean = Clean { values: Vec::with_capacity(prices.len()), rows: Vec::with_capacity(prices.len()) };
         for (row, price) in prices.iter().enumerate() {
-            if self.usable(*price) && !condemned[row] {
+            if self.usable(*price) && !rejected[row] {
                 clean.values.push(self.scaled(*price));
                 clean.rows.push(row);
             }
@@ -288,9 +288,9 @@ impl Rule {
             return Verdict::Undecided;
         }
         match &self.method {
-            Method::Hampel(tolerance) => hampel::judge(value, neighbours, tolerance, space),
-            Method::Nearest(tolerance) => nearest::judge(value, neighbours, tolerance, &mut space.scratch),
-            Method::Trimmed(trimmed) => trimmed.judge(value, neighbours, &mut space.scratch),
+            Method::Hampel(tolerance) => hampel::evaluate(value, neighbours, tolerance, space),
+            Method::Nearest(tolerance) => nearest::evaluate(value, neighbours, tolerance, &mut space.scratch),
+            Method::Trimmed(trimmed) => trimmed.evaluate(value, neighbours, &mut space.scratch),
         }
     }
 

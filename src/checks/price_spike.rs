@@ -2,7 +2,7 @@
 //!
 //! Two forms: a close whose return is large and undone by the next one, and a bar whose high or low sticks out of
 //! its body between two ordinary bars. Looks one bar ahead. Compares each bar with the usable bars beside it
-//! (finite, above zero, not condemned); sessions and gaps are not known here.
+//! (finite, above zero, not rejected); sessions and gaps are not known here.
 
 mod wick;
 
@@ -29,7 +29,7 @@ const PARAMS: &[Param] = &[
         kind: ParamKind::NumberField,
         default: Some("close"),
         required: false,
-        doc: "The price whose returns are judged.",
+        doc: "The price whose returns are evaluated.",
     },
     Param {
         name: "limit",
@@ -94,7 +94,7 @@ impl CheckKind for PriceSpike {
             params.reject(
                 "wick",
                 "`wick` needs open, high, low and close",
-                "leave it out; closes are judged without it",
+                "leave it out; closes are evaluated without it",
             );
         }
         Box::new(Rule {
@@ -128,7 +128,7 @@ struct Rule {
 }
 
 /// The bars that may serve as neighbours: rows and logarithms of their prices, in the order of time. Of several with
-/// one stamp only the first is among them, for a second copy would hide that a price came back.
+/// one timestamp only the first is among them, for a second copy would hide that a price came back.
 struct Clean {
     rows: Vec<usize>,
     logs: Vec<f64>,
@@ -139,7 +139,7 @@ impl Clean {
         let (mut rows, mut logs) = (Vec::with_capacity(prices.len()), Vec::with_capacity(prices.len()));
         let mut newest = None;
         for (row, price) in prices.iter().enumerate() {
-            if usable(*price) && !series.condemned[row] && newest != Some(series.time[row]) {
+            if usable(*price) && !series.rejected[row] && newest != Some(series.time[row]) {
                 newest = Some(series.time[row]);
                 rows.push(row);
                 logs.push(price.ln());
@@ -191,7 +191,7 @@ impl Check for Rule {
         let prices = &series.number(self.index).values()[..series.dated()];
         let clean = Clean::collect(prices, series);
         let mut scratch = [Vec::with_capacity(self.window), Vec::with_capacity(self.window)];
-        let (mut before, mut judged, mut undecided) = (0, 0, 0);
+        let (mut before, mut evaluated, mut undecided) = (0, 0, 0);
         for (row, price) in prices.iter().enumerate().filter(|(_, price)| usable(**price)) {
             let after = before + usize::from(clean.rows.get(before) == Some(&row));
             let verdict = match clean.place(row, *price, before, after) {
@@ -201,14 +201,14 @@ impl Check for Rule {
             before = after;
             match verdict {
                 Verdict::Undecided => undecided += 1,
-                Verdict::Ordinary => judged += 1,
+                Verdict::Ordinary => evaluated += 1,
                 Verdict::Spike(finding) => {
-                    judged += 1;
+                    evaluated += 1;
                     findings.push(*finding);
                 }
             }
         }
-        findings.judged(judged);
+        findings.evaluated(evaluated);
         findings.insufficient(undecided);
     }
 }
@@ -220,7 +220,7 @@ impl Rule {
         if matches!(reversal, Verdict::Spike(_)) {
             return reversal;
         }
-        let wick = self.wick.as_ref().and_then(|wick| wick.judge(series, place.row, place.beside));
+        let wick = self.wick.as_ref().and_then(|wick| wick.evaluate(series, place.row, place.beside));
         wick.map_or(reversal, |finding| Verdict::Spike(Box::new(finding)))
     }
 

@@ -1,6 +1,6 @@
 //! `range`: a number must lie in a closed interval.
 //!
-//! Judges each row by itself, with or without a readable stamp. NULL passes, NaN does not, infinities are
+//! Evaluates each row by itself, with or without a readable timestamp. NULL passes, NaN does not, infinities are
 //! compared like any number. It knows no other field and no other row.
 
 use std::sync::Arc;
@@ -20,7 +20,7 @@ const PARAMS: &[Param] = &[
         kind: ParamKind::NumberField,
         default: None,
         required: true,
-        doc: "The numeric field to judge.",
+        doc: "The numeric field to evaluate.",
     },
     Param { name: "min", kind: ANY_NUMBER, default: None, required: false, doc: "Smallest value that passes." },
     Param { name: "max", kind: ANY_NUMBER, default: None, required: false, doc: "Largest value that passes." },
@@ -83,7 +83,7 @@ impl Check for Interval {
             let finding = Finding::row(row).field(&self.name).observed(value).expected(self.min, self.max);
             findings.push(finding.cause(cause));
         }
-        findings.judged(series.rows);
+        findings.evaluated(series.rows);
     }
 }
 
@@ -101,44 +101,45 @@ mod tests {
 
     #[test]
     fn values_inside_and_at_both_ends_are_clean() {
-        let judged = Fixture::column("close", &[Some(1.0), Some(50.0), Some(100.5)]).judge(RULE);
-        assert_eq!((judged.findings.len(), judged.totals.judged), (0, 3));
+        let evaluated = Fixture::column("close", &[Some(1.0), Some(50.0), Some(100.5)]).evaluate(RULE);
+        assert_eq!((evaluated.findings.len(), evaluated.totals.evaluated), (0, 3));
     }
 
     #[test]
     fn values_outside_carry_the_limits() {
-        let judged = Fixture::column("close", &[Some(0.999), Some(100.6)]).judge(RULE);
-        let causes: Vec<_> = judged.findings.iter().map(|f| (f.observed, f.cause)).collect();
+        let evaluated = Fixture::column("close", &[Some(0.999), Some(100.6)]).evaluate(RULE);
+        let causes: Vec<_> = evaluated.findings.iter().map(|f| (f.observed, f.cause)).collect();
         assert_eq!(causes, [(Some(0.999), Some("below")), (Some(100.6), Some("above"))]);
-        assert_eq!((judged.findings[0].expected_lo, judged.findings[0].expected_hi), (Some(1.0), Some(100.5)));
+        assert_eq!((evaluated.findings[0].expected_lo, evaluated.findings[0].expected_hi), (Some(1.0), Some(100.5)));
     }
 
     #[test]
     fn null_passes_and_nan_does_not() {
-        let judged = Fixture::column("close", &[None, Some(f64::NAN)]).judge(RULE);
-        assert_eq!(judged.findings.len(), 1);
-        assert_eq!((judged.findings[0].rows.clone(), judged.findings[0].cause), (Some(1..2), Some("nan")));
+        let evaluated = Fixture::column("close", &[None, Some(f64::NAN)]).evaluate(RULE);
+        assert_eq!(evaluated.findings.len(), 1);
+        assert_eq!((evaluated.findings[0].rows.clone(), evaluated.findings[0].cause), (Some(1..2), Some("nan")));
     }
 
     #[test]
     fn infinities_compare_like_numbers() {
         let values = [Some(f64::INFINITY), Some(f64::NEG_INFINITY)];
-        let both = Fixture::column("close", &values).judge(RULE);
+        let both = Fixture::column("close", &values).evaluate(RULE);
         assert_eq!(both.findings.iter().map(|f| f.cause).collect::<Vec<_>>(), [Some("above"), Some("below")]);
-        let open = Fixture::column("close", &values).judge("check = \"range\"\nfield = \"close\"\nmin = 1");
+        let open = Fixture::column("close", &values).evaluate("check = \"range\"\nfield = \"close\"\nmin = 1");
         assert_eq!(open.findings.iter().map(|f| f.cause).collect::<Vec<_>>(), [Some("below")]);
         assert_eq!(open.findings[0].expected_hi, None);
     }
 
     #[test]
     fn nan_is_flagged_where_one_end_is_open() {
-        let judged = Fixture::column("close", &[Some(f64::NAN)]).judge("check = \"range\"\nfield = \"close\"\nmax = 9");
-        assert_eq!(judged.findings[0].cause, Some("nan"));
+        let evaluated =
+            Fixture::column("close", &[Some(f64::NAN)]).evaluate("check = \"range\"\nfield = \"close\"\nmax = 9");
+        assert_eq!(evaluated.findings[0].cause, Some("nan"));
     }
 
     #[test]
     fn empty_series_is_clean() {
-        assert_eq!(Fixture::column("close", &[]).judge(RULE).findings, []);
+        assert_eq!(Fixture::column("close", &[]).evaluate(RULE).findings, []);
     }
 
     #[test]
@@ -167,6 +168,6 @@ mod tests {
     #[test]
     fn equal_limits_are_no_mistake() {
         let one = "check = \"range\"\nfield = \"close\"\nmin = 5\nmax = 5";
-        assert_eq!(Fixture::column("close", &[Some(5.0), Some(6.0)]).judge(one).findings.len(), 1);
+        assert_eq!(Fixture::column("close", &[Some(5.0), Some(6.0)]).evaluate(one).findings.len(), 1);
     }
 }

@@ -1,7 +1,7 @@
 //! `required`: a value must be there.
 //!
-//! Judges each row by itself, with or without a readable stamp. NULL and NaN are told apart. It does not
-//! judge what a value is: an unreadable stamp is a value, and so is an empty text.
+//! Evaluates each row by itself, with or without a readable timestamp. NULL and NaN are distinguished. It does not
+//! evaluate what a value is: an unreadable timestamp is a value, and so is an empty text.
 
 use std::sync::Arc;
 
@@ -68,12 +68,12 @@ impl Check for RequiredFields {
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
         for (field, name) in &self.fields {
             match *field {
-                FieldRef::Time => missing_stamps(series, name, findings),
+                FieldRef::Time => missing_timestamps(series, name, findings),
                 FieldRef::Number(index) => missing_numbers(series.number(index), name, findings),
                 FieldRef::Text(index) => missing_texts(series.text(index), 0..series.rows, name, findings),
             }
         }
-        findings.judged(series.rows);
+        findings.evaluated(series.rows);
     }
 }
 
@@ -81,11 +81,11 @@ fn null(row: usize, name: &Arc<str>) -> Finding {
     Finding::row(row).field(name).cause("null")
 }
 
-/// A row without a readable stamp may still have one that `date-format` answers for.
-fn missing_stamps(series: &Series<'_>, name: &Arc<str>, findings: &mut FindingSink) {
+/// A row without a readable timestamp may still have one that `date-format` answers for.
+fn missing_timestamps(series: &Series<'_>, name: &Arc<str>, findings: &mut FindingSink) {
     let undated = series.dated()..series.rows;
     match series.time_text {
-        Some(stamps) => missing_texts(stamps, undated, name, findings),
+        Some(timestamps) => missing_texts(timestamps, undated, name, findings),
         None => undated.for_each(|row| findings.push(null(row, name))),
     }
 }
@@ -114,35 +114,35 @@ mod tests {
     #[test]
     fn complete_bars_are_clean() {
         let bars = Fixture::daily("time,open,high,low,close\n2024-01-02,1,2,1,2\n2024-01-03,2,2,1,1");
-        let judged = bars.judge(RULE);
-        assert_eq!(judged.lines, [""; 0]);
-        assert_eq!(judged.totals.judged, 2);
+        let evaluated = bars.evaluate(RULE);
+        assert_eq!(evaluated.lines, [""; 0]);
+        assert_eq!(evaluated.totals.evaluated, 2);
     }
 
     #[test]
-    fn null_and_nan_are_told_apart() {
+    fn null_and_nan_are_distinguished() {
         let bars = Fixture::daily("time,open,high,low,close\n2024-01-02,1,2,1,\n2024-01-03,NaN,2,1,inf");
-        let judged = bars.judge(RULE);
-        assert_eq!(judged.lines, ["2024-01-03 open observed=NaN cause=nan", "2024-01-02 close cause=null"]);
+        let evaluated = bars.evaluate(RULE);
+        assert_eq!(evaluated.lines, ["2024-01-03 open observed=NaN cause=nan", "2024-01-02 close cause=null"]);
     }
 
     #[test]
     fn default_asks_only_for_prices_the_bars_have() {
         let bars = Fixture::daily("time,close,volume\n2024-01-02,,");
-        assert_eq!(bars.judge(RULE).lines, ["2024-01-02 close cause=null"]);
+        assert_eq!(bars.evaluate(RULE).lines, ["2024-01-02 close cause=null"]);
     }
 
     #[test]
-    fn missing_stamp_is_flagged_and_an_unreadable_one_is_not() {
+    fn missing_timestamp_is_flagged_and_an_unreadable_one_is_not() {
         let bars = Fixture::daily("time,close\n,1\n17,1\n2024-01-02,1");
-        let judged = bars.judge(RULE);
-        assert_eq!(judged.findings.len(), 1);
-        assert_eq!(judged.findings[0].rows, Some(1..2), "undated rows keep the order of the source");
-        assert_eq!(judged.findings[0].cause, Some("null"));
+        let evaluated = bars.evaluate(RULE);
+        assert_eq!(evaluated.findings.len(), 1);
+        assert_eq!(evaluated.findings[0].rows, Some(1..2), "undated rows keep the order of the source");
+        assert_eq!(evaluated.findings[0].cause, Some("null"));
     }
 
     #[test]
-    fn missing_stamp_of_a_source_with_typed_stamps_is_flagged() {
+    fn missing_timestamp_of_a_source_with_typed_timestamps_is_flagged() {
         let bars = Fixture::daily("time,close\n2024-01-02,1\n,1");
         let series = Series {
             key: "TEST",
@@ -152,7 +152,7 @@ mod tests {
             time_text: None,
             source_rank: &[0, 1],
             expressions: &[],
-            condemned: &[false; 2],
+            rejected: &[false; 2],
         };
         let check = compile(
             r#"check = "required"
@@ -166,16 +166,16 @@ mod tests {
     }
 
     #[test]
-    fn null_text_is_flagged_and_each_field_is_judged_once() {
+    fn null_text_is_flagged_and_each_field_is_evaluated_once() {
         let bars = Fixture::daily("time,close,exchange\n2024-01-02,1,SH\n2024-01-03,1,");
-        let judged = bars.judge("check = \"required\"\nfields = [\"exchange\", \"exchange\"]");
-        assert_eq!(judged.lines, ["2024-01-03 exchange cause=null"]);
+        let evaluated = bars.evaluate("check = \"required\"\nfields = [\"exchange\", \"exchange\"]");
+        assert_eq!(evaluated.lines, ["2024-01-03 exchange cause=null"]);
     }
 
     #[test]
     fn empty_series_is_clean() {
-        let judged = Fixture::column("close", &[]).judge(RULE);
-        assert_eq!((judged.findings.len(), judged.totals.judged), (0, 0));
+        let evaluated = Fixture::column("close", &[]).evaluate(RULE);
+        assert_eq!((evaluated.findings.len(), evaluated.totals.evaluated), (0, 0));
     }
 
     #[test]

@@ -21,7 +21,7 @@ impl<'a> NumberColumn<'a> {
         self.values
     }
 
-    /// Whether the value of `row` is NULL, as told apart from NaN.
+    /// Whether the value of `row` is NULL, as distinguished from NaN.
     pub fn is_null(&self, row: usize) -> bool {
         self.nulls.is_some_and(|nulls| nulls.is_null(row))
     }
@@ -72,31 +72,31 @@ pub enum Column<'a> {
     Text(TextColumn<'a>),
 }
 
-/// The bars of one series. Rows with a readable stamp come first, in order of (time, place in the source);
+/// The bars of one series. Rows with a readable timestamp come first, in order of (time, place in the source);
 /// rows without one follow, in the order of the source.
 #[derive(Debug, Clone, Copy)]
 pub struct Series<'a> {
     /// The series key as text, its fields joined with `|`.
     pub key: &'a str,
-    /// Stamps of the dated rows, µs UTC, ascending, with ties. For daily bars the midnight (UTC) that
+    /// Timestamps of the dated rows, µs UTC, ascending, with ties. For daily bars the midnight (UTC) that
     /// stands for the trading date; else the instant the source gives.
     pub time: &'a [i64],
     /// Number of rows, dated or not.
     pub rows: usize,
     /// Columns by their index in `BarsSpec::fields`, each of `rows` values.
     pub columns: &'a [Column<'a>],
-    /// The stamps as the source spells them, where it spells them as text.
+    /// The timestamps as the source spells them, where it spells them as text.
     pub time_text: Option<TextColumn<'a>>,
     /// Rank of each row in the source's own order; strictly increasing with it, not dense.
     pub source_rank: &'a [u64],
     /// Results of the rules' SQL expressions by slot, each of `rows` values.
     pub expressions: &'a [&'a BooleanArray],
-    /// Rows an earlier stage condemned (a rule that quarantines or deletes flagged them); not for baselines.
-    pub condemned: &'a [bool],
+    /// Rows an earlier stage rejected (a rule that quarantines or deletes flagged them); not for baselines.
+    pub rejected: &'a [bool],
 }
 
 impl<'a> Series<'a> {
-    /// Number of rows with a readable stamp.
+    /// Number of rows with a readable timestamp.
     pub fn dated(&self) -> usize {
         self.time.len()
     }

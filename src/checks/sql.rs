@@ -1,7 +1,7 @@
 //! `sql`: anything else, as a boolean expression that is true for good rows.
 //!
 //! The engine plans the expression and evaluates it over the columns of a row; here only its result is
-//! judged. Planning mistakes are the engine's to report, at the place the rule gives.
+//! evaluated. Planning mistakes are the engine's to report, at the place the rule gives.
 
 use super::{Check, CheckKind, Finding, FindingSink, Series, Stage};
 use crate::bars::BarsSpec;
@@ -61,7 +61,7 @@ struct Assertion {
 
 impl Check for Assertion {
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
-        findings.judged(series.rows);
+        findings.evaluated(series.rows);
         let result = series.expressions[self.slot];
         if result.true_count() == series.rows {
             return;
@@ -87,7 +87,7 @@ mod tests {
 
     const RULE: &str = "check = \"sql\"\nassert = \"close < 10\"";
 
-    fn judge(rule: &str, result: &[Option<bool>]) -> FindingSink {
+    fn evaluate(rule: &str, result: &[Option<bool>]) -> FindingSink {
         let bars = Fixture::column("close", &[]);
         let check = compile(rule, &bars.spec).unwrap_or_else(|_| panic!("a good rule"));
         let result = BooleanArray::from(result.to_vec());
@@ -100,7 +100,7 @@ mod tests {
             time_text: None,
             source_rank: &ranks,
             expressions: &[&result],
-            condemned: &vec![false; result.len()],
+            rejected: &vec![false; result.len()],
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);
@@ -114,26 +114,26 @@ mod tests {
 
     #[test]
     fn true_rows_are_clean() {
-        let sink = judge(RULE, &[Some(true), Some(true)]);
-        assert_eq!((sink.findings.len(), sink.totals.judged), (0, 2));
+        let sink = evaluate(RULE, &[Some(true), Some(true)]);
+        assert_eq!((sink.findings.len(), sink.totals.evaluated), (0, 2));
     }
 
     #[test]
     fn false_and_null_are_flagged_with_the_expression() {
-        let sink = judge(RULE, &[Some(true), Some(false), None]);
+        let sink = evaluate(RULE, &[Some(true), Some(false), None]);
         assert_eq!(causes(&sink), [(1, "false"), (2, "null")]);
         assert_eq!(sink.findings[0].expected_text.as_deref(), Some("close < 10"));
     }
 
     #[test]
     fn null_passes_where_the_rule_says_so() {
-        let sink = judge(&format!("{RULE}\nnulls = \"pass\""), &[None, Some(false)]);
+        let sink = evaluate(&format!("{RULE}\nnulls = \"pass\""), &[None, Some(false)]);
         assert_eq!(causes(&sink), [(1, "false")]);
     }
 
     #[test]
     fn empty_series_is_clean() {
-        assert_eq!(judge(RULE, &[]).findings, []);
+        assert_eq!(evaluate(RULE, &[]).findings, []);
     }
 
     #[test]

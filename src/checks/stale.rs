@@ -65,15 +65,15 @@ struct Rule {
 struct Run {
     /// The bar that the others repeat.
     first: usize,
-    /// The first row with a later stamp, once there is one.
+    /// The first row with a later timestamp, once there is one.
     repeat: Option<usize>,
     /// The newest row.
     last: usize,
-    /// Number of stamps.
+    /// Number of timestamps.
     length: usize,
 }
 
-/// What one series has to be judged by.
+/// What one series has to be evaluated by.
 struct Columns<'a> {
     close: NumberColumn<'a>,
     others: Vec<NumberColumn<'a>>,
@@ -107,14 +107,14 @@ impl Check for Rule {
             others: self.others.iter().map(|index| series.number(*index)).collect(),
             volume: self.volume.map(|index| series.number(index)),
         };
-        let (mut run, mut judged): (Option<Run>, usize) = (None, 0);
-        for row in (0..series.dated()).filter(|row| !series.condemned[*row]) {
+        let (mut run, mut evaluated): (Option<Run>, usize) = (None, 0);
+        for row in (0..series.dated()).filter(|row| !series.rejected[*row]) {
             if !columns.priced(row) || !columns.traded(row) {
                 findings.excused(usize::from(columns.priced(row)));
                 self.close_run(series, run.take(), findings);
                 continue;
             }
-            judged += 1;
+            evaluated += 1;
             match &mut run {
                 Some(run) if columns.same(run.last, row) => run.extend(series.time, row),
                 _ => self.close_run(
@@ -125,12 +125,12 @@ impl Check for Rule {
             }
         }
         self.close_run(series, run, findings);
-        if judged < self.length { findings.insufficient(judged) } else { findings.judged(judged) }
+        if evaluated < self.length { findings.insufficient(evaluated) } else { findings.evaluated(evaluated) }
     }
 }
 
 impl Run {
-    /// Takes in `row`; another copy of the newest stamp does not make the run longer.
+    /// Takes in `row`; another copy of the newest timestamp does not make the run longer.
     fn extend(&mut self, time: &[i64], row: usize) {
         if time[row] != time[self.last] {
             self.length += 1;
@@ -164,14 +164,14 @@ impl Rule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checks::testing::{Fixture, Judged};
+    use crate::checks::testing::{Evaluated, Fixture};
     use proptest::prelude::*;
 
     const RULE: &str = "check = \"stale\"\n";
     const FOUR: &str = "check = \"stale\"\nbars = 4\n";
 
-    fn judge(rule: &str, csv: &str) -> Judged {
-        Fixture::daily(csv).judge(rule)
+    fn evaluate(rule: &str, csv: &str) -> Evaluated {
+        Fixture::daily(csv).evaluate(rule)
     }
 
     /// Bars from 2024-01-01, each as close and volume; the close is all four prices.
@@ -185,20 +185,22 @@ mod tests {
 
     #[test]
     fn run_is_one_finding_about_the_bars_that_repeat_the_first() {
-        let judged =
-            judge(RULE, &flat(&[(9.0, 5.0), (7.0, 5.0), (7.0, 6.0), (7.0, 7.0), (7.0, 8.0), (7.0, 9.0), (8.0, 5.0)]));
-        assert_eq!(judged.lines, ["2024-01-03 .. 2024-01-06 close observed=7 bars=4"]);
-        assert_eq!(judged.findings[0].rows, Some(2..6));
-        assert_eq!(judged.findings[0].evidence, Some(json!({ "length": 5, "since": "2024-01-02" })));
-        assert_eq!(judged.totals.judged, 7);
+        let evaluated = evaluate(
+            RULE,
+            &flat(&[(9.0, 5.0), (7.0, 5.0), (7.0, 6.0), (7.0, 7.0), (7.0, 8.0), (7.0, 9.0), (8.0, 5.0)]),
+        );
+        assert_eq!(evaluated.lines, ["2024-01-03 .. 2024-01-06 close observed=7 bars=4"]);
+        assert_eq!(evaluated.findings[0].rows, Some(2..6));
+        assert_eq!(evaluated.findings[0].evidence, Some(json!({ "length": 5, "since": "2024-01-02" })));
+        assert_eq!(evaluated.totals.evaluated, 7);
     }
 
     #[test]
-    fn run_below_the_length_and_one_at_the_end_are_told_apart() {
-        assert_eq!(judge(RULE, &flat(&[(7.0, 5.0); 4])).findings.len(), 0);
-        assert_eq!(judge(RULE, &flat(&[(7.0, 5.0); 5])).findings.len(), 1);
+    fn run_below_the_length_and_one_at_the_end_are_distinguished() {
+        assert_eq!(evaluate(RULE, &flat(&[(7.0, 5.0); 4])).findings.len(), 0);
+        assert_eq!(evaluate(RULE, &flat(&[(7.0, 5.0); 5])).findings.len(), 1);
         let two = [[(7.0, 5.0); 5], [(8.0, 5.0); 5]].concat();
-        assert_eq!(judge(RULE, &flat(&two)).findings.len(), 2);
+        assert_eq!(evaluate(RULE, &flat(&two)).findings.len(), 2);
     }
 
     #[test]
@@ -208,9 +210,12 @@ mod tests {
             csv += &format!("2024-01-02T10:{minute:02}:00Z,5\n");
         }
         let minutes = Fixture::new("interval = \"1m\"", &csv);
-        assert_eq!(minutes.judge(RULE).lines, ["2024-01-02T10:01:00Z .. 2024-01-02T10:29Z close observed=5 bars=29"]);
-        assert_eq!(minutes.judge("check = \"stale\"\nbars = 31").findings.len(), 0);
-        let evidence = minutes.judge(RULE).findings[0].evidence.clone();
+        assert_eq!(
+            minutes.evaluate(RULE).lines,
+            ["2024-01-02T10:01:00Z .. 2024-01-02T10:29Z close observed=5 bars=29"]
+        );
+        assert_eq!(minutes.evaluate("check = \"stale\"\nbars = 31").findings.len(), 0);
+        let evidence = minutes.evaluate(RULE).findings[0].evidence.clone();
         assert_eq!(evidence, Some(json!({ "length": 30, "since": "2024-01-02T10:00:00Z" })));
     }
 
@@ -218,19 +223,19 @@ mod tests {
     fn bars_without_volume_break_a_run_and_are_excused() {
         let mut bars = vec![(7.0, 5.0); 7];
         bars[3].1 = 0.0;
-        let judged = judge(FOUR, &flat(&bars));
-        assert_eq!((judged.findings.len(), judged.totals.judged, judged.totals.excused), (0, 6, 1));
-        let null = judge(FOUR, &flat(&bars).replace(",0\n", ",\n"));
+        let evaluated = evaluate(FOUR, &flat(&bars));
+        assert_eq!((evaluated.findings.len(), evaluated.totals.evaluated, evaluated.totals.excused), (0, 6, 1));
+        let null = evaluate(FOUR, &flat(&bars).replace(",0\n", ",\n"));
         assert_eq!((null.findings.len(), null.totals.excused), (0, 1));
     }
 
     #[test]
     fn a_difference_in_any_price_ends_a_run() {
         let same = flat(&[(7.0, 5.0); 5]);
-        assert_eq!(judge(FOUR, &same).findings.len(), 1);
+        assert_eq!(evaluate(FOUR, &same).findings.len(), 1);
         for (price, other) in ["8,7,7,7", "7,8,7,7", "7,7,6,7", "7,7,7,8"].iter().zip(1..) {
             let csv = same.replace("2024-01-03,7,7,7,7", &format!("2024-01-03,{price}"));
-            assert_eq!(judge(FOUR, &csv).findings.len(), 0, "price {other}");
+            assert_eq!(evaluate(FOUR, &csv).findings.len(), 0, "price {other}");
         }
     }
 
@@ -238,34 +243,34 @@ mod tests {
     fn missing_and_broken_prices_break_a_run() {
         for bad in ["", "NaN", "inf"] {
             let csv = flat(&[(7.0, 5.0); 5]).replace("2024-01-03,7,7,7,7", &format!("2024-01-03,7,7,{bad},7"));
-            let judged = judge(FOUR, &csv);
-            assert_eq!((judged.findings.len(), judged.totals.judged), (0, 4), "`{bad}`");
+            let evaluated = evaluate(FOUR, &csv);
+            assert_eq!((evaluated.findings.len(), evaluated.totals.evaluated), (0, 4), "`{bad}`");
         }
     }
 
     #[test]
     fn copies_of_one_bar_are_no_repeats() {
         let csv = "time,close\n2024-01-01,7\n2024-01-01,7\n2024-01-02,7\n2024-01-02,7\n2024-01-03,7";
-        assert_eq!(judge(FOUR, csv).findings.len(), 0);
-        let four = judge(FOUR, &format!("{csv}\n2024-01-04,7"));
+        assert_eq!(evaluate(FOUR, csv).findings.len(), 0);
+        let four = evaluate(FOUR, &format!("{csv}\n2024-01-04,7"));
         assert_eq!(four.findings[0].rows, Some(2..6), "copies of the first bar are not blamed");
     }
 
     #[test]
-    fn condemned_rows_neither_lengthen_nor_break_a_run() {
+    fn rejected_rows_neither_lengthen_nor_break_a_run() {
         let mut bars = vec![(7.0, 5.0); 5];
         bars[2].0 = 70.0;
         let fixture = Fixture::daily(&flat(&bars));
-        assert_eq!(fixture.judge(FOUR).findings.len(), 0);
-        assert_eq!(fixture.condemn(&[2]).judge(FOUR).findings.len(), 1);
-        assert_eq!(Fixture::daily(&flat(&[(7.0, 5.0); 4])).condemn(&[2]).judge(FOUR).findings.len(), 0);
+        assert_eq!(fixture.evaluate(FOUR).findings.len(), 0);
+        assert_eq!(fixture.reject(&[2]).evaluate(FOUR).findings.len(), 1);
+        assert_eq!(Fixture::daily(&flat(&[(7.0, 5.0); 4])).reject(&[2]).evaluate(FOUR).findings.len(), 0);
     }
 
     #[test]
     fn short_series_is_insufficient() {
-        let judged = judge(RULE, &flat(&[(7.0, 5.0); 4]));
-        assert_eq!((judged.totals.judged, judged.totals.insufficient), (0, 4));
-        assert_eq!(judge(RULE, "time,close").totals, crate::checks::Totals::default());
+        let evaluated = evaluate(RULE, &flat(&[(7.0, 5.0); 4]));
+        assert_eq!((evaluated.totals.evaluated, evaluated.totals.insufficient), (0, 4));
+        assert_eq!(evaluate(RULE, "time,close").totals, crate::checks::Totals::default());
     }
 
     proptest! {
@@ -287,8 +292,8 @@ mod tests {
                     wanted.push(start + 1..end);
                 }
             }
-            let judged = judge(&format!("{RULE}bars = {length}"), &csv);
-            let found: Vec<_> = judged.findings.into_iter().filter_map(|finding| finding.rows).collect();
+            let evaluated = evaluate(&format!("{RULE}bars = {length}"), &csv);
+            let found: Vec<_> = evaluated.findings.into_iter().filter_map(|finding| finding.rows).collect();
             prop_assert_eq!(found, wanted);
         }
     }

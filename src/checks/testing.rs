@@ -1,7 +1,7 @@
 //! Small literal series for the tests of checks, and the runner of the examples in their documentation.
 //!
 //! An example in a check's `.md` is three fenced blocks in this order: ```` ```toml ```` with an optional
-//! `[bars]` table (`interval`, `calendar`, `zone`, `stamp`, `formats`) and one `[[rule]]`; ```` ```csv ````
+//! `[bars]` table (`interval`, `calendar`, `zone`, `timestamp`, `formats`) and one `[[rule]]`; ```` ```csv ````
 //! with the bars (`time` first; an empty cell is NULL; a column whose cells are all numbers, `NaN`, `inf`
 //! or empty is numeric); ```` ```text ```` with the findings, one a line, as [`render`] prints them.
 
@@ -11,7 +11,7 @@ use arrow::array::{BooleanArray, Float64Array, StringViewArray};
 
 use super::{Check, Column, Finding, FindingSink, NumberColumn, Series, TextColumn, Totals, find};
 use crate::bars::time::TimeFormat;
-use crate::bars::{BarsSpec, DAY_US, FieldKind, FieldSpec, Fold, Stamp, TimeSpec};
+use crate::bars::{BarsSpec, DAY_US, FieldKind, FieldSpec, Fold, Label, TimeSpec};
 use crate::config::{Diagnostic, Environment, Params, Reader, SourceText};
 use crate::market::{Calendar, Grid, Interval};
 
@@ -23,7 +23,7 @@ pub(crate) struct Fixture {
     numbers: Vec<Option<Float64Array>>,
     texts: Vec<Option<StringViewArray>>,
     rank: Vec<u64>,
-    condemned: Vec<bool>,
+    rejected: Vec<bool>,
 }
 
 impl Fixture {
@@ -62,7 +62,7 @@ impl Fixture {
             numbers,
             texts,
             rank: order.iter().map(|(_, i)| *i as u64).collect(),
-            condemned: vec![false; rows.len()],
+            rejected: vec![false; rows.len()],
             spec,
         }
     }
@@ -76,14 +76,14 @@ impl Fixture {
         fixture.time = (19_723..).take(values.len()).map(|day: i64| day * DAY_US).collect();
         fixture.time_text = values.iter().map(|_| Some("x")).collect();
         fixture.rank = (0..values.len() as u64).collect();
-        fixture.condemned = vec![false; values.len()];
+        fixture.rejected = vec![false; values.len()];
         fixture
     }
 
-    /// Marks rows as condemned by an earlier stage.
-    pub(crate) fn condemn(mut self, rows: &[usize]) -> Self {
+    /// Marks rows as rejected by an earlier stage.
+    pub(crate) fn reject(mut self, rows: &[usize]) -> Self {
         for row in rows {
-            self.condemned[*row] = true;
+            self.rejected[*row] = true;
         }
         self
     }
@@ -100,7 +100,7 @@ impl Fixture {
             time_text: Some(TextColumn::new(&self.time_text, None)),
             source_rank: &self.rank,
             expressions: &none,
-            condemned: &self.condemned,
+            rejected: &self.rejected,
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);
@@ -108,21 +108,21 @@ impl Fixture {
     }
 
     /// Compiles the rule that `rule` writes (the keys of one `[[rule]]`, `check` among them) and runs it.
-    pub(crate) fn judge(&self, rule: &str) -> Judged {
+    pub(crate) fn evaluate(&self, rule: &str) -> Evaluated {
         let check = compile(rule, &self.spec).unwrap_or_else(|d| panic!("{}", rendered(&d)));
         let sink = self.run(check.as_ref());
         let lines = sink.findings.iter().map(|finding| self.render(finding)).collect();
-        Judged { lines, totals: sink.totals, findings: sink.findings }
+        Evaluated { lines, totals: sink.totals, findings: sink.findings }
     }
 
-    /// One finding as a line: row or stamps of the hole, then what is set.
+    /// One finding as a line: row or timestamps of the gap, then what is set.
     fn render(&self, finding: &Finding) -> String {
         let at = |time: i64| {
-            let stamp = chrono::DateTime::from_timestamp_micros(time).expect("a time in range");
+            let timestamp = chrono::DateTime::from_timestamp_micros(time).expect("a time in range");
             if self.spec.daily() {
-                stamp.format("%Y-%m-%d").to_string()
+                timestamp.format("%Y-%m-%d").to_string()
             } else {
-                stamp.format("%Y-%m-%dT%H:%MZ").to_string()
+                timestamp.format("%Y-%m-%dT%H:%MZ").to_string()
             }
         };
         let mut line = match &finding.rows {
@@ -152,7 +152,7 @@ impl Fixture {
 }
 
 /// What a rule made of a fixture.
-pub(crate) struct Judged {
+pub(crate) struct Evaluated {
     /// Findings as lines.
     pub(crate) lines: Vec<String>,
     pub(crate) totals: Totals,
@@ -196,12 +196,12 @@ fn spec_of(bars: &str) -> BarsSpec {
     let interval = Interval::parse(&text(&mut reader, "interval").unwrap_or("1d".into())).expect("an interval");
     let calendar = text(&mut reader, "calendar").map(|name| Calendar::named(&name).expect("a calendar"));
     let zone = text(&mut reader, "zone").map_or(chrono_tz::UTC, |zone| zone.parse().expect("a zone"));
-    let stamp = match text(&mut reader, "stamp").as_deref() {
-        Some("start") => Stamp::Start,
-        Some("end") => Stamp::End,
-        Some("session") => Stamp::Session,
-        _ if interval.is_daily_or_longer() => Stamp::Session,
-        _ => Stamp::Start,
+    let label = match text(&mut reader, "label").as_deref() {
+        Some("start") => Label::Start,
+        Some("end") => Label::End,
+        Some("session") => Label::Session,
+        _ if interval.is_daily_or_longer() => Label::Session,
+        _ => Label::Start,
     };
     let formats = reader.strings("formats").unwrap_or_default();
     let mut formats: Vec<TimeFormat> =
@@ -212,8 +212,8 @@ fn spec_of(bars: &str) -> BarsSpec {
     }
     let mistakes = reader.finish("[bars]");
     assert!(mistakes.is_empty(), "{}", rendered(&mistakes));
-    let grid = calendar.as_ref().map(|calendar| Arc::new(Grid::new(Arc::clone(calendar), interval, stamp)));
-    let time = TimeSpec { source: Arc::from("time"), formats, zone, stamp, fold: Fold::Refuse };
+    let grid = calendar.as_ref().map(|calendar| Arc::new(Grid::new(Arc::clone(calendar), interval, label)));
+    let time = TimeSpec { source: Arc::from("time"), formats, zone, label, fold: Fold::Refuse };
     BarsSpec { series: vec![Arc::from("symbol")], interval, calendar, grid, time, fields: Vec::new() }
 }
 
@@ -249,7 +249,7 @@ pub(crate) fn run_examples(name: &str, markdown: &str) {
     for ((rule, bars), expected) in rules.into_iter().zip(bars).zip(expected) {
         let (head, rule) = rule.split_once("[[rule]]").expect("an example has one [[rule]]");
         let fixture = Fixture::new(head.trim().trim_start_matches("[bars]"), bars);
-        let found = fixture.judge(rule).lines;
+        let found = fixture.evaluate(rule).lines;
         let wanted: Vec<&str> = expected.lines().filter(|line| !line.is_empty()).collect();
         assert_eq!(found, wanted, "example of `{name}`");
     }

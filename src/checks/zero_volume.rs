@@ -1,7 +1,7 @@
 //! `zero-volume`: a bar that says nothing was traded.
 //!
 //! A bar without volume whose prices did not move either is a suspension or a quiet minute and is excused; one
-//! whose prices moved contradicts itself. A feed without volumes altogether (an index, a currency pair) is told by
+//! whose prices moved contradicts itself. A feed without volumes altogether (an index, a currency pair) is reported by
 //! the share of its zeros. Negative volumes are not looked at.
 
 use std::sync::Arc;
@@ -157,15 +157,15 @@ impl Check for Rule {
             // Too few bars cannot tell a feed without volumes from a broken one.
             return if known < FEWEST_BARS { findings.insufficient(known) } else { findings.excused(known) };
         }
-        let excused = if zeros > 0 { self.judge_runs(series, &zero, findings) } else { 0 };
-        findings.judged(known - excused);
+        let excused = if zeros > 0 { self.evaluate_runs(series, &zero, findings) } else { 0 };
+        findings.evaluated(known - excused);
         findings.excused(excused);
     }
 }
 
 impl Rule {
-    /// Judges the rows for which `zero` holds; the number of those that are excused.
-    fn judge_runs(&self, series: &Series<'_>, zero: &dyn Fn(usize) -> bool, findings: &mut FindingSink) -> usize {
+    /// Evaluates the rows for which `zero` holds; the number of those that are excused.
+    fn evaluate_runs(&self, series: &Series<'_>, zero: &dyn Fn(usize) -> bool, findings: &mut FindingSink) -> usize {
         let prices = Prices {
             close: self.close.map(|index| series.number(index)),
             others: self.others.iter().map(|index| series.number(*index)).collect(),
@@ -184,7 +184,7 @@ impl Rule {
                     None => excused += 1,
                 }
             }
-            newest = close.filter(|_| !series.condemned[row]).or(newest);
+            newest = close.filter(|_| !series.rejected[row]).or(newest);
         }
         excused
     }
@@ -211,93 +211,93 @@ impl Rule {
 mod tests {
     use super::*;
     use crate::checks::Totals;
-    use crate::checks::testing::{Fixture, Judged};
+    use crate::checks::testing::{Evaluated, Fixture};
     use proptest::prelude::*;
 
     const RULE: &str = "check = \"zero-volume\"\n";
 
-    fn totals(judged: u64, insufficient: u64, excused: u64) -> Totals {
-        Totals { judged, insufficient, excused }
+    fn totals(evaluated: u64, insufficient: u64, excused: u64) -> Totals {
+        Totals { evaluated, insufficient, excused }
     }
 
     /// Bars from 2024-01-01 as `open,high,low,close,volume`.
-    fn judge(rule: &str, bars: &[&str]) -> Judged {
+    fn evaluate(rule: &str, bars: &[&str]) -> Evaluated {
         let mut csv = String::from("time,open,high,low,close,volume\n");
         for (day, bar) in bars.iter().enumerate() {
             csv += &format!("2024-01-{:02},{bar}\n", day + 1);
         }
-        Fixture::daily(&csv).judge(rule)
+        Fixture::daily(&csv).evaluate(rule)
     }
 
-    fn volumes(volumes: &[Option<f64>]) -> Judged {
-        Fixture::column("volume", volumes).judge(RULE)
+    fn volumes(volumes: &[Option<f64>]) -> Evaluated {
+        Fixture::column("volume", volumes).evaluate(RULE)
     }
 
     #[test]
     fn bar_that_moved_without_volume_contradicts_itself() {
-        let judged = judge(RULE, &["5,6,5,6,100", "6,7,6,6,0", "6,6,6,6,100", "7,7,7,7,0", "7,7,7,7,9"]);
+        let evaluated = evaluate(RULE, &["5,6,5,6,100", "6,7,6,6,0", "6,6,6,6,100", "7,7,7,7,0", "7,7,7,7,9"]);
         assert_eq!(
-            judged.lines,
+            evaluated.lines,
             ["2024-01-02 volume observed=0 cause=price-moved", "2024-01-04 volume observed=0 cause=price-moved"]
         );
-        assert_eq!(judged.findings[0].evidence, Some(json!({ "run": 1, "close": 6.0, "previous_close": 6.0 })));
-        assert_eq!(judged.totals, totals(5, 0, 0));
+        assert_eq!(evaluated.findings[0].evidence, Some(json!({ "run": 1, "close": 6.0, "previous_close": 6.0 })));
+        assert_eq!(evaluated.totals, totals(5, 0, 0));
     }
 
     #[test]
     fn flat_bars_at_the_last_close_are_a_suspension() {
         let bars = ["5,6,5,6,100", "6,6,6,6,0", "6,6,6,6,0", "6,6,6,6,-0", "6,7,6,7,100"];
-        let judged = judge(RULE, &bars);
-        assert_eq!((judged.findings.len(), judged.totals), (0, totals(2, 0, 3)));
-        let flagged = judge(&format!("{RULE}suspensions = \"flag\""), &bars);
+        let evaluated = evaluate(RULE, &bars);
+        assert_eq!((evaluated.findings.len(), evaluated.totals), (0, totals(2, 0, 3)));
+        let flagged = evaluate(&format!("{RULE}suspensions = \"flag\""), &bars);
         assert_eq!(flagged.findings.iter().map(|f| f.cause).collect::<Vec<_>>(), [Some("run"); 3]);
-        let single = judge(&format!("{RULE}suspensions = \"flag\""), &bars[..3]);
+        let single = evaluate(&format!("{RULE}suspensions = \"flag\""), &bars[..3]);
         assert_eq!(single.findings.iter().map(|f| f.cause).collect::<Vec<_>>(), [Some("single"); 2]);
     }
 
     #[test]
     fn zeros_for_the_prices_of_a_day_without_trades_are_no_move() {
-        assert_eq!(judge(RULE, &["5,6,5,6,100", "0,0,0,6,0", "6,6,6,6,9"]).totals, totals(2, 0, 1));
+        assert_eq!(evaluate(RULE, &["5,6,5,6,100", "0,0,0,6,0", "6,6,6,6,9"]).totals, totals(2, 0, 1));
     }
 
     #[test]
     fn stated_previous_close_goes_before_the_bar_before() {
         let csv = "time,close,pre_close,volume\n2024-01-01,6,6,9\n2024-01-02,5,5,0\n2024-01-03,5,4,0\n2024-01-04,5,5,9";
-        let judged = Fixture::daily(csv).judge(RULE);
-        assert_eq!(judged.lines, ["2024-01-03 volume observed=0 cause=price-moved"]);
-        assert_eq!(judged.totals.excused, 1);
+        let evaluated = Fixture::daily(csv).evaluate(RULE);
+        assert_eq!(evaluated.lines, ["2024-01-03 volume observed=0 cause=price-moved"]);
+        assert_eq!(evaluated.totals.excused, 1);
     }
 
     #[test]
     fn rounding_of_an_adjustment_is_no_move() {
         let csv = "time,close,volume\n2024-01-01,6.123456789012,9\n2024-01-02,6.123456789013,0\n2024-01-03,6,9";
-        assert_eq!(Fixture::daily(csv).judge(RULE).totals.excused, 1);
+        assert_eq!(Fixture::daily(csv).evaluate(RULE).totals.excused, 1);
     }
 
     #[test]
-    fn condemned_close_is_not_what_a_suspension_is_held_against() {
+    fn rejected_close_is_not_what_a_suspension_is_held_against() {
         let csv = "time,close,volume\n2024-01-01,6,9\n2024-01-02,600,9\n2024-01-03,6,0\n2024-01-04,6,9";
-        assert_eq!(Fixture::daily(csv).judge(RULE).findings.len(), 1);
-        assert_eq!(Fixture::daily(csv).condemn(&[1]).judge(RULE).findings.len(), 0);
+        assert_eq!(Fixture::daily(csv).evaluate(RULE).findings.len(), 1);
+        assert_eq!(Fixture::daily(csv).reject(&[1]).evaluate(RULE).findings.len(), 0);
     }
 
     #[test]
     fn null_is_no_statement_unless_the_rule_says_so() {
         let bars = ["5,6,5,6,100", "6,7,6,7,", "7,8,7,8,", "8,8,8,8,NaN", "8,8,8,8,100"];
-        let ignored = judge(RULE, &bars);
+        let ignored = evaluate(RULE, &bars);
         assert_eq!((ignored.findings.len(), ignored.totals), (0, totals(2, 0, 0)));
-        let zero = judge(&format!("{RULE}nulls = \"zero\""), &bars);
+        let zero = evaluate(&format!("{RULE}nulls = \"zero\""), &bars);
         assert_eq!(zero.lines, ["2024-01-02 volume cause=price-moved", "2024-01-03 volume cause=price-moved"]);
         assert_eq!(zero.totals, totals(4, 0, 0));
     }
 
     #[test]
     fn runs_are_counted_in_the_evidence_of_each_row() {
-        let judged = volumes(&[Some(1.0), Some(0.0), Some(0.0), Some(0.0), Some(1.0), Some(0.0), Some(1.0)]);
-        let causes: Vec<_> = judged.findings.iter().map(|f| f.cause.unwrap_or("")).collect();
-        let runs: Vec<_> = judged.findings.iter().filter_map(|f| f.evidence.as_ref()?["run"].as_u64()).collect();
+        let evaluated = volumes(&[Some(1.0), Some(0.0), Some(0.0), Some(0.0), Some(1.0), Some(0.0), Some(1.0)]);
+        let causes: Vec<_> = evaluated.findings.iter().map(|f| f.cause.unwrap_or("")).collect();
+        let runs: Vec<_> = evaluated.findings.iter().filter_map(|f| f.evidence.as_ref()?["run"].as_u64()).collect();
         assert_eq!((causes, runs), (vec!["run", "run", "run", "single"], vec![3, 3, 3, 1]));
-        assert!(judged.findings.iter().all(|finding| finding.bars_affected == 1));
+        assert!(evaluated.findings.iter().all(|finding| finding.bars_affected == 1));
     }
 
     #[test]
@@ -305,7 +305,11 @@ mod tests {
         let mut feed = vec![Some(0.0); 100];
         assert_eq!(volumes(&feed).totals, totals(0, 0, 100));
         feed[..5].fill(Some(1.0));
-        assert_eq!((volumes(&feed).findings.len(), volumes(&feed).totals.judged), (95, 100), "95 % is not above 95 %");
+        assert_eq!(
+            (volumes(&feed).findings.len(), volumes(&feed).totals.evaluated),
+            (95, 100),
+            "95 % is not above 95 %"
+        );
         feed[4] = Some(0.0);
         assert_eq!((volumes(&feed).findings.len(), volumes(&feed).totals), (0, totals(0, 0, 100)));
     }
@@ -315,14 +319,14 @@ mod tests {
         assert_eq!(volumes(&[Some(0.0); 19]).totals, totals(0, 19, 0));
         assert_eq!(volumes(&[Some(0.0); 20]).totals, totals(0, 0, 20));
         assert_eq!(volumes(&[]).totals, totals(0, 0, 0));
-        let all = Fixture::column("volume", &[Some(0.0)]).judge(&format!("{RULE}max_share = 1"));
+        let all = Fixture::column("volume", &[Some(0.0)]).evaluate(&format!("{RULE}max_share = 1"));
         assert_eq!((all.findings.len(), all.totals), (1, totals(1, 0, 0)));
     }
 
     #[test]
     fn negative_and_infinite_volumes_are_the_business_of_others() {
-        let judged = volumes(&[Some(-1.0), Some(f64::INFINITY), Some(f64::NEG_INFINITY), Some(1.0)]);
-        assert_eq!((judged.findings.len(), judged.totals), (0, totals(4, 0, 0)));
+        let evaluated = volumes(&[Some(-1.0), Some(f64::INFINITY), Some(f64::NEG_INFINITY), Some(1.0)]);
+        assert_eq!((evaluated.findings.len(), evaluated.totals), (0, totals(4, 0, 0)));
     }
 
     proptest! {
@@ -356,8 +360,8 @@ mod tests {
                     _ => wanted.push((row, if back + ahead >= 3 { "run" } else { "single" })),
                 }
             }
-            let judged = Fixture::daily(&csv).judge(&rule);
-            let found: Vec<_> = judged.findings.iter().filter_map(|f| Some((f.rows.as_ref()?.start, f.cause?))).collect();
+            let evaluated = Fixture::daily(&csv).evaluate(&rule);
+            let found: Vec<_> = evaluated.findings.iter().filter_map(|f| Some((f.rows.as_ref()?.start, f.cause?))).collect();
             prop_assert_eq!(found, wanted);
         }
     }

@@ -12,15 +12,15 @@ use super::exit::{Exit, Failure};
 use super::job;
 use super::open::{self, At, Opened};
 use super::output::{self, Output, message};
-use super::settling::{self, identity_of};
+use super::removal::{self, identity_of};
 use super::stop::Stop;
 use crate::engine::session::session;
+use crate::quarantine::plan::{Plan, PlanError, SourceIdentity};
 use crate::report::collector::Collector;
 use crate::report::history::Previous;
 use crate::report::numbers::counted;
 use crate::report::run::{RunStatus, StageSeconds};
 use crate::report::utc::UtcMicros;
-use crate::settle::plan::{Plan, PlanError, SourceIdentity};
 
 /// Runs the command.
 pub(crate) async fn apply(global: &Global, args: &ApplyArgs, output: &mut Output) -> Result<Exit, Failure> {
@@ -61,15 +61,15 @@ async fn carried_out(
         return Err(Failure::Refused(problem, again.to_owned()));
     }
     same_source(plan, opened, again)?;
-    settling::check_fit(opened).await?;
-    let put_back = settling::put_back(opened, plan).await?;
+    removal::check_fit(opened).await?;
+    let put_back = removal::put_back(opened, plan).await?;
     confirm(plan, args.confirm.as_deref(), &args.plan, put_back)?;
     let mut meta = RunMetaOf { command: "apply", loaded: &opened.loaded, window: (None, None) }.meta(Utc::now());
     meta.rules_sha256.clone_from(&program.rules.sha256);
     crate::report::check_writable(&opened.loaded.job.report_dir.resolved)?;
     let started = std::time::Instant::now();
-    let done = settling::carry_out(opened, plan, meta.run_id.as_str(), stop).await?;
-    let seconds = StageSeconds { settle: started.elapsed().as_secs_f64(), ..StageSeconds::default() };
+    let done = removal::carry_out(opened, plan, meta.run_id.as_str(), stop).await?;
+    let seconds = StageSeconds { apply: started.elapsed().as_secs_f64(), ..StageSeconds::default() };
     let dir = &opened.loaded.job.report_dir.resolved;
     let collector = Collector::new(dir, program, meta, opened.file_names(), Previous::Unknown);
     let ending = Ending { status: RunStatus::Ok, exit: Exit::Ok, refusals: Vec::new(), next: Vec::new(), bytes: None };
@@ -107,7 +107,7 @@ fn same_source(plan: &Plan, opened: &Opened, again: &str) -> Result<(), Failure>
             }
             refused(format!("the plan is of `{namespace}`, and the job reads `{now}` now"))
         }
-        (SourceIdentity::Files(files), At::Files(set)) => match settling::files::same_files(files, set) {
+        (SourceIdentity::Files(files), At::Files(set)) => match removal::files::same_files(files, set) {
             true => Ok(()),
             false => refused("the job reads other files than the plan is of".to_owned()),
         },

@@ -57,7 +57,7 @@ pub(crate) enum Command {
     Init(InitArgs),
     /// Hold the bars of jobs against their rules and write the report; never changes the source.
     Check(CheckArgs),
-    /// Write down what would leave the source, sealed, for a person to look at; moves nothing.
+    /// Write down what would leave the source, for review; moves nothing.
     Plan(PlanArgs),
     /// Move the rows of a plan to quarantine: exactly these, or fewer.
     Apply(ApplyArgs),
@@ -160,7 +160,7 @@ pub(crate) struct ApplyArgs {
     /// A plan that `barkeep plan` wrote, or a `run` that was refused.
     #[arg(value_name = "PLAN")]
     pub(crate) plan: PathBuf,
-    /// The confirmation: first 8 digits of the seal and the number of rows, as `plan` told them.
+    /// The confirmation: first 8 digits of the checksum and the number of rows, as `plan` printed them.
     #[arg(long, value_name = "HASH:ROWS")]
     pub(crate) confirm: Option<String>,
 }
@@ -243,7 +243,7 @@ pub(crate) struct WhichArgs {
     /// Only rows of this run.
     #[arg(long)]
     pub(crate) run: Option<String>,
-    /// Only rows that this rule condemned.
+    /// Only rows that this rule rejected.
     #[arg(long)]
     pub(crate) rule: Option<String>,
     /// Only rows of this series.
@@ -260,7 +260,7 @@ pub(crate) struct SureArgs {
     /// Only say what would be done.
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// The number of rows, as the command told it.
+    /// The number of rows, as the command printed it.
     #[arg(long, value_name = "ROWS")]
     pub(crate) confirm: Option<u64>,
 }

@@ -10,26 +10,26 @@ use datafusion::execution::SendableRecordBatchStream;
 use futures::TryStreamExt;
 
 use super::args::{CheckArgs, FailOn, Global, PlanArgs, RunArgs, WindowArgs};
-use super::bring::{self, Brought};
 use super::conclude::{Ending, RunMetaOf, conclude};
 use super::exit::{Exit, Failure};
+use super::ingest::{self, Ingested};
 use super::job;
 use super::open::{self, At, Opened};
 use super::output::{self, Output, message};
 use super::progress::Progress;
-use super::settling::{self, Done, Planned};
+use super::removal::{self, Done, Planned};
 use super::stop::Stop;
 use super::window;
 use crate::config::Loaded;
 use crate::engine::program::Program;
 use crate::engine::session::session;
 use crate::engine::{EngineError, plan};
+use crate::quarantine::plan::Plan;
 use crate::report::collector::Collector;
 use crate::report::history::{self, Previous};
 use crate::report::run::{NextStep, Outcome, RunMeta, RunStatus, StageSeconds};
 use crate::report::tally::Tally;
 use crate::report::utc::UtcMicros;
-use crate::settle::plan::Plan;
 use crate::source;
 
 /// What a run of one job is to do.
@@ -83,7 +83,7 @@ pub(crate) async fn plan(global: &Global, args: &PlanArgs, output: &mut Output) 
     let wrong = |problem: String| Failure::Usage(format!("--holds: {problem}"), "e.g. `--holds 3d`".to_owned());
     let holds = args.holds.as_deref().map(crate::config::moment::parse_duration).transpose().map_err(wrong)?;
     let order = Order {
-        goal: Goal::Plan { file: args.output.as_deref(), holds: holds.unwrap_or(settling::PLAN_HOLDS) },
+        goal: Goal::Plan { file: args.output.as_deref(), holds: holds.unwrap_or(removal::PLAN_HOLDS) },
         path: &args.job,
         window: &args.window,
         rules: &[],
@@ -165,26 +165,26 @@ async fn one_opened(
     let dir = if order.report { &opened.loaded.job.report_dir.resolved } else { scratch.path() };
     let mut collector = collector(order, dir, opened, &program, &meta)?;
 
-    // What earlier runs left open is brought to its end whole: a signal waits for that.
+    // What earlier runs left open is ingested to its end whole: a signal waits for that.
     let Done { mut recovered, failure, pending, .. } = match order.goal {
-        Goal::Run { dry: false } => settling::recover(opened, meta.run_id.as_str(), stop).await,
+        Goal::Run { dry: false } => removal::recover(opened, meta.run_id.as_str(), stop).await,
         _ => Done::default(),
     };
-    let judging = async {
+    let evaluating = async {
         match failure {
             Some(failure) => Err(failure),
-            None => judge(global, order, opened, &program, &meta, &mut seconds, &context, &mut collector).await,
+            None => evaluate(global, order, opened, &program, &meta, &mut seconds, &context, &mut collector).await,
         }
     };
-    let judged = tokio::select! {
-        judged = judging => judged,
+    let evaluated = tokio::select! {
+        evaluated = evaluating => evaluated,
         number = stop.wait() => Err(stop.stopped(number)),
     };
-    let settled = match judged {
-        Ok(brought) => settle(order, opened, &program, &meta, &brought, &mut collector, stop, &mut seconds).await,
+    let counts = match evaluated {
+        Ok(ingested) => move_rows(order, opened, &program, &meta, &ingested, &mut collector, stop, &mut seconds).await,
         Err(failure) => Err(failure),
     };
-    match settled {
+    match counts {
         Ok((ending, done)) => {
             let mut done = done.unwrap_or_default();
             recovered.append(&mut done.recovered);
@@ -196,7 +196,7 @@ async fn one_opened(
             abandon(order, collector, &failure);
             Err(failure)
         }
-        // Rows of earlier runs left: that is told, whatever became of this one.
+        // Rows of earlier runs left: that is reported, whatever became of this one.
         Err(failure) => {
             let collector = Collector::new(dir, program, meta, Vec::new(), Previous::Unknown);
             let ending = Ending::broken(failure.exit());
@@ -232,7 +232,7 @@ fn collector(
 }
 
 /// Leaves nothing of a run but a row that says why. The failure is what the caller tells; where even the row cannot be
-/// written, that is told beside it.
+/// written, that is reported beside it.
 fn abandon(order: &Order<'_>, collector: Collector, failure: &Failure) {
     if !order.report {
         return;
@@ -250,7 +250,7 @@ fn abandon(order: &Order<'_>, collector: Collector, failure: &Failure) {
 }
 
 #[expect(clippy::too_many_arguments, reason = "the parts of a run, each made by its own step")]
-async fn judge(
+async fn evaluate(
     global: &Global,
     order: &Order<'_>,
     opened: &Arc<Opened>,
@@ -259,25 +259,25 @@ async fn judge(
     seconds: &mut StageSeconds,
     context: &datafusion::prelude::SessionContext,
     collector: &mut Collector,
-) -> Result<Brought, Failure> {
+) -> Result<Ingested, Failure> {
     let window = meta.window;
-    let mut brought = bring::bring(opened, program, global, order.series).await?;
-    seconds.extract = brought.extract_seconds;
-    brought.input.window = window;
+    let mut ingested = ingest::ingest(opened, program, global, order.series).await?;
+    seconds.extract = ingested.extract_seconds;
+    ingested.input.window = window;
     let started = Instant::now();
-    tracing::info!(arrangement = ?brought.input.arrangement, rows = brought.rows, "judging");
-    let stream = plan::run(context, program, &brought.input).await?;
-    collect(stream, opened, program, brought.rows, collector).await?;
+    tracing::info!(arrangement = ?ingested.input.arrangement, rows = ingested.rows, "evaluating");
+    let stream = plan::run(context, program, &ingested.input).await?;
+    collect(stream, opened, program, ingested.rows, collector).await?;
     let read = collector.tally().series.rows.read;
     if read == 0 && !window::is_closed(&program.bars, window, window::now(&program.bars)) {
         let source = opened.loaded.job.source.label();
-        return Err(Failure::Broken(window::nothing_read(&source, brought.rows, window, opened, order.series).into()));
+        return Err(Failure::Broken(window::nothing_read(&source, ingested.rows, window, opened, order.series).into()));
     }
-    for identity in &brought.identities {
+    for identity in &ingested.identities {
         identity.verify_unchanged()?;
     }
     seconds.check = started.elapsed().as_secs_f64();
-    Ok(brought)
+    Ok(ingested)
 }
 
 async fn collect(
@@ -287,7 +287,7 @@ async fn collect(
     rows: Option<u64>,
     collector: &mut Collector,
 ) -> Result<(), Failure> {
-    let mut progress = Progress::new(&format!("{}: judging", program.job), rows);
+    let mut progress = Progress::new(&format!("{}: evaluating", program.job), rows);
     loop {
         match stream.try_next().await {
             Ok(Some(batch)) => collector.take(&batch)?,
@@ -311,17 +311,17 @@ async fn broke_off(opened: &Arc<Opened>, source: DataFusionError) -> Failure {
             return damage.into();
         }
     }
-    EngineError::Query { doing: "cannot read and judge the bars to their end", source }.into()
+    EngineError::Query { doing: "cannot read and evaluate the bars to their end", source }.into()
 }
 
 /// Limits, the plan, and what it moves.
 #[expect(clippy::too_many_arguments, reason = "the parts of a run, each made by its own step")]
-async fn settle(
+async fn move_rows(
     order: &Order<'_>,
     opened: &Arc<Opened>,
     program: &Program,
     meta: &RunMeta,
-    brought: &Brought,
+    ingested: &Ingested,
     collector: &mut Collector,
     stop: &Stop,
     seconds: &mut StageSeconds,
@@ -332,17 +332,17 @@ async fn settle(
     let counted = counted(program, tally, order.fail_on);
     let (status, exit) = if counted { (RunStatus::Findings, Exit::Findings) } else { (RunStatus::Ok, Exit::Ok) };
     let next = next(order, opened, tally);
-    let mut ending = Ending { status, exit, refusals: Vec::new(), next, bytes: Some(brought.bytes) };
+    let mut ending = Ending { status, exit, refusals: Vec::new(), next, bytes: Some(ingested.bytes) };
     if order.goal == Goal::Check {
         return Ok((ending, None));
     }
     let dir = &opened.loaded.job.report_dir.resolved;
     let usual = history::usual_moves(dir, &program.job)?;
-    let holds = if let Goal::Plan { holds, .. } = order.goal { holds } else { settling::PLAN_HOLDS };
+    let holds = if let Goal::Plan { holds, .. } = order.goal { holds } else { removal::PLAN_HOLDS };
     let job_file = std::path::absolute(order.path)?;
     let read = tally.series.rows.read;
-    let planned = Planned { opened, program, meta, job_file: &job_file, brought, read, holds };
-    let over = |rows| settling::refusals(opened, program, tally, usual, rows);
+    let planned = Planned { opened, program, meta, job_file: &job_file, ingested, read, holds };
+    let over = |rows| removal::refusals(opened, program, tally, usual, rows);
     let (plan, refusals) = planned.plan(&moves, over).await?;
     drop(moves);
     let refused = !refusals.is_empty();
@@ -358,11 +358,11 @@ async fn settle(
         Goal::Run { .. } if plan.rows.is_empty() && !refused => {}
         Goal::Run { .. } if !refused => {
             crate::report::check_writable(dir)?;
-            done = Some(settling::carry_out(opened, &plan, meta.run_id.as_str(), stop).await?);
+            done = Some(removal::carry_out(opened, &plan, meta.run_id.as_str(), stop).await?);
         }
         _ => keep_plan(order, dir, meta, &plan, &mut ending)?,
     }
-    seconds.settle = started.elapsed().as_secs_f64();
+    seconds.apply = started.elapsed().as_secs_f64();
     Ok((ending, done))
 }
 
@@ -370,12 +370,12 @@ async fn settle(
 fn keep_plan(order: &Order<'_>, dir: &Path, meta: &RunMeta, plan: &Plan, ending: &mut Ending) -> Result<(), Failure> {
     let path: PathBuf = match order.goal {
         Goal::Plan { file: Some(file), .. } => file.to_path_buf(),
-        _ => settling::plan_path(dir, meta.run_id.as_str()),
+        _ => removal::plan_path(dir, meta.run_id.as_str()),
     };
     plan.write(&path)?;
     let shown = crate::config::load::shown(&path);
     let command = format!("barkeep apply {} --confirm {}", output::typed(&shown), plan.confirmation());
-    let note = settling::files::what_moves(plan);
+    let note = removal::files::what_moves(plan);
     ending.next.push(NextStep { command, note: Some(note) });
     (ending.status, ending.exit) = match (ending.refusals.is_empty(), plan.rows.is_empty()) {
         (false, _) => (RunStatus::Refused, Exit::Refused),
@@ -408,7 +408,7 @@ fn next(order: &Order<'_>, opened: &Opened, tally: &Tally) -> Vec<NextStep> {
     let path = output::typed(order.path);
     if tally.series.rows.moved() > 0 {
         match order.goal {
-            Goal::Check => next.push(step(format!("barkeep plan {path}"), "what would be moved, sealed")),
+            Goal::Check => next.push(step(format!("barkeep plan {path}"), "what would be moved, for review")),
             Goal::Run { dry: true } => next.push(step(format!("barkeep run {path}"), "move bad rows to quarantine")),
             Goal::Run { dry: false } => next.push(step(format!("barkeep quarantine list {path}"), "what was moved")),
             Goal::Plan { .. } => {}

@@ -5,11 +5,12 @@ use chrono::{DateTime, Utc};
 use super::exit::{Exit, Failure};
 use super::open::Opened;
 use super::output::{self, Output};
-use super::settling::{Done, EARLIER_OPEN};
+use super::removal::{Done, EARLIER_OPEN};
 use super::stop::Stop;
 use crate::config::Loaded;
+use crate::decide::Refusal;
 use crate::durable::process;
-use crate::judge::Refusal;
+use crate::quarantine::item::RemovalCounts;
 use crate::report::collector::Collector;
 use crate::report::history::Window;
 use crate::report::numbers::counted;
@@ -18,7 +19,6 @@ use crate::report::run::{ActionRow, NextStep, Outcome, RunMeta, RunStatus, Stage
 use crate::report::run_id::RunId;
 use crate::report::summary::Summary;
 use crate::report::utc::UtcMicros;
-use crate::settle::item::Settled;
 
 /// What a run is known by before it begins.
 pub(super) struct RunMetaOf<'a> {
@@ -76,14 +76,14 @@ pub(super) async fn conclude(
     if let Some(pending) = done.pending.take() {
         done.fail(pending);
     }
-    let Done { mut actions, recovered, settled, why, failure, .. } = done;
-    let unsettled = |row: &ActionRow| [EARLIER_OPEN, "earlier_kept_error"].contains(&row.state.as_str());
+    let Done { mut actions, recovered, counts, why, failure, .. } = done;
+    let unfinished = |row: &ActionRow| [EARLIER_OPEN, "earlier_kept_error"].contains(&row.state.as_str());
     let (status, exit) = match &failure {
         Some(failure @ Failure::Stopped { .. }) => (RunStatus::Stopped, failure.exit()),
         Some(failure) => (RunStatus::Broken, failure.exit()),
-        None if settled.kept_error > 0 || settled.open > 0 => (RunStatus::Broken, Exit::Broken),
-        None if recovered.iter().any(unsettled) => (RunStatus::Broken, Exit::Broken),
-        None if settled.untried > 0 => match stop.signal() {
+        None if counts.kept_error > 0 || counts.open > 0 => (RunStatus::Broken, Exit::Broken),
+        None if recovered.iter().any(unfinished) => (RunStatus::Broken, Exit::Broken),
+        None if counts.untried > 0 => match stop.signal() {
             Some(number) => (RunStatus::Stopped, Exit::Signal(number)),
             None => (RunStatus::Broken, Exit::Broken),
         },
@@ -92,7 +92,7 @@ pub(super) async fn conclude(
     let mut outcome = Outcome::new(status, exit.code(), UtcMicros::from(Utc::now()));
     outcome.error = failure.as_ref().map(|failure| failure.render(false).trim_start_matches("error: ").to_owned());
     if outcome.error.is_none() {
-        outcome.error = stayed(&settled, why);
+        outcome.error = stayed(&counts, why);
     }
     actions.extend(recovered);
     outcome.connections = opened.close().await;
@@ -111,8 +111,8 @@ pub(super) async fn conclude(
 }
 
 /// Why rows of the plan did not leave, or may not have.
-fn stayed(settled: &Settled, why: Option<String>) -> Option<String> {
-    let rows = match (settled.open, settled.kept_error) {
+fn stayed(counts: &RemovalCounts, why: Option<String>) -> Option<String> {
+    let rows = match (counts.open, counts.kept_error) {
         (0, 0) => return None,
         (0, kept) => format!("{} could not be removed", counted(kept, "row")),
         (open, _) => {

@@ -24,7 +24,7 @@ pub(crate) struct Fault {
     pub(crate) rule: &'static str,
     /// The symbol as its row spells it.
     pub(crate) symbol: String,
-    /// The stamp as its row spells it; of a hole and of a run, the first.
+    /// The timestamp as its row spells it; of a gap and of a run, the first.
     pub(crate) time: String,
     /// What was done to the bar.
     pub(crate) what: &'static str,
@@ -39,9 +39,9 @@ pub(crate) fn bars() -> Demo {
             unreachable!("bug: the demo has no bar of {symbol} on {date}")
         };
         for (symbol, time) in change.apply(&mut rows, at) {
-            let told = change.rules().iter();
+            let reported = change.rules().iter();
             let what = change.what();
-            faults.extend(told.map(|rule| Fault { rule, symbol: symbol.clone(), time: time.clone(), what }));
+            faults.extend(reported.map(|rule| Fault { rule, symbol: symbol.clone(), time: time.clone(), what }));
         }
     }
     faults.sort();

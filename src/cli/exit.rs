@@ -214,11 +214,11 @@ mod tests {
 
     #[test]
     fn a_signal_says_how_many_rows_had_left() {
-        let told = |left, open| Failure::Stopped { signal: 15, left, open }.render(false);
-        assert_eq!(told(0, 0), "stopped by a signal; nothing was changed");
-        assert_eq!(told(1500, 0), "stopped by a signal; 1,500 rows had left the source for the quarantine");
+        let reported = |left, open| Failure::Stopped { signal: 15, left, open }.render(false);
+        assert_eq!(reported(0, 0), "stopped by a signal; nothing was changed");
+        assert_eq!(reported(1500, 0), "stopped by a signal; 1,500 rows had left the source for the quarantine");
         assert_eq!(
-            told(0, 1),
+            reported(0, 1),
             "stopped by a signal; 0 rows had left the source for the quarantine; whether 1 row more did, the next run finds out first"
         );
         let json = Failure::Stopped { signal: 2, left: 3, open: 4 }.json(None);

@@ -40,7 +40,7 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, Failure> {
         }
         other => {
             let cause = std::error::Error::source(&other).map(|cause| format!(": {cause}")).unwrap_or_default();
-            Failure::Usage(format!("{other}{cause}"), "mend the file".into())
+            Failure::Usage(format!("{other}{cause}"), "repair the file".into())
         }
     })
 }
@@ -53,15 +53,15 @@ pub(crate) fn program(opened: &Opened, context: &SessionContext, only: &[String]
     keep_only(&mut rules, only)?;
     let job = &opened.loaded.job;
     let used = rules.used.iter().copied().chain(in_expressions);
-    let settled = (job.window.settle > chrono::TimeDelta::zero())
-        .then(|| chrono::Utc::now().timestamp_micros() - job.window.settle.num_microseconds().unwrap_or(0));
+    let movable_before = (job.window.grace > chrono::TimeDelta::zero())
+        .then(|| chrono::Utc::now().timestamp_micros() - job.window.grace.num_microseconds().unwrap_or(0));
     Ok(Program {
         job: job.name.clone(),
         read: plan::fields_to_read(&opened.bars, used),
         bars: opened.bars.clone(),
-        undecodable_severity: job.undecodable.severity,
-        undecodable_action: job.undecodable.action,
-        settled,
+        parse_error_severity: job.parse_error.severity,
+        parse_error_action: job.parse_error.action,
+        movable_before,
         sha256: plan::sha256_of([opened.loaded.job_sha256.as_str(), rules.sha256.as_str()]),
         rules,
     })
@@ -75,7 +75,7 @@ pub(crate) fn unseen(loaded: &Loaded) -> Program {
         source: Arc::clone(job.bars.time.field.get_ref()),
         formats: job.bars.time.formats.clone(),
         zone: job.bars.time.zone,
-        stamp: job.bars.time.stamp,
+        label: job.bars.time.label,
         fold: job.bars.time.fold,
     };
     let (interval, calendar) = (job.bars.interval, job.bars.calendar.clone());
@@ -83,9 +83,9 @@ pub(crate) fn unseen(loaded: &Loaded) -> Program {
         job: job.name.clone(),
         bars: BarsSpec { series: Vec::new(), interval, calendar, grid: None, time, fields: Vec::new() },
         rules: RuleSet { rules: Vec::new(), expressions: Vec::new(), used: Vec::new(), sha256: String::new() },
-        undecodable_severity: job.undecodable.severity,
-        undecodable_action: job.undecodable.action,
-        settled: None,
+        parse_error_severity: job.parse_error.severity,
+        parse_error_action: job.parse_error.action,
+        movable_before: None,
         read: Vec::new(),
         sha256: String::new(),
     }

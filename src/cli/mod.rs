@@ -2,23 +2,23 @@
 
 mod apply;
 mod args;
-mod bring;
 mod check;
 mod conclude;
 mod demo;
 mod doctor;
 mod exit;
+mod ingest;
 mod init;
 mod job;
 mod open;
 mod output;
 mod progress;
 mod quarantine;
+mod removal;
 mod report;
 mod rule_cases;
 mod rules;
 mod scratch;
-mod settling;
 mod size;
 mod sql;
 mod stop;

@@ -124,7 +124,7 @@ fn look_at_files(files: &FileSource) -> Result<(At, Vec<source::SourceColumn>), 
         delimiter: files.delimiter,
         nulls: files.nulls.clone(),
     })?;
-    let columns = source::peek(&set)?;
+    let columns = source::infer(&set)?;
     Ok((At::Files(set), columns))
 }
 
@@ -132,7 +132,7 @@ async fn look_at_collection(job: &MongoSource) -> Result<(At, Vec<source::Source
     let connection = Arc::new(connect(job).await?);
     let reader = Reader::new(Arc::clone(&connection), &job.database, &job.collection);
     let filter = filter::query(&job.filter);
-    match peek(&reader, &filter).await {
+    match infer(&reader, &filter).await {
         Ok((info, columns)) => Ok((At::Collection(Box::new(Collected { connection, reader, info, filter })), columns)),
         Err(error) => {
             connection.close().await;
@@ -141,12 +141,12 @@ async fn look_at_collection(job: &MongoSource) -> Result<(At, Vec<source::Source
     }
 }
 
-async fn peek(reader: &Reader, filter: &Document) -> Result<(CollectionInfo, Vec<source::SourceColumn>), MongoError> {
+async fn infer(reader: &Reader, filter: &Document) -> Result<(CollectionInfo, Vec<source::SourceColumn>), MongoError> {
     let info = reader.look().await?;
     if let Kind::View | Kind::TimeSeries = info.kind {
         return Err(MongoError::NotReadable { namespace: reader.namespace(), kind: info.kind.as_str() });
     }
-    let columns = reader.peek(filter).await?;
+    let columns = reader.infer(filter).await?;
     Ok((info, columns))
 }
 

@@ -14,7 +14,7 @@ pub(crate) struct Progress {
     bar: ProgressBar,
     what: String,
     started: Instant,
-    told: Instant,
+    reported: Instant,
 }
 
 impl Progress {
@@ -33,14 +33,14 @@ impl Progress {
         }
         bar.set_prefix(what.to_owned());
         let now = Instant::now();
-        Self { bar, what: what.to_owned(), started: now, told: now }
+        Self { bar, what: what.to_owned(), started: now, reported: now }
     }
 
     /// `rows` rows are done.
     pub(crate) fn at(&mut self, rows: u64) {
         self.bar.set_position(rows);
-        if self.bar.is_hidden() && self.told.elapsed() >= EVERY {
-            self.told = Instant::now();
+        if self.bar.is_hidden() && self.reported.elapsed() >= EVERY {
+            self.reported = Instant::now();
             let seconds = self.started.elapsed().as_secs();
             tracing::warn!(target: "barkeep::progress", rows, seconds, "{}", self.what);
         }

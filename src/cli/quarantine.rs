@@ -15,11 +15,11 @@ use super::job;
 use super::output::{Output, typed};
 use crate::config::Loaded;
 use crate::config::moment::{Moment, parse_duration};
+use crate::quarantine::item::{Item, Which};
 use crate::report::escape::{shortened, visible};
 use crate::report::numbers::counted;
 use crate::report::run_id::RunId;
 use crate::report::utc::UtcMicros;
-use crate::settle::item::{Item, Which};
 use store::{Restored, Store};
 
 /// Runs the command.
@@ -58,7 +58,7 @@ async fn in_store(
                 return Err(Failure::Usage(problem.to_owned(), "use it alone".to_owned()));
             }
             if late {
-                return bring_back(store, path, &sure, loaded, output);
+                return restore_late(store, path, &sure, loaded, output);
             }
             if !chosen {
                 let help = "name items, or `--run`, `--rule`, `--series`, `--since`";
@@ -128,7 +128,7 @@ async fn list(
             item.state.as_str(),
             UtcMicros(item.at),
             shortened(&item.series, 20),
-            stamp(item, loaded),
+            timestamp(item, loaded),
             shortened(&rules.join(","), 24),
             visible(&item.locator)
         ))?;
@@ -142,9 +142,9 @@ async fn list(
     Ok(Exit::Ok)
 }
 
-fn stamp(item: &Item, loaded: &Loaded) -> String {
+fn timestamp(item: &Item, loaded: &Loaded) -> String {
     let daily = loaded.job.bars.interval.is_daily_or_longer();
-    item.time.map_or_else(|| "no stamp".to_owned(), |time| UtcMicros(time).stamp(daily))
+    item.time.map_or_else(|| "no timestamp".to_owned(), |time| UtcMicros(time).timestamp(daily))
 }
 
 fn object(item: &Item) -> serde_json::Value {
@@ -181,7 +181,7 @@ async fn show(store: &Store<'_>, id: &str, loaded: &Loaded, output: &mut Output)
     output.line(&format!("state    {} by run {} of plan {}", item.state.as_str(), item.run_id, item.plan_id))?;
     output.line(&format!("at       {}, kept until {}", UtcMicros(item.at), UtcMicros(item.expires_at)))?;
     output.line(&format!("source   {} {}", visible(&item.source), visible(&item.locator)))?;
-    output.line(&format!("bar      {} {}", visible(&item.series), stamp(item, loaded)))?;
+    output.line(&format!("bar      {} {}", visible(&item.series), timestamp(item, loaded)))?;
     for reason in &item.reasons {
         let why = reason.why.as_deref().map(|why| format!(": {}", visible(why))).unwrap_or_default();
         output.line(&format!("rule     {}{why}", visible(&reason.id)))?;
@@ -231,22 +231,22 @@ async fn restore(
     if rows > 0 {
         sure(asked, &format!("{} would go back", counted(rows, "row")), rows, command)?;
     }
-    let told = store.restore(&items, false, run.as_str()).await?;
+    let reported = store.restore(&items, false, run.as_str()).await?;
     if output.is_json() {
         let value = json!({
-            "type": "restore", "dry_run": false, "rows": rows, "restored": told.back,
-            "already_there": told.already_there, "conflicts": told.conflicts, "failed": told.failed,
+            "type": "restore", "dry_run": false, "rows": rows, "restored": reported.back,
+            "already_there": reported.already_there, "conflicts": reported.conflicts, "failed": reported.failed,
         });
         output.line(&value.to_string())?;
     } else {
         output.line(&format!(
             "{} rows are back, {} were there already, {} conflicts",
-            told.back,
-            told.already_there,
-            told.conflicts.len()
+            reported.back,
+            reported.already_there,
+            reported.conflicts.len()
         ))?;
     }
-    tell_rest(&told, output)
+    tell_rest(&reported, output)
 }
 
 fn counted_verb(rows: u64) -> String {
@@ -254,16 +254,16 @@ fn counted_verb(rows: u64) -> String {
 }
 
 /// Tells which rows could not be put back, and why; they decide the exit code.
-fn tell_rest(told: &Restored, output: &mut Output) -> Result<Exit, Failure> {
+fn tell_rest(reported: &Restored, output: &mut Output) -> Result<Exit, Failure> {
     if !output.is_json() {
-        for (id, reason) in &told.conflicts {
+        for (id, reason) in &reported.conflicts {
             output.line(&format!("conflict {id}: {}", visible(reason)))?;
         }
-        for problem in &told.failed {
+        for problem in &reported.failed {
             output.line(&format!("left out: {}", visible(problem)))?;
         }
     }
-    Ok(match (told.failed.is_empty(), told.conflicts.is_empty()) {
+    Ok(match (reported.failed.is_empty(), reported.conflicts.is_empty()) {
         (false, _) => Exit::Broken,
         (true, false) => Exit::Findings,
         (true, true) => Exit::Ok,
@@ -271,7 +271,7 @@ fn tell_rest(told: &Restored, output: &mut Output) -> Result<Exit, Failure> {
 }
 
 /// Brings rows back that came to files after they had been replaced.
-fn bring_back(
+fn restore_late(
     store: &Store<'_>,
     path: &Path,
     asked: &SureArgs,
@@ -279,23 +279,23 @@ fn bring_back(
     output: &mut Output,
 ) -> Result<Exit, Failure> {
     let run = RunId::new(Utc::now(), std::process::id(), &loaded.job.name);
-    let mut told = store.bring_back(true, run.as_str())?;
-    let rows = told.rows;
+    let mut reported = store.restore_late(true, run.as_str())?;
+    let rows = reported.rows;
     let really = rows > 0 && !asked.dry_run;
     if really {
         let command = format!("barkeep quarantine restore {} --late", typed(path));
         sure(asked, &format!("{} would go back", counted(rows, "late row")), rows, &command)?;
-        told = store.bring_back(false, run.as_str())?;
+        reported = store.restore_late(false, run.as_str())?;
     }
     let conflicts: Vec<String> =
-        told.conflict.iter().map(|(path, reason)| format!("`{}`: {reason}", path.display())).collect();
+        reported.conflict.iter().map(|(path, reason)| format!("`{}`: {reason}", path.display())).collect();
     output.line(&match (output.is_json(), really) {
         (true, _) => json!({
-            "type": "restore", "late": true, "dry_run": !really, "rows": rows, "restored": if really { told.rows } else { 0 },
+            "type": "restore", "late": true, "dry_run": !really, "rows": rows, "restored": if really { reported.rows } else { 0 },
             "conflicts": conflicts,
         })
         .to_string(),
-        (false, true) => format!("{} back", counted_verb(told.rows)),
+        (false, true) => format!("{} back", counted_verb(reported.rows)),
         (false, false) => format!("{} would go back; nothing was changed", counted(rows, "late row")),
     })?;
     if !output.is_json() {
@@ -318,8 +318,8 @@ async fn purge(
     let span = span
         .map_err(|problem| Failure::Usage(format!("--older-than: {problem}"), "e.g. `--older-than 30d`".to_owned()))?;
     let before = (Utc::now() - span).timestamp_micros();
-    let mut told = store.purgeable(before).await?;
-    let (rows, originals) = (told.rows, told.originals);
+    let mut reported = store.purgeable(before).await?;
+    let (rows, originals) = (reported.rows, reported.originals);
     let (mut purged, mut erased) = (0, 0);
     if (rows > 0 || originals > 0) && !asked.dry_run {
         let command = format!("barkeep quarantine purge {} --older-than {older_than}", typed(path));
@@ -335,13 +335,13 @@ async fn purge(
         }
         sure(asked, &format!("{what} would be erased for good"), rows, &command)?;
         let run = RunId::new(Utc::now(), std::process::id(), &loaded.job.name);
-        told = store.purge(before, run.as_str()).await?;
-        (purged, erased) = (told.rows, told.originals);
+        reported = store.purge(before, run.as_str()).await?;
+        (purged, erased) = (reported.rows, reported.originals);
     }
     output.line(&match output.is_json() {
         true => json!({
-            "type": "purge", "rows": rows, "purged": purged, "kept": told.kept, "originals": originals,
-            "originals_purged": erased, "bytes": told.bytes, "refused": told.refused,
+            "type": "purge", "rows": rows, "purged": purged, "kept": reported.kept, "originals": originals,
+            "originals_purged": erased, "bytes": reported.bytes, "refused": reported.refused,
         })
         .to_string(),
         false => {
@@ -351,14 +351,14 @@ async fn purge(
             };
             format!(
                 "{purged} of {rows} rows{files} were erased; {} more are that old and still to be kept (`[quarantine] keep`, or they were put back)",
-                told.kept
+                reported.kept
             )
         }
     })?;
     if !output.is_json() {
-        for refused in &told.refused {
+        for refused in &reported.refused {
             output.line(&format!("left alone: {}", visible(refused)))?;
         }
     }
-    Ok(if told.refused.is_empty() { Exit::Ok } else { Exit::Broken })
+    Ok(if reported.refused.is_empty() { Exit::Ok } else { Exit::Broken })
 }

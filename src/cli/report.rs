@@ -162,11 +162,11 @@ fn lines(batch: &RecordBatch, interval: Interval, output: &mut Output) -> Result
             time: time(0),
             time_until: time(1),
         };
-        let stamp =
-            time(0).map_or_else(|| "no stamp".to_owned(), |t| UtcMicros(t).stamp(interval.is_daily_or_longer()));
+        let timestamp = time(0)
+            .map_or_else(|| "no timestamp".to_owned(), |t| UtcMicros(t).timestamp(interval.is_daily_or_longer()));
         let place = text(9).map(|place| format!(" ({})", visible(place))).unwrap_or_default();
         output.line(&format!(
-            "{:<5} {} {} {stamp}: {}{place}",
+            "{:<5} {} {} {timestamp}: {}{place}",
             text(0).unwrap_or_default(),
             visible(text(1).unwrap_or_default()),
             visible(text(2).unwrap_or_default()),

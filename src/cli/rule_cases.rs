@@ -20,8 +20,8 @@ use crate::engine::session::{Limits, session};
 use crate::engine::table::Locators;
 use crate::market::Grid;
 
-/// 2024-01-02, a Tuesday on which every market is open: the stamp of a first row that has none.
-const FIRST_STAMP: i64 = 19_724 * DAY_US;
+/// 2024-01-02, a Tuesday on which every market is open: the timestamp of a first row that has none.
+const FIRST_TIMESTAMP: i64 = 19_724 * DAY_US;
 
 /// A case that was run.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub(crate) async fn run(
     mut rules: RuleSet,
     mut bars: BarsSpec,
 ) -> Result<Vec<Case>, Failure> {
-    // Rows are literals under canonical names, their stamps already on the scale of the bars.
+    // Rows are literals under canonical names, their timestamps already on the scale of the bars.
     for field in &mut bars.fields {
         field.source = Arc::clone(&field.name);
     }
@@ -66,9 +66,9 @@ pub(crate) async fn run(
             job: "test".to_owned(),
             bars: bars.clone(),
             rules: alone,
-            undecodable_severity: Severity::Error,
-            undecodable_action: Action::Report,
-            settled: None,
+            parse_error_severity: Severity::Error,
+            parse_error_action: Action::Report,
+            movable_before: None,
             read: read.clone(),
             sha256: id.to_string(),
         });
@@ -116,13 +116,13 @@ async fn flagged(
     Ok(flagged.into_iter().collect())
 }
 
-/// The rows of a case as a table. A row without a stamp follows the one before it on the calendar; one without a
+/// The rows of a case as a table. A row without a timestamp follows the one before it on the calendar; one without a
 /// series key belongs to the series `TEST`.
 fn rows_of(program: &Program, test: &RuleTest) -> Result<RecordBatch, Failure> {
     let bars = &program.bars;
     let of =
         |row: &[(String, Literal)], name: &str| row.iter().find(|(field, _)| field == name).map(|(_, v)| v.clone());
-    let mut columns: Vec<(String, ArrayRef)> = vec![(TIME.to_owned(), stamps(bars, test, of))];
+    let mut columns: Vec<(String, ArrayRef)> = vec![(TIME.to_owned(), timestamps(bars, test, of))];
     for index in &program.read {
         let field = &bars.fields[*index];
         let values: Vec<Option<Literal>> = test.rows.iter().map(|row| of(row, &field.name)).collect();
@@ -140,27 +140,31 @@ fn rows_of(program: &Program, test: &RuleTest) -> Result<RecordBatch, Failure> {
     Ok(RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, column)| (name, column, true)))?)
 }
 
-fn stamps(bars: &BarsSpec, test: &RuleTest, of: impl Fn(&[(String, Literal)], &str) -> Option<Literal>) -> ArrayRef {
+fn timestamps(
+    bars: &BarsSpec,
+    test: &RuleTest,
+    of: impl Fn(&[(String, Literal)], &str) -> Option<Literal>,
+) -> ArrayRef {
     let written: Vec<Option<Literal>> = test.rows.iter().map(|row| of(row, TIME)).collect();
     if written.iter().flatten().any(|value| matches!(value, Literal::Text(_) | Literal::Number(_))) {
         return Arc::new(written.iter().map(|value| value.as_ref().map(text)).collect::<StringArray>());
     }
-    let mut next = FIRST_STAMP;
-    let stamps = written.iter().map(|value| {
-        let stamp = match value {
+    let mut next = FIRST_TIMESTAMP;
+    let timestamps = written.iter().map(|value| {
+        let timestamp = match value {
             Some(Literal::Time(micros)) => *micros,
             _ => bars.grid.as_deref().map_or(next, |grid| on_grid(grid, next)),
         };
         let step = bars.interval.minutes().map_or(DAY_US, |minutes| i64::from(minutes) * 60_000_000);
-        next = bars.grid.as_deref().map_or(stamp + step, |grid| on_grid(grid, stamp + 1));
-        Some(stamp)
+        next = bars.grid.as_deref().map_or(timestamp + step, |grid| on_grid(grid, timestamp + 1));
+        Some(timestamp)
     });
-    let stamps: TimestampMicrosecondArray = stamps.collect();
-    Arc::new(stamps.with_timezone("UTC"))
+    let timestamps: TimestampMicrosecondArray = timestamps.collect();
+    Arc::new(timestamps.with_timezone("UTC"))
 }
 
 fn on_grid(grid: &Grid, time: i64) -> i64 {
-    grid.first_at_or_after(time).map_or(time, |position| grid.stamp(position))
+    grid.first_at_or_after(time).map_or(time, |position| grid.timestamp(position))
 }
 
 fn number(value: &Literal) -> Option<f64> {
@@ -177,7 +181,7 @@ fn text(value: &Literal) -> String {
         Literal::Number(number) => number.to_string(),
         Literal::Boolean(flag) => flag.to_string(),
         Literal::Time(micros) => chrono::DateTime::from_timestamp_micros(*micros)
-            .map(|stamp| stamp.format("%Y-%m-%d").to_string())
+            .map(|timestamp| timestamp.format("%Y-%m-%d").to_string())
             .unwrap_or_default(),
     }
 }

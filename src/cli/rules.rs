@@ -12,7 +12,7 @@ use super::rule_cases;
 use super::{job, open};
 use crate::bars::spec::Fold;
 use crate::bars::time::TimeFormat;
-use crate::bars::{BarsSpec, FieldKind, FieldSpec, NUMBERS, Stamp, TimeSpec};
+use crate::bars::{BarsSpec, FieldKind, FieldSpec, Label, NUMBERS, TimeSpec};
 use crate::checks::{self, CHECKS};
 use crate::config::diagnostic::suggestion;
 use crate::config::{Diagnostic, Environment, RuleFile, RuleSet, document, rules, schema};
@@ -109,7 +109,7 @@ pub(crate) async fn lint(files: &[PathBuf], output: &mut Output) -> Result<Exit,
                 continue;
             }
         };
-        // Rule files that several jobs share are told about once.
+        // Rule files that several jobs share are reported about once.
         let new = |mistake: &Diagnostic| !mistakes.iter().any(|other| same_place(other, mistake));
         let found: Vec<_> = found.into_iter().filter(new).collect();
         mistakes.extend(found);
@@ -230,12 +230,12 @@ fn usual(file: &RuleFile) -> Result<(RuleSet, BarsSpec), Vec<Diagnostic>> {
             source: Arc::from("time"),
             formats: TimeFormat::compile("%Y-%m-%d").into_iter().collect(),
             zone: chrono_tz::UTC,
-            stamp: Stamp::Session,
+            label: Label::Session,
             fold: Fold::Refuse,
         },
         fields,
     };
-    bars.grid = bars.calendar.as_ref().map(|days| Arc::new(Grid::new(Arc::clone(days), bars.interval, Stamp::Session)));
+    bars.grid = bars.calendar.as_ref().map(|days| Arc::new(Grid::new(Arc::clone(days), bars.interval, Label::Session)));
     loop {
         match rules::compile(std::slice::from_ref(file), &bars) {
             Ok(rules) => return Ok((rules, bars)),

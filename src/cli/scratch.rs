@@ -1,7 +1,7 @@
 //! A folder for what lives as long as the command: snapshots, what a query spills to disk.
 //!
 //! It is this user's alone and goes with the command. A command that is killed leaves it behind; the next one, of whatever
-//! job, removes it. Which folders have a dead owner is told by a lock that the system gives back, not by the number of a
+//! job, removes it. Which folders have a dead owner is reported by a lock that the system gives back, not by the number of a
 //! process.
 
 use std::ffi::OsStr;

@@ -14,11 +14,11 @@ use super::args::{Global, SqlArgs};
 use super::exit::{Exit, Failure};
 use super::output::Output;
 use super::quarantine::store::Store;
-use super::{bring, job};
+use super::{ingest, job};
 use crate::engine::session::session;
+use crate::quarantine::item::Which;
+use crate::quarantine::table;
 use crate::report::store;
-use crate::settle::item::Which;
-use crate::settle::table;
 
 /// Rows a text table shows; more would not fit a person.
 const SHOWN: usize = 1_000;
@@ -33,7 +33,7 @@ pub(crate) async fn sql(global: &Global, args: &SqlArgs, output: &mut Output) ->
             if args.query.to_lowercase().contains("quarantine") {
                 quarantine_table(&context, path).await?;
             }
-            Some(bring::bars_table(global, &context, path).await?)
+            Some(ingest::bars_table(global, &context, path).await?)
         }
         None => None,
     };

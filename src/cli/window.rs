@@ -12,7 +12,7 @@ use crate::market::zone;
 use crate::report::history::Window;
 use crate::report::utc::UtcMicros;
 
-/// The half-open window of the flags, else of the job; µs UTC on the scale of the bars' stamps.
+/// The half-open window of the flags, else of the job; µs UTC on the scale of the bars' timestamps.
 pub(super) fn window(args: &WindowArgs, job: &Job) -> Result<Window, Failure> {
     let (zone, daily) = (job.bars.time.zone, job.bars.interval.is_daily_or_longer());
     let wrong = |flag: &str, problem: String| {
@@ -47,16 +47,16 @@ pub(super) fn window(args: &WindowArgs, job: &Job) -> Result<Window, Failure> {
 }
 
 /// Whether the calendar knows that no bar belongs into the window; one without an end ends `now` (µs UTC on the
-/// scale of the stamps). What the calendar does not reach is not known.
+/// scale of the timestamps). What the calendar does not reach is not known.
 pub(super) fn is_closed(bars: &BarsSpec, (since, until): Window, now: i64) -> bool {
     let (Some(grid), Some(since)) = (&bars.grid, since) else { return false };
     let until = until.unwrap_or(now);
     let known = grid.calendar().first().is_none_or(|first| zone::day_of(since) >= first);
-    let next = grid.first_at_or_after(since).map(|position| grid.stamp(position));
+    let next = grid.first_at_or_after(since).map(|position| grid.timestamp(position));
     known && since < until && next.is_some_and(|next| next >= until)
 }
 
-/// Now, on the scale of the stamps.
+/// Now, on the scale of the timestamps.
 pub(super) fn now(bars: &BarsSpec) -> i64 {
     let now = Utc::now().timestamp_micros();
     Moment::Instant(now).resolve(bars.time.zone, bars.daily()).unwrap_or(now)
@@ -72,11 +72,11 @@ pub(super) fn nothing_read(
 ) -> String {
     let mut conditions = Vec::new();
     let mut remedies = Vec::new();
-    let stamp = |at: i64| UtcMicros(at).stamp(opened.bars.daily());
+    let timestamp = |at: i64| UtcMicros(at).timestamp(opened.bars.daily());
     let span = match window {
-        (Some(since), Some(until)) => Some(format!("at or after {} and before {}", stamp(since), stamp(until))),
-        (Some(since), None) => Some(format!("at or after {}", stamp(since))),
-        (None, Some(until)) => Some(format!("before {}", stamp(until))),
+        (Some(since), Some(until)) => Some(format!("at or after {} and before {}", timestamp(since), timestamp(until))),
+        (Some(since), None) => Some(format!("at or after {}", timestamp(since))),
+        (None, Some(until)) => Some(format!("before {}", timestamp(until))),
         (None, None) => None,
     };
     if let Some(span) = span {
@@ -93,10 +93,10 @@ pub(super) fn nothing_read(
         remedies.push("look at `--series`");
     }
     if rows == Some(0) || conditions.is_empty() {
-        return format!("`{source}` has no rows: nothing was judged; fetch it again or take it out of the source");
+        return format!("`{source}` has no rows: nothing was evaluated; fetch it again or take it out of the source");
     }
     let of = rows.map_or_else(|| "no row".to_owned(), |rows| format!("none of the {rows} rows"));
-    format!("{of} in `{source}` is {}: nothing was judged; {}", conditions.join(" and "), remedies.join(", or "))
+    format!("{of} in `{source}` is {}: nothing was evaluated; {}", conditions.join(" and "), remedies.join(", or "))
 }
 
 #[cfg(test)]
@@ -107,17 +107,17 @@ mod tests {
 
     use super::*;
     use crate::bars::spec::Fold;
-    use crate::bars::{DAY_US, Stamp, TimeSpec};
+    use crate::bars::{DAY_US, Label, TimeSpec};
     use crate::market::{Calendar, Grid, Interval};
 
     fn bars(calendar: Option<&str>) -> BarsSpec {
         let calendar = calendar.and_then(Calendar::named);
-        let grid = calendar.clone().map(|calendar| Arc::new(Grid::new(calendar, Interval::Day, Stamp::Session)));
+        let grid = calendar.clone().map(|calendar| Arc::new(Grid::new(calendar, Interval::Day, Label::Session)));
         let time = TimeSpec {
             source: Arc::from("date"),
             formats: Vec::new(),
             zone: UTC,
-            stamp: Stamp::Session,
+            label: Label::Session,
             fold: Fold::Refuse,
         };
         BarsSpec { series: Vec::new(), interval: Interval::Day, calendar, grid, time, fields: Vec::new() }

@@ -42,7 +42,7 @@ impl Job {
 
     /// The bars of this job, read from a source that has `columns`.
     ///
-    /// Every column but the stamp becomes a field. A field is numeric where the job says so or its name is one
+    /// Every column but the timestamp becomes a field. A field is numeric where the job says so or its name is one
     /// of [`NUMBERS`], text where it is part of the series key, and else what the source says. A column whose
     /// name another one was given is not seen by rules.
     ///
@@ -84,7 +84,7 @@ impl Job {
                 Some(other) => format!("`[bars] fields` calls it `{}`", other.name),
                 None => suggestion(field, "fields", spec.fields.iter().map(|field| &*field.name)),
             };
-            // A field the job itself maps is told about where it is mapped.
+            // A field the job itself maps is reported about where it is mapped.
             let mapped = self.bars.fields.iter().any(|mapped| mapped.name.get_ref() == field);
             let title = format!("the series key needs the field `{field}`, which these bars do not have");
             return (!mapped).then(|| mistake("unknown-field", title).label("no such field").help(help));
@@ -123,7 +123,7 @@ impl Bars {
 /// The bars over `columns`; what they lack is left out.
 fn assemble(bars: &Bars, columns: &[SourceColumn]) -> BarsSpec {
     let grid = bars.calendar.as_ref().map(|calendar| {
-        let grid = Grid::new(Arc::clone(calendar), bars.interval, bars.time.stamp);
+        let grid = Grid::new(Arc::clone(calendar), bars.interval, bars.time.label);
         Arc::new(if bars.align == Align::Clock { grid.with_clock_alignment() } else { grid })
     });
     let time = &bars.time;
@@ -136,14 +136,14 @@ fn assemble(bars: &Bars, columns: &[SourceColumn]) -> BarsSpec {
             source: Arc::clone(time.field.get_ref()),
             formats: time.formats.clone(),
             zone: time.zone,
-            stamp: time.stamp,
+            label: time.label,
             fold: time.fold,
         },
         fields: columns.iter().filter_map(|column| field_of(bars, column)).collect(),
     }
 }
 
-/// The field that `column` becomes; `None` for the stamp, and for one whose name another one was given.
+/// The field that `column` becomes; `None` for the timestamp, and for one whose name another one was given.
 fn field_of(bars: &Bars, column: &SourceColumn) -> Option<FieldSpec> {
     if **bars.time.field.get_ref() == *column.name {
         return None;
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn column_called_like_the_stamp_is_not_seen() {
+    fn column_called_like_the_timestamp_is_not_seen() {
         let job = job("series = \"symbol\"\ninterval = \"1d\"\ntime.field = \"ts\"");
         assert_eq!(fields(&job, &["symbol", "ts", "time"]), ["symbol=symbol:Text"]);
     }
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_the_source_lacks_is_told() {
+    fn every_field_the_source_lacks_is_reported() {
         let job = job("series = [\"symbl\", \"id\", \"px\"]\ninterval = \"1d\"\ntime.field = \"trade_dat\"\n\
              fields = { volume = \"vol\", symbol = \"id\", px = { type = \"number\" } }");
         let mut source = columns(&["id", "trade_date", "volume", "px"]);
@@ -318,7 +318,7 @@ error[unknown-field]: the source has no field `vol`
     }
 
     #[test]
-    fn a_source_without_columns_is_told_as_such() {
+    fn a_source_without_columns_is_reported_as_such() {
         let job = job("series = \"symbol\"\ninterval = \"1d\"");
         assert_eq!(job.bars_spec(&[]).unwrap_err().len(), 3);
     }

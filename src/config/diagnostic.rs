@@ -1,4 +1,4 @@
-//! A mistake in a file a person wrote: what, where, and how to mend it.
+//! A mistake in a file a person wrote: what, where, and how to repair it.
 //!
 //! Everything that reads job and rule files collects [`Diagnostic`]s instead of stopping at the first one,
 //! so a person sees all mistakes of all files at once. Rendering looks like rustc's.

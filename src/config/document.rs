@@ -1,4 +1,4 @@
-//! Bytes of a configuration file -> text with secrets blotted out -> TOML with places.
+//! Bytes of a configuration file -> text with secrets redacted out -> TOML with places.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -32,11 +32,11 @@ pub fn decode(bytes: Vec<u8>) -> Result<String, NotUtf8> {
     Ok(text)
 }
 
-/// Takes the text of the file at `path` (as messages show it). Passwords in it are mistakes, and are blotted
+/// Takes the text of the file at `path` (as messages show it). Passwords in it are mistakes, and are redacted
 /// out of everything that is kept.
 pub fn open(path: impl AsRef<Path>, text: &str) -> (Arc<SourceText>, Vec<Diagnostic>) {
     let passwords = secrets::find(text);
-    let file = SourceText::new(path, secrets::blot(text, &passwords));
+    let file = SourceText::new(path, secrets::redact(text, &passwords));
     let mistake = |span| {
         Diagnostic::new("secret-in-file", "a password is written in the file", &file, span)
             .label("keep it in the environment")

@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_of_job_and_rules_are_told_together() {
+    fn mistakes_of_job_and_rules_are_reported_together() {
         let job = "name = \"demo\"\nrules = [\"../rules/a.toml\", \"../rules/olhc.toml\", \"b.toml\", \"../rules/../rules/a.toml\"]\n\
                    [source.files]\npath = \"mongodb://bob:hunter2@db\"\n[bars]\nseries = \"symbol\"\ninterval = \"1d\"\n[limit]\nrows = 1\n";
         let bad = "# caf\u{e9} \n[[rule]]\nid = \"a\"\ncheck = \"outlier\"\nwindow = 20\n";
@@ -360,9 +360,9 @@ mod tests {
             ("rules/ohlc.toml", RULES.as_bytes()),
             ("jobs/b.toml", latin1),
         ]);
-        let told = mistakes(&folder);
-        assert!(!told.contains("hunter2"));
-        insta::assert_snapshot!(told, @r#"
+        let reported = mistakes(&folder);
+        assert!(!reported.contains("hunter2"));
+        insta::assert_snapshot!(reported, @r#"
 error[unreadable-file]: there is no file `../rules/olhc.toml`
  --> jobs/demo.toml:2:29
   |
@@ -399,7 +399,7 @@ error[unknown-key]: unknown key `limit` in the job
 8 | [limit]
   |  ^^^^^ no such key
   |
-  = help: did you mean `limits`? keys: name, rules, source, bars, window, limits, quarantine, report, undecodable
+  = help: did you mean `limits`? keys: name, rules, source, bars, window, limits, quarantine, report, parse_error
 
 error[bad-parameter]: rule `a`: even window of 20
  --> rules/a.toml:5:10
@@ -437,7 +437,7 @@ error[bad-parameter]: rule `a`: even window of 20
     }
 
     #[test]
-    fn broken_dotenv_is_told_without_its_text() {
+    fn broken_dotenv_is_reported_without_its_text() {
         let folder =
             folder(&[("jobs/demo.toml", job("\"a.toml\"").as_bytes()), ("jobs/.env", b"A=1\nhunter2 hunter3\n")]);
         let error = load_in(&folder).unwrap_err();

@@ -1,5 +1,5 @@
 //! Points and spans of time as people write them in jobs, rules and flags: `2024-03-08`,
-//! `2024-03-08T14:30:00Z`, `10d`. What a moment means for the stamps of bars is decided by
+//! `2024-03-08T14:30:00Z`, `10d`. What a moment means for the timestamps of bars is decided by
 //! [`Moment::resolve`]; no clock is read here.
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeDelta};
@@ -46,9 +46,9 @@ impl Moment {
         }
     }
 
-    /// The moment on the scale of the stamps of bars, µs UTC.
+    /// The moment on the scale of the timestamps of bars, µs UTC.
     ///
-    /// The stamp of a `daily` bar is its trading date, as midnight UTC; so a moment is there what the clocks of
+    /// The timestamp of a `daily` bar is its trading date, as midnight UTC; so a moment is there what the clocks of
     /// `zone` show at it, as if they showed UTC. For other bars a date is the first instant of that day in
     /// `zone`, and a wall time is one in `zone`.
     ///

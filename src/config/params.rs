@@ -65,7 +65,7 @@ pub enum ParamKind {
 /// A field of the bars as a rule names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FieldRef {
-    /// The stamp.
+    /// The timestamp.
     Time,
     /// Index into `BarsSpec::fields` of a numeric field.
     Number(usize),
@@ -127,7 +127,7 @@ impl<'a> Params<'a> {
     }
 
     /// Records a contradiction at the value of `name`; where that value is wrong already, the contradiction
-    /// only follows from it and is not told.
+    /// only follows from it and is not reported.
     pub fn reject(&mut self, name: &str, title: impl Into<String>, help: impl Into<String>) {
         let value = self.reader.span_of(name);
         if self.reader.has(name) && self.reader.diagnostics.iter().any(|d| value.contains(&d.span.start)) {

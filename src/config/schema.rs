@@ -301,8 +301,8 @@ mod tests {
             for wrong in all {
                 let text = file(&schema, &wrong);
                 let mistakes = rule_mistakes(&text);
-                let told = tells_wrong(&text, &mistakes, &["wrong-type", "unused-parameter"]);
-                assert!(told, "{wrong} is not read:\n{text}");
+                let reported = tells_wrong(&text, &mistakes, &["wrong-type", "unused-parameter"]);
+                assert!(reported, "{wrong} is not read:\n{text}");
             }
         }
     }

@@ -1,7 +1,7 @@
-//! Finds passwords that stand in a file instead of the environment, and blots them out.
+//! Finds passwords that stand in a file instead of the environment, and redacts them out.
 //!
 //! Works on the text, not on parsed values, so that a secret in a comment or in a file with syntax errors is
-//! found as well. What is found is never shown: messages are made from the blotted text.
+//! found as well. What is found is never shown: messages are made from the redacted text.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -37,7 +37,7 @@ fn is_reference(password: &str) -> bool {
 }
 
 /// `text` with every byte of `ranges` replaced by `*`, so that all places in it stay what they were.
-pub fn blot(text: &str, ranges: &[Range<usize>]) -> String {
+pub fn redact(text: &str, ranges: &[Range<usize>]) -> String {
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
     for range in ranges {
@@ -88,10 +88,10 @@ mod tests {
     }
 
     #[test]
-    fn blotting_keeps_every_place() {
+    fn redacting_keeps_every_place() {
         let text = "a='x://u:pässword@h'\nb=1";
-        let blotted = blot(text, &find(text));
-        assert_eq!(blotted, "a='x://u:*********@h'\nb=1");
-        assert_eq!(blotted.len(), text.len());
+        let redacted = redact(text, &find(text));
+        assert_eq!(redacted, "a='x://u:*********@h'\nb=1");
+        assert_eq!(redacted.len(), text.len());
     }
 }

@@ -48,7 +48,7 @@ impl Claim {
     }
 
     /// The claim to `path` of a process that ended without giving it back; `None` where the process lives, or that
-    /// cannot be told.
+    /// cannot be reported.
     pub fn of_dead(disk: &Disk, path: &Path) -> io::Result<Option<Self>> {
         // On a file system that several machines share, a lock may hold on one of them only.
         match disk.find(path)? {

@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn this_process_is_told_from_others() {
+    fn this_process_is_reported_from_others() {
         let identity = identity();
         assert!(identity.contains(&format!(" pid={} started=", std::process::id())), "{identity}");
         let started = identity.rsplit('=').next().unwrap();

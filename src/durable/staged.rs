@@ -219,18 +219,18 @@ mod tests {
                 let result = write(&Disk::of(Arc::new(faulty)), &path, "new");
                 let Some(name) = calls.failed() else { continue };
                 failed += 1;
-                let told = format!("{fault:?} of call {at}, {name}: {result:?}");
+                let reported = format!("{fault:?} of call {at}, {name}: {result:?}");
                 let now = fs::read_to_string(&path).unwrap();
                 match &result {
-                    Ok(()) => assert_eq!(now, "new\n", "{told}"),
-                    Err(_) => assert!(now == "old\n" || (now == "new\n" && name == "sync_folder"), "{told}"),
+                    Ok(()) => assert_eq!(now, "new\n", "{reported}"),
+                    Err(_) => assert!(now == "old\n" || (now == "new\n" && name == "sync_folder"), "{reported}"),
                 }
                 let invisible = matches!(fault, Fault::Short | Fault::Error(Errno::INTR));
-                assert!(!invisible || result.is_ok(), "{told}");
+                assert!(!invisible || result.is_ok(), "{reported}");
                 assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
                 // What is left is not read, and the next one removes it.
                 write(&Disk::system(), &path, "next").unwrap();
-                assert_eq!(Disk::system().names(path.parent().unwrap()).unwrap(), ["a.plan"], "{told}");
+                assert_eq!(Disk::system().names(path.parent().unwrap()).unwrap(), ["a.plan"], "{reported}");
             }
         }
         assert!(failed > 40, "{failed} calls failed");

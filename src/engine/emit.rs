@@ -9,14 +9,14 @@ use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 use sha2::{Digest, Sha256};
 
+use super::evaluation::{Evaluated, Flagged};
 use super::frame::{Frame, Layout};
-use super::judging::{Flagged, Judged};
 use super::metrics;
 use super::program::Program;
 use super::records::{COUNTERS, Record, RecordBuilder, Row, RuleCounts, SeriesCounts};
 use crate::bars::DAY_US;
 use crate::config::Action;
-use crate::judge::{RowTotals, Verdict};
+use crate::decide::{RowTotals, Verdict};
 use crate::market::Lookup;
 use crate::market::zone::local_day;
 
@@ -52,14 +52,14 @@ impl Emitter {
     }
 
     /// Takes what the rules made of one series.
-    pub fn emit(&mut self, key: &str, frame: &Frame, judged: &Judged) {
-        let verdicts = self.verdicts(frame, judged);
+    pub fn emit(&mut self, key: &str, frame: &Frame, evaluated: &Evaluated) {
+        let verdicts = self.verdicts(frame, evaluated);
         let mut row_keys = BTreeMap::new();
-        for flagged in &judged.flagged {
+        for flagged in &evaluated.flagged {
             self.finding(key, frame, flagged, &mut row_keys);
         }
-        self.moves(key, frame, judged, &verdicts, &mut row_keys);
-        self.rule_counts(key, frame, judged);
+        self.moves(key, frame, evaluated, &verdicts, &mut row_keys);
+        self.rule_counts(key, frame, evaluated);
         self.series_counts(key, frame, &verdicts);
         self.months(key, frame);
     }
@@ -76,11 +76,11 @@ impl Emitter {
         };
         let row_key = match first {
             Some(row) => self.row_key(key, frame, row, keys).clone(),
-            None => digest(&[key.as_bytes(), &time.unwrap_or_default().to_le_bytes(), b"hole"]),
+            None => digest(&[key.as_bytes(), &time.unwrap_or_default().to_le_bytes(), b"gap"]),
         };
         let finding_id = self.finding_id(flagged, &row_key);
         let action = match first {
-            Some(row) if !self.settled(frame, row) => Action::Report,
+            Some(row) if !self.may_move(frame, row) => Action::Report,
             _ => self.program.levels(flagged.rule).1,
         };
         self.builder.push(&Row {
@@ -109,7 +109,7 @@ impl Emitter {
         frame.text(self.layout.fields[index].text, row)
     }
 
-    /// The trading date of a stamp.
+    /// The trading date of a timestamp.
     fn session(&self, time: i64) -> Option<i32> {
         if self.program.bars.daily() {
             return i32::try_from(time.div_euclid(DAY_US)).ok();
@@ -117,7 +117,7 @@ impl Emitter {
         let zone = self.program.bars.calendar.as_ref().map_or(self.program.bars.time.zone, |calendar| calendar.zone());
         let day = local_day(zone, time);
         let Some(calendar) = &self.program.bars.calendar else { return Some(day) };
-        // A session can open on the evening before its date (CMES): then the next session holds the stamp.
+        // A session can open on the evening before its date (CMES): then the next session holds the timestamp.
         let next = calendar.first_on_or_after(day + 1).map(|ordinal| calendar.session(ordinal));
         match (calendar.session_on(day), next) {
             (_, Some(next)) if (next.open..next.close).contains(&time) => Some(next.day),
@@ -129,12 +129,12 @@ impl Emitter {
         &mut self,
         key: &str,
         frame: &Frame,
-        judged: &Judged,
+        evaluated: &Evaluated,
         verdicts: &[Verdict],
         keys: &mut BTreeMap<usize, String>,
     ) {
         let mut found: BTreeMap<usize, Vec<&Flagged>> = BTreeMap::new();
-        for flagged in &judged.flagged {
+        for flagged in &evaluated.flagged {
             for row in flagged.rows.iter().filter(|row| verdicts.get(*row).is_some_and(|verdict| verdict.moves())) {
                 found.entry(row).or_default().push(flagged);
             }
@@ -173,7 +173,7 @@ impl Emitter {
         });
     }
 
-    /// Identity of a finding: job, rule, row or hole, field and cause.
+    /// Identity of a finding: job, rule, row or gap, field and cause.
     fn finding_id(&self, flagged: &Flagged, row_key: &str) -> String {
         let rule = self.program.rule_id(flagged.rule);
         let field = flagged.finding.field.as_deref().unwrap_or_default();
@@ -182,41 +182,41 @@ impl Emitter {
     }
 
     /// Whether a row is old enough to be moved.
-    fn settled(&self, frame: &Frame, row: usize) -> bool {
-        match (self.program.settled, frame.time_of(&self.layout, row)) {
-            (Some(settled), Some(time)) => time < settled,
+    fn may_move(&self, frame: &Frame, row: usize) -> bool {
+        match (self.program.movable_before, frame.time_of(&self.layout, row)) {
+            (Some(limit), Some(time)) => time < limit,
             _ => true,
         }
     }
 
-    /// The verdict of every row; empty where no row has a finding. A row that is not settled is only reported.
-    fn verdicts(&self, frame: &Frame, judged: &Judged) -> Vec<Verdict> {
-        if judged.flagged.iter().all(|flagged| flagged.rows.first().is_none()) {
+    /// The verdict of every row; empty where no row has a finding. A row within the grace time is only reported.
+    fn verdicts(&self, frame: &Frame, evaluated: &Evaluated) -> Vec<Verdict> {
+        if evaluated.flagged.iter().all(|flagged| flagged.rows.first().is_none()) {
             return Vec::new();
         }
         let mut verdicts = vec![Verdict::Clean; frame.rows()];
-        for flagged in &judged.flagged {
-            let verdict = Verdict::of(self.program.levels(flagged.rule).1, flagged.rule == self.program.undecodable());
+        for flagged in &evaluated.flagged {
+            let verdict = Verdict::of(self.program.levels(flagged.rule).1, flagged.rule == self.program.parse_error());
             for row in flagged.rows.iter() {
-                let verdict = if verdict.moves() && !self.settled(frame, row) { Verdict::Flagged } else { verdict };
+                let verdict = if verdict.moves() && !self.may_move(frame, row) { Verdict::Flagged } else { verdict };
                 verdicts[row] = verdicts[row].max(verdict);
             }
         }
         verdicts
     }
 
-    fn rule_counts(&mut self, key: &str, frame: &Frame, judged: &Judged) {
-        for (rule, totals) in judged.totals.iter().enumerate() {
+    fn rule_counts(&mut self, key: &str, frame: &Frame, evaluated: &Evaluated) {
+        for (rule, totals) in evaluated.totals.iter().enumerate() {
             let count = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
             let mut counts = RuleCounts {
-                judged: count(totals.judged),
+                evaluated: count(totals.evaluated),
                 insufficient: count(totals.insufficient),
                 excused: count(totals.excused),
                 ..RuleCounts::default()
             };
             let mut span: Option<(i64, i64)> = None;
             let mut observed: Option<(f64, f64)> = None;
-            for flagged in judged.flagged.iter().filter(|flagged| flagged.rule == rule) {
+            for flagged in evaluated.flagged.iter().filter(|flagged| flagged.rule == rule) {
                 counts.findings += 1;
                 counts.bars += count(flagged.finding.bars_affected);
                 counts.rows += count(flagged.rows.iter().count() as u64);
@@ -229,7 +229,7 @@ impl Emitter {
                     observed = Some(observed.map_or((value, value), |(lo, hi)| (lo.min(value), hi.max(value))));
                 }
             }
-            let RuleCounts { judged, insufficient, excused, findings, bars, rows } = counts;
+            let RuleCounts { evaluated, insufficient, excused, findings, bars, rows } = counts;
             self.builder.push(&Row {
                 record: Record::Rule as i8,
                 rule: Some(rule),
@@ -237,7 +237,7 @@ impl Emitter {
                 time: span.map(|(first, _)| first),
                 time_until: span.map(|(_, last)| last),
                 observed,
-                counters: counters(&[judged, insufficient, excused, findings, bars, rows]),
+                counters: counters(&[evaluated, insufficient, excused, findings, bars, rows]),
                 ..Row::default()
             });
         }
@@ -256,22 +256,22 @@ impl Emitter {
             flagged: count(totals.flagged),
             quarantined: count(totals.quarantined),
             deleted: count(totals.deleted),
-            undecodable: count(totals.undecodable),
+            parse_errors: count(totals.parse_errors),
             sessions: self.sessions(time),
         };
-        let SeriesCounts { read, clean, flagged, quarantined, deleted, undecodable, sessions } = counts;
+        let SeriesCounts { read, clean, flagged, quarantined, deleted, parse_errors, sessions } = counts;
         self.builder.push(&Row {
             record: Record::Series as i8,
             series: key,
             symbol: self.symbol(frame),
             time: time.first().copied(),
             time_until: time.last().copied(),
-            counters: counters(&[read, clean, flagged, quarantined, deleted, undecodable, sessions]),
+            counters: counters(&[read, clean, flagged, quarantined, deleted, parse_errors, sessions]),
             ..Row::default()
         });
     }
 
-    /// Different trading dates among the stamps, which ascend.
+    /// Different trading dates among the timestamps, which ascend.
     fn sessions(&self, time: &[i64]) -> i64 {
         let zone = self.program.bars.time.zone;
         let daily = self.program.bars.daily();
@@ -311,10 +311,10 @@ impl Emitter {
         }
     }
 
-    /// Identity of a row: series, stamp as read or as spelled, prices and volume bit for bit, and how many equal rows
+    /// Identity of a row: series, timestamp as read or as spelled, prices and volume bit for bit, and how many equal rows
     /// come before it. Where it stands in the source is no part of it, so it survives files that are written again.
     ///
-    /// All rows of one stamp (or of none) are identified at once, so that many equal stamps cost no more than few.
+    /// All rows of one timestamp (or of none) are identified at once, so that many equal timestamps cost no more than few.
     fn row_key<'k>(&self, key: &str, frame: &Frame, row: usize, keys: &'k mut BTreeMap<usize, String>) -> &'k String {
         if !keys.contains_key(&row) {
             let mut copies: HashMap<Vec<u8>, usize> = HashMap::new();
@@ -349,10 +349,12 @@ impl Emitter {
     }
 }
 
-/// The rows with the stamp of `row`, or all rows without one.
+/// The rows with the timestamp of `row`, or all rows without one.
 fn tied(time: &[i64], rows: usize, row: usize) -> Range<usize> {
     match time.get(row) {
-        Some(stamp) => time.partition_point(|other| other < stamp)..time.partition_point(|other| other <= stamp),
+        Some(timestamp) => {
+            time.partition_point(|other| other < timestamp)..time.partition_point(|other| other <= timestamp)
+        }
         None => time.len()..rows,
     }
 }

@@ -27,8 +27,8 @@ use datafusion::physical_plan::{
 use futures::{StreamExt, TryStreamExt};
 
 use super::emit::Emitter;
+use super::evaluation;
 use super::frame::{Frame, Layout};
-use super::judging;
 use super::node::Arrangement;
 use super::program::Program;
 use super::records;
@@ -92,7 +92,7 @@ impl ExecutionPlan for SeriesExec {
     fn input_distribution_requirements(&self) -> InputDistributionRequirements {
         InputDistributionRequirements::new(vec![match self.arrangement {
             Arrangement::InPlace => Distribution::UnspecifiedDistribution,
-            Arrangement::Dealt | Arrangement::Sorted => Distribution::KeyPartitioned(self.keys()),
+            Arrangement::HashPartitioned | Arrangement::Sorted => Distribution::KeyPartitioned(self.keys()),
         }])
     }
 
@@ -151,7 +151,7 @@ impl ExecutionPlan for SeriesExec {
     }
 }
 
-/// Gathers the rows of one series, judges them when the next one begins.
+/// Gathers the rows of one series, evaluates them when the next one begins.
 struct SeriesBuffer {
     program: Arc<Program>,
     layout: Arc<Layout>,
@@ -201,8 +201,8 @@ impl SeriesBuffer {
         };
         self.parts.clear();
         let frame = Frame::try_new(&batch, &self.layout)?;
-        let judged = judging::judge(&self.program, &self.layout, &frame, &self.key)?;
-        self.emitter.emit(&self.key, &frame, &judged);
+        let evaluated = evaluation::evaluate(&self.program, &self.layout, &frame, &self.key)?;
+        self.emitter.emit(&self.key, &frame, &evaluated);
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! The columns of one series, in time order, as the slices a check sees.
 //!
 //! [`Layout`] says where the columns are in the operator's input, found once by name. [`Frame`] owns the rows of
-//! one series; it sorts them by (time, file, row) unless they are in order, and puts rows without a stamp last.
+//! one series; it sorts them by (time, file, row) unless they are in order, and puts rows without a timestamp last.
 
 use arrow::array::{
     Array, AsArray, BooleanArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringViewArray,
@@ -33,9 +33,9 @@ pub struct FieldColumns {
 pub struct Layout {
     /// Fields of the series key.
     pub keys: Vec<usize>,
-    /// Decoded stamps.
+    /// Decoded timestamps.
     pub time: usize,
-    /// Stamps as text.
+    /// Timestamps as text.
     pub time_text: FieldColumns,
     /// By index into `BarsSpec::fields`.
     pub fields: Vec<FieldColumns>,
@@ -113,7 +113,7 @@ impl Frame {
         self.batch.num_rows()
     }
 
-    /// Stamps of the dated rows, µs UTC.
+    /// Timestamps of the dated rows, µs UTC.
     pub fn time(&self, layout: &Layout) -> &[i64] {
         let time: &TimestampMicrosecondArray = self.batch.column(layout.time).as_primitive();
         &time.values()[..self.dated]
@@ -152,7 +152,7 @@ impl Frame {
             time_text: layout.time_text.value.map(|value| self.text_column(value, layout.time_text.other)),
             source_rank: &self.rank,
             expressions: &parts.expressions,
-            condemned: parts.condemned,
+            rejected: parts.rejected,
         }
     }
 
@@ -168,7 +168,7 @@ impl Frame {
         (files.value(row), rows.value(row))
     }
 
-    /// Stamp of a row, µs UTC; `None` where it has none.
+    /// Timestamp of a row, µs UTC; `None` where it has none.
     pub fn time_of(&self, layout: &Layout, row: usize) -> Option<i64> {
         self.time(layout).get(row).copied()
     }
@@ -204,8 +204,8 @@ pub struct Parts<'a> {
     pub columns: Vec<Column<'a>>,
     /// Made by [`Frame::expressions`].
     pub expressions: Vec<&'a BooleanArray>,
-    /// Rows an earlier stage condemned.
-    pub condemned: &'a [bool],
+    /// Rows an earlier stage rejected.
+    pub rejected: &'a [bool],
 }
 
 /// Place of each row in the source: file index above 2^40 row numbers.

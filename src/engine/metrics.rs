@@ -14,17 +14,17 @@ use crate::market::{Grid, Slot};
 pub struct MonthCounts {
     /// First day of the month, in days since 1970-01-01.
     pub month: i32,
-    /// First and last stamp, µs UTC.
+    /// First and last timestamp, µs UTC.
     pub first: i64,
     /// See `first`.
     pub last: i64,
-    /// Bars with a stamp in the month.
+    /// Bars with a timestamp in the month.
     pub bars: i64,
     /// Bars the calendar wants between the first and the last bar of the series; `None` without a calendar.
     pub expected: Option<i64>,
     /// Expected bars that are missing.
     pub missing: Option<i64>,
-    /// Bars whose stamp an earlier bar has.
+    /// Bars whose timestamp an earlier bar has.
     pub duplicates: i64,
     /// Bars with volume 0.
     pub zero_volume: i64,
@@ -44,7 +44,7 @@ pub fn months(program: &Program, layout: &Layout, frame: &Frame) -> Vec<MonthCou
     let mut month = month_of(*first);
     while month <= *last {
         let next = next_month(month);
-        let end = start + time[start..].partition_point(|stamp| *stamp < next);
+        let end = start + time[start..].partition_point(|timestamp| *timestamp < next);
         let mut counts = fields.count(frame, time, start..end);
         counts.month = i32::try_from(month.div_euclid(DAY_US)).unwrap_or(i32::MAX);
         if let Some(grid) = &program.bars.grid {
@@ -60,7 +60,7 @@ pub fn months(program: &Program, layout: &Layout, frame: &Frame) -> Vec<MonthCou
     out
 }
 
-/// Stamps the calendar wants in the closed interval.
+/// Timestamps the calendar wants in the closed interval.
 fn expected(grid: &Grid, first: i64, last: i64) -> i64 {
     match (grid.first_at_or_after(first), grid.last_at_or_before(last)) {
         (Some(first), Some(last)) if first <= last => last - first + 1,
@@ -68,7 +68,7 @@ fn expected(grid: &Grid, first: i64, last: i64) -> i64 {
     }
 }
 
-/// Different expected stamps among `times`, which ascend.
+/// Different expected timestamps among `times`, which ascend.
 fn on_grid(grid: &Grid, times: &[i64]) -> i64 {
     let mut count = 0;
     let mut previous = None;
@@ -100,13 +100,13 @@ impl Fields {
 
     fn count(&self, frame: &Frame, time: &[i64], rows: Range<usize>) -> MonthCounts {
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-        let stamps = &time[rows.clone()];
-        let repeated = stamps.windows(2).filter(|pair| pair[0] == pair[1]).count();
+        let timestamps = &time[rows.clone()];
+        let repeated = timestamps.windows(2).filter(|pair| pair[0] == pair[1]).count();
         let zero = |index: usize| rows.clone().filter(|row| frame.number(index, *row) == Some(0.0)).count();
         MonthCounts {
-            first: stamps.first().copied().unwrap_or_default(),
-            last: stamps.last().copied().unwrap_or_default(),
-            bars: count(stamps.len()),
+            first: timestamps.first().copied().unwrap_or_default(),
+            last: timestamps.last().copied().unwrap_or_default(),
+            bars: count(timestamps.len()),
             duplicates: count(repeated),
             zero_volume: self.volume.map_or(0, |index| count(zero(index))),
             null_prices: self.prices.iter().map(|index| count(frame.nulls(*index, rows.clone()))).sum(),
@@ -118,7 +118,7 @@ impl Fields {
 
 /// Midnight UTC that begins the month of `time`, µs.
 fn month_of(time: i64) -> i64 {
-    let date = DateTime::from_timestamp_micros(time).map_or(NaiveDate::MIN, |stamp| stamp.date_naive());
+    let date = DateTime::from_timestamp_micros(time).map_or(NaiveDate::MIN, |timestamp| timestamp.date_naive());
     midnight(date.with_day(1).unwrap_or(date))
 }
 

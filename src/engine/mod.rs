@@ -6,15 +6,15 @@
 //! node     the logical node of the operator and its planner
 //! exec     the operator: one series at a time, all rules in one pass
 //! frame    the columns of one series as slices
-//! judging  all rules over one series
+//! evaluating  all rules over one series
 //! records  what leaves the operator, as Arrow columns
 //! plan     puts the pieces together
 //! ```
 
 pub mod emit;
+pub mod evaluation;
 pub mod exec;
 pub mod frame;
-pub mod judging;
 pub mod metrics;
 pub mod node;
 pub mod plan;

@@ -36,7 +36,7 @@ pub struct Input {
     pub arrangement: Arrangement,
     /// Only rows whose column equals one of the texts are read, and those that could not be parsed at all.
     pub filter: Vec<(String, Vec<String>)>,
-    /// Only rows with a stamp in the half-open interval (µs UTC), or without a stamp, are read.
+    /// Only rows with a timestamp in the half-open interval (µs UTC), or without a timestamp, are read.
     pub window: (Option<i64>, Option<i64>),
 }
 
@@ -126,7 +126,9 @@ fn parse(context: &SessionContext, schema: &DFSchema, sql: &str) -> Result<Expr>
         Ok(if refused.is_some() { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     })?;
     match refused {
-        Some(what) => Err(DataFusionError::Plan(format!("{what} cannot stand here: a rule judges one row by itself"))),
+        Some(what) => {
+            Err(DataFusionError::Plan(format!("{what} cannot stand here: a rule evaluates one row by itself")))
+        }
         None => Ok(expr),
     }
 }
@@ -225,15 +227,15 @@ fn with_expressions(
 }
 
 fn window((since, until): (Option<i64>, Option<i64>)) -> Option<Expr> {
-    let stamp =
+    let timestamp =
         |micros: i64| lit(datafusion::common::ScalarValue::TimestampMicrosecond(Some(micros), Some("UTC".into())));
     let time = || ident(TIME);
-    let bounds = [since.map(|since| time().gt_eq(stamp(since))), until.map(|until| time().lt(stamp(until)))];
+    let bounds = [since.map(|since| time().gt_eq(timestamp(since))), until.map(|until| time().lt(timestamp(until)))];
     let inside = bounds.into_iter().flatten().reduce(Expr::and)?;
     Some(time().is_null().or(inside))
 }
 
-/// Deals chains of files, each of which stays together and in order, out to at most `partitions` groups of about
+/// Distributes chains of files, each of which stays together and in order, over at most `partitions` groups of about
 /// equal size.
 pub fn balanced(mut chains: Vec<Vec<TableFile>>, partitions: usize) -> Vec<Vec<TableFile>> {
     let bytes = |chain: &[TableFile]| chain.iter().map(|file| file.bytes).sum::<u64>();

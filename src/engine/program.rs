@@ -7,7 +7,7 @@ use crate::bars::{BarsSpec, FieldKind};
 use crate::config::{Action, RuleSet, Severity};
 
 /// What stands for a value that does not decode, in the place of a rule.
-pub const UNDECODABLE: &str = "undecodable";
+pub const PARSE_ERROR: &str = "parse-error";
 
 /// The rules of a job over its bars.
 #[derive(Debug)]
@@ -19,11 +19,11 @@ pub struct Program {
     /// The rules, in the order of the files.
     pub rules: RuleSet,
     /// Severity of values that do not decode.
-    pub undecodable_severity: Severity,
+    pub parse_error_severity: Severity,
     /// Action on rows with values that do not decode.
-    pub undecodable_action: Action,
-    /// Rows with a stamp from here on (µs UTC) are too new to be moved: their findings are only reported.
-    pub settled: Option<i64>,
+    pub parse_error_action: Action,
+    /// Rows with a timestamp from here on (µs UTC) are too new to be moved: their findings are only reported.
+    pub movable_before: Option<i64>,
     /// Fields that are read, by index into `bars.fields`, ascending.
     pub read: Vec<usize>,
     /// SHA-256 over the job and its rules; two programs are equal when this is.
@@ -31,27 +31,27 @@ pub struct Program {
 }
 
 impl Program {
-    /// Index that stands for [`UNDECODABLE`] where a rule's index is wanted.
-    pub fn undecodable(&self) -> usize {
+    /// Index that stands for [`PARSE_ERROR`] where a rule's index is wanted.
+    pub fn parse_error(&self) -> usize {
         self.rules.rules.len()
     }
 
-    /// Severity and action of the rule at `index`, [`Program::undecodable`] included.
+    /// Severity and action of the rule at `index`, [`Program::parse_error`] included.
     pub fn levels(&self, index: usize) -> (Severity, Action) {
         match self.rules.rules.get(index) {
             Some(rule) => (rule.severity, rule.action),
-            None => (self.undecodable_severity, self.undecodable_action),
+            None => (self.parse_error_severity, self.parse_error_action),
         }
     }
 
     /// Identifier of the rule at `index`.
     pub fn rule_id(&self, index: usize) -> &str {
-        self.rules.rules.get(index).map_or(UNDECODABLE, |rule| &rule.id)
+        self.rules.rules.get(index).map_or(PARSE_ERROR, |rule| &rule.id)
     }
 
     /// Name of the check behind the rule at `index`.
     pub fn check_name(&self, index: usize) -> &'static str {
-        self.rules.rules.get(index).map_or(UNDECODABLE, |rule| rule.kind.name())
+        self.rules.rules.get(index).map_or(PARSE_ERROR, |rule| rule.kind.name())
     }
 
     /// Names of the columns that make the series key, in the operator's input.

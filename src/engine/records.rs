@@ -18,7 +18,7 @@ pub enum Record {
     /// A finding: everything from `rule` to `evidence`.
     Finding = 0,
     /// Counts of a rule over a series: `rule`, then [`RuleCounts`] in `n0`…; `time` and `time_until` are
-    /// the first and last stamp it flagged, `expected_lo` and `expected_hi` the least and greatest value observed.
+    /// the first and last timestamp it flagged, `expected_lo` and `expected_hi` the least and greatest value observed.
     Rule = 1,
     /// Counts of the rows of a series: [`SeriesCounts`] in `n0`….
     Series = 2,
@@ -40,7 +40,7 @@ impl Record {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RuleCounts {
     /// Rows that got a verdict.
-    pub judged: i64,
+    pub evaluated: i64,
     /// Rows without enough history.
     pub insufficient: i64,
     /// Rows that were excused.
@@ -67,7 +67,7 @@ pub struct SeriesCounts {
     /// Rows to be deleted.
     pub deleted: i64,
     /// Rows whose only fault is a value that does not decode.
-    pub undecodable: i64,
+    pub parse_errors: i64,
     /// Sessions with at least one bar, where the job has a calendar.
     pub sessions: i64,
 }
@@ -111,7 +111,7 @@ fn utc() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
 }
 
-fn stamps() -> TimestampMicrosecondBuilder {
+fn timestamps() -> TimestampMicrosecondBuilder {
     TimestampMicrosecondBuilder::new().with_timezone("UTC")
 }
 
@@ -122,8 +122,8 @@ columns! {
     symbol: StringBuilder = StringBuilder::new(), DataType::Utf8;
     finding_id: StringBuilder = StringBuilder::new(), DataType::Utf8;
     row_key: StringBuilder = StringBuilder::new(), DataType::Utf8;
-    time: TimestampMicrosecondBuilder = stamps(), utc();
-    time_until: TimestampMicrosecondBuilder = stamps(), utc();
+    time: TimestampMicrosecondBuilder = timestamps(), utc();
+    time_until: TimestampMicrosecondBuilder = timestamps(), utc();
     session: Date32Builder = Date32Builder::new(), DataType::Date32;
     file: Int32Builder = Int32Builder::new(), DataType::Int32;
     row: Int64Builder = Int64Builder::new(), DataType::Int64;
@@ -161,7 +161,7 @@ pub struct Row<'a> {
     pub symbol: Option<&'a str>,
     /// Identity of the finding.
     pub finding_id: Option<&'a str>,
-    /// Identity of the row or hole.
+    /// Identity of the row or gap.
     pub row_key: Option<&'a str>,
     /// µs UTC.
     pub time: Option<i64>,

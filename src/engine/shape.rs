@@ -2,7 +2,7 @@
 //!
 //! `read_time(value, spec)` and `read_number(text)` answer NULL for what does not decode; the exact text travels
 //! beside the value as `@name`, a literal of another type as `@name!`, so that the operator can tell "missing" from
-//! "undecodable". Parameters are literal arguments: the functions hold no state and travel by name.
+//! "parse-error". Parameters are literal arguments: the functions hold no state and travel by name.
 
 use std::sync::Arc;
 
@@ -21,11 +21,11 @@ use super::table::{FILE, ROW};
 use crate::bars::number::read_number;
 use crate::bars::spec::Fold;
 use crate::bars::time::TimeFormat;
-use crate::bars::{DAY_US, FieldKind, Stamp, TIME, TimeSpec};
+use crate::bars::{DAY_US, FieldKind, Label, TIME, TimeSpec};
 
-/// Column of stamps as the source spells them.
+/// Column of timestamps as the source spells them.
 pub const TIME_TEXT: &str = "@time";
-/// Column of stamps of another type than text, as literals.
+/// Column of timestamps of another type than text, as literals.
 pub const TIME_OTHER: &str = "@time!";
 /// Column of `_id`s, in snapshots of collections: element type and bytes, as in the document.
 pub const ID: &str = "__id";
@@ -147,7 +147,7 @@ fn encode(spec: &TimeSpec) -> String {
     serde_json::json!({
         "formats": formats,
         "zone": spec.zone.name(),
-        "stamp": match spec.stamp { Stamp::Session => "session", Stamp::Start => "start", Stamp::End => "end" },
+        "label": match spec.label { Label::Session => "session", Label::Start => "start", Label::End => "end" },
         "fold": match spec.fold { Fold::Refuse => "refuse", Fold::Earlier => "earlier", Fold::Later => "later" },
     })
     .to_string()
@@ -162,10 +162,10 @@ fn decode(text: &str) -> Result<TimeSpec> {
             source: Arc::from(TIME),
             formats: formats.collect::<Option<_>>()?,
             zone: value["zone"].as_str()?.parse().ok()?,
-            stamp: match value["stamp"].as_str()? {
-                "session" => Stamp::Session,
-                "start" => Stamp::Start,
-                _ => Stamp::End,
+            label: match value["label"].as_str()? {
+                "session" => Label::Session,
+                "start" => Label::Start,
+                _ => Label::End,
             },
             fold: match value["fold"].as_str()? {
                 "earlier" => Fold::Earlier,
@@ -177,7 +177,7 @@ fn decode(text: &str) -> Result<TimeSpec> {
     parsed().map_or_else(|| plan_err!("bug: read_time got no time spec but {text}"), Ok)
 }
 
-/// `read_time(value, spec [, other])`: a stamp as `Timestamp(µs, UTC)`; NULL where it is missing or does not decode.
+/// `read_time(value, spec [, other])`: a timestamp as `Timestamp(µs, UTC)`; NULL where it is missing or does not decode.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct ReadTime {
     signature: Signature,
@@ -242,7 +242,7 @@ fn from_typed(value: &ArrayRef, spec: &TimeSpec) -> Result<TimestampMicrosecondA
             let micros = micros.as_primitive::<TimestampMicrosecondType>();
             match zone {
                 Some(_) => micros.unary_opt(|instant| spec.read_instant(instant).ok()),
-                // A stamp without a zone is wall time in the job's zone.
+                // A timestamp without a zone is wall time in the job's zone.
                 None => micros.unary_opt(|local| {
                     let day = i32::try_from(local.div_euclid(DAY_US)).ok()?;
                     spec.read_local(day, local.rem_euclid(DAY_US)).ok()

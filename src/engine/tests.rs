@@ -21,7 +21,7 @@ use super::session::{Limits, session};
 use super::table::Locators;
 use crate::bars::spec::Fold;
 use crate::bars::time::TimeFormat;
-use crate::bars::{BarsSpec, DAY_US, FieldKind, FieldSpec, Stamp, TimeSpec};
+use crate::bars::{BarsSpec, DAY_US, FieldKind, FieldSpec, Label, TimeSpec};
 use crate::config::{Action, Diagnostic, Environment, RuleFile, Severity, SourceText, rules};
 use crate::market::{Calendar, Grid, Interval};
 
@@ -56,7 +56,7 @@ fn bars() -> BarsSpec {
     let mut fields = vec![FieldSpec { name: "symbol".into(), source: "symbol".into(), kind: FieldKind::Text }];
     fields.extend(["open", "high", "low", "close", "volume"].map(number));
     let calendar = Calendar::named("weekdays").unwrap();
-    let grid = Grid::new(Arc::clone(&calendar), Interval::Day, Stamp::Session);
+    let grid = Grid::new(Arc::clone(&calendar), Interval::Day, Label::Session);
     BarsSpec {
         series: vec!["symbol".into()],
         interval: Interval::Day,
@@ -66,7 +66,7 @@ fn bars() -> BarsSpec {
             source: "ts".into(),
             formats: vec![TimeFormat::compile("%Y-%m-%d").unwrap()],
             zone: chrono_tz::UTC,
-            stamp: Stamp::Session,
+            label: Label::Session,
             fold: Fold::Refuse,
         },
         fields,
@@ -84,9 +84,9 @@ fn program(text: &str) -> Arc<Program> {
         job: "test".into(),
         bars,
         rules,
-        undecodable_severity: Severity::Error,
-        undecodable_action: Action::Report,
-        settled: None,
+        parse_error_severity: Severity::Error,
+        parse_error_action: Action::Report,
+        movable_before: None,
         read,
         sha256: "x".into(),
     })
@@ -148,7 +148,7 @@ fn input(dir: &TempDir, program: &Program, parts: &[Vec<(String, i64, [Option<f6
     }
     let file = std::fs::File::open(&files[0][0].path).unwrap();
     let schema = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap().schema().clone();
-    let groups = if how == Arrangement::Dealt { vec![files.concat()] } else { files };
+    let groups = if how == Arrangement::HashPartitioned { vec![files.concat()] } else { files };
     Input {
         groups,
         schema: plan::narrowed(&schema, &plan::columns_to_read(program)),
@@ -211,7 +211,7 @@ async fn findings_do_not_depend_on_how_rows_lie() {
     let halves: Vec<Vec<_>> = shuffled(all.clone()).chunks(all.len() / 2 + 1).map(<[_]>::to_vec).collect();
     let ways = [
         (Arrangement::InPlace, vec![by_series(0, 2), by_series(2, 6)]),
-        (Arrangement::Dealt, vec![all.clone()]),
+        (Arrangement::HashPartitioned, vec![all.clone()]),
         (Arrangement::Sorted, vec![all.clone()]),
         (Arrangement::Sorted, halves),
     ];
@@ -258,16 +258,18 @@ fn spills(plan: &Arc<dyn ExecutionPlan>) -> usize {
 async fn only_rows_that_lie_anywhere_are_sorted() {
     let program = program(RULES);
     let context = session(&Limits { threads: 2, ..Limits::default() }).unwrap();
-    for (how, sorts, deals) in
-        [(Arrangement::InPlace, false, false), (Arrangement::Dealt, false, true), (Arrangement::Sorted, true, true)]
-    {
+    for (how, sorts, hash_partitions) in [
+        (Arrangement::InPlace, false, false),
+        (Arrangement::HashPartitioned, false, true),
+        (Arrangement::Sorted, true, true),
+    ] {
         let dir = TempDir::new().unwrap();
         let input = input(&dir, &program, &[rows(2, 30), rows(1, 5)], how);
         let logical = plan::logical(&context, &program, &input).unwrap();
         let physical = context.state().create_physical_plan(&logical).await.unwrap();
         let text = displayable(physical.as_ref()).indent(false).to_string();
         assert_eq!(text.contains("SortExec"), sorts, "{how:?}\n{text}");
-        assert_eq!(text.contains("RepartitionExec"), deals, "{how:?}\n{text}");
+        assert_eq!(text.contains("RepartitionExec"), hash_partitions, "{how:?}\n{text}");
         assert!(!text.contains("unused"), "a column no rule uses is not read\n{text}");
     }
 }
@@ -304,17 +306,17 @@ async fn a_rule_that_moves_nothing_moves_nothing_and_one_that_does_moves_its_row
     let batches =
         output(&Limits::default(), &program, &input(&dir, &program, &[rows], Arrangement::InPlace)).await.unwrap();
     let counts: Vec<i64> = (0..6).map(|counter| sum(&batches, Record::Series, counter)).collect();
-    assert_eq!(counts, [3, 1, 0, 1, 1, 0], "read, clean, flagged, quarantined, deleted, undecodable");
+    assert_eq!(counts, [3, 1, 0, 1, 1, 0], "read, clean, flagged, quarantined, deleted, parse_errors");
     assert_eq!(findings(&program, &batches).len(), 3, "the weaker finding of the deleted row is kept");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rows_newer_than_the_settled_time_are_only_reported() {
+async fn rows_within_the_grace_time_are_only_reported() {
     let mut program = Arc::into_inner(program(RULES)).unwrap();
-    program.settled = Some(19_723 * DAY_US);
+    program.movable_before = Some(19_723 * DAY_US);
     let program = Arc::new(program);
     let dir = TempDir::new().unwrap();
-    let input = input(&dir, &program, &[rows(2, 60)], Arrangement::Dealt);
+    let input = input(&dir, &program, &[rows(2, 60)], Arrangement::HashPartitioned);
     let batches = output(&Limits::default(), &program, &input).await.unwrap();
     assert_eq!(sum(&batches, Record::Series, 3), 0);
     assert!(sum(&batches, Record::Series, 2) > 0);
@@ -333,7 +335,7 @@ fn mistakes(sql: &str) -> Vec<Diagnostic> {
 }
 
 #[tokio::test]
-async fn expressions_that_cannot_judge_a_row_are_mistakes_with_a_place() {
+async fn expressions_that_cannot_evaluate_a_row_are_mistakes_with_a_place() {
     for (sql, code) in [
         ("clsoe > 0", "unknown-field"),
         ("close +", "bad-expression"),

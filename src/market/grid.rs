@@ -1,4 +1,4 @@
-//! The stamps the bars of a market are expected to have, numbered one after the other.
+//! The timestamps the bars of a market are expected to have, numbered one after the other.
 //!
 //! Two bars with consecutive positions have nothing missing between them, whatever nights, weekends, holidays and
 //! pauses lie there. Positions are made once per job; looking one up allocates nothing.
@@ -17,15 +17,15 @@ use super::calendar::Calendar;
 use super::interval::Interval;
 use super::session::Lookup;
 use super::zone;
-use crate::bars::{DAY_US, Stamp};
+use crate::bars::{DAY_US, Label};
 
 /// Microseconds of a minute.
 const MINUTE_US: i64 = 60_000_000;
 
-/// Where a stamp stands on the grid.
+/// Where a timestamp stands on the grid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Slot {
-    /// An expected stamp, with its position: positions of consecutive expected stamps are consecutive.
+    /// An expected timestamp, with its position: positions of consecutive expected timestamps are consecutive.
     On(i64),
     /// Not on the step: inside trading hours but between two bars; for daily bars and longer, not a midnight.
     OffGrid,
@@ -47,19 +47,19 @@ impl Slot {
     }
 }
 
-/// Every expected stamp of a calendar at an interval.
+/// Every expected timestamp of a calendar at an interval.
 ///
-/// - Daily: a stamp is the UTC midnight that stands for a trading date, and its position is the session's ordinal.
+/// - Daily: a timestamp is the UTC midnight that stands for a trading date, and its position is the session's ordinal.
 /// - Weekly and monthly: any midnight of a week (Monday to Sunday) or month that has a session is on the grid;
-///   [`Grid::stamp`] gives its first day.
+///   [`Grid::timestamp`] gives its first day.
 /// - Intraday: each stretch of trading between open, pause and close is cut into bars from its start; the last bar
-///   of a stretch is short where the step does not divide it. A stamp is the start of its bar (open ≤ t < close) or
+///   of a stretch is short where the step does not divide it. A timestamp is the start of its bar (open ≤ t < close) or
 ///   the end (open < t ≤ close).
 #[derive(Debug, Clone)]
 pub struct Grid {
     calendar: Arc<Calendar>,
     interval: Interval,
-    stamp: Stamp,
+    label: Label,
     steps: Steps,
 }
 
@@ -72,25 +72,25 @@ enum Steps {
 }
 
 impl Grid {
-    /// The grid of `calendar` at `interval`. Intraday bars are stamped with their end where `stamp` is
-    /// [`Stamp::End`], else with their start; daily bars and longer are always stamped with a date.
-    pub fn new(calendar: Arc<Calendar>, interval: Interval, stamp: Stamp) -> Self {
+    /// The grid of `calendar` at `interval`. Intraday bars are labelled with their end where `label` is
+    /// [`Label::End`], else with their start; daily bars and longer are always dated.
+    pub fn new(calendar: Arc<Calendar>, interval: Interval, label: Label) -> Self {
         let steps = match interval {
             Interval::Day => Steps::Sessions,
             Interval::Week => Steps::Periods(Periods::weeks(&calendar)),
             Interval::Month => Steps::Periods(Periods::months(&calendar)),
-            Interval::Minutes(minutes) => intraday(&calendar, minutes, stamp, false),
+            Interval::Minutes(minutes) => intraday(&calendar, minutes, label, false),
         };
-        Self { calendar, interval, stamp, steps }
+        Self { calendar, interval, label, steps }
     }
 
     /// The same grid with intraday bars cut at multiples of the step on the clock of the exchange, counted from
-    /// midnight, instead of from the open. Stamps are such multiples too, even where the bar is cut short: the
+    /// midnight, instead of from the open. Timestamps are such multiples too, even where the bar is cut short: the
     /// first hour of a 09:30 open has the start 09:00 and the end 10:00. Positions change.
     #[must_use]
     pub fn with_clock_alignment(mut self) -> Self {
         if let Interval::Minutes(minutes) = self.interval {
-            self.steps = intraday(&self.calendar, minutes, self.stamp, true);
+            self.steps = intraday(&self.calendar, minutes, self.label, true);
         }
         self
     }
@@ -125,13 +125,13 @@ impl Grid {
         }
     }
 
-    /// The stamp at `position`, µs UTC. A position comes from this grid or lies between two that do.
-    pub fn stamp(&self, position: i64) -> i64 {
+    /// The timestamp at `position`, µs UTC. A position comes from this grid or lies between two that do.
+    pub fn timestamp(&self, position: i64) -> i64 {
         match &self.steps {
             Steps::Sessions => i64::from(self.calendar.day_of(position)) * DAY_US,
-            Steps::Periods(periods) => periods.stamp(position),
-            Steps::AroundTheClock(steps) => steps.stamp(position),
-            Steps::Hours(hours) => hours.stamp(position),
+            Steps::Periods(periods) => periods.timestamp(position),
+            Steps::AroundTheClock(steps) => steps.timestamp(position),
+            Steps::Hours(hours) => hours.timestamp(position),
         }
     }
 
@@ -141,7 +141,7 @@ impl Grid {
         u64::try_from(last - first + 1).unwrap_or(0)
     }
 
-    /// The position of the first expected stamp at or after `time` (µs UTC) that the calendar knows.
+    /// The position of the first expected timestamp at or after `time` (µs UTC) that the calendar knows.
     pub fn first_at_or_after(&self, time: i64) -> Option<i64> {
         match &self.steps {
             Steps::Sessions => self.calendar.first_on_or_after(first_midnight(time)),
@@ -151,7 +151,7 @@ impl Grid {
         }
     }
 
-    /// The position of the last expected stamp at or before `time` (µs UTC) that the calendar knows.
+    /// The position of the last expected timestamp at or before `time` (µs UTC) that the calendar knows.
     pub fn last_at_or_before(&self, time: i64) -> Option<i64> {
         match &self.steps {
             Steps::Sessions => self.calendar.last_on_or_before(zone::day_of(time)),
@@ -178,11 +178,11 @@ impl Grid {
     }
 }
 
-fn intraday(calendar: &Calendar, minutes: u32, stamp: Stamp, clock_aligned: bool) -> Steps {
+fn intraday(calendar: &Calendar, minutes: u32, label: Label, clock_aligned: bool) -> Steps {
     let step = i64::from(minutes) * MINUTE_US;
     match calendar.days_of_week() {
-        Some(days) => Steps::AroundTheClock(AroundTheClock::new(days, step, stamp == Stamp::End)),
-        None => Steps::Hours(Hours::new(calendar, step, stamp == Stamp::End, clock_aligned)),
+        Some(days) => Steps::AroundTheClock(AroundTheClock::new(days, step, label == Label::End)),
+        None => Steps::Hours(Hours::new(calendar, step, label == Label::End, clock_aligned)),
     }
 }
 

@@ -49,7 +49,7 @@ impl Interval {
         }
     }
 
-    /// Whether one bar stands for a whole session or more, so that its stamp is a date.
+    /// Whether one bar stands for a whole session or more, so that its timestamp is a date.
     pub fn is_daily_or_longer(self) -> bool {
         !matches!(self, Self::Minutes(_))
     }

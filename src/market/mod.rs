@@ -1,4 +1,4 @@
-//! What a market is: its trading days and hours, and the stamps its bars are expected to have.
+//! What a market is: its trading days and hours, and the timestamps its bars are expected to have.
 //!
 //! Pure: no files, no clock, no DataFusion. Days are counted from 1970-01-01 as `i32`; instants are
 //! microseconds UTC as `i64`. Prices, symbols and rules are not known here.

@@ -1,6 +1,6 @@
 //! Local wall time and UTC.
 //!
-//! A zone skips local times when its clocks go forward and repeats them when they go back; both are told apart
+//! A zone skips local times when its clocks go forward and repeats them when they go back; both are distinguished
 //! here and never papered over.
 
 use chrono::{DateTime, MappedLocalTime, Offset, TimeZone};

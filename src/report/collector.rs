@@ -220,12 +220,12 @@ mod tests {
 
     use super::*;
     use crate::config::Action;
+    use crate::decide::RowTotals;
     use crate::engine::records::{RuleCounts, SeriesCounts};
-    use crate::judge::RowTotals;
     use crate::report::history::previous_findings;
     use crate::report::run::ActionRow;
     use crate::report::testing::{
-        DAY, GAP, OHLC, OUTLIER, Output, UNDECODABLE, clean_series, files, finding_id, meta, one_series, program, read,
+        DAY, GAP, OHLC, OUTLIER, Output, PARSE_ERROR, clean_series, files, finding_id, meta, one_series, program, read,
         texts,
     };
     use crate::report::utc::UtcMicros;
@@ -308,9 +308,9 @@ mod tests {
         }
         let rules = read(dir.path(), Table::RuleResults);
         for (column, values) in [
-            ("rule_id", ["ohlc", "gap", "close-outlier", "undecodable"]),
+            ("rule_id", ["ohlc", "gap", "close-outlier", "parse-error"]),
             ("status", ["fail", "warn", "fail", "ok"]),
-            ("rows_judged", ["150", "149", "130", "150"]),
+            ("rows_evaluated", ["150", "149", "130", "150"]),
             ("rows_insufficient", ["0", "0", "20", "0"]),
             ("rows_excused", ["0", "1", "0", "0"]),
             ("findings", ["2", "1", "1", "0"]),
@@ -380,7 +380,7 @@ mod tests {
             RowTotals { read: 150, clean: 147, flagged: 1, quarantined: 2, ..RowTotals::default() }
         );
         assert_eq!(tally.series.worst, Some(("A".to_owned(), 2, 100)));
-        assert_eq!((tally.rules[OHLC].counts.rows, tally.rules[OHLC].counts.judged), (2, 150));
+        assert_eq!((tally.rules[OHLC].counts.rows, tally.rules[OHLC].counts.evaluated), (2, 150));
         assert_eq!(tally.rules[GAP].first, Some((Some(150 * DAY), "A".to_owned())));
         let moves = collector.take_moves();
         let places: Vec<(i32, i64)> = moves.iter().map(|row| (row.file, row.row)).collect();
@@ -401,18 +401,18 @@ mod tests {
 
     #[test]
     fn findings_and_moves_that_did_not_arrive_are_a_bug() {
-        let missing = RuleCounts { judged: 1, findings: 1, ..RuleCounts::default() };
+        let missing = RuleCounts { evaluated: 1, findings: 1, ..RuleCounts::default() };
         let uncounted = one_series().rule(OUTLIER, "B", missing, None);
         let unnamed =
             Output::default().series("A", SeriesCounts { read: 1, quarantined: 1, ..SeriesCounts::default() });
-        for (output, told) in [(uncounted, "`close-outlier` counted 2"), (unnamed, "1 rows are to be moved")] {
+        for (output, reported) in [(uncounted, "`close-outlier` counted 2"), (unnamed, "1 rows are to be moved")] {
             let dir = tempfile::tempdir().unwrap();
             let error = report(dir.path(), meta(2), vec![output]).unwrap_err();
-            assert!(error.to_string().contains(told), "{error}");
+            assert!(error.to_string().contains(reported), "{error}");
             assert_eq!(files(dir.path()), ["runs/job=demo/run_date=2026-11-20/20261120T020000Z-aaaa.parquet"]);
             let runs = read(dir.path(), Table::Runs);
             assert_eq!([texts(&runs, "status"), texts(&runs, "exit_code")].concat(), ["broken", "3"]);
-            assert!(texts(&runs, "error")[0].contains(told));
+            assert!(texts(&runs, "error")[0].contains(reported));
         }
     }
 
@@ -428,8 +428,8 @@ mod tests {
     fn a_rule_that_is_not_there_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         for output in [
-            Output::default().finding(UNDECODABLE + 1, "A", 100, 1),
-            Output::default().rule(UNDECODABLE + 1, "A", RuleCounts::default(), None),
+            Output::default().finding(PARSE_ERROR + 1, "A", 100, 1),
+            Output::default().rule(PARSE_ERROR + 1, "A", RuleCounts::default(), None),
         ] {
             let error = collector(dir.path(), meta(2)).take(&output.batch()).unwrap_err();
             assert!(matches!(error, ReportError::Records(_)), "{error}");
@@ -489,8 +489,13 @@ mod tests {
         let change = first.change.unwrap();
         assert_eq!((change.new, change.fixed, change.since_run), (4, 0, None));
 
-        let counts =
-            |judged, found| RuleCounts { judged, findings: found, bars: found, rows: found, ..RuleCounts::default() };
+        let counts = |evaluated, found| RuleCounts {
+            evaluated,
+            findings: found,
+            bars: found,
+            rows: found,
+            ..RuleCounts::default()
+        };
         let later = Output::default()
             .finding(OHLC, "A", 105, 5)
             .finding(OUTLIER, "A", 107, 7)
@@ -499,7 +504,7 @@ mod tests {
             .rule(OHLC, "A", counts(100, 1), Some((105, 105)))
             .rule(GAP, "A", counts(100, 0), None)
             .rule(OUTLIER, "A", counts(100, 2), Some((107, 109)))
-            .rule(UNDECODABLE, "A", counts(100, 0), None)
+            .rule(PARSE_ERROR, "A", counts(100, 0), None)
             .series("A", SeriesCounts { read: 100, clean: 97, flagged: 2, quarantined: 1, ..SeriesCounts::default() });
         let second = report(dir.path(), meta(3), vec![later]).unwrap();
         let change = second.change.unwrap();
@@ -542,7 +547,7 @@ mod tests {
         let json = fs::read(dir.path().join("pages/20261120T020000Z-aaaa/summary.json")).unwrap();
         assert_eq!(serde_json::from_slice::<Summary>(&json).unwrap(), summary);
         let ids: Vec<&str> = summary.rules.iter().map(|rule| rule.id.as_str()).collect();
-        assert_eq!(ids, ["ohlc", "close-outlier", "gap", "undecodable"]);
+        assert_eq!(ids, ["ohlc", "close-outlier", "gap", "parse-error"]);
         assert_eq!((summary.rows_per_second, summary.elapsed()), (Some(50.0), 2.0));
     }
 }

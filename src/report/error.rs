@@ -108,7 +108,7 @@ impl ReportError {
         Self::Write { folder: folder.to_path_buf(), remedy: remedy(source.kind()), source }
     }
 
-    /// A failure of the Parquet writer of `file`; what the disk says is told from what the encoder says.
+    /// A failure of the Parquet writer of `file`; what the disk says is reported from what the encoder says.
     pub(super) fn encoding(file: &Path, source: ParquetError) -> Self {
         let source = match source {
             ParquetError::External(inner) => match inner.downcast::<io::Error>() {
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_disk_below_the_parquet_writer_is_told_as_one() {
+    fn a_full_disk_below_the_parquet_writer_is_reported_as_one() {
         let full = ParquetError::from(io::Error::from(ErrorKind::StorageFull));
         let error = ReportError::encoding(Path::new("out/findings/x.parquet"), full);
         let text = error.to_string();

@@ -103,26 +103,26 @@ fn a_report_is_whole_or_not_there_whichever_call_fails() {
         let (world, result, calls) = run(at, fault);
         let Some(name) = calls.failed() else { continue };
         failed += 1;
-        let told = format!("{fault:?} of call {at}, {name}: {:?}", result.as_ref().err());
+        let reported = format!("{fault:?} of call {at}, {name}: {:?}", result.as_ref().err());
         let seen = seen(&world, 2);
         match &result {
-            Ok(_) => assert_eq!(seen, WHOLE, "{told}"),
+            Ok(_) => assert_eq!(seen, WHOLE, "{reported}"),
             Err(ReportError::NotDurable { .. }) => {
                 not_durable += 1;
-                assert_eq!(seen, WHOLE, "{told}");
+                assert_eq!(seen, WHOLE, "{reported}");
             }
             // At most the row that says that the run is broken.
-            Err(_) => assert!(seen.is_empty() || seen == ["runs"], "{told}: {seen:?}"),
+            Err(_) => assert!(seen.is_empty() || seen == ["runs"], "{reported}: {seen:?}"),
         }
-        assert!(reads(&world), "{told}");
+        assert!(reads(&world), "{reported}");
         let invisible = matches!(fault, Fault::Short | Fault::Error(Errno::INTR));
-        assert!(!invisible || result.is_ok(), "{told}");
+        assert!(!invisible || result.is_ok(), "{reported}");
         // The next run takes away what could not be removed, but for a file that this one gave up before its end.
         world.run(|disk| report(&disk, 3)).unwrap().unwrap();
         let left = hidden(&world);
         assert!(
             left.is_empty() || (name == "remove" && left.len() == 1 && left[0].ends_with(".partial")),
-            "{told}: {left:?}"
+            "{reported}: {left:?}"
         );
     }
     assert!(all > 60 && failed > 4 * all, "{failed} calls failed, of {all}");
@@ -181,7 +181,7 @@ fn the_files_of_a_living_run_stay() {
         .run(|disk| {
             let dir = Path::new(DIR);
             let mut living = Collector::with_disk(&disk, dir, program(), meta(2), Vec::new(), Previous::None);
-            living.take(&one_series().hole("A", 170, 1).batch()).unwrap();
+            living.take(&one_series().gap("A", 170, 1).batch()).unwrap();
             let before = hidden(&world);
             assert!(before.iter().any(|name| name.ends_with(".partial")), "{before:?}");
             world.run(|disk| report(&disk, 3)).unwrap().unwrap();

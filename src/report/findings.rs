@@ -68,7 +68,7 @@ impl FindingParts {
             words: RuleWords::new(program),
             files,
             previous,
-            new: vec![0; program.undecodable() + 1],
+            new: vec![0; program.parse_error() + 1],
             most,
             buffer: Vec::new(),
             buffered: 0,
@@ -179,7 +179,7 @@ impl FindingParts {
         (BooleanArray::from(is_new), first_seen.finish())
     }
 
-    /// File and row of each finding, e.g. `bars.csv:17`, or the `_id` where it is a document; NULL for a hole between
+    /// File and row of each finding, e.g. `bars.csv:17`, or the `_id` where it is a document; NULL for a gap between
     /// rows.
     fn locators(&self, findings: &RecordBatch) -> Result<ArrayRef, ReportError> {
         let files = column(findings, "file").as_primitive::<Int32Type>();
@@ -236,7 +236,7 @@ struct RuleWords {
 
 impl RuleWords {
     fn new(program: &Program) -> Self {
-        let indices = 0..=program.undecodable();
+        let indices = 0..=program.parse_error();
         let words = |word: &dyn Fn(usize) -> &'static str| Words::new(indices.clone().map(word));
         let ids: Vec<&str> = indices.clone().map(|index| program.rule_id(index)).collect();
         let rank = |id: &&str| ids.iter().filter(|other| *other < id).count();
@@ -299,7 +299,7 @@ mod tests {
 
     fn publish(parts: FindingParts) {
         let program = program();
-        let mut rules = vec![RuleTally::default(); program.undecodable() + 1];
+        let mut rules = vec![RuleTally::default(); program.parse_error() + 1];
         Published::all(&Disk::system(), parts.finish(&program, &mut rules).unwrap()).unwrap().keep();
     }
 
@@ -346,7 +346,7 @@ mod tests {
             .finding(OHLC, "A", 9, 2)
             .finding(OHLC, "A", 3, 3)
             .finding(OUTLIER, "A", 3, 4)
-            .hole("A", 3, 2);
+            .gap("A", 3, 2);
         parts.take(&shuffled.batch()).unwrap();
         publish(parts);
         let rows = rows(&part(dir.path(), 0));

@@ -38,7 +38,7 @@ pub enum Previous {
     None,
     /// The findings of the run before.
     Known(Box<KnownFindings>),
-    /// The run before found more than [`MOST_KNOWN`]: what is new or fixed is not told.
+    /// The run before found more than [`MOST_KNOWN`]: what is new or fixed is not reported.
     TooMany,
     /// This run looks at some rules or some series only: it is compared with nothing, and no later run with it.
     Unknown,
@@ -316,7 +316,7 @@ mod tests {
         assert_eq!(known.meet(&finding_id(OHLC, "A", 5)), Some("20261120T010000Z-aaaa"));
         assert_eq!(known.meet(&finding_id(OHLC, "A", 6)), None);
         let fixed: Vec<(&str, i64)> = known.fixed().into_iter().collect();
-        assert_eq!(fixed, [("close-outlier", 1)], "day 103 is before the window, the hole of day 150 after it");
+        assert_eq!(fixed, [("close-outlier", 1)], "day 103 is before the window, the gap of day 150 after it");
         assert_eq!(known.meet(&finding_id(GAP, "A", 150)), Some("20261120T010000Z-aaaa"));
     }
 

@@ -100,12 +100,12 @@ impl<'a> Records<'a> {
         (!self.finding_id.is_null(row)).then(|| self.finding_id.value(row))
     }
 
-    /// First stamp, µs UTC.
+    /// First timestamp, µs UTC.
     pub(super) fn time(&self, row: usize) -> Option<i64> {
         value(self.time, row)
     }
 
-    /// Last stamp, µs UTC.
+    /// Last timestamp, µs UTC.
     pub(super) fn time_until(&self, row: usize) -> Option<i64> {
         value(self.time_until, row)
     }
@@ -127,14 +127,14 @@ impl<'a> Records<'a> {
 
     /// The counters as those of a rule.
     pub(super) fn rule_counts(&self, row: usize) -> RuleCounts {
-        let [judged, insufficient, excused, findings, bars, rows, ..] = self.counters(row);
-        RuleCounts { judged, insufficient, excused, findings, bars, rows }
+        let [evaluated, insufficient, excused, findings, bars, rows, ..] = self.counters(row);
+        RuleCounts { evaluated, insufficient, excused, findings, bars, rows }
     }
 
     /// The counters as those of a series.
     pub(super) fn series_counts(&self, row: usize) -> SeriesCounts {
-        let [read, clean, flagged, quarantined, deleted, undecodable, sessions, _] = self.counters(row);
-        SeriesCounts { read, clean, flagged, quarantined, deleted, undecodable, sessions }
+        let [read, clean, flagged, quarantined, deleted, parse_errors, sessions, _] = self.counters(row);
+        SeriesCounts { read, clean, flagged, quarantined, deleted, parse_errors, sessions }
     }
 
     fn counters(&self, row: usize) -> [i64; COUNTERS] {

@@ -19,7 +19,7 @@ pub struct MoveRow {
     pub found: Vec<Found>,
     /// The series key.
     pub series: Arc<str>,
-    /// Its stamp, µs UTC; `None` where it has none that can be read.
+    /// Its timestamp, µs UTC; `None` where it has none that can be read.
     pub time: Option<i64>,
 }
 

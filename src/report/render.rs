@@ -9,7 +9,7 @@ use super::run::RunStatus;
 use super::summary::{Place, RuleSummary, Summary, Verdict};
 use super::tally::RuleStatus;
 use super::utc::UtcMicros;
-use crate::engine::program::UNDECODABLE;
+use crate::engine::program::PARSE_ERROR;
 
 /// Longest rule id that is not cut.
 const LONGEST_ID: usize = 40;
@@ -22,7 +22,7 @@ const FEWEST: usize = 16;
 pub fn render_text(summary: &Summary, colour: bool, width: usize) -> String {
     let paint = Paint(colour);
     let mut lines = vec![header(summary), String::new()];
-    // Who carries out a plan judges nothing.
+    // Who carries out a plan evaluates nothing.
     if summary.command != "apply" {
         lines.extend(table(summary, paint, width));
         lines.extend(accounts(summary));
@@ -72,18 +72,18 @@ fn header(summary: &Summary) -> String {
 
 /// The rules that have something to tell, and how many have not.
 fn table(summary: &Summary, paint: Paint, width: usize) -> Vec<String> {
-    let told: Vec<&RuleSummary> = summary.rules.iter().filter(|rule| is_told(rule)).collect();
-    let quiet = summary.rules.iter().filter(|rule| !is_told(rule) && rule.id != UNDECODABLE);
+    let reported: Vec<&RuleSummary> = summary.rules.iter().filter(|rule| is_told(rule)).collect();
+    let quiet = summary.rules.iter().filter(|rule| !is_told(rule) && rule.id != PARSE_ERROR);
     let quiet = quiet.count() as u64;
-    let longest = told.iter().map(|rule| rule.id.len().min(LONGEST_ID)).max().unwrap_or(0);
+    let longest = reported.iter().map(|rule| rule.id.len().min(LONGEST_ID)).max().unwrap_or(0);
     let id = longest.max(16) + 2;
     let mut lines = Vec::new();
-    if !told.is_empty() {
+    if !reported.is_empty() {
         lines.push(paint.faint(&format!("  {:id$}severity       findings   {:<12}first", "rule", "rate")));
     }
-    lines.extend(told.iter().map(|rule| line(rule, summary.daily, id, paint, width)));
+    lines.extend(reported.iter().map(|rule| line(rule, summary.daily, id, paint, width)));
     if quiet > 0 {
-        let more = if told.is_empty() { "rule" } else { "more rule" };
+        let more = if reported.is_empty() { "rule" } else { "more rule" };
         lines.push(format!("  {:<w$}{}", counted(quiet, more), paint.good("ok"), w = id + 8));
     }
     lines.push(String::new());
@@ -101,18 +101,20 @@ fn line(rule: &RuleSummary, daily: bool, id: usize, paint: Paint, width: usize) 
         RuleStatus::Warn => (paint.odd("warn"), share(rule), place(rule.first.as_ref(), daily)),
         RuleStatus::Insufficient => {
             let lacking = format!("{} with too little history", counted(rule.insufficient, "row"));
-            ("-   ".to_owned(), "not judged".to_owned(), lacking)
+            ("-   ".to_owned(), "not evaluated".to_owned(), lacking)
         }
-        RuleStatus::Skipped | RuleStatus::Ok => ("-   ".to_owned(), "not judged".to_owned(), nothing_judged(rule)),
+        RuleStatus::Skipped | RuleStatus::Ok => {
+            ("-   ".to_owned(), "not evaluated".to_owned(), nothing_evaluated(rule))
+        }
     };
     let first = shortened(&first, width.saturating_sub(id + FIXED).max(FEWEST));
     let line = format!("  {name:id$}{:<8}{status}{:>11}   {share:<12}{first}", rule.severity, thousands(rule.findings));
     line.trim_end().to_owned()
 }
 
-fn nothing_judged(rule: &RuleSummary) -> String {
+fn nothing_evaluated(rule: &RuleSummary) -> String {
     match rule.excused {
-        0 => "no rows to judge".to_owned(),
+        0 => "no rows to evaluate".to_owned(),
         excused => format!("{} excused", counted(excused, "row")),
     }
 }
@@ -127,12 +129,12 @@ fn share(rule: &RuleSummary) -> String {
 fn place(place: Option<&Place>, daily: bool) -> String {
     let Some(Place { series, time }) = place else { return String::new() };
     match time {
-        Some(time) => format!("{} {}", visible(series), time.stamp(daily)),
+        Some(time) => format!("{} {}", visible(series), time.timestamp(daily)),
         None => format!("{} without a date", visible(series)),
     }
 }
 
-/// Where every row went, what changed, and what was not judged.
+/// Where every row went, what changed, and what was not evaluated.
 fn accounts(summary: &Summary) -> Vec<String> {
     let mut lines = vec![format!("  {}", equation(summary))];
     let found = summary.findings.error + summary.findings.warn + summary.findings.info;
@@ -143,7 +145,7 @@ fn accounts(summary: &Summary) -> Vec<String> {
         };
         lines.push(format!("  {}, {since}", counted(found, "finding")));
     }
-    lines.extend(unjudged(summary));
+    lines.extend(not_evaluated(summary));
     if let Some(calendar) = &summary.calendar {
         let known = calendar.known_until.as_ref().map(|day| format!(", known until {day}")).unwrap_or_default();
         lines.push(format!("  calendar {}{known}", calendar.name));
@@ -157,7 +159,7 @@ fn equation(summary: &Summary) -> String {
     let rows = &summary.rows;
     let others = [
         (rows.flagged, "flagged"),
-        (rows.undecodable, "undecodable"),
+        (rows.parse_errors, "parse errors"),
         (rows.quarantined, "quarantined"),
         (rows.deleted, "deleted"),
     ];
@@ -168,9 +170,9 @@ fn equation(summary: &Summary) -> String {
 }
 
 /// Rows without a verdict, by reason and rule; rules without any verdict have a line of their own in the table.
-fn unjudged(summary: &Summary) -> Vec<String> {
-    let reason = |what: &str, told: RuleStatus, count: fn(&RuleSummary) -> u64| {
-        let rules = summary.rules.iter().filter(|rule| rule.status != told && count(rule) > 0);
+fn not_evaluated(summary: &Summary) -> Vec<String> {
+    let reason = |what: &str, reported: RuleStatus, count: fn(&RuleSummary) -> u64| {
+        let rules = summary.rules.iter().filter(|rule| rule.status != reported && count(rule) > 0);
         let rules: Vec<String> = rules.map(|rule| format!("{} {}", rule.id, counted(count(rule), "row"))).collect();
         (!rules.is_empty()).then(|| format!("  {what}: {}", rules.join(", ")))
     };
@@ -187,30 +189,30 @@ fn closing(summary: &Summary, paint: Paint) -> String {
     };
     let elapsed = summary.elapsed();
     let pace = speed(summary.rows.read, elapsed).map(|speed| format!(", {speed}")).unwrap_or_default();
-    format!("{verdict}  {}  {}{pace}", told(summary), seconds(elapsed))
+    format!("{verdict}  {}  {}{pace}", reported(summary), seconds(elapsed))
 }
 
 /// What the run did, in a sentence.
-fn told(summary: &Summary) -> String {
+fn reported(summary: &Summary) -> String {
     let moves = [(summary.rows.quarantined, "quarantined"), (summary.rows.deleted, "deleted")];
     let moves = moves.into_iter().filter(|(count, _)| *count > 0);
     let moves: Vec<String> = moves.map(|(count, how)| format!("{} would be {how}", counted(count, "row"))).collect();
     let wanted = moves.join(" and ");
     match summary.status {
-        RunStatus::Broken if !summary.actions.is_empty() => format!("the run broke off: {}", settled(summary)),
+        RunStatus::Broken if !summary.actions.is_empty() => format!("the run broke off: {}", counts(summary)),
         RunStatus::Broken => "the run broke off before its end.".to_owned(),
-        RunStatus::Stopped if !summary.actions.is_empty() => format!("the run was stopped: {}", settled(summary)),
+        RunStatus::Stopped if !summary.actions.is_empty() => format!("the run was stopped: {}", counts(summary)),
         RunStatus::Stopped => "the run was stopped before its end.".to_owned(),
         RunStatus::Refused if moves.is_empty() => "refused, nothing was changed.".to_owned(),
         RunStatus::Refused => format!("{wanted}; that is refused, nothing was changed."),
-        RunStatus::Ok | RunStatus::Findings if !summary.actions.is_empty() => settled(summary),
+        RunStatus::Ok | RunStatus::Findings if !summary.actions.is_empty() => counts(summary),
         RunStatus::Ok | RunStatus::Findings if !moves.is_empty() => format!("{wanted}, nothing was changed."),
         RunStatus::Ok | RunStatus::Findings => by_severity(summary),
     }
 }
 
 /// What became of the rows that were to be moved.
-fn settled(summary: &Summary) -> String {
+fn counts(summary: &Summary) -> String {
     let rows =
         |(state, count): (&String, &u64)| format!("{} {}", counted(*count, "row"), visible(&state.replace('_', " ")));
     let states: Vec<String> = summary.actions.iter().map(rows).collect();
@@ -256,7 +258,7 @@ pub fn render_line(summary: &Summary) -> String {
         ("rows", rows.read.to_string()),
         ("clean", rows.clean.to_string()),
         ("flagged", rows.flagged.to_string()),
-        ("undecodable", rows.undecodable.to_string()),
+        ("parse_errors", rows.parse_errors.to_string()),
         ("quarantined", rows.quarantined.to_string()),
         ("deleted", rows.deleted.to_string()),
         ("errors", found.error.to_string()),
@@ -320,20 +322,20 @@ mod tests {
         first: Option<(&str, &str)>,
     ) -> RuleSummary {
         let (rows, bars) = counts;
-        let holes = id == "gap";
+        let gaps = id == "gap";
         RuleSummary {
             id: id.to_owned(),
             check: id.to_owned(),
             severity: severity.to_owned(),
             action: "report".to_owned(),
             status,
-            judged: 259_174,
+            evaluated: 259_174,
             insufficient: 0,
             excused: 0,
-            findings: if holes { 34 } else { rows },
+            findings: if gaps { 34 } else { rows },
             bars,
             rows,
-            rate: (!holes).then_some(rows as f64 / 259_174.0),
+            rate: (!gaps).then_some(rows as f64 / 259_174.0),
             new: None,
             fixed: None,
             series_hit: u64::from(rows > 0),
@@ -352,7 +354,7 @@ mod tests {
             rule("gap", "warn", Warn, (0, 41), Some(("BTCUSDT", "2026-10-30T04:00:00Z"))),
         ];
         rules.extend((0..9).map(|n| rule(&format!("quiet-{n}"), "error", Ok, (0, 0), None)));
-        rules.push(rule(UNDECODABLE, "error", Ok, (0, 0), None));
+        rules.push(rule(PARSE_ERROR, "error", Ok, (0, 0), None));
         Summary {
             schema_version: 1,
             version: "0.1.0".to_owned(),
@@ -408,7 +410,7 @@ mod tests {
         next: barkeep report open           rows and charts
               barkeep plan jobs/demo.toml
         ");
-        insta::assert_snapshot!(render_line(&demo()), @"job=demo verdict=FAIL status=findings exit=1 rows=259174 clean=259161 flagged=0 undecodable=0 quarantined=13 deleted=0 errors=13 warnings=34 notes=0 failed=ohlc:3,duplicate:8,price-spike:2 seconds=0.4 run=20261120T023000Z-k7f3");
+        insta::assert_snapshot!(render_line(&demo()), @"job=demo verdict=FAIL status=findings exit=1 rows=259174 clean=259161 flagged=0 parse_errors=0 quarantined=13 deleted=0 errors=13 warnings=34 notes=0 failed=ohlc:3,duplicate:8,price-spike:2 seconds=0.4 run=20261120T023000Z-k7f3");
     }
 
     #[test]
@@ -416,7 +418,8 @@ mod tests {
         use RuleStatus::{Insufficient, Skipped};
         let mut summary = demo();
         summary.daily = true;
-        summary.rows = Rows { read: 259_174, clean: 259_136, flagged: 20, undecodable: 1, quarantined: 16, deleted: 1 };
+        summary.rows =
+            Rows { read: 259_174, clean: 259_136, flagged: 20, parse_errors: 1, quarantined: 16, deleted: 1 };
         summary.change = Some(Change { new: 5, fixed: 1_002, since_run: Some("20261119T023000Z-aaaa".to_owned()) });
         let known_until = Some("2026-12-31".to_owned());
         summary.calendar = Some(CalendarNote { name: "XSHG".to_owned(), version: "4.13".to_owned(), known_until });
@@ -424,10 +427,10 @@ mod tests {
         summary.rules[3].excused = 1;
         let lacking = RuleSummary {
             insufficient: 2_500,
-            judged: 0,
+            evaluated: 0,
             ..rule("close-outlier", "error", Insufficient, (0, 0), None)
         };
-        let skipped = RuleSummary { judged: 0, ..rule("turnover", "info", Skipped, (0, 0), None) };
+        let skipped = RuleSummary { evaluated: 0, ..rule("turnover", "info", Skipped, (0, 0), None) };
         summary.rules.splice(4..10, [lacking, skipped]);
         insta::assert_snapshot!(render_text(&summary, false, 100), @r"
         demo   data/bars_1m   2026-10-21 .. 2026-11-20   6 series   259,174 rows
@@ -437,11 +440,11 @@ mod tests {
           duplicate         error   FAIL          8   0.0031 %    ETHUSDT 2026-11-02
           price-spike       error   FAIL          2   0.00077 %   SOLUSDT 2026-11-11
           gap               warn    warn         34   41 bars     BTCUSDT 2026-10-30
-          close-outlier     error   -             0   not judged  2,500 rows with too little history
-          turnover          info    -             0   not judged  no rows to judge
+          close-outlier     error   -             0   not evaluated  2,500 rows with too little history
+          turnover          info    -             0   not evaluated  no rows to evaluate
           3 more rules              ok
 
-          259,174 rows = 259,136 clean + 20 flagged + 1 undecodable + 16 quarantined + 1 deleted
+          259,174 rows = 259,136 clean + 20 flagged + 1 parse errors + 16 quarantined + 1 deleted
           47 findings, 5 new and 1,002 fixed since 20261119T023000Z-aaaa
           too little history: price-spike 120 rows
           excused: gap 1 row
@@ -451,7 +454,7 @@ mod tests {
         next: barkeep report open           rows and charts
               barkeep plan jobs/demo.toml
         ");
-        insta::assert_snapshot!(render_line(&summary), @"job=demo verdict=FAIL status=findings exit=1 rows=259174 clean=259136 flagged=20 undecodable=1 quarantined=16 deleted=1 errors=13 warnings=34 notes=0 new=5 fixed=1002 failed=ohlc:3,duplicate:8,price-spike:2 seconds=0.4 run=20261120T023000Z-k7f3");
+        insta::assert_snapshot!(render_line(&summary), @"job=demo verdict=FAIL status=findings exit=1 rows=259174 clean=259136 flagged=20 parse_errors=1 quarantined=16 deleted=1 errors=13 warnings=34 notes=0 new=5 fixed=1002 failed=ohlc:3,duplicate:8,price-spike:2 seconds=0.4 run=20261120T023000Z-k7f3");
     }
 
     #[test]
@@ -471,16 +474,16 @@ mod tests {
 
         OK  nothing was found.  0.4 s, 650,000 rows/s
         ");
-        insta::assert_snapshot!(render_line(&summary), @"job=demo verdict=OK status=ok exit=0 rows=259174 clean=259174 flagged=0 undecodable=0 quarantined=0 deleted=0 errors=0 warnings=0 notes=0 seconds=0.4 run=20261120T023000Z-k7f3");
+        insta::assert_snapshot!(render_line(&summary), @"job=demo verdict=OK status=ok exit=0 rows=259174 clean=259174 flagged=0 parse_errors=0 quarantined=0 deleted=0 errors=0 warnings=0 notes=0 seconds=0.4 run=20261120T023000Z-k7f3");
     }
 
     #[test]
     fn a_run_that_moved_rows_and_one_that_was_refused() {
         let mut summary = demo();
         summary.actions = BTreeMap::from([("kept_changed".to_owned(), 1), ("removed".to_owned(), 12)]);
-        assert_eq!(told(&summary), "1 row kept changed, 12 rows removed; what was removed is in quarantine.");
+        assert_eq!(reported(&summary), "1 row kept changed, 12 rows removed; what was removed is in quarantine.");
         summary.actions = BTreeMap::from([("kept_changed".to_owned(), 13)]);
-        assert_eq!(told(&summary), "13 rows kept changed, the source is unchanged.");
+        assert_eq!(reported(&summary), "13 rows kept changed, the source is unchanged.");
         let mut refused = demo();
         refused.status = RunStatus::Refused;
         refused.refusals = vec!["13 rows would be moved, and `[limits] rows` allows 10".to_owned()];

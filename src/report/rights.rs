@@ -8,7 +8,7 @@ const OWNER: u32 = 0o600;
 
 /// The permission bits of the files of a report on the files `sources`.
 pub(super) fn mode(sources: &[String]) -> u32 {
-    // Of a file whose rights are not known, nothing is told to others.
+    // Of a file whose rights are not known, nothing is reported to others.
     let of = |path: &String| fs::metadata(path).map_or(OWNER, |metadata| metadata.permissions().mode());
     sources.iter().map(of).fold(0o666 & !umask(), |mode, source| mode & source) | OWNER
 }

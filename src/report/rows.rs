@@ -53,7 +53,7 @@ pub(super) fn run(
             ("rows_read", count([Some(rows.read)])),
             ("rows_clean", count([Some(rows.clean)])),
             ("rows_flagged", count([Some(rows.flagged)])),
-            ("rows_undecodable", count([Some(rows.undecodable)])),
+            ("rows_parse_error", count([Some(rows.parse_errors)])),
             ("rows_quarantined", count([Some(rows.quarantined)])),
             ("rows_deleted", count([Some(rows.deleted)])),
             ("findings_error", count([Some(found.error)])),
@@ -69,7 +69,7 @@ pub(super) fn run(
             ("seconds_extract", number([Some(seconds.extract)])),
             ("seconds_check", number([Some(seconds.check)])),
             ("seconds_report", number([Some(seconds.report)])),
-            ("seconds_settle", number([Some(seconds.settle)])),
+            ("seconds_apply", number([Some(seconds.apply)])),
             ("rows_removed", count([Some(removed as u64)])),
             ("connections_opened", count([connections.map(|it| it.opened)])),
             ("connections_closed", count([connections.map(|it| it.closed.values().sum())])),
@@ -101,7 +101,7 @@ pub(super) fn rule_results(meta: &RunMeta, program: &Program, rules: &[RuleTally
             ("action", name(each().map(|(index, _)| levels(index).1.as_str()))),
             ("status", name(each().map(|(index, tally)| tally.status(levels(index).0).as_str()))),
             ("params", text(each().map(|(index, _)| rule(index).map(|rule| rule.params.as_str())))),
-            ("rows_judged", whole(each().map(|(_, tally)| Some(tally.counts.judged)))),
+            ("rows_evaluated", whole(each().map(|(_, tally)| Some(tally.counts.evaluated)))),
             ("rows_insufficient", whole(each().map(|(_, tally)| Some(tally.counts.insufficient)))),
             ("rows_excused", whole(each().map(|(_, tally)| Some(tally.counts.excused)))),
             ("findings", whole(each().map(|(_, tally)| Some(tally.counts.findings)))),
@@ -114,7 +114,7 @@ pub(super) fn rule_results(meta: &RunMeta, program: &Program, rules: &[RuleTally
             ("first_time", instant(each().map(|(_, tally)| tally.first.as_ref().and_then(|(time, _)| *time)))),
             ("last_time", instant(each().map(|(_, tally)| tally.last_time))),
             ("series_hit", whole(each().map(|(_, tally)| Some(tally.series_hit)))),
-            // All rules run over a series in one pass; their parts of the time are not told apart.
+            // All rules run over a series in one pass; their parts of the time are not distinguished.
             ("seconds", number(each().map(|_| None))),
         ],
     )

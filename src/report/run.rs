@@ -9,7 +9,7 @@ use super::history::Window;
 use super::run_id::RunId;
 use super::utc::UtcMicros;
 use crate::config::Action;
-use crate::judge::Refusal;
+use crate::decide::Refusal;
 
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)* }) => {
@@ -70,7 +70,7 @@ words! {
 }
 
 impl RunStatus {
-    /// Whether every row of the window was judged.
+    /// Whether every row of the window was evaluated.
     pub fn reached_its_end(self) -> bool {
         matches!(self, Self::Ok | Self::Findings | Self::Refused)
     }
@@ -110,11 +110,11 @@ pub struct StageSeconds {
     pub load: f64,
     /// Reading the source into a snapshot; 0 where it is read as it lies.
     pub extract: f64,
-    /// Judging.
+    /// Evaluating.
     pub check: f64,
     /// Moving rows.
     #[serde(default)]
-    pub settle: f64,
+    pub apply: f64,
     /// Writing the report.
     pub report: f64,
 }
@@ -137,7 +137,7 @@ pub struct Connections {
 /// A row that was moved, or was to be.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ActionRow {
-    /// The findings that condemned it.
+    /// The findings that rejected it.
     pub finding_ids: Vec<String>,
     /// Its place in the quarantine.
     pub quarantine_id: String,
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_run_that_judged_everything_reached_its_end() {
+    fn only_a_run_that_evaluated_everything_reached_its_end() {
         assert!(RunStatus::Refused.reached_its_end());
         assert!(!RunStatus::Broken.reached_its_end() && !RunStatus::Stopped.reached_its_end());
     }

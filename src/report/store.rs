@@ -238,10 +238,10 @@ mod tests {
     }
 
     #[test]
-    fn runs_that_are_not_there_are_told_with_a_way_on() {
+    fn runs_that_are_not_there_are_reported_with_a_way_on() {
         let dir = tempfile::tempdir().unwrap();
-        let told = |asked: &str| resolve_run(dir.path(), asked).unwrap_err().to_string();
-        assert!(told("latest").contains("no run in"), "{}", told("latest"));
+        let reported = |asked: &str| resolve_run(dir.path(), asked).unwrap_err().to_string();
+        assert!(reported("latest").contains("no run in"), "{}", reported("latest"));
         report(dir.path(), 1);
         report(dir.path(), 2);
         for (asked, hint) in [
@@ -252,7 +252,7 @@ mod tests {
             ("2026", "2 runs; write more of one of them: 20261120T020000Z-aaaa, 20261120T010000Z-aaaa"),
             ("latest~x", "no run `latest~x`"),
         ] {
-            assert!(told(asked).contains(hint), "{asked}: {}", told(asked));
+            assert!(reported(asked).contains(hint), "{asked}: {}", reported(asked));
         }
     }
 

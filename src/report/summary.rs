@@ -14,8 +14,8 @@ use super::tables::SCHEMA_VERSION;
 use super::tally::{BySeverity, RuleStatus, RuleTally, Tally};
 use super::utc::UtcMicros;
 use crate::bars::BarsSpec;
+use crate::decide::RowTotals;
 use crate::engine::program::Program;
-use crate::judge::RowTotals;
 
 /// A run in words and numbers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,15 +48,15 @@ pub struct Summary {
     pub finished_at: UtcMicros,
     /// Wall time by stage.
     pub seconds: StageSeconds,
-    /// Rows judged a second of the whole run; `None` where it took no time.
+    /// Rows evaluated a second of the whole run; `None` where it took no time.
     pub rows_per_second: Option<f64>,
     /// The half-open window it looked at.
     pub window: Span,
-    /// The first and last stamp it read.
+    /// The first and last timestamp it read.
     pub data: Span,
     /// The step from bar to bar, as jobs write it.
     pub interval: String,
-    /// Whether stamps are trading dates.
+    /// Whether timestamps are trading dates.
     pub daily: bool,
     /// The calendar, where the job has one.
     pub calendar: Option<CalendarNote>,
@@ -110,7 +110,7 @@ impl Span {
     }
 }
 
-/// Which calendar judged.
+/// Which calendar evaluated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CalendarNote {
     /// Its name.
@@ -135,13 +135,13 @@ pub struct Rows {
     /// Rows to be deleted.
     pub deleted: u64,
     /// Rows reported for a value that does not decode.
-    pub undecodable: u64,
+    pub parse_errors: u64,
 }
 
 impl From<RowTotals> for Rows {
     fn from(totals: RowTotals) -> Self {
-        let RowTotals { read, clean, flagged, quarantined, deleted, undecodable } = totals;
-        Self { read, clean, flagged, quarantined, deleted, undecodable }
+        let RowTotals { read, clean, flagged, quarantined, deleted, parse_errors } = totals;
+        Self { read, clean, flagged, quarantined, deleted, parse_errors }
     }
 }
 
@@ -169,8 +169,8 @@ pub struct RuleSummary {
     pub action: String,
     /// How it came out.
     pub status: RuleStatus,
-    /// Rows it judged.
-    pub judged: u64,
+    /// Rows it evaluated.
+    pub evaluated: u64,
     /// Rows without enough history for a verdict.
     pub insufficient: u64,
     /// Rows that were excused.
@@ -181,7 +181,7 @@ pub struct RuleSummary {
     pub bars: u64,
     /// Rows flagged.
     pub rows: u64,
-    /// Rows flagged as a share of rows judged; `None` where its findings are holes between rows.
+    /// Rows flagged as a share of rows evaluated; `None` where its findings are gaps between rows.
     pub rate: Option<f64>,
     /// Findings the run before did not have.
     pub new: Option<u64>,
@@ -200,7 +200,7 @@ pub struct RuleSummary {
 pub struct Place {
     /// The series key.
     pub series: String,
-    /// Its stamp; `None` where it has none that can be read.
+    /// Its timestamp; `None` where it has none that can be read.
     pub time: Option<UtcMicros>,
 }
 
@@ -309,7 +309,7 @@ fn rules(program: &Program, tallies: &[RuleTally]) -> Vec<RuleSummary> {
             severity: severity.as_str().to_owned(),
             action: action.as_str().to_owned(),
             status: tally.status(severity),
-            judged: count(counts.judged),
+            evaluated: count(counts.evaluated),
             insufficient: count(counts.insufficient),
             excused: count(counts.excused),
             findings: count(counts.findings),

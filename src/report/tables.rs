@@ -143,7 +143,7 @@ const RUNS: &[(&str, Kind)] = &[
     ("rows_read", Kind::Count),
     ("rows_clean", Kind::Count),
     ("rows_flagged", Kind::Count),
-    ("rows_undecodable", Kind::Count),
+    ("rows_parse_error", Kind::Count),
     ("rows_quarantined", Kind::Count),
     ("rows_deleted", Kind::Count),
     ("findings_error", Kind::Count),
@@ -160,7 +160,7 @@ const RUNS: &[(&str, Kind)] = &[
     ("seconds_extract", Kind::Number),
     ("seconds_check", Kind::Number),
     ("seconds_report", Kind::Number),
-    ("seconds_settle", Kind::Number),
+    ("seconds_apply", Kind::Number),
     // Rows that left the source.
     ("rows_removed", Kind::Count),
     // NULL for files, which have no connections.
@@ -187,13 +187,13 @@ const RULE_RESULTS: &[(&str, Kind)] = &[
     ("action", Kind::Name),
     ("status", Kind::Name),
     ("params", Kind::Text),
-    ("rows_judged", Kind::Count),
+    ("rows_evaluated", Kind::Count),
     ("rows_insufficient", Kind::Count),
     ("rows_excused", Kind::Count),
     ("findings", Kind::Count),
     ("findings_new", Kind::Count),
     ("findings_fixed", Kind::Count),
-    // Rows flagged of rows judged; NULL where findings are holes between rows.
+    // Rows flagged of rows evaluated; NULL where findings are gaps between rows.
     ("share", Kind::Number),
     ("budget", Kind::Number),
     ("observed_min", Kind::Number),
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_told_from_ids() {
+    fn names_are_reported_from_ids() {
         let of = |table: Table, column: &str| table.schema().field_with_name(column).unwrap().data_type().clone();
         for column in ["finding_id", "row_key", "run_id", "first_seen_run", "evidence", "locator"] {
             assert_eq!(of(Table::Findings, column), DataType::Utf8, "{column}");

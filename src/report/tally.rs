@@ -5,19 +5,19 @@
 use super::error::ReportError;
 use super::incoming::Records;
 use crate::config::Severity;
+use crate::decide::{RowTotals, SeriesShare, share};
 use crate::engine::program::Program;
 use crate::engine::records::{RuleCounts, SeriesCounts};
-use crate::judge::{RowTotals, SeriesShare, share};
 
 /// How a rule came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RuleStatus {
-    /// It judged rows and found nothing.
+    /// It evaluated rows and found nothing.
     Ok,
-    /// It had nothing to judge.
+    /// It had nothing to evaluate.
     Skipped,
-    /// No row had enough history to be judged.
+    /// No row had enough history to be evaluated.
     Insufficient,
     /// It found something and is no `error`.
     Warn,
@@ -51,9 +51,9 @@ pub struct RuleTally {
     pub fixed: Option<i64>,
     /// Least and greatest value observed among the findings.
     pub observed: Option<(f64, f64)>,
-    /// The series with the earliest finding and its stamp (µs UTC); findings without one come last.
+    /// The series with the earliest finding and its timestamp (µs UTC); findings without one come last.
     pub first: Option<(Option<i64>, String)>,
-    /// The latest stamp of a finding, µs UTC.
+    /// The latest timestamp of a finding, µs UTC.
     pub last_time: Option<i64>,
     /// Series with a finding.
     pub series_hit: i64,
@@ -63,7 +63,7 @@ impl RuleTally {
     fn add(&mut self, records: &Records<'_>, row: usize) {
         let more = records.rule_counts(row);
         let sum = &mut self.counts;
-        sum.judged += more.judged;
+        sum.evaluated += more.evaluated;
         sum.insufficient += more.insufficient;
         sum.excused += more.excused;
         sum.findings += more.findings;
@@ -90,15 +90,15 @@ impl RuleTally {
         match self.counts {
             RuleCounts { findings: 1.., .. } if severity == Severity::Error => RuleStatus::Fail,
             RuleCounts { findings: 1.., .. } => RuleStatus::Warn,
-            RuleCounts { judged: 1.., .. } => RuleStatus::Ok,
+            RuleCounts { evaluated: 1.., .. } => RuleStatus::Ok,
             RuleCounts { insufficient: 1.., .. } => RuleStatus::Insufficient,
             _ => RuleStatus::Skipped,
         }
     }
 
-    /// Rows flagged as a share of rows judged; `None` where nothing was judged.
+    /// Rows flagged as a share of rows evaluated; `None` where nothing was evaluated.
     pub fn share(&self) -> Option<f64> {
-        (self.counts.judged > 0).then(|| self.counts.rows as f64 / self.counts.judged as f64)
+        (self.counts.evaluated > 0).then(|| self.counts.rows as f64 / self.counts.evaluated as f64)
     }
 }
 
@@ -113,7 +113,7 @@ pub struct SeriesTally {
     pub sessions: i64,
     /// The series of which the largest share is to be moved, where any row is; the first by name among equals.
     pub worst: Option<SeriesShare>,
-    /// First and last stamp, µs UTC.
+    /// First and last timestamp, µs UTC.
     pub span: Option<(i64, i64)>,
 }
 
@@ -149,7 +149,7 @@ fn totals(counts: SeriesCounts) -> Option<RowTotals> {
         flagged: count(counts.flagged)?,
         quarantined: count(counts.quarantined)?,
         deleted: count(counts.deleted)?,
-        undecodable: count(counts.undecodable)?,
+        parse_errors: count(counts.parse_errors)?,
     })
 }
 
@@ -167,7 +167,7 @@ pub struct BySeverity {
 /// All counts of a run.
 #[derive(Debug)]
 pub struct Tally {
-    /// By rule, [`Program::undecodable`] last.
+    /// By rule, [`Program::parse_error`] last.
     pub rules: Vec<RuleTally>,
     /// Of all series.
     pub series: SeriesTally,
@@ -178,7 +178,7 @@ pub struct Tally {
 impl Tally {
     /// Nothing counted yet.
     pub(super) fn new(program: &Program) -> Self {
-        let rules = vec![RuleTally::default(); program.undecodable() + 1];
+        let rules = vec![RuleTally::default(); program.parse_error() + 1];
         Self { rules, series: SeriesTally::default(), moves: 0 }
     }
 

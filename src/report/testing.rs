@@ -26,7 +26,7 @@ pub(super) const DAY: i64 = 86_400_000_000;
 pub(super) const OHLC: usize = 0;
 pub(super) const GAP: usize = 1;
 pub(super) const OUTLIER: usize = 2;
-pub(super) const UNDECODABLE: usize = 3;
+pub(super) const PARSE_ERROR: usize = 3;
 
 const RULES: &str = r#"
 [[rule]]
@@ -55,9 +55,9 @@ pub(super) fn program() -> Arc<Program> {
         job: "demo".to_owned(),
         bars,
         rules,
-        undecodable_severity: Severity::Error,
-        undecodable_action: Action::Report,
-        settled: None,
+        parse_error_severity: Severity::Error,
+        parse_error_action: Action::Report,
+        movable_before: None,
         read: Vec::new(),
         sha256: "p".to_owned(),
     })
@@ -105,10 +105,10 @@ impl Output {
         self
     }
 
-    /// A finding about a hole of `bars` from `day` on.
-    pub(super) fn hole(mut self, series: &str, day: i64, bars: u64) -> Self {
+    /// A finding about a gap of `bars` from `day` on.
+    pub(super) fn gap(mut self, series: &str, day: i64, bars: u64) -> Self {
         let last = day + i64::try_from(bars).unwrap() - 1;
-        let finding = Finding::hole(day * DAY, last * DAY, bars).cause("missing");
+        let finding = Finding::gap(day * DAY, last * DAY, bars).cause("missing");
         self.0.push(&Row {
             record: Record::Finding as i8,
             rule: Some(GAP),
@@ -128,7 +128,7 @@ impl Output {
 
     /// Counts of `rule` over `series`, whose findings lie on `days`.
     pub(super) fn rule(mut self, rule: usize, series: &str, counts: RuleCounts, days: Option<(i64, i64)>) -> Self {
-        let RuleCounts { judged, insufficient, excused, findings, bars, rows } = counts;
+        let RuleCounts { evaluated, insufficient, excused, findings, bars, rows } = counts;
         self.0.push(&Row {
             record: Record::Rule as i8,
             rule: Some(rule),
@@ -136,7 +136,7 @@ impl Output {
             time: days.map(|(first, _)| first * DAY),
             time_until: days.map(|(_, last)| last * DAY),
             observed: (findings > 0 && rows > 0).then_some((15.0, 16.0)),
-            counters: counters(&[judged, insufficient, excused, findings, bars, rows]),
+            counters: counters(&[evaluated, insufficient, excused, findings, bars, rows]),
             ..Row::default()
         });
         self
@@ -144,20 +144,20 @@ impl Output {
 
     /// Counts of the rows of `series`, which has bars from day 100 on.
     pub(super) fn series(mut self, series: &str, counts: SeriesCounts) -> Self {
-        let SeriesCounts { read, clean, flagged, quarantined, deleted, undecodable, sessions } = counts;
+        let SeriesCounts { read, clean, flagged, quarantined, deleted, parse_errors, sessions } = counts;
         self.0.push(&Row {
             record: Record::Series as i8,
             series,
             symbol: Some(series),
             time: Some(100 * DAY),
             time_until: Some((99 + read) * DAY),
-            counters: counters(&[read, clean, flagged, quarantined, deleted, undecodable, sessions]),
+            counters: counters(&[read, clean, flagged, quarantined, deleted, parse_errors, sessions]),
             ..Row::default()
         });
         self
     }
 
-    /// A row that `ohlc` condemned.
+    /// A row that `ohlc` rejected.
     pub(super) fn moved(mut self, series: &str, day: i64, row: i64) -> Self {
         self.0.push(&Row {
             record: Record::Move as i8,
@@ -203,35 +203,35 @@ pub(super) fn finding_id(rule: usize, series: &str, row: i64) -> String {
     format!("{rule:04x}{series:012x}{row:016x}")
 }
 
-/// Series `A` of 100 rows: 2 quarantined by `ohlc`, 1 flagged by `close-outlier`, a hole of 3 bars; 20 rows too early
+/// Series `A` of 100 rows: 2 quarantined by `ohlc`, 1 flagged by `close-outlier`, a gap of 3 bars; 20 rows too early
 /// for `close-outlier`.
 pub(super) fn one_series() -> Output {
     Output::default()
         .finding(OHLC, "A", 105, 5)
         .finding(OHLC, "A", 103, 3)
         .finding(OUTLIER, "A", 107, 7)
-        .hole("A", 150, 3)
+        .gap("A", 150, 3)
         .moved("A", 105, 5)
         .moved("A", 103, 3)
         .rule(
             OHLC,
             "A",
-            RuleCounts { judged: 100, findings: 2, bars: 2, rows: 2, ..RuleCounts::default() },
+            RuleCounts { evaluated: 100, findings: 2, bars: 2, rows: 2, ..RuleCounts::default() },
             Some((103, 105)),
         )
         .rule(
             GAP,
             "A",
-            RuleCounts { judged: 99, excused: 1, findings: 1, bars: 3, ..RuleCounts::default() },
+            RuleCounts { evaluated: 99, excused: 1, findings: 1, bars: 3, ..RuleCounts::default() },
             Some((150, 150)),
         )
         .rule(
             OUTLIER,
             "A",
-            RuleCounts { judged: 80, insufficient: 20, findings: 1, bars: 1, rows: 1, ..RuleCounts::default() },
+            RuleCounts { evaluated: 80, insufficient: 20, findings: 1, bars: 1, rows: 1, ..RuleCounts::default() },
             Some((107, 107)),
         )
-        .rule(UNDECODABLE, "A", RuleCounts { judged: 100, ..RuleCounts::default() }, None)
+        .rule(PARSE_ERROR, "A", RuleCounts { evaluated: 100, ..RuleCounts::default() }, None)
         .series(
             "A",
             SeriesCounts { read: 100, clean: 97, flagged: 1, quarantined: 2, sessions: 100, ..SeriesCounts::default() },
@@ -241,12 +241,12 @@ pub(super) fn one_series() -> Output {
 
 /// Series `name` of 50 rows without a finding.
 pub(super) fn clean_series(name: &str) -> Output {
-    let judged = |rows| RuleCounts { judged: rows, ..RuleCounts::default() };
+    let evaluated = |rows| RuleCounts { evaluated: rows, ..RuleCounts::default() };
     Output::default()
-        .rule(OHLC, name, judged(50), None)
-        .rule(GAP, name, judged(50), None)
-        .rule(OUTLIER, name, judged(50), None)
-        .rule(UNDECODABLE, name, judged(50), None)
+        .rule(OHLC, name, evaluated(50), None)
+        .rule(GAP, name, evaluated(50), None)
+        .rule(OUTLIER, name, evaluated(50), None)
+        .rule(PARSE_ERROR, name, evaluated(50), None)
         .series(name, SeriesCounts { read: 50, clean: 50, sessions: 50, ..SeriesCounts::default() })
         .month(name, 90, 31)
 }

@@ -23,9 +23,9 @@ impl UtcMicros {
         self.format("%Y-%m-%d")
     }
 
-    /// The stamp of a bar for a person: a date for `daily` bars, else with minutes, and seconds where there are
+    /// The timestamp of a bar for a person: a date for `daily` bars, else with minutes, and seconds where there are
     /// any, e.g. `2026-10-24 13:07Z`.
-    pub fn stamp(self, daily: bool) -> String {
+    pub fn timestamp(self, daily: bool) -> String {
         match self.0 {
             _ if daily => self.date(),
             micros if micros % 60_000_000 == 0 => self.format("%Y-%m-%d %H:%MZ"),
@@ -73,11 +73,11 @@ mod tests {
     }
 
     #[test]
-    fn stamps_are_as_long_as_they_need_to_be() {
-        assert_eq!(micros("2026-10-24T00:00:00Z").stamp(true), "2026-10-24");
-        assert_eq!(micros("2026-10-24T13:07:00Z").stamp(false), "2026-10-24 13:07Z");
-        assert_eq!(micros("2026-10-24T13:07:05Z").stamp(false), "2026-10-24 13:07:05Z");
-        assert_eq!(micros("2026-10-24T13:07:05.25Z").stamp(false), "2026-10-24 13:07:05.250000Z");
+    fn timestamps_are_as_long_as_they_need_to_be() {
+        assert_eq!(micros("2026-10-24T00:00:00Z").timestamp(true), "2026-10-24");
+        assert_eq!(micros("2026-10-24T13:07:00Z").timestamp(false), "2026-10-24 13:07Z");
+        assert_eq!(micros("2026-10-24T13:07:05Z").timestamp(false), "2026-10-24 13:07:05Z");
+        assert_eq!(micros("2026-10-24T13:07:05.25Z").timestamp(false), "2026-10-24 13:07:05.250000Z");
     }
 
     #[test]
@@ -91,6 +91,6 @@ mod tests {
 
     #[test]
     fn instants_beyond_the_calendar_are_still_told() {
-        assert_eq!(UtcMicros(i64::MAX).stamp(false), format!("{} µs", i64::MAX));
+        assert_eq!(UtcMicros(i64::MAX).timestamp(false), format!("{} µs", i64::MAX));
     }
 }

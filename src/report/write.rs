@@ -231,7 +231,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_full_disk_is_told_as_one() {
+    fn a_full_disk_is_reported_as_one() {
         let device = Path::new("/dev/full");
         if device.exists() {
             let mut file = fs::OpenOptions::new().write(true).open(device).unwrap();

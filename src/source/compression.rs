@@ -1,6 +1,6 @@
 //! Plain, gzip and zstd files as one stream of text, with the hash of the bytes on disk taken on the way.
 //!
-//! What a file is packed with is told by its first bytes; a name that promises packing the bytes do not have is an
+//! What a file is packed with is reported by its first bytes; a name that promises packing the bytes do not have is an
 //! error. Every member or frame is unpacked; one that breaks off is an error, never a short file.
 
 use std::fs::File;

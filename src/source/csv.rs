@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn bare_carriage_returns_are_told() {
+    fn bare_carriage_returns_are_reported() {
         assert!(names("a,b\r1,2\r3,4").unwrap_err().contains("bare carriage returns"));
     }
 

@@ -1,4 +1,4 @@
-//! From the paths of a job to the list of files: folders are walked, globs expanded, formats told apart.
+//! From the paths of a job to the list of files: folders are walked, globs expanded, formats distinguished.
 //!
 //! The list has a fixed order and names each file once, however many patterns or links lead to it. Looks at names
 //! and sizes only; it opens no file.

@@ -20,7 +20,7 @@ pub enum SourceError {
         near: Option<PathBuf>,
     },
     /// A symbolic link leads nowhere.
-    #[error("`{}` is a symbolic link to a file that is missing; mend or remove the link", path.display())]
+    #[error("`{}` is a symbolic link to a file that is missing; repair or remove the link", path.display())]
     DanglingLink {
         /// The link.
         path: PathBuf,
@@ -315,7 +315,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_disk_is_told_apart_from_an_encoder_fault() {
+    fn a_full_disk_is_distinguished_from_an_encoder_fault() {
         let dir = Path::new("out");
         let full = ParquetError::External(Box::new(io::Error::from(io::ErrorKind::StorageFull)));
         let error = SourceError::write(dir, full);

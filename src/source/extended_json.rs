@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_values_are_told_apart() {
+    fn plain_values_are_distinguished() {
         assert_eq!(Value::read("null"), Some(Value::Null));
         assert_eq!(Value::read("\"a b\""), Some(Value::Text("a b".into())));
         assert_eq!(Value::read(r#""a\"\u00e9\n""#), Some(Value::Text("a\"é\n".into())));

@@ -17,7 +17,7 @@ use ::parquet::file::writer::SerializedFileWriter;
 use arrow::datatypes::SchemaRef;
 
 use super::error::quoted;
-use super::peek::check_columns;
+use super::infer::check_columns;
 use super::snapshot::{check_names, snapshot_schema, writer_properties};
 use super::table::{Layout, Table};
 use super::text::CHUNK;
@@ -66,7 +66,7 @@ struct Written {
 }
 
 /// Copies the records of text files into a snapshot in the folder `dir`, in place of one that is there, on up to
-/// `threads` parsing threads. `progress` is told the rows written and the bytes read so far, as they lie on disk.
+/// `threads` parsing threads. `progress` is reported the rows written and the bytes read so far, as they lie on disk.
 ///
 /// # Errors
 /// When a file cannot be read to its end, is not of its format, or changes meanwhile; when files differ in their
@@ -281,7 +281,7 @@ fn check_present(set: &FilesSet, wanted: &[Wanted], written: &Written) -> Result
     if set.format != Format::Ndjson || !good || written.present.contains(&true) {
         return Ok(());
     }
-    let available = super::peek(set)?;
+    let available = super::infer(set)?;
     Err(SourceError::NoWantedColumn {
         path: set.files[0].clone(),
         wanted: quoted(wanted.iter().map(|wanted| wanted.column.as_str())),
@@ -364,14 +364,14 @@ mod tests {
     fn many_row_groups_keep_the_order_of_the_records() {
         let text = (0..5000).map(|n| format!("s{},{n}\n", n % 7)).collect::<Vec<_>>().concat();
         let fixture = Fixture::csv(format!("symbol,n\n{text}"));
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         let threads = NonZeroUsize::new(3).unwrap();
-        let mut progress = |rows, bytes| told.push((rows, bytes));
+        let mut progress = |rows, bytes| reported.push((rows, bytes));
         let snapshot =
             extract_in_chunks(&fixture.set, &want(&["n"]), fixture.dir.path(), threads, 1000, &mut progress).unwrap();
         let batch = rows(&snapshot);
-        assert!(told.len() > 20 && told.is_sorted(), "{told:?}");
-        assert_eq!(told.last(), Some(&(5000, snapshot.files[0].length)));
+        assert!(reported.len() > 20 && reported.is_sorted(), "{reported:?}");
+        assert_eq!(reported.last(), Some(&(5000, snapshot.files[0].length)));
         assert_eq!(integers(&batch, "__row"), (1..=5000).collect::<Vec<i64>>());
         let numbers: Vec<usize> = texts(&batch, "n").iter().map(|n| n.unwrap().parse().unwrap()).collect();
         assert_eq!(numbers, (0..5000).collect::<Vec<usize>>());

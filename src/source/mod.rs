@@ -2,7 +2,7 @@
 //!
 //! Text files (CSV and NDJSON, plain or packed with gzip or zstd) are copied into one Parquet [`Snapshot`] that
 //! carries a locator and a hash for every record. Parquet files are read where they lie. Nothing here decodes
-//! numbers or stamps, knows rules, or writes to a source: values stay the text they were.
+//! numbers or timestamps, knows rules, or writes to a source: values stay the text they were.
 
 mod compression;
 mod csv;
@@ -11,11 +11,11 @@ mod error;
 mod extended_json;
 mod extract;
 mod identity;
+mod infer;
 mod lookup;
 pub mod mongodb;
 mod ndjson;
 mod parquet;
-mod peek;
 mod records;
 mod series_order;
 mod snapshot;
@@ -30,9 +30,9 @@ pub use discover::discover;
 pub use error::SourceError;
 pub use extract::extract;
 pub use identity::FileIdentity;
+pub use infer::{SourceColumn, infer};
 pub use lookup::{Original, filled, originals};
 pub use parquet::damaged as damaged_parquet;
-pub use peek::{SourceColumn, peek};
 pub use records::Record;
 pub use series_order::{KeySpan, SeriesKey, SeriesOrder, series_order};
 pub use snapshot::{Snapshot, Wanted, WantedKind, columns, snapshot_schema};

@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_is_told() {
+    fn what_is_no_object_is_reported() {
         for (text, reason) in [
             ("[1,2]", "not a JSON object"),
             ("3", "not a JSON object"),

@@ -146,7 +146,7 @@ mod tests {
     };
 
     use super::super::testing::{Fixture, parquet_bytes};
-    use super::super::{Format, peek, series_order};
+    use super::super::{Format, infer, series_order};
     use super::*;
 
     fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
@@ -163,13 +163,13 @@ mod tests {
 
     fn look(files: &[(&str, RecordBatch)]) -> Result<Vec<SourceColumn>, SourceError> {
         let files: Vec<(&str, Vec<u8>)> = files.iter().map(|(name, batch)| (*name, parquet_bytes(batch))).collect();
-        peek(&Fixture::new(Format::Parquet, &files).set)
+        infer(&Fixture::new(Format::Parquet, &files).set)
     }
 
     #[test]
     fn columns_have_the_types_of_the_footer() {
-        let stamp: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![0]).with_timezone("UTC"));
-        let columns = look(&[("a.parquet", batch(vec![("s", text()), ("t", stamp), ("n", number())]))]).unwrap();
+        let timestamp: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![0]).with_timezone("UTC"));
+        let columns = look(&[("a.parquet", batch(vec![("s", text()), ("t", timestamp), ("n", number())]))]).unwrap();
         let seen: Vec<_> =
             columns.iter().map(|c| (c.name.as_str(), c.kind == FieldKind::Number, c.typed_time)).collect();
         assert_eq!(seen, [("s", false, false), ("t", false, true), ("n", true, false)]);
@@ -214,7 +214,7 @@ mod tests {
         let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
         writer.write(&batch).unwrap();
         let fixture = Fixture::new(Format::Parquet, &[("a.parquet", writer.into_inner().unwrap())]);
-        assert!(matches!(peek(&fixture.set), Err(SourceError::DuplicateColumns { columns, .. }) if columns == "`s`"));
+        assert!(matches!(infer(&fixture.set), Err(SourceError::DuplicateColumns { columns, .. }) if columns == "`s`"));
     }
 
     #[test]
@@ -226,10 +226,10 @@ mod tests {
             ("text", b"symbol,close\nA,1\n".to_vec()),
             ("short", b"PAR1".to_vec()),
         ] {
-            let error = peek(&Fixture::new(Format::Parquet, &[("a.parquet", bytes)]).set).unwrap_err();
+            let error = infer(&Fixture::new(Format::Parquet, &[("a.parquet", bytes)]).set).unwrap_err();
             assert!(matches!(error, SourceError::NotParquet { .. }), "{what}: {error:?}");
         }
-        let error = peek(&Fixture::new(Format::Parquet, &[("a.parquet", "")]).set).unwrap_err();
+        let error = infer(&Fixture::new(Format::Parquet, &[("a.parquet", "")]).set).unwrap_err();
         assert!(matches!(error, SourceError::Empty { .. }), "{error:?}");
     }
 
@@ -257,7 +257,7 @@ mod tests {
                 let mut bytes = whole.clone();
                 bytes[at] = value;
                 std::fs::write(&fixture.set.files[0], bytes).unwrap();
-                refused += usize::from(peek(&fixture.set).is_err());
+                refused += usize::from(infer(&fixture.set).is_err());
                 refused += usize::from(series_order(&fixture.set.files, &["s".to_owned()]).is_err());
             }
         }

@@ -19,7 +19,7 @@ pub struct Record {
     pub line: u64,
 }
 
-/// How records are told apart.
+/// How records are distinguished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Grammar {
     /// Cells between `delimiter`s, perhaps quoted.

@@ -47,7 +47,7 @@ pub struct KeySpan {
 pub enum SeriesOrder {
     /// Each series is one run of rows; one may go on in the next row group or file. The row groups are in order.
     Contiguous(Vec<KeySpan>),
-    /// A series has rows before and after those of another one. Which of several such rows is told is not fixed.
+    /// A series has rows before and after those of another one. Which of several such rows is reported is not fixed.
     Scattered {
         /// The file with the row.
         file: PathBuf,
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn a_series_that_comes_back_is_told_with_its_row() {
+    fn a_series_that_comes_back_is_reported_with_its_row() {
         let scattered = |files: &[Vec<u8>]| match order(files) {
             SeriesOrder::Scattered { file, row, series } => (file.file_name().unwrap().to_owned(), row, series),
             other => panic!("{other:?}"),
@@ -403,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_that_is_missing_or_no_text_is_told() {
+    fn a_column_that_is_missing_or_no_text_is_reported() {
         let fixture = Fixture::new(Format::Parquet, &[("a.parquet", file(&daily(&["A"]), 9, true))]);
         let error = series_order(&fixture.set.files, &["symbl".to_owned()]).unwrap_err().to_string();
         assert!(error.ends_with("a.parquet` has no column `symbl`; it has `period`, `n`, `symbol`"), "{error}");

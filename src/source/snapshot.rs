@@ -43,7 +43,7 @@ pub enum WantedKind {
     Number,
     /// Strings and object ids.
     Text,
-    /// Strings; every other JSON value, a date of MongoDB too, is left to the decoder of stamps.
+    /// Strings; every other JSON value, a date of MongoDB too, is left to the decoder of timestamps.
     Time,
 }
 

@@ -110,7 +110,7 @@ fn run(case: &str, command: &str) -> (Run, Vec<Finding>, Vec<Action>) {
 fn given(case: &str, command: &str) -> Vec<String> {
     let (run, findings, actions) = run(case, command);
     let counts = |name: &str| (name.to_owned(), run.count(&format!("/rows/{name}")));
-    let parts = ["clean", "flagged", "undecodable", "quarantined", "deleted"].map(counts);
+    let parts = ["clean", "flagged", "parse_errors", "quarantined", "deleted"].map(counts);
     let parts = parts.iter().filter(|(_, rows)| *rows > 0).map(|(name, rows)| format!("{rows} {name}"));
     let parts = parts.collect::<Vec<_>>().join(" + ");
     let mut lines = vec![format!("exit {}, {} rows = {parts}", run.exit, run.count("/rows/read"))];
@@ -121,7 +121,7 @@ fn given(case: &str, command: &str) -> Vec<String> {
     lines
 }
 
-/// What each rule judged, in the order of their ids.
+/// What each rule evaluated, in the order of their ids.
 fn rules(run: &Run) -> Vec<String> {
     let count = |rule: &Value, name: &str| rule[name].as_u64().unwrap();
     let part = |rule: &Value, name: &str| match count(rule, name) {
@@ -130,7 +130,7 @@ fn rules(run: &Run) -> Vec<String> {
     };
     let line = |rule: &Value| {
         let id = rule["id"].as_str().unwrap();
-        format!("{id}: {} judged{}{}", count(rule, "judged"), part(rule, "insufficient"), part(rule, "excused"))
+        format!("{id}: {} evaluated{}{}", count(rule, "evaluated"), part(rule, "insufficient"), part(rule, "excused"))
     };
     let mut lines: Vec<String> = run.summary["rules"].as_array().unwrap().iter().map(line).collect();
     lines.sort();

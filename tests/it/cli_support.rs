@@ -119,20 +119,20 @@ impl Project {
 
     /// Calls barkeep.
     pub(crate) fn call(&self, args: &[&str]) -> Told {
-        self.told(self.command(args).output().unwrap())
+        self.output(self.command(args).output().unwrap())
     }
 
     /// What a call said, after looking at what it left behind.
-    pub(crate) fn told(&self, output: Output) -> Told {
-        let told = Told {
+    pub(crate) fn output(&self, output: Output) -> Told {
+        let output = Told {
             code: output.status.code(),
             signal: output.status.signal(),
             out: self.plain(&output.stdout),
             err: self.plain(&output.stderr),
         };
-        assert!(!told.err.contains("panicked") && told.code != Some(101), "{told:?}");
-        assert_eq!(self.left_behind(), Vec::<PathBuf>::new(), "{told:?}");
-        told
+        assert!(!output.err.contains("panicked") && output.code != Some(101), "{output:?}");
+        assert_eq!(self.left_behind(), Vec::<PathBuf>::new(), "{output:?}");
+        output
     }
 
     /// Output without where the folder is on this machine.

@@ -21,7 +21,7 @@ use crate::support::{self, Finding, Run, barkeep, copy_folder, package};
 /// Rules of these tests: one file for each question.
 const RULES: &str = "tests/it/data";
 
-/// The folder of larger files, which is told to be missing where it is.
+/// The folder of larger files, which is reported to be missing where it is.
 fn larger_data(test: &str) -> Option<PathBuf> {
     let beside = package().join("../shared");
     let folder = std::env::var_os("BARKEEP_DATA").map_or_else(|| beside.join("data"), PathBuf::from);
@@ -102,8 +102,8 @@ impl Project {
     fn run(&self, args: &[&str]) -> (Run, Vec<Finding>) {
         let run = Run::of(self.command().args(args));
         let findings = support::findings(&self.reports(), run.id());
-        let told: u64 = ["error", "warn", "info"].iter().map(|of| run.count(&format!("/findings/{of}"))).sum();
-        assert_eq!(findings.len() as u64, told, "the table holds as many findings as the summary tells");
+        let output: u64 = ["error", "warn", "info"].iter().map(|of| run.count(&format!("/findings/{of}"))).sum();
+        assert_eq!(findings.len() as u64, output, "the table holds as many findings as the summary tells");
         (run, findings)
     }
 }

@@ -1,5 +1,5 @@
 //! What an earlier version wrote: its quarantines, journals, plans and run documents are listed, restored, purged and
-//! applied. The fixtures are told in `tests/fixtures/earlier/README.md`.
+//! applied. The fixtures are reported in `tests/fixtures/earlier/README.md`.
 
 mod files;
 mod mongodb;
@@ -49,7 +49,7 @@ fn states(listed: &Told) -> BTreeMap<String, u64> {
 }
 
 /// States and numbers of rows as [`states`] gives them.
-fn told(states: &[(&str, u64)]) -> BTreeMap<String, u64> {
+fn output(states: &[(&str, u64)]) -> BTreeMap<String, u64> {
     states.iter().map(|(state, rows)| ((*state).to_owned(), *rows)).collect()
 }
 

@@ -155,9 +155,9 @@ fn series() -> u64 {
 #[test]
 fn no_row_is_lost_beside_a_loader_and_every_message_is_true() {
     let ended = all(count(), series(), false);
-    let told = tell(&ended);
-    eprintln!("{told}");
-    assert!(ended.iter().all(|(_, end)| end.faults.is_empty()), "{told}");
+    let output = tell(&ended);
+    eprintln!("{output}");
+    assert!(ended.iter().all(|(_, end)| end.faults.is_empty()), "{output}");
     let moved = ended.iter().filter(|(_, end)| end.moved > 0).count();
     assert!(ended.len() < 10 || moved * 3 > ended.len(), "rows were moved in {moved} of {} races", ended.len());
 }
@@ -165,6 +165,6 @@ fn no_row_is_lost_beside_a_loader_and_every_message_is_true() {
 #[test]
 fn a_barkeep_that_moves_nothing_is_blamed_for_nothing() {
     let ended = all(count().div_ceil(4), series(), true);
-    let told = tell(&ended);
-    assert!(ended.iter().all(|(_, end)| end.faults.is_empty() && end.moved == 0), "{told}");
+    let output = tell(&ended);
+    assert!(ended.iter().all(|(_, end)| end.faults.is_empty() && end.moved == 0), "{output}");
 }

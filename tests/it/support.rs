@@ -118,17 +118,17 @@ pub(crate) struct Finding {
 }
 
 impl Finding {
-    /// Its stamp: the date where stamps are dates, e.g. `2024-01-02`, else `2024-01-02T14:30:00Z`.
+    /// Its timestamp: the date where timestamps are dates, e.g. `2024-01-02`, else `2024-01-02T14:30:00Z`.
     pub(crate) fn at(&self) -> Option<&str> {
         self.time.as_deref().map(short)
     }
 
-    /// Its last stamp.
+    /// Its last timestamp.
     pub(crate) fn until(&self) -> Option<&str> {
         self.time_until.as_deref().map(short)
     }
 
-    /// The stamp, or the text in its place where that is no stamp.
+    /// The timestamp, or the text in its place where that is no timestamp.
     pub(crate) fn key(&self) -> &str {
         self.at().or(self.observed_text.as_deref()).unwrap_or_default()
     }
@@ -143,7 +143,7 @@ impl Finding {
         self.evidence.as_deref().map_or(Value::Null, |evidence| serde_json::from_str(evidence).unwrap())
     }
 
-    /// The row of the source, from 1; none for a hole.
+    /// The row of the source, from 1; none for a gap.
     pub(crate) fn row(&self) -> Option<usize> {
         self.locator.as_ref()?.rsplit(':').next()?.parse().ok()
     }
@@ -174,7 +174,7 @@ impl Finding {
     }
 }
 
-/// A midnight is told as its date.
+/// A midnight is reported as its date.
 fn short(time: &str) -> &str {
     time.strip_suffix("T00:00:00Z").unwrap_or(time)
 }
@@ -292,10 +292,10 @@ impl Moments {
     }
 }
 
-/// Kills a process `patience` after now, where it has not ended by then.
-pub(crate) fn kill_after(process: &mut Child, patience: Duration) {
+/// Kills a process `writer_timeout` after now, where it has not ended by then.
+pub(crate) fn kill_after(process: &mut Child, writer_timeout: Duration) {
     let began = Instant::now();
-    while began.elapsed() < patience && process.try_wait().unwrap().is_none() {
+    while began.elapsed() < writer_timeout && process.try_wait().unwrap().is_none() {
         std::thread::yield_now();
     }
     // One that has ended already cannot be killed, and needs not be.

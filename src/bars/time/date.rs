@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_date_and_what_no_microsecond_holds_are_told_apart() {
+    fn what_is_no_date_and_what_no_microsecond_holds_are_distinguished() {
         for literal in ["true", "5", r#"{"$date":5}"#, r#"{"$date":"yesterday"}"#, r#"{"$oid":"1c3d"}"#] {
             assert_eq!(instant(literal), Err(TimeFault::WrongType), "{literal}");
         }

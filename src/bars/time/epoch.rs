@@ -1,4 +1,4 @@
-//! Stamps that count time units since 1970-01-01T00:00Z.
+//! Timestamps that count time units since 1970-01-01T00:00Z.
 
 use super::TimeFault;
 use super::is_readable;
@@ -50,7 +50,7 @@ impl Epoch {
         micros.filter(|micros| is_readable(zone::day_of(*micros))).ok_or(TimeFault::OutOfRange)
     }
 
-    /// The unit by the number of digits; only counts since 2001-09-09 are told apart, smaller ones would be guesses.
+    /// The unit by the number of digits; only counts since 2001-09-09 are distinguished, smaller ones would be guesses.
     fn of_digits(number: i64) -> Result<Self, TimeFault> {
         match number.unsigned_abs().checked_ilog10().map(|log| log + 1) {
             Some(10) => Ok(Self::Seconds),

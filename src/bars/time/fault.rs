@@ -1,6 +1,6 @@
-//! Why a stamp cannot be read.
+//! Why a timestamp cannot be read.
 
-/// Why a stamp cannot be read. A later variant came closer to being readable.
+/// Why a timestamp cannot be read. A later variant came closer to being readable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TimeFault {
     /// A value of a type the job's formats do not read.

@@ -1,4 +1,4 @@
-//! Stamps written by a `strftime` pattern.
+//! Timestamps written by a `strftime` pattern.
 //!
 //! A pattern is compiled to pieces of fixed meaning and mostly fixed width; a text matches it whole or not at all.
 //! Unlike `strftime` parsers elsewhere, no piece skips blanks, takes fewer digits or accepts a sign.

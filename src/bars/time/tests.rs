@@ -25,9 +25,9 @@ fn utc_text(instant: i64) -> String {
     DateTime::from_timestamp_micros(instant).unwrap().format("%Y-%m-%dT%H:%M:%S%.fZ").to_string()
 }
 
-fn spec(formats: &[&str], zone: Tz, stamp: Stamp) -> TimeSpec {
+fn spec(formats: &[&str], zone: Tz, label: Label) -> TimeSpec {
     let formats = formats.iter().map(|text| format(text)).collect();
-    TimeSpec { source: Arc::from("time"), formats, zone, stamp, fold: Fold::Refuse }
+    TimeSpec { source: Arc::from("time"), formats, zone, label, fold: Fold::Refuse }
 }
 
 fn day(text: &str) -> i32 {
@@ -208,7 +208,7 @@ fn a_format_keeps_its_text() {
 
 #[test]
 fn a_trading_date_is_the_utc_midnight_of_the_date_in_the_zone() {
-    let shanghai = spec(&["%Y-%m-%d", "%F %T", "rfc3339", "epoch"], Tz::Asia__Shanghai, Stamp::Session);
+    let shanghai = spec(&["%Y-%m-%d", "%F %T", "rfc3339", "epoch"], Tz::Asia__Shanghai, Label::Session);
     let expected = Ok(utc("2024-10-08T00:00:00Z"));
     for text in ["2024-10-08", "2024-10-08 15:00:00", "2024-10-07T16:00:00Z", "2024-10-08T00:00:00+08:00", "1728316800"]
     {
@@ -218,13 +218,13 @@ fn a_trading_date_is_the_utc_midnight_of_the_date_in_the_zone() {
     assert_eq!(shanghai.read_number(1_728_316_800_000), expected);
     assert_eq!(shanghai.read_day(day("2024-10-08")), expected);
     // A trading date has no clock that could skip its midnight.
-    let sao_paulo = spec(&["%Y-%m-%d"], Tz::America__Sao_Paulo, Stamp::Session);
+    let sao_paulo = spec(&["%Y-%m-%d"], Tz::America__Sao_Paulo, Label::Session);
     assert_eq!(sao_paulo.read_text("2018-11-04"), Ok(utc("2018-11-04T00:00:00Z")));
 }
 
 #[test]
 fn an_instant_is_read_in_the_zone_of_the_job() {
-    let new_york = spec(&["%F %T", "%F"], Tz::America__New_York, Stamp::Start);
+    let new_york = spec(&["%F %T", "%F"], Tz::America__New_York, Label::Start);
     assert_eq!(new_york.read_text("2024-03-08 09:30:00"), Ok(utc("2024-03-08T14:30:00Z")));
     assert_eq!(new_york.read_text("2024-03-11 09:30:00"), Ok(utc("2024-03-11T13:30:00Z")));
     assert_eq!(new_york.read_text("2024-03-11"), Ok(utc("2024-03-11T04:00:00Z")));
@@ -234,7 +234,7 @@ fn an_instant_is_read_in_the_zone_of_the_job() {
 
 #[test]
 fn a_local_time_that_does_not_exist_or_exists_twice_is_refused() {
-    let mut new_york = spec(&["%F %R"], Tz::America__New_York, Stamp::End);
+    let mut new_york = spec(&["%F %R"], Tz::America__New_York, Label::End);
     assert_eq!(new_york.read_text("2024-03-10 02:30"), Err(TimeFault::Skipped));
     assert_eq!(new_york.read_text("2024-11-03 01:30"), Err(TimeFault::Repeated));
     new_york.fold = Fold::Earlier;
@@ -246,7 +246,7 @@ fn a_local_time_that_does_not_exist_or_exists_twice_is_refused() {
 
 #[test]
 fn the_closest_format_names_the_fault() {
-    let both = spec(&["%Y-%m-%d", "%Y%m%d", "epoch"], Tz::UTC, Stamp::Session);
+    let both = spec(&["%Y-%m-%d", "%Y%m%d", "epoch"], Tz::UTC, Label::Session);
     assert_eq!(both.read_text("2020-02-30"), Err(TimeFault::Impossible));
     assert_eq!(both.read_text("20200230"), Err(TimeFault::Impossible));
     assert_eq!(both.read_text("20251016"), Ok(utc("2025-10-16T00:00:00Z")));
@@ -255,20 +255,20 @@ fn the_closest_format_names_the_fault() {
 }
 
 #[test]
-fn an_integer_is_a_stamp_only_by_an_epoch_format() {
-    let dates = spec(&["%Y%m%d"], Tz::UTC, Stamp::Session);
+fn an_integer_is_a_timestamp_only_by_an_epoch_format() {
+    let dates = spec(&["%Y%m%d"], Tz::UTC, Label::Session);
     assert_eq!(dates.read_number(20_251_016), Err(TimeFault::WrongType));
-    let either = spec(&["%Y%m%d", "epoch-ms"], Tz::UTC, Stamp::Start);
+    let either = spec(&["%Y%m%d", "epoch-ms"], Tz::UTC, Label::Start);
     assert_eq!(either.read_number(1_709_908_200_000), Ok(utc("2024-03-08T14:30:00Z")));
     assert_eq!(either.read_number(i64::MAX), Err(TimeFault::OutOfRange));
-    let by_digits = spec(&["epoch"], Tz::UTC, Stamp::Start);
+    let by_digits = spec(&["epoch"], Tz::UTC, Label::Start);
     assert_eq!(by_digits.read_number(20_251_016), Err(TimeFault::OutOfRange));
     assert_eq!(by_digits.read_number(i64::MIN), Err(TimeFault::OutOfRange));
 }
 
 #[test]
 fn instants_and_dates_outside_the_readable_years_are_out_of_range() {
-    let spec = spec(&["%F"], Tz::Asia__Tokyo, Stamp::Session);
+    let spec = spec(&["%F"], Tz::Asia__Tokyo, Label::Session);
     for instant in [i64::MIN, utc("0001-01-01T00:00:00Z"), utc("9999-12-31T00:00:00Z"), i64::MAX] {
         assert_eq!(spec.read_instant(instant), Err(TimeFault::OutOfRange));
     }

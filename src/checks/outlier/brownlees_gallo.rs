@@ -20,7 +20,7 @@ pub(super) struct Trimmed {
 
 impl Trimmed {
     /// The verdict on `value`; `kept` is overwritten.
-    pub(super) fn judge(&self, value: f64, neighbours: &Neighbours<'_>, kept: &mut Vec<f64>) -> Verdict {
+    pub(super) fn evaluate(&self, value: f64, neighbours: &Neighbours<'_>, kept: &mut Vec<f64>) -> Verdict {
         let (left, right) = sides(neighbours);
         let count = left.len() + right.len();
         let cut = self.cut(count);

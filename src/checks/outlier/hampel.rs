@@ -1,14 +1,19 @@
 //! The Hampel identifier: a value against the median of the window around it, the value included.
 //!
-//! Hampel 1974; Davies & Gather 1993; Pearson 2002. Near the ends the window shrinks. Judges one value; the deviation,
-//! which costs most, is computed only for a value that it can condemn.
+//! Hampel 1974; Davies & Gather 1993; Pearson 2002. Near the ends the window shrinks. Evaluates one value; the deviation,
+//! which costs most, is computed only for a value that it can reject.
 
 use super::tolerance::Tolerance;
 use super::{Neighbours, Verdict, Workspace};
 use crate::checks::robust::{count_near, deviation};
 
 /// The verdict on `value`.
-pub(super) fn judge(value: f64, neighbours: &Neighbours<'_>, tolerance: &Tolerance, space: &mut Workspace) -> Verdict {
+pub(super) fn evaluate(
+    value: f64,
+    neighbours: &Neighbours<'_>,
+    tolerance: &Tolerance,
+    space: &mut Workspace,
+) -> Verdict {
     let window = neighbours.window();
     let centre = space.median.of(window, &mut space.scratch);
     let distance = (value - centre).abs();

@@ -5,7 +5,7 @@
 //! median distance of the neighbours from the median of their own side, which a jump between the sides does not
 //! inflate. The value itself is in none of the windows.
 //!
-//! Judged anew after every session, 18,661 daily closes of four US shares gave findings on 28 rows this way and on 135
+//! Evaluated anew after every session, 18,661 daily closes of four US shares gave findings on 28 rows this way and on 135
 //! by `hampel.rs`, on 132 of them while they were the newest bar; over the finished series it is 2 and 1.
 
 use super::tolerance::Tolerance;
@@ -13,7 +13,12 @@ use super::{Neighbours, Verdict};
 use crate::checks::robust::{count_near, median, median_of};
 
 /// The verdict on `value`; `scratch` is overwritten. Far from the only side there is, a value is undecided: what comes next may be at its level.
-pub(super) fn judge(value: f64, neighbours: &Neighbours<'_>, tolerance: &Tolerance, scratch: &mut Vec<f64>) -> Verdict {
+pub(super) fn evaluate(
+    value: f64,
+    neighbours: &Neighbours<'_>,
+    tolerance: &Tolerance,
+    scratch: &mut Vec<f64>,
+) -> Verdict {
     let (left, right) = (neighbours.left(), neighbours.right());
     let count = left.len() + right.len();
     let reach = tolerance.sure_reach(value);

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::checks::testing::{Fixture, Judged, compile};
+use crate::checks::testing::{Evaluated, Fixture, compile};
 
 const HAMPEL: &str = "check = \"outlier\"\nmethod = \"hampel\"\nscale = \"linear\"\nfloor = 0\n";
 const TRIMMED: &str = "check = \"outlier\"\nmethod = \"brownlees-gallo\"\nscale = \"linear\"\nwindow = 11\n";
@@ -14,22 +14,22 @@ const GOOG_LOW: [f64; 11] = [425.89, 430.17, 435.99, 421.08, 380.72, 0.01, 403.1
 // Apple from 2000-09-22, with the true fall of 2000-09-29; from QuantConnect Lean, Apache-2.0.
 const AAPL_CLOSE: [f64; 11] = [52.19, 53.44, 51.42, 48.94, 53.38, 25.81, 24.31, 22.25, 23.69, 22.19, 22.19];
 
-fn judge(rule: &str, values: &[f64]) -> Judged {
+fn evaluate(rule: &str, values: &[f64]) -> Evaluated {
     let values: Vec<Option<f64>> = values.iter().copied().map(Some).collect();
-    Fixture::column("close", &values).judge(rule)
+    Fixture::column("close", &values).evaluate(rule)
 }
 
-fn rows(judged: &Judged) -> Vec<usize> {
-    judged.findings.iter().filter_map(|finding| finding.rows.as_ref()).map(|rows| rows.start).collect()
+fn rows(evaluated: &Evaluated) -> Vec<usize> {
+    evaluated.findings.iter().filter_map(|finding| finding.rows.as_ref()).map(|rows| rows.start).collect()
 }
 
-fn score(judged: &Judged, row: usize) -> f64 {
-    let finding = judged.findings.iter().find(|finding| finding.rows == Some(row..row + 1));
+fn score(evaluated: &Evaluated, row: usize) -> f64 {
+    let finding = evaluated.findings.iter().find(|finding| finding.rows == Some(row..row + 1));
     finding.and_then(|finding| finding.score).unwrap_or(f64::NAN)
 }
 
-fn number(judged: &Judged, finding: usize, key: &str) -> f64 {
-    let evidence = judged.findings[finding].evidence.as_ref();
+fn number(evaluated: &Evaluated, finding: usize, key: &str) -> f64 {
+    let evidence = evaluated.findings[finding].evidence.as_ref();
     evidence.and_then(|evidence| evidence[key].as_f64()).unwrap_or(f64::NAN)
 }
 
@@ -40,85 +40,85 @@ fn close_to(found: f64, wanted: f64, places: i32) -> bool {
 #[test]
 fn hampel_scores_match_the_golden_numbers() {
     let values = [10.00, 10.02, 10.01, 10.03, 10.02, 15.00, 10.04, 10.03, 10.05, 10.04, 10.06];
-    let judged = judge(&format!("{HAMPEL}window = 7\nlimit = 0.5"), &values);
-    assert!(close_to(score(&judged, 5), 335.2219, 4), "{}", score(&judged, 5));
-    assert!(close_to(score(&judged, 3), 0.6745, 4), "{}", score(&judged, 3));
-    assert!(!rows(&judged).contains(&6), "the bar beside a wrong one stands on its median");
-    let wrong = rows(&judged).iter().position(|row| *row == 5).unwrap();
-    assert!(close_to(number(&judged, wrong, "median"), 10.03, 6));
-    assert!(close_to(number(&judged, wrong, "scale"), 0.014_826, 6));
-    let limit = judge(&format!("{HAMPEL}window = 7\nlimit = 8"), &values);
-    assert_eq!((rows(&limit), limit.totals.judged), (vec![5], 11));
+    let evaluated = evaluate(&format!("{HAMPEL}window = 7\nlimit = 0.5"), &values);
+    assert!(close_to(score(&evaluated, 5), 335.2219, 4), "{}", score(&evaluated, 5));
+    assert!(close_to(score(&evaluated, 3), 0.6745, 4), "{}", score(&evaluated, 3));
+    assert!(!rows(&evaluated).contains(&6), "the bar beside a wrong one stands on its median");
+    let wrong = rows(&evaluated).iter().position(|row| *row == 5).unwrap();
+    assert!(close_to(number(&evaluated, wrong, "median"), 10.03, 6));
+    assert!(close_to(number(&evaluated, wrong, "scale"), 0.014_826, 6));
+    let limit = evaluate(&format!("{HAMPEL}window = 7\nlimit = 8"), &values);
+    assert_eq!((rows(&limit), limit.totals.evaluated), (vec![5], 11));
 }
 
 #[test]
 fn wrong_print_of_goog_is_seen_in_the_low_by_hampel() {
     let rule = format!("{HAMPEL}window = 11\nlimit = 1");
-    let close = judge(&rule, &GOOG_CLOSE);
+    let close = evaluate(&rule, &GOOG_CLOSE);
     assert!(close_to(score(&close, 5), 1.6683, 4), "{}", score(&close, 5));
-    let low = judge(&rule, &GOOG_LOW);
+    let low = evaluate(&rule, &GOOG_LOW);
     assert!(close_to(score(&low, 5), 7.4215, 4), "{}", score(&low, 5));
     let at = rows(&low).iter().position(|row| *row == 5).unwrap();
     assert!(close_to(number(&low, at, "median"), 386.0, 6) && close_to(number(&low, at, "scale"), 52.009_608, 6));
-    assert_eq!(rows(&judge(&format!("{HAMPEL}window = 11\nlimit = 6"), &GOOG_LOW)), [5]);
+    assert_eq!(rows(&evaluate(&format!("{HAMPEL}window = 11\nlimit = 6"), &GOOG_LOW)), [5]);
 }
 
 #[test]
 fn wrong_print_of_goog_is_seen_in_the_low_by_default_and_the_finding_explains_it() {
-    let judged = judge("check = \"outlier\"", &GOOG_LOW);
-    let (lo, hi) = (judged.findings[0].expected_lo.unwrap(), judged.findings[0].expected_hi.unwrap());
-    assert_eq!(rows(&judged), [5]);
-    assert_eq!(judged.findings[0].observed, Some(0.01));
+    let evaluated = evaluate("check = \"outlier\"", &GOOG_LOW);
+    let (lo, hi) = (evaluated.findings[0].expected_lo.unwrap(), evaluated.findings[0].expected_hi.unwrap());
+    assert_eq!(rows(&evaluated), [5]);
+    assert_eq!(evaluated.findings[0].observed, Some(0.01));
     assert!(lo > 200.0 && lo < 345.0 && hi > 425.0 && hi < 800.0, "{lo} {hi}");
-    assert_eq!((number(&judged, 0, "left"), number(&judged, 0, "right")), (380.72, 403.11));
-    assert_eq!(number(&judged, 0, "window"), 10.0);
-    assert_eq!(judged.lines, ["x close observed=0.01"]);
+    assert_eq!((number(&evaluated, 0, "left"), number(&evaluated, 0, "right")), (380.72, 403.11));
+    assert_eq!(number(&evaluated, 0, "window"), 10.0);
+    assert_eq!(evaluated.lines, ["x close observed=0.01"]);
 }
 
 #[test]
 fn true_fall_of_aapl_is_no_outlier_of_a_centred_window() {
     for method in ["nearest", "hampel"] {
         let rule = format!("check = \"outlier\"\nmethod = \"{method}\"\nwindow = 11");
-        let judged = judge(&rule, &AAPL_CLOSE);
-        assert_eq!((rows(&judged), judged.totals.judged), (vec![], 11), "{method}");
+        let evaluated = evaluate(&rule, &AAPL_CLOSE);
+        assert_eq!((rows(&evaluated), evaluated.totals.evaluated), (vec![], 11), "{method}");
     }
 }
 
 #[test]
-fn quiet_prices_are_judged_by_the_floor() {
+fn quiet_prices_are_evaluated_by_the_floor() {
     let values = [5.0, 5.0, 5.0, 5.0, 5.01, 5.0, 5.0, 5.0, 5.0];
     let linear = "check = \"outlier\"\nmethod = \"hampel\"\nscale = \"linear\"\nwindow = 7\n";
-    let floor = judge(linear, &values);
+    let floor = evaluate(linear, &values);
     assert_eq!(rows(&floor), [4]);
     assert!(close_to(score(&floor, 4), 20.0, 6), "{}", score(&floor, 4));
-    assert_eq!(rows(&judge(&format!("{linear}tick = 0.01"), &values)), [0; 0]);
-    assert_eq!(rows(&judge("check = \"outlier\"\nmethod = \"hampel\"\nwindow = 7", &values)), [0; 0]);
+    assert_eq!(rows(&evaluate(&format!("{linear}tick = 0.01"), &values)), [0; 0]);
+    assert_eq!(rows(&evaluate("check = \"outlier\"\nmethod = \"hampel\"\nwindow = 7", &values)), [0; 0]);
 }
 
 #[test]
 fn without_spread_and_floor_nothing_is_decided() {
-    let judged = judge(&format!("{HAMPEL}window = 7"), &[5.0, 5.0, 5.0, 5.0, 5.01, 5.0, 5.0, 5.0, 5.0]);
-    assert_eq!((rows(&judged), judged.totals.judged, judged.totals.insufficient), (vec![], 8, 1));
-    let zeros = judge("check = \"outlier\"\nscale = \"linear\"\nwindow = 3", &[0.0, 0.0, 7.0, 0.0, 0.0]);
+    let evaluated = evaluate(&format!("{HAMPEL}window = 7"), &[5.0, 5.0, 5.0, 5.0, 5.01, 5.0, 5.0, 5.0, 5.0]);
+    assert_eq!((rows(&evaluated), evaluated.totals.evaluated, evaluated.totals.insufficient), (vec![], 8, 1));
+    let zeros = evaluate("check = \"outlier\"\nscale = \"linear\"\nwindow = 3", &[0.0, 0.0, 7.0, 0.0, 0.0]);
     assert_eq!((rows(&zeros), zeros.totals.insufficient), (vec![], 1));
 }
 
 #[test]
 fn one_tick_of_a_penny_share_is_no_outlier_where_the_tick_is_known() {
     let values = [0.02, 0.02, 0.02, 0.02, 0.03, 0.02, 0.02, 0.02, 0.02];
-    assert_eq!(rows(&judge("check = \"outlier\"\nwindow = 7", &values)), [4]);
-    assert_eq!(rows(&judge("check = \"outlier\"\nwindow = 7\ntick = 0.01", &values)), [0; 0]);
+    assert_eq!(rows(&evaluate("check = \"outlier\"\nwindow = 7", &values)), [4]);
+    assert_eq!(rows(&evaluate("check = \"outlier\"\nwindow = 7\ntick = 0.01", &values)), [0; 0]);
 }
 
 #[test]
 fn trimmed_mean_matches_the_golden_numbers() {
     let values = [100.00, 100.02, 100.01, 100.03, 100.05, 101.50, 100.04, 100.02, 100.03, 100.05, 100.06];
     for (trim, mean, sd) in [(0.20, 100.03125, 0.014_577), (0.10, 100.031, 0.019_120)] {
-        let judged = judge(&format!("{TRIMMED}trim = {trim}"), &values);
-        assert_eq!((rows(&judged), judged.totals.judged), (vec![5], 11), "trim {trim}");
-        assert!(close_to(number(&judged, 0, "mean"), mean, 6), "{}", number(&judged, 0, "mean"));
-        assert!(close_to(number(&judged, 0, "scale"), sd, 6), "{}", number(&judged, 0, "scale"));
-        let (lo, hi) = (judged.findings[0].expected_lo.unwrap(), judged.findings[0].expected_hi.unwrap());
+        let evaluated = evaluate(&format!("{TRIMMED}trim = {trim}"), &values);
+        assert_eq!((rows(&evaluated), evaluated.totals.evaluated), (vec![5], 11), "trim {trim}");
+        assert!(close_to(number(&evaluated, 0, "mean"), mean, 6), "{}", number(&evaluated, 0, "mean"));
+        assert!(close_to(number(&evaluated, 0, "scale"), sd, 6), "{}", number(&evaluated, 0, "scale"));
+        let (lo, hi) = (evaluated.findings[0].expected_lo.unwrap(), evaluated.findings[0].expected_hi.unwrap());
         assert!(close_to((hi - lo) / 2.0, 3.0 * sd + 0.02, 5), "{}", (hi - lo) / 2.0);
     }
 }
@@ -126,17 +126,17 @@ fn trimmed_mean_matches_the_golden_numbers() {
 #[test]
 fn small_trim_takes_nobody_away_and_one_wrong_value_spoils_the_spread_of_all() {
     let values = [100.2, 100.02, 100.01, 100.03, 100.05, 101.50, 100.04, 100.02, 100.03, 100.05, 100.06];
-    assert_eq!(rows(&judge(&format!("{TRIMMED}trim = 0.1"), &values)), [5]);
-    assert_eq!(rows(&judge(&format!("{TRIMMED}trim = 0.2"), &values)), [0, 5]);
+    assert_eq!(rows(&evaluate(&format!("{TRIMMED}trim = 0.1"), &values)), [5]);
+    assert_eq!(rows(&evaluate(&format!("{TRIMMED}trim = 0.2"), &values)), [0, 5]);
 }
 
 #[test]
 fn first_bars_of_a_new_level_are_near_those_that_follow() {
     let mut values = vec![100.0; 30];
     values[28..].fill(50.0);
-    let nearest = judge("check = \"outlier\"", &values);
+    let nearest = evaluate("check = \"outlier\"", &values);
     assert_eq!((rows(&nearest), nearest.totals.insufficient), (vec![], 1), "only the last bar is undecided");
-    assert_eq!(rows(&judge("check = \"outlier\"\nmethod = \"hampel\"", &values)), [28, 29]);
+    assert_eq!(rows(&evaluate("check = \"outlier\"\nmethod = \"hampel\"", &values)), [28, 29]);
 }
 
 #[test]
@@ -145,82 +145,83 @@ fn wrong_print_beside_a_new_level_is_still_seen() {
     values[20..].fill(50.0);
     values[22] = 500.0;
     values[17] = 1.0;
-    assert_eq!(rows(&judge("check = \"outlier\"", &values)), [17, 22]);
+    assert_eq!(rows(&evaluate("check = \"outlier\"", &values)), [17, 22]);
 }
 
 #[test]
 fn wrong_last_bar_is_undecided_until_another_follows() {
     let mut values = vec![100.0; 20];
     values[19] = 1000.0;
-    let last = judge("check = \"outlier\"", &values);
-    assert_eq!((rows(&last), last.totals.judged, last.totals.insufficient), (vec![], 19, 1));
+    let last = evaluate("check = \"outlier\"", &values);
+    assert_eq!((rows(&last), last.totals.evaluated, last.totals.insufficient), (vec![], 19, 1));
     values.push(100.0);
-    assert_eq!(rows(&judge("check = \"outlier\"", &values)), [19]);
+    assert_eq!(rows(&evaluate("check = \"outlier\"", &values)), [19]);
 }
 
 #[test]
 fn two_wrong_bars_in_a_row_are_both_seen() {
     let mut values = vec![100.0; 20];
     values[9..11].fill(1000.0);
-    assert_eq!(rows(&judge("check = \"outlier\"", &values)), [9, 10]);
+    assert_eq!(rows(&evaluate("check = \"outlier\"", &values)), [9, 10]);
 }
 
 #[test]
 fn short_series_is_insufficient_not_clean() {
-    let ten = judge("check = \"outlier\"", &[100.0; 10]);
-    assert_eq!((ten.totals.judged, ten.totals.insufficient), (0, 10));
-    let eleven = judge("check = \"outlier\"", &[100.0; 11]);
-    assert_eq!((eleven.totals.judged, eleven.totals.insufficient), (11, 0));
-    let none = judge("check = \"outlier\"", &[]);
-    assert_eq!((none.findings.len(), none.totals.judged, none.totals.insufficient), (0, 0, 0));
+    let ten = evaluate("check = \"outlier\"", &[100.0; 10]);
+    assert_eq!((ten.totals.evaluated, ten.totals.insufficient), (0, 10));
+    let eleven = evaluate("check = \"outlier\"", &[100.0; 11]);
+    assert_eq!((eleven.totals.evaluated, eleven.totals.insufficient), (11, 0));
+    let none = evaluate("check = \"outlier\"", &[]);
+    assert_eq!((none.findings.len(), none.totals.evaluated, none.totals.insufficient), (0, 0, 0));
 }
 
 #[test]
 fn skipped_edges_are_insufficient() {
     let mut values = vec![100.0; 25];
     values[3] = 1000.0;
-    let judged = judge("check = \"outlier\"\nedges = \"skip\"", &values);
-    assert_eq!((rows(&judged), judged.totals.judged, judged.totals.insufficient), (vec![], 5, 20));
+    let evaluated = evaluate("check = \"outlier\"\nedges = \"skip\"", &values);
+    assert_eq!((rows(&evaluated), evaluated.totals.evaluated, evaluated.totals.insufficient), (vec![], 5, 20));
 }
 
 #[test]
-fn unusable_values_are_in_no_window_and_not_judged() {
+fn unusable_values_are_in_no_window_and_not_evaluated() {
     let mut values = vec![Some(100.0); 25];
     for (row, value) in [(4, None), (6, Some(f64::NAN)), (8, Some(0.0)), (9, Some(-5.0)), (11, Some(f64::INFINITY))] {
         values[row] = value;
     }
     values[10] = Some(1000.0);
-    let judged = Fixture::column("close", &values).judge("check = \"outlier\"\nwindow = 3");
-    assert_eq!((rows(&judged), judged.totals.judged), (vec![10], 20));
-    assert_eq!((number(&judged, 0, "left"), number(&judged, 0, "right")), (100.0, 100.0));
+    let evaluated = Fixture::column("close", &values).evaluate("check = \"outlier\"\nwindow = 3");
+    assert_eq!((rows(&evaluated), evaluated.totals.evaluated), (vec![10], 20));
+    assert_eq!((number(&evaluated, 0, "left"), number(&evaluated, 0, "right")), (100.0, 100.0));
 }
 
 #[test]
-fn condemned_rows_are_judged_but_vouch_for_nobody() {
+fn rejected_rows_are_evaluated_but_vouch_for_nobody() {
     let mut values = vec![Some(100.0); 21];
     values[8..13].fill(Some(1000.0));
-    let dirty = Fixture::column("close", &values).judge("check = \"outlier\"\nwindow = 5");
+    let dirty = Fixture::column("close", &values).evaluate("check = \"outlier\"\nwindow = 5");
     assert_eq!(rows(&dirty), [0; 0], "five in a row are a level of their own");
-    let clean = Fixture::column("close", &values).condemn(&[8, 9, 10, 11, 12]).judge("check = \"outlier\"\nwindow = 5");
-    assert_eq!((rows(&clean), clean.totals.judged), (vec![8, 9, 10, 11, 12], 21));
+    let clean =
+        Fixture::column("close", &values).reject(&[8, 9, 10, 11, 12]).evaluate("check = \"outlier\"\nwindow = 5");
+    assert_eq!((rows(&clean), clean.totals.evaluated), (vec![8, 9, 10, 11, 12], 21));
 }
 
 #[test]
-fn a_value_at_the_very_reach_is_outside_the_limits_it_is_told_with() {
-    let judged = judge(
+fn a_value_at_the_very_reach_is_outside_the_limits_it_is_reported_with() {
+    let evaluated = evaluate(
         "check = \"outlier\"\nmethod = \"brownlees-gallo\"\nscale = \"linear\"\nwindow = 5\nlimit = 0.5\ntrim = 0.0\ngamma = 0.0",
         &[100.05, 100.0, 100.0, 100.0, 100.0],
     );
-    let finding = &judged.findings[0];
-    assert_eq!(rows(&judged)[0], 1);
+    let finding = &evaluated.findings[0];
+    assert_eq!(rows(&evaluated)[0], 1);
     assert_eq!((finding.observed, finding.expected_lo), (Some(100.0), Some(100.0_f64.next_up())));
 }
 
 #[test]
-fn negative_prices_are_judged_on_the_linear_scale() {
+fn negative_prices_are_evaluated_on_the_linear_scale() {
     let values = [18.3, 10.0, -37.6, 10.0, 12.8, 11.0, 12.0];
-    let judged = judge("check = \"outlier\"\nscale = \"linear\"\nwindow = 5\nlimit = 5", &values);
-    assert_eq!(rows(&judged), [2]);
+    let evaluated = evaluate("check = \"outlier\"\nscale = \"linear\"\nwindow = 5\nlimit = 5", &values);
+    assert_eq!(rows(&evaluated), [2]);
 }
 
 #[test]
@@ -310,14 +311,14 @@ impl Oracle {
         Some((mean, self.limit * sd + self.gamma)).filter(|(mean, reach)| mean.is_finite() && reach.is_finite())
     }
 
-    /// Rows flagged with their scores, rows judged, rows undecided.
-    fn run(&self, values: &[Option<f64>], condemned: &[usize]) -> (Vec<(usize, f64)>, u64, u64) {
+    /// Rows flagged with their scores, rows evaluated, rows undecided.
+    fn run(&self, values: &[Option<f64>], rejected: &[usize]) -> (Vec<(usize, f64)>, u64, u64) {
         let usable = |v: &f64| v.is_finite() && (!self.log || *v > 0.0);
         let scaled = |v: f64| if self.log { v.ln() } else { v };
         let points: Vec<(usize, f64)> =
             values.iter().enumerate().filter_map(|(row, v)| Some((row, scaled(v.filter(usable)?)))).collect();
-        let clean: Vec<(usize, f64)> = points.iter().copied().filter(|(row, _)| !condemned.contains(row)).collect();
-        let (mut flagged, mut judged, mut undecided) = (Vec::new(), 0, 0);
+        let clean: Vec<(usize, f64)> = points.iter().copied().filter(|(row, _)| !rejected.contains(row)).collect();
+        let (mut flagged, mut evaluated, mut undecided) = (Vec::new(), 0, 0);
         for (row, value) in points {
             let mut left: Vec<f64> = clean.iter().filter(|(at, _)| *at < row).map(|(_, v)| *v).collect();
             let mut right: Vec<f64> = clean.iter().filter(|(at, _)| *at > row).map(|(_, v)| *v).collect();
@@ -329,7 +330,7 @@ impl Oracle {
             right.truncate(keep_right);
             let full = had_left == self.half && had_right == self.half;
             let enough = if self.whole { full } else { had_left + had_right >= self.half };
-            let band = enough.then(|| self.band(value, &left, &right, !condemned.contains(&row))).flatten();
+            let band = enough.then(|| self.band(value, &left, &right, !rejected.contains(&row))).flatten();
             let Some((centre, reach)) = band else {
                 undecided += 1;
                 continue;
@@ -338,15 +339,15 @@ impl Oracle {
             let one_sided = self.method == "nearest" && (left.is_empty() || right.is_empty());
             // The paper keeps what is nearer than the reach, the medians keep what is at it.
             match distance < reach || (distance == reach && !(slides && reach > 0.0)) {
-                true => judged += 1,
+                true => evaluated += 1,
                 false if reach == 0.0 || one_sided => undecided += 1,
                 false => {
-                    judged += 1;
+                    evaluated += 1;
                     flagged.push((row, (distance / reach * self.limit).min(f64::MAX)));
                 }
             }
         }
-        (flagged, judged, undecided)
+        (flagged, evaluated, undecided)
     }
 }
 
@@ -419,16 +420,16 @@ proptest! {
     fn every_method_agrees_with_plain_sorting(
         values in values(),
         oracle in oracle(),
-        condemned in prop::collection::vec(0..60_usize, 0..6),
+        rejected in prop::collection::vec(0..60_usize, 0..6),
     ) {
-        let condemned: Vec<usize> = condemned.into_iter().filter(|row| *row < values.len()).collect();
-        let judged = Fixture::column("close", &values).condemn(&condemned).judge(&oracle.rule());
+        let rejected: Vec<usize> = rejected.into_iter().filter(|row| *row < values.len()).collect();
+        let evaluated = Fixture::column("close", &values).reject(&rejected).evaluate(&oracle.rule());
         let found: Vec<(usize, f64)> =
-            rows(&judged).into_iter().zip(judged.findings.iter().map(|f| f.score.unwrap_or(f64::NAN))).collect();
-        let (flagged, decided, undecided) = oracle.run(&values, &condemned);
+            rows(&evaluated).into_iter().zip(evaluated.findings.iter().map(|f| f.score.unwrap_or(f64::NAN))).collect();
+        let (flagged, decided, undecided) = oracle.run(&values, &rejected);
         prop_assert_eq!(found, flagged, "{}", oracle.rule());
-        prop_assert_eq!((judged.totals.judged, judged.totals.insufficient), (decided, undecided));
-        for finding in &judged.findings {
+        prop_assert_eq!((evaluated.totals.evaluated, evaluated.totals.insufficient), (decided, undecided));
+        for finding in &evaluated.findings {
             let observed = finding.observed.unwrap_or(f64::NAN);
             let inside = finding.expected_lo.is_none_or(|lo| observed >= lo) && finding.expected_hi.is_none_or(|hi| observed <= hi);
             prop_assert!(!inside, "{:?}", finding);

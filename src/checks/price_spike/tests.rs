@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::checks::testing::{Fixture, Judged, compile};
+use crate::checks::testing::{Evaluated, Fixture, compile};
 
 const RULE: &str = "check = \"price-spike\"\n";
 
@@ -19,9 +19,9 @@ const GOOG: [f64; 65] = [
 /// The row of [`GOOG`] with the wrong close.
 const WRONG: usize = 62;
 
-fn judge(rule: &str, closes: &[f64]) -> Judged {
+fn evaluate(rule: &str, closes: &[f64]) -> Evaluated {
     let closes: Vec<Option<f64>> = closes.iter().copied().map(Some).collect();
-    Fixture::column("close", &closes).judge(rule)
+    Fixture::column("close", &closes).evaluate(rule)
 }
 
 /// `closes` after 25 bars that close where the first of them does.
@@ -29,12 +29,12 @@ fn after_quiet_bars(closes: &[f64]) -> Vec<f64> {
     [vec![closes[0]; 25], closes.to_vec()].concat()
 }
 
-fn rows(judged: &Judged) -> Vec<usize> {
-    judged.findings.iter().filter_map(|finding| finding.rows.as_ref()).map(|rows| rows.start).collect()
+fn rows(evaluated: &Evaluated) -> Vec<usize> {
+    evaluated.findings.iter().filter_map(|finding| finding.rows.as_ref()).map(|rows| rows.start).collect()
 }
 
-fn number(judged: &Judged, key: &str) -> f64 {
-    let evidence = judged.findings.first().and_then(|finding| finding.evidence.as_ref());
+fn number(evaluated: &Evaluated, key: &str) -> f64 {
+    let evidence = evaluated.findings.first().and_then(|finding| finding.evidence.as_ref());
     evidence.and_then(|evidence| evidence[key].as_f64()).unwrap_or(f64::NAN)
 }
 
@@ -44,14 +44,14 @@ fn close_to(found: f64, wanted: f64, places: i32) -> bool {
 
 #[test]
 fn wrong_close_of_goog_is_flagged_with_its_returns() {
-    let judged = judge(RULE, &GOOG);
-    assert_eq!(rows(&judged), [WRONG]);
-    assert!(close_to(number(&judged, "return"), -0.280_835, 6), "{}", number(&judged, "return"));
-    assert!(close_to(number(&judged, "next_return"), 0.336_113, 6), "{}", number(&judged, "next_return"));
-    assert!(close_to(number(&judged, "remains"), 0.1968, 4), "{}", number(&judged, "remains"));
-    assert!(close_to(number(&judged, "sigma"), 0.022_554, 6), "{}", number(&judged, "sigma"));
-    assert_eq!((number(&judged, "previous"), number(&judged, "next")), (390.08, 412.25));
-    let finding = &judged.findings[0];
+    let evaluated = evaluate(RULE, &GOOG);
+    assert_eq!(rows(&evaluated), [WRONG]);
+    assert!(close_to(number(&evaluated, "return"), -0.280_835, 6), "{}", number(&evaluated, "return"));
+    assert!(close_to(number(&evaluated, "next_return"), 0.336_113, 6), "{}", number(&evaluated, "next_return"));
+    assert!(close_to(number(&evaluated, "remains"), 0.1968, 4), "{}", number(&evaluated, "remains"));
+    assert!(close_to(number(&evaluated, "sigma"), 0.022_554, 6), "{}", number(&evaluated, "sigma"));
+    assert_eq!((number(&evaluated, "previous"), number(&evaluated, "next")), (390.08, 412.25));
+    let finding = &evaluated.findings[0];
     let (lo, hi) = (finding.expected_lo.unwrap(), finding.expected_hi.unwrap());
     assert!(
         close_to(lo, 390.08 * (-8.0 * 0.022_553_54_f64).exp(), 2)
@@ -62,25 +62,25 @@ fn wrong_close_of_goog_is_flagged_with_its_returns() {
 
 #[test]
 fn blame_falls_on_the_bar_that_went_out_and_not_on_its_return() {
-    let judged = judge(RULE, &after_quiet_bars(&[100.0, 150.0, 100.0, 100.0]));
-    assert_eq!(rows(&judged), [26]);
+    let evaluated = evaluate(RULE, &after_quiet_bars(&[100.0, 150.0, 100.0, 100.0]));
+    assert_eq!(rows(&evaluated), [26]);
 }
 
 #[test]
 fn moves_that_stay_are_no_spikes() {
     // Apple's fall of 2000-09-29 and its split of 2014-06-09; from QuantConnect Lean, Apache-2.0.
-    assert_eq!(rows(&judge(RULE, &after_quiet_bars(&[53.38, 25.81, 24.31, 22.25]))), [0; 0]);
-    assert_eq!(rows(&judge(RULE, &after_quiet_bars(&[645.57, 93.7, 94.25]))), [0; 0]);
+    assert_eq!(rows(&evaluate(RULE, &after_quiet_bars(&[53.38, 25.81, 24.31, 22.25]))), [0; 0]);
+    assert_eq!(rows(&evaluate(RULE, &after_quiet_bars(&[645.57, 93.7, 94.25]))), [0; 0]);
     let loose = format!("{RULE}reversal = 1");
-    assert_eq!(rows(&judge(&loose, &after_quiet_bars(&[100.0, 150.0, 150.0]))), [0; 0]);
+    assert_eq!(rows(&evaluate(&loose, &after_quiet_bars(&[100.0, 150.0, 150.0]))), [0; 0]);
 }
 
 #[test]
 fn half_way_back_is_decided_by_the_reversal() {
     // Bitcoin on Coinbase from 2015-01-13, on very few coins; from QuantConnect Lean, Apache-2.0.
     let bars = after_quiet_bars(&[260.0, 130.0, 204.22, 199.46]);
-    assert_eq!(rows(&judge(RULE, &bars)), [0; 0]);
-    let wide = judge(&format!("{RULE}reversal = 0.35"), &bars);
+    assert_eq!(rows(&evaluate(RULE, &bars)), [0; 0]);
+    let wide = evaluate(&format!("{RULE}reversal = 0.35"), &bars);
     assert_eq!(rows(&wide), [26]);
     assert!(
         close_to(number(&wide, "return"), -std::f64::consts::LN_2, 6)
@@ -91,37 +91,37 @@ fn half_way_back_is_decided_by_the_reversal() {
 
 #[test]
 fn small_moves_stay_below_the_floor() {
-    assert_eq!(rows(&judge(RULE, &after_quiet_bars(&[100.0, 102.9, 100.0]))), [0; 0]);
-    assert_eq!(rows(&judge(RULE, &after_quiet_bars(&[100.0, 103.2, 100.0]))), [26]);
-    assert_eq!(rows(&judge(&format!("{RULE}floor = 0.05"), &after_quiet_bars(&[100.0, 103.2, 100.0]))), [0; 0]);
+    assert_eq!(rows(&evaluate(RULE, &after_quiet_bars(&[100.0, 102.9, 100.0]))), [0; 0]);
+    assert_eq!(rows(&evaluate(RULE, &after_quiet_bars(&[100.0, 103.2, 100.0]))), [26]);
+    assert_eq!(rows(&evaluate(&format!("{RULE}floor = 0.05"), &after_quiet_bars(&[100.0, 103.2, 100.0]))), [0; 0]);
 }
 
 #[test]
 fn restless_prices_need_a_larger_move() {
     let mut closes: Vec<f64> = [100.0, 104.0, 100.0, 97.0, 100.0].repeat(12);
     closes.extend([140.0, 100.0, 100.0]);
-    assert_eq!(rows(&judge(RULE, &closes)), [0; 0], "eight times 4.5 % is not reached");
+    assert_eq!(rows(&evaluate(RULE, &closes)), [0; 0], "eight times 4.5 % is not reached");
     closes[60] = 160.0;
-    assert_eq!(rows(&judge(RULE, &closes)), [60]);
+    assert_eq!(rows(&evaluate(RULE, &closes)), [60]);
 }
 
 #[test]
 fn too_few_returns_decide_no_large_move() {
     let mut closes = vec![100.0; 25];
     closes[20] = 200.0;
-    let early = judge(RULE, &closes);
-    assert_eq!((rows(&early), early.totals.judged, early.totals.insufficient), (vec![], 22, 3));
+    let early = evaluate(RULE, &closes);
+    assert_eq!((rows(&early), early.totals.evaluated, early.totals.insufficient), (vec![], 22, 3));
     closes.insert(0, 100.0);
-    let enough = judge(RULE, &closes);
-    assert_eq!((rows(&enough), enough.totals.judged, enough.totals.insufficient), (vec![21], 24, 2));
+    let enough = evaluate(RULE, &closes);
+    assert_eq!((rows(&enough), enough.totals.evaluated, enough.totals.insufficient), (vec![21], 24, 2));
 }
 
 #[test]
 fn first_and_last_bar_are_undecided() {
-    let judged = judge(RULE, &after_quiet_bars(&[100.0, 300.0]));
-    assert_eq!((rows(&judged), judged.totals.judged, judged.totals.insufficient), (vec![], 25, 2));
+    let evaluated = evaluate(RULE, &after_quiet_bars(&[100.0, 300.0]));
+    assert_eq!((rows(&evaluated), evaluated.totals.evaluated, evaluated.totals.insufficient), (vec![], 25, 2));
     for few in [&[][..], &[100.0], &[100.0, 200.0]] {
-        assert_eq!(judge(RULE, few).totals.insufficient, few.len() as u64);
+        assert_eq!(evaluate(RULE, few).totals.insufficient, few.len() as u64);
     }
 }
 
@@ -131,17 +131,17 @@ fn unusable_closes_are_stepped_over() {
     for (row, bad) in [(26, None), (26, Some(f64::NAN)), (28, Some(0.0)), (28, Some(f64::INFINITY)), (29, Some(-1.0))] {
         closes.insert(row, bad);
     }
-    let judged = Fixture::column("close", &closes).judge(RULE);
-    assert_eq!((rows(&judged), judged.totals.judged, judged.totals.insufficient), (vec![31], 27, 2));
+    let evaluated = Fixture::column("close", &closes).evaluate(RULE);
+    assert_eq!((rows(&evaluated), evaluated.totals.evaluated, evaluated.totals.insufficient), (vec![31], 27, 2));
 }
 
 #[test]
-fn condemned_neighbours_are_stepped_over_and_condemned_bars_are_judged() {
+fn rejected_neighbours_are_stepped_over_and_rejected_bars_are_evaluated() {
     let closes: Vec<Option<f64>> =
         after_quiet_bars(&[100.0, 150.0, 150.0, 100.0, 100.0]).into_iter().map(Some).collect();
-    assert_eq!(rows(&Fixture::column("close", &closes).judge(RULE)), [0; 0]);
-    assert_eq!(rows(&Fixture::column("close", &closes).condemn(&[27]).judge(RULE)), [26]);
-    assert_eq!(rows(&Fixture::column("close", &closes).condemn(&[26, 27]).judge(RULE)), [26, 27]);
+    assert_eq!(rows(&Fixture::column("close", &closes).evaluate(RULE)), [0; 0]);
+    assert_eq!(rows(&Fixture::column("close", &closes).reject(&[27]).evaluate(RULE)), [26]);
+    assert_eq!(rows(&Fixture::column("close", &closes).reject(&[26, 27]).evaluate(RULE)), [26, 27]);
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn second_copy_of_a_bar_does_not_hide_a_spike() {
         let copies = if day == 26 { 2 } else { 1 };
         csv += &format!("2024-01-{day:02},{close}\n").repeat(copies);
     }
-    assert_eq!(Fixture::daily(&csv).judge(RULE).lines, ["2024-01-26 close observed=150 cause=reversal"]);
+    assert_eq!(Fixture::daily(&csv).evaluate(RULE).lines, ["2024-01-26 close observed=150 cause=reversal"]);
 }
 
 /// Three bars between ordinary ones, as open, high, low, close.
@@ -168,38 +168,38 @@ fn bars(middle: [f64; 4]) -> Fixture {
 
 #[test]
 fn long_wick_between_ordinary_bars_is_flagged_without_any_history() {
-    let low = bars([100.0, 102.0, 10.0, 101.0]).judge(RULE);
+    let low = bars([100.0, 102.0, 10.0, 101.0]).evaluate(RULE);
     assert_eq!(low.lines, ["2024-01-03 low observed=10 cause=low-wick"]);
     assert_eq!((low.findings[0].expected_lo, low.findings[0].expected_hi), (Some(80.0), Some(100.0)));
     assert!(close_to(low.findings[0].score.unwrap(), 4.5, 9));
-    let high = bars([100.0, 1000.0, 99.0, 101.0]).judge(RULE);
+    let high = bars([100.0, 1000.0, 99.0, 101.0]).evaluate(RULE);
     assert_eq!(high.lines, ["2024-01-03 high observed=1000 cause=high-wick"]);
-    assert_eq!(bars([100.0, 102.0, 0.0, 101.0]).judge(RULE).findings.len(), 1);
+    assert_eq!(bars([100.0, 102.0, 0.0, 101.0]).evaluate(RULE).findings.len(), 1);
 }
 
 #[test]
 fn wick_up_to_the_limit_passes() {
-    assert_eq!(bars([100.0, 120.0, 80.0, 100.0]).judge(RULE).findings.len(), 0);
-    assert_eq!(bars([100.0, 120.0, 80.0, 100.0]).judge(&format!("{RULE}wick = 0.19")).findings.len(), 1);
+    assert_eq!(bars([100.0, 120.0, 80.0, 100.0]).evaluate(RULE).findings.len(), 0);
+    assert_eq!(bars([100.0, 120.0, 80.0, 100.0]).evaluate(&format!("{RULE}wick = 0.19")).findings.len(), 1);
 }
 
 #[test]
 fn wick_in_a_wild_market_is_no_fault() {
     let wild =
         "time,open,high,low,close\n2024-01-02,100,130,90,110\n2024-01-03,110,112,80,109\n2024-01-04,109,110,108,110";
-    assert_eq!(Fixture::daily(wild).judge(RULE).findings.len(), 0);
+    assert_eq!(Fixture::daily(wild).evaluate(RULE).findings.len(), 0);
     let calm = wild.replace("130,90", "111,99");
-    assert_eq!(Fixture::daily(&calm).judge(RULE).findings.len(), 1);
+    assert_eq!(Fixture::daily(&calm).evaluate(RULE).findings.len(), 1);
     let after = calm.replace("109,110,108,110", "109,140,108,110");
-    assert_eq!(Fixture::daily(&after).judge(RULE).findings.len(), 0);
+    assert_eq!(Fixture::daily(&after).evaluate(RULE).findings.len(), 0);
 }
 
 #[test]
 fn wick_beside_a_bar_that_lacks_a_price_gets_no_finding() {
     let bars =
         "time,open,high,low,close\n2024-01-02,100,101,,100\n2024-01-03,100,101,10,100\n2024-01-04,100,101,99,100";
-    let judged = Fixture::daily(bars).judge(RULE);
-    assert_eq!((judged.findings.len(), judged.totals.judged), (0, 1));
+    let evaluated = Fixture::daily(bars).evaluate(RULE);
+    assert_eq!((evaluated.findings.len(), evaluated.totals.evaluated), (0, 1));
 }
 
 #[test]
@@ -210,8 +210,8 @@ fn one_bar_has_one_finding_and_the_close_comes_first() {
         let close = if day == 26 { 60.0 } else { 100.0 };
         csv += &format!("2024-01-{day:02},100,101,{low},{close}\n");
     }
-    let judged = Fixture::daily(&csv).judge(RULE);
-    assert_eq!(judged.lines, ["2024-01-26 close observed=60 cause=reversal"]);
+    let evaluated = Fixture::daily(&csv).evaluate(RULE);
+    assert_eq!(evaluated.lines, ["2024-01-26 close observed=60 cause=reversal"]);
 }
 
 #[test]
@@ -223,10 +223,10 @@ fn wick_without_the_fields_for_it_is_a_mistake() {
     assert!(mistakes(RULE).is_empty());
 }
 
-/// Rows flagged, judged and undecided by a plain reading of the rule for closes.
+/// Rows flagged, evaluated and undecided by a plain reading of the rule for closes.
 fn oracle(
     closes: &[Option<f64>],
-    condemned: &[usize],
+    rejected: &[usize],
     window: usize,
     limit: f64,
     reversal: f64,
@@ -236,9 +236,9 @@ fn oracle(
         .enumerate()
         .filter_map(|(row, close)| close.filter(|c| c.is_finite() && *c > 0.0).map(|c| (row, c.ln())))
         .collect();
-    let (mut flagged, mut judged, mut undecided) = (Vec::new(), 0, 0);
+    let (mut flagged, mut evaluated, mut undecided) = (Vec::new(), 0, 0);
     for (row, log) in &usable {
-        let clean = |at: &&(usize, f64)| !condemned.contains(&at.0);
+        let clean = |at: &&(usize, f64)| !rejected.contains(&at.0);
         let before: Vec<f64> = usable.iter().filter(clean).filter(|at| at.0 < *row).map(|at| at.1).collect();
         let after = usable.iter().filter(clean).find(|at| at.0 > *row).map(|at| at.1);
         let (Some(previous), Some(next)) = (before.last(), after) else {
@@ -255,7 +255,7 @@ fn oracle(
             undecided += 1;
             continue;
         }
-        judged += 1;
+        evaluated += 1;
         let recent = &returns[returns.len().saturating_sub(window)..];
         let centre = median(recent);
         let distances: Vec<f64> = recent.iter().map(|r| (r - centre).abs()).collect();
@@ -263,7 +263,7 @@ fn oracle(
             flagged.push(*row);
         }
     }
-    (flagged, judged, undecided)
+    (flagged, evaluated, undecided)
 }
 
 fn median(values: &[f64]) -> f64 {
@@ -292,16 +292,16 @@ proptest! {
     #[test]
     fn closes_agree_with_a_plain_reading_of_the_rule(
         closes in closes(),
-        condemned in prop::collection::vec(0..90_usize, 0..6),
+        rejected in prop::collection::vec(0..90_usize, 0..6),
         window in 20..70_usize,
         limit in 1.0..9.0_f64,
         reversal in 0.0..1.0_f64,
     ) {
-        let condemned: Vec<usize> = condemned.into_iter().filter(|row| *row < closes.len()).collect();
+        let rejected: Vec<usize> = rejected.into_iter().filter(|row| *row < closes.len()).collect();
         let rule = format!("{RULE}window = {window}\nlimit = {limit:?}\nreversal = {reversal:?}");
-        let judged = Fixture::column("close", &closes).condemn(&condemned).judge(&rule);
-        let (flagged, decided, undecided) = oracle(&closes, &condemned, window, limit, reversal);
-        prop_assert_eq!(rows(&judged), flagged);
-        prop_assert_eq!((judged.totals.judged, judged.totals.insufficient), (decided, undecided));
+        let evaluated = Fixture::column("close", &closes).reject(&rejected).evaluate(&rule);
+        let (flagged, decided, undecided) = oracle(&closes, &rejected, window, limit, reversal);
+        prop_assert_eq!(rows(&evaluated), flagged);
+        prop_assert_eq!((evaluated.totals.evaluated, evaluated.totals.insufficient), (decided, undecided));
     }
 }

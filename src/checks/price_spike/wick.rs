@@ -1,6 +1,6 @@
 //! A high or a low that sticks far out of the body of its bar while the bars beside it are ordinary.
 //!
-//! One wrong print in a bar leaves open and close as they are and moves only the high or the low. Judges one bar
+//! One wrong print in a bar leaves open and close as they are and moves only the high or the low. Evaluates one bar
 //! with the bars beside it; a bar that lacks a price gets no verdict and vouches for no other.
 
 use std::sync::Arc;
@@ -50,7 +50,7 @@ impl Bar {
 
 impl Wick {
     /// The finding about the bar in `row`, if its wick is too long and the bars `beside` it are ordinary.
-    pub(super) fn judge(&self, series: &Series<'_>, row: usize, beside: [usize; 2]) -> Option<Finding> {
+    pub(super) fn evaluate(&self, series: &Series<'_>, row: usize, beside: [usize; 2]) -> Option<Finding> {
         let bar = self.bar(series, row)?;
         if bar.below().max(bar.above()) <= self.share {
             return None;

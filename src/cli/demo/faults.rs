@@ -1,6 +1,6 @@
 //! The faults of the demo's bars: what is done to which bar, and which rules must find it.
 //!
-//! Far apart, so that each fault is judged by clean bars. Bars a feed may well send (a suspension) are among the
+//! Far apart, so that each fault is evaluated by clean bars. Bars a feed may well send (a suspension) are among the
 //! changes too: no rule may take them for a fault.
 
 use super::walk::Row;
@@ -11,7 +11,7 @@ const CENT: i64 = 10_000;
 /// What is done to a bar, or from that bar on.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Change {
-    /// One more row, with a stamp that is no date.
+    /// One more row, with a timestamp that is no date.
     Unreadable(&'static str),
     /// One more row, on a day without trading.
     Closed(&'static str),
@@ -48,7 +48,7 @@ pub(super) enum Change {
     /// So many bars that repeat this one.
     Stale(usize),
     /// So many bars left out.
-    Hole(usize),
+    Gap(usize),
     /// The row after the one that should follow it.
     Late,
     /// So many bars without trades, at the last close: as it should be.
@@ -56,7 +56,7 @@ pub(super) enum Change {
 }
 
 use Change::{
-    Adjusted, Blank, Closed, Conflict, HighBelow, Hole, Late, LowAbove, LowerCase, Negative, Overflow, Spike, Stale,
+    Adjusted, Blank, Closed, Conflict, Gap, HighBelow, Late, LowAbove, LowerCase, Negative, Overflow, Spike, Stale,
     Suspended, Swapped, Tenth, Twin, Unreadable, Unscaled, Untraded, Wick,
 };
 
@@ -101,9 +101,9 @@ pub(super) const CHANGES: &[(Change, &str, &str)] = &[
     (Adjusted, "BIRCH", "2025-09-03"),
     (Stale(6), "LARCH", "2023-07-13"),
     (Stale(9), "ACORN", "2024-02-02"),
-    (Hole(1), "BEECH", "2023-03-06"),
-    (Hole(1), "PECAN", "2024-05-31"),
-    (Hole(5), "GUAVA", "2023-07-28"),
+    (Gap(1), "BEECH", "2023-03-06"),
+    (Gap(1), "PECAN", "2024-05-31"),
+    (Gap(5), "GUAVA", "2023-07-28"),
     (Late, "FICUS", "2025-08-01"),
     (Late, "ASPEN", "2024-11-14"),
     (Suspended(4), "OLIVE", "2025-04-08"),
@@ -129,7 +129,7 @@ impl Change {
             Unscaled => &["us-price-range", "price-spike", "outlier"],
             Adjusted => &["us-price-step"],
             Stale(_) => &["stale"],
-            Hole(_) => &["gap"],
+            Gap(_) => &["gap"],
             Late => &["order"],
             Suspended(_) => &[],
         }
@@ -138,7 +138,7 @@ impl Change {
     /// What was done, for the reader of the list of faults.
     pub(super) fn what(self) -> &'static str {
         match self {
-            Unreadable(_) => "a stamp that is no date",
+            Unreadable(_) => "a timestamp that is no date",
             Closed(_) => "a bar on a day without trading",
             LowerCase => "a symbol in lower case",
             Twin => "the same row twice",
@@ -156,13 +156,13 @@ impl Change {
             Unscaled => "prices in ten-thousandths of a dollar",
             Adjusted => "adjusted prices among raw ones",
             Stale(_) => "the same bar for days",
-            Hole(_) => "sessions left out",
+            Gap(_) => "sessions left out",
             Late => "a row after its successor",
             Suspended(_) => "a suspension",
         }
     }
 
-    /// Changes the bar at `at` of `rows`, or those from there on. Returns symbol and stamp of what must be found.
+    /// Changes the bar at `at` of `rows`, or those from there on. Returns symbol and timestamp of what must be found.
     pub(super) fn apply(self, rows: &mut Vec<Row>, at: usize) -> Vec<(String, String)> {
         let place = |row: &Row| (row.symbol.clone(), row.date.clone());
         match self {
@@ -186,7 +186,7 @@ impl Change {
                 rows[at..at + bars].iter_mut().for_each(|row| (row.prices, row.volume) = ([close; 4], 0));
                 Vec::new()
             }
-            Hole(bars) => rows.drain(at..at + bars).take(1).map(|row| place(&row)).collect(),
+            Gap(bars) => rows.drain(at..at + bars).take(1).map(|row| place(&row)).collect(),
             Late => {
                 rows.swap(at, at + 1);
                 vec![place(&rows[at + 1])]

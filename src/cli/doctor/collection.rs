@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::Told;
+use super::Lines;
 use super::privileges;
 use crate::cli::exit::Failure;
 use crate::cli::open::{Collected, Opened};
-use crate::cli::settling;
+use crate::cli::removal;
 use crate::config::Loaded;
 use crate::config::job::MongoSource;
 use crate::source::mongodb::{Connection, IndexInfo, Reader, Topology};
@@ -21,7 +21,7 @@ pub(super) async fn server(
     loaded: &Loaded,
     source: &MongoSource,
     connection: &Arc<Connection>,
-    told: &mut Told<'_>,
+    lines: &mut Lines<'_>,
 ) -> Result<(), Failure> {
     let info = connection.server();
     let topology = match &info.topology {
@@ -30,12 +30,12 @@ pub(super) async fn server(
         Topology::Sharded => "a sharded cluster".to_owned(),
     };
     let wire = if connection.encrypted() { "over TLS" } else { "in plain text" };
-    told.ok("server", &format!("{} is {topology}, version {}, {wire}", connection.redacted(), info.version))?;
+    lines.ok("server", &format!("{} is {topology}, version {}, {wire}", connection.redacted(), info.version))?;
     let reader = Reader::new(Arc::clone(connection), &source.database, &source.collection);
     let (ahead, took) = reader.clock_ahead().await?;
     let clock = format!("the server's clock is {ahead} ms ahead, give or take {} ms", took / 2);
-    told.line(if ahead.abs() > APART { "warn" } else { "ok" }, "clock", &clock)?;
-    privileges::tell(loaded, source, &reader.privileges().await?, told)
+    lines.line(if ahead.abs() > APART { "warn" } else { "ok" }, "clock", &clock)?;
+    privileges::tell(loaded, source, &reader.privileges().await?, lines)
 }
 
 /// Tells of the collection: what it is, which indexes serve, whether rows can be moved.
@@ -43,27 +43,27 @@ pub(super) async fn collection(
     opened: &Opened,
     collection: &Collected,
     source: &MongoSource,
-    told: &mut Told<'_>,
+    lines: &mut Lines<'_>,
 ) -> Result<(), Failure> {
     let info = &collection.info;
-    told.ok(
+    lines.ok(
         "collection",
         &format!("{} has {} documents and is a {}", info.namespace, info.documents, info.kind.as_str()),
     )?;
-    index(source, &info.indexes, info.documents, told)?;
-    match settling::check_fit(opened).await {
-        Ok(()) => told.ok("fit", "rows can be moved"),
-        Err(Failure::Refused(reason, remedy)) => told.fail("fit", &format!("{reason}; {remedy}")),
+    index(source, &info.indexes, info.documents, lines)?;
+    match removal::check_fit(opened).await {
+        Ok(()) => lines.ok("fit", "rows can be moved"),
+        Err(Failure::Refused(reason, remedy)) => lines.fail("fit", &format!("{reason}; {remedy}")),
         Err(failure) => Err(failure),
     }
 }
 
 /// Tells which index finds the documents of the job. All of them are read in the order of `_id`; a filter that few match
 /// wants an index that begins with one of its fields.
-fn index(source: &MongoSource, indexes: &[IndexInfo], documents: u64, told: &mut Told<'_>) -> Result<(), Failure> {
+fn index(source: &MongoSource, indexes: &[IndexInfo], documents: u64, lines: &mut Lines<'_>) -> Result<(), Failure> {
     let fields: Vec<&str> = source.filter.iter().map(|filter| filter.field.as_str()).collect();
     if fields.is_empty() {
-        return told.ok("index", "all documents are read, by `_id`");
+        return lines.ok("index", "all documents are read, by `_id`");
     }
     // A sparse index lacks documents, and the server does not use it for all filters.
     let serves = |index: &&IndexInfo| {
@@ -71,11 +71,11 @@ fn index(source: &MongoSource, indexes: &[IndexInfo], documents: u64, told: &mut
     };
     let named = fields.iter().map(|field| format!("`{field}`")).collect::<Vec<_>>().join(", ");
     match indexes.iter().find(serves) {
-        Some(index) => told.ok("index", &format!("`{}` finds the documents where few match {named}", index.name)),
+        Some(index) => lines.ok("index", &format!("`{}` finds the documents where few match {named}", index.name)),
         None => {
             let detail =
                 format!("no index begins with a field of the filter ({named}): every run passes over all documents");
-            told.line(if documents < MANY { "ok" } else { "warn" }, "index", &detail)
+            lines.line(if documents < MANY { "ok" } else { "warn" }, "index", &detail)
         }
     }
 }

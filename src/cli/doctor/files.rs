@@ -3,51 +3,51 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::Told;
+use super::Lines;
 use crate::cli::exit::Failure;
 use crate::cli::open::Opened;
-use crate::cli::settling::files::{Files, failed};
-use crate::settle::files;
+use crate::cli::removal::files::{Files, failed};
+use crate::quarantine::files;
 use crate::source::FilesSet;
 
 /// Tells of the files.
-pub(super) fn files(opened: &Opened, set: &FilesSet, told: &mut Told<'_>) -> Result<(), Failure> {
+pub(super) fn files(opened: &Opened, set: &FilesSet, lines: &mut Lines<'_>) -> Result<(), Failure> {
     let bytes: u64 = set.files.iter().filter_map(|path| std::fs::metadata(path).ok()).map(|at| at.len()).sum();
-    told.ok("source", &format!("{} files, {} MiB", set.files.len(), bytes >> 20))?;
+    lines.ok("source", &format!("{} files, {} MiB", set.files.len(), bytes >> 20))?;
     for folder in set.files.iter().filter_map(|path| path.parent()).collect::<BTreeSet<_>>() {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         if let Err(error) = tempfile::tempfile_in(folder) {
             let detail = format!("`{}` cannot be written, so no row can leave its files: {error}", folder.display());
-            told.warn("source", &detail)?;
+            lines.warn("source", &detail)?;
         }
     }
     let of_job = Files::of(&opened.loaded.job);
     for path in &set.files {
         let obstacle = files::obstacle(of_job.place().disk, path, of_job.writers()).map_err(failed)?;
         if let Some(obstacle) = obstacle {
-            told.warn("source", &format!("no row can leave: {obstacle}"))?;
+            lines.warn("source", &format!("no row can leave: {obstacle}"))?;
         }
     }
-    originals(&of_job, told)
+    originals(&of_job, lines)
 }
 
 /// Tells of whole files that were replaced: how much disk they take, and what loaders wrote to them since.
-fn originals(of_job: &Files<'_>, told: &mut Told<'_>) -> Result<(), Failure> {
+fn originals(of_job: &Files<'_>, lines: &mut Lines<'_>) -> Result<(), Failure> {
     let place = of_job.place();
     let kept = files::kept_originals(place).map_err(failed)?;
     if kept.files > 0 {
         let detail = format!("{} whole files are kept that were replaced, {} MiB", kept.files, kept.bytes >> 20);
         let free = rustix::fs::statvfs(place.dir).map(|at| at.f_bavail.saturating_mul(at.f_frsize));
         match free {
-            Ok(free) if kept.bytes > free / 2 => told.warn(
+            Ok(free) if kept.bytes > free / 2 => lines.warn(
                 "originals",
                 &format!("{detail}, and {} MiB are free; shorten `[quarantine] keep_originals` and purge", free >> 20),
             )?,
-            _ => told.ok("originals", &detail)?,
+            _ => lines.ok("originals", &detail)?,
         }
     }
     match of_job.late().map_err(failed)? {
         None => Ok(()),
-        Some(failure) => told.fail("originals", failure.render(false).trim_start_matches("error: ")),
+        Some(failure) => lines.fail("originals", failure.render(false).trim_start_matches("error: ")),
     }
 }

@@ -19,8 +19,8 @@ use super::quarantine::store::Store;
 use crate::config::Loaded;
 use crate::config::job::Source;
 use crate::config::load::shown;
+use crate::quarantine::item::{State, Which};
 use crate::report::escape::visible;
-use crate::settle::item::{State, Which};
 
 /// Free bytes below which a disk is said to be nearly full.
 const LITTLE: u64 = 1 << 30;
@@ -28,7 +28,7 @@ const LITTLE: u64 = 1 << 30;
 const AHEAD: u64 = 60;
 
 /// What was found out.
-struct Told<'a> {
+struct Lines<'a> {
     job: String,
     failed: bool,
     /// Privileges are missing, for whatever command.
@@ -36,7 +36,7 @@ struct Told<'a> {
     output: &'a mut Output,
 }
 
-impl Told<'_> {
+impl Lines<'_> {
     fn line(&mut self, word: &str, what: &str, detail: &str) -> Result<(), Failure> {
         self.failed |= word == "FAIL";
         let text = match self.output.is_json() {
@@ -65,9 +65,9 @@ impl Told<'_> {
 pub(crate) async fn doctor(global: &Global, jobs: &[PathBuf], output: &mut Output) -> Result<Exit, Failure> {
     let mut exit = Exit::Ok;
     for path in jobs {
-        let mut told = Told { job: path.display().to_string(), failed: false, wanting: false, output };
-        match one(global, path, &mut told).await {
-            Ok(()) if told.failed => exit = exit.worst(Exit::Broken),
+        let mut lines = Lines { job: path.display().to_string(), failed: false, wanting: false, output };
+        match one(global, path, &mut lines).await {
+            Ok(()) if lines.failed => exit = exit.worst(Exit::Broken),
             Ok(()) => {}
             Err(failure) => {
                 output.failure(&failure, Some(path))?;
@@ -78,90 +78,95 @@ pub(crate) async fn doctor(global: &Global, jobs: &[PathBuf], output: &mut Outpu
     Ok(exit)
 }
 
-async fn one(global: &Global, path: &Path, told: &mut Told<'_>) -> Result<(), Failure> {
+async fn one(global: &Global, path: &Path, lines: &mut Lines<'_>) -> Result<(), Failure> {
     let loaded = Arc::new(job::load(path)?);
-    told.ok("job", &format!("{} and {} rule files have no mistakes", path.display(), loaded.rule_files.len()))?;
-    calendar(&loaded, told)?;
-    disk("reports", &loaded.job.report_dir.resolved, told)?;
-    disk("snapshots", &global.temp_dir.clone().unwrap_or_else(std::env::temp_dir), told)?;
+    lines.ok("job", &format!("{} and {} rule files have no mistakes", path.display(), loaded.rule_files.len()))?;
+    calendar(&loaded, lines)?;
+    disk("reports", &loaded.job.report_dir.resolved, lines)?;
+    disk("snapshots", &global.temp_dir.clone().unwrap_or_else(std::env::temp_dir), lines)?;
     if let Source::Mongodb(source) = &loaded.job.source {
-        // What the user may do is told first: it says why the rest fails.
-        let Some(connection) = reached(told, "FAIL", "server", open::connect(source).await)? else { return Ok(()) };
+        // What the user may do is reported first: it says why the rest fails.
+        let Some(connection) = reached(lines, "FAIL", "server", open::connect(source).await)? else { return Ok(()) };
         let connection = Arc::new(connection);
-        let ended = collection::server(&loaded, source, &connection, told).await;
+        let ended = collection::server(&loaded, source, &connection, lines).await;
         connection.close().await;
-        reached(told, "FAIL", "server", ended)?;
+        reached(lines, "FAIL", "server", ended)?;
     }
-    let Some(opened) = reached(told, "FAIL", "source", open::look(&loaded).await)? else { return Ok(()) };
-    let ended = bars(&opened, told).await;
+    let Some(opened) = reached(lines, "FAIL", "source", open::look(&loaded).await)? else { return Ok(()) };
+    let ended = bars(&opened, lines).await;
     opened.close().await;
-    reached(told, "FAIL", "source", ended)?;
-    let ended = quarantine(&loaded, told).await;
-    // Of privileges that are missing was told; who only checks need not look into it.
-    let word = if told.wanting { "warn" } else { "FAIL" };
-    reached(told, word, "quarantine", ended).map(|_| ())
+    reached(lines, "FAIL", "source", ended)?;
+    let ended = quarantine(&loaded, lines).await;
+    // Of privileges that are missing was reported; who only checks need not look into it.
+    let word = if lines.wanting { "warn" } else { "FAIL" };
+    reached(lines, word, "quarantine", ended).map(|_| ())
 }
 
-/// What was reached; a failure is told, under `word`, and is not the end of the examination.
-fn reached<T>(told: &mut Told<'_>, word: &str, what: &str, outcome: Result<T, Failure>) -> Result<Option<T>, Failure> {
+/// What was reached; a failure is reported, under `word`, and is not the end of the examination.
+fn reached<T>(
+    lines: &mut Lines<'_>,
+    word: &str,
+    what: &str,
+    outcome: Result<T, Failure>,
+) -> Result<Option<T>, Failure> {
     match outcome {
         Ok(reached) => Ok(Some(reached)),
         Err(failure @ Failure::Broken(_)) => {
             let text = failure.render(false);
             // What lies below is the driver's inner state.
             let first = text.lines().next().unwrap_or_default();
-            told.line(word, what, first.trim_start_matches("error: "))?;
+            lines.line(word, what, first.trim_start_matches("error: "))?;
             Ok(None)
         }
         Err(failure) => Err(failure),
     }
 }
 
-fn calendar(loaded: &Loaded, told: &mut Told<'_>) -> Result<(), Failure> {
+fn calendar(loaded: &Loaded, lines: &mut Lines<'_>) -> Result<(), Failure> {
     let zones = chrono_tz::IANA_TZDB_VERSION;
     let Some(calendar) = &loaded.job.bars.calendar else {
-        return told.ok("calendar", &format!("none; time zones {zones}"));
+        return lines.ok("calendar", &format!("none; time zones {zones}"));
     };
     let last = calendar.last().and_then(NaiveDate::from_epoch_days);
     let soon = Utc::now().date_naive().checked_add_days(Days::new(AHEAD));
     match last.zip(soon) {
         Some((last, soon)) if last < soon => {
             let detail = format!("{} is known until {last} only; set `[bars] calendar_file`", calendar.name());
-            told.warn("calendar", &detail)
+            lines.warn("calendar", &detail)
         }
         _ => {
             let until = last.map_or_else(|| "for ever".to_owned(), |last| format!("until {last}"));
-            told.ok("calendar", &format!("{} is known {until}; time zones {zones}", calendar.name()))
+            lines.ok("calendar", &format!("{} is known {until}; time zones {zones}", calendar.name()))
         }
     }
 }
 
-fn disk(what: &str, folder: &Path, told: &mut Told<'_>) -> Result<(), Failure> {
+fn disk(what: &str, folder: &Path, lines: &mut Lines<'_>) -> Result<(), Failure> {
     let there = folder.ancestors().find(|above| above.is_dir()).unwrap_or(Path::new("."));
     let folder = shown(folder);
     let name = folder.display();
     if let Err(error) = tempfile::tempfile_in(there) {
-        return told.fail(what, &format!("`{name}` cannot be written: {error}"));
+        return lines.fail(what, &format!("`{name}` cannot be written: {error}"));
     }
     let free = match rustix::fs::statvfs(there) {
         Ok(at) => at.f_bavail.saturating_mul(at.f_frsize),
-        Err(error) => return told.warn(what, &format!("`{name}` does not tell how much is free: {error}")),
+        Err(error) => return lines.warn(what, &format!("`{name}` does not tell how much is free: {error}")),
     };
     let detail = format!("`{name}` has {} MiB free", free >> 20);
-    if free < LITTLE { told.warn(what, &detail) } else { told.ok(what, &detail) }
+    if free < LITTLE { lines.warn(what, &detail) } else { lines.ok(what, &detail) }
 }
 
-async fn bars(opened: &Opened, told: &mut Told<'_>) -> Result<(), Failure> {
+async fn bars(opened: &Opened, lines: &mut Lines<'_>) -> Result<(), Failure> {
     match (&opened.at, &opened.loaded.job.source) {
         (At::Collection(collection), Source::Mongodb(source)) => {
-            collection::collection(opened, collection, source, told).await
+            collection::collection(opened, collection, source, lines).await
         }
-        (At::Files(set), _) => files::files(opened, set, told),
+        (At::Files(set), _) => files::files(opened, set, lines),
         (At::Collection(_), Source::Files(_)) => Ok(()),
     }
 }
 
-async fn quarantine(loaded: &Arc<Loaded>, told: &mut Told<'_>) -> Result<(), Failure> {
+async fn quarantine(loaded: &Arc<Loaded>, lines: &mut Lines<'_>) -> Result<(), Failure> {
     let store = Store::open(loaded).await?;
     let items = store.items(&Which::default(), false).await;
     let under_way = store.under_way().await;
@@ -172,16 +177,16 @@ async fn quarantine(loaded: &Arc<Loaded>, told: &mut Told<'_>) -> Result<(), Fai
     let states: Vec<String> = states.map(|(state, count)| format!("{count} {}", state.as_str())).collect();
     let detail = format!("{} rows{}{}", items.len(), if states.is_empty() { "" } else { ": " }, states.join(", "));
     match count(State::Removing) {
-        0 => told.ok("quarantine", &detail),
-        _ => told.warn("quarantine", &format!("{detail}; the next `run` settles those that were being removed")),
+        0 => lines.ok("quarantine", &detail),
+        _ => lines.warn("quarantine", &format!("{detail}; the next `run` finishes those that were being removed")),
     }?;
     if let Some(holder) = under_way.holder {
-        told.warn("lease", &format!("rows are being moved by {holder}"))?;
+        lines.warn("lease", &format!("rows are being moved by {holder}"))?;
     }
     match under_way.runs.as_slice() {
         [] => Ok(()),
         runs => {
-            told.warn("runs", &format!("cut short, or under way: {}; the next `run` finishes them", runs.join(", ")))
+            lines.warn("runs", &format!("cut short, or under way: {}; the next `run` finishes them", runs.join(", ")))
         }
     }
 }

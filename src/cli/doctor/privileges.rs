@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::Told;
+use super::Lines;
 use crate::cli::exit::Failure;
 use crate::config::Loaded;
 use crate::config::job::MongoSource;
-use crate::settle::mongodb::{RUNS, quarantine_of};
+use crate::quarantine::mongodb::{RUNS, quarantine_of};
 use crate::source::mongodb::Privileges;
 
 /// Where an action is done.
@@ -59,10 +59,10 @@ pub(super) fn tell(
     loaded: &Loaded,
     source: &MongoSource,
     privileges: &Privileges,
-    told: &mut Told<'_>,
+    lines: &mut Lines<'_>,
 ) -> Result<(), Failure> {
     let Privileges::Granted { user, grants: _ } = privileges else {
-        return told.warn("privileges", "the server has no access control: everybody may do everything");
+        return lines.warn("privileges", "the server has no access control: everybody may do everything");
     };
     let quarantine = quarantine_of(&source.collection, loaded.job.quarantine.collection.as_deref());
     let name = |on: On| match on {
@@ -80,7 +80,7 @@ pub(super) fn tell(
         });
         let missing: Vec<_> = missing.filter(|(_, actions)| !actions.is_empty()).collect();
         if missing.is_empty() {
-            told.ok("privileges", &format!("`{}` may do all that `{command}` needs", user.name))?;
+            lines.ok("privileges", &format!("`{}` may do all that `{command}` needs", user.name))?;
             continue;
         }
         let lacks = |(on, actions): &(&str, Vec<&str>)| {
@@ -89,13 +89,13 @@ pub(super) fn tell(
         };
         let lacks: Vec<String> = missing.iter().map(lacks).collect();
         let detail = format!("`{command}` needs {}, and `{}` lacks it", lacks.join("; "), user.name);
-        told.line(if command == "check" { "FAIL" } else { "warn" }, "privileges", &detail)?;
+        lines.line(if command == "check" { "FAIL" } else { "warn" }, "privileges", &detail)?;
         for (on, actions) in missing {
             wanting.entry(on).or_default().extend(actions);
         }
     }
-    told.wanting = !wanting.is_empty();
-    if !told.wanting {
+    lines.wanting = !wanting.is_empty();
+    if !lines.wanting {
         return Ok(());
     }
     let privilege = |(on, actions): (&&str, &BTreeSet<&str>)| -> Value {
@@ -114,5 +114,5 @@ pub(super) fn tell(
         json!(user.database),
         json!(user.name),
     );
-    told.warn("grant", &detail)
+    lines.warn("grant", &detail)
 }

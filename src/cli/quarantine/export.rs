@@ -9,8 +9,8 @@ use parquet::arrow::ArrowWriter;
 
 use crate::cli::exit::Failure;
 use crate::durable::{Disk, folder_of};
-use crate::settle::item::Item;
-use crate::settle::table;
+use crate::quarantine::item::Item;
+use crate::quarantine::table;
 
 /// Writes `items` to `file`, whose name tells the format.
 pub(super) fn write(file: &Path, items: &[Item], text: impl Fn(&Item) -> String) -> Result<(), Failure> {

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use crate::cli::exit::Failure;
 use crate::cli::open::connect;
 use crate::cli::output::message;
-use crate::cli::settling::files::{self as of_files, Files};
-use crate::cli::settling::{collection_of, failed, order};
+use crate::cli::removal::files::{self as of_files, Files};
+use crate::cli::removal::{collection_of, failed, order};
 use crate::config::job::Source;
 use crate::config::{Job, Loaded};
-use crate::settle::files;
-use crate::settle::item::{Item, UnderWay, Which};
-use crate::settle::mongodb;
+use crate::quarantine::files;
+use crate::quarantine::item::{Item, UnderWay, Which};
+use crate::quarantine::mongodb;
 use crate::source::mongodb::{Connection, Reader, document_json};
 
 /// Where the moved rows of a job are.
@@ -118,11 +118,11 @@ impl<'a> Store<'a> {
                 if dry_run {
                     return Ok(Restored { back: items.len() as u64, ..Restored::default() });
                 }
-                let told = rows.restore(items, &order(self.job, run_id)).await.map_err(failed)?;
+                let reported = rows.restore(items, &order(self.job, run_id)).await.map_err(failed)?;
                 Ok(Restored {
-                    back: told.restored.len() as u64,
-                    already_there: told.already_there.len() as u64,
-                    conflicts: told.conflicts.into_iter().collect(),
+                    back: reported.restored.len() as u64,
+                    already_there: reported.already_there.len() as u64,
+                    conflicts: reported.conflicts.into_iter().collect(),
                     failed: Vec::new(),
                 })
             }
@@ -130,16 +130,16 @@ impl<'a> Store<'a> {
                 let of_job = Files::of(self.job);
                 let ids: Vec<String> = items.iter().map(|item| item.id.clone()).collect();
                 let mut failed = Self::recover(&of_job, dry_run)?;
-                let told = files::restore(of_job.place(), &ids, dry_run, of_job.run(run_id));
-                let told = told.map_err(of_files::failed)?;
-                failed.extend(told.damaged.iter().map(ToString::to_string));
-                let (back, already_there) = (told.restored, told.already_there);
-                Ok(Restored { back, already_there, conflicts: told.conflict.into_iter().collect(), failed })
+                let reported = files::restore(of_job.place(), &ids, dry_run, of_job.run(run_id));
+                let reported = reported.map_err(of_files::failed)?;
+                failed.extend(reported.damaged.iter().map(ToString::to_string));
+                let (back, already_there) = (reported.restored, reported.already_there);
+                Ok(Restored { back, already_there, conflicts: reported.conflict.into_iter().collect(), failed })
             }
         }
     }
 
-    /// Finishes what was cut short at the files of the job; what could not be is told.
+    /// Finishes what was cut short at the files of the job; what could not be is reported.
     fn recover(of_job: &Files<'_>, dry_run: bool) -> Result<Vec<String>, Failure> {
         if dry_run {
             return Ok(Vec::new());
@@ -149,7 +149,7 @@ impl<'a> Store<'a> {
     }
 
     /// Brings rows back that came to files after they had been replaced; with `dry_run` only counts them.
-    pub(crate) fn bring_back(&self, dry_run: bool, run_id: &str) -> Result<files::Brought, Failure> {
+    pub(crate) fn restore_late(&self, dry_run: bool, run_id: &str) -> Result<files::LateRestored, Failure> {
         match &self.kind {
             Kind::Collection { .. } => Err(Failure::Usage(
                 "`--late` is for jobs over files: a collection is never replaced".to_owned(),
@@ -158,7 +158,7 @@ impl<'a> Store<'a> {
             Kind::Files => {
                 let of_job = Files::of(self.job);
                 Self::recover(&of_job, dry_run)?;
-                files::bring_back(of_job.place(), dry_run, of_job.run(run_id)).map_err(of_files::failed)
+                files::restore_late(of_job.place(), dry_run, of_job.run(run_id)).map_err(of_files::failed)
             }
         }
     }

@@ -1,4 +1,4 @@
-//! `[bars]`: the series key, the step, the calendar, the stamp, and the names of the fields.
+//! `[bars]`: the series key, the step, the calendar, the timestamp, and the names of the fields.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use toml::de::DeValue;
 
 use super::JobPath;
 use crate::bars::time::TimeFormat;
-use crate::bars::{FieldKind, Fold, Stamp, TIME};
+use crate::bars::{FieldKind, Fold, Label, TIME};
 use crate::config::diagnostic::{Diagnostic, nearest, suggestion};
 use crate::config::section::Otherwise::{Mistake, Nothing, Text};
 use crate::config::section::{Holds, Section, SectionReader, key};
@@ -28,7 +28,7 @@ pub struct Bars {
     pub calendar_file: Option<Spanned<JobPath>>,
     /// Where bars inside a session begin.
     pub align: Align,
-    /// How stamps are read.
+    /// How timestamps are read.
     pub time: Time,
     /// Fields whose name or type the job sets, in the order of the names rules use.
     pub fields: Vec<FieldName>,
@@ -43,17 +43,17 @@ pub enum Align {
     Clock,
 }
 
-/// How the stamp of a bar is found and read.
+/// How the timestamp of a bar is found and read.
 #[derive(Debug, Clone)]
 pub struct Time {
     /// The source field.
     pub field: Spanned<Arc<str>>,
     /// Accepted spellings, tried in order; at least one.
     pub formats: Vec<TimeFormat>,
-    /// Zone of stamps without an offset, and of trading dates.
+    /// Zone of timestamps without an offset, and of trading dates.
     pub zone: Tz,
-    /// What the stamp says.
-    pub stamp: Stamp,
+    /// What the timestamp says.
+    pub label: Label,
     /// Which instant a repeated local time means.
     pub fold: Fold,
 }
@@ -83,7 +83,7 @@ pub(super) const BARS: Section = Section {
             Text("open"),
             "Where bars inside a session begin: at its open, or at clock multiples of the step.",
         ),
-        key("time", Holds::Table(&TIME_KEYS), Nothing, "How the stamp of a bar is found and read."),
+        key("time", Holds::Table(&TIME_KEYS), Nothing, "How the timestamp of a bar is found and read."),
         key(
             "fields",
             Holds::Names(&FIELD),
@@ -95,21 +95,26 @@ pub(super) const BARS: Section = Section {
 
 const TIME_KEYS: Section = Section {
     name: "`time`",
-    doc: "How the stamp of a bar is found and read.",
+    doc: "How the timestamp of a bar is found and read.",
     keys: &[
-        key("field", Holds::Text, Text(TIME), "The source field that holds the stamp."),
+        key("field", Holds::Text, Text(TIME), "The source field that holds the timestamp."),
         key(
             "formats",
             Holds::SomeTexts,
             Nothing,
             "Accepted spellings, tried in order; default `%Y-%m-%d` for daily bars and longer, else `rfc3339`.",
         ),
-        key("zone", Holds::Text, Nothing, "Zone of stamps without an offset; default that of the calendar, else UTC."),
         key(
-            "stamp",
+            "zone",
+            Holds::Text,
+            Nothing,
+            "Zone of timestamps without an offset; default that of the calendar, else UTC.",
+        ),
+        key(
+            "label",
             Holds::Choice(&["session", "start", "end"]),
             Nothing,
-            "What the stamp says: the trading date, or the instant the bar opens or closes; default `session` for daily bars and longer, else `start`.",
+            "What the timestamp says: the trading date, or the instant the bar opens or closes; default `session` for daily bars and longer, else `start`.",
         ),
         key(
             "fold",
@@ -149,7 +154,7 @@ pub(super) fn read(mut section: SectionReader<'_>) -> (Option<Bars>, Vec<Diagnos
     let time = read_time(&mut section, interval, calendar.as_deref());
     let fields = read_fields(&mut section);
     if let Some(time) = &time {
-        reject_stamp_among(&mut section, time, &series, &fields);
+        reject_timestamp_among(&mut section, time, &series, &fields);
     }
     let mistakes = section.finish();
     let bars = || Some(Bars { series, interval: interval?, calendar, calendar_file, align, time: time?, fields });
@@ -192,7 +197,7 @@ fn read_time(bars: &mut SectionReader<'_>, interval: Option<Interval>, calendar:
         Some(name) => read_zone(&mut section, name.get_ref()),
         None => Some(calendar.map_or(Tz::UTC, Calendar::zone)),
     };
-    let stamp = read_stamp(&mut section, interval);
+    let label = read_label(&mut section, interval);
     let fold = match section.choice("fold") {
         Some("earlier") => Fold::Earlier,
         Some("later") => Fold::Later,
@@ -201,7 +206,7 @@ fn read_time(bars: &mut SectionReader<'_>, interval: Option<Interval>, calendar:
     let mistakes = section.finish();
     bars.absorb(mistakes);
     let field = field.map(|name| Spanned::new(name.span(), Arc::from(name.get_ref().as_str())))?;
-    Some(Time { field, formats, zone: zone?, stamp, fold })
+    Some(Time { field, formats, zone: zone?, label, fold })
 }
 
 fn read_formats(section: &mut SectionReader<'_>, interval: Option<Interval>) -> Vec<TimeFormat> {
@@ -236,18 +241,18 @@ fn read_zone(section: &mut SectionReader<'_>, name: &str) -> Option<Tz> {
     zone
 }
 
-fn read_stamp(section: &mut SectionReader<'_>, interval: Option<Interval>) -> Stamp {
+fn read_label(section: &mut SectionReader<'_>, interval: Option<Interval>) -> Label {
     let intraday = interval.is_some_and(|interval| !interval.is_daily_or_longer());
-    match section.choice("stamp") {
-        Some("start") => Stamp::Start,
-        Some("end") => Stamp::End,
+    match section.choice("label") {
+        Some("start") => Label::Start,
+        Some("end") => Label::End,
         Some(_) if intraday => {
             let title = "a trading date cannot tell the bars of a session apart";
-            section.reject("stamp", title, "use `start` or `end`, or a daily interval");
-            Stamp::Start
+            section.reject("label", title, "use `start` or `end`, or a daily interval");
+            Label::Start
         }
-        None if intraday => Stamp::Start,
-        _ => Stamp::Session,
+        None if intraday => Label::Start,
+        _ => Label::Session,
     }
 }
 
@@ -289,25 +294,25 @@ fn reject_shared_sources(section: &mut SectionReader<'_>, fields: &[FieldName]) 
     }
 }
 
-/// The stamp is called `time` in rules; it is neither part of the series key nor a field with another name.
-fn reject_stamp_among(
+/// The timestamp is called `time` in rules; it is neither part of the series key nor a field with another name.
+fn reject_timestamp_among(
     section: &mut SectionReader<'_>,
     time: &Time,
     series: &[Spanned<Arc<str>>],
     fields: &[FieldName],
 ) {
-    let stamp = time.field.get_ref();
-    for name in series.iter().filter(|name| *name.get_ref() == *stamp || &**name.get_ref() == TIME) {
-        let title = format!("`{}` is the stamp of a bar and cannot tell series apart", name.get_ref());
+    let timestamp = time.field.get_ref();
+    for name in series.iter().filter(|name| *name.get_ref() == *timestamp || &**name.get_ref() == TIME) {
+        let title = format!("`{}` is the timestamp of a bar and cannot tell series apart", name.get_ref());
         section.reject_at(name.span(), title, "take it out of `series`");
     }
     for field in fields {
         if &**field.name.get_ref() == TIME {
-            let help = "write `time = { field = \"…\" }` to say where the stamp is";
-            section.reject_at(field.name.span(), "`time` is the name of the stamp", help);
-        } else if field.source.get_ref() == stamp {
+            let help = "write `time = { field = \"…\" }` to say where the timestamp is";
+            section.reject_at(field.name.span(), "`time` is the name of the timestamp", help);
+        } else if field.source.get_ref() == timestamp {
             let help = "rules call it `time`";
-            section.reject_at(field.source.span(), format!("`{stamp}` is the stamp of a bar"), help);
+            section.reject_at(field.source.span(), format!("`{timestamp}` is the timestamp of a bar"), help);
         }
     }
 }

@@ -17,7 +17,7 @@ use toml::Spanned;
 pub use bars::{Align, Bars, FieldName, Time};
 pub use files::{FileFormat, FileSource, Filter, FilterValue, Writers};
 pub use mongodb::{Condition, MongoSource, OPERATORS, Operand, Test, Uri};
-pub use run::{Limits, Quarantine, Undecodable, Window};
+pub use run::{Limits, ParseError, Quarantine, Window};
 pub use source::Source;
 
 use super::diagnostic::{Diagnostic, SourceText};
@@ -29,7 +29,7 @@ use super::section::{Holds, Section, SectionReader, key};
 /// A job file without mistakes.
 #[derive(Debug, Clone)]
 pub struct Job {
-    /// The file, passwords blotted out.
+    /// The file, passwords redacted out.
     pub file: Arc<SourceText>,
     /// Its name: part of report paths and of the identity of findings.
     pub name: String,
@@ -48,7 +48,7 @@ pub struct Job {
     /// Where reports are written.
     pub report_dir: JobPath,
     /// What a value that does not decode is.
-    pub undecodable: Undecodable,
+    pub parse_error: ParseError,
 }
 
 /// A path in a job file. Relative ones start at the folder of the job file.
@@ -95,7 +95,7 @@ pub const JOB: Section = Section {
         key("limits", Holds::Table(&run::LIMITS), Nothing, "What a run may move; one that wants more is refused."),
         key("quarantine", Holds::Table(&run::QUARANTINE), Nothing, "Where moved rows are kept, and for how long."),
         key("report", Holds::Table(&run::REPORT), Nothing, "Where reports are written."),
-        key("undecodable", Holds::Table(&run::UNDECODABLE), Nothing, "What a value that does not decode is."),
+        key("parse_error", Holds::Table(&run::PARSE_ERROR), Nothing, "What a value that does not decode is."),
         key("schedule", Holds::NotYet, Nothing, "let cron or a timer start the run, and take the section out"),
     ],
 };
@@ -106,7 +106,7 @@ pub fn read(file: &Arc<SourceText>, environment: &Environment) -> Draft {
     let reader = Reader::new(file, table.get_ref(), table.span(), environment);
     let mut section = SectionReader::new(&JOB, reader);
     let mut draft = read_sections(&mut section);
-    // What the parser left out would be reported as missing: with syntax errors, they alone are told.
+    // What the parser left out would be reported as missing: with syntax errors, they alone are reported.
     draft.mistakes = if syntax.is_empty() { section.finish() } else { syntax };
     draft.mistakes.sort_by_key(|mistake| mistake.span.start);
     if !draft.mistakes.is_empty() {
@@ -126,7 +126,7 @@ fn read_sections(section: &mut SectionReader<'_>) -> Draft {
     let report_dir = section.section("report").and_then(|part| kept(section, run::read_report(part)));
     let quarantine =
         section.section("quarantine").and_then(|part| kept(section, run::read_quarantine(part, report_dir.as_ref())));
-    let undecodable = section.section("undecodable").and_then(|part| kept(section, run::read_undecodable(part)));
+    let parse_error = section.section("parse_error").and_then(|part| kept(section, run::read_parse_error(part)));
     let job = || {
         Some(Job {
             file: Arc::clone(file),
@@ -138,7 +138,7 @@ fn read_sections(section: &mut SectionReader<'_>) -> Draft {
             limits: limits?,
             quarantine: quarantine?,
             report_dir: report_dir?,
-            undecodable: undecodable?,
+            parse_error: parse_error?,
         })
     };
     Draft { job: job(), rules, bars, mistakes: Vec::new() }
@@ -179,7 +179,7 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
-    use crate::bars::{DAY_US, FieldKind, Fold, Stamp};
+    use crate::bars::{DAY_US, FieldKind, Fold, Label};
     use crate::config::{Action, Severity};
     use crate::market::Interval;
 
@@ -200,10 +200,10 @@ mod tests {
             calendar = "XSHG"
             calendar_file = "xshg.csv"
             [bars.time]
-            field = "stamp"
+            field = "label"
             formats = ["%Y-%m-%d %H:%M:%S", "rfc3339"]
             zone = "Asia/Shanghai"
-            stamp = "end"
+            label = "end"
             fold = "later"
             [bars.fields]
             volume = "vol"
@@ -213,7 +213,7 @@ mod tests {
             since = 2024-03-01
             until = "2024-03-02T00:00:00Z"
             lookback = "10d"
-            settle = "24h"
+            grace = "24h"
             [limits]
             rows = 5
             fraction = 1
@@ -223,7 +223,7 @@ mod tests {
             dir = "moved"
             [report]
             dir = "${REPORTS}/cn"
-            [undecodable]
+            [parse_error]
             severity = "warn"
             action = "quarantine"
             "#;
@@ -282,22 +282,22 @@ mod tests {
         assert!(files(&job).filter.is_empty() && job.bars.fields.is_empty());
         assert_eq!(
             job.window,
-            Window { since: None, until: None, lookback: TimeDelta::zero(), settle: TimeDelta::zero() }
+            Window { since: None, until: None, lookback: TimeDelta::zero(), grace: TimeDelta::zero() }
         );
         assert_eq!(job.limits, Limits { rows: 10_000, fraction: 0.01, series_fraction: 0.2 });
         assert_eq!((job.quarantine.keep, job.quarantine.dir.written.as_str()), (TimeDelta::days(90), "../quarantine"));
         assert_eq!(job.report_dir.resolved, Path::new("jobs/../reports"));
-        assert_eq!((job.undecodable.severity, job.undecodable.action), (Severity::Error, Action::Report));
+        assert_eq!((job.parse_error.severity, job.parse_error.action), (Severity::Error, Action::Report));
     }
 
     #[test]
-    fn defaults_of_the_stamp_follow_interval_and_calendar() {
+    fn defaults_of_the_timestamp_follow_interval_and_calendar() {
         let time = minimal().bars.time;
-        assert_eq!((&**time.field.get_ref(), time.formats[0].text(), time.stamp), ("time", "%Y-%m-%d", Stamp::Session));
+        assert_eq!((&**time.field.get_ref(), time.formats[0].text(), time.label), ("time", "%Y-%m-%d", Label::Session));
         assert_eq!((time.zone, time.fold), (chrono_tz::UTC, Fold::Refuse));
         let minutes = "series = \"symbol\"\ninterval = \"1m\"\ncalendar = \"NYSE\"\nalign = \"clock\"\n";
         let bars = good(&format!("{HEAD}[bars]\n{minutes}")).bars;
-        assert_eq!((bars.time.formats[0].text(), bars.time.stamp), ("rfc3339", Stamp::Start));
+        assert_eq!((bars.time.formats[0].text(), bars.time.label), ("rfc3339", Label::Start));
         assert_eq!((bars.time.zone, bars.align), (chrono_tz::America::New_York, Align::Clock));
         assert_eq!(bars.calendar.unwrap().name(), "XNYS");
     }
@@ -319,7 +319,7 @@ mod tests {
             ("version", FilterValue::Integer(1)),
         ];
         assert_eq!(filter, expected);
-        assert_eq!((job.bars.interval, job.bars.time.stamp), (Interval::Minutes(15), Stamp::End));
+        assert_eq!((job.bars.interval, job.bars.time.label), (Interval::Minutes(15), Label::End));
         assert_eq!((job.bars.time.formats.len(), job.bars.time.fold), (2, Fold::Later));
         assert_eq!(job.bars.calendar_file.unwrap().get_ref().resolved, Path::new("jobs/xshg.csv"));
         let fields: Vec<_> =
@@ -329,11 +329,11 @@ mod tests {
         // 2024-03-01 begins in Shanghai eight hours before it does in UTC.
         assert_eq!(job.window.since, Some(19_783 * DAY_US - 8 * 3_600_000_000));
         assert_eq!(job.window.until, Some(19_784 * DAY_US));
-        assert_eq!((job.window.lookback, job.window.settle), (TimeDelta::days(10), TimeDelta::hours(24)));
+        assert_eq!((job.window.lookback, job.window.grace), (TimeDelta::days(10), TimeDelta::hours(24)));
         assert_eq!(job.limits, Limits { rows: 5, fraction: 1.0, series_fraction: 0.5 });
         assert_eq!((job.quarantine.keep, job.quarantine.dir.written.as_str()), (TimeDelta::weeks(2), "moved"));
         assert_eq!(job.report_dir.written, "/srv/reports/cn");
-        assert_eq!((job.undecodable.severity, job.undecodable.action), (Severity::Warn, Action::Quarantine));
+        assert_eq!((job.parse_error.severity, job.parse_error.action), (Severity::Warn, Action::Quarantine));
     }
 
     #[test]
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn all_mistakes_are_told_at_once_in_the_order_of_the_file() {
+    fn all_mistakes_are_reported_at_once_in_the_order_of_the_file() {
         insta::assert_snapshot!(mistakes(r#"name = "Demo Job"
 rules = []
 reports = "x"
@@ -382,7 +382,7 @@ error[unknown-key]: unknown key `reports` in the job
 3 | reports = "x"
   | ^^^^^^^ no such key
   |
-  = help: did you mean `report`? keys: name, rules, source, bars, window, limits, quarantine, report, undecodable
+  = help: did you mean `report`? keys: name, rules, source, bars, window, limits, quarantine, report, parse_error
 
 error[bad-value]: `path` holds an empty string
  --> jobs/demo.toml:5:8
@@ -433,7 +433,7 @@ error[wrong-type]: `rows` must be an integer
     }
 
     #[test]
-    fn syntax_errors_are_told_alone_and_all() {
+    fn syntax_errors_are_reported_alone_and_all() {
         insta::assert_snapshot!(mistakes("name = \nrules = [\"a.toml\"]\nbars = { series = 1 2 }\nname = \"x\"\n"), @r#"
 error[toml-syntax]: not valid TOML: string values must be quoted, expected literal string
  --> jobs/demo.toml:1:8
@@ -478,7 +478,7 @@ error[not-supported]: `schedule` is not supported by this version
     }
 
     #[test]
-    fn unset_variable_is_told_with_its_place() {
+    fn unset_variable_is_reported_with_its_place() {
         insta::assert_snapshot!(section_mistakes("report.dir = \"${REPORT_DIR}/x\""), @r#"
 error[unset-variable]: environment variable `REPORT_DIR` is not set
  --> jobs/demo.toml:5:14
@@ -491,7 +491,7 @@ error[unset-variable]: environment variable `REPORT_DIR` is not set
     }
 
     #[test]
-    fn unknown_calendar_zone_and_interval_are_told_with_what_is_near() {
+    fn unknown_calendar_zone_and_interval_are_reported_with_what_is_near() {
         insta::assert_snapshot!(bars_mistakes("interval = \"1x\"\ncalendar = \"XSGH\"\ntime = { zone = \"Asia/Shanghia\" }"), @r#"
 error[bad-value]: `1x` is no interval; write for instance `1m`, `15m`, `1h`, `1d`, `1w` or `1M`
  --> jobs/demo.toml:6:12
@@ -533,12 +533,12 @@ error[bad-value]: `%Q` is no time format: `%Q` is not known; there are %Y %y %m 
     }
 
     #[test]
-    fn trading_dates_cannot_stamp_intraday_bars() {
-        insta::assert_snapshot!(bars_mistakes("interval = \"1m\"\ntime = { stamp = \"session\" }"), @r#"
+    fn trading_dates_cannot_timestamp_intraday_bars() {
+        insta::assert_snapshot!(bars_mistakes("interval = \"1m\"\ntime = { label = \"session\" }"), @r#"
 error[bad-value]: a trading date cannot tell the bars of a session apart
  --> jobs/demo.toml:7:18
   |
-7 | time = { stamp = "session" }
+7 | time = { label = "session" }
   |                  ^^^^^^^^^
   |
   = help: use `start` or `end`, or a daily interval
@@ -546,18 +546,18 @@ error[bad-value]: a trading date cannot tell the bars of a session apart
     }
 
     #[test]
-    fn stamp_is_neither_key_nor_field() {
+    fn timestamp_is_neither_key_nor_field() {
         let keys = "interval = \"1d\"\nfields = { time = \"x\", date = \"trade_date\" }\ntime.field = \"trade_date\"";
         insta::assert_snapshot!(bars_mistakes(keys), @r#"
-error[bad-value]: `time` is the name of the stamp
+error[bad-value]: `time` is the name of the timestamp
  --> jobs/demo.toml:7:12
   |
 7 | fields = { time = "x", date = "trade_date" }
   |            ^^^^
   |
-  = help: write `time = { field = "…" }` to say where the stamp is
+  = help: write `time = { field = "…" }` to say where the timestamp is
 
-error[bad-value]: `trade_date` is the stamp of a bar
+error[bad-value]: `trade_date` is the timestamp of a bar
  --> jobs/demo.toml:7:31
   |
 7 | fields = { time = "x", date = "trade_date" }
@@ -594,8 +594,11 @@ error[unknown-key]: unknown key `kind` in a field of `[bars]`
 
     #[test]
     fn calendar_keys_without_a_calendar_have_no_effect() {
-        let told = bars_mistakes("interval = \"1h\"\nalign = \"clock\"\ncalendar_file = \"x.csv\"");
-        assert!(told.contains("`align` has no effect") && told.contains("`calendar_file` has no effect"), "{told}");
+        let reported = bars_mistakes("interval = \"1h\"\nalign = \"clock\"\ncalendar_file = \"x.csv\"");
+        assert!(
+            reported.contains("`align` has no effect") && reported.contains("`calendar_file` has no effect"),
+            "{reported}"
+        );
     }
 
     #[test]
@@ -630,11 +633,11 @@ error[bad-value]: `10 days` is no span of time; write for instance `90m`, `24h`,
     #[test]
     fn delimiters_are_one_ascii_character() {
         for bad in [";;", "é", "a", "\\n", "\\\"", ""] {
-            let told = mistakes(&format!(
+            let reported = mistakes(&format!(
                 "name = \"x\"\nrules = \"r\"\nbars = {{ series = \"s\", interval = \"1d\" }}\n\
                  source.files = {{ path = \"x\", delimiter = \"{bad}\" }}"
             ));
-            assert!(told.contains("delimiter"), "{bad}: {told}");
+            assert!(reported.contains("delimiter"), "{bad}: {reported}");
         }
         let parquet = "name = \"x\"\nrules = \"r\"\nbars = { series = \"s\", interval = \"1d\" }\n\
                        source.files = { path = \"x\", delimiter = \";\", format = \"parquet\" }";

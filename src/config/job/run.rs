@@ -1,4 +1,4 @@
-//! `[window]`, `[limits]`, `[quarantine]`, `[report]`, `[undecodable]`: what a run looks at and may do.
+//! `[window]`, `[limits]`, `[quarantine]`, `[report]`, `[parse_error]`: what a run looks at and may do.
 
 use std::path::Path;
 
@@ -10,17 +10,17 @@ use crate::config::levels::{Action, Severity};
 use crate::config::section::Otherwise::{Count, Nothing, Number, Text};
 use crate::config::section::{Holds, Section, SectionReader, key};
 
-/// Which bars a run looks at: a half-open interval on the scale of their stamps.
+/// Which bars a run looks at: a half-open interval on the scale of their timestamps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
-    /// First stamp, µs UTC; without one the window is open.
+    /// First timestamp, µs UTC; without one the window is open.
     pub since: Option<i64>,
-    /// First stamp after the window, µs UTC; without one the window is open.
+    /// First timestamp after the window, µs UTC; without one the window is open.
     pub until: Option<i64>,
     /// How far before the watermark a run begins, for late corrections.
     pub lookback: TimeDelta,
     /// Rows younger than this are reported, never moved.
-    pub settle: TimeDelta,
+    pub grace: TimeDelta,
 }
 
 /// What a run may move. One that wants more moves nothing.
@@ -52,7 +52,7 @@ pub struct Quarantine {
 
 /// What a value that does not decode is: a rule every job has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Undecodable {
+pub struct ParseError {
     /// How grave.
     pub severity: Severity,
     /// What befalls the row.
@@ -66,7 +66,7 @@ pub(super) const WINDOW: Section = Section {
         key("since", Holds::Moment, Nothing, "First date or time of the window."),
         key("until", Holds::Moment, Nothing, "First date or time after the window."),
         key("lookback", Holds::Duration, Text("0d"), "How far before the last run a run begins, for late corrections."),
-        key("settle", Holds::Duration, Text("0d"), "Rows younger than this are reported, never moved."),
+        key("grace", Holds::Duration, Text("0d"), "Rows younger than this are reported, never moved."),
     ],
 };
 
@@ -113,8 +113,8 @@ pub(super) const REPORT: Section = Section {
     keys: &[key("dir", Holds::Text, Text("../reports"), "The folder, relative to the job file.")],
 };
 
-pub(super) const UNDECODABLE: Section = Section {
-    name: "`[undecodable]`",
+pub(super) const PARSE_ERROR: Section = Section {
+    name: "`[parse_error]`",
     doc: "What a value that does not decode is: a rule every job has.",
     keys: &[
         key("severity", Holds::Choice(Severity::WORDS), Text("error"), "How grave it is."),
@@ -134,8 +134,8 @@ pub(super) fn read_window(mut section: SectionReader<'_>, bars: Option<&Bars>) -
             "`until` is not part of the window",
         );
     }
-    let (lookback, settle) = (section.duration("lookback"), section.duration("settle"));
-    let window = || Some(Window { since, until, lookback: lookback?, settle: settle? });
+    let (lookback, grace) = (section.duration("lookback"), section.duration("grace"));
+    let window = || Some(Window { since, until, lookback: lookback?, grace: grace? });
     (window(), section.finish())
 }
 
@@ -195,9 +195,9 @@ fn beside(reports: &str) -> String {
     parent.join("quarantine").to_string_lossy().into_owned()
 }
 
-pub(super) fn read_undecodable(mut section: SectionReader<'_>) -> (Option<Undecodable>, Vec<Diagnostic>) {
+pub(super) fn read_parse_error(mut section: SectionReader<'_>) -> (Option<ParseError>, Vec<Diagnostic>) {
     let severity = section.choice("severity").and_then(Severity::parse);
     let action = section.choice("action").and_then(Action::parse);
-    let undecodable = || Some(Undecodable { severity: severity?, action: action? });
-    (undecodable(), section.finish())
+    let parse_error = || Some(ParseError { severity: severity?, action: action? });
+    (parse_error(), section.finish())
 }

@@ -36,7 +36,7 @@ pub enum Literal {
     Text(String),
     /// A truth value.
     Boolean(bool),
-    /// A TOML date or time: µs UTC on the scale of the bars' stamps.
+    /// A TOML date or time: µs UTC on the scale of the bars' timestamps.
     Time(i64),
 }
 

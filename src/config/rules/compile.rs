@@ -39,7 +39,7 @@ pub fn compile(files: &[RuleFile], bars: &BarsSpec) -> Result<RuleSet, Vec<Diagn
     })
 }
 
-/// The mistakes of `files` that can be told before the source is known. `bars` is what can be assumed of them;
+/// The mistakes of `files` that can be reported before the source is known. `bars` is what can be assumed of them;
 /// without it the parameters of checks are not looked at.
 pub(in crate::config) fn lint(files: &[RuleFile], bars: Option<&BarsSpec>) -> Vec<Diagnostic> {
     let mut compiler = Compiler::over(files, bars);
@@ -79,7 +79,7 @@ impl<'b> Compiler<'b> {
     fn add_file(&mut self, file: &RuleFile) {
         let (table, syntax) = document::parse(&file.file);
         if !syntax.is_empty() {
-            // What the parser left out would be reported as missing: with syntax errors, they alone are told.
+            // What the parser left out would be reported as missing: with syntax errors, they alone are reported.
             self.mistakes.extend(syntax);
             return;
         }
@@ -162,11 +162,11 @@ impl<'b> Compiler<'b> {
         let mistake = Diagnostic::new("duplicate-id", format!("two rules have the id `{id}`"), section.file(), here.1)
             .label("used again here")
             .also(file, span.clone(), "first used here")
-            .help("findings are told apart by the ids of their rules: rename one of them");
+            .help("findings are distinguished by the ids of their rules: rename one of them");
         section.reader().push(mistake);
     }
 
-    /// The stamps a rule holds for, where the bars are known.
+    /// The timestamps a rule holds for, where the bars are known.
     fn validity(&self, section: &mut SectionReader<'_>, head: &Head) -> (Option<i64>, Option<i64>) {
         let Some(bars) = self.bars else { return (None, None) };
         let mut resolve = |name: &str, moment: Option<Moment>| {

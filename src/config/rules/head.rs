@@ -28,7 +28,12 @@ pub(in crate::config) const RULE: Section = Section {
     keys: &[
         key("id", Holds::Text, Mistake, "Its identifier, of a-z, 0-9, `-` and `_`; findings carry it."),
         key("check", Holds::Text, Mistake, "The check it runs; the other keys are the parameters of that check."),
-        key("where", Holds::Text, Nothing, "A boolean SQL expression; rows for which it is not true are not judged."),
+        key(
+            "where",
+            Holds::Text,
+            Nothing,
+            "A boolean SQL expression; rows for which it is not true are not evaluated.",
+        ),
         key("severity", Holds::Choice(Severity::WORDS), Text("error"), "How grave a finding is."),
         key("action", Holds::Choice(Action::WORDS), Text("report"), "What befalls a flagged row."),
         key("from", Holds::Moment, Nothing, "First date or time of the bars it holds for."),
@@ -46,7 +51,7 @@ pub(in crate::config) const RULE: Section = Section {
 };
 
 /// What stands for values that do not decode, in the place of a rule.
-const RESERVED: &str = "undecodable";
+const RESERVED: &str = "parse-error";
 
 /// The keys every rule has, as read.
 pub(super) struct Head {
@@ -80,7 +85,7 @@ pub(super) fn read(section: &mut SectionReader<'_>, number: usize) -> Head {
     }
     let condition = section.text("where");
     if let Some(sql) = condition.as_ref().filter(|sql| sql.get_ref().trim().is_empty()) {
-        section.reject_at(sql.span(), "`where` is empty", "leave it out to judge every row");
+        section.reject_at(sql.span(), "`where` is empty", "leave it out to evaluate every row");
     }
     Head {
         id,

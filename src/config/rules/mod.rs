@@ -25,13 +25,13 @@ use crate::checks::{Check, CheckKind};
 /// One rule file, read but not compiled.
 #[derive(Debug, Clone)]
 pub struct RuleFile {
-    /// Its text, passwords blotted out.
+    /// Its text, passwords redacted out.
     pub file: Arc<SourceText>,
     /// Values for `${NAME}`.
     pub environment: Arc<Environment>,
 }
 
-/// One rule, ready to judge.
+/// One rule, ready to evaluate.
 pub struct Rule {
     /// Its identifier; once in a rule set.
     pub id: Arc<str>,
@@ -43,13 +43,13 @@ pub struct Rule {
     pub severity: Severity,
     /// What befalls flagged rows; never more than a report where findings stand for no row.
     pub action: Action,
-    /// Slot of its `where` in [`RuleSet::expressions`]: other rows are not judged.
+    /// Slot of its `where` in [`RuleSet::expressions`]: other rows are not evaluated.
     pub condition: Option<usize>,
-    /// First stamp it is valid for, µs UTC on the scale of the bars.
+    /// First timestamp it is valid for, µs UTC on the scale of the bars.
     pub from: Option<i64>,
-    /// First stamp it is no more valid for, µs UTC on the scale of the bars; after `from`.
+    /// First timestamp it is no more valid for, µs UTC on the scale of the bars; after `from`.
     pub until: Option<i64>,
-    /// Share of the rows it judges that it may flag, above 0 and at most 1; a rule that flags more is broken.
+    /// Share of the rows it evaluates that it may flag, above 0 and at most 1; a rule that flags more is broken.
     pub budget: Option<f64>,
     /// Why the rule exists, in its author's words.
     pub why: Option<String>,
@@ -190,8 +190,8 @@ mod tests {
     #[test]
     fn expressions_have_slots_and_know_their_rule() {
         let set = compiled(GOOD);
-        let told: Vec<_> = set.expressions.iter().map(|e| (&*e.rule, e.sql.as_str())).collect();
-        assert_eq!(told, [("close-outlier", "volume > 0"), ("sane", "amount > 0"), ("sane", "close > 1")]);
+        let reported: Vec<_> = set.expressions.iter().map(|e| (&*e.rule, e.sql.as_str())).collect();
+        assert_eq!(reported, [("close-outlier", "volume > 0"), ("sane", "amount > 0"), ("sane", "close > 1")]);
         assert_eq!((set.rules[0].condition, set.rules[1].condition), (Some(0), Some(1)));
         assert_eq!(set.used, [bars().field("close").unwrap().0]);
     }
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn misspelt_field_is_told_with_the_nearest_one() {
+    fn misspelt_field_is_reported_with_the_nearest_one() {
         let text = "# Rules every bar must keep.\n\n[[rule]]\nid      = \"close-positive\"\ncheck   = \"range\"\nfield   = \"clsoe\"\nmin     = 0\n";
         insta::assert_snapshot!(mistakes(text), @r#"
 error[unknown-field]: rule `close-positive` uses a field these bars do not have
@@ -270,7 +270,7 @@ error[unknown-field]: rule `a` uses a field these bars do not have
     }
 
     #[test]
-    fn mistakes_of_several_files_are_told_at_once() {
+    fn mistakes_of_several_files_are_reported_at_once() {
         let one = "[[rule]]\nid = \"close\"\ncheck = \"outlier\"\nwindow = 20\nlimits = 8\n\n\
                    [[rule]]\nid = \"volume\"\ncheck = \"range\"\nfield = \"volume\"\nmin = 5\nmax = 4\n";
         let two = "[[rule]]\nid = \"close\"\ncheck = \"outlyer\"\nseverity = \"fatal\"\n\n[[rule]]\ncheck = \"gap\"\naction = \"delete\"\n";
@@ -310,7 +310,7 @@ error[duplicate-id]: two rules have the id `close`
 2 | id = "close"
   |      ------- first used here
   |
-  = help: findings are told apart by the ids of their rules: rename one of them
+  = help: findings are distinguished by the ids of their rules: rename one of them
 
 error[unknown-check]: rule `close` names a check that does not exist
  --> rules/two.toml:3:9
@@ -355,7 +355,7 @@ error[bad-value]: rule `#2`: a `gap` has no row to move
     }
 
     #[test]
-    fn parameter_that_another_one_switches_off_is_told() {
+    fn parameter_that_another_one_switches_off_is_reported() {
         let text = "[[rule]]\nid = \"a\"\ncheck = \"outlier\"\nmethod = \"hampel\"\ngamma = 0.02\n";
         insta::assert_snapshot!(mistakes(text), @r"
 error[unused-parameter]: rule `a`: `gamma` has no effect beside the other parameters
@@ -401,7 +401,7 @@ error[missing-parameter]: rule `b` lacks `field`
 7 | [[rule]]
   | ^^^^^^^^
   |
-  = help: field: The numeric field to judge.
+  = help: field: The numeric field to evaluate.
 
 error[wrong-type]: `min` must be a finite number
   --> rules/ohlcv.toml:10:7
@@ -432,16 +432,16 @@ error[bad-value]: `budget` must be above 0 and at most 1
   = help: Share of the rows it may flag; a rule that flags more is broken and holds the run.
 ");
         for bad in ["1.01", "-0.1", "nan", "\"1%\""] {
-            let told = mistakes(&format!("[[rule]]\nid = \"a\"\ncheck = \"ohlc\"\nbudget = {bad}\n"));
-            assert!(told.contains("budget"), "{told}");
+            let reported = mistakes(&format!("[[rule]]\nid = \"a\"\ncheck = \"ohlc\"\nbudget = {bad}\n"));
+            assert!(reported.contains("budget"), "{reported}");
         }
     }
 
     #[test]
     fn ids_are_short_names() {
-        for bad in ["Close", "a b", "a/b", "é", "undecodable", ""] {
-            let told = mistakes(&format!("[[rule]]\nid = \"{bad}\"\ncheck = \"ohlc\"\n"));
-            assert!(told.contains("id") && told.contains(":2:"), "{told}");
+        for bad in ["Close", "a b", "a/b", "é", "parse-error", ""] {
+            let reported = mistakes(&format!("[[rule]]\nid = \"{bad}\"\ncheck = \"ohlc\"\n"));
+            assert!(reported.contains("id") && reported.contains(":2:"), "{reported}");
         }
         assert_eq!(compiled("[[rule]]\nid = \"date_format-2\"\ncheck = \"ohlc\"\n").rules.len(), 1);
     }
@@ -479,9 +479,9 @@ error[bad-value]: `rule` is empty
 
     #[test]
     fn syntax_errors_of_one_file_do_not_hide_the_mistakes_of_another() {
-        let told =
+        let reported =
             mistakes_of(&[("a.toml", "[[rule]\nid = \"a\"\n"), ("b.toml", "[[rule]]\nid = \"b\"\ncheck = \"olhc\"\n")]);
-        insta::assert_snapshot!(told, @r#"
+        insta::assert_snapshot!(reported, @r#"
 error[toml-syntax]: not valid TOML: unclosed array table, expected `]`
  --> a.toml:1:8
   |
@@ -569,7 +569,7 @@ error[bad-value]: a test without rows shows nothing
     }
 
     #[test]
-    fn nothing_that_follows_from_an_open_field_is_told_without_a_source() {
+    fn nothing_that_follows_from_an_open_field_is_reported_without_a_source() {
         let files = files(&[("r.toml", "[[rule]]\nid = \"a\"\ncheck = \"required\"\nfields = [\"turnover_rate\"]\n")]);
         assert!(lint(&files, Some(&bars())).is_empty());
         assert_eq!(compile(&files, &bars()).unwrap_err().len(), 1);
@@ -577,16 +577,16 @@ error[bad-value]: a test without rows shows nothing
 
     #[test]
     fn windows_line_ends_are_shown_without_the_carriage_return() {
-        let told = mistakes("[[rule]]\r\nid = \"a\"\r\ncheck = \"olhc\"\r\n");
-        assert!(told.contains(":3:9") && !told.contains('\r'), "{told:?}");
+        let reported = mistakes("[[rule]]\r\nid = \"a\"\r\ncheck = \"olhc\"\r\n");
+        assert!(reported.contains(":3:9") && !reported.contains('\r'), "{reported:?}");
     }
     proptest::proptest! {
         #[test]
         fn no_text_makes_the_reader_panic(at in 0..900_usize, cut in 0..12_usize, insert in "[-\\]\\[{}\"'=.,0-9a-z\\n\\r é日#$%]{0,6}") {
             let at = at % GOOD.len();
             let text = format!("{}{insert}{}", &GOOD[..at], &GOOD[(at + cut).min(GOOD.len())..]);
-            let told = compile(&files(&[("rules.toml", &text)]), &bars()).map_or_else(|m| rendered(&m), |set| set.sha256);
-            proptest::prop_assert!(!told.is_empty());
+            let reported = compile(&files(&[("rules.toml", &text)]), &bars()).map_or_else(|m| rendered(&m), |set| set.sha256);
+            proptest::prop_assert!(!reported.is_empty());
         }
     }
 }

@@ -76,7 +76,7 @@ impl Core {
     }
 
     /// The time that files get now.
-    fn stamp(&self) -> i128 {
+    fn timestamp(&self) -> i128 {
         self.clock - self.clock.rem_euclid(self.settings.grain)
     }
 
@@ -137,7 +137,7 @@ impl Core {
 
     fn make(&mut self, by: Actor, path: &Path, kind: Kind) -> Ino {
         let ino = self.inodes.len();
-        self.inodes.push(Inode::new(kind, self.stamp()));
+        self.inodes.push(Inode::new(kind, self.timestamp()));
         self.change_names(by, vec![(path.to_owned(), Some(ino))]);
         ino
     }
@@ -198,16 +198,16 @@ impl Core {
     }
 
     fn change_names(&mut self, by: Actor, names: Vec<(PathBuf, Option<Ino>)>) {
-        let stamp = self.stamp();
+        let timestamp = self.timestamp();
         let before: Vec<Ino> = names.iter().filter_map(|(name, _)| self.names.get(name)).collect();
         for ino in names.iter().filter_map(|(_, ino)| *ino) {
             self.inodes[ino].links += 1;
-            self.inodes[ino].changed = stamp;
+            self.inodes[ino].changed = timestamp;
         }
         for ino in before {
             let inode = &mut self.inodes[ino];
             inode.links -= 1;
-            inode.changed = stamp;
+            inode.changed = timestamp;
             if inode.links == 0 {
                 inode.unlinked_by = Some(by);
             }
@@ -229,13 +229,13 @@ impl Core {
     }
 
     fn change(&mut self, by: Actor, ino: Ino, what: What) -> u64 {
-        let (sequence, stamp) = (self.number(), self.stamp());
-        self.inodes[ino].change(Change { sequence, by, what }, stamp);
+        let (sequence, timestamp) = (self.number(), self.timestamp());
+        self.inodes[ino].change(Change { sequence, by, what }, timestamp);
         sequence
     }
 
     pub(super) fn touch(&mut self, ino: Ino) {
-        self.inodes[ino].changed = self.stamp();
+        self.inodes[ino].changed = self.timestamp();
     }
 
     /// Takes a read lease on an open file description, as `F_SETLEASE` with `F_RDLCK` does.

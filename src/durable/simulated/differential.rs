@@ -248,13 +248,13 @@ fn skipped(world: &World, root: &Path, call: Call) -> bool {
 fn tells_every_change(folder: &Path) -> bool {
     let path = folder.join("probe");
     let mut last = None;
-    let told = (0..50).all(|_| {
+    let reported = (0..50).all(|_| {
         OpenOptions::new().append(true).create(true).open(&path).unwrap().write_all(b"x").unwrap();
         let now = std::fs::metadata(&path).unwrap().modified().unwrap();
         last.replace(now) != Some(now)
     });
     std::fs::remove_file(path).unwrap();
-    told
+    reported
 }
 
 fn compare(folder: &Path, seeds: std::ops::Range<u64>) -> BTreeMap<String, usize> {

@@ -11,7 +11,7 @@ use crate::durable::Disk;
 
 /// The seed to try instead of all others.
 const SEED: &str = "BARKEEP_SEED";
-/// How much of what happened is told of a fault.
+/// How much of what happened is reported of a fault.
 const TOLD: usize = 400;
 
 impl World {
@@ -41,8 +41,8 @@ impl World {
             let one = play(&first, one);
             (one, other.join().unwrap_or_else(Err))
         });
-        let told = |result: Result<_, _>| result.unwrap_or_else(|payload| resume_unwind(payload));
-        (told(one), told(other))
+        let reported = |result: Result<_, _>| result.unwrap_or_else(|payload| resume_unwind(payload));
+        (reported(one), reported(other))
     }
 }
 
@@ -86,8 +86,8 @@ pub(crate) fn find_fault(seeds: Range<u64>, check: impl Fn(&World) -> Result<(),
         let world = World::new(seed);
         world.trace();
         let again = fault(&world);
-        let told = world.told();
-        let tail = told[told.len().saturating_sub(TOLD)..].join("\n");
+        let reported = world.reported();
+        let tail = reported[reported.len().saturating_sub(TOLD)..].join("\n");
         let same = again.as_ref() == Some(&found);
         let repeat = if same { format!("{SEED}={seed} repeats it") } else { format!("the second time: {again:?}") };
         Some(format!("seed {seed}: {found}\n{repeat}\n{tail}"))

@@ -262,7 +262,7 @@ impl World {
     }
 
     /// What happened since [`World::trace`].
-    pub(crate) fn told(&self) -> Vec<String> {
+    pub(crate) fn reported(&self) -> Vec<String> {
         self.state().core.trace.clone().unwrap_or_default()
     }
 

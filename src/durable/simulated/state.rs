@@ -28,7 +28,7 @@ impl Shared {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        // A test that fails in between is told by its own panic.
+        // A test that fails in between is reported by its own panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

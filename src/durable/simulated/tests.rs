@@ -182,17 +182,17 @@ fn what_a_loader_writes_over_is_excused_and_what_it_adds_is_in_the_log() {
 
 #[test]
 fn the_same_seed_does_the_same() {
-    let told = |seed| {
+    let reported = |seed| {
         let world = World::new(seed);
         world.trace();
         loaders(&world, &[APPEND, Loader::Rename, Loader::Truncate], 10);
         world.crash_at(8, Crash::Power);
         world.run_two(|disk| copy_and_rename(&disk).is_ok(), |disk| exchange_once(&disk).is_ok());
         world.finish();
-        (world.told(), world.all_inodes())
+        (world.reported(), world.all_inodes())
     };
-    assert_eq!(told(7), told(7));
-    assert_ne!(told(7), told(8));
+    assert_eq!(reported(7), reported(7));
+    assert_ne!(reported(7), reported(8));
 }
 
 #[test]

@@ -11,19 +11,19 @@ const WEEK_US: i64 = 7 * DAY_US;
 #[derive(Debug, Clone)]
 pub(super) struct AroundTheClock {
     step: i64,
-    /// µs from the start of a bar to its stamp.
+    /// µs from the start of a bar to its timestamp.
     lag: i64,
     bars_a_week: i64,
 }
 
 impl AroundTheClock {
-    /// Bars of `step` µs, stamped with their end or else with their start; `step` divides a day.
-    pub(super) fn new(open_days: i64, step: i64, stamped_at_end: bool) -> Self {
-        Self { step, lag: if stamped_at_end { step } else { 0 }, bars_a_week: open_days * (DAY_US / step) }
+    /// Bars of `step` µs, labelled with their end or else with their start; `step` divides a day.
+    pub(super) fn new(open_days: i64, step: i64, labelled_at_end: bool) -> Self {
+        Self { step, lag: if labelled_at_end { step } else { 0 }, bars_a_week: open_days * (DAY_US / step) }
     }
 
     pub(super) fn slot(&self, time: i64) -> Slot {
-        // A stamp at the end of a bar belongs to the bar of the microsecond before.
+        // A timestamp at the end of a bar belongs to the bar of the microsecond before.
         let inside = if self.lag > 0 { time.saturating_sub(1) } else { time };
         let (week, within) = week_and_time(inside);
         if within >= self.bars_a_week * self.step {
@@ -34,7 +34,7 @@ impl AroundTheClock {
         if on { Slot::On(week * self.bars_a_week + bar) } else { Slot::OffGrid }
     }
 
-    pub(super) fn stamp(&self, position: i64) -> i64 {
+    pub(super) fn timestamp(&self, position: i64) -> i64 {
         let (week, bar) = (position.div_euclid(self.bars_a_week), position.rem_euclid(self.bars_a_week));
         week * WEEK_US + bar * self.step + self.lag + FIRST_MONDAY * DAY_US
     }

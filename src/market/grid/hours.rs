@@ -1,7 +1,7 @@
 //! Intraday bars of a calendar with a table of sessions.
 //!
 //! Every stretch of uninterrupted trading is kept with the number of bars before it, and an index by UTC day finds
-//! the stretch of a stamp without a search.
+//! the stretch of a timestamp without a search.
 
 use super::Slot;
 use crate::bars::DAY_US;
@@ -12,7 +12,7 @@ use crate::market::zone;
 #[derive(Debug, Clone)]
 pub(super) struct Hours {
     step: i64,
-    stamped_at_end: bool,
+    labelled_at_end: bool,
     /// In order of time; none is empty and none overlaps another.
     stretches: Vec<Stretch>,
     first_day: i32,
@@ -31,7 +31,7 @@ struct Stretch {
 impl Hours {
     /// Cuts every stretch of `calendar` into bars of `step` µs, from its start or at multiples of `step` on the
     /// local clock.
-    pub(super) fn new(calendar: &Calendar, step: i64, stamped_at_end: bool, clock_aligned: bool) -> Self {
+    pub(super) fn new(calendar: &Calendar, step: i64, labelled_at_end: bool, clock_aligned: bool) -> Self {
         let mut stretches: Vec<Stretch> = Vec::new();
         let (mut bars_before, mut last_end) = (0, i64::MIN);
         for session in calendar.sessions().unwrap_or_default() {
@@ -52,13 +52,13 @@ impl Hours {
         }
         let first_day = stretches.first().map_or(0, |stretch| zone::day_of(stretch.start));
         let ended = ended_by_day(&stretches, first_day);
-        Self { step, stamped_at_end, stretches, first_day, ended }
+        Self { step, labelled_at_end, stretches, first_day, ended }
     }
 
     /// Where `time` stands; `None` outside every stretch.
     pub(super) fn slot(&self, time: i64) -> Option<Slot> {
-        // A stamp at the end of a bar belongs to the bar of the microsecond before.
-        let inside = if self.stamped_at_end { time.saturating_sub(1) } else { time };
+        // A timestamp at the end of a bar belongs to the bar of the microsecond before.
+        let inside = if self.labelled_at_end { time.saturating_sub(1) } else { time };
         let day = i64::from(zone::day_of(inside)) - i64::from(self.first_day);
         let from = *self.ended.get(usize::try_from(day).ok()?)? as usize;
         let stretch = self.stretches.get(from..)?.iter().find(|stretch| inside < stretch.end)?;
@@ -66,32 +66,32 @@ impl Hours {
             return None;
         }
         let bar = (inside - stretch.start) / self.step;
-        let on = self.stamp_in(stretch, bar) == time;
+        let on = self.timestamp_in(stretch, bar) == time;
         Some(if on { Slot::On(stretch.bars_before + bar) } else { Slot::OffGrid })
     }
 
-    pub(super) fn stamp(&self, position: i64) -> i64 {
+    pub(super) fn timestamp(&self, position: i64) -> i64 {
         let after = self.stretches.partition_point(|stretch| stretch.bars_before <= position);
         match after.checked_sub(1).and_then(|at| self.stretches.get(at)) {
-            Some(stretch) => self.stamp_in(stretch, position - stretch.bars_before),
+            Some(stretch) => self.timestamp_in(stretch, position - stretch.bars_before),
             None => unreachable!("bug: the grid has no bar at position {position}"),
         }
     }
 
     pub(super) fn first_at_or_after(&self, time: i64) -> Option<i64> {
-        let at = self.stretches.partition_point(|stretch| self.stamp_in(stretch, self.bars(stretch) - 1) < time);
+        let at = self.stretches.partition_point(|stretch| self.timestamp_in(stretch, self.bars(stretch) - 1) < time);
         let stretch = self.stretches.get(at)?;
-        let ahead = time.saturating_sub(self.stamp_in(stretch, 0)).max(0);
+        let ahead = time.saturating_sub(self.timestamp_in(stretch, 0)).max(0);
         let bar = ahead / self.step + i64::from(ahead % self.step != 0);
         Some(stretch.bars_before + bar.min(self.bars(stretch) - 1))
     }
 
     pub(super) fn last_at_or_before(&self, time: i64) -> Option<i64> {
-        let after = self.stretches.partition_point(|stretch| self.stamp_in(stretch, 0) <= time);
+        let after = self.stretches.partition_point(|stretch| self.timestamp_in(stretch, 0) <= time);
         let stretch = self.stretches.get(after.checked_sub(1)?)?;
-        let mut bar = (time.saturating_sub(self.stamp_in(stretch, 0)) / self.step).min(self.bars(stretch) - 1);
-        // The stamp of a short last bar comes sooner than a whole step after the one before.
-        if bar + 2 == self.bars(stretch) && self.stamp_in(stretch, bar + 1) <= time {
+        let mut bar = (time.saturating_sub(self.timestamp_in(stretch, 0)) / self.step).min(self.bars(stretch) - 1);
+        // The timestamp of a short last bar comes sooner than a whole step after the one before.
+        if bar + 2 == self.bars(stretch) && self.timestamp_in(stretch, bar + 1) <= time {
             bar += 1;
         }
         Some(stretch.bars_before + bar)
@@ -101,9 +101,9 @@ impl Hours {
         (stretch.end - stretch.start + self.step - 1) / self.step
     }
 
-    fn stamp_in(&self, stretch: &Stretch, bar: i64) -> i64 {
+    fn timestamp_in(&self, stretch: &Stretch, bar: i64) -> i64 {
         let start = stretch.start + bar * self.step;
-        if self.stamped_at_end { (start + self.step).min(stretch.end) } else { start }
+        if self.labelled_at_end { (start + self.step).min(stretch.end) } else { start }
     }
 }
 

@@ -53,7 +53,7 @@ impl Periods {
         Slot::of(self.ranks.as_ref().map_or(Lookup::Session(i64::from(index)), |ranks| ranks.lookup(index)))
     }
 
-    pub(super) fn stamp(&self, position: i64) -> i64 {
+    pub(super) fn timestamp(&self, position: i64) -> i64 {
         let index = self.ranks.as_ref().map_or_else(|| i32::try_from(position).ok(), |ranks| ranks.member(position));
         match index.and_then(|index| self.unit.first_day(index)) {
             Some(day) => day * DAY_US,

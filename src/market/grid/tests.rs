@@ -17,15 +17,15 @@ fn text(instant: i64) -> String {
     DateTime::from_timestamp_micros(instant).unwrap().format("%Y-%m-%dT%H:%M").to_string()
 }
 
-fn grid(calendar: &str, interval: &str, stamp: Stamp) -> Grid {
-    Grid::new(Calendar::named(calendar).unwrap(), Interval::parse(interval).unwrap(), stamp)
+fn grid(calendar: &str, interval: &str, label: Label) -> Grid {
+    Grid::new(Calendar::named(calendar).unwrap(), Interval::parse(interval).unwrap(), label)
 }
 
-/// The UTC clock times of all stamps of the calendar day `date` in UTC.
+/// The UTC clock times of all timestamps of the calendar day `date` in UTC.
 fn clock_times(grid: &Grid, date: &str) -> Vec<String> {
     let from = grid.first_at_or_after(utc(date)).unwrap();
     let to = grid.last_at_or_before(utc(date) + DAY_US - 1).unwrap();
-    (from..=to).map(|position| text(grid.stamp(position))[11..].to_owned()).collect()
+    (from..=to).map(|position| text(grid.timestamp(position))[11..].to_owned()).collect()
 }
 
 fn position(grid: &Grid, time: &str) -> i64 {
@@ -48,27 +48,27 @@ fn a_session_has_as_many_minutes_as_the_exchange_is_open() {
         ("XLON", "2024-03-28", 510),
         ("24/7", "2024-03-09", 1_440),
     ] {
-        assert_eq!(clock_times(&grid(calendar, "1m", Stamp::Start), date).len(), minutes, "{calendar} {date}");
+        assert_eq!(clock_times(&grid(calendar, "1m", Label::Start), date).len(), minutes, "{calendar} {date}");
     }
 }
 
 #[test]
-fn end_stamps_lie_after_the_open_and_reach_the_close() {
-    let times = clock_times(&grid("XSHG", "1m", Stamp::End), "2024-10-08");
+fn end_timestamps_lie_after_the_open_and_reach_the_close() {
+    let times = clock_times(&grid("XSHG", "1m", Label::End), "2024-10-08");
     assert_eq!((times[0].as_str(), times[119].as_str()), ("01:31", "03:30"));
     assert_eq!((times[120].as_str(), times[239].as_str()), ("05:01", "07:00"));
-    let times = clock_times(&grid("XSHG", "1m", Stamp::Start), "2024-10-08");
+    let times = clock_times(&grid("XSHG", "1m", Label::Start), "2024-10-08");
     assert_eq!((times[0].as_str(), times[119].as_str()), ("01:30", "03:29"));
     assert_eq!((times[120].as_str(), times[239].as_str()), ("05:00", "06:59"));
 }
 
 #[test]
 fn a_short_last_bar_ends_at_the_close() {
-    let starts = clock_times(&grid("XNYS", "1h", Stamp::Start), "2024-03-11");
+    let starts = clock_times(&grid("XNYS", "1h", Label::Start), "2024-03-11");
     assert_eq!(starts, ["13:30", "14:30", "15:30", "16:30", "17:30", "18:30", "19:30"]);
-    let ends = clock_times(&grid("XNYS", "1h", Stamp::End), "2024-03-11");
+    let ends = clock_times(&grid("XNYS", "1h", Label::End), "2024-03-11");
     assert_eq!(ends, ["14:30", "15:30", "16:30", "17:30", "18:30", "19:30", "20:00"]);
-    let grid = grid("XNYS", "1h", Stamp::End);
+    let grid = grid("XNYS", "1h", Label::End);
     let last = position(&grid, "2024-03-11T20:00:00Z");
     assert_eq!(grid.last_at_or_before(utc("2024-03-11T20:00:00Z")), Some(last));
     assert_eq!(grid.last_at_or_before(utc("2024-03-11T19:59:59Z")), Some(last - 1));
@@ -78,30 +78,30 @@ fn a_short_last_bar_ends_at_the_close() {
 
 #[test]
 fn hours_on_the_clock_begin_before_the_open() {
-    let starts = clock_times(&grid("XNYS", "1h", Stamp::Start).with_clock_alignment(), "2024-03-11");
+    let starts = clock_times(&grid("XNYS", "1h", Label::Start).with_clock_alignment(), "2024-03-11");
     assert_eq!(starts, ["13:00", "14:00", "15:00", "16:00", "17:00", "18:00", "19:00"]);
-    let ends = clock_times(&grid("XNYS", "1h", Stamp::End).with_clock_alignment(), "2024-11-29");
+    let ends = clock_times(&grid("XNYS", "1h", Label::End).with_clock_alignment(), "2024-11-29");
     assert_eq!(ends, ["15:00", "16:00", "17:00", "18:00"]);
-    let ends = clock_times(&grid("XSHG", "1h", Stamp::End).with_clock_alignment(), "2024-10-08");
+    let ends = clock_times(&grid("XSHG", "1h", Label::End).with_clock_alignment(), "2024-10-08");
     assert_eq!(ends, ["02:00", "03:00", "04:00", "06:00", "07:00"]);
 }
 
 #[test]
 fn a_bar_on_the_clock_that_holds_both_sides_of_a_pause_is_one_bar() {
-    let starts = clock_times(&grid("XSHG", "8h", Stamp::Start).with_clock_alignment(), "2024-10-08");
+    let starts = clock_times(&grid("XSHG", "8h", Label::Start).with_clock_alignment(), "2024-10-08");
     assert_eq!(starts, ["00:00"]);
 }
 
 #[test]
 fn a_bar_on_the_clock_that_holds_two_sessions_is_one_bar() {
     // The session of Tuesday ends and that of Wednesday begins at 17:00 in Chicago, 22:00Z.
-    let grid = grid("CMES", "4h", Stamp::Start).with_clock_alignment();
+    let grid = grid("CMES", "4h", Label::Start).with_clock_alignment();
     assert_eq!(clock_times(&grid, "2024-06-11"), ["01:00", "05:00", "09:00", "13:00", "17:00", "21:00"]);
 }
 
 #[test]
-fn the_four_ways_off_the_grid_are_told_apart() {
-    let grid = grid("XSHG", "1m", Stamp::Start);
+fn the_four_ways_off_the_grid_are_distinguished() {
+    let grid = grid("XSHG", "1m", Label::Start);
     assert_eq!(grid.slot(utc("2024-10-08T01:30:30Z")), Slot::OffGrid);
     assert_eq!(grid.slot(utc("2024-10-08T06:59:59Z")), Slot::OffGrid);
     assert_eq!(grid.slot(utc("2024-10-08T01:29:00Z")), Slot::OffHours);
@@ -113,7 +113,7 @@ fn the_four_ways_off_the_grid_are_told_apart() {
     assert_eq!(grid.slot(utc("2024-10-01T02:00:00Z")), Slot::Closed);
     assert_eq!(grid.slot(utc("2027-01-04T02:00:00Z")), Slot::OutOfRange);
     assert_eq!(grid.slot(utc("1990-12-18T02:00:00Z")), Slot::OutOfRange);
-    let grid = self::grid("XSHG", "1m", Stamp::End);
+    let grid = self::grid("XSHG", "1m", Label::End);
     assert_eq!(grid.slot(utc("2024-10-08T01:30:00Z")), Slot::OffHours);
     assert_eq!(grid.slot(utc("2024-10-08T01:30:30Z")), Slot::OffGrid);
     assert!(matches!(grid.slot(utc("2024-10-08T07:00:00Z")), Slot::On(_)));
@@ -121,7 +121,7 @@ fn the_four_ways_off_the_grid_are_told_apart() {
 
 #[test]
 fn an_evening_open_belongs_to_the_next_session() {
-    let grid = grid("CMES", "1h", Stamp::Start);
+    let grid = grid("CMES", "1h", Label::Start);
     assert_eq!(position(&grid, "2024-03-10T22:00:00Z"), position(&grid, "2024-03-08T22:00:00Z") + 1);
     assert_eq!(grid.slot(utc("2024-03-09T02:00:00Z")), Slot::OffHours, "Friday evening in Chicago");
     assert_eq!(grid.slot(utc("2024-03-10T20:00:00Z")), Slot::Closed, "Sunday afternoon in Chicago");
@@ -129,7 +129,7 @@ fn an_evening_open_belongs_to_the_next_session() {
 
 #[test]
 fn positions_run_on_over_night_weekend_holiday_and_pause() {
-    let grid = grid("XHKG", "1m", Stamp::Start);
+    let grid = grid("XHKG", "1m", Label::Start);
     assert_eq!(position(&grid, "2024-12-27T05:00:00Z"), position(&grid, "2024-12-27T03:59:00Z") + 1);
     assert_eq!(position(&grid, "2024-12-27T01:30:00Z"), position(&grid, "2024-12-24T03:59:00Z") + 1);
     let (first, last) = (position(&grid, "2024-12-24T01:30:00Z"), position(&grid, "2024-12-27T07:59:00Z"));
@@ -139,8 +139,8 @@ fn positions_run_on_over_night_weekend_holiday_and_pause() {
 }
 
 #[test]
-fn a_daily_stamp_is_the_midnight_of_a_session() {
-    let grid = grid("XNYS", "1d", Stamp::Session);
+fn a_daily_timestamp_is_the_midnight_of_a_session() {
+    let grid = grid("XNYS", "1d", Label::Session);
     assert_eq!(position(&grid, "2024-12-02"), position(&grid, "2024-11-29") + 1);
     assert_eq!(grid.slot(utc("2024-11-28")), Slot::Closed);
     assert_eq!(grid.slot(utc("2028-01-03")), Slot::OutOfRange);
@@ -149,9 +149,9 @@ fn a_daily_stamp_is_the_midnight_of_a_session() {
 }
 
 #[test]
-fn many_stamps_are_placed_as_one() {
-    for (interval, stamp) in [("1d", Stamp::Session), ("1h", Stamp::End), ("1w", Stamp::Session)] {
-        let grid = grid("XNYS", interval, stamp);
+fn many_timestamps_are_placed_as_one() {
+    for (interval, timestamp) in [("1d", Label::Session), ("1h", Label::End), ("1w", Label::Session)] {
+        let grid = grid("XNYS", interval, timestamp);
         let times: Vec<i64> = (-40..40).map(|hours| utc("2024-11-29") + hours * 3_600_000_000).collect();
         let mut slots = vec![Slot::Closed; 3];
         grid.slots(&times, &mut slots);
@@ -161,12 +161,12 @@ fn many_stamps_are_placed_as_one() {
 
 #[test]
 fn a_week_without_a_session_is_not_expected() {
-    let grid = grid("XSHG", "1w", Stamp::Session);
+    let grid = grid("XSHG", "1w", Label::Session);
     // Spring festival: 2020-01-23 is a Thursday, the market opens again on Monday, 2020-02-03.
     assert_eq!(position(&grid, "2020-02-03"), position(&grid, "2020-01-23") + 1);
     assert_eq!(grid.slot(utc("2020-01-29")), Slot::Closed);
     assert_eq!(position(&grid, "2020-02-03"), position(&grid, "2020-02-09"));
-    assert_eq!(text(grid.stamp(position(&grid, "2020-02-07"))), "2020-02-03T00:00");
+    assert_eq!(text(grid.timestamp(position(&grid, "2020-02-07"))), "2020-02-03T00:00");
     assert_eq!(grid.slot(utc("2020-02-03T01:00:00Z")), Slot::OffGrid);
     assert_eq!(grid.slot(utc("2027-01-04")), Slot::OutOfRange);
     assert_eq!(position(&grid, "2027-01-03"), position(&grid, "2026-12-31"));
@@ -175,23 +175,23 @@ fn a_week_without_a_session_is_not_expected() {
 #[test]
 fn months_are_numbered_by_their_first_day() {
     for (calendar, closed) in [("XNYS", Slot::OutOfRange), ("24/7", Slot::On(58 * 12))] {
-        let grid = grid(calendar, "1M", Stamp::Session);
+        let grid = grid(calendar, "1M", Label::Session);
         assert_eq!(position(&grid, "2024-02-29"), position(&grid, "2024-02-01"));
         assert_eq!(position(&grid, "2024-03-31"), position(&grid, "2024-02-01") + 1);
-        assert_eq!(text(grid.stamp(position(&grid, "2024-02-29"))), "2024-02-01T00:00");
+        assert_eq!(text(grid.timestamp(position(&grid, "2024-02-29"))), "2024-02-01T00:00");
         assert_eq!(grid.slot(utc("2028-01-15")), closed);
     }
-    let grid = grid("weekdays", "1M", Stamp::Session);
+    let grid = grid("weekdays", "1M", Label::Session);
     assert_eq!(position(&grid, "1969-12-31"), -1);
-    assert_eq!(text(grid.stamp(-1)), "1969-12-01T00:00");
+    assert_eq!(text(grid.timestamp(-1)), "1969-12-01T00:00");
 }
 
 #[test]
 fn weekends_are_closed_to_intraday_weekday_bars() {
-    let start = grid("weekdays", "1h", Stamp::Start);
+    let start = grid("weekdays", "1h", Label::Start);
     assert_eq!(position(&start, "2024-06-10T00:00:00Z"), position(&start, "2024-06-07T23:00:00Z") + 1);
     assert_eq!(start.slot(utc("2024-06-08T00:00:00Z")), Slot::Closed);
-    let end = grid("weekdays", "1h", Stamp::End);
+    let end = grid("weekdays", "1h", Label::End);
     assert_eq!(position(&end, "2024-06-10T01:00:00Z"), position(&end, "2024-06-08T00:00:00Z") + 1);
     assert_eq!(end.slot(utc("2024-06-10T00:00:00Z")), Slot::Closed);
     assert_eq!(end.slot(utc("2024-06-07T23:30:00Z")), Slot::OffGrid);
@@ -205,7 +205,7 @@ fn a_calendar_without_sessions_expects_nothing() {
     let calendar = Calendar::from_table("T", "v".into(), chrono_tz::UTC, (day, day + 6), Vec::new());
     for interval in [Interval::Minutes(1), Interval::Day, Interval::Week, Interval::Month] {
         let calendar = Calendar::from_table("T", calendar.version().into(), chrono_tz::UTC, (day, day + 6), Vec::new());
-        let grid = Grid::new(Arc::new(calendar), interval, Stamp::Start);
+        let grid = Grid::new(Arc::new(calendar), interval, Label::Start);
         assert_eq!(grid.slot(utc("2024-01-03")), Slot::Closed, "{interval}");
         assert_eq!(grid.first_at_or_after(utc("2024-01-01")), None);
         assert_eq!(grid.last_at_or_before(utc("2024-01-07")), None);
@@ -216,8 +216,8 @@ fn a_calendar_without_sessions_expects_nothing() {
 fn the_ends_of_time_do_not_fail() {
     for calendar in Calendar::names() {
         for interval in ["1m", "4h", "1d", "1w", "1M"] {
-            for stamp in [Stamp::Start, Stamp::End] {
-                let grid = grid(calendar, interval, stamp);
+            for timestamp in [Label::Start, Label::End] {
+                let grid = grid(calendar, interval, timestamp);
                 for time in [i64::MIN, i64::MIN + 1, -1, 0, i64::MAX - 1, i64::MAX] {
                     grid.slot(time);
                     grid.first_at_or_after(time);
@@ -228,14 +228,14 @@ fn the_ends_of_time_do_not_fail() {
     }
 }
 
-/// The stamps of one session and whether it holds `time`, minute by minute.
+/// The timestamps of one session and whether it holds `time`, minute by minute.
 struct Naive {
-    stamps: BTreeSet<i64>,
+    timestamps: BTreeSet<i64>,
     covered: bool,
 }
 
-fn naive(session: &Session, zone: chrono_tz::Tz, step: i64, stamp: Stamp, aligned: bool, time: i64) -> Naive {
-    let mut naive = Naive { stamps: BTreeSet::new(), covered: false };
+fn naive(session: &Session, zone: chrono_tz::Tz, step: i64, label: Label, aligned: bool, time: i64) -> Naive {
+    let mut naive = Naive { timestamps: BTreeSet::new(), covered: false };
     let stretches = match session.pause {
         Some((start, end)) => vec![(session.open, start), (end, session.close)],
         None => vec![(session.open, session.close)],
@@ -249,8 +249,8 @@ fn naive(session: &Session, zone: chrono_tz::Tz, step: i64, stamp: Stamp, aligne
                 minute - (minute - from) % step
             };
             let end = if aligned { bar + step } else { (bar + step).min(to) };
-            naive.stamps.insert(if stamp == Stamp::End { end } else { bar });
-            naive.covered |= if stamp == Stamp::End { bar < time && time <= end } else { bar <= time && time < end };
+            naive.timestamps.insert(if label == Label::End { end } else { bar });
+            naive.covered |= if label == Label::End { bar < time && time <= end } else { bar <= time && time < end };
         }
     }
     naive
@@ -264,8 +264,8 @@ fn steps() -> impl Strategy<Value = u32> {
     proptest::sample::select(vec![1, 5, 15, 30, 60, 90, 120, 240, 480, 720])
 }
 
-fn stamps() -> impl Strategy<Value = Stamp> {
-    proptest::sample::select(vec![Stamp::Start, Stamp::End])
+fn timestamps() -> impl Strategy<Value = Label> {
+    proptest::sample::select(vec![Label::Start, Label::End])
 }
 
 /// 1991-01-01 to 2026-12-30 in minutes, inside every calendar but the first years of XTKS.
@@ -293,10 +293,10 @@ proptest! {
 
     #[test]
     fn intraday_slots_agree_with_sessions_cut_minute_by_minute(
-        name in calendars(), minutes in steps(), stamp in stamps(), aligned: bool, around in moments(),
+        name in calendars(), minutes in steps(), timestamp in timestamps(), aligned: bool, around in moments(),
     ) {
         let calendar = Calendar::named(name).unwrap();
-        let grid = Grid::new(Arc::clone(&calendar), Interval::Minutes(minutes), stamp);
+        let grid = Grid::new(Arc::clone(&calendar), Interval::Minutes(minutes), timestamp);
         let grid = if aligned { grid.with_clock_alignment() } else { grid };
         let time = moment(&calendar, around);
         let day = zone::local_day(calendar.zone(), time);
@@ -306,14 +306,14 @@ proptest! {
             _ => None,
         }) {
             let step = i64::from(minutes) * MINUTE_US;
-            let naive = naive(&calendar.session(ordinal), calendar.zone(), step, stamp, aligned, time);
-            expected.extend(naive.stamps);
+            let naive = naive(&calendar.session(ordinal), calendar.zone(), step, timestamp, aligned, time);
+            expected.extend(naive.timestamps);
             covered |= naive.covered;
         }
         match grid.slot(time) {
             Slot::On(position) => {
                 prop_assert!(expected.contains(&time));
-                prop_assert_eq!(grid.stamp(position), time);
+                prop_assert_eq!(grid.timestamp(position), time);
             }
             Slot::OffGrid => prop_assert!(covered && !expected.contains(&time)),
             other => {
@@ -327,7 +327,7 @@ proptest! {
                 prop_assert_eq!(other, if formula { Slot::Closed } else { by_date });
             }
         }
-        let positions: Vec<_> = expected.iter().map(|stamp| grid.slot(*stamp)).collect();
+        let positions: Vec<_> = expected.iter().map(|timestamp| grid.slot(*timestamp)).collect();
         for pair in positions.windows(2) {
             let [Slot::On(one), Slot::On(next)] = pair else { panic!("{pair:?}") };
             prop_assert_eq!(*next, one + 1);
@@ -335,29 +335,29 @@ proptest! {
     }
 
     #[test]
-    fn consecutive_positions_have_increasing_stamps_that_lead_back(
+    fn consecutive_positions_have_increasing_timestamps_that_lead_back(
         name in calendars(), interval in proptest::sample::select(vec!["1m", "1h", "4h", "1d", "1w", "1M"]),
-        stamp in stamps(), aligned: bool, around in moments(),
+        timestamp in timestamps(), aligned: bool, around in moments(),
     ) {
-        let grid = grid(name, interval, stamp);
+        let grid = grid(name, interval, timestamp);
         let grid = if aligned { grid.with_clock_alignment() } else { grid };
         let time = moment(grid.calendar(), around);
         let (Some(before), Some(after)) = (grid.last_at_or_before(time), grid.first_at_or_after(time)) else {
             return Ok(());
         };
-        let (one, next) = (grid.stamp(before), grid.stamp(after));
+        let (one, next) = (grid.timestamp(before), grid.timestamp(after));
         prop_assert!(one <= time && time <= next);
         prop_assert_eq!(grid.slot(one), Slot::On(before));
         prop_assert_eq!(grid.slot(next), Slot::On(after));
         match grid.slot(time) {
-            Slot::On(here) if grid.stamp(here) == time => prop_assert_eq!((before, after), (here, here)),
+            Slot::On(here) if grid.timestamp(here) == time => prop_assert_eq!((before, after), (here, here)),
             _ => prop_assert_eq!(after, before + 1),
         }
         if let Some(earlier) = grid.last_at_or_before(one - 1) {
-            prop_assert!(earlier == before - 1 && grid.stamp(earlier) < one);
+            prop_assert!(earlier == before - 1 && grid.timestamp(earlier) < one);
         }
         if let Some(later) = grid.first_at_or_after(next + 1) {
-            prop_assert!(later == after + 1 && grid.stamp(later) > next);
+            prop_assert!(later == after + 1 && grid.timestamp(later) > next);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Sentences of checks that judge a row by itself.
+//! Sentences of checks that evaluate a row by itself.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use super::{Facts, plain};
 use crate::bars::TIME;
 
 /// A value that does not decode.
-pub(super) fn undecodable(facts: &Facts<'_>) -> String {
+pub(super) fn parse_error(facts: &Facts<'_>) -> String {
     if facts.field == Some(TIME) {
         return date_format(facts);
     }
@@ -21,10 +21,10 @@ pub(super) fn undecodable(facts: &Facts<'_>) -> String {
     }
 }
 
-/// A stamp or date that is spelled wrongly, does not exist, or is not one of the calendar.
+/// A timestamp or date that is spelled wrongly, does not exist, or is not one of the calendar.
 pub(super) fn date_format(facts: &Facts<'_>) -> String {
     let subject = match (facts.observed_text, facts.time) {
-        (None, Some(time)) => format!("{} {}", facts.field_or(TIME), facts.stamp(time)),
+        (None, Some(time)) => format!("{} {}", facts.field_or(TIME), facts.timestamp(time)),
         _ => facts.subject(),
     };
     let expected = facts.expected();

@@ -1,4 +1,4 @@
-//! Sentences of checks that judge a bar by the others of its series.
+//! Sentences of checks that evaluate a bar by the others of its series.
 
 use serde_json::Value;
 
@@ -34,7 +34,7 @@ fn difference(field: &str, values: &Value) -> String {
     format!("{} {} instead of {}", visible(field), value(0), value(1))
 }
 
-/// A stamp that runs against the others.
+/// A timestamp that runs against the others.
 pub(super) fn order(facts: &Facts<'_>) -> String {
     let how = if facts.cause == Some("later-than-previous") { "later" } else { "earlier" };
     let before = facts.text("previous").map(|before| format!(", `{before}`")).unwrap_or_default();
@@ -45,10 +45,10 @@ pub(super) fn order(facts: &Facts<'_>) -> String {
 pub(super) fn gap(facts: &Facts<'_>) -> String {
     let span = match (facts.time, facts.time_until) {
         (Some(first), Some(last)) if first != last => {
-            format!(" from {} to {}", facts.stamp(first), facts.stamp(last))
+            format!(" from {} to {}", facts.timestamp(first), facts.timestamp(last))
         }
-        (Some(only), _) if facts.interval.is_daily_or_longer() => format!(" on {}", facts.stamp(only)),
-        (Some(only), _) => format!(" at {}", facts.stamp(only)),
+        (Some(only), _) if facts.interval.is_daily_or_longer() => format!(" on {}", facts.timestamp(only)),
+        (Some(only), _) => format!(" at {}", facts.timestamp(only)),
         (None, _) => String::new(),
     };
     let sessions = match (facts.count("sessions"), facts.count("full_sessions")) {

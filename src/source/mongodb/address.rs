@@ -19,7 +19,7 @@ use crate::config::diagnostic::nearest;
 /// Connections at most, unless the URI says otherwise.
 const POOL: u32 = 4;
 /// How long to look for a server and to wait for a connection, unless the URI says otherwise.
-const PATIENCE: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Options a URI may have, as MongoDB's documentation spells them.
 const KNOWN: &[&str] = &[
@@ -89,7 +89,7 @@ pub(super) fn holds_secret(option: &str) -> bool {
         .any(|secret| secret.eq_ignore_ascii_case(option))
 }
 
-/// Reads and judges the URI, and looks up the hosts of a `mongodb+srv` one.
+/// Reads and evaluates the URI, and looks up the hosts of a `mongodb+srv` one.
 pub(super) async fn target(address: &Address) -> Result<Target, MongoError> {
     let uri = address.uri.expose_secret().trim();
     let mut secrets = Secrets::of_uri(uri);
@@ -97,7 +97,7 @@ pub(super) async fn target(address: &Address) -> Result<Target, MongoError> {
     let parsed = ConnectionString::parse(uri).map_err(|error| unusable(&secrets, &error))?;
     secrets.add_credential(parsed.credential.as_ref());
     let redacted = hosts(&parsed.host_info);
-    let standalone_only = judge(&parsed)?;
+    let standalone_only = evaluate(&parsed)?;
     let insecure = parsed.tls_insecure() == Some(true);
     let mut options = ClientOptions::parse(parsed).await.map_err(|error| {
         let source = super::command::words(&secrets, &error);
@@ -112,7 +112,7 @@ pub(super) async fn target(address: &Address) -> Result<Target, MongoError> {
     {
         return Err(MongoError::Plaintext { host: host.to_string(), reason });
     }
-    settle(&mut options);
+    set_options(&mut options);
     Ok(Target { options, secrets, redacted, standalone_only, loopback_only })
 }
 
@@ -148,7 +148,7 @@ fn known_options(uri: &str) -> Result<(), MongoError> {
 }
 
 /// Fails on options that weaken reading or writing. Returns the one that only a standalone may have.
-fn judge(uri: &ConnectionString) -> Result<Option<&'static str>, MongoError> {
+fn evaluate(uri: &ConnectionString) -> Result<Option<&'static str>, MongoError> {
     const NEEDED: &str = "a majority and its journals, or for the journal of a standalone";
     let weak = |option: String| Err(MongoError::WeakWriteConcern { option, needed: NEEDED });
     let mut standalone_only = None;
@@ -199,11 +199,11 @@ pub(super) fn is_loopback(host: &ServerAddress) -> bool {
 }
 
 /// What barkeep decides itself.
-fn settle(options: &mut ClientOptions) {
+fn set_options(options: &mut ClientOptions) {
     options.app_name.get_or_insert_with(|| "barkeep".to_owned());
     options.max_pool_size = Some(options.max_pool_size.filter(|size| *size > 0).unwrap_or(POOL));
-    options.server_selection_timeout.get_or_insert(PATIENCE);
-    options.connect_timeout.get_or_insert(PATIENCE);
+    options.server_selection_timeout.get_or_insert(CONNECT_TIMEOUT);
+    options.connect_timeout.get_or_insert(CONNECT_TIMEOUT);
     // A monitor that polls looks again at once when a command finds that the primary has gone.
     options.server_monitoring_mode.get_or_insert(ServerMonitoringMode::Poll);
     // Who asks again, and when, is decided where the outcome is known.

@@ -1,4 +1,4 @@
-//! Commands to the server: each with its own time limit, none that writes, and errors told apart in plain words.
+//! Commands to the server: each with its own time limit, none that writes, and errors distinguished in plain words.
 
 use std::future::Future;
 use std::time::Duration;
@@ -50,7 +50,7 @@ impl<'a> Call<'a> {
         Self { what, limit: LONG, patient: true }
     }
 
-    /// The first command: a server that is not there is told at once.
+    /// The first command: a server that is not there is reported at once.
     pub(super) fn first(what: &'a str) -> Self {
         Self { what, limit: SHORT, patient: false }
     }

@@ -1,4 +1,4 @@
-//! A client with its counters: opened only after its URI was judged and the server answered, closed with a count.
+//! A client with its counters: opened only after its URI was evaluated and the server answered, closed with a count.
 
 use std::fmt;
 
@@ -69,7 +69,7 @@ impl fmt::Debug for Connection {
 }
 
 impl Connection {
-    /// Judges the URI, connects, and asks the server who it is.
+    /// Evaluates the URI, connects, and asks the server who it is.
     ///
     /// # Errors
     /// When the URI does not parse, has an unknown option, weakens the write concern or is not safe; when the host

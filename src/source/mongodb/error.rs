@@ -24,7 +24,7 @@ pub enum MongoError {
     /// The URI does not parse, or one of its options has a value that is not allowed.
     #[error("the MongoDB URI is not usable: {reason}")]
     Uri {
-        /// What is wrong and how to mend it.
+        /// What is wrong and how to repair it.
         reason: String,
     },
     /// An option of the URI is not known.
@@ -170,7 +170,7 @@ pub enum MongoError {
         reason: String,
     },
     /// The filter cannot be sent.
-    #[error("the filter cannot be written as BSON: {reason}; mend it in the job")]
+    #[error("the filter cannot be written as BSON: {reason}; repair it in the job")]
     Filter {
         /// What the encoder said.
         reason: String,
@@ -275,7 +275,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_disk_is_told_apart_from_an_encoder_fault() {
+    fn a_full_disk_is_distinguished_from_an_encoder_fault() {
         let full = ParquetError::External(Box::new(io::Error::from(io::ErrorKind::StorageFull)));
         let error = MongoError::write(Path::new("out"), full);
         assert!(matches!(&error, MongoError::Write { source, .. } if source.kind() == io::ErrorKind::StorageFull));

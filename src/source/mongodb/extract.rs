@@ -231,7 +231,7 @@ async fn hand_over(
     let Some(encoded) = encoded else { return Ok(()) };
     let (rows, bytes) = (encoded.rows, encoded.bytes);
     sender.send(encoded).await.map_err(|_| MongoError::Thread)?;
-    // Nothing is awaited in between, so the numbers that are told only grow.
+    // Nothing is awaited in between, so the numbers that are reported only grow.
     let rows = totals.rows.fetch_add(rows, Ordering::Relaxed) + rows;
     let bytes = totals.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
     progress(rows, bytes);
@@ -344,7 +344,7 @@ async fn check_present(
     if written.rows == written.broken || written.present.contains(&true) {
         return Ok(());
     }
-    let available = reader.peek(filter).await?;
+    let available = reader.infer(filter).await?;
     Err(MongoError::NoWantedField {
         namespace: reader.namespace(),
         wanted: quoted(wanted.iter().map(|wanted| wanted.column.as_str())),

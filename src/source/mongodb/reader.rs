@@ -9,8 +9,8 @@ use mongodb::bson::Document;
 use super::connection::Connection;
 use super::error::MongoError;
 use super::extract::{self, MongoSnapshot};
+use super::infer;
 use super::look::{self, CollectionInfo};
-use super::peek;
 use crate::source::{SourceColumn, Wanted};
 
 /// Reads one collection.
@@ -46,12 +46,12 @@ impl Reader {
     ///
     /// # Errors
     /// When the filter is not valid, the user may not read, or the server fails or is too slow.
-    pub async fn peek(&self, filter: &Document) -> Result<Vec<SourceColumn>, MongoError> {
-        peek::peek(self, filter).await
+    pub async fn infer(&self, filter: &Document) -> Result<Vec<SourceColumn>, MongoError> {
+        infer::infer(self, filter).await
     }
 
     /// Copies the documents that match `filter` into a snapshot in the folder `dir`, in place of one that is there;
-    /// `workers` ranges of `_id` are read at the same time. `progress` is told the rows written and the bytes of BSON
+    /// `workers` ranges of `_id` are read at the same time. `progress` is reported the rows written and the bytes of BSON
     /// read so far. Dropping the future leaves no file behind.
     ///
     /// # Errors

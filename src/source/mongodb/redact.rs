@@ -8,7 +8,7 @@ use mongodb::options::Credential;
 use regex::Regex;
 use secrecy::{ExposeSecret, SecretString};
 
-/// A secret shorter than this cannot be told from other text: a text that contains it is withheld.
+/// A secret shorter than this cannot be reported from other text: a text that contains it is withheld.
 const SHORTEST: usize = 4;
 const HIDDEN: &str = "<hidden>";
 const WITHHELD: &str = "(not shown: it may contain a secret)";

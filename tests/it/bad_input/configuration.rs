@@ -1,4 +1,4 @@
-//! Jobs and rule files with every kind of mistake: all told at once, each with file, line and column, and nothing read.
+//! Jobs and rule files with every kind of mistake: all reported at once, each with file, line and column, and nothing read.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use super::files::garbage;
 use crate::cli_support::{BARS, JOB, Project, RULES};
 
 #[test]
-fn every_mistake_of_job_and_rules_is_told_at_once() {
+fn every_mistake_of_job_and_rules_is_reported_at_once() {
     let project = Project::new(BARS);
     project.write(
         "job.toml",
@@ -23,12 +23,12 @@ delimiter = ";;"
 series = ["symbol", "symbol"]
 interval = "7x"
 calendar = "XNYZ"
-time = { field = "date", formats = ["%Q"], zone = "Mars/Olympus", stamp = "middle" }
+time = { field = "date", formats = ["%Q"], zone = "Mars/Olympus", label = "middle" }
 
 [window]
 since = 2024-02-01
 until = 2024-01-01
-settle = "soon"
+grace = "soon"
 
 [limits]
 rows = -1
@@ -68,9 +68,9 @@ severity = "fatal"
         "[[rule]]\nid = \"twice\"\ncheck = \"gap\"\naction = \"quarantine\"\nfrom = 2024-02-01\nuntil = 2024-01-01\n",
     );
     project.write("rules.toml", RULES);
-    let told = project.call(&["check", "job.toml"]).exits(2);
-    assert!(told.out.is_empty() && !project.path("reports").exists());
-    insta::assert_snapshot!(places(&told.err), @r"
+    let output = project.call(&["check", "job.toml"]).exits(2);
+    assert!(output.out.is_empty() && !project.path("reports").exists());
+    insta::assert_snapshot!(places(&output.err), @r"
 error[bad-value]: a name is made of a-z, 0-9, `-` and `_`  --> job.toml:1:8
 error[unreadable-file]: there is no file `rulez.toml`  --> job.toml:2:30
 error[duplicate-file]: `a.toml` is named twice  --> job.toml:2:44
@@ -83,7 +83,7 @@ error[bad-value]: `7x` is no interval; write for instance `1m`, `15m`, `1h`, `1d
 error[bad-value]: no calendar is called `XNYZ`  --> job.toml:13:12
 error[bad-value]: `%Q` is no time format: `%Q` is not known; there are %Y %y %m %-m %b %d %-d %e %j %H %-H %I %-I %p %M %S %f %3f %6f %9f %.f %z %:z %F %D %T %R %%  --> job.toml:14:37
 error[bad-value]: no time zone is called `Mars/Olympus`  --> job.toml:14:51
-error[unknown-value]: `middle` is no value of `stamp`  --> job.toml:14:75
+error[unknown-value]: `middle` is no value of `timestamp`  --> job.toml:14:75
 error[bad-value]: `soon` is no span of time; write for instance `90m`, `24h`, `10d` or `2w`  --> job.toml:19:10
 error[bad-value]: `rows` must not be negative  --> job.toml:22:8
 error[bad-value]: `fraction` must be above 0 and at most 1  --> job.toml:23:12
@@ -137,8 +137,8 @@ fn syntax_errors_are_placed_in_each_file() {
     project.edit("job.toml", "interval = \"1d\"", "interval = 1d");
     project.write("b.toml", "[[rule]\nid = \"x\"\n");
     project.edit("rules.toml", "severity = \"warn\"", "severity = \"warn");
-    let told = project.call(&["check", "job.toml"]).exits(2);
-    insta::assert_snapshot!(places(&told.err), @r#"
+    let output = project.call(&["check", "job.toml"]).exits(2);
+    insta::assert_snapshot!(places(&output.err), @r#"
 error[toml-syntax]: not valid TOML: string values must be quoted, expected literal string  --> job.toml:9:12
 error[toml-syntax]: not valid TOML: invalid basic string, expected `"`  --> rules.toml:10:17
 error[toml-syntax]: not valid TOML: unclosed array table, expected `]`  --> b.toml:1:8
@@ -160,8 +160,8 @@ fn expressions_are_checked_before_anything_is_read() {
         + &rule("function", "lenght(symbol) = 1")
         + &rule("several", "true; drop table x");
     project.write("rules.toml", rules);
-    let told = project.call(&["check", "job.toml"]).exits(2);
-    insta::assert_snapshot!(told.err, @r#"
+    let output = project.call(&["check", "job.toml"]).exits(2);
+    insta::assert_snapshot!(output.err, @r#"
 error[bad-expression]: rule `syntax` has an expression that cannot be used
  --> rules.toml:4:10
   |
@@ -186,19 +186,19 @@ error[bad-expression]: rule `aggregate` has an expression that cannot be used
   --> rules.toml:16:10
    |
 16 | assert = "max(close) > 0"
-   |          ^^^^^^^^^^^^^^^^ Error during planning: an aggregate cannot stand here: a rule judges one row by itself
+   |          ^^^^^^^^^^^^^^^^ Error during planning: an aggregate cannot stand here: a rule evaluates one row by itself
 
 error[bad-expression]: rule `clock` has an expression that cannot be used
   --> rules.toml:20:10
    |
 20 | assert = "time < now()"
-   |          ^^^^^^^^^^^^^^ Error during planning: a function whose result depends on more than its arguments cannot stand here: a rule judges one row by itself
+   |          ^^^^^^^^^^^^^^ Error during planning: a function whose result depends on more than its arguments cannot stand here: a rule evaluates one row by itself
 
 error[bad-expression]: rule `subquery` has an expression that cannot be used
   --> rules.toml:24:10
    |
 24 | assert = "close > (select 1)"
-   |          ^^^^^^^^^^^^^^^^^^^^ Error during planning: a subquery cannot stand here: a rule judges one row by itself
+   |          ^^^^^^^^^^^^^^^^^^^^ Error during planning: a subquery cannot stand here: a rule evaluates one row by itself
 
 error[bad-expression]: rule `function` has an expression that cannot be used
   --> rules.toml:32:10
@@ -217,7 +217,7 @@ error: 8 mistakes; nothing was read
 }
 
 #[test]
-fn files_that_are_no_configuration_are_told_as_what_they_are() {
+fn files_that_are_no_configuration_are_reported_as_what_they_are() {
     let project = Project::new(BARS);
     project.call(&["check", "."]).exits(2).says(&["cannot read `.`: Is a directory", "give the path of a job file"]);
     project
@@ -278,6 +278,6 @@ fn calendars_of_ones_own_are_checked_line_by_line() {
 fn a_wrong_job_beats_a_missing_source() {
     let project = Project::new(BARS);
     project.write("job.toml", JOB.replace("bars.csv", "lost.csv").replace("\"1d\"", "\"1x\""));
-    let told = project.call(&["check", "job.toml"]).exits(2);
-    assert!(!told.err.contains("lost.csv"), "{}", told.err);
+    let output = project.call(&["check", "job.toml"]).exits(2);
+    assert!(!output.err.contains("lost.csv"), "{}", output.err);
 }

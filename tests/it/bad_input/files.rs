@@ -24,9 +24,9 @@ pub(super) fn over(path: &str) -> Project {
 /// Fails unless the source breaks the run, with these texts in the message, and no finding or copy is left.
 #[track_caller]
 pub(super) fn breaks(project: &Project, texts: &[&str]) {
-    let told = project.call(&["run", "job.toml"]).exits(3);
-    assert!(told.out.is_empty(), "{told:?}");
-    told.says(texts).says(&["job: job.toml"]);
+    let output = project.call(&["run", "job.toml"]).exits(3);
+    assert!(output.out.is_empty(), "{output:?}");
+    output.says(texts).says(&["job: job.toml"]);
     let runs: Vec<(String, i64)> = project.runs().into_iter().map(|(_, status, code)| (status, code)).collect();
     assert_eq!(runs, [("broken".to_owned(), 3)], "the report says that it broke");
     assert_eq!(project.files("reports").len(), 1, "and nothing else");
@@ -40,10 +40,10 @@ fn a_missing_file_is_named_with_the_nearest_one() {
 }
 
 #[test]
-fn a_link_to_nothing_is_told_as_one() {
+fn a_link_to_nothing_is_reported_as_one() {
     let project = over("\"link.csv\"");
     std::os::unix::fs::symlink("gone.csv", project.path("link.csv")).unwrap();
-    breaks(&project, &["`link.csv` is a symbolic link to a file that is missing; mend or remove the link"]);
+    breaks(&project, &["`link.csv` is a symbolic link to a file that is missing; repair or remove the link"]);
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn empty_files_are_no_success() {
     }
     breaks(
         &Project::new("symbol,date,open,high,low,close,volume\n"),
-        &["`bars.csv` has no rows: nothing was judged; fetch it again"],
+        &["`bars.csv` has no rows: nothing was evaluated; fetch it again"],
     );
     let project = over("\"bars.ndjson\"");
     project.write("bars.ndjson", "\n \n");
@@ -75,7 +75,7 @@ fn empty_files_are_no_success() {
 }
 
 #[test]
-fn garbage_is_told_from_data() {
+fn garbage_is_reported_from_data() {
     breaks(&Project::new(garbage(4_000)), &["`bars.csv` is not a CSV file with a header row:"]);
     for (name, what) in
         [("bars.ndjson", "is not an NDJSON file"), ("bars.parquet", "is not a whole Parquet file; fetch it again")]
@@ -116,8 +116,8 @@ fn packed_files_that_break_off_are_rejected_whole() {
         let project = over(&format!("\"{name}\""));
         for cut in [packed.len() / 2, packed.len() - 1] {
             project.write(name, &packed[..cut]);
-            let told = project.call(&["check", "job.toml"]).exits(3);
-            told.says(&[
+            let output = project.call(&["check", "job.toml"]).exits(3);
+            output.says(&[
                 &format!("`{name}` does not unpack as {packing} after row 0"),
                 "breaks off or is corrupt; fetch it again",
             ]);
@@ -171,8 +171,8 @@ fn a_column_that_is_not_there_is_a_mistake_of_the_job() {
     let project = Project::new(BARS.replace("date", "trade_date"));
     project.edit("job.toml", "[\"symbol\"]", "[\"symbl\"]");
     project.edit("job.toml", "field = \"date\" }", "field = \"tradedate\" }\nfields = { close = \"clsoe\" }");
-    let told = project.call(&["check", "job.toml"]).exits(2);
-    insta::assert_snapshot!(told.err, @r#"
+    let output = project.call(&["check", "job.toml"]).exits(2);
+    insta::assert_snapshot!(output.err, @r#"
 error[unknown-field]: the series key needs the field `symbl`, which these bars do not have
  --> job.toml:8:11
   |
@@ -201,8 +201,8 @@ error: 3 mistakes; nothing was read
 "#);
     project.write("job.toml", crate::cli_support::JOB);
     project.write("bars.csv", BARS.replace("low", "lw"));
-    let told = project.call(&["check", "job.toml"]).exits(2);
-    insta::assert_snapshot!(told.err, @r"
+    let output = project.call(&["check", "job.toml"]).exits(2);
+    insta::assert_snapshot!(output.err, @r"
 error[unknown-field]: rule `ohlc` needs the field `low`, which these bars do not have
  --> rules.toml:1:1
   |

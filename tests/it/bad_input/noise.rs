@@ -55,7 +55,7 @@ fn extract(folder: &Path, name: &str) -> Option<u64> {
     let nulls = vec![String::new()];
     let files = Files { patterns: vec![folder.join(name)], format: None, delimiter: b',', nulls };
     let set = source::discover(&files).ok()?;
-    let columns = source::peek(&set).ok()?;
+    let columns = source::infer(&set).ok()?;
     if !set.format.is_text() {
         let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
         source::series_order(&set.files, &names).ok();
@@ -127,9 +127,9 @@ fn the_program_answers_noise_with_an_exit_code() {
         let half = [&whole[..whole.len() / 2], noise.as_slice()].concat();
         for bytes in [noise, half] {
             project.write(name, &bytes);
-            let told = project.call(&["run", "job.toml", "--format", "json"]);
-            assert!(matches!(told.code, Some(0..=4)), "{told:?}");
-            told.json();
+            let output = project.call(&["run", "job.toml", "--format", "json"]);
+            assert!(matches!(output.code, Some(0..=4)), "{output:?}");
+            output.json();
         }
         project.write(name, whole);
     }

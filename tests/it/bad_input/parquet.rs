@@ -63,11 +63,11 @@ fn pages_that_do_not_read_reject_the_file() {
         let mut damaged = bytes.clone();
         damaged[at..at + 12].fill(0xa5);
         project.write("bars.parquet", damaged);
-        let told = project.call(&["check", "job.toml"]);
+        let output = project.call(&["check", "job.toml"]);
         // Without checksums some damage decodes to other values; then the rules must see them.
-        match told.code {
-            Some(3) => drop(told.says(&["`bars.parquet` is not a whole Parquet file; fetch it again"])),
-            code => assert_eq!(code, Some(1), "{told:?}"),
+        match output.code {
+            Some(3) => drop(output.says(&["`bars.parquet` is not a whole Parquet file; fetch it again"])),
+            code => assert_eq!(code, Some(1), "{output:?}"),
         }
     }
 }
@@ -76,7 +76,10 @@ fn pages_that_do_not_read_reject_the_file() {
 fn a_file_without_rows_is_no_success() {
     let project = over("\"bars.parquet\"");
     write_parquet(&project.path("bars.parquet"), &bars(2).slice(0, 0), 100);
-    breaks(&project, &["`bars.parquet` has no rows: nothing was judged; fetch it again or take it out of the source"]);
+    breaks(
+        &project,
+        &["`bars.parquet` has no rows: nothing was evaluated; fetch it again or take it out of the source"],
+    );
 }
 
 #[test]
@@ -108,8 +111,8 @@ fn columns_with_names_of_barkeeps_own_are_left_alone() {
     );
     let row = |n: u32| format!("\nA,2024-01-0{n},1,2,0.5,1.5,10,7,7,h,b,r,x,y,1");
     write_parquet(&project.path("bars.parquet"), &typed_batch(&(own + &row(2) + &row(3))), 100);
-    let told = project.call(&["check", "job.toml"]).exits(0);
-    assert_eq!((told.value("rows"), told.value("clean")), ("2", "2"));
+    let output = project.call(&["check", "job.toml"]).exits(0);
+    assert_eq!((output.value("rows"), output.value("clean")), ("2", "2"));
     project.write("rules.toml", "[[rule]]\nid = \"r\"\ncheck = \"required\"\nfields = [\"__row\"]\n");
     project.call(&["check", "job.toml"]).exits(3).says(&["column `__row` cannot be read", "rename it in the file"]);
 }
@@ -120,9 +123,9 @@ fn numbers_as_text_and_text_as_numbers() {
     let text = "symbol:count,date:text,open:text,high:number,low:number,close:text,volume:text\n\
                 1,2024-01-02,1,2,0.5,1.5,10\n1,2024-01-03,x,2,0.5,1.5,1e999\n1,03.01.2024,1,2,0.5,,1\n";
     write_parquet(&project.path("bars.parquet"), &typed_batch(text), 100);
-    let told = project.call(&["check", "job.toml"]).exits(1);
-    assert_eq!((told.value("rows"), told.value("undecodable")), ("3", "2"));
+    let output = project.call(&["check", "job.toml"]).exits(1);
+    assert_eq!((output.value("rows"), output.value("parse_errors")), ("3", "2"));
     let expected =
-        ["undecodable open not-a-number", "undecodable time not-a-format", "undecodable volume out-of-range"];
+        ["parse-error open not-a-number", "parse-error time not-a-format", "parse-error volume out-of-range"];
     assert_eq!(project.findings(), expected);
 }

@@ -12,11 +12,11 @@ fn with(rows: &str) -> Project {
 /// Runs the job and fails unless every row is accounted for.
 #[track_caller]
 fn checked(project: &Project, code: i32) -> Told {
-    let told = project.call(&["check", "job.toml"]).exits(code);
-    let count = |key: &str| told.value(key).parse::<u64>().unwrap();
-    let parts = ["clean", "flagged", "undecodable", "quarantined", "deleted"].map(count);
-    assert_eq!(count("rows"), parts.iter().sum::<u64>(), "{}", told.out);
-    told
+    let output = project.call(&["check", "job.toml"]).exits(code);
+    let count = |key: &str| output.value(key).parse::<u64>().unwrap();
+    let parts = ["clean", "flagged", "parse_errors", "quarantined", "deleted"].map(count);
+    assert_eq!(count("rows"), parts.iter().sum::<u64>(), "{}", output.out);
+    output
 }
 
 #[test]
@@ -25,14 +25,14 @@ fn ragged_rows_are_findings_with_their_place() {
     let project = with(
         "A,2024-01-02,1,2,0.5,1.5,10\nA,2024-01-03,1,2\nA,2024-01-03,1,2,0.5,1.5,10\n,\nA,2024-01-04,1,2,0.5,1.5,10,11,12\n",
     );
-    let told = checked(&project, 1);
-    assert_eq!((told.value("rows"), told.value("clean"), told.value("undecodable")), ("5", "2", "3"));
+    let output = checked(&project, 1);
+    assert_eq!((output.value("rows"), output.value("clean"), output.value("parse_errors")), ("5", "2", "3"));
     let shown = project.call(&["report", "show"]).exits(0).out;
     let findings: Vec<&str> = shown.lines().filter(|line| line.starts_with("error")).collect();
     insta::assert_snapshot!(findings.join("\n"), @r"
-error undecodable (null) no stamp: the row cannot be read: ragged row: 4 cells, header has 7 (bars.csv:2)
-error undecodable (null) no stamp: the row cannot be read: ragged row: 2 cells, header has 7 (bars.csv:4)
-error undecodable (null) no stamp: the row cannot be read: ragged row: 9 cells, header has 7 (bars.csv:5)
+error parse-error (null) no timestamp: the row cannot be read: ragged row: 4 cells, header has 7 (bars.csv:2)
+error parse-error (null) no timestamp: the row cannot be read: ragged row: 2 cells, header has 7 (bars.csv:4)
+error parse-error (null) no timestamp: the row cannot be read: ragged row: 9 cells, header has 7 (bars.csv:5)
 ");
 }
 
@@ -45,8 +45,8 @@ fn quotes_line_breaks_and_byte_order_marks_are_fine() {
         BARS.replace("A,2024-01-03", "\n\n\r\nA,2024-01-03"),
         BARS.replace("symbol,", "\"symbol\","),
     ] {
-        let told = checked(&Project::new(&text), 0);
-        assert_eq!((told.value("rows"), told.value("clean")), ("6", "6"), "{text:?}");
+        let output = checked(&Project::new(&text), 0);
+        assert_eq!((output.value("rows"), output.value("clean")), ("6", "6"), "{text:?}");
     }
 }
 
@@ -55,9 +55,9 @@ fn bytes_that_are_no_text_spoil_their_row_only() {
     let mut text = BARS.as_bytes().to_vec();
     text.extend(b"C\xff,2024-01-02,1,2,0.5,1.5,10\nC,2024-01-02,1,2,0.5,1.\xc3(,10\n");
     let project = Project::new(text);
-    let told = checked(&project, 1);
-    assert_eq!((told.value("rows"), told.value("clean"), told.value("undecodable")), ("8", "6", "2"));
-    assert!(project.findings().iter().all(|finding| finding == "undecodable - broken-row"), "{:?}", project.findings());
+    let output = checked(&project, 1);
+    assert_eq!((output.value("rows"), output.value("clean"), output.value("parse_errors")), ("8", "6", "2"));
+    assert!(project.findings().iter().all(|finding| finding == "parse-error - broken-row"), "{:?}", project.findings());
     let shown = project.call(&["report", "show"]).exits(0).out;
     assert!(shown.contains("invalid UTF-8 in column 1 (`symbol`) (bars.csv:7)"), "{shown}");
 }
@@ -68,9 +68,9 @@ fn cells_of_a_megabyte_are_read_and_reports_stay_small() {
     let project = with(&format!(
         "A,2024-01-02,1,2,0.5,1.5,10\n{long},2024-01-02,1,2,0.5,1.5,10\nA,2024-01-03,1,2,0.5,{long},10\n"
     ));
-    let told = checked(&project, 1);
-    assert_eq!((told.value("rows"), told.value("undecodable")), ("3", "1"));
-    assert_eq!(project.findings(), ["undecodable close out-of-range"]);
+    let output = checked(&project, 1);
+    assert_eq!((output.value("rows"), output.value("parse_errors")), ("3", "1"));
+    assert_eq!(project.findings(), ["parse-error close out-of-range"]);
     let shown = project.call(&["report", "show"]).exits(0).out;
     assert!(shown.len() < 4_000 && shown.contains("is too large for a number"), "{} bytes", shown.len());
 }
@@ -87,17 +87,17 @@ fn numbers_that_are_none_are_findings() {
     }
     let project = with(&rows);
     checked(&project, 1);
-    let mut expected = vec!["undecodable close not-a-number"; 6];
-    expected.extend(["undecodable close out-of-range"; 2]);
-    let undecodable: Vec<String> =
-        project.findings().into_iter().filter(|finding| finding.starts_with("undecodable")).collect();
-    assert_eq!(undecodable, expected, "{:?}", project.findings());
+    let mut expected = vec!["parse-error close not-a-number"; 6];
+    expected.extend(["parse-error close out-of-range"; 2]);
+    let parse_errors: Vec<String> =
+        project.findings().into_iter().filter(|finding| finding.starts_with("parse-error")).collect();
+    assert_eq!(parse_errors, expected, "{:?}", project.findings());
     let ohlc = project.findings().into_iter().filter(|finding| finding.starts_with("ohlc")).count();
     assert_eq!(ohlc, 2, "NaN and infinity are numbers, and no prices");
 }
 
 #[test]
-fn stamps_that_are_none_are_findings() {
+fn timestamps_that_are_none_are_findings() {
     let dates = [
         "-0001-01-01",
         "0000-01-01",
@@ -121,16 +121,16 @@ fn stamps_that_are_none_are_findings() {
         writeln!(rows, "S{number},{date},1,2,0.5,1.5,10").unwrap();
     }
     let project = with(&rows);
-    let told = checked(&project, 1);
-    assert_eq!(told.value("rows"), "16");
+    let output = checked(&project, 1);
+    assert_eq!(output.value("rows"), "16");
     let causes = |cause: &str| {
-        project.findings().iter().filter(|finding| *finding == &format!("undecodable time {cause}")).count()
+        project.findings().iter().filter(|finding| *finding == &format!("parse-error time {cause}")).count()
     };
     assert_eq!((causes("out-of-range"), causes("impossible-date")), (3, 3), "{:?}", project.findings());
     assert_eq!(
-        project.findings().iter().filter(|finding| finding.starts_with("undecodable time")).count(),
+        project.findings().iter().filter(|finding| finding.starts_with("parse-error time")).count(),
         15,
-        "an empty stamp is missing, not wrong"
+        "an empty timestamp is missing, not wrong"
     );
 }
 
@@ -148,10 +148,10 @@ fn local_times_that_the_clocks_skip_or_repeat_are_findings() {
     );
     project.write("rules.toml", "[[rule]]\nid = \"ohlc\"\ncheck = \"ohlc\"\n");
     checked(&project, 1);
-    assert_eq!(project.findings(), ["undecodable time repeated-by-zone", "undecodable time skipped-by-zone"]);
+    assert_eq!(project.findings(), ["parse-error time repeated-by-zone", "parse-error time skipped-by-zone"]);
     project.edit("job.toml", "zone =", "fold = \"later\", zone =");
     checked(&project, 1);
-    assert_eq!(project.findings(), ["undecodable time skipped-by-zone"]);
+    assert_eq!(project.findings(), ["parse-error time skipped-by-zone"]);
 }
 
 #[test]
@@ -179,33 +179,33 @@ fn lines_that_are_no_object_are_findings() {
     let project = Project::new("");
     project.edit("job.toml", "bars.csv", "bars.ndjson");
     project.write("bars.ndjson", bytes);
-    let told = checked(&project, 1);
+    let output = checked(&project, 1);
     assert_eq!(
-        (told.value("rows"), told.value("clean"), told.value("undecodable")),
+        (output.value("rows"), output.value("clean"), output.value("parse_errors")),
         ("11", "1", "10"),
         "{:?}",
         project.findings()
     );
     let findings = project.findings();
-    assert_eq!(findings.iter().filter(|finding| *finding == "undecodable - broken-row").count(), 9, "{findings:?}");
+    assert_eq!(findings.iter().filter(|finding| *finding == "parse-error - broken-row").count(), 9, "{findings:?}");
     assert!(
-        findings.contains(&"undecodable close wrong-type".to_owned())
-            && findings.contains(&"undecodable volume wrong-type".to_owned())
+        findings.contains(&"parse-error close wrong-type".to_owned())
+            && findings.contains(&"parse-error volume wrong-type".to_owned())
     );
     let shown = project.call(&["report", "show"]).exits(0).out;
     assert!(shown.contains("the record is not a JSON object (bars.ndjson:2)"), "{shown}");
 }
 
 #[test]
-fn undecodable_rows_move_only_where_the_job_says_so() {
+fn rows_with_parse_errors_move_only_where_the_job_says_so() {
     let project =
         with("A,2024-01-02,1,2,0.5,1.5,10\nA,2024-01-03,1,2\nA,2024-01-03,1,2,0.5,x,10\nA,2024-01-03,1,2,0.5,1.5,10\n");
-    let told = project.call(&["run", "job.toml"]).exits(1);
-    assert_eq!((told.value("undecodable"), told.value("quarantined")), ("2", "0"));
+    let output = project.call(&["run", "job.toml"]).exits(1);
+    assert_eq!((output.value("parse_errors"), output.value("quarantined")), ("2", "0"));
     assert!(!project.path("quarantine").exists());
-    project.edit("job.toml", "[report]", "[undecodable]\naction = \"quarantine\"\nseverity = \"warn\"\n\n[report]");
-    let told = project.call(&["run", "job.toml"]).exits(0);
-    assert_eq!((told.value("undecodable"), told.value("quarantined"), told.value("removed")), ("0", "2", "2"));
+    project.edit("job.toml", "[report]", "[parse_error]\naction = \"quarantine\"\nseverity = \"warn\"\n\n[report]");
+    let output = project.call(&["run", "job.toml"]).exits(0);
+    assert_eq!((output.value("parse_errors"), output.value("quarantined"), output.value("removed")), ("0", "2", "2"));
 }
 
 #[test]
@@ -213,9 +213,9 @@ fn what_is_printed_cannot_control_the_terminal() {
     let evil = "\u{1b}]0;x\u{7}\u{1b}[2J\u{202e}";
     let project = with(&format!("{evil},2024-01-02,1,2,3,{evil},10\nA,2024-01-02,1,2,3,1.5,10\n"));
     project.call(&["check", "job.toml"]).exits(1);
-    let told = project.call(&["report", "show"]).exits(0);
-    assert!(!told.out.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{}", told.out);
+    let output = project.call(&["report", "show"]).exits(0);
+    assert!(!output.out.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{}", output.out);
     project.write("bars.csv", BARS.replace("volume", &format!("close{evil},close{evil}")));
-    let told = project.call(&["check", "job.toml"]).exits(3);
-    assert!(!told.err.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{}", told.err);
+    let output = project.call(&["check", "job.toml"]).exits(3);
+    assert!(!output.err.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{}", output.err);
 }

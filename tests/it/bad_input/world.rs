@@ -42,17 +42,17 @@ fn files_without_permission_are_named() {
     }
     fs::create_dir(project.path("reports")).unwrap();
     mode("reports", 0o500);
-    let told = project.call(&["check", "job.toml"]).exits(3);
+    let output = project.call(&["check", "job.toml"]).exits(3);
     mode("reports", 0o700);
-    told.says(&["cannot write reports into", "this user may not write there"]);
+    output.says(&["cannot write reports into", "this user may not write there"]);
 }
 
 #[test]
-fn a_report_folder_that_is_a_file_is_told() {
+fn a_report_folder_that_is_a_file_is_reported() {
     let project = Project::new(FAULTY);
     project.write("reports", "in the way");
-    let told = project.call(&["run", "job.toml"]).exits(3);
-    told.says(&["reports", "something else has that name; move it away, or set `[report] dir`", "job: job.toml"]);
+    let output = project.call(&["run", "job.toml"]).exits(3);
+    output.says(&["reports", "something else has that name; move it away, or set `[report] dir`", "job: job.toml"]);
     assert_eq!(fs::read_to_string(project.path("reports")).unwrap(), "in the way");
     assert!(!project.path("quarantine").exists(), "no report, no copies");
     fs::remove_file(project.path("reports")).unwrap();
@@ -73,7 +73,7 @@ fn a_quarantine_that_cannot_be_written_breaks_the_run() {
 }
 
 #[test]
-fn a_temporary_folder_that_is_not_there_is_told() {
+fn a_temporary_folder_that_is_not_there_is_reported() {
     let project = Project::new(BARS);
     project
         .call(&["check", "job.toml", "--temp-dir", "nowhere"])
@@ -107,7 +107,7 @@ fn on_a_full_disk(project: &Project, size: u32, free: u32, command: &str) -> Opt
 }
 
 #[test]
-fn a_full_disk_is_told_and_leaves_nothing() {
+fn a_full_disk_is_reported_and_leaves_nothing() {
     let row = |n: u32| format!("S{n},2024-01-02,1.{n},2,{}.{n},1.5,{n}\n", if n < 10 { 0 } else { 3 });
     let rows: String = (0..2_000).map(row).collect();
     let project = Project::new(format!("symbol,date,open,high,low,close,volume\n{rows}"));
@@ -140,10 +140,10 @@ fn a_full_disk_is_told_and_leaves_nothing() {
         project.edit("job.toml", from, to);
         let Some(output) = on_a_full_disk(&project, 512, 24 * 1024, command) else { return };
         project.write("job.toml", job);
-        let told = project.told(output).exits(3).says(&[what, remedy, "No space left on device"]);
-        let left: Vec<&str> = told.err.lines().filter(|line| line.starts_with("full/") && !may_stay(line)).collect();
+        let output = project.output(output).exits(3).says(&[what, remedy, "No space left on device"]);
+        let left: Vec<&str> = output.err.lines().filter(|line| line.starts_with("full/") && !may_stay(line)).collect();
         assert!(left.is_empty(), "{command}: {left:?}");
-        assert!(told.out.is_empty() || told.out.contains("source=unchanged"), "{command}: {told:?}");
+        assert!(output.out.is_empty() || output.out.contains("source=unchanged"), "{command}: {output:?}");
     }
 }
 
@@ -160,8 +160,8 @@ fn a_damaged_report_of_an_earlier_run_is_named() {
     }
     project.call(&["report", "list"]).exits(0);
     fs::remove_file(part).unwrap();
-    let told = project.call(&["check", "job.toml"]).exits(1);
-    assert_eq!(told.value("new"), "1");
+    let output = project.call(&["check", "job.toml"]).exits(1);
+    assert_eq!(output.value("new"), "1");
 }
 
 #[test]
@@ -185,8 +185,8 @@ fn a_file_that_is_written_to_while_it_is_read_rejects_the_run() {
         file.write_all(b"T,2024-01-02,1,2,0.5,1.5,1\n").unwrap();
         thread::sleep(Duration::from_millis(5));
     }
-    let told = project.told(run.wait_with_output().unwrap()).exits(3);
-    assert!(told.out.is_empty());
-    told.says(&["`bars.csv` changed while it was read; run again when its writer is done"]);
+    let output = project.output(run.wait_with_output().unwrap()).exits(3);
+    assert!(output.out.is_empty());
+    output.says(&["`bars.csv` changed while it was read; run again when its writer is done"]);
     assert_eq!((project.files("reports").len(), project.runs()[0].1.as_str()), (1, "broken"));
 }

@@ -1,4 +1,4 @@
-//! Commands that judge no bars: `init`, `rules`, `completions`, and help.
+//! Commands that evaluate no bars: `init`, `rules`, `completions`, and help.
 
 use std::fs;
 
@@ -28,18 +28,18 @@ fn every_command_explains_itself() {
     ];
     for command in commands {
         let words: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
-        let told = project.call(&words).exits(0);
-        assert!(told.out.contains("Usage:") && told.err.is_empty(), "{command}: {told:?}");
+        let output = project.call(&words).exits(0);
+        assert!(output.out.contains("Usage:") && output.err.is_empty(), "{command}: {output:?}");
     }
-    let told = project.call(&["check", "--help"]).exits(0);
+    let output = project.call(&["check", "--help"]).exits(0);
     for flag in ["--since", "--until", "--last", "--full", "--rule", "--series", "--fail-on", "--no-report", "--format"]
     {
-        assert!(told.out.contains(flag), "{flag}: {}", told.out);
+        assert!(output.out.contains(flag), "{flag}: {}", output.out);
     }
 }
 
 #[test]
-fn version_is_told() {
+fn version_is_reported() {
     let _filters = filters();
     insta::assert_snapshot!(Project::empty().call(&["--version"]).exits(0).out, @r"barkeep [version]");
 }
@@ -62,10 +62,10 @@ fn wrong_flags_exit_with_2_and_say_so_on_stderr() {
         &["rules", "schema", "jobs"],
         &["completions", "tcsh"],
     ] {
-        let told = project.call(args).exits(2);
+        let output = project.call(args).exits(2);
         assert!(
-            told.out.is_empty() && told.err.contains("Usage:") || told.err.contains("error:"),
-            "{args:?}: {told:?}"
+            output.out.is_empty() && output.err.contains("Usage:") || output.err.contains("error:"),
+            "{args:?}: {output:?}"
         );
     }
     assert!(project.files("reports").is_empty());
@@ -89,8 +89,8 @@ next: barkeep check new/jobs/daily.toml
     project.call(&["rules", "lint", "new/jobs/daily.toml"]).exits(0);
     project.call(&["rules", "test", "new/jobs/daily.toml"]).exits(0);
     project.call(&["check", "new/jobs/daily.toml"]).exits(0);
-    let told = project.call(&["init", "new"]).exits(2).says(&["are there already", "`new/jobs/daily.toml`"]);
-    assert!(told.out.is_empty());
+    let output = project.call(&["init", "new"]).exits(2).says(&["are there already", "`new/jobs/daily.toml`"]);
+    assert!(output.out.is_empty());
 }
 
 #[test]
@@ -98,9 +98,9 @@ fn init_demo_finds_its_faults() {
     let _filters = filters();
     let project = Project::empty();
     project.call(&["init", ".", "--demo"]).exits(0);
-    let told = project.call(&["check", "jobs/demo.toml"]).exits(1);
-    assert!(told.err.is_empty(), "{}", told.err);
-    insta::assert_snapshot!(told.out, @r"job=demo verdict=FAIL status=findings exit=1 rows=24079 clean=24023 flagged=40 undecodable=0 quarantined=16 deleted=0 errors=35 warnings=19 notes=0 new=54 fixed=0 failed=date-format:4,off-calendar:3,required:2,ohlc:7,volume-overflow:2,duplicate:5,duplicate-copy:3,price-spike:6,us-symbol:2,us-price-range:1 seconds=[s] run=[run]");
+    let output = project.call(&["check", "jobs/demo.toml"]).exits(1);
+    assert!(output.err.is_empty(), "{}", output.err);
+    insta::assert_snapshot!(output.out, @r"job=demo verdict=FAIL status=findings exit=1 rows=24079 clean=24023 flagged=40 parse_errors=0 quarantined=16 deleted=0 errors=35 warnings=19 notes=0 new=54 fixed=0 failed=date-format:4,off-calendar:3,required:2,ohlc:7,volume-overflow:2,duplicate:5,duplicate-copy:3,price-spike:6,us-symbol:2,us-price-range:1 seconds=[s] run=[run]");
     project.call(&["rules", "test", "rules/ohlcv.toml", "rules/crypto.toml", "jobs/demo.toml"]).exits(0);
 }
 
@@ -108,15 +108,15 @@ fn init_demo_finds_its_faults() {
 fn init_that_cannot_write_everything_writes_nothing() {
     let project = Project::empty();
     project.write("new/schema", "a file where a folder is needed");
-    let told = project.call(&["init", "new"]).exits(3).says(&["cannot write `new/schema/job.schema.json`"]);
-    assert!(told.out.is_empty());
+    let output = project.call(&["init", "new"]).exits(3).says(&["cannot write `new/schema/job.schema.json`"]);
+    assert!(output.out.is_empty());
     assert_eq!(project.files("new"), [project.path("new/schema")]);
 }
 
 #[test]
 fn init_tells_its_files_as_json() {
-    let told = Project::empty().call(&["init", "new", "--format", "json"]).exits(0);
-    let objects = told.json();
+    let output = Project::empty().call(&["init", "new", "--format", "json"]).exits(0);
+    let objects = output.json();
     assert_eq!(objects[0]["dir"], "new");
     assert!(objects[0]["files"].as_array().unwrap().contains(&Value::from("jobs/daily.toml")));
 }
@@ -131,7 +131,7 @@ fn names_that_are_no_text_are_names_too() {
     fs::rename(project.path("job.toml"), project.path("").join(odd)).unwrap();
     for (args, code) in [(&["check"][..], 0), (&["rules", "list"], 0), (&["rules", "lint"], 0), (&["init"], 3)] {
         let output = project.command(args).arg(odd).args(["--format", "json"]).output().unwrap();
-        project.told(output).exits(code).json();
+        project.output(output).exits(code).json();
     }
 }
 
@@ -139,13 +139,13 @@ fn names_that_are_no_text_are_names_too() {
 fn checks_are_listed_and_explained() {
     let project = Project::empty();
     insta::assert_snapshot!(project.call(&["rules", "list"]).exits(0).out, @r"
-date-format    A date that is not written as the job says, does not exist, or is one on which no bar can stand: the stamp of the bars, or the date in another text field
+date-format    A date that is not written as the job says, does not exist, or is one on which no bar can stand: the timestamp of the bars, or the date in another text field
 required       A field without a value: NULL, or a number that is NaN
 range          A number below `min` or above `max`; both ends pass
 matches        A text that does not match a regular expression from its first character to its last, cause `no-match`
 ohlc           A bar whose numbers contradict each other
-duplicate      A bar that is there more than once: the same series and the same stamp
-order          A row whose stamp is earlier than that of the row before it in the source's own order, cause `earlier-than-previous`; where stamps should descend, one that is later, cause `later-than-previous`
+duplicate      A bar that is there more than once: the same series and the same timestamp
+order          A row whose timestamp is earlier than that of the row before it in the source's own order, cause `earlier-than-previous`; where timestamps should descend, one that is later, cause `later-than-previous`
 gap            Bars that the calendar of the job expects between the first and the last bar of a series and that are not there
 zero-volume    A bar whose volume is 0, each with its cause
 outlier        A value far from the values on both sides of it
@@ -154,11 +154,11 @@ stale          The same bar again and again while something was traded: open, hi
 sql            A row for which a boolean SQL expression is not true: cause `false`, or `null` where it is NULL
 ");
     for check in barkeep::checks::CHECKS {
-        let told = project.call(&["rules", "explain", check.name()]).exits(0);
-        assert_eq!(told.out.trim_end(), check.explain().trim_end());
+        let output = project.call(&["rules", "explain", check.name()]).exits(0);
+        assert_eq!(output.out.trim_end(), check.explain().trim_end());
     }
-    let told = project.call(&["rules", "explain", "price-spkie"]).exits(2);
-    insta::assert_snapshot!(told.err, @r"
+    let output = project.call(&["rules", "explain", "price-spkie"]).exits(2);
+    insta::assert_snapshot!(output.err, @r"
 error: there is no check `price-spkie`
   = help: did you mean `price-spike`? checks: date-format, required, range, matches, ohlc, duplicate, order, gap, zero-volume, outlier, price-spike, stale, sql
 ");
@@ -185,8 +185,8 @@ fn lint_tells_the_mistakes_of_all_files() {
     project.write("a.toml", "[[rule]]\nid = \"a\"\ncheck = \"ohcl\"\n");
     project.write("b.toml", "[[rule]]\nid = \"b\"\ncheck = \"sql\"\nassert = \"close >\"\n");
     project.edit("job.toml", "\"rules.toml\"", "\"rules.toml\", \"a.toml\"");
-    let told = project.call(&["rules", "lint", "job.toml", "nope.toml", "a.toml", "b.toml"]).exits(2);
-    told.says(&[
+    let output = project.call(&["rules", "lint", "job.toml", "nope.toml", "a.toml", "b.toml"]).exits(2);
+    output.says(&[
         "cannot read `nope.toml`",
         "--> a.toml:3:9",
         "did you mean `ohlc`?",
@@ -218,8 +218,8 @@ FAIL  close-positive / zero: flags rows [1], should flag [0, 1]
 fn schemas_are_json_schemas() {
     let project = Project::empty();
     for of in ["rules", "job"] {
-        let told = project.call(&["rules", "schema", of]).exits(0);
-        let schema: Value = serde_json::from_str(&told.out).unwrap();
+        let output = project.call(&["rules", "schema", of]).exits(0);
+        let schema: Value = serde_json::from_str(&output.out).unwrap();
         assert!(schema["$schema"].as_str().unwrap().contains("json-schema.org"), "{of}");
         assert_eq!(project.call(&["rules", "schema", of, "--format", "json"]).exits(0).json(), [schema]);
     }
@@ -229,9 +229,9 @@ fn schemas_are_json_schemas() {
 fn shells_are_given_completions() {
     let project = Project::empty();
     for (shell, word) in [("bash", "complete -F"), ("zsh", "#compdef barkeep"), ("fish", "complete -c barkeep")] {
-        let told = project.call(&["completions", shell]).exits(0);
-        assert!(told.out.contains(word) && told.out.contains("fail-on"), "{shell}");
+        let output = project.call(&["completions", shell]).exits(0);
+        assert!(output.out.contains(word) && output.out.contains("fail-on"), "{shell}");
         let objects = project.call(&["completions", shell, "--format", "json"]).exits(0).json();
-        assert_eq!(objects[0]["script"].as_str().map(str::trim_end), Some(told.out.trim_end()), "{shell}");
+        assert_eq!(objects[0]["script"].as_str().map(str::trim_end), Some(output.out.trim_end()), "{shell}");
     }
 }

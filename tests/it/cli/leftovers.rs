@@ -167,8 +167,8 @@ fn runs_and_actions_say_who_it_was() {
         let query = format!("select \"user\", host from {table}");
         let mut call = project.command(&["sql", &query, "--format", "json"]);
         // What the environment says of the user anybody can change.
-        let told = project.told(call.env("USER", "mallory").env("LOGNAME", "mallory").output().unwrap()).exits(0);
-        let rows = told.json();
+        let output = project.output(call.env("USER", "mallory").env("LOGNAME", "mallory").output().unwrap()).exits(0);
+        let rows = output.json();
         assert_eq!(rows.len(), 1, "{table}");
         assert_eq!((rows[0]["user"].as_str(), rows[0]["host"].as_str()), (Some(&*user), Some(&*host)), "{table}");
     }

@@ -45,10 +45,10 @@ fn json_is_json_to_the_last_line_whatever_happens() {
     ];
     for (number, (args, code)) in cases.iter().enumerate() {
         let format = ["json", "ndjson"][number % 2];
-        let told = project.call(&[*args, &["--format", format]].concat()).exits(*code);
-        let objects = told.json();
+        let output = project.call(&[*args, &["--format", format]].concat()).exits(*code);
+        let objects = output.json();
         let error = objects.iter().find(|object| object["type"] == "error");
-        assert_eq!(error.is_some(), *code > 1, "{args:?}: {}", told.out);
+        assert_eq!(error.is_some(), *code > 1, "{args:?}: {}", output.out);
     }
     assert!(project.call(&["check", "job.toml", "--nope", "--format=json"]).exits(2).json()[0]["message"].is_string());
 }
@@ -74,13 +74,13 @@ fn mistakes_are_objects_with_their_places() {
 #[test]
 fn off_a_terminal_there_is_one_line_a_job() {
     let project = Project::new(FAULTY);
-    let told = project.call(&["check", "job.toml", "job.toml"]).exits(1);
-    assert_eq!(told.out.lines().count(), 2);
-    for line in told.out.lines() {
+    let output = project.call(&["check", "job.toml", "job.toml"]).exits(1);
+    assert_eq!(output.out.lines().count(), 2);
+    for line in output.out.lines() {
         let pairs: Vec<&str> = line.split(' ').collect();
         assert!(pairs.iter().all(|pair| pair.contains('=')) && pairs[0] == "job=demo", "{line}");
     }
-    assert!(!told.out.contains('\u{1b}') && told.err.is_empty());
+    assert!(!output.out.contains('\u{1b}') && output.err.is_empty());
 }
 
 #[test]
@@ -101,20 +101,20 @@ fn a_reader_that_goes_away_ends_the_output_and_not_the_run() {
     ] {
         let mut child = project.process(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
-        let told = project.told(child.wait_with_output().unwrap()).exits(0);
-        assert!(told.err.is_empty(), "{args:?}: {}", told.err);
+        let output = project.output(child.wait_with_output().unwrap()).exits(0);
+        assert!(output.err.is_empty(), "{args:?}: {}", output.err);
     }
     assert_eq!(project.runs().len(), 3, "the runs were finished all the same");
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_result_that_cannot_be_written_is_told() {
+fn a_result_that_cannot_be_written_is_reported() {
     let project = Project::new(BARS);
     for args in [&["check", "job.toml"][..], &["check", "job.toml", "--format", "json"], &["rules", "list"]] {
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
         let output = project.process(args).stdout(full).output().unwrap();
-        project.told(output).exits(3).says(&["cannot write the result to stdout", "No space left"]);
+        project.output(output).exits(3).says(&["cannot write the result to stdout", "No space left"]);
     }
 }
 
@@ -128,24 +128,24 @@ fn messages_that_nobody_reads_are_dropped() {
         .spawn()
         .unwrap();
     drop(child.stderr.take());
-    let told = project.told(child.wait_with_output().unwrap()).exits(2);
-    assert!(told.out.starts_with("job=demo "), "{told:?}");
+    let output = project.output(child.wait_with_output().unwrap()).exits(2);
+    assert!(output.out.starts_with("job=demo "), "{output:?}");
 }
 
 #[test]
 fn logs_go_to_stderr_in_the_form_asked_for() {
     let project = Project::new(BARS);
-    let told = project.call(&["check", "job.toml", "-v"]).exits(0);
+    let output = project.call(&["check", "job.toml", "-v"]).exits(0);
     assert!(
-        told.err.contains("loaded") && told.err.contains("job=\"demo\"") && told.out.lines().count() == 1,
-        "{told:?}"
+        output.err.contains("loaded") && output.err.contains("job=\"demo\"") && output.out.lines().count() == 1,
+        "{output:?}"
     );
-    let told = project.call(&["check", "job.toml", "-v", "--log-format", "json"]).exits(0);
-    for line in told.err.lines() {
+    let output = project.call(&["check", "job.toml", "-v", "--log-format", "json"]).exits(0);
+    for line in output.err.lines() {
         assert!(serde_json::from_str::<serde_json::Value>(line).unwrap().is_object(), "{line}");
     }
     let output = project.command(&["check", "job.toml"]).env("BARKEEP_LOG", "barkeep=info").output().unwrap();
-    assert!(project.told(output).exits(0).err.contains("judging"));
+    assert!(project.output(output).exits(0).err.contains("evaluating"));
 }
 
 /// What barkeep shows on a terminal where `typed` is typed, and how it ends; where `script` can make one.

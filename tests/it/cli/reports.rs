@@ -30,7 +30,7 @@ fn runs_are_listed_newest_first() {
     let runs = project.call(&["report", "list", "--limit", "1", "--format", "json"]).exits(0).json();
     assert_eq!((runs.len(), runs[0]["status"].as_str()), (1, Some("broken")));
     let output = project.command(&["report", "list", "--format", "json"]).env("BARKEEP_REPORTS", "elsewhere").output();
-    assert_eq!(project.told(output.unwrap()).exits(0).json().len(), 0);
+    assert_eq!(project.output(output.unwrap()).exits(0).json().len(), 0);
 }
 
 #[test]
@@ -59,8 +59,12 @@ error ohlc B 2024-01-02: low 3 is above another price of its bar, 1; broken: hig
 warn  gap A 2024-01-03: 1 session missing on 2024-01-03
 info  zero-volume A 2024-01-02: volume is 0 although prices moved (bars.csv:1)
 ");
-    let told = project.call(&["report", "show", "--findings", "1"]).exits(0);
-    assert!(told.out.trim_end().ends_with("3 more; --findings N shows them, `barkeep sql` asks them"), "{}", told.out);
+    let output = project.call(&["report", "show", "--findings", "1"]).exits(0);
+    assert!(
+        output.out.trim_end().ends_with("3 more; --findings N shows them, `barkeep sql` asks them"),
+        "{}",
+        output.out
+    );
     let objects = project.call(&["report", "show", "latest", "--format", "ndjson"]).exits(0).json();
     assert_eq!(
         (objects.len(), objects[0]["type"].as_str(), objects[1]["rule_id"].as_str()),
@@ -82,7 +86,7 @@ fn runs_are_named_by_place_beginning_or_whole() {
 }
 
 #[test]
-fn runs_that_are_not_there_or_broke_off_are_told() {
+fn runs_that_are_not_there_or_broke_off_are_reported() {
     let _filters = filters();
     let project = Project::new(BARS);
     let wrong = |run: &str| project.call(&["report", "show", run]).exits(2).err;
@@ -201,15 +205,15 @@ fn sql_reads_and_does_nothing_else() {
         "select 1; drop table runs",
         "begin",
     ] {
-        let told = project.call(&["sql", query]).exits(2);
-        assert!(told.out.is_empty() && told.err.contains("tables: runs, "), "{query}: {told:?}");
+        let output = project.call(&["sql", query]).exits(2);
+        assert!(output.out.is_empty() && output.err.contains("tables: runs, "), "{query}: {output:?}");
     }
     let after: Vec<_> = project.files("").iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect();
     assert!(before == after, "a query changed a file");
 }
 
 #[test]
-fn wrong_queries_are_told() {
+fn wrong_queries_are_reported() {
     let project = Project::new(BARS);
     let wrong = |query: &str| project.call(&["sql", query]).exits(2).err;
     insta::assert_snapshot!(wrong("select * from finding"), @r"

@@ -26,19 +26,19 @@ B,2024-01-04,20.8,21.2,20.5,21,0
 fn clean_bars_exit_with_0() {
     let _filters = filters();
     let project = Project::new(BARS);
-    let told = project.call(&["check", "job.toml"]).exits(0);
-    insta::assert_snapshot!(told.out, @r"job=demo verdict=OK status=ok exit=0 rows=6 clean=6 flagged=0 undecodable=0 quarantined=0 deleted=0 errors=0 warnings=0 notes=0 new=0 fixed=0 seconds=[s] run=[run]");
-    assert!(told.err.is_empty(), "{}", told.err);
-    let told = project.call(&["run", "job.toml"]).exits(0);
-    assert_eq!(told.value("source"), "unchanged");
+    let output = project.call(&["check", "job.toml"]).exits(0);
+    insta::assert_snapshot!(output.out, @r"job=demo verdict=OK status=ok exit=0 rows=6 clean=6 flagged=0 parse_errors=0 quarantined=0 deleted=0 errors=0 warnings=0 notes=0 new=0 fixed=0 seconds=[s] run=[run]");
+    assert!(output.err.is_empty(), "{}", output.err);
+    let output = project.call(&["run", "job.toml"]).exits(0);
+    assert_eq!(output.value("source"), "unchanged");
     assert!(project.files("quarantine").is_empty());
 }
 
 #[test]
 fn findings_exit_with_1_from_the_severity_asked_for() {
     let project = Project::new(FAULTY);
-    let told = project.call(&["check", "job.toml"]).exits(1);
-    assert_eq!((told.value("errors"), told.value("warnings"), told.value("notes")), ("1", "1", "1"));
+    let output = project.call(&["check", "job.toml"]).exits(1);
+    assert_eq!((output.value("errors"), output.value("warnings"), output.value("notes")), ("1", "1", "1"));
     project.call(&["check", "job.toml", "--fail-on", "never"]).exits(0);
     project.edit("rules.toml", "check = \"ohlc\"", "check = \"ohlc\"\nseverity = \"warn\"");
     project.call(&["check", "job.toml"]).exits(0);
@@ -65,8 +65,8 @@ fn check_changes_nothing_and_writes_a_report() {
 #[test]
 fn no_report_writes_nothing() {
     let project = Project::new(FAULTY);
-    let told = project.call(&["check", "job.toml", "--no-report"]).exits(1);
-    assert_eq!(told.value("errors"), "1");
+    let output = project.call(&["check", "job.toml", "--no-report"]).exits(1);
+    assert_eq!(output.value("errors"), "1");
     project.write("bars.csv", "");
     project.call(&["check", "job.toml", "--no-report"]).exits(3);
     assert!(!project.path("reports").exists());
@@ -75,23 +75,23 @@ fn no_report_writes_nothing() {
 #[test]
 fn only_some_rules_and_series() {
     let project = Project::new(FAULTY);
-    let told = project.call(&["check", "job.toml", "--rule", "gap"]).exits(0);
-    assert_eq!((told.value("errors"), told.value("warnings"), told.value("notes")), ("0", "1", "0"));
-    let told = project.call(&["check", "job.toml", "--rule", "gap", "--rule", "ohlc"]).exits(1);
-    assert_eq!((told.value("errors"), told.value("warnings")), ("1", "1"));
-    let told = project.call(&["check", "job.toml", "--series", "A"]).exits(0);
-    assert_eq!((told.value("rows"), told.value("warnings")), ("3", "1"));
-    let told = project.call(&["check", "job.toml", "--series", "A", "--series", "B"]).exits(1);
-    assert_eq!(told.value("rows"), "6");
-    let told = project.call(&["check", "job.toml", "--rule", "gapp"]).exits(2);
-    insta::assert_snapshot!(told.err, @r"
+    let output = project.call(&["check", "job.toml", "--rule", "gap"]).exits(0);
+    assert_eq!((output.value("errors"), output.value("warnings"), output.value("notes")), ("0", "1", "0"));
+    let output = project.call(&["check", "job.toml", "--rule", "gap", "--rule", "ohlc"]).exits(1);
+    assert_eq!((output.value("errors"), output.value("warnings")), ("1", "1"));
+    let output = project.call(&["check", "job.toml", "--series", "A"]).exits(0);
+    assert_eq!((output.value("rows"), output.value("warnings")), ("3", "1"));
+    let output = project.call(&["check", "job.toml", "--series", "A", "--series", "B"]).exits(1);
+    assert_eq!(output.value("rows"), "6");
+    let output = project.call(&["check", "job.toml", "--rule", "gapp"]).exits(2);
+    insta::assert_snapshot!(output.err, @r"
 error: the job has no rule `gapp`
   = help: did you mean `gap`? rules: ohlc, gap, zero-volume
   = job: job.toml
 ");
-    let told = project.call(&["check", "job.toml", "--series", "C"]).exits(3);
-    insta::assert_snapshot!(told.err, @r"
-error: none of the 6 rows in `bars.csv` is of series `C`: nothing was judged; look at `--series`
+    let output = project.call(&["check", "job.toml", "--series", "C"]).exits(3);
+    insta::assert_snapshot!(output.err, @r"
+error: none of the 6 rows in `bars.csv` is of series `C`: nothing was evaluated; look at `--series`
   = job: job.toml
 ");
 }
@@ -100,8 +100,8 @@ error: none of the 6 rows in `bars.csv` is of series `C`: nothing was judged; lo
 fn windows_are_half_open() {
     let project = Project::new(BARS);
     let rows = |args: &[&str]| {
-        let told = project.call(&[&["check", "job.toml", "--no-report"], args].concat()).exits(0);
-        told.value("rows").to_owned()
+        let output = project.call(&[&["check", "job.toml", "--no-report"], args].concat()).exits(0);
+        output.value("rows").to_owned()
     };
     assert_eq!(rows(&["--since", "2024-01-03"]), "4");
     assert_eq!(rows(&["--until", "2024-01-03"]), "2");
@@ -140,16 +140,16 @@ fn nothing_in_the_window_is_no_success_unless_the_market_was_closed() {
     let project = Project::new(BARS);
     let broken = |args: &[&str]| project.call(&[&["check", "job.toml"], args].concat()).exits(3).err;
     insta::assert_snapshot!(broken(&["--since", "2024-01-05", "--until", "2024-01-09"]), @r"
-error: none of the 6 rows in `bars.csv` is at or after 2024-01-05 and before 2024-01-09: nothing was judged; `--full` looks at everything
+error: none of the 6 rows in `bars.csv` is at or after 2024-01-05 and before 2024-01-09: nothing was evaluated; `--full` looks at everything
   = job: job.toml
 ");
     insta::assert_snapshot!(broken(&["--until", "2020-01-01", "--series", "A"]), @r"
-error: none of the 6 rows in `bars.csv` is before 2020-01-01 and of series `A`: nothing was judged; `--full` looks at everything, or look at `--series`
+error: none of the 6 rows in `bars.csv` is before 2020-01-01 and of series `A`: nothing was evaluated; `--full` looks at everything, or look at `--series`
   = job: job.toml
 ");
     assert!(broken(&["--last", "30d"]).contains("none of the 6 rows in `bars.csv` is at or after 20"));
-    let told = project.call(&["check", "job.toml", "--since", "2024-01-06", "--until", "2024-01-08"]).exits(0);
-    assert_eq!((told.value("rows"), told.value("verdict")), ("0", "OK"));
+    let output = project.call(&["check", "job.toml", "--since", "2024-01-06", "--until", "2024-01-08"]).exits(0);
+    assert_eq!((output.value("rows"), output.value("verdict")), ("0", "OK"));
     let statuses: Vec<String> = project.runs().into_iter().map(|(_, status, _)| status).collect();
     assert_eq!(statuses, ["broken", "broken", "broken", "ok"]);
 }
@@ -162,11 +162,11 @@ fn jobs_run_one_after_the_other_and_the_worst_exit_counts() {
     project.write("lost.toml", JOB.replace("\"demo\"", "\"lost\"").replace("bars.csv", "lost.csv"));
     project.write("wrong.toml", "name = 1\n");
     let check = |jobs: &[&str], code| project.call(&[&["check"], jobs].concat()).exits(code);
-    let told = check(&["faulty.toml", "job.toml"], 1);
-    assert_eq!(told.out.lines().count(), 2, "{}", told.out);
-    let told = check(&["lost.toml", "wrong.toml", "job.toml"], 3);
-    assert!(told.out.starts_with("job=demo verdict=OK"), "a later job still runs: {}", told.out);
-    told.says(&["`lost.csv`", "job: lost.toml", "wrong.toml:1:8"]);
+    let output = check(&["faulty.toml", "job.toml"], 1);
+    assert_eq!(output.out.lines().count(), 2, "{}", output.out);
+    let output = check(&["lost.toml", "wrong.toml", "job.toml"], 3);
+    assert!(output.out.starts_with("job=demo verdict=OK"), "a later job still runs: {}", output.out);
+    output.says(&["`lost.csv`", "job: lost.toml", "wrong.toml:1:8"]);
     check(&["wrong.toml", "faulty.toml"], 2);
     let runs: Vec<(String, i64)> = project.runs().into_iter().map(|(_, status, code)| (status, code)).collect();
     let expected = [("findings", 1), ("ok", 0), ("broken", 3), ("ok", 0), ("findings", 1)];
@@ -174,11 +174,11 @@ fn jobs_run_one_after_the_other_and_the_worst_exit_counts() {
 }
 
 #[test]
-fn run_moves_condemned_rows_to_quarantine_and_they_come_back() {
+fn run_moves_rejected_rows_to_quarantine_and_they_come_back() {
     let _filters = filters();
     let project = Project::new(FAULTY.replace('\n', "\r\n"));
-    let told = project.call(&["run", "job.toml"]).exits(1);
-    insta::assert_snapshot!(told.out, @r"job=demo verdict=FAIL status=findings exit=1 rows=6 clean=4 flagged=1 undecodable=0 quarantined=1 deleted=0 errors=1 warnings=1 notes=1 removed=1 new=3 fixed=0 failed=ohlc:1 seconds=[s] run=[run]");
+    let output = project.call(&["run", "job.toml"]).exits(1);
+    insta::assert_snapshot!(output.out, @r"job=demo verdict=FAIL status=findings exit=1 rows=6 clean=4 flagged=1 parse_errors=0 quarantined=1 deleted=0 errors=1 warnings=1 notes=1 removed=1 new=3 fixed=0 failed=ohlc:1 seconds=[s] run=[run]");
     let before = FAULTY.replace('\n', "\r\n");
     let record = "B,2024-01-03,\"20.5\",2,20,20.8,600";
     assert_eq!(fs::read_to_string(project.path("bars.csv")).unwrap(), before.replace(&format!("{record}\r\n"), ""));
@@ -226,8 +226,8 @@ fn rows_of_parquet_are_moved_with_all_their_columns() {
     let bars = "symbol:text,date:date,open:number,high:number,low:number,close:number,note:text\n\
                 A,2024-01-02,10,11,9.5,10.5,x\nA,2024-01-03,10.5,2,10,10.8,the wrong one\nA,2024-01-04,1,2,1,1.5,\n";
     write_parquet(&project.path("bars.parquet"), &typed_batch(bars), 2);
-    let told = project.call(&["run", "job.toml"]).exits(1);
-    assert_eq!(told.value("removed"), "1");
+    let output = project.call(&["run", "job.toml"]).exits(1);
+    assert_eq!(output.value("removed"), "1");
     let copies = support::parquet_files(&project.path("quarantine"));
     let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(&copies[0]).unwrap()).unwrap().build().unwrap();
     let batch = reader.map(Result::unwrap).next().unwrap();
@@ -239,8 +239,8 @@ fn rows_of_parquet_are_moved_with_all_their_columns() {
 #[test]
 fn dry_run_keeps_no_copies() {
     let project = Project::new(FAULTY);
-    let told = project.call(&["run", "job.toml", "--dry-run"]).exits(1);
-    assert_eq!((told.value("quarantined"), told.value("source")), ("1", "unchanged"));
+    let output = project.call(&["run", "job.toml", "--dry-run"]).exits(1);
+    assert_eq!((output.value("quarantined"), output.value("source")), ("1", "unchanged"));
     assert!(!project.path("quarantine").exists() && project.path("reports/runs").exists());
 }
 
@@ -253,8 +253,8 @@ fn over_a_limit_is_refused_and_a_person_may_apply_the_plan() {
         "fraction = 1.0\nseries_fraction = 1.0",
         "rows = 0\nfraction = 0.1\nseries_fraction = 0.3",
     );
-    let told = project.call(&["run", "job.toml"]).exits(4);
-    insta::assert_snapshot!(told.out, @r#"job=demo verdict=FAIL status=refused exit=4 rows=6 clean=4 flagged=1 undecodable=0 quarantined=1 deleted=0 errors=1 warnings=1 notes=1 source=unchanged new=3 fixed=0 failed=ohlc:1 seconds=[s] run=[run] refused="1 rows would be moved, and `[limits] rows` allows 0" refused="1 of 6 rows would be moved, and `[limits] fraction` allows a share of 0.1" refused="1 of 3 rows of series `B` would be moved, and `[limits] series_fraction` allows a share of 0.3""#);
+    let output = project.call(&["run", "job.toml"]).exits(4);
+    insta::assert_snapshot!(output.out, @r#"job=demo verdict=FAIL status=refused exit=4 rows=6 clean=4 flagged=1 parse_errors=0 quarantined=1 deleted=0 errors=1 warnings=1 notes=1 source=unchanged new=3 fixed=0 failed=ohlc:1 seconds=[s] run=[run] refused="1 rows would be moved, and `[limits] rows` allows 0" refused="1 of 6 rows would be moved, and `[limits] fraction` allows a share of 0.1" refused="1 of 3 rows of series `B` would be moved, and `[limits] series_fraction` allows a share of 0.3""#);
     project.call(&["run", "job.toml", "--dry-run"]).exits(4);
     project.call(&["check", "job.toml"]).exits(1);
     assert!(!project.path("quarantine").exists());
@@ -264,27 +264,31 @@ fn over_a_limit_is_refused_and_a_person_may_apply_the_plan() {
     let plan = plan.strip_prefix(project.root()).unwrap().display().to_string();
     let refused = project.call(&["apply", &plan]).exits(4);
     let confirmation = refused.err.trim_end().rsplit(' ').next().unwrap().to_owned();
-    let told = project.call(&["apply", &plan, "--confirm", &confirmation]).exits(0);
-    assert_eq!(told.value("removed"), "1");
-    let told = project.call(&["apply", &plan, "--confirm", &confirmation]).exits(0);
-    assert_eq!(told.value("kept_changed"), "1", "the file is another one now");
+    let output = project.call(&["apply", &plan, "--confirm", &confirmation]).exits(0);
+    assert_eq!(output.value("removed"), "1");
+    let output = project.call(&["apply", &plan, "--confirm", &confirmation]).exits(0);
+    assert_eq!(output.value("kept_changed"), "1", "the file is another one now");
 }
 
 #[test]
 fn a_rule_over_its_budget_is_refused() {
     let project = Project::new(FAULTY);
     project.edit("rules.toml", "action = \"quarantine\"", "action = \"quarantine\"\nbudget = 0.1");
-    let told = project.call(&["run", "job.toml"]).exits(4);
-    assert!(told.out.contains("rule `ohlc` flags 1 of 6 rows") && !project.path("quarantine").exists(), "{}", told.out);
+    let output = project.call(&["run", "job.toml"]).exits(4);
+    assert!(
+        output.out.contains("rule `ohlc` flags 1 of 6 rows") && !project.path("quarantine").exists(),
+        "{}",
+        output.out
+    );
 }
 
 #[test]
-fn what_is_new_and_fixed_is_told_from_run_to_run() {
+fn what_is_new_and_fixed_is_reported_from_run_to_run() {
     let project = Project::new(FAULTY);
-    let told = project.call(&["check", "job.toml"]).exits(1);
-    assert_eq!((told.value("new"), told.value("fixed")), ("3", "0"));
+    let output = project.call(&["check", "job.toml"]).exits(1);
+    assert_eq!((output.value("new"), output.value("fixed")), ("3", "0"));
     project.call(&["check", "job.toml", "--rule", "gap"]).exits(0);
     project.write("bars.csv", BARS);
-    let told = project.call(&["check", "job.toml"]).exits(0);
-    assert_eq!((told.value("new"), told.value("fixed")), ("0", "3"), "a run over some rules is not compared with");
+    let output = project.call(&["check", "job.toml"]).exits(0);
+    assert_eq!((output.value("new"), output.value("fixed")), ("0", "3"), "a run over some rules is not compared with");
 }

@@ -3,7 +3,7 @@
 use crate::cli_support::{BARS, JOB, Project};
 
 #[test]
-fn an_unset_variable_is_told_with_its_place() {
+fn an_unset_variable_is_reported_with_its_place() {
     let project = Project::new(BARS);
     project.edit("job.toml", "dir = \"reports\"", "dir = \"${BARKEEP_TEST_UNSET}/reports\"");
     insta::assert_snapshot!(project.call(&["check", "job.toml"]).exits(2).err, @r#"
@@ -31,16 +31,16 @@ fn variables_come_from_the_environment_then_from_the_env_file_beside_the_job() {
     project.call(&["check", "jobs/job.toml"]).exits(0);
     assert!(project.path("jobs/from file/runs").is_dir());
     let output = project.command(&["check", "jobs/job.toml"]).env("BARKEEP_TEST_DIR", "outside").output().unwrap();
-    project.told(output).exits(0);
+    project.output(output).exits(0);
     assert!(project.path("jobs/outside/runs").is_dir());
 }
 
 #[test]
-fn a_broken_env_file_is_told_without_its_text() {
+fn a_broken_env_file_is_reported_without_its_text() {
     let project = Project::new(BARS);
     project.write(".env", "A=1\nhunter2 is the password\n");
-    let told = project.call(&["check", "job.toml"]).exits(2).says(&["`.env`", "not `NAME=value`", "after 1 good"]);
-    assert!(!told.err.contains("hunter2"), "{}", told.err);
+    let output = project.call(&["check", "job.toml"]).exits(2).says(&["`.env`", "not `NAME=value`", "after 1 good"]);
+    assert!(!output.err.contains("hunter2"), "{}", output.err);
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn secrets_are_never_printed_or_stored() {
     );
     project.edit("rules.toml", "why = \"", "owner = \"${BARKEEP_TEST_SECRET}\"\nwhy = \"");
     let call = |args: &[&str]| {
-        project.told(project.command(args).env("BARKEEP_TEST_OTHER", "hunter2-from-env").output().unwrap())
+        project.output(project.command(args).env("BARKEEP_TEST_OTHER", "hunter2-from-env").output().unwrap())
     };
     for args in [
         &["check", "job.toml", "-vv"][..],
@@ -65,21 +65,22 @@ fn secrets_are_never_printed_or_stored() {
         &["rules", "list", "job.toml"],
         &["rules", "lint", "job.toml"],
     ] {
-        let told = call(args);
-        assert!(!told.out.contains("hunter2") && !told.err.contains("hunter2"), "{args:?}: {told:?}");
+        let output = call(args);
+        assert!(!output.out.contains("hunter2") && !output.err.contains("hunter2"), "{args:?}: {output:?}");
     }
     project.edit("job.toml", "[report]", "password = \"hunter2-in-job\"\n[report]");
-    let told = call(&["check", "job.toml"]).exits(2).says(&["password", "*****"]);
-    assert!(!told.err.contains("hunter2"), "{}", told.err);
-    let told = call(&["check", "job.toml", "--format", "json"]).exits(2);
-    assert!(!told.out.contains("hunter2"), "{}", told.out);
+    let output = call(&["check", "job.toml"]).exits(2).says(&["password", "*****"]);
+    assert!(!output.err.contains("hunter2"), "{}", output.err);
+    let output = call(&["check", "job.toml", "--format", "json"]).exits(2);
+    assert!(!output.out.contains("hunter2"), "{}", output.out);
 }
 
 #[test]
 fn flags_count_before_the_environment() {
     let project = Project::new(BARS);
-    let call =
-        |args: &[&str], name: &str, value: &str| project.told(project.command(args).env(name, value).output().unwrap());
+    let call = |args: &[&str], name: &str, value: &str| {
+        project.output(project.command(args).env(name, value).output().unwrap())
+    };
     call(&["check", "job.toml"], "BARKEEP_THREADS", "none").exits(2);
     call(&["check", "job.toml"], "BARKEEP_TEMP_DIR", "nowhere")
         .exits(2)

@@ -40,9 +40,9 @@ fn stopped(project: &Project, args: &[&str], name: &str, delay: Duration) -> Tol
     wait_until_busy(project);
     thread::sleep(delay);
     signal(&child, name);
-    let told = project.told(child.wait_with_output().unwrap());
-    assert!(told.err.contains("stopped by a signal"), "{told:?}");
-    told
+    let output = project.output(child.wait_with_output().unwrap());
+    assert!(output.err.contains("stopped by a signal"), "{output:?}");
+    output
 }
 
 #[test]
@@ -51,9 +51,9 @@ fn a_signal_stops_a_run_and_leaves_nothing_half_done() {
     let soon = Duration::from_millis(30);
     stopped(&project, &["run", "job.toml", "job.toml"], "INT", soon).exits(130);
     stopped(&project, &["check", "job.toml"], "TERM", soon).exits(143);
-    let told =
+    let output =
         stopped(&project, &["check", "job.toml", "--format", "json"], "INT", Duration::from_millis(300)).exits(130);
-    assert_eq!(told.json()[0]["name"], "signal");
+    assert_eq!(output.json()[0]["name"], "signal");
     let runs: Vec<(String, i64)> = project.runs().into_iter().map(|(_, status, code)| (status, code)).collect();
     assert_eq!(
         runs,

@@ -119,7 +119,7 @@ fn how_bars_lie_and_in_how_many_files_changes_no_finding() {
         ("in-turn.csv", "Sorted", "Sorted"),
         ("by-series.parquet", "InPlace", "InPlace"),
         ("in-turn.parquet", "Sorted", "Sorted"),
-        ("large.parquet", "InPlace", "Dealt"),
+        ("large.parquet", "InPlace", "HashPartitioned"),
         ("split", "InPlace", "InPlace"),
         ("split-in-turn/*.parquet", "Sorted", "Sorted"),
     ] {

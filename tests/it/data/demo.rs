@@ -16,7 +16,7 @@ struct RunRow {
     rows_read: u64,
     rows_clean: u64,
     rows_flagged: u64,
-    rows_undecodable: u64,
+    rows_parse_error: u64,
     rows_quarantined: u64,
     rows_deleted: u64,
 }
@@ -26,7 +26,7 @@ struct OfRun {
     run_id: String,
 }
 
-/// Rule, symbol, and stamp or the text in its place, as `demo/faults.csv` has them.
+/// Rule, symbol, and timestamp or the text in its place, as `demo/faults.csv` has them.
 fn faults() -> Vec<String> {
     let text = fs::read_to_string(package().join("jobs/demo/faults.csv")).unwrap();
     let mut faults: Vec<String> =
@@ -65,7 +65,7 @@ fn a_second_run_finds_the_same_and_nothing_new() {
     assert_eq!(second.summary["change"]["since_run"], first.id());
     assert!(before.iter().all(|finding| finding.is_new == Some(true)));
     assert!(after.iter().all(|finding| finding.is_new == Some(false)));
-    // One stamp becomes readable: its finding is fixed, it is an early Saturday now, and the others keep their ids.
+    // One timestamp becomes readable: its finding is fixed, it is an early Saturday now, and the others keep their ids.
     let bars = project.path().join("jobs/demo/bars.csv");
     let text = fs::read_to_string(&bars).unwrap();
     assert_eq!(text.matches(",417,").count(), 1);
@@ -84,7 +84,7 @@ fn every_row_is_counted_once() {
     let file = project.reports().join("pages").join(run.id()).join("summary.json");
     let summary = super::json(&file);
     let count = |name: &str| summary["rows"][name].as_u64().unwrap();
-    let parts = ["clean", "flagged", "quarantined", "deleted", "undecodable"].map(count);
+    let parts = ["clean", "flagged", "quarantined", "deleted", "parse-error"].map(count);
     assert_eq!(count("read"), parts.iter().sum::<u64>());
     let bars = fs::read_to_string(package().join("jobs/demo/bars.csv")).unwrap();
     assert_eq!(count("read"), bars.lines().count() as u64 - 1);
@@ -100,7 +100,7 @@ fn every_row_is_counted_once() {
     assert_eq!(left.lines().count() as u64 - 1, count("read") - count("quarantined"));
     let table: Vec<RunRow> = support::table(&project.reports(), "runs");
     let [row] = table.as_slice() else { panic!("one run") };
-    let of_row = [row.rows_clean, row.rows_flagged, row.rows_quarantined, row.rows_deleted, row.rows_undecodable];
+    let of_row = [row.rows_clean, row.rows_flagged, row.rows_quarantined, row.rows_deleted, row.rows_parse_error];
     assert_eq!((row.rows_read, of_row), (count("read"), parts));
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{Project, json, larger_data};
 use crate::support::Finding;
 
-/// A finding as far as it is compared: rule and cause, symbol, and stamp or the text in its place.
+/// A finding as far as it is compared: rule and cause, symbol, and timestamp or the text in its place.
 type Found = (String, String, String);
 
 fn found(what: &str, symbol: &str, at: &str) -> Found {
@@ -83,7 +83,7 @@ const BESIDES: [(&str, &str, &[&str], &str); 12] = [
     ("small-spike reversal", "AAPL", &["2004-07-17"], "that Saturday has the close of a Monday before a jump"),
 ];
 
-/// Bars that are there under a date nobody can read: their days are holes.
+/// Bars that are there under a date nobody can read: their days are gaps.
 const UNREADABLE: [(&str, &str); 5] = [
     ("AAPL", "2003-05-09"),
     ("AAPL", "2003-12-17"),
@@ -142,8 +142,8 @@ fn every_fault_is_found_and_every_other_finding_has_a_reason() {
     }
     assert!(lost.is_empty(), "faults that were not found: {lost:#?}");
     let besides = BESIDES.iter().flat_map(|(what, symbol, at, _)| at.iter().map(|at| found(what, symbol, at)));
-    let holes = UNREADABLE.iter().map(|(symbol, at)| found("gap missing", symbol, at));
-    let mut besides: Vec<Found> = besides.chain(holes).collect();
+    let gaps = UNREADABLE.iter().map(|(symbol, at)| found("gap missing", symbol, at));
+    let mut besides: Vec<Found> = besides.chain(gaps).collect();
     besides.sort();
     open.sort();
     assert_eq!(open, besides);
@@ -155,8 +155,8 @@ fn runs_are_one_finding_with_their_length() {
     let findings = findings(&data);
     let truth = json(&truth(&data));
     let block = &truth["truth"]["dropped_block_start"][0];
-    let hole = findings.iter().find(|f| f.rule_id == "gap" && f.at() == block["trade_date"].as_str()).unwrap();
-    assert_eq!(Some(hole.bars_affected), block["sessions"].as_u64());
+    let gap = findings.iter().find(|f| f.rule_id == "gap" && f.at() == block["trade_date"].as_str()).unwrap();
+    assert_eq!(Some(gap.bars_affected), block["sessions"].as_u64());
     for run in truth["truth"]["stale_run_start"].as_array().unwrap() {
         let same = |finding: &&Finding| finding.rule_id == "stale" && finding.evidence()["length"] == run["bars"];
         let found =

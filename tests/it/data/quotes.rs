@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{Project, json, larger_data, of_rule};
 use crate::support::Finding;
 
-/// What each document of a class is flagged for; the order of the file is told apart from it.
+/// What each document of a class is flagged for; the order of the file is distinguished from it.
 const CLASSES: [(&str, &[&str]); 18] = [
     ("bad_range_index", &["date-format not-a-format"]),
     ("bad_format_slash", &["date-format not-a-format"]),
@@ -23,7 +23,7 @@ const CLASSES: [(&str, &[&str]); 18] = [
     ("bad_full_symbol_etf", &["cn-exchange no-match"]),
     ("bad_units_hand_kcny", &["cn-units false"]),
     ("bad_units_hand_cny", &["cn-units false"]),
-    // A bar under the day of the download is a good bar of a wrong day: the hole before it tells, see below.
+    // A bar under the day of the download is a good bar of a wrong day: the gap before it tells, see below.
     ("bad_sync_date_collapse", &[]),
     // Suspended days pass; their prices were adjusted, which is another fault.
     ("suspended_flat_null_volume", &["cn-tick false"]),
@@ -96,12 +96,11 @@ fn dates_of_another_spelling_are_good_dates_where_the_job_says_so() {
 }
 
 #[test]
-fn bars_under_the_day_of_the_download_stand_behind_a_hole_of_years() {
+fn bars_under_the_day_of_the_download_stand_behind_a_gap_of_years() {
     let Some(data) = larger_data("days of the download") else { return };
     let (_, findings) = Project::new(Some(&data)).check("jobs/examples/cn-ndjson.toml");
-    let holes = of_rule(&findings, "gap");
-    let seen: Vec<_> =
-        holes.iter().map(|hole| (hole.series.as_str(), hole.until(), hole.bars_affected > 1000)).collect();
+    let gaps = of_rule(&findings, "gap");
+    let seen: Vec<_> = gaps.iter().map(|gap| (gap.series.as_str(), gap.until(), gap.bars_affected > 1000)).collect();
     let last = Some("2025-10-23");
     assert_eq!(seen, [("000001|akshare", last, true), ("600000|akshare", last, true)]);
 }

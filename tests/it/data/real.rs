@@ -49,7 +49,7 @@ impl Of<'_> {
     }
 
     fn cause(&self, cause: &str) -> u64 {
-        self.rule("stamp").filter(|finding| finding.cause.as_deref() == Some(cause)).count() as u64
+        self.rule("label").filter(|finding| finding.cause.as_deref() == Some(cause)).count() as u64
     }
 
     fn bars(&self, rule: &str) -> impl Iterator<Item = u64> {
@@ -72,23 +72,23 @@ impl Of<'_> {
             ("stale_runs_ge_4_bars_identical_ohlc", self.number("stale")),
             ("stale_longest_run_bars", self.bars("repeat").max().unwrap_or(0) + 1),
         ];
-        let (bars, holes, longest) =
+        let (bars, gaps, longest) =
             (self.bars("gap").sum(), self.number("gap"), self.bars("gap").max().unwrap_or_default());
         counts.extend(match (self.known.get("missing_session_hours"), self.known.get("missing_bars")) {
             (Some(_), _) => vec![
                 ("missing_session_hours", bars),
-                ("missing_session_runs", holes),
+                ("missing_session_runs", gaps),
                 ("bars_outside_session_hours", self.cause("off-hours")),
             ],
             (None, Some(_)) => vec![
                 ("missing_bars", bars),
-                ("gaps", holes),
+                ("gaps", gaps),
                 ("longest_gap_missing_bars", longest),
-                ("off_grid_stamps", self.cause("off-grid")),
+                ("off_grid_timestamps", self.cause("off-grid")),
             ],
             (None, None) => vec![
                 ("missing_sessions", bars),
-                ("missing_session_runs", holes),
+                ("missing_session_runs", gaps),
                 ("longest_missing_run", longest),
                 ("bars_on_non_sessions", self.cause("not-a-session")),
             ],
@@ -131,7 +131,7 @@ fn the_counts_of_every_series_are_the_known_ones() {
             assert_eq!(Some(found), of.known[count].as_u64(), "{name}: {count}");
         }
         assert_eq!(Some(months.iter().map(|month| month.bars).sum()), of.known["rows"].as_u64(), "{name}: rows");
-        // Stamps without an offset are known as local ones; their dates are the same in UTC.
+        // Timestamps without an offset are known as local ones; their dates are the same in UTC.
         let day = |time: Option<&String>| time.map(|time| time[..10].to_owned());
         let known = |name: &str| of.known[name].as_str().map(|time| time[..10].to_owned());
         assert_eq!(day(months.iter().filter_map(|m| m.first_time.as_ref()).min()), known("first_ts_min"), "{name}");
@@ -141,44 +141,44 @@ fn the_counts_of_every_series_are_the_known_ones() {
 }
 
 #[test]
-fn holes_are_where_they_are_known_to_be() {
-    let Some(data) = larger_data("holes of real files") else { return };
+fn gaps_are_where_they_are_known_to_be() {
+    let Some(data) = larger_data("gaps of real files") else { return };
     each_series(&data, "counts.toml", |name, of, _| {
-        let holes: Vec<&Finding> = of.rule("gap").collect();
+        let gaps: Vec<&Finding> = of.rule("gap").collect();
         if let Some(known) = of.known.get("gap_list_head") {
             let step = if of.known["step"] == "1D" { 86_400 } else { 60 };
-            let known: Vec<_> = known.as_array().unwrap().iter().map(|hole| around(hole, step)).collect();
-            let found: Vec<_> = holes.iter().map(|hole| inside(hole)).take(known.len()).collect();
+            let known: Vec<_> = known.as_array().unwrap().iter().map(|gap| around(gap, step)).collect();
+            let found: Vec<_> = gaps.iter().map(|gap| inside(gap)).take(known.len()).collect();
             assert_eq!(found, known, "{name}");
-            assert!(known.len() == holes.len().min(20), "{name}: the first holes are known");
+            assert!(known.len() == gaps.len().min(20), "{name}: the first gaps are known");
         } else if of.known.get("missing_session_hours").is_none() {
             let missing: Vec<&str> = texts(&of.known["missing_list_head"]);
             let mut next = 0;
-            for hole in &holes {
+            for gap in &gaps {
                 let at = |time: Option<&str>| missing.iter().position(|session| Some(*session) == time).unwrap();
-                let (first, last) = (at(hole.at()), at(hole.until()));
+                let (first, last) = (at(gap.at()), at(gap.until()));
                 assert_eq!(
                     (first, last),
-                    (next, next + usize::try_from(hole.bars_affected).unwrap() - 1),
+                    (next, next + usize::try_from(gap.bars_affected).unwrap() - 1),
                     "{name}: {}",
-                    hole.line()
+                    gap.line()
                 );
                 next = last + 1;
             }
-            assert_eq!(next, missing.len(), "{name}: every missing session lies in a hole");
+            assert_eq!(next, missing.len(), "{name}: every missing session lies in a gap");
         }
     });
 }
 
-/// First and last missing second of a hole between two bars, and how many are missing.
-fn around(hole: &Value, step: i64) -> (i64, i64, u64) {
-    let at = |name: &str| seconds(hole[name].as_str().unwrap());
-    (at("after") + step, at("before") - step, hole["missing"].as_u64().unwrap())
+/// First and last missing second of a gap between two bars, and how many are missing.
+fn around(gap: &Value, step: i64) -> (i64, i64, u64) {
+    let at = |name: &str| seconds(gap[name].as_str().unwrap());
+    (at("after") + step, at("before") - step, gap["missing"].as_u64().unwrap())
 }
 
-fn inside(hole: &Finding) -> (i64, i64, u64) {
+fn inside(gap: &Finding) -> (i64, i64, u64) {
     let at = |time: &Option<String>| seconds(time.as_ref().unwrap());
-    (at(&hole.time), at(&hole.time_until), hole.bars_affected)
+    (at(&gap.time), at(&gap.time_until), gap.bars_affected)
 }
 
 fn seconds(time: &str) -> i64 {
@@ -190,18 +190,18 @@ fn texts(list: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn one_hole_of_three_years_is_one_finding_that_counts_its_sessions() {
-    let Some(data) = larger_data("the hole of SPWR") else { return };
+fn one_gap_of_three_years_is_one_finding_that_counts_its_sessions() {
+    let Some(data) = larger_data("the gap of SPWR") else { return };
     let project = Project::new(Some(&data));
     let (_, findings) = project.check("jobs/examples/us-hourly.toml");
     let known = &json(&data.join("defects.json"))["us_equity_hourly.csv"]["SPWR"];
-    let holes = of_rule(&findings, "gap");
-    let [hole] = holes.as_slice() else { panic!("one hole, not {}", holes.len()) };
-    let sessions = hole.evidence();
+    let gaps = of_rule(&findings, "gap");
+    let [gap] = gaps.as_slice() else { panic!("one gap, not {}", gaps.len()) };
+    let sessions = gap.evidence();
     assert_eq!(sessions["sessions"], known["missing_sessions"]);
     let in_part = sessions["sessions"].as_u64().unwrap() - sessions["full_sessions"].as_u64().unwrap();
     assert_eq!(in_part, known["missing_hours_in_otherwise_present_sessions"].as_u64().unwrap());
-    assert!(hole.time.as_ref().unwrap().starts_with(texts(&known["missing_list_head"])[0]));
+    assert!(gap.time.as_ref().unwrap().starts_with(texts(&known["missing_list_head"])[0]));
     let off_hours: Vec<&str> =
         of_rule(&findings, "off-calendar").iter().map(|f| f.observed_text.as_deref().unwrap()).collect();
     assert_eq!(off_hours, texts(&known["outside_list_head"]));
@@ -236,7 +236,7 @@ fn mixed_adjustment_shows_in_ticks_turnover_and_limits() {
     }
 }
 
-/// What the rules that ship say of real American and crypto bars, and why. Holes are told above.
+/// What the rules that ship say of real American and crypto bars, and why. Gaps are reported above.
 const SAID: [(&str, &str, &str, &str); 13] = [
     ("price-spike high-wick", "AAPL", "2001-04-05", "a high of 27.00 in a bar that otherwise stays below 21"),
     ("price-spike low-wick", "AAPL", "2009-09-21", "a low of 10.59 in a bar around 184"),
@@ -269,7 +269,7 @@ fn rules_that_ship_find_bad_ticks_and_leave_splits_and_crashes_alone() {
             let what = format!("{} {}", finding.rule_id, finding.cause.as_deref().unwrap_or("-"));
             (what, finding.series.split('|').next().unwrap().to_owned(), finding.at().unwrap().to_owned())
         }));
-        // Of the daily shares nothing else is said: no hole, no copy, no bar that contradicts itself.
+        // Of the daily shares nothing else is said: no gap, no copy, no bar that contradicts itself.
         assert!(job != "us-daily" || findings.iter().all(|finding| finding.check == "price-spike"), "{job}");
     }
     let mut wanted: Vec<_> =

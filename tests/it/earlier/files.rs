@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 
-use super::{LIST, copy, plan, states, told};
+use super::{LIST, copy, output, plan, states};
 use crate::cli_support::{Project, Told};
 use crate::support::files;
 
@@ -35,7 +35,7 @@ impl Case {
 
     #[track_caller]
     fn holds(&self, expected: &[(&str, u64)]) {
-        assert_eq!(states(&self.call(&LIST).exits(0)), told(expected));
+        assert_eq!(states(&self.call(&LIST).exits(0)), output(expected));
     }
 
     fn restore(&self, rows: u64) -> Told {

@@ -7,7 +7,7 @@ use mongodb::bson::raw::RawDocumentBuf;
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, doc};
 
-use super::{LIST, copy, plan, states, told};
+use super::{LIST, copy, output, plan, states};
 use crate::cli_support::{Project, Told};
 use crate::mongo::server::{Database, KINDS, Server};
 
@@ -73,12 +73,12 @@ impl Case {
     fn call(&self, args: &[&str]) -> Told {
         let mut command = self.project.command(args);
         command.env("EARLIER_URI", self.database.uri()).env("EARLIER_DATABASE", &self.database.name);
-        self.project.told(command.output().unwrap())
+        self.project.output(command.output().unwrap())
     }
 
     #[track_caller]
     fn holds(&self, expected: &[(&str, u64)]) {
-        assert_eq!(states(&self.call(&LIST).exits(0)), told(expected));
+        assert_eq!(states(&self.call(&LIST).exits(0)), output(expected));
     }
 
     fn restore(&self, rows: u64) {

@@ -6,12 +6,12 @@ use super::project::{QUARANTINE, World};
 use super::quotes::QUOTES;
 
 #[test]
-fn a_server_that_is_not_there_or_not_meant_is_told() {
+fn a_server_that_is_not_there_or_not_meant_is_reported() {
     World::each(20, 0, 2, |world| {
         let with = |uri: &str| {
             let mut command = world.command(&["check", "job.toml"]);
             command.env("BARKEEP_TEST_URI", uri);
-            world.project.told(command.output().unwrap())
+            world.project.output(command.output().unwrap())
         };
         with("localhost:27017").exits(2).says(&["this is no connection string of MongoDB"]);
         with("mongodb://127.0.0.1:1/").exits(3).says(&["refused the connection"]);
@@ -19,8 +19,8 @@ fn a_server_that_is_not_there_or_not_meant_is_told() {
         let weak = format!("{}{join}w=0", world.database.uri());
         with(&weak).exits(3).says(&["weakens the write concern"]);
         let secret = world.database.uri().replace("mongodb://", "mongodb://me:hushhush@");
-        let told = with(&secret).exits(3);
-        assert!(!told.err.contains("hushhush") && !told.out.contains("hushhush"), "{told:?}");
+        let output = with(&secret).exits(3);
+        assert!(!output.err.contains("hushhush") && !output.out.contains("hushhush"), "{output:?}");
         world.project.edit("job.toml", "collection = \"stock_daily_quotes\"", "collection = \"stock_daily_quote\"");
         with(&world.database.uri()).exits(3).says(&["stock_daily_quotes"]);
     });
@@ -74,7 +74,7 @@ fn a_plan_that_is_not_the_one_that_was_made_is_refused() {
         world
             .call(&["apply", "edited.plan", "--confirm", &confirmation])
             .exits(4)
-            .says(&["was changed after it was sealed"]);
+            .says(&["was changed after it was written"]);
         world.call(&["plan", "job.toml", "-o", "old.plan", "--holds", "0s"]).exits(1);
         world.call(&["apply", "old.plan", "--confirm", &confirmation]).exits(4).says(&["expired"]);
         world.project.edit("rules.toml", "action = \"quarantine\"", "action = \"delete\"");
@@ -93,9 +93,9 @@ fn more_rows_than_the_limits_allow_are_kept_in_a_plan_for_a_person() {
     World::each(100, 0, 20, |world| {
         world.project.edit("job.toml", "rows = 100_000", "rows = 10");
         let before = world.database.digest(QUOTES);
-        let told = world.call(&["run", "job.toml", "--format", "json"]).exits(4);
+        let output = world.call(&["run", "job.toml", "--format", "json"]).exits(4);
         assert_eq!(world.database.digest(QUOTES), before);
-        let next = told.json()[0]["next"].as_array().unwrap().clone();
+        let next = output.json()[0]["next"].as_array().unwrap().clone();
         let command = next.iter().filter_map(|step| step["command"].as_str()).find(|c| c.contains("apply")).unwrap();
         let words: Vec<&str> = command.split(' ').skip(1).collect();
         assert_eq!(world.call(&words).exits(0).value("removed"), "20");

@@ -26,8 +26,8 @@ const POINTS: &[&str] = &[
     "mongodb.look.after",
     "mongodb.close.before",
     "mongodb.close.after",
-    "mongodb.seal.before",
-    "mongodb.seal.after",
+    "mongodb.close.before",
+    "mongodb.close.after",
 ];
 
 /// Every point that a recovery passes.
@@ -39,8 +39,8 @@ const RECOVERY: &[&str] = &[
     "mongodb.close.before",
     "mongodb.close.after",
     "mongodb.recover.after",
-    "mongodb.seal.before",
-    "mongodb.seal.after",
+    "mongodb.close.before",
+    "mongodb.close.after",
 ];
 
 /// Every point that putting rows back passes.
@@ -98,7 +98,7 @@ fn restoring_that_ends_at_any_point_is_finished_by_the_next() {
 
 #[test]
 fn every_point_of_the_code_is_tried() {
-    let folder = crate::support::package().join("src/settle/mongodb");
+    let folder = crate::support::package().join("src/quarantine/mongodb");
     let known: BTreeSet<&str> = POINTS.iter().chain(RECOVERY).chain(RESTORE).copied().collect();
     let mut found: BTreeSet<String> = BTreeSet::new();
     for file in crate::support::files(&folder) {

@@ -7,7 +7,7 @@ use super::quotes::QUOTES;
 use super::server::Kind;
 use crate::cli_support::filters;
 
-fn told(world: &World, code: i32) -> String {
+fn output(world: &World, code: i32) -> String {
     world.call(&["doctor", "job.toml"]).exits(code).out.replace(&world.database.name, "[database]")
 }
 
@@ -22,7 +22,7 @@ fn the_doctor_tells_what_a_job_can_do_and_changes_nothing() {
     let _filters = (settings.bind_to_scope(), filters());
     World::each_kind(&[Kind::Standalone], 60, 0, 12, |world| {
         let before = world.database.digest(QUOTES);
-        insta::assert_snapshot!(told(&world, 0), @r"
+        insta::assert_snapshot!(output(&world, 0), @r"
         ok    job          job.toml and 1 rule files have no mistakes
         ok    calendar     none; time zones [year]
         ok    reports      `reports` has [n] MiB free
@@ -39,21 +39,21 @@ fn the_doctor_tells_what_a_job_can_do_and_changes_nothing() {
         assert_eq!(world.database.count("barkeep_runs", doc! {}), 0);
 
         assert!(world.crash(&["run", "job.toml"], "mongodb.mark.after"));
-        let text = told(&world, 0);
+        let text = output(&world, 0);
         let end: Vec<&str> = text.lines().filter(|line| line.contains("runs") || line.contains("quarantine")).collect();
         insta::assert_snapshot!(end.join("\n"), @r"
-        warn  quarantine   12 rows: 12 removing; the next `run` settles those that were being removed
+        warn  quarantine   12 rows: 12 removing; the next `run` finishes those that were being removed
         warn  runs         cut short, or under way: [run]; the next `run` finishes them
         ");
-        assert_eq!(world.database.digest(QUOTES), before, "the doctor settles nothing");
+        assert_eq!(world.database.digest(QUOTES), before, "the doctor changes nothing");
         world.call(&["run", "job.toml"]);
 
         world.hold("20261120T023000Z-k7f3 boot=another pid=1 started=1");
-        assert!(told(&world, 0).contains("warn  lease        rows are being moved by 20261120T023000Z-k7f3 "));
+        assert!(output(&world, 0).contains("warn  lease        rows are being moved by 20261120T023000Z-k7f3 "));
 
         let index = doc! { "key": { "at": 1 }, "name": "ttl", "expireAfterSeconds": 60 };
         world.database.command(doc! { "createIndexes": QUARANTINE, "indexes": [index] });
-        let text = told(&world, 3);
+        let text = output(&world, 3);
         let end: Vec<&str> = text.lines().filter(|line| line.contains("fit") || line.contains("quarantine")).collect();
         insta::assert_snapshot!(end.join("\n"), @r"
         FAIL  fit          the quarantine `stock_daily_quotes_quarantine` has the TTL index `ttl`: the server would erase the only copies; drop it with `db.stock_daily_quotes_quarantine.dropIndex(…)`

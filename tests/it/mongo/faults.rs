@@ -33,17 +33,17 @@ fn a_fault_that_passes_does_no_harm() {
         for command in COMMANDS {
             for data in passing(command) {
                 let (plan, confirmation) = world.plan();
-                let told = {
+                let output = {
                     let _fault = world.database.fail(&[command], doc! { "times": 1 }, data.clone());
                     world.call(&["apply", &plan, "--confirm", &confirmation])
                 };
                 world.holds();
                 // Of a removal nobody knows whether the server still carries it out: rows that are there stay open.
                 if command == "delete" && world.database.count(QUOTES, doc! {}) > 60 {
-                    assert_eq!((told.code, told.value("open")), (Some(3), "12"), "{command} {data}: {told:?}");
+                    assert_eq!((output.code, output.value("open")), (Some(3), "12"), "{command} {data}: {output:?}");
                     finishes(&world, &plan, &confirmation);
                 } else {
-                    assert_eq!((told.code, told.value("removed")), (Some(0), "12"), "{command} {data}: {told:?}");
+                    assert_eq!((output.code, output.value("removed")), (Some(0), "12"), "{command} {data}: {output:?}");
                 }
                 moved(&world, &format!("{command} {data}"));
                 put_back(&world);
@@ -58,17 +58,17 @@ fn a_fault_that_stays_ends_in_3_and_the_next_one_finishes() {
         for command in COMMANDS {
             for data in [passing(command), vec![doc! { "errorCode": 13 }]].concat() {
                 let (plan, confirmation) = world.plan();
-                let told = {
+                let output = {
                     let _fault = world.database.fail(&[command], "alwaysOn", data.clone());
                     world.call(&["apply", &plan, "--confirm", &confirmation])
                 };
                 world.holds();
                 // What a majority has in the end is seen by looking, so late members need not end a run.
-                let late = data.contains_key("writeConcernError") && told.code == Some(0);
-                assert!(told.code == Some(3) || late, "{command} {data}: {told:?}");
+                let late = data.contains_key("writeConcernError") && output.code == Some(0);
+                assert!(output.code == Some(3) || late, "{command} {data}: {output:?}");
                 // A lease that could not be given back is that of a process that is gone.
                 let again = world.call(&["apply", &plan, "--confirm", &confirmation]);
-                assert_eq!(again.code, Some(0), "{command} {data}: {told:?} {again:?}");
+                assert_eq!(again.code, Some(0), "{command} {data}: {output:?} {again:?}");
                 world.holds();
                 moved(&world, &format!("{command} {data}"));
                 put_back(&world);
@@ -81,8 +81,8 @@ fn a_fault_that_stays_ends_in_3_and_the_next_one_finishes() {
 fn finishes(world: &World, plan: &str, confirmation: &str) {
     assert_eq!((world.items("removing"), world.items("kept_error")), (12, 0));
     assert_eq!(world.database.count("barkeep_runs", doc! { "kind": "run", "sealed": false }), 1);
-    let told = world.call(&["apply", plan, "--confirm", confirmation]).exits(0);
-    assert_eq!((told.value("earlier_removed"), told.value("gone")), ("12", "12"), "{told:?}");
+    let output = world.call(&["apply", plan, "--confirm", confirmation]).exits(0);
+    assert_eq!((output.value("earlier_removed"), output.value("gone")), ("12", "12"), "{output:?}");
 }
 
 /// Calls barkeep over a wire that fails at one command after the other, in every way, until there are no more of them;
@@ -94,12 +94,12 @@ fn at_every_command(world: &World, prepare: impl Fn(&Wire) -> Vec<String>, check
             let words = prepare(&wire);
             wire.fail(fault, at);
             let mut command = world.command(&words.iter().map(String::as_str).collect::<Vec<_>>());
-            command.env("BARKEEP_TEST_URI", world.database.uri_over(&wire)).env("BARKEEP_PATIENCE_MS", "300");
-            let told = world.project.told(command.output().unwrap());
+            command.env("BARKEEP_TEST_URI", world.database.uri_over(&wire)).env("BARKEEP_REPLY_TIMEOUT_MS", "300");
+            let output = world.project.output(command.output().unwrap());
             let met = wire.met();
-            let what = format!("{fault:?} at {at}, {met:?}: {told:?}");
+            let what = format!("{fault:?} at {at}, {met:?}: {output:?}");
             world.holds();
-            check(&told, met.as_deref().filter(|_| fault == Fault::Before), &what);
+            check(&output, met.as_deref().filter(|_| fault == Fault::Before), &what);
             put_back(world);
             if met.is_none() {
                 assert!(at > COMMANDS.len(), "{what}");
@@ -121,15 +121,15 @@ fn a_wire_that_breaks_or_falls_silent_at_any_command_does_no_harm() {
         at_every_command(
             &world,
             |wire| plan_over(&world, wire),
-            |told, lost, what| {
-                if lost == Some("delete") && told.code == Some(3) {
+            |output, lost, what| {
+                if lost == Some("delete") && output.code == Some(3) {
                     // The server never saw the removal, and nobody can know that.
-                    assert_eq!(told.value("open"), "12", "{what}");
+                    assert_eq!(output.value("open"), "12", "{what}");
                     assert_eq!(world.items("removing"), 12, "{what}");
                     let run = world.call(&["run", "job.toml"]);
                     assert_eq!(run.value("earlier_removed"), "12", "{what} {run:?}");
                 } else {
-                    assert_eq!((told.code, told.value("removed")), (Some(0), "12"), "{what}");
+                    assert_eq!((output.code, output.value("removed")), (Some(0), "12"), "{what}");
                 }
                 moved(&world, what);
             },
@@ -146,8 +146,8 @@ fn a_wire_that_breaks_or_falls_silent_while_rows_go_back_does_no_harm() {
             let words = ["quarantine", "restore", "job.toml", "--rule", "trade-date", "--confirm", "12"];
             words.map(str::to_owned).to_vec()
         };
-        at_every_command(&world, restore, |told, _, what| {
-            assert_eq!(told.code, Some(0), "{what}");
+        at_every_command(&world, restore, |output, _, what| {
+            assert_eq!(output.code, Some(0), "{what}");
             assert_eq!(world.items("restored"), 12, "{what}");
             assert_eq!(world.database.digest(QUOTES), before, "{what}");
         });
@@ -161,11 +161,11 @@ fn a_removal_that_the_server_carries_out_late_is_never_told_as_kept() {
         let words = plan_over(&world, &wire);
         wire.fail_at(Fault::Late, "delete");
         let mut command = world.command(&words.iter().map(String::as_str).collect::<Vec<_>>());
-        command.env("BARKEEP_TEST_URI", world.database.uri_over(&wire)).env("BARKEEP_PATIENCE_MS", "300");
+        command.env("BARKEEP_TEST_URI", world.database.uri_over(&wire)).env("BARKEEP_REPLY_TIMEOUT_MS", "300");
         let began = std::time::Instant::now();
-        let told = world.project.told(command.output().unwrap()).exits(3);
-        assert_eq!((wire.met().as_deref(), told.value("open")), (Some("delete"), "12"), "{told:?}");
-        assert!(told.out.contains("whether 12 rows left is not known"), "{told:?}");
+        let output = world.project.output(command.output().unwrap()).exits(3);
+        assert_eq!((wire.met().as_deref(), output.value("open")), (Some("delete"), "12"), "{output:?}");
+        assert!(output.out.contains("whether 12 rows left is not known"), "{output:?}");
         assert!(began.elapsed() < super::wire::LATE, "the command came too early to tell anything");
         assert_eq!((world.items("removing"), world.items("kept_error")), (12, 0));
         while world.database.count(QUOTES, doc! {}) > 60 {
@@ -173,15 +173,15 @@ fn a_removal_that_the_server_carries_out_late_is_never_told_as_kept() {
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
         world.holds();
-        let told = world.call(&["run", "job.toml", "--format", "json"]).exits(0);
-        assert_eq!(told.json()[0]["actions"]["earlier_removed"], 12, "{told:?}");
-        assert_eq!(told.json()[0]["source_unchanged"], false, "{told:?}");
+        let output = world.call(&["run", "job.toml", "--format", "json"]).exits(0);
+        assert_eq!(output.json()[0]["actions"]["earlier_removed"], 12, "{output:?}");
+        assert_eq!(output.json()[0]["source_unchanged"], false, "{output:?}");
         moved(&world, "late");
     });
 }
 
 #[test]
-fn a_privilege_that_is_missing_is_told() {
+fn a_privilege_that_is_missing_is_reported() {
     World::each(60, 0, 12, |world| {
         let _fault = world.database.fail(&["insert"], "alwaysOn", doc! { "errorCode": 13 });
         world.call(&["run", "job.toml"]).exits(3).says(&["a privilege is missing", "barkeep doctor"]);

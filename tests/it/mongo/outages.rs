@@ -97,34 +97,34 @@ fn world_at(uri: &str, bad: usize) -> World {
     world
 }
 
-/// Applies the plan with a server that gets a moment of patience, and lets `during` happen while rows leave.
-fn interrupted(world: &World, words: &[&str], patience: &str, mut during: impl FnMut(&mut Child)) -> Told {
+/// Applies the plan with a server that gets a moment of writer_timeout, and lets `during` happen while rows leave.
+fn interrupted(world: &World, words: &[&str], writer_timeout: &str, mut during: impl FnMut(&mut Child)) -> Told {
     let mut command = world.project.process(words);
     command.env("BARKEEP_TEST_URI", world.database.uri()).env("BARKEEP_TEST_DATABASE", &world.database.name);
-    command.env("BARKEEP_PATIENCE_MS", patience);
+    command.env("BARKEEP_REPLY_TIMEOUT_MS", writer_timeout);
     let mut running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     during(&mut running);
-    world.project.told(running.wait_with_output().unwrap())
+    world.project.output(running.wait_with_output().unwrap())
 }
 
-/// What a run told is so: rows that it said it kept are there.
-fn true_of(world: &World, told: &Told, bad: u64) {
-    assert_eq!(world.items("kept_error"), 0, "{told:?}");
-    if told.out.contains("removed=") {
-        let removed: u64 = told.value("removed").parse().unwrap();
-        assert!(world.database.count(QUOTES, doc! {}) <= 60 + bad - removed, "{told:?}");
+/// What a run reported is true: rows that it said it kept are there.
+fn true_of(world: &World, output: &Told, bad: u64) {
+    assert_eq!(world.items("kept_error"), 0, "{output:?}");
+    if output.out.contains("removed=") {
+        let removed: u64 = output.value("removed").parse().unwrap();
+        assert!(world.database.count(QUOTES, doc! {}) <= 60 + bad - removed, "{output:?}");
     }
 }
 
 /// Applies the plan until it is done.
 fn finish(world: &World, words: &[&str], bad: u64) {
     for attempt in 0.. {
-        let told = world.call(words);
+        let output = world.call(words);
         world.holds();
-        if told.code == Some(0) {
+        if output.code == Some(0) {
             break;
         }
-        assert!(attempt < 10, "{told:?}");
+        assert!(attempt < 10, "{output:?}");
         std::thread::sleep(Duration::from_millis(500));
     }
     assert_eq!(world.database.count(QUOTES, doc! {}), 60);
@@ -159,7 +159,7 @@ fn a_server_that_dies_hangs_or_is_locked_while_rows_leave_and_come_back() {
             };
             let client = server.client();
             admin(&client, doc! { "configureFailPoint": "failCommand", "mode": mode, "data": data });
-            let told = interrupted(&world, words, "600", |running| {
+            let output = interrupted(&world, words, "600", |running| {
                 let began = Instant::now();
                 let state = if command == "delete" { ("removing", 12) } else { ("removed", 12) };
                 while world.items(state.0) < state.1 {
@@ -185,20 +185,20 @@ fn a_server_that_dies_hangs_or_is_locked_while_rows_leave_and_come_back() {
                 }
             });
             drop(client);
-            assert!(told.code == Some(3) || told.code == Some(0), "{outage:?}: {told:?}");
+            assert!(output.code == Some(3) || output.code == Some(0), "{outage:?}: {output:?}");
             // What the server had in hand comes to its end.
             std::thread::sleep(Duration::from_millis(1500));
             let client = server.client();
             admin(&client, doc! { "configureFailPoint": "failCommand", "mode": "off" });
             world.holds();
-            true_of(&world, &told, 12);
+            true_of(&world, &output, 12);
             if command == "delete" {
                 finish(&world, words, 12);
             } else {
-                let told = world.call(words);
+                let output = world.call(words);
                 let left = world.items("restored");
-                assert!(told.code == Some(0) || left == 12, "{outage:?}: {told:?}");
-                assert_eq!(world.database.digest(QUOTES), before, "{outage:?}: {told:?}");
+                assert!(output.code == Some(0) || left == 12, "{outage:?}: {output:?}");
+                assert_eq!(world.database.digest(QUOTES), before, "{outage:?}: {output:?}");
             }
         }
     }
@@ -221,7 +221,7 @@ fn a_replica_set_that_hands_over_while_rows_leave_and_come_back() {
     let is_primary =
         |server: &Mongod| admin(&server.client(), doc! { "hello": 1 }).get_bool("isWritablePrimary").unwrap();
     // Once by a hand-over, once by the death of the primary.
-    let told = interrupted(&world, &words, "5000", |running| {
+    let output = interrupted(&world, &words, "5000", |running| {
         while world.database.count(QUOTES, doc! {}) > 60 + BAD as u64 - 500 && running.try_wait().unwrap().is_none() {}
         let primary = servers.iter().find(|server| is_primary(server));
         if let Some(primary) = primary {
@@ -230,31 +230,31 @@ fn a_replica_set_that_hands_over_while_rows_leave_and_come_back() {
             drop(runtime().block_on(client.database("admin").run_command(step_down).into_future()));
         }
     });
-    assert!(told.code == Some(0) || told.code == Some(3), "{told:?}");
+    assert!(output.code == Some(0) || output.code == Some(3), "{output:?}");
     world.holds();
-    true_of(&world, &told, BAD as u64);
+    true_of(&world, &output, BAD as u64);
     finish(&world, &words, BAD as u64);
 
     let rows = BAD.to_string();
     let back = ["quarantine", "restore", "job.toml", "--since", "2000-01-01", "--confirm", &rows];
     let mut dead = None;
-    let told = interrupted(&world, &back, "5000", |running| {
+    let output = interrupted(&world, &back, "5000", |running| {
         while world.database.count(QUOTES, doc! {}) < 560 && running.try_wait().unwrap().is_none() {}
         dead = servers.iter().position(is_primary);
         if let Some(dead) = dead {
             servers[dead].kill();
         }
     });
-    assert!(matches!(told.code, Some(0 | 3)), "{told:?}");
+    assert!(matches!(output.code, Some(0 | 3)), "{output:?}");
     if let Some(dead) = dead {
         servers[dead].start();
     }
     for attempt in 0.. {
-        let told = world.call(&back);
+        let output = world.call(&back);
         if world.items("restored") == BAD as u64 {
             break;
         }
-        assert!(attempt < 10, "{told:?}");
+        assert!(attempt < 10, "{output:?}");
         std::thread::sleep(Duration::from_millis(500));
     }
     assert_eq!(world.database.digest(QUOTES), before);

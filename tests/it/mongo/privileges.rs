@@ -1,4 +1,4 @@
-//! A server that asks who one is: what users with few privileges can do, and what they are told.
+//! A server that asks who one is: what users with few privileges can do, and what they are reported.
 
 use mongodb::bson::{Document, doc};
 use serde_json::Value;
@@ -19,7 +19,7 @@ fn world() -> Option<World> {
 fn call(world: &World, args: &[&str]) -> Told {
     let mut command = world.command(args);
     command.env("BARKEEP_TEST_URI", world.database.uri_of("keeper", PASSWORD));
-    world.project.told(command.output().unwrap())
+    world.project.output(command.output().unwrap())
 }
 
 /// Grants the user exactly these actions, by collection.
@@ -33,15 +33,15 @@ fn grant(world: &World, grants: &[(&str, &[&str])]) {
 }
 
 /// What the doctor tells of a subject: state and words.
-fn told_of(told: &Told, what: &str) -> Vec<(String, String)> {
+fn told_of(output: &Told, what: &str) -> Vec<(String, String)> {
     let text = |line: &Value, field: &str| line[field].as_str().unwrap_or_default().to_owned();
-    let lines = told.json();
+    let lines = output.json();
     lines.iter().filter(|line| line["what"] == what).map(|line| (text(line, "state"), text(line, "detail"))).collect()
 }
 
 /// Does what the doctor says is to be done.
-fn do_as_told(world: &World, told: &Told) {
-    let [(_, detail)] = told_of(told, "grant").try_into().unwrap();
+fn do_as_told(world: &World, output: &Told) {
+    let [(_, detail)] = told_of(output, "grant").try_into().unwrap();
     let role = detail.split_once(".createRole(").unwrap().1.split_once("); ").unwrap().0;
     let role: Value = serde_json::from_str(role).unwrap();
     let privileges = mongodb::bson::serialize_to_bson(&role["privileges"]).unwrap();
@@ -55,18 +55,18 @@ fn what_the_doctor_says_is_missing_is_all_that_is_missing() {
     let Some(world) = world() else { return };
     let before = world.database.digest(QUOTES);
     call(&world, &["check", "job.toml"]).exits(3).says(&["not authorized", "`barkeep doctor` tells"]);
-    let told = call(&world, &["doctor", "job.toml", "--format", "ndjson"]).exits(3);
-    let privileges = told_of(&told, "privileges");
+    let output = call(&world, &["doctor", "job.toml", "--format", "ndjson"]).exits(3);
+    let privileges = told_of(&output, "privileges");
     assert_eq!(
         privileges.iter().map(|(state, _)| state.as_str()).collect::<Vec<_>>(),
         ["FAIL", "warn", "warn", "warn", "warn"]
     );
     assert!(privileges[0].1.starts_with("`check` needs listCollections on `"), "{privileges:?}");
-    do_as_told(&world, &told);
+    do_as_told(&world, &output);
 
-    let told = call(&world, &["doctor", "job.toml", "--format", "ndjson"]).exits(0);
-    assert!(told_of(&told, "privileges").iter().all(|(state, _)| state == "ok"), "{told:?}");
-    assert!(told_of(&told, "grant").is_empty());
+    let output = call(&world, &["doctor", "job.toml", "--format", "ndjson"]).exits(0);
+    assert!(told_of(&output, "privileges").iter().all(|(state, _)| state == "ok"), "{output:?}");
+    assert!(told_of(&output, "grant").is_empty());
     assert_eq!(call(&world, &["run", "job.toml"]).exits(1).value("removed"), "2");
     world.holds();
     call(&world, &["quarantine", "list", "job.toml"]).exits(0);
@@ -78,18 +78,18 @@ fn what_the_doctor_says_is_missing_is_all_that_is_missing() {
     let long_ago = mongodb::bson::DateTime::from_millis(0);
     let update = doc! { "q": {}, "u": { "$set": { "expires_at": long_ago } }, "multi": true };
     world.database.command(doc! { "update": super::project::QUARANTINE, "updates": [update] });
-    let told = call(&world, &["quarantine", "purge", "job.toml", "--older-than", "0d", "--confirm", "2"]).exits(0);
-    assert!(told.out.starts_with("2 of 2 rows were erased"), "{told:?}");
+    let output = call(&world, &["quarantine", "purge", "job.toml", "--older-than", "0d", "--confirm", "2"]).exits(0);
+    assert!(output.out.starts_with("2 of 2 rows were erased"), "{output:?}");
     call(&world, &["doctor", "job.toml"]).exits(0);
 }
 
 /// Grants what the doctor says `command` needs, from words like "find, insert on `db.name`; listCollections on `db`".
 fn grant_for(world: &World, command: &str) {
-    let told = call(world, &["doctor", "job.toml", "--format", "ndjson"]);
+    let output = call(world, &["doctor", "job.toml", "--format", "ndjson"]);
     let begin = format!("`{command}` needs ");
     let needs =
-        told_of(&told, "privileges").into_iter().find_map(|(_, words)| words.strip_prefix(&begin).map(str::to_owned));
-    let needs = needs.unwrap_or_else(|| panic!("{command}: {told:?}"));
+        told_of(&output, "privileges").into_iter().find_map(|(_, words)| words.strip_prefix(&begin).map(str::to_owned));
+    let needs = needs.unwrap_or_else(|| panic!("{command}: {output:?}"));
     let needs = needs.split_once(", and `keeper` lacks").unwrap().0;
     let mut grants: Vec<(&str, Vec<&str>)> = Vec::new();
     for need in needs.split("; ") {
@@ -135,22 +135,22 @@ fn who_may_only_read_checks_and_moves_nothing() {
     let quarantine = super::project::QUARANTINE;
     grant(&world, &[("", &["listCollections"]), (QUOTES, &["find", "listIndexes"]), (quarantine, &["find"])]);
     call(&world, &["check", "job.toml"]).exits(1);
-    let told = call(&world, &["plan", "job.toml", "-o", "the.plan", "--format", "json"]).exits(1);
-    let next = told.json()[0]["next"].as_array().unwrap().clone();
+    let output = call(&world, &["plan", "job.toml", "-o", "the.plan", "--format", "json"]).exits(1);
+    let next = output.json()[0]["next"].as_array().unwrap().clone();
     let apply = next.iter().filter_map(|step| step["command"].as_str()).find(|text| text.contains("apply")).unwrap();
     let words: Vec<&str> = apply.split(' ').skip(1).collect();
     call(&world, &words).exits(3).says(&["a privilege is missing", "barkeep doctor"]);
     call(&world, &["run", "job.toml"]).exits(3).says(&["a privilege is missing", "barkeep doctor"]);
     assert_eq!(world.database.digest(QUOTES), before);
-    let told = call(&world, &["doctor", "job.toml", "--format", "ndjson"]).exits(0);
-    let states: Vec<(String, String)> = told_of(&told, "privileges");
+    let output = call(&world, &["doctor", "job.toml", "--format", "ndjson"]).exits(0);
+    let states: Vec<(String, String)> = told_of(&output, "privileges");
     assert!(states[0] == ("ok".to_owned(), "`keeper` may do all that `check` needs".to_owned()), "{states:?}");
     assert!(states[2].1.starts_with("`apply` needs remove on"), "{states:?}");
 }
 
 #[test]
 fn each_privilege_of_apply_is_needed() {
-    // The lease needs more than one of them; the first that is missing is told.
+    // The lease needs more than one of them; the first that is missing is reported.
     let quarantine = super::project::QUARANTINE;
     let all: [(&str, &[&str]); 4] = [
         ("", &["listCollections"]),
@@ -171,23 +171,23 @@ fn each_privilege_of_apply_is_needed() {
         world.holds();
         assert_eq!(world.database.count(QUOTES, doc! {}), 22, "{action} on {collection}");
         world.database.command(doc! { "grantRolesToUser": "keeper", "roles": ["readWrite"] });
-        let told = call(&world, &["run", "job.toml"]);
-        assert_eq!(world.database.count(QUOTES, doc! {}), 20, "{action} on {collection}: {told:?}");
+        let output = call(&world, &["run", "job.toml"]);
+        assert_eq!(world.database.count(QUOTES, doc! {}), 20, "{action} on {collection}: {output:?}");
         world.holds();
     }
 }
 
 #[test]
-fn a_wrong_password_is_told_without_it() {
+fn a_wrong_password_is_reported_without_it() {
     let Some(world) = world() else { return };
     for args in [&["check", "job.toml"][..], &["doctor", "job.toml"]] {
         let mut command = world.command(args);
         command.env("BARKEEP_TEST_URI", world.database.uri_of("keeper", "guessed-wrong"));
-        let told = world.project.told(command.output().unwrap()).exits(3);
-        let said = format!("{}{}", told.out, told.err);
+        let output = world.project.output(command.output().unwrap()).exits(3);
+        let said = format!("{}{}", output.out, output.err);
         assert!(
             said.contains("does not accept the user or the password") && !said.contains("guessed-wrong"),
-            "{told:?}"
+            "{output:?}"
         );
     }
 }

@@ -82,7 +82,7 @@ impl World {
 
     /// Calls barkeep.
     pub(crate) fn call(&self, args: &[&str]) -> Told {
-        self.project.told(self.command(args).output().unwrap())
+        self.project.output(self.command(args).output().unwrap())
     }
 
     /// barkeep, running.
@@ -98,7 +98,7 @@ impl World {
     }
 
     /// barkeep, running, with all it says kept for the test.
-    pub(crate) fn spawn_told(&self, args: &[&str]) -> std::process::Child {
+    pub(crate) fn spawn_output(&self, args: &[&str]) -> std::process::Child {
         let mut command = self.project.process(args);
         command.env("BARKEEP_TEST_URI", self.database.uri()).env("BARKEEP_TEST_DATABASE", &self.database.name);
         command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
@@ -119,8 +119,8 @@ impl World {
     /// The same, reached in another way.
     pub(crate) fn plan_at(&self, uri: &str) -> (String, String) {
         let mut command = self.command(&["plan", "job.toml", "-o", "the.plan", "--format", "json"]);
-        let told = self.project.told(command.env("BARKEEP_TEST_URI", uri).output().unwrap());
-        let next = told.json()[0]["next"].as_array().unwrap().clone();
+        let output = self.project.output(command.env("BARKEEP_TEST_URI", uri).output().unwrap());
+        let next = output.json()[0]["next"].as_array().unwrap().clone();
         let command = next.iter().filter_map(|step| step["command"].as_str()).find(|text| text.contains("apply"));
         ("the.plan".to_owned(), command.unwrap().rsplit(' ').next().unwrap().to_owned())
     }

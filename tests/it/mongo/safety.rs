@@ -1,4 +1,4 @@
-//! Nothing is lost and nothing is told that is not so: unknown outcomes, collections that were made again, quarantines
+//! Nothing is lost and nothing is reported that is not so: unknown outcomes, collections that were made again, quarantines
 //! that were renamed, rows of every shape, damaged items.
 
 use mongodb::bson::raw::{RawBson, RawDocumentBuf, cstr};
@@ -47,8 +47,8 @@ fn a_row_that_leaves_comes_back_with_a_timestamp_of_zero() {
         world.database.command(doc! { "update": QUOTES, "updates": [update] });
         let before = world.database.digest(QUOTES);
         assert_eq!(world.apply().exits(0).value("removed"), "2");
-        let told = restore(&world, "2", 0);
-        assert!(told.out.contains("2 rows are back, 0 were there already, 0 conflicts"), "{told:?}");
+        let output = restore(&world, "2", 0);
+        assert!(output.out.contains("2 rows are back, 0 were there already, 0 conflicts"), "{output:?}");
         assert_eq!(world.database.digest(QUOTES), before);
         assert_eq!(world.items("restored"), 2);
     });
@@ -85,8 +85,8 @@ fn rows_of_many_small_fields_and_rows_of_many_bytes_leave_and_come_back() {
         }
         world.database.insert(QUOTES, &[twice]);
         let before = world.database.digest(QUOTES);
-        let told = world.call(&["run", "job.toml"]).exits(1);
-        assert_eq!((told.value("removed"), told.value("oversize")), ("592", "2"), "{told:?}");
+        let output = world.call(&["run", "job.toml"]).exits(1);
+        assert_eq!((output.value("removed"), output.value("oversize")), ("592", "2"), "{output:?}");
         assert_eq!((unsealed(&world), world.items("removing")), (0, 0));
         assert_eq!(world.database.count(QUOTES, doc! {}), 42);
         restore(&world, "592", 0);
@@ -113,8 +113,8 @@ fn ids_are_what_their_bytes_are() {
         rows.push(RawDocumentBuf::from_bytes(not_text).unwrap());
         world.database.insert_as_they_are(QUOTES, &rows);
         let before = world.database.digest(QUOTES);
-        let told = world.call(&["run", "job.toml"]).exits(1);
-        assert_eq!(told.value("removed"), "6", "{told:?}");
+        let output = world.call(&["run", "job.toml"]).exits(1);
+        assert_eq!(output.value("removed"), "6", "{output:?}");
         assert_eq!(world.database.count(QUOTES, doc! {}), 30);
         let list = world.call(&["quarantine", "list", "job.toml"]).exits(0);
         assert!(list.out.contains("invalid _id 0x0204000000ff626300"), "{list:?}");
@@ -149,15 +149,15 @@ fn a_collection_that_was_made_again_leaves_nothing_stuck() {
         // What the loader has goes into a new collection, which takes the name.
         world.database.insert("quotes_new", &world.database.documents(QUOTES));
         world.database.admin(doc! { "renameCollection": name("quotes_new"), "to": name(QUOTES), "dropTarget": true });
-        let told = world.call(&["run", "job.toml"]).exits(0);
-        assert_eq!(told.value("earlier_removed"), "12", "{told:?}");
-        assert!(!told.out.contains("source=unchanged"), "{told:?}");
+        let output = world.call(&["run", "job.toml"]).exits(0);
+        assert_eq!(output.value("earlier_removed"), "12", "{output:?}");
+        assert!(!output.out.contains("source=unchanged"), "{output:?}");
         assert_eq!((unsealed(&world), world.items("removing"), world.items("removed")), (0, 0, 12));
         restore(&world, "12", 0);
         assert_eq!(world.database.digest(QUOTES), before);
         // What a person put back is known by its content, in whatever collection.
-        let told = world.call(&["run", "job.toml"]).exits(1);
-        assert!(!told.out.contains("removed="), "{told:?}");
+        let output = world.call(&["run", "job.toml"]).exits(1);
+        assert!(!output.out.contains("removed="), "{output:?}");
     });
 }
 
@@ -167,7 +167,7 @@ fn rows_are_not_told_as_removed_where_the_collection_was_made_again_meanwhile() 
         let (plan, confirmation) = world.plan();
         let data = doc! { "blockConnection": true, "blockTimeMS": 2000 };
         let wait = world.database.fail(&["delete"], doc! { "times": 1 }, data);
-        let told = std::thread::scope(|scope| {
+        let output = std::thread::scope(|scope| {
             let applying = scope.spawn(|| world.call(&["apply", &plan, "--confirm", &confirmation]));
             while world.items("removing") < 12 {
                 assert!(!applying.is_finished(), "it did not come to the removal");
@@ -179,9 +179,9 @@ fn rows_are_not_told_as_removed_where_the_collection_was_made_again_meanwhile() 
             applying.join().unwrap()
         });
         drop(wait);
-        let told = told.exits(3).says(&["was dropped, or made again, while rows were moved"]);
-        assert_eq!(told.value("open"), "12", "{told:?}");
-        assert!(!told.out.contains("removed="), "{told:?}");
+        let output = output.exits(3).says(&["was dropped, or made again, while rows were moved"]);
+        assert_eq!(output.value("open"), "12", "{output:?}");
+        assert!(!output.out.contains("removed="), "{output:?}");
         assert_eq!((unsealed(&world), world.items("removing")), (1, 12));
         world.call(&["run", "job.toml"]).exits(0);
         assert_eq!((unsealed(&world), world.items("removing"), world.items("removed")), (0, 0, 12));
@@ -197,8 +197,8 @@ fn a_run_is_finished_whatever_quarantine_it_used() {
             assert!(world.crash(&["run", "job.toml"], point));
             let job = std::fs::read_to_string(world.project.path("job.toml")).unwrap();
             world.project.write("job.toml", format!("{job}\n[quarantine]\ncollection = \"{OTHER}\"\n"));
-            let told = world.call(&["run", "job.toml"]).exits(0);
-            assert_eq!(told.value("earlier_removed"), "12", "{point} {told:?}");
+            let output = world.call(&["run", "job.toml"]).exits(0);
+            assert_eq!(output.value("earlier_removed"), "12", "{point} {output:?}");
             assert_eq!((unsealed(&world), world.items("removed")), (0, 12), "{point}");
             assert_eq!(world.database.count(OTHER, doc! {}), 0, "{point}");
             world.project.write("job.toml", job);
@@ -216,15 +216,15 @@ fn whatever_is_not_in_the_source_can_be_put_back_again_and_again() {
         assert!(world.crash(&["run", "job.toml"], "mongodb.remove.before#2"));
         assert_eq!((world.items("removed"), world.items("removing")), (500, 400));
         // The person says: put it all back. Nothing is removed by that.
-        let told = restore(&world, "900", 0);
-        assert!(told.out.contains("500 rows are back, 400 were there already"), "{told:?}");
+        let output = restore(&world, "900", 0);
+        assert!(output.out.contains("500 rows are back, 400 were there already"), "{output:?}");
         assert_eq!(world.database.digest(QUOTES), before);
         let delete = doc! { "q": { "data_source": "akshare" }, "limit": 0 };
         world.database.command(doc! { "delete": QUOTES, "deletes": [delete] });
         restore(&world, "900", 0);
         assert_eq!(world.database.digest(QUOTES), before);
-        let told = world.call(&["run", "job.toml"]).exits(1);
-        assert!(!told.out.contains("removed="), "what a person put back stays: {told:?}");
+        let output = world.call(&["run", "job.toml"]).exits(1);
+        assert!(!output.out.contains("removed="), "what a person put back stays: {output:?}");
         assert_eq!((unsealed(&world), world.database.digest(QUOTES)), (0, before));
     });
 }
@@ -279,8 +279,8 @@ fn restore_and_purge_never_remove_a_row() {
                 world.database.command(doc! { "update": "barkeep_runs", "updates": [update] });
                 let what = format!("{words:?} cut at `{cut}`, sealed {sealed}");
                 if cut.is_empty() {
-                    let told = world.call(&words);
-                    assert!(matches!(told.code, Some(0 | 1)), "{what}: {told:?}");
+                    let output = world.call(&words);
+                    assert!(matches!(output.code, Some(0 | 1)), "{what}: {output:?}");
                     let erased = if words[1] == "purge" && sealed { 12 } else { 0 };
                     assert_eq!(world.database.count(QUARANTINE, doc! {}), 18 - erased, "{what}");
                 } else {
@@ -312,9 +312,9 @@ fn one_damaged_item_is_named_and_the_rest_goes_on() {
         world.database.command(doc! { "update": QUARANTINE, "updates": [update] });
         world.database.command(doc! { "insert": QUARANTINE, "documents": [{ "_id": "mine", "source": { "ns": format!("{}.{QUOTES}", world.database.name) } }] });
         world.call(&["quarantine", "list", "job.toml"]).exits(0).says(&["mine", "left out"]);
-        let told = restore(&world, "6", 1);
-        assert!(told.out.contains("5 rows are back, 0 were there already, 1 conflicts"), "{told:?}");
-        assert!(told.out.contains(&format!("conflict {damaged}: the item is damaged")), "{told:?}");
+        let output = restore(&world, "6", 1);
+        assert!(output.out.contains("5 rows are back, 0 were there already, 1 conflicts"), "{output:?}");
+        assert!(output.out.contains(&format!("conflict {damaged}: the item is damaged")), "{output:?}");
         // The same rows again: the row of the damaged item is gone, the others leave.
         world.project.edit("rules.toml", "check = \"date-format\"", "check = \"date-format\"\nbudget = 0.9");
         assert_eq!(world.call(&["run", "job.toml"]).exits(1).value("removed"), "5");
@@ -323,8 +323,8 @@ fn one_damaged_item_is_named_and_the_rest_goes_on() {
         let update =
             doc! { "q": { "_id": { "$ne": young } }, "u": { "$set": { "expires_at": long_ago } }, "multi": true };
         world.database.command(doc! { "update": QUARANTINE, "updates": [update] });
-        let told = world.call(&["quarantine", "purge", "job.toml", "--older-than", "0d", "--confirm", "5"]).exits(0);
-        assert!(told.out.starts_with("5 of 5 rows were erased; 1 more"), "one young item keeps no other: {told:?}");
+        let output = world.call(&["quarantine", "purge", "job.toml", "--older-than", "0d", "--confirm", "5"]).exits(0);
+        assert!(output.out.starts_with("5 of 5 rows were erased; 1 more"), "one young item keeps no other: {output:?}");
     });
 }
 
@@ -335,8 +335,8 @@ fn a_copy_of_a_row_that_did_not_leave_is_not_erased_while_its_removal_may_still_
         let set = doc! { "state": "kept_error", "expires_at": DateTime::from_millis(0) };
         let update = doc! { "q": {}, "u": { "$set": set }, "multi": true };
         world.database.command(doc! { "update": QUARANTINE, "updates": [update] });
-        let told = world.call(&["quarantine", "purge", "job.toml", "--older-than", "0d"]).exits(0);
-        assert!(told.out.starts_with("0 of 0 rows were erased; 3 more"), "{told:?}");
+        let output = world.call(&["quarantine", "purge", "job.toml", "--older-than", "0d"]).exits(0);
+        assert!(output.out.starts_with("0 of 0 rows were erased; 3 more"), "{output:?}");
         let long_ago = DateTime::from_millis(chrono::Utc::now().timestamp_millis() - 2 * 3_600_000);
         let update = doc! { "q": {}, "u": { "$set": { "at": long_ago } }, "multi": true };
         world.database.command(doc! { "update": QUARANTINE, "updates": [update] });
@@ -353,17 +353,17 @@ fn a_row_whose_item_is_damaged_or_refused_stays_and_the_rest_goes() {
         let damaged = world.database.documents(QUARANTINE)[0].get_str("_id").unwrap().to_owned();
         let update = doc! { "q": { "_id": &damaged }, "u": { "$set": { "sha256": "00" } } };
         world.database.command(doc! { "update": QUARANTINE, "updates": [update] });
-        let told = world.call(&["apply", &plan, "--confirm", &confirmation]).exits(3);
-        assert_eq!((told.value("removed"), told.value("kept_error")), ("5", "1"), "{told:?}");
-        assert!(told.out.contains(&damaged), "the item is named: {told:?}");
+        let output = world.call(&["apply", &plan, "--confirm", &confirmation]).exits(3);
+        assert_eq!((output.value("removed"), output.value("kept_error")), ("5", "1"), "{output:?}");
+        assert!(output.out.contains(&damaged), "the item is named: {output:?}");
         world.database.command(doc! { "delete": QUARANTINE, "deletes": [{ "q": { "_id": &damaged }, "limit": 1 }] });
-        let told = world.call(&["apply", &plan, "--confirm", &confirmation]).exits(0);
-        assert_eq!((told.value("removed"), told.value("gone")), ("1", "5"), "{told:?}");
+        let output = world.call(&["apply", &plan, "--confirm", &confirmation]).exits(0);
+        assert_eq!((output.value("removed"), output.value("gone")), ("1", "5"), "{output:?}");
     });
 }
 
 #[test]
-fn a_quarantine_that_would_refuse_copies_is_told_before_anything() {
+fn a_quarantine_that_would_refuse_copies_is_reported_before_anything() {
     World::each_kind(&ONE, 20, 0, 6, |world| {
         let before = world.database.digest(QUOTES);
         let index = doc! { "key": { "series": 1 }, "name": "mine", "unique": true };
@@ -380,8 +380,8 @@ fn rows_that_cannot_go_back_are_named_with_the_reason() {
         world.apply().exits(0);
         let validator = doc! { "trade_date": { "$regex": "^\\d{4}-" } };
         world.database.command(doc! { "collMod": QUOTES, "validator": validator });
-        let told = restore(&world, "5", 1);
-        assert!(told.out.contains("5 conflicts") && told.out.contains("failed validation"), "{told:?}");
+        let output = restore(&world, "5", 1);
+        assert!(output.out.contains("5 conflicts") && output.out.contains("failed validation"), "{output:?}");
         assert_eq!(world.items("removed"), 5);
         world.database.command(doc! { "collMod": QUOTES, "validator": {} });
         restore(&world, "5", 0);
@@ -396,13 +396,13 @@ fn a_plan_of_another_server_is_refused_and_one_of_rows_put_back_says_so() {
         let (plan, confirmation) = world.plan_at(&world.database.uri_over(&wire));
         world.call(&["apply", &plan, "--confirm", &confirmation]).exits(4).says(&["the plan is of mongodb://"]);
         let (plan, confirmation) = world.plan();
-        let told = world.call(&["apply", &plan, "--confirm", &confirmation]).exits(0);
-        assert!(!told.err.contains("put back"), "{told:?}");
+        let output = world.call(&["apply", &plan, "--confirm", &confirmation]).exits(0);
+        assert!(!output.err.contains("put back"), "{output:?}");
         restore(&world, "5", 0);
         let words = "the plan takes 5 rows that a person put back";
         world.call(&["apply", &plan]).exits(4).says(&[words, "5 of them put back by a person"]);
-        let told = world.call(&["apply", &plan, "--confirm", &confirmation]).exits(0).says(&[words]);
-        assert_eq!(told.value("removed"), "5");
+        let output = world.call(&["apply", &plan, "--confirm", &confirmation]).exits(0).says(&[words]);
+        assert_eq!(output.value("removed"), "5");
     });
 }
 
@@ -420,8 +420,8 @@ fn a_runner_in_another_container_is_not_taken_for_dead() {
         for (holder, code) in holders {
             world.hold(&holder);
             let (plan, confirmation) = world.plan();
-            let told = world.call(&["apply", &plan, "--confirm", &confirmation]).exits(code);
-            assert!(code == 0 || told.err.contains("another run moves rows"), "{told:?}");
+            let output = world.call(&["apply", &plan, "--confirm", &confirmation]).exits(code);
+            assert!(code == 0 || output.err.contains("another run moves rows"), "{output:?}");
             world
                 .database
                 .command(doc! { "delete": "barkeep_runs", "deletes": [{ "q": { "kind": "lease" }, "limit": 0 }] });
@@ -430,13 +430,13 @@ fn a_runner_in_another_container_is_not_taken_for_dead() {
 }
 
 #[test]
-fn what_a_recovery_removed_is_told_also_where_the_run_then_fails() {
+fn what_a_recovery_removed_is_reported_also_where_the_run_then_fails() {
     World::each_kind(&ONE, 20, 0, 12, |world| {
         assert!(world.crash(&["run", "job.toml"], "mongodb.mark.after"));
         // The days of this window have no rows, which is a failure.
-        let told = world.call(&["run", "job.toml", "--since", "2021-03-01", "--until", "2021-03-10"]).exits(3);
-        assert_eq!(told.value("earlier_removed"), "12", "{told:?}");
-        assert!(!told.out.contains("source=unchanged"), "{told:?}");
+        let output = world.call(&["run", "job.toml", "--since", "2021-03-01", "--until", "2021-03-10"]).exits(3);
+        assert_eq!(output.value("earlier_removed"), "12", "{output:?}");
+        assert!(!output.out.contains("source=unchanged"), "{output:?}");
         assert_eq!((world.items("removed"), unsealed(&world)), (12, 0));
         let (_, status, code) = world.project.runs().pop().unwrap();
         assert_eq!((status.as_str(), code), ("broken", 3));
@@ -450,15 +450,15 @@ fn a_signal_tells_how_many_rows_had_left() {
         let (plan, confirmation) = world.plan();
         let data = doc! { "blockConnection": true, "blockTimeMS": 1500 };
         let wait = world.database.fail(&["delete"], doc! { "times": 1 }, data);
-        let applying = world.spawn_told(&["apply", &plan, "--confirm", &confirmation]);
+        let applying = world.spawn_output(&["apply", &plan, "--confirm", &confirmation]);
         while world.items("removing") < 500 {}
         let sent = std::process::Command::new("kill").args(["-TERM", &applying.id().to_string()]).status().unwrap();
         assert!(sent.success());
-        let told = world.project.told(applying.wait_with_output().unwrap()).exits(143);
+        let output = world.project.output(applying.wait_with_output().unwrap()).exits(143);
         drop(wait);
-        assert!(told.err.contains("stopped by a signal; 500 rows had left the source"), "{told:?}");
-        assert!(!told.err.contains("nothing was changed"), "{told:?}");
-        assert_eq!((told.value("removed"), told.value("untried")), ("500", "100"));
+        assert!(output.err.contains("stopped by a signal; 500 rows had left the source"), "{output:?}");
+        assert!(!output.err.contains("nothing was changed"), "{output:?}");
+        assert_eq!((output.value("removed"), output.value("untried")), ("500", "100"));
         assert_eq!(world.database.count(QUOTES, doc! {}), 120);
         world.holds();
     });

@@ -199,7 +199,7 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// The URI for barkeep: its commands are told from those of others by their application name.
+    /// The URI for barkeep: its commands are reported from those of others by their application name.
     pub(crate) fn uri(&self) -> String {
         let join = if self.server.uri.contains('?') { "&" } else { "?" };
         format!("{}{join}appName={}", self.server.uri, self.name)

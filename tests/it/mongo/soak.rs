@@ -58,11 +58,11 @@ fn fifty_runs_in_one_process_leave_nothing_behind() {
                 fewest
             });
             for line in lines.map(Result::unwrap) {
-                let told: Value = serde_json::from_str(&line).unwrap();
-                if told.get("connections").is_none() {
+                let output: Value = serde_json::from_str(&line).unwrap();
+                if output.get("connections").is_none() {
                     continue;
                 }
-                let connections = &told["connections"];
+                let connections = &output["connections"];
                 let closed: u64 = connections["closed"].as_object().unwrap().values().filter_map(Value::as_u64).sum();
                 assert_eq!((connections["opened"].as_u64(), connections["in_use"].as_u64()), (Some(closed), Some(0)));
                 memories.push(memory(&process));

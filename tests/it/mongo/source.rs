@@ -364,12 +364,12 @@ fn a_look_tells_kind_identity_and_indexes() {
 }
 
 #[test]
-fn a_peek_finds_fields_at_both_ends() {
-    with_server("peek", |own| async move {
+fn inference_finds_fields_at_both_ends() {
+    with_server("infer", |own| async move {
         fill(&own.collection(), (0..3000).map(|n| bar(n, f64::from(n)))).await;
         own.collection().insert_one(rawdoc! { "_id": -1, "early": "1.5" }).await.unwrap();
         own.collection().insert_one(rawdoc! { "_id": 5000, "late": DateTime::now() }).await.unwrap();
-        let columns = own.reader("c").await.peek(&doc! {}).await.unwrap();
+        let columns = own.reader("c").await.infer(&doc! {}).await.unwrap();
         let kind = |name: &str| {
             let column = columns.iter().find(|column| column.name == name);
             column.map(|column| (column.kind == FieldKind::Number, column.typed_time))
@@ -378,7 +378,7 @@ fn a_peek_finds_fields_at_both_ends() {
         assert_eq!(kind("trade_date"), Some((false, false)));
         assert_eq!(kind("early"), Some((false, false)), "strings alone may be codes");
         assert_eq!(kind("late"), Some((false, true)));
-        let matching = own.reader("c").await.peek(&doc! { "close": 7.0 }).await.unwrap();
+        let matching = own.reader("c").await.infer(&doc! { "close": 7.0 }).await.unwrap();
         assert!(matching.iter().all(|column| column.name != "late"));
     });
 }
@@ -406,10 +406,10 @@ fn a_dropped_extraction_leaves_no_file() {
         fill(&own.collection(), (0..60_000).map(|n| bar(n, 1.0))).await;
         let reader = own.reader("c").await;
         let reached = Arc::new(tokio::sync::Notify::new());
-        let told = Arc::clone(&reached);
+        let output = Arc::clone(&reached);
         let (out, wanted, workers) = (own.out.path().to_owned(), wanted(), NonZeroUsize::new(1).unwrap());
         let copying = tokio::spawn(async move {
-            reader.extract(&doc! {}, &wanted, &out, workers, |_, _| told.notify_one()).await.map(|_| ())
+            reader.extract(&doc! {}, &wanted, &out, workers, |_, _| output.notify_one()).await.map(|_| ())
         });
         reached.notified().await;
         copying.abort();
@@ -532,7 +532,7 @@ fn a_server_that_keeps_failing_or_refuses_is_an_error_with_its_words() {
 }
 
 #[test]
-fn addresses_that_do_not_work_are_told_apart() {
+fn addresses_that_do_not_work_are_distinguished() {
     with_server("addresses", |own| async move {
         let host = own.uri.split("://").nth(1).unwrap().split(['/', '?']).next().unwrap();
         let host = host.rsplit('@').next().unwrap();

@@ -7,22 +7,22 @@ use crate::cli_support::Told;
 fn call(world: &World, args: &[&str], uri: &str) -> Told {
     let mut command = world.command(args);
     command.env("BARKEEP_TEST_URI", uri);
-    world.project.told(command.output().unwrap())
+    world.project.output(command.output().unwrap())
 }
 
 #[test]
 fn rows_leave_over_tls_and_nothing_is_said_to_a_server_that_cannot_prove_its_name() {
     World::each_kind(&[Kind::Encrypted], 20, 0, 2, |world| {
-        let told = world.call(&["doctor", "job.toml"]).exits(0);
-        assert!(told.out.contains("over TLS"), "{told:?}");
+        let output = world.call(&["doctor", "job.toml"]).exits(0);
+        assert!(output.out.contains("over TLS"), "{output:?}");
         let address = world.database.server.address();
         certify(world.project.root(), "db.example");
         let other = format!("mongodb://{address}/?tls=true&tlsCAFile={}", world.project.path("ca.pem").display());
         for uri in [&other, &format!("mongodb://{address}/?tls=true")] {
-            let told = call(&world, &["run", "job.toml"], uri).exits(3);
+            let output = call(&world, &["run", "job.toml"], uri).exits(3);
             assert!(
-                told.err.contains("no TLS connection to") && told.err.contains("invalid peer certificate"),
-                "{told:?}"
+                output.err.contains("no TLS connection to") && output.err.contains("invalid peer certificate"),
+                "{output:?}"
             );
         }
         call(&world, &["run", "job.toml"], &format!("mongodb://{address}/")).exits(3);

@@ -45,7 +45,7 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    /// A wire to the server at `address`; it carries everything until it is told to fail.
+    /// A wire to the server at `address`; it carries everything until it is reported to fail.
     pub(crate) fn to(address: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();

@@ -22,12 +22,12 @@ pub(super) struct Called {
 
 impl Called {
     /// Waits for the end, and kills what has not ended by then.
-    pub(super) fn wait(mut self, patience: Duration, meant: bool) -> Told {
+    pub(super) fn wait(mut self, writer_timeout: Duration, meant: bool) -> Told {
         let began = Instant::now();
         let mut late = false;
         while self.child.try_wait().unwrap().is_none() && !late {
             std::thread::sleep(Duration::from_millis(1));
-            late = began.elapsed() > patience;
+            late = began.elapsed() > writer_timeout;
         }
         let below = children(self.child.id());
         if late {

@@ -40,7 +40,7 @@ impl Kind {
     }
 }
 
-/// What a loader is told.
+/// What a loader is reported.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Order {
     pub(crate) kind: Kind,

@@ -91,27 +91,27 @@ fn left_by(items: &[Item], run: &str) -> u64 {
 }
 
 /// Every message of every run against the quarantine and the source.
-pub(crate) fn held_against(told: &[Told], items: &[Item], race: &Race) -> Faults {
+pub(crate) fn held_against(output: &[Told], items: &[Item], race: &Race) -> Faults {
     let mut faults = Faults::new();
     let away = |run: &str| left_by(items, run);
     let mut removed = 0;
-    for call in told.iter().filter(|call| !call.killed) {
+    for call in output.iter().filter(|call| !call.killed) {
         let wrong = code(call, race).into_iter();
         let Some(summary) = call.summary() else {
             faults.extend(wrong.map(|what| (Fault::Untrue, 1, format!("{what}\n{}", call.text()))));
             continue;
         };
-        let told = summary.actions.get("removed").copied().unwrap_or(0);
-        removed += told;
+        let stated = summary.actions.get("removed").copied().unwrap_or(0);
+        removed += stated;
         let ended: u64 = summary.actions.values().sum();
         let alone = race.mode == Mode::Run;
         let left = call.left.unwrap_or_else(|| away(&summary.run));
         let claims = [
             (call.code.map(i64::from) != Some(summary.exit), "the exit code is not the one of the summary"),
-            (summary.exit == 0 && told > 0, "exit 0, and rows left"),
+            (summary.exit == 0 && stated > 0, "exit 0, and rows left"),
             (summary.unchanged && left > 0, "`source=unchanged`, and rows left"),
-            (left > told && race.kind.appends() && alone, "more rows left than it says"),
-            (told > left && race.kind.appends() && alone, "fewer rows left than it says"),
+            (left > stated && race.kind.appends() && alone, "more rows left than it says"),
+            (stated > left && race.kind.appends() && alone, "fewer rows left than it says"),
             (alone && !summary.error && summary.exit != 4 && ended != summary.taken, "rows are not accounted for"),
         ];
         let claims = claims.into_iter().filter(|(is, _)| *is).map(|(_, what)| what.to_owned());
@@ -120,7 +120,7 @@ pub(crate) fn held_against(told: &[Told], items: &[Item], race: &Race) -> Faults
     let left = items.iter().filter(|item| item.state == "removed").count() as u64;
     let once = race.kind.appends() && matches!(race.mode, Mode::Run | Mode::Kill | Mode::Pair);
     if once && removed > left {
-        faults.push((Fault::Untrue, removed - left, format!("{removed} rows are told to have left, {left} did")));
+        faults.push((Fault::Untrue, removed - left, format!("{removed} rows are reported to have left, {left} did")));
     }
     faults
 }

@@ -98,7 +98,7 @@ pub(crate) fn too_many(seen: &Seen, written: &Written, bad: impl Fn(u64) -> u64,
     faults
 }
 
-/// Where rows that are missing in the source are, and whether somebody was told: `said` is all that barkeep ever said.
+/// Where rows that are missing in the source are, and whether somebody was reported: `said` is all that barkeep ever said.
 pub(crate) fn told_of(missing: &BTreeSet<u64>, root: &Path, format: Format, said: &str) -> Faults {
     let (mut open, mut hidden) = (missing.clone(), BTreeMap::<PathBuf, u64>::new());
     let mut unnamed = BTreeSet::new();
@@ -146,7 +146,7 @@ pub(crate) fn items(ndjson: &str) -> Vec<Item> {
 }
 
 /// Good rows in quarantine, bad ones that are nowhere; and, where nobody writes a row twice (`once`), bad ones that are
-/// told to have left and have not.
+/// reported to have left and have not.
 pub(crate) fn quarantine(items: &[Item], seen: &Seen, written: &Written, format: Format, once: bool) -> Faults {
     let mut faults = Faults::new();
     let mut held = BTreeSet::new();

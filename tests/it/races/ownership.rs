@@ -1,5 +1,5 @@
 //! Whose file it is after rows have left: owner, group, mode, ACL and attributes are those of the old file, or nothing
-//! was done and a message says why. Hard links would be cut, and are told of beforehand.
+//! was done and a message says why. Hard links would be cut, and are reported of beforehand.
 
 use std::ffi::OsString;
 use std::fs;
@@ -150,7 +150,7 @@ fn a_file_of_another_user_stays_theirs_or_nothing_is_done() {
 }
 
 #[test]
-fn a_file_with_two_names_is_told_of_before_anything() {
+fn a_file_with_two_names_is_reported_of_before_anything() {
     let project = project!();
     let second = project.dir.path().join("second.csv");
     fs::hard_link(&project.file, &second).unwrap();

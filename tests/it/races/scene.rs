@@ -28,7 +28,7 @@ pub(crate) struct Ended {
 }
 
 /// No call takes longer than this, in seconds.
-const PATIENCE: u64 = 400;
+const WRITER_TIMEOUT: u64 = 400;
 
 struct Scene<'a> {
     race: &'a Race,
@@ -37,7 +37,7 @@ struct Scene<'a> {
     /// Where logs are, on another.
     side: TempDir,
     written: Written,
-    told: Vec<Told>,
+    output: Vec<Told>,
     faults: Faults,
 }
 
@@ -75,7 +75,7 @@ impl<'a> Scene<'a> {
         let dir = tempfile::Builder::new().prefix("race-").tempdir_in(at).unwrap();
         let side = tempfile::tempdir().unwrap();
         mode(side.path(), 0o755);
-        let mut scene = Self { race, dir, side, written: Written::default(), told: vec![], faults: vec![] };
+        let mut scene = Self { race, dir, side, written: Written::default(), output: vec![], faults: vec![] };
         let (root, format) = (scene.dir.path(), race.format);
         for job in ["f", "g"] {
             fs::write(root.join(format!("{job}.toml")), job_text(job, format.name())).unwrap();
@@ -197,7 +197,7 @@ impl<'a> Scene<'a> {
         let (seen, items) = (self.look(), self.items());
         let restored = matches!(self.race.mode, Mode::Restore | Mode::KillRestore);
         self.faults.extend(oracle::quarantine(&items, &seen, &self.written, format, appends && !restored));
-        self.faults.extend(held_against(&self.told, &items, self.race));
+        self.faults.extend(held_against(&self.output, &items, self.race));
         let missing = oracle::missing(&seen, &self.written);
         if !missing.is_empty() && !lost {
             self.faults.push((Fault::NotBroughtBack, missing.len() as u64, format!("{missing:?}")));
@@ -215,8 +215,8 @@ impl<'a> Scene<'a> {
             self.faults.push((Fault::BadLost, lost, "not put back by restore".to_owned()));
         }
         self.faults.extend(oracle::too_many(&seen, &self.written, most, "after restore"));
-        for told in self.told.iter().filter(|told| told.hung || told.err.contains("panicked")) {
-            self.faults.push((Fault::Broken, 1, told.text()));
+        for output in self.output.iter().filter(|output| output.hung || output.err.contains("panicked")) {
+            self.faults.push((Fault::Broken, 1, output.text()));
         }
     }
 
@@ -225,7 +225,7 @@ impl<'a> Scene<'a> {
     }
 
     fn said(&self) -> String {
-        self.told.iter().map(Told::text).collect()
+        self.output.iter().map(Told::text).collect()
     }
 
     fn items(&self) -> Vec<Item> {
@@ -263,13 +263,13 @@ impl<'a> Scene<'a> {
 
     fn call(&mut self, args: &[&str]) -> usize {
         let called = self.spawn(args);
-        self.told.push(called.wait(Duration::from_secs(PATIENCE), false));
-        self.told.len() - 1
+        self.output.push(called.wait(Duration::from_secs(WRITER_TIMEOUT), false));
+        self.output.len() - 1
     }
 
     fn killed(&mut self, args: &[&str]) {
         let called = self.spawn(args);
-        self.told.push(called.wait(Duration::from_millis(self.race.kill), true));
+        self.output.push(called.wait(Duration::from_millis(self.race.kill), true));
     }
 
     /// `run` of every job, at once where there are two.
@@ -281,11 +281,11 @@ impl<'a> Scene<'a> {
             std::thread::sleep(Duration::from_millis(self.race.kill % 50));
         }
         for call in calls {
-            let mut told = call.wait(Duration::from_secs(PATIENCE), false);
-            if told.code == Some(3) {
-                told.note(&self.items());
+            let mut output = call.wait(Duration::from_secs(WRITER_TIMEOUT), false);
+            if output.code == Some(3) {
+                output.note(&self.items());
             }
-            self.told.push(told);
+            self.output.push(output);
         }
     }
 
@@ -297,15 +297,15 @@ impl<'a> Scene<'a> {
     /// How many rows `quarantine restore` would put back; none where it does not say.
     fn would(&mut self, job: &str, which: &[&str]) -> Option<u64> {
         let job = format!("{job}.toml");
-        let told = self.call(&[&["quarantine", "restore", &job], which, &["--dry-run", "--format", "json"]].concat());
-        self.told[told].object("restore")?["rows"].as_u64()
+        let output = self.call(&[&["quarantine", "restore", &job], which, &["--dry-run", "--format", "json"]].concat());
+        self.output[output].object("restore")?["rows"].as_u64()
     }
 
     fn restore(&mut self, job: &str, which: &[&str]) -> bool {
         let Some(rows) = self.would(job, which).filter(|rows| *rows > 0) else { return false };
         let (job, rows) = (format!("{job}.toml"), rows.to_string());
-        let told = self.call(&[&["quarantine", "restore", &job], which, &["--confirm", &rows]].concat());
-        self.told[told].code == Some(0)
+        let output = self.call(&[&["quarantine", "restore", &job], which, &["--confirm", &rows]].concat());
+        self.output[output].code == Some(0)
     }
 
     /// Brings back what came too late, as long as there is some.

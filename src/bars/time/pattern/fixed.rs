@@ -1,7 +1,7 @@
 //! The quick way through patterns in which every byte has its place, such as `%Y-%m-%d`.
 //!
 //! Shape first, in one pass; then the digits are picked from their places. Columns of tens of
-//! millions of stamps go this way, so it neither allocates nor steps through pieces.
+//! millions of timestamps go this way, so it neither allocates nor steps through pieces.
 
 use super::civil::{clock_micros, day_number};
 use super::{Field, Piece};

@@ -1,0 +1,270 @@
+//! A look at a source before it is read: which columns it has, and what they seem to hold.
+//!
+//! Looks at the header of every CSV file, the footer of every Parquet file, and the first records of the first few
+//! text files. What it says of text is a guess from a sample; nothing relies on it but defaults.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::path::Path;
+
+use arrow::datatypes::DataType;
+
+use super::csv::Cells;
+use super::extended_json::{Value, is_date};
+use super::{FilesSet, Format, SourceError, TextFile, ndjson, parquet};
+use crate::bars::FieldKind;
+use crate::bars::number::read_number;
+
+/// Text files whose records are looked at.
+const SAMPLED_FILES: usize = 8;
+/// Records looked at in each.
+const SAMPLED_RECORDS: usize = 1000;
+/// Text read from each, in bytes.
+const SAMPLED_BYTES: usize = 256 << 10;
+
+/// One column of a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceColumn {
+    /// Its name.
+    pub name: String,
+    /// What it holds. Text columns hold numbers when every value in the sample that is not NULL is one and none has
+    /// a leading zero as codes do; JSON ones when at least one value is no string. Parquet types are what they are.
+    pub kind: FieldKind,
+    /// Whether its values are typed dates or instants: a Parquet type, or MongoDB's `{"$date": …}`.
+    pub typed_time: bool,
+    /// The type in a Parquet file.
+    pub arrow: Option<DataType>,
+}
+
+/// The columns of a source, in the order of its first file; for NDJSON, in the order they are met.
+///
+/// # Errors
+/// When a file cannot be read or is not of its format, and when CSV or Parquet files differ in their columns.
+pub fn infer(set: &FilesSet) -> Result<Vec<SourceColumn>, SourceError> {
+    match set.format {
+        Format::Csv => infer_csv(set),
+        Format::Ndjson => infer_ndjson(set),
+        Format::Parquet => parquet::columns(&set.files),
+    }
+}
+
+fn infer_csv(set: &FilesSet) -> Result<Vec<SourceColumn>, SourceError> {
+    let mut first: Option<(&Path, Vec<String>)> = None;
+    let mut tallies = Vec::new();
+    let mut cells = Cells::default();
+    for (index, path) in set.files.iter().enumerate() {
+        let mut file = TextFile::open_in_chunks(path, set, SAMPLED_BYTES)?;
+        let (first_path, columns) = first.get_or_insert_with(|| (path, file.columns().to_vec()));
+        check_columns((*first_path, columns.as_slice()), (path, file.columns()))?;
+        if index >= SAMPLED_FILES {
+            continue;
+        }
+        tallies.resize(columns.len(), Tally::default());
+        // Files may have the same columns in another order.
+        let targets: Vec<Option<usize>> =
+            file.columns().iter().map(|name| columns.iter().position(|column| column == name)).collect();
+        let Some(chunk) = file.next_chunk()? else { continue };
+        for (_, _, record) in chunk.rows().take(SAMPLED_RECORDS) {
+            cells.read(record, set.delimiter);
+            let text = cells.text(record);
+            for (position, target) in targets.iter().enumerate() {
+                let cell = cells.range(position).and_then(|range| std::str::from_utf8(&text[range]).ok());
+                if let (Some(cell), Some(target)) = (cell, *target)
+                    && !set.nulls.iter().any(|null| null == cell)
+                {
+                    tallies[target].count_cell(cell);
+                }
+            }
+        }
+    }
+    let columns = first.map(|(_, columns)| columns).unwrap_or_default();
+    Ok(columns.into_iter().zip(tallies).map(|(name, tally)| tally.column(name)).collect())
+}
+
+fn infer_ndjson(set: &FilesSet) -> Result<Vec<SourceColumn>, SourceError> {
+    let mut positions: HashMap<String, usize> = HashMap::new();
+    let mut tallies: Vec<(String, Tally)> = Vec::new();
+    for path in set.files.iter().take(SAMPLED_FILES) {
+        let mut file = TextFile::open_in_chunks(path, set, SAMPLED_BYTES)?;
+        let Some(chunk) = file.next_chunk()? else { continue };
+        for (_, _, record) in chunk.rows().take(SAMPLED_RECORDS) {
+            let Ok(text) = ndjson::utf8(record) else { continue };
+            let mut values = Vec::new();
+            let whole = ndjson::fields(text, |key, value| {
+                values.push((key.to_owned(), value));
+                Ok(())
+            });
+            if whole.is_err() {
+                continue; // a broken row of the snapshot
+            }
+            for (key, value) in values {
+                let position = match positions.entry(key) {
+                    Entry::Occupied(entry) => *entry.get(),
+                    Entry::Vacant(entry) => {
+                        tallies.push((entry.key().clone(), Tally::default()));
+                        *entry.insert(tallies.len() - 1)
+                    }
+                };
+                tallies[position].1.count_json(value);
+            }
+        }
+    }
+    Ok(tallies.into_iter().map(|(name, tally)| tally.column(name)).collect())
+}
+
+/// Fails when two files do not have the same columns; their order may differ.
+pub(super) fn check_columns(first: (&Path, &[String]), other: (&Path, &[String])) -> Result<(), SourceError> {
+    for (has, lacks) in [(first, other), (other, first)] {
+        if let Some(column) = has.1.iter().find(|name| !lacks.1.contains(name)) {
+            return Err(SourceError::MixedColumns {
+                column: column.clone(),
+                has: has.0.to_path_buf(),
+                lacks: lacks.0.to_path_buf(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// What was seen in one column, NULL left out.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Tally {
+    numbers: usize,
+    /// JSON strings that read as numbers.
+    numeric_texts: usize,
+    dates: usize,
+    others: usize,
+}
+
+impl Tally {
+    fn count_cell(&mut self, cell: &str) {
+        if is_number(cell) { self.numbers += 1 } else { self.others += 1 }
+    }
+
+    fn count_json(&mut self, literal: &str) {
+        match Value::read(literal) {
+            Some(Value::Null) => {}
+            Some(Value::Number(_)) => self.count_number(),
+            Some(Value::Text(text)) => self.count_text(&text),
+            Some(Value::Other(literal)) if is_date(&literal) => self.count_date(),
+            _ => self.count_other(),
+        }
+    }
+
+    /// Counts a value that is a number by its type.
+    pub(super) fn count_number(&mut self) {
+        self.numbers += 1;
+    }
+
+    /// Counts a string, which may spell a number.
+    pub(super) fn count_text(&mut self, text: &str) {
+        if is_number(text) { self.numeric_texts += 1 } else { self.others += 1 }
+    }
+
+    /// Counts a value that is a date by its type.
+    pub(super) fn count_date(&mut self) {
+        self.dates += 1;
+    }
+
+    /// Counts a value of any other type.
+    pub(super) fn count_other(&mut self) {
+        self.others += 1;
+    }
+
+    /// What the column seems to hold.
+    pub(super) fn column(self, name: String) -> SourceColumn {
+        let number = self.numbers > 0 && self.dates + self.others == 0;
+        let typed_time = self.dates > 0 && self.numbers + self.numeric_texts + self.others == 0;
+        let kind = if number { FieldKind::Number } else { FieldKind::Text };
+        SourceColumn { name, kind, typed_time, arrow: None }
+    }
+}
+
+/// Whether a text is a number and no code like `000001`.
+fn is_number(text: &str) -> bool {
+    let digits = text.trim_ascii().trim_start_matches(['+', '-']).as_bytes();
+    let code = digits.first() == Some(&b'0') && digits.get(1).is_some_and(u8::is_ascii_digit);
+    !code && read_number(text).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Fixture;
+    use super::*;
+
+    fn kinds(fixture: &Fixture) -> Vec<(String, bool, bool)> {
+        let columns = infer(&fixture.set).unwrap();
+        columns.into_iter().map(|column| (column.name, column.kind == FieldKind::Number, column.typed_time)).collect()
+    }
+
+    fn plain(names: &[(&str, bool)]) -> Vec<(String, bool, bool)> {
+        names.iter().map(|(name, number)| ((*name).to_owned(), *number, false)).collect()
+    }
+
+    #[test]
+    fn csv_columns_are_numbers_when_every_cell_is_one() {
+        let fixture = Fixture::csv(
+            "symbol,code,close,volume,mixed,empty\n\
+             A,000001,1.5,NA,1,\n\
+             \"B\",600000,\"-0.5\",1e6,x,\n\
+             ragged\n\
+             C,300750,0,,2,\n",
+        );
+        let expected =
+            [("symbol", false), ("code", false), ("close", true), ("volume", true), ("mixed", false), ("empty", false)];
+        assert_eq!(kinds(&fixture), plain(&expected));
+    }
+
+    #[test]
+    fn a_header_alone_gives_text_columns() {
+        assert_eq!(kinds(&Fixture::csv("a,b\n")), plain(&[("a", false), ("b", false)]));
+    }
+
+    #[test]
+    fn ndjson_columns_are_the_union_of_the_keys() {
+        let fixture = Fixture::ndjson(
+            r#"{"_id":{"$oid":"1c"},"volume":1.5,"code":"600000","at":{"$date":"2024-01-02T00:00:00Z"}}
+not json
+{"volume":"239390.74","code":"7","close":{"$numberDouble":"1.0"},"flag":true,"gone":null}
+"#,
+        );
+        let mut expected = plain(&[
+            ("_id", false),
+            ("volume", true),
+            ("code", false),
+            ("at", false),
+            ("close", true),
+            ("flag", false),
+            ("gone", false),
+        ]);
+        expected[3].2 = true;
+        assert_eq!(kinds(&fixture), expected);
+    }
+
+    #[test]
+    fn files_may_have_their_columns_in_any_order() {
+        let fixture = Fixture::new(Format::Csv, &[("a.csv", "s,n\nx,1\n"), ("b.csv", "n,s\n2,y\n")]);
+        assert_eq!(kinds(&fixture), plain(&[("s", false), ("n", true)]));
+    }
+
+    #[test]
+    fn a_column_missing_in_one_file_is_an_error_that_names_both() {
+        for files in [[("a.csv", "s,n\n"), ("b.csv", "s\n")], [("a.csv", "s\n"), ("b.csv", "s,n\n")]] {
+            let error = infer(&Fixture::new(Format::Csv, &files).set).unwrap_err();
+            let (has, lacks) = if files[0].1.len() > 3 { ("a.csv", "b.csv") } else { ("b.csv", "a.csv") };
+            assert!(
+                matches!(&error, SourceError::MixedColumns { column, has: h, lacks: l } if column == "n" && h.ends_with(has) && l.ends_with(lacks)),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_file_is_looked_at_even_when_few_are_sampled() {
+        let mut files: Vec<(String, &str)> = (0..20).map(|n| (format!("{n:02}.csv"), "s\nx\n")).collect();
+        files.push(("99.csv".to_owned(), "s,s\n"));
+        let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), *text)).collect();
+        let error = infer(&Fixture::new(Format::Csv, &files).set).unwrap_err();
+        assert!(matches!(error, SourceError::DuplicateColumns { .. }), "{error}");
+    }
+}
