@@ -54,20 +54,29 @@ impl<'a> Copies<'a> {
         shown.filter(alone).collect()
     }
 
-    /// Notes that the rules about the series move the shown rows in `moved` (ascending), and shows another copy in the
-    /// place of each, where a good one is left. Returns the rows that are not shown any more.
+    /// Shows another copy in the place of each shown row in `moved` (ascending) that the rules about the series move,
+    /// where a good one is left. Returns the rows that are not shown any more.
     pub fn replace(&mut self, moved: &[usize], last: bool) -> Vec<usize> {
         let mut replaced = Vec::new();
         for row in moved {
-            self.standing[*row] = Standing::Moved;
             let Ok(place) = self.shown.binary_search(row) else { continue };
+            let stood = std::mem::replace(&mut self.standing[*row], Standing::Moved);
             let start = self.time.partition_point(|time| *time < self.time[*row]);
-            if let Some(next) = best(start..end_of(self.time, start), &self.standing, last) {
-                self.shown[place] = next;
-                replaced.push(*row);
+            match best(start..end_of(self.time, start), &self.standing, last) {
+                Some(next) => {
+                    self.shown[place] = next;
+                    replaced.push(*row);
+                }
+                // Among other copies of its neighbours it may turn out to be good.
+                None => self.standing[*row] = stood,
             }
         }
         replaced
+    }
+
+    /// Notes the rows that the rules about the series move in the end.
+    pub fn conclude(&mut self, moved: &[usize]) {
+        moved.iter().for_each(|row| self.standing[*row] = Standing::Moved);
     }
 }
 
@@ -102,6 +111,7 @@ mod tests {
         assert_eq!(copies.replace(&[1, 4], false), [1], "the bar of 3 has no other copy, and stays in sight");
         assert_eq!(copies.shown(), [0, 3, 4]);
         assert_eq!(copies.replace(&[3], false), [0; 0], "no copy is left");
+        copies.conclude(&[3, 4]);
         assert_eq!(copies.standing(), [Good(0), Moved, Rejected, Moved, Moved]);
     }
 

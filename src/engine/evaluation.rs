@@ -136,8 +136,11 @@ impl View<'_> {
             let rows = copies.shown().to_vec();
             let frame = self.frame.narrow(self.layout, &mask(self.frame.rows(), &rows))?;
             View { frame: &frame, rows: Some(&rows), ..*self }.run(Stage::Series, &mut counts, &mut found)?;
-            let replaced = copies.replace(&self.moved(&found), self.program.keeps_last());
-            if replaced.is_empty() || round == MOST_COPIES {
+            let moved = self.moved(&found);
+            let replaced =
+                if round < MOST_COPIES { copies.replace(&moved, self.program.keeps_last()) } else { Vec::new() };
+            if replaced.is_empty() {
+                copies.conclude(&moved);
                 for (total, last) in totals.iter_mut().zip(counts) {
                     *total += last;
                 }
