@@ -14,7 +14,9 @@
 //! plans, quarantine, removal, restore, purge      quarantine
 //! ```
 //!
-//! Imports point one way: `cli -> quarantine -> report -> engine -> {checks, source, decide} -> {bars, market}`; `config` is used by all
+//! `run` is the life of a job, from its files to its report; `cli` reads flags and shows what `run` says.
+//!
+//! Imports point one way: `cli -> run -> quarantine -> report -> engine -> {checks, source, decide} -> {bars, market}`; `config` is used by all
 //! and uses `checks`, `bars` and `market` only. Only `cli` prints.
 
 pub mod bars;

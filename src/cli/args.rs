@@ -85,6 +85,12 @@ pub(crate) enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+    /// Write the man pages into a folder.
+    #[command(hide = true)]
+    Man {
+        /// The folder; made where it is missing.
+        dir: PathBuf,
+    },
 }
 
 /// Flags of `init`.

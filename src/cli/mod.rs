@@ -84,6 +84,7 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
     }
     match command {
         Command::Completions { shell } => completions(shell, output),
+        Command::Man { dir } => man(&dir, output),
         Command::Init(args) => init::init(&args, output),
         Command::Rules(RulesCommand::Schema { of }) => rules::schema(of, output),
         Command::Rules(RulesCommand::Explain { check }) => rules::explain(&check, output),
@@ -130,6 +131,13 @@ fn completions(shell: clap_complete::Shell, output: &mut Output) -> Result<Exit,
     } else {
         output.line(script.trim_end())?;
     }
+    Ok(Exit::Ok)
+}
+
+fn man(dir: &std::path::Path, output: &mut Output) -> Result<Exit, Failure> {
+    std::fs::create_dir_all(dir)?;
+    clap_mangen::generate_to(Cli::command(), dir)?;
+    output.line(&format!("man pages are in {}", dir.display()))?;
     Ok(Exit::Ok)
 }
 

@@ -27,7 +27,8 @@ pub fn render_text(summary: &Summary, colour: bool, width: usize) -> String {
         lines.extend(table(summary, paint, width));
         lines.extend(accounts(summary));
     }
-    lines.extend(summary.refusals.iter().map(|refusal| format!("refused: {}", visible(refusal))));
+    let refused = if summary.status == RunStatus::Refused { "refused" } else { "a run would be refused" };
+    lines.extend(summary.refusals.iter().map(|refusal| format!("{refused}: {}", visible(refusal))));
     lines.extend(summary.error.iter().map(|error| format!("error: {}", visible(error))));
     lines.push(closing(summary, paint));
     lines.extend(next(summary, paint));
@@ -142,6 +143,10 @@ fn accounts(summary: &Summary) -> Vec<String> {
             None => "all new: this is the first run".to_owned(),
         };
         lines.push(format!("  {}, {since}", counted(found, "finding")));
+    }
+    if summary.rows.kept > 0 {
+        let stay = if summary.rows.kept == 1 { "stays" } else { "stay" };
+        lines.push(format!("  {} {stay}: put back by a person", counted(summary.rows.kept, "row")));
     }
     lines.extend(not_evaluated(summary));
     if !summary.not_evaluated.is_empty() {
@@ -290,7 +295,8 @@ pub fn render_line(summary: &Summary) -> String {
     }
     pairs.push(("seconds", format!("{:.1}", summary.elapsed())));
     pairs.push(("run", summary.run_id.clone()));
-    pairs.extend(summary.refusals.iter().map(|refusal| ("refused", refusal.clone())));
+    let refused = if summary.status == RunStatus::Refused { "refused" } else { "over_limits" };
+    pairs.extend(summary.refusals.iter().map(|refusal| (refused, refusal.clone())));
     pairs.extend(summary.error.iter().map(|error| ("error", error.clone())));
     pairs.iter().map(|(key, value)| format!("{key}={}", quoted(value))).collect::<Vec<_>>().join(" ")
 }

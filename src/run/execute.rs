@@ -24,6 +24,7 @@ use crate::engine::session::session;
 use crate::quarantine::plan::Plan;
 use crate::report::collector::Collector;
 use crate::report::history::{self, Previous};
+use crate::report::moves::MoveRow;
 use crate::report::run::{NextStep, Outcome, RunMeta, RunStatus, StageSeconds};
 use crate::report::tally::Tally;
 use crate::report::utc::UtcMicros;
@@ -269,30 +270,29 @@ impl OfJob<'_> {
     ) -> Result<(Ending, Option<Done>), Failure> {
         let Self { context, order, opened, program, meta } = *self;
         let started = Instant::now();
-        let moves = collector.take_moves();
-        let not_evaluated = collector.not_evaluated()?;
-        let tally = collector.tally();
-        let found = found(program, tally, order.fail_on) || order.fail_on == FailOn::Warn && !not_evaluated.is_empty();
-        let (status, exit) = if found { (RunStatus::Findings, Exit::Findings) } else { (RunStatus::Ok, Exit::Ok) };
-        let (next, bytes) = (next(order, opened, tally), Some(ingested.bytes));
-        let mut ending = Ending { not_evaluated, next, bytes, ..Ending::new(status, exit) };
-        if order.goal == Goal::Check {
-            return Ok((ending, None));
-        }
-        let dir = &opened.loaded.job.report_dir.resolved;
-        let usual = history::usual_moves(dir, &program.job)?;
+        let job_file = std::path::absolute(&order.job)?;
         let holds = match order.goal {
             Goal::Plan { holds: Some(holds), .. } => holds,
             _ => removal::PLAN_HOLDS,
         };
-        let job_file = std::path::absolute(&order.job)?;
-        let read = tally.series.rows.read;
+        let read = collector.tally().series.rows.read;
         let planned = Planned { opened, program, meta, job_file: &job_file, ingested, read, holds };
-        let over = |rows| removal::refusals(opened, program, tally, usual, rows);
-        let (plan, refusals) = planned.plan(&moves, over).await?;
-        drop(moves);
+        let moves = self.without_kept(&planned, collector).await?;
+        let not_evaluated = collector.not_evaluated()?;
+        let tally = collector.tally();
+        let found = found(program, tally, order.fail_on) || order.fail_on == FailOn::Warn && !not_evaluated.is_empty();
+        let (status, exit) = if found { (RunStatus::Findings, Exit::Findings) } else { (RunStatus::Ok, Exit::Ok) };
+        let dir = &opened.loaded.job.report_dir.resolved;
+        let usual = history::usual_moves(dir, &program.job)?;
+        let refusals = removal::refusals(opened, program, tally, usual);
         let refused = !refusals.is_empty();
-        ending.refusals = refusals;
+        let (next, bytes) = (next(order, opened, tally, refused), Some(ingested.bytes));
+        let mut ending = Ending { not_evaluated, refusals, next, bytes, ..Ending::new(status, exit) };
+        if order.goal == Goal::Check {
+            return Ok((ending, None));
+        }
+        let plan = planned.plan(&moves, &ending.refusals).await?;
+        drop(moves);
         if order.goal == (Goal::Run { dry: true }) {
             if refused {
                 (ending.status, ending.exit) = (RunStatus::Refused, Exit::Refused);
@@ -310,6 +310,23 @@ impl OfJob<'_> {
         }
         seconds.apply = started.elapsed().as_secs_f64();
         Ok((ending, done))
+    }
+
+    /// The rows that are to be moved. Those that a person put back are counted as kept; a check whose user may not look
+    /// into the quarantine says that it cannot tell.
+    async fn without_kept(&self, planned: &Planned<'_>, collector: &mut Collector) -> Result<Vec<MoveRow>, Failure> {
+        let moves = collector.take_moves();
+        let kept = match planned.kept(&moves).await {
+            Err(failure) if self.order.goal == Goal::Check => {
+                let reason = failure.render(false);
+                self.context.note(&format!("warning: rows that were put back are not counted apart: {reason}"));
+                Vec::new()
+            }
+            kept => kept?,
+        };
+        collector.keep(kept.iter().map(|index| &moves[*index]));
+        let stays = |index: usize| kept.binary_search(&index).is_ok();
+        Ok(moves.into_iter().enumerate().filter(|(index, _)| !stays(*index)).map(|(_, row)| row).collect())
     }
 
     /// Writes the plan, for a person to look at and to apply.
@@ -342,7 +359,7 @@ fn found(program: &Program, tally: &Tally, fail_on: FailOn) -> bool {
     }
 }
 
-fn next(order: &Order, opened: &Opened, tally: &Tally) -> Vec<NextStep> {
+fn next(order: &Order, opened: &Opened, tally: &Tally, refused: bool) -> Vec<NextStep> {
     let step = |command: String, note: &str| NextStep { command, note: (!note.is_empty()).then(|| note.to_owned()) };
     let mut next = Vec::new();
     let dir = &opened.loaded.job.report_dir.resolved;
@@ -355,7 +372,12 @@ fn next(order: &Order, opened: &Opened, tally: &Tally) -> Vec<NextStep> {
     let path = typed(&order.job);
     if tally.series.rows.moved() > 0 {
         match order.goal {
+            Goal::Check if refused => {
+                let note = "what would be moved, for review; a run is refused, for that is over a limit";
+                next.push(step(format!("barkeep plan {path}"), note));
+            }
             Goal::Check => next.push(step(format!("barkeep plan {path}"), "what would be moved, for review")),
+            Goal::Run { dry: true } if refused => {}
             Goal::Run { dry: true } => next.push(step(format!("barkeep run {path}"), "move bad rows to quarantine")),
             Goal::Run { dry: false } => next.push(step(format!("barkeep quarantine list {path}"), "what was moved")),
             Goal::Plan { .. } => {}

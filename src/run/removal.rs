@@ -16,7 +16,7 @@ use super::open::{At, Collected, Opened};
 use crate::config::Action;
 use crate::config::Job;
 use crate::config::job::{MongoSource, Source};
-use crate::decide::{self, MoveLimits, Refusal, RowTotals};
+use crate::decide::{self, MoveLimits, Refusal};
 use crate::engine::program::Program;
 use crate::quarantine::item::{RemovalCounts, State};
 use crate::quarantine::mongodb::{self, Order, QuarantineError};
@@ -87,14 +87,8 @@ const EARLIER_REMOVED: &str = "earlier_removed";
 /// The same of one of which only a later look can tell.
 pub(crate) const EARLIER_OPEN: &str = "earlier_open";
 
-/// Every limit that moving `rows` rows breaks.
-pub(crate) fn refusals(
-    opened: &Opened,
-    program: &Program,
-    tally: &Tally,
-    usual: Option<u64>,
-    rows: usize,
-) -> Vec<Refusal> {
+/// Every limit that the run breaks by what it is to move.
+pub(crate) fn refusals(opened: &Opened, program: &Program, tally: &Tally, usual: Option<u64>) -> Vec<Refusal> {
     let limits = opened.loaded.job.limits;
     let limits = MoveLimits {
         rows: Some(limits.rows),
@@ -107,12 +101,11 @@ pub(crate) fn refusals(
         rule: &rule.id,
         moves: rule.action > Action::Report,
         budget: rule.budget,
-        flagged: tally.counts.rows.unsigned_abs(),
+        // What a person put back was looked at: it says nothing against the rule.
+        flagged: (tally.counts.rows - tally.kept).unsigned_abs(),
         evaluated: tally.counts.evaluated.unsigned_abs(),
     });
-    // Rows that a person put back count as rejected, and are not moved.
-    let totals = RowTotals { to_quarantine: rows as u64, to_delete: 0, ..tally.series.rows };
-    decide::over_limits(&limits, &totals, tally.series.worst().as_ref(), rules)
+    decide::over_limits(&limits, &tally.series.rows, tally.series.worst().as_ref(), rules)
 }
 
 /// What is known of a run when its plan is made.
@@ -127,34 +120,38 @@ pub(crate) struct Planned<'a> {
 }
 
 impl Planned<'_> {
-    /// The plan over `moves`, without the rows that a person put back and that nothing new rejects; and the limits
-    /// it breaks, as `refused` tells of a number of rows.
-    pub(crate) async fn plan(
-        &self,
-        moves: &[MoveRow],
-        refused: impl Fn(usize) -> Vec<Refusal>,
-    ) -> Result<(Plan, Vec<Refusal>), Failure> {
-        let source = self.identity().await?;
-        let originals = self.originals(moves).await?;
-        let rows = moves.iter().enumerate().map(|(at, row)| plan_row(row, originals.get(at))).collect();
-        drop(originals);
-        let plan = Plan::new(self.head(source, moves.len()), rows)?;
-        let exempt = match &self.opened.at {
-            At::Collection(collection) => {
-                quarantine_of(self.opened, collection)?.exempt(&plan).await.map_err(failed)?
-            }
-            At::Files(_) => files::exempt(self.opened, &plan)?,
-        };
-        if !exempt.is_empty() {
-            tracing::info!(rows = exempt.len(), "rows that were put back stay: no other rule rejects them");
+    /// Which of `moves` a person put back after they were taken before, and nothing new rejects: they stay.
+    pub(crate) async fn kept(&self, moves: &[MoveRow]) -> Result<Vec<usize>, Failure> {
+        if moves.is_empty() || !any_restored(self.opened).await? {
+            return Ok(Vec::new());
         }
-        let Plan { mut head, rows, .. } = plan;
-        let kept = rows.into_iter().enumerate().filter(|(index, _)| exempt.binary_search(index).is_err());
-        let rows: Vec<PlanRow> = kept.map(|(_, row)| row).collect();
-        head.rows = rows.len() as u64;
-        let refusals = refused(rows.len());
+        let plan = Plan::new(self.head(self.names(), moves.len()), self.rows(moves).await?)?;
+        match &self.opened.at {
+            At::Collection(collection) => quarantine_of(self.opened, collection)?.exempt(&plan).await.map_err(failed),
+            At::Files(_) => files::exempt(self.opened, &plan),
+        }
+    }
+
+    /// The plan over `moves`, with the limits it breaks.
+    pub(crate) async fn plan(&self, moves: &[MoveRow], refusals: &[Refusal]) -> Result<Plan, Failure> {
+        let mut head = self.head(self.identity().await?, moves.len());
         head.refusals = refusals.iter().map(ToString::to_string).collect();
-        Ok((Plan::new(head, rows)?, refusals))
+        Ok(Plan::new(head, self.rows(moves).await?)?)
+    }
+
+    async fn rows(&self, moves: &[MoveRow]) -> Result<Vec<PlanRow>, Failure> {
+        let originals = self.originals(moves).await?;
+        Ok(moves.iter().enumerate().map(|(at, row)| plan_row(row, originals.get(at))).collect())
+    }
+
+    /// The source by its names alone: what it holds is not looked at.
+    fn names(&self) -> SourceIdentity {
+        match &self.opened.at {
+            At::Collection(collection) => identity_of(collection),
+            At::Files(_) => SourceIdentity::Files(
+                self.ingested.identities.iter().map(|file| named_file(file, String::new())).collect(),
+            ),
+        }
     }
 
     fn head(&self, source: SourceIdentity, rows: usize) -> Head {
@@ -231,14 +228,19 @@ fn plan_file(identity: &FileIdentity) -> Result<PlanFile, Failure> {
             hash.finalize().to_vec()
         }
     };
-    Ok(PlanFile {
+    Ok(named_file(identity, id::to_hex(&sha256)))
+}
+
+fn named_file(identity: &FileIdentity, sha256: String) -> PlanFile {
+    PlanFile {
         name: identity.path.display().to_string(),
-        path: std::path::absolute(&identity.path)?,
+        // A working folder that is gone cannot make a path absolute: then the path stays as it is.
+        path: std::path::absolute(&identity.path).unwrap_or_else(|_| identity.path.clone()),
         device: identity.device,
         inode: identity.inode,
         length: identity.length,
-        sha256: id::to_hex(&sha256),
-    })
+        sha256,
+    }
 }
 
 /// Where a plan is written unless the command says otherwise.
@@ -328,6 +330,14 @@ fn earlier_state(state: Option<State>) -> String {
         Some(State::Removed) => EARLIER_REMOVED.to_owned(),
         Some(state) => format!("earlier_{}", state.as_str()),
         None => EARLIER_OPEN.to_owned(),
+    }
+}
+
+/// Whether a person put any row of the source back.
+async fn any_restored(opened: &Opened) -> Result<bool, Failure> {
+    match &opened.at {
+        At::Collection(collection) => quarantine_of(opened, collection)?.any_restored().await.map_err(failed),
+        At::Files(_) => files::any_restored(opened),
     }
 }
 

@@ -71,6 +71,11 @@ impl Collection {
         Ok(exempt)
     }
 
+    /// Whether a person put any row of the collection back.
+    pub async fn any_restored(&self) -> Result<bool, QuarantineError> {
+        Ok(!self.restored().await?.is_empty())
+    }
+
     /// How many rows of `plan` were put back by a person.
     pub async fn put_back(&self, plan: &Plan) -> Result<u64, QuarantineError> {
         let restored = self.restored().await?;

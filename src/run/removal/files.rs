@@ -167,6 +167,12 @@ fn take(recovery: files::Recovery, done: &mut Done) {
     recovery.failed.into_iter().for_each(|error| done.tell_later(failed(error)));
 }
 
+/// Whether a person put any row back.
+pub(crate) fn any_restored(opened: &Opened) -> Result<bool, Failure> {
+    let listed = files::items(Files::of(&opened.loaded.job).place()).map_err(failed)?;
+    Ok(listed.items.iter().any(|item| item.state == State::Restored))
+}
+
 /// Which rows of `plan` were put back by a person and are rejected by nothing but the rules that took them then. Rows
 /// are known by their content, as often as they were put back.
 pub(crate) fn exempt(opened: &Opened, plan: &Plan) -> Result<Vec<usize>, Failure> {

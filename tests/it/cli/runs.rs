@@ -125,12 +125,10 @@ error: the window is empty
     insta::assert_snapshot!(refused(&["--since", "last week"]), @r"
 error: --since: `last week` is no date or time; write `2024-03-08` or `2024-03-08T14:30:00Z`
   = help: see `barkeep check --help`
-  = job: job.toml
 ");
     insta::assert_snapshot!(refused(&["--last", "7 days"]), @r"
 error: --last: `7 days` is no span of time; write for instance `90m`, `24h`, `10d` or `2w`
   = help: see `barkeep check --help`
-  = job: job.toml
 ");
     assert!(!project.path("reports").exists());
 }
@@ -291,6 +289,53 @@ fn what_is_new_and_fixed_is_reported_from_run_to_run() {
     project.write("bars.csv", BARS);
     let output = project.call(&["check", "job.toml"]).exits(0);
     assert_eq!((output.value("new"), output.value("fixed")), ("0", "3"), "a run over some rules is not compared with");
+}
+
+#[test]
+fn rows_that_a_person_put_back_stay_are_counted_apart_and_break_no_limit() {
+    let project = Project::new(FAULTY);
+    project.call(&["run", "job.toml"]).exits(1);
+    project.call(&["quarantine", "restore", "job.toml", "--rule", "ohlc", "--confirm", "1"]).exits(0);
+    project.edit(
+        "job.toml",
+        "fraction = 1.0\nseries_fraction = 1.0",
+        "rows = 0\nfraction = 0.1\nseries_fraction = 0.1",
+    );
+    for command in [&["run", "job.toml"][..], &["check", "job.toml"], &["run", "job.toml", "--dry-run"]] {
+        let output = project.call(command).exits(1);
+        assert_eq!((output.value("kept"), output.value("to_quarantine")), ("1", "0"), "{command:?}");
+        assert!(!output.out.contains("over_limits") && !output.out.contains("refused"), "{}", output.out);
+    }
+    let shown = project.call(&["report", "show"]).exits(0).out;
+    assert!(shown.contains("+ 1 kept") && shown.contains("  1 row stays: put back by a person"), "{shown}");
+    assert!(!shown.contains("would be quarantined"), "{shown}");
+    let runs = project.call(&[
+        "sql",
+        "SELECT rows_restored_kept, rows_to_quarantine, rows_quarantined FROM runs ORDER BY run_id",
+        "--format",
+        "ndjson",
+    ]);
+    let first: Vec<String> = runs.exits(0).out.lines().take(2).map(str::to_owned).collect();
+    let counts = |kept, planned, left| {
+        format!(r#"{{"rows_restored_kept":{kept},"rows_to_quarantine":{planned},"rows_quarantined":{left}}}"#)
+    };
+    assert_eq!(first, [counts(0, 1, 1), counts(1, 0, 0)]);
+}
+
+#[test]
+fn a_check_says_that_a_run_would_be_refused() {
+    let project = Project::new(FAULTY);
+    project.edit("job.toml", "fraction = 1.0\nseries_fraction = 1.0", "rows = 0");
+    let output = project.call(&["check", "job.toml"]).exits(1);
+    assert_eq!(output.value("status"), "findings");
+    assert!(
+        output.out.contains("over_limits=\"1 rows would be moved, and `[limits] rows` allows 0\""),
+        "{}",
+        output.out
+    );
+    let shown = project.call(&["report", "show"]).exits(0).out;
+    assert!(shown.contains("a run would be refused: 1 rows would be moved"), "{shown}");
+    assert!(shown.contains("a run is refused, for that is over a limit"), "{shown}");
 }
 
 /// A rule whose condition fits no row.
