@@ -68,7 +68,7 @@ warn  gap A 2024-01-03: 1 session missing on 2024-01-03
     let objects = project.call(&["report", "show", "latest", "--format", "ndjson"]).exits(0).json();
     assert_eq!(
         (objects.len(), objects[0]["type"].as_str(), objects[1]["rule_id"].as_str()),
-        (5, Some("summary"), Some("ohlc"))
+        (4, Some("summary"), Some("ohlc"))
     );
 }
 
