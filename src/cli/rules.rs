@@ -10,7 +10,7 @@ use super::exit::{Exit, Failure};
 use super::output::Output;
 use super::rule_cases;
 use super::{job, open};
-use crate::bars::spec::Fold;
+use crate::bars::Fold;
 use crate::bars::time::TimeFormat;
 use crate::bars::{BarsSpec, FieldKind, FieldSpec, Label, NUMBERS, TimeSpec};
 use crate::checks::{self, CHECKS};

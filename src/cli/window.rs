@@ -106,7 +106,7 @@ mod tests {
     use chrono_tz::UTC;
 
     use super::*;
-    use crate::bars::spec::Fold;
+    use crate::bars::Fold;
     use crate::bars::{DAY_US, Label, TimeSpec};
     use crate::market::{Calendar, Grid, Interval};
 

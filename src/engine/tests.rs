@@ -19,7 +19,7 @@ use super::program::Program;
 use super::records::Record;
 use super::session::{Limits, session};
 use super::table::Locators;
-use crate::bars::spec::Fold;
+use crate::bars::Fold;
 use crate::bars::time::TimeFormat;
 use crate::bars::{BarsSpec, DAY_US, FieldKind, FieldSpec, Label, TimeSpec};
 use crate::config::{Action, Diagnostic, Environment, RuleFile, Severity, SourceText, rules};
