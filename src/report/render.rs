@@ -100,12 +100,10 @@ fn line(rule: &RuleSummary, daily: bool, id: usize, paint: Paint, width: usize) 
         RuleStatus::Fail => (paint.bad("FAIL"), share(rule), place(rule.first.as_ref(), daily)),
         RuleStatus::Warn => (paint.odd("warn"), share(rule), place(rule.first.as_ref(), daily)),
         RuleStatus::Insufficient => {
-            let lacking = format!("{} with too little history", counted(rule.insufficient, "row"));
-            ("-   ".to_owned(), "not evaluated".to_owned(), lacking)
+            let lacking = format!("too little history: {}", counted(rule.insufficient, "row"));
+            ("-   ".to_owned(), "-".to_owned(), lacking)
         }
-        RuleStatus::Skipped | RuleStatus::Ok => {
-            ("-   ".to_owned(), "not evaluated".to_owned(), nothing_evaluated(rule))
-        }
+        RuleStatus::Skipped | RuleStatus::Ok => ("-   ".to_owned(), "-".to_owned(), nothing_evaluated(rule)),
     };
     let first = shortened(&first, width.saturating_sub(id + FIXED).max(FEWEST));
     let line = format!("  {name:id$}{:<8}{status}{:>11}   {share:<12}{first}", rule.severity, thousands(rule.findings));
@@ -159,7 +157,7 @@ fn equation(summary: &Summary) -> String {
     let rows = &summary.rows;
     let others = [
         (rows.flagged, "flagged"),
-        (rows.parse_errors, "parse errors"),
+        (rows.parse_errors, if rows.parse_errors == 1 { "parse error" } else { "parse errors" }),
         (rows.to_quarantine, "to quarantine"),
         (rows.to_delete, "to delete"),
         (rows.kept, "kept"),
@@ -449,11 +447,11 @@ mod tests {
           duplicate         error   FAIL          8   0.0031 %    ETHUSDT 2026-11-02
           price-spike       error   FAIL          2   0.00077 %   SOLUSDT 2026-11-11
           gap               warn    warn         34   41 bars     BTCUSDT 2026-10-30
-          close-outlier     error   -             0   not evaluated  2,500 rows with too little history
-          turnover          info    -             0   not evaluated  no rows to evaluate
+          close-outlier     error   -             0   -           too little history: 2,500 rows
+          turnover          info    -             0   -           no rows to evaluate
           3 more rules              ok
 
-          259,174 rows = 259,136 clean + 20 flagged + 1 parse errors + 16 to quarantine + 1 to delete
+          259,174 rows = 259,136 clean + 20 flagged + 1 parse error + 16 to quarantine + 1 to delete
           47 findings, 5 new and 1,002 fixed since 20261119T023000Z-aaaa
           too little history: price-spike 120 rows
           excused: gap 1 row

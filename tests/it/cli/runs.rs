@@ -240,7 +240,7 @@ fn rows_of_parquet_are_moved_with_all_their_columns() {
 fn dry_run_keeps_no_copies() {
     let project = Project::new(FAULTY);
     let output = project.call(&["run", "job.toml", "--dry-run"]).exits(1);
-    assert_eq!((output.value("quarantined"), output.value("source")), ("1", "unchanged"));
+    assert_eq!((output.value("to_quarantine"), output.value("source")), ("1", "unchanged"));
     assert!(!project.path("quarantine").exists() && project.path("reports/runs").exists());
 }
 
