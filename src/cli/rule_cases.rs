@@ -12,7 +12,7 @@ use parquet::arrow::ArrowWriter;
 use super::exit::Failure;
 use crate::bars::{BarsSpec, DAY_US, FieldKind, TIME};
 use crate::config::{Action, Literal, RuleSet, RuleTest, Severity};
-use crate::engine::node::Arrangement;
+use crate::engine::Arrangement;
 use crate::engine::plan::{self, Input};
 use crate::engine::program::Program;
 use crate::engine::records::Record;

@@ -9,7 +9,7 @@ use crate::bars::BarsSpec;
 use crate::config::Job;
 use crate::config::moment::{Moment, parse_duration};
 use crate::market::zone;
-use crate::report::history::Window;
+use crate::report::run::Window;
 use crate::report::utc::UtcMicros;
 
 /// The half-open window of the flags, else of the job; µs UTC on the scale of the bars' timestamps.

@@ -9,7 +9,8 @@ use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 use sha2::{Digest, Sha256};
 
-use super::evaluation::{Evaluated, Flagged};
+use super::evaluation::Evaluated;
+use super::flagged::Flagged;
 use super::frame::{Frame, Layout};
 use super::metrics;
 use super::program::Program;

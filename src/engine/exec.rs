@@ -26,10 +26,10 @@ use datafusion::physical_plan::{
 };
 use futures::{StreamExt, TryStreamExt};
 
+use super::arrangement::Arrangement;
 use super::emit::Emitter;
 use super::evaluation;
 use super::frame::{Frame, Layout};
-use super::node::Arrangement;
 use super::program::Program;
 use super::records;
 

@@ -11,9 +11,11 @@
 //! plan     puts the pieces together
 //! ```
 
+mod arrangement;
 pub mod emit;
 pub mod evaluation;
 pub mod exec;
+mod flagged;
 pub mod frame;
 pub mod metrics;
 pub mod node;
@@ -27,6 +29,7 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 
+pub use self::arrangement::Arrangement;
 use datafusion::error::DataFusionError;
 
 /// Why a run of the rules broke off.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::evaluation::Flagged;
+use super::flagged::Flagged;
 use super::frame::{Frame, Layout};
 use super::program::Program;
 use crate::bars::{FieldKind, TIME, number, time};

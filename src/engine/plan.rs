@@ -15,7 +15,8 @@ use datafusion::prelude::SessionContext;
 use sha2::{Digest, Sha256};
 
 use super::EngineError;
-use super::node::{Arrangement, SeriesNode};
+use super::arrangement::Arrangement;
+use super::node::SeriesNode;
 use super::program::Program;
 use super::shape;
 use super::table::{BarsTable, Locators, TableFile};

@@ -13,7 +13,7 @@ use futures::TryStreamExt;
 use parquet::arrow::ArrowWriter;
 use tempfile::TempDir;
 
-use super::node::Arrangement;
+use super::arrangement::Arrangement;
 use super::plan::{self, Input};
 use super::program::Program;
 use super::records::Record;

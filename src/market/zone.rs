@@ -6,7 +6,6 @@
 use chrono::{DateTime, MappedLocalTime, Offset, TimeZone};
 use chrono_tz::Tz;
 
-
 /// Microseconds of a UTC day.
 pub const DAY_US: i64 = 86_400_000_000;
 

@@ -17,7 +17,7 @@ use parquet::file::metadata::KeyValue;
 
 use super::destination::{SCOPE_KEY, WHOLE};
 use super::error::ReportError;
-use super::run::RunStatus;
+use super::run::{RunStatus, Window};
 use super::runs;
 
 /// Findings beyond which a run is not compared with the one before: what is new or fixed is then NULL. Bounds the
@@ -26,9 +26,6 @@ pub const MOST_KNOWN: u64 = 2_000_000;
 
 /// Runs that tell what is usual.
 const USUAL_RUNS: usize = 20;
-
-/// A half-open window, µs UTC; an end that is `None` is open.
-pub type Window = (Option<i64>, Option<i64>);
 
 /// What a run compares its findings with.
 #[derive(Debug, Default)]

@@ -5,7 +5,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::history::Window;
 use super::run_id::RunId;
 use super::utc::UtcMicros;
 use crate::config::Action;
@@ -75,6 +74,9 @@ impl RunStatus {
         matches!(self, Self::Ok | Self::Findings | Self::Refused)
     }
 }
+
+/// A half-open window, µs UTC; an end that is `None` is open.
+pub type Window = (Option<i64>, Option<i64>);
 
 /// A run as it begins.
 #[derive(Debug, Clone)]

@@ -7,7 +7,7 @@ use chrono_tz::{TZ_VARIANTS, Tz};
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::JobPath;
+use super::path::JobPath;
 use crate::bars::time::TimeFormat;
 use crate::bars::{FieldKind, Fold, Label, TIME};
 use crate::config::diagnostic::{Diagnostic, nearest, suggestion};

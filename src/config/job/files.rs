@@ -3,7 +3,7 @@
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::JobPath;
+use super::path::JobPath;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::reader::Reader;
 use crate::config::section::Otherwise::{Mistake, Nothing, Text, Texts};

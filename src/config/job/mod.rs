@@ -6,10 +6,10 @@
 mod bars;
 mod files;
 mod mongodb;
+mod path;
 mod run;
 mod source;
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use toml::Spanned;
@@ -17,6 +17,7 @@ use toml::Spanned;
 pub use bars::{Align, Bars, FieldName, Time};
 pub use files::{FileFormat, FileSource, Filter, FilterValue, Writers};
 pub use mongodb::{Condition, MongoSource, OPERATORS, Operand, Test, Uri};
+pub use path::JobPath;
 pub use run::{Limits, ParseError, Quarantine, Window};
 pub use source::Source;
 
@@ -49,24 +50,6 @@ pub struct Job {
     pub report_dir: JobPath,
     /// What a value that does not decode is.
     pub parse_error: ParseError,
-}
-
-/// A path in a job file. Relative ones start at the folder of the job file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JobPath {
-    /// As written.
-    pub written: String,
-    /// Joined to the folder of the job file, which itself is as the user gave it.
-    pub resolved: PathBuf,
-}
-
-impl JobPath {
-    /// The path `written` in the job file `job`.
-    pub fn new(job: &Path, written: impl Into<String>) -> Self {
-        let written = written.into();
-        let resolved = job.parent().unwrap_or(Path::new("")).join(&written);
-        Self { written, resolved }
-    }
 }
 
 /// What could be read of a job file.

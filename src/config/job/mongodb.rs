@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::JobPath;
+use super::path::JobPath;
 use crate::config::diagnostic::{Diagnostic, suggestion};
 use crate::config::moment::Moment;
 use crate::config::reader::Reader;

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use chrono::TimeDelta;
 
-use super::{Bars, JobPath};
+use super::bars::Bars;
+use super::path::JobPath;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::levels::{Action, Severity};
 use crate::config::section::Otherwise::{Count, Nothing, Number, Text};
