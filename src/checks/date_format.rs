@@ -9,58 +9,33 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 
+use super::params::{FieldRef, Params};
 use super::{Check, CheckKind, Finding, FindingSink, Series, Stage, TextColumn};
 use crate::bars::time::{Parsed, TimeFault, TimeFormat};
 use crate::bars::{BarsSpec, Label, TIME, TimeSpec};
-use crate::config::{FieldRef, Param, ParamKind, Params};
 use crate::market::{Grid, Slot, zone};
+use crate::schema::{Holds, Key, Otherwise, key};
 
 /// The check `date-format`.
 pub(crate) struct DateFormat;
 
-const PARAMS: &[Param] = &[
-    Param {
-        name: "field",
-        kind: ParamKind::AnyField,
-        default: Some(TIME),
-        required: false,
-        doc: "The timestamp of the bars, or a text field that holds a date.",
-    },
-    Param {
-        name: "formats",
-        kind: ParamKind::Texts,
-        default: None,
-        required: false,
-        doc: "Accepted spellings; without it those of the job.",
-    },
-    Param {
-        name: "min",
-        kind: ParamKind::Text,
-        default: None,
-        required: false,
-        doc: "Earliest date that passes, as `2010-01-31`.",
-    },
-    Param {
-        name: "max",
-        kind: ParamKind::Text,
-        default: None,
-        required: false,
-        doc: "Latest date that passes, as `2010-01-31`.",
-    },
-    Param {
-        name: "sessions",
-        kind: ParamKind::Flag,
-        default: Some("true"),
-        required: false,
-        doc: "Flag timestamps on days that are no session of the job's calendar, where it has one.",
-    },
-    Param {
-        name: "hours",
-        kind: ParamKind::Flag,
-        default: Some("true"),
-        required: false,
-        doc: "Flag timestamps of intraday bars outside trading hours or off the step, where the job has a calendar.",
-    },
+const PARAMS: &[Key] = &[
+    key("field", Holds::Field, Otherwise::Text(TIME), "The timestamp of the bars, or a text field that holds a date."),
+    key("formats", Holds::Texts, Otherwise::Nothing, "Accepted spellings; without it those of the job."),
+    key("min", Holds::Text, Otherwise::Nothing, "Earliest date that passes, as `2010-01-31`."),
+    key("max", Holds::Text, Otherwise::Nothing, "Latest date that passes, as `2010-01-31`."),
+    key(
+        "sessions",
+        Holds::Flag,
+        Otherwise::Flag(true),
+        "Flag timestamps on days that are no session of the job's calendar, where it has one.",
+    ),
+    key(
+        "hours",
+        Holds::Flag,
+        Otherwise::Flag(true),
+        "Flag timestamps of intraday bars outside trading hours or off the step, where the job has a calendar.",
+    ),
 ];
 
 impl CheckKind for DateFormat {
@@ -72,7 +47,7 @@ impl CheckKind for DateFormat {
         include_str!("date_format.md")
     }
 
-    fn params(&self) -> &'static [Param] {
+    fn params(&self) -> &'static [Key] {
         PARAMS
     }
 

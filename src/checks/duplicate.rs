@@ -10,35 +10,28 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use super::params::{FieldRef, Params};
 use super::{Check, CheckKind, Column, Finding, FindingSink, Series, Stage};
 use crate::bars::{BarsSpec, FieldKind, NUMBERS};
-use crate::config::{FieldRef, Param, ParamKind, Params};
+use crate::schema::{Holds, Key, Otherwise, key};
 
 /// The check `duplicate`.
 pub(crate) struct Duplicate;
 
-const PARAMS: &[Param] = &[
-    Param {
-        name: "key",
-        kind: ParamKind::AnyFields,
-        default: None,
-        required: false,
-        doc: "Fields that make a bar its own besides series and time.",
-    },
-    Param {
-        name: "keep",
-        kind: ParamKind::Choice(&["best", "first", "last", "none"]),
-        default: Some("best"),
-        required: false,
-        doc: "Which of several equally good copies is the bar; the others are flagged.",
-    },
-    Param {
-        name: "compare",
-        kind: ParamKind::AnyFields,
-        default: None,
-        required: false,
-        doc: "Fields that must agree for copies to be identical; without it every usual number the bars have.",
-    },
+const PARAMS: &[Key] = &[
+    key("key", Holds::Fields, Otherwise::Nothing, "Fields that make a bar its own besides series and time."),
+    key(
+        "keep",
+        Holds::Choice(&["best", "first", "last", "none"]),
+        Otherwise::Text("best"),
+        "Which of several equally good copies is the bar; the others are flagged.",
+    ),
+    key(
+        "compare",
+        Holds::Fields,
+        Otherwise::Nothing,
+        "Fields that must agree for copies to be identical; without it every usual number the bars have.",
+    ),
 ];
 
 impl CheckKind for Duplicate {
@@ -50,7 +43,7 @@ impl CheckKind for Duplicate {
         include_str!("duplicate.md")
     }
 
-    fn params(&self) -> &'static [Param] {
+    fn params(&self) -> &'static [Key] {
         PARAMS
     }
 

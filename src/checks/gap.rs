@@ -8,29 +8,28 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::params::Params;
 use super::{Check, CheckKind, Finding, FindingSink, Series, Stage};
 use crate::bars::{BarsSpec, Label};
-use crate::config::{Param, ParamKind, Params};
 use crate::market::{Grid, Slot, zone};
+use crate::schema::{Holds, Key, Otherwise, key};
 
 /// The check `gap`.
 pub(crate) struct Gap;
 
-const PARAMS: &[Param] = &[
-    Param {
-        name: "min",
-        kind: ParamKind::Count { min: 1, max: 1_000_000 },
-        default: Some("1"),
-        required: false,
-        doc: "Missing bars in a row below which a gap is not reported.",
-    },
-    Param {
-        name: "coverage",
-        kind: ParamKind::Number { min: 0.0, max: 1.0 },
-        default: None,
-        required: false,
-        doc: "Share of its bars with which a session of a thinly traded series is complete enough (intraday bars).",
-    },
+const PARAMS: &[Key] = &[
+    key(
+        "min",
+        Holds::Count { min: 1, max: 1_000_000 },
+        Otherwise::Count(1),
+        "Missing bars in a row below which a gap is not reported.",
+    ),
+    key(
+        "coverage",
+        Holds::Number { min: 0.0, max: 1.0 },
+        Otherwise::Nothing,
+        "Share of its bars with which a session of a thinly traded series is complete enough (intraday bars).",
+    ),
 ];
 
 impl CheckKind for Gap {
@@ -42,7 +41,7 @@ impl CheckKind for Gap {
         include_str!("gap.md")
     }
 
-    fn params(&self) -> &'static [Param] {
+    fn params(&self) -> &'static [Key] {
         PARAMS
     }
 

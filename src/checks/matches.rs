@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use regex::{Regex, RegexBuilder};
 
+use super::params::{FieldRef, Params};
 use super::{Check, CheckKind, Finding, FindingSink, Series, Stage};
 use crate::bars::{BarsSpec, FieldKind};
-use crate::config::{FieldRef, Param, ParamKind, Params};
+use crate::schema::{Holds, Key, Otherwise, key};
 
 /// The check `matches`.
 pub(crate) struct Matches;
@@ -19,28 +20,10 @@ const PROGRAM_BYTES: usize = 1 << 20;
 /// Bytes the lazily built automaton of a pattern may take; beyond it matching is slower, not wrong.
 const AUTOMATON_BYTES: usize = 2 << 20;
 
-const PARAMS: &[Param] = &[
-    Param {
-        name: "field",
-        kind: ParamKind::AnyField,
-        default: None,
-        required: true,
-        doc: "The text field to evaluate.",
-    },
-    Param {
-        name: "pattern",
-        kind: ParamKind::Text,
-        default: None,
-        required: true,
-        doc: "Regular expression the whole text must match.",
-    },
-    Param {
-        name: "negate",
-        kind: ParamKind::Flag,
-        default: Some("false"),
-        required: false,
-        doc: "Flag texts that match instead of those that do not.",
-    },
+const PARAMS: &[Key] = &[
+    key("field", Holds::Field, Otherwise::Mistake, "The text field to evaluate."),
+    key("pattern", Holds::Text, Otherwise::Mistake, "Regular expression the whole text must match."),
+    key("negate", Holds::Flag, Otherwise::Flag(false), "Flag texts that match instead of those that do not."),
 ];
 
 impl CheckKind for Matches {
@@ -52,7 +35,7 @@ impl CheckKind for Matches {
         include_str!("matches.md")
     }
 
-    fn params(&self) -> &'static [Param] {
+    fn params(&self) -> &'static [Key] {
         PARAMS
     }
 
@@ -242,7 +225,7 @@ mod tests {
     #[test]
     fn broken_pattern_is_a_mistake_at_its_value() {
         insta::assert_snapshot!(mistake("check = \"matches\"\nfield = \"symbol\"\npattern = '[0-9'"), @r"
-        error[bad-parameter]: rule `test`: `pattern` is no regular expression
+        error[bad-value]: rule `test`: `pattern` is no regular expression
          --> rule.toml:3:11
           |
         3 | pattern = '[0-9'

@@ -8,10 +8,12 @@ mod date_format;
 mod duplicate;
 mod finding;
 mod gap;
+mod kind;
 mod matches;
 mod ohlc;
 mod order;
 mod outlier;
+mod params;
 mod price_spike;
 mod range;
 mod required;
@@ -24,10 +26,9 @@ pub(crate) mod testing;
 mod zero_volume;
 
 pub use finding::{Finding, FindingSink, Totals};
+pub use kind::{Check, CheckKind, Stage};
+pub use params::{Expression, FieldRef, Params};
 pub use series::{Column, NumberColumn, Series, Standing, TextColumn};
-
-use crate::bars::BarsSpec;
-use crate::config::{Param, Params};
 
 /// Every check there is, in the order of the documentation.
 pub const CHECKS: &[&dyn CheckKind] = &[
@@ -51,59 +52,13 @@ pub fn find(name: &str) -> Option<&'static dyn CheckKind> {
     CHECKS.iter().copied().find(|check| check.name() == name)
 }
 
-/// What a rule is about, and with it when it runs and which rows it sees.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Stage {
-    /// Evaluates each row by itself, rows without a readable timestamp too.
-    Row,
-    /// Evaluates a bar by its neighbours; sees dated rows, one of each timestamp, and no rejected row.
-    Series,
-    /// Evaluates which rows of a series are the same bar; sees all rows, and how they stand after the other rules.
-    Copies,
-}
-
-/// One kind of check: what it is called, what it takes, and how a rule of it is made.
-pub trait CheckKind: Sync {
-    /// Kebab-case name as rules write it; never renamed once released.
-    fn name(&self) -> &'static str;
-
-    /// Its documentation, the `.md` beside its source.
-    fn explain(&self) -> &'static str;
-
-    /// The parameters it takes.
-    fn params(&self) -> &'static [Param];
-
-    /// When it runs.
-    fn stage(&self) -> Stage;
-
-    /// Whether its findings stand for rows; gaps between rows can only be reported.
-    fn flags_rows(&self) -> bool {
-        true
-    }
-
-    /// Reads the parameters of one rule. Mistakes are recorded in `params`, which the caller looks at: the
-    /// returned check is used only where there were none.
-    fn compile(&self, params: &mut Params<'_>, bars: &BarsSpec) -> Box<dyn Check>;
-}
-
-/// A check with its parameters, ready to evaluate.
-pub trait Check: Send + Sync {
-    /// Whether of equally good copies of a bar it keeps the last one; then that copy is the one other rules see.
-    fn keeps_last(&self) -> bool {
-        false
-    }
-
-    /// Evaluates one series, which may be empty.
-    fn check(&self, series: &Series<'_>, findings: &mut FindingSink);
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
     use crate::checks::testing::run_examples;
-    use crate::config::ParamKind;
+    use crate::schema::{Holds, Key, Otherwise};
 
     const HEADINGS: [&str; 6] =
         ["What it flags", "Why it matters", "Parameters", "Example", "False alarms", "Missing values"];
@@ -149,10 +104,14 @@ mod tests {
                 let row =
                     parameter_row(check.explain(), param.name).unwrap_or_else(|| panic!("{place} is not in the table"));
                 assert_eq!(row.len(), 3, "{place}");
-                let wanted = match param.default {
-                    Some(default) => format!("`{default}`"),
-                    None if param.required => "required".to_owned(),
-                    None => String::new(),
+                let wanted = match param.otherwise {
+                    Otherwise::Mistake => "required".to_owned(),
+                    Otherwise::Nothing => String::new(),
+                    Otherwise::Text(text) => format!("`{text}`"),
+                    Otherwise::Texts(texts) => format!("`{}`", texts.join("`, `")),
+                    Otherwise::Count(count) => format!("`{count}`"),
+                    Otherwise::Number(number) => format!("`{}`", format!("{number:?}").trim_end_matches(".0")),
+                    Otherwise::Flag(flag) => format!("`{flag}`"),
                 };
                 assert!(row[1].contains(&wanted) && !row[1].is_empty(), "default of {place}: {}", row[1]);
             }
@@ -183,7 +142,6 @@ mod tests {
                     "{place}: {}",
                     param.doc
                 );
-                assert!(!(param.required && param.default.is_some()), "{place} is required and has a default");
             }
         }
     }
@@ -191,7 +149,7 @@ mod tests {
     #[test]
     fn examples_find_what_they_say() {
         let planned = |check: &&&dyn CheckKind| {
-            let expression = |param: &Param| matches!(param.kind, ParamKind::Expression);
+            let expression = |key: &Key| matches!(key.holds, Holds::Expression);
             !check.params().iter().any(expression)
         };
         for check in CHECKS.iter().filter(planned) {

@@ -9,28 +9,27 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use super::params::Params;
 use super::{Check, CheckKind, Finding, FindingSink, NumberColumn, Series, Stage};
 use crate::bars::BarsSpec;
-use crate::config::{Param, ParamKind, Params};
+use crate::schema::{Holds, Key, Otherwise, key};
 
 /// The check `ohlc`.
 pub(crate) struct Ohlc;
 
-const PARAMS: &[Param] = &[
-    Param {
-        name: "negative",
-        kind: ParamKind::Flag,
-        default: Some("false"),
-        required: false,
-        doc: "Accept prices of zero and below, as futures and spreads have them.",
-    },
-    Param {
-        name: "tolerance",
-        kind: ParamKind::Number { min: 0.0, max: 0.1 },
-        default: Some("1e-9"),
-        required: false,
-        doc: "Share of a price by which high and low may fail it, for prices that were adjusted and rounded.",
-    },
+const PARAMS: &[Key] = &[
+    key(
+        "negative",
+        Holds::Flag,
+        Otherwise::Flag(false),
+        "Accept prices of zero and below, as futures and spreads have them.",
+    ),
+    key(
+        "tolerance",
+        Holds::Number { min: 0.0, max: 0.1 },
+        Otherwise::Number(1e-9),
+        "Share of a price by which high and low may fail it, for prices that were adjusted and rounded.",
+    ),
 ];
 
 /// Rows looked at together before any of them is looked at alone.
@@ -53,7 +52,7 @@ impl CheckKind for Ohlc {
         include_str!("ohlc.md")
     }
 
-    fn params(&self) -> &'static [Param] {
+    fn params(&self) -> &'static [Key] {
         PARAMS
     }
 

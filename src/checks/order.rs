@@ -9,20 +9,20 @@ use std::sync::Arc;
 use chrono::{DateTime, SecondsFormat};
 use serde_json::json;
 
+use super::params::Params;
 use super::{Check, CheckKind, Finding, FindingSink, Series, Stage};
 use crate::bars::{BarsSpec, TIME};
-use crate::config::{Param, ParamKind, Params};
+use crate::schema::{Holds, Key, Otherwise, key};
 
 /// The check `order`.
 pub(crate) struct Order;
 
-const PARAMS: &[Param] = &[Param {
-    name: "direction",
-    kind: ParamKind::Choice(&["ascending", "descending", "any"]),
-    default: Some("ascending"),
-    required: false,
-    doc: "How timestamps run in the source: oldest first, newest first, or as most of the series does.",
-}];
+const PARAMS: &[Key] = &[key(
+    "direction",
+    Holds::Choice(&["ascending", "descending", "any"]),
+    Otherwise::Text("ascending"),
+    "How timestamps run in the source: oldest first, newest first, or as most of the series does.",
+)];
 
 impl CheckKind for Order {
     fn name(&self) -> &'static str {
@@ -33,7 +33,7 @@ impl CheckKind for Order {
         include_str!("order.md")
     }
 
-    fn params(&self) -> &'static [Param] {
+    fn params(&self) -> &'static [Key] {
         PARAMS
     }
 

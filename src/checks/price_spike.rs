@@ -12,10 +12,11 @@ use serde_json::json;
 
 use self::wick::Wick;
 
+use super::params::Params;
 use super::robust::{SIGMA_PER_MAD, deviation, median_of};
 use super::{Check, CheckKind, Finding, FindingSink, Series, Stage};
 use crate::bars::BarsSpec;
-use crate::config::{Param, ParamKind, Params};
+use crate::schema::{Holds, Key, Otherwise, key};
 
 /// The check `price-spike`.
 pub(crate) struct PriceSpike;
@@ -23,49 +24,38 @@ pub(crate) struct PriceSpike;
 /// Fewest earlier returns that say what is usual.
 const FEWEST_RETURNS: usize = 20;
 
-const PARAMS: &[Param] = &[
-    Param {
-        name: "field",
-        kind: ParamKind::NumberField,
-        default: Some("close"),
-        required: false,
-        doc: "The price whose returns are evaluated.",
-    },
-    Param {
-        name: "limit",
-        kind: ParamKind::Number { min: 0.5, max: 1_000.0 },
-        default: Some("8"),
-        required: false,
-        doc: "How many robust standard deviations of the earlier returns a return must reach.",
-    },
-    Param {
-        name: "floor",
-        kind: ParamKind::Number { min: 0.0, max: 10.0 },
-        default: Some("0.03"),
-        required: false,
-        doc: "Smallest log return that can be a spike, however quiet the prices before it.",
-    },
-    Param {
-        name: "reversal",
-        kind: ParamKind::Number { min: 0.0, max: 1.0 },
-        default: Some("0.25"),
-        required: false,
-        doc: "Largest part of the move that may remain after the next bar.",
-    },
-    Param {
-        name: "window",
-        kind: ParamKind::Count { min: 20, max: 10_000 },
-        default: Some("60"),
-        required: false,
-        doc: "Earlier returns that say what is usual; with fewer than 20 there is no verdict on a large move.",
-    },
-    Param {
-        name: "wick",
-        kind: ParamKind::Number { min: 0.001, max: 10.0 },
-        default: Some("0.2"),
-        required: false,
-        doc: "Largest part of the body's edge that the high or low may stick out, where the bars have both.",
-    },
+const PARAMS: &[Key] = &[
+    key("field", Holds::NumberField, Otherwise::Text("close"), "The price whose returns are evaluated."),
+    key(
+        "limit",
+        Holds::Number { min: 0.5, max: 1_000.0 },
+        Otherwise::Number(8.0),
+        "How many robust standard deviations of the earlier returns a return must reach.",
+    ),
+    key(
+        "floor",
+        Holds::Number { min: 0.0, max: 10.0 },
+        Otherwise::Number(0.03),
+        "Smallest log return that can be a spike, however quiet the prices before it.",
+    ),
+    key(
+        "reversal",
+        Holds::Number { min: 0.0, max: 1.0 },
+        Otherwise::Number(0.25),
+        "Largest part of the move that may remain after the next bar.",
+    ),
+    key(
+        "window",
+        Holds::Count { min: 20, max: 10_000 },
+        Otherwise::Count(60),
+        "Earlier returns that say what is usual; with fewer than 20 there is no verdict on a large move.",
+    ),
+    key(
+        "wick",
+        Holds::Number { min: 0.001, max: 10.0 },
+        Otherwise::Number(0.2),
+        "Largest part of the body's edge that the high or low may stick out, where the bars have both.",
+    ),
 ];
 
 impl CheckKind for PriceSpike {
@@ -77,7 +67,7 @@ impl CheckKind for PriceSpike {
         include_str!("price_spike.md")
     }
 
-    fn params(&self) -> &'static [Param] {
+    fn params(&self) -> &'static [Key] {
         PARAMS
     }
 

@@ -5,25 +5,20 @@
 
 use std::sync::Arc;
 
+use super::params::Params;
 use super::{Check, CheckKind, Finding, FindingSink, Series, Stage};
 use crate::bars::BarsSpec;
-use crate::config::{Param, ParamKind, Params};
+use crate::schema::{Holds, Key, Otherwise, key};
 
 /// The check `range`.
 pub(crate) struct Range;
 
-const ANY_NUMBER: ParamKind = ParamKind::Number { min: f64::NEG_INFINITY, max: f64::INFINITY };
+const ANY_NUMBER: Holds = Holds::Number { min: f64::NEG_INFINITY, max: f64::INFINITY };
 
-const PARAMS: &[Param] = &[
-    Param {
-        name: "field",
-        kind: ParamKind::NumberField,
-        default: None,
-        required: true,
-        doc: "The numeric field to evaluate.",
-    },
-    Param { name: "min", kind: ANY_NUMBER, default: None, required: false, doc: "Smallest value that passes." },
-    Param { name: "max", kind: ANY_NUMBER, default: None, required: false, doc: "Largest value that passes." },
+const PARAMS: &[Key] = &[
+    key("field", Holds::NumberField, Otherwise::Mistake, "The numeric field to evaluate."),
+    key("min", ANY_NUMBER, Otherwise::Nothing, "Smallest value that passes."),
+    key("max", ANY_NUMBER, Otherwise::Nothing, "Largest value that passes."),
 ];
 
 impl CheckKind for Range {
@@ -35,7 +30,7 @@ impl CheckKind for Range {
         include_str!("range.md")
     }
 
-    fn params(&self) -> &'static [Param] {
+    fn params(&self) -> &'static [Key] {
         PARAMS
     }
 
@@ -145,7 +140,7 @@ mod tests {
     #[test]
     fn contradictory_limits_are_a_mistake_at_the_value_of_min() {
         insta::assert_snapshot!(mistake("check = \"range\"\nfield = \"close\"\nmin = 5\nmax = 4"), @r"
-        error[bad-parameter]: rule `test`: `min` and `max` are contradictory: no number is at least 5 and at most 4
+        error[bad-value]: rule `test`: `min` and `max` are contradictory: no number is at least 5 and at most 4
          --> rule.toml:3:7
           |
         3 | min = 5

@@ -5,20 +5,20 @@
 
 use std::sync::Arc;
 
+use super::params::{FieldRef, Params};
 use super::{Check, CheckKind, Finding, FindingSink, NumberColumn, Series, Stage, TextColumn};
 use crate::bars::BarsSpec;
-use crate::config::{FieldRef, Param, ParamKind, Params};
+use crate::schema::{Holds, Key, Otherwise, key};
 
 /// The check `required`.
 pub(crate) struct Required;
 
-const PARAMS: &[Param] = &[Param {
-    name: "fields",
-    kind: ParamKind::AnyFields,
-    default: None,
-    required: false,
-    doc: "Fields that must hold a value; without it `time` and those of `open`, `high`, `low`, `close` there are.",
-}];
+const PARAMS: &[Key] = &[key(
+    "fields",
+    Holds::Fields,
+    Otherwise::Nothing,
+    "Fields that must hold a value; without it `time` and those of `open`, `high`, `low`, `close` there are.",
+)];
 
 /// Required where a rule names no fields and the bars have them.
 const PRICES: [&str; 4] = ["open", "high", "low", "close"];
@@ -32,7 +32,7 @@ impl CheckKind for Required {
         include_str!("required.md")
     }
 
-    fn params(&self) -> &'static [Param] {
+    fn params(&self) -> &'static [Key] {
         PARAMS
     }
 

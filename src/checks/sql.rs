@@ -3,28 +3,27 @@
 //! The engine plans the expression and evaluates it over the columns of a row; here only its result is
 //! evaluated. Planning mistakes are the engine's to report, at the place the rule gives.
 
+use super::params::Params;
 use super::{Check, CheckKind, Finding, FindingSink, Series, Stage};
 use crate::bars::BarsSpec;
-use crate::config::{Param, ParamKind, Params};
+use crate::schema::{Holds, Key, Otherwise, key};
 
 /// The check `sql`.
 pub(crate) struct Sql;
 
-const PARAMS: &[Param] = &[
-    Param {
-        name: "assert",
-        kind: ParamKind::Expression,
-        default: None,
-        required: true,
-        doc: "Boolean SQL expression over the fields of a bar, true for good rows.",
-    },
-    Param {
-        name: "nulls",
-        kind: ParamKind::Choice(&["fail", "pass"]),
-        default: Some("fail"),
-        required: false,
-        doc: "What a row is for which the expression is NULL.",
-    },
+const PARAMS: &[Key] = &[
+    key(
+        "assert",
+        Holds::Expression,
+        Otherwise::Mistake,
+        "Boolean SQL expression over the fields of a bar, true for good rows.",
+    ),
+    key(
+        "nulls",
+        Holds::Choice(&["fail", "pass"]),
+        Otherwise::Text("fail"),
+        "What a row is for which the expression is NULL.",
+    ),
 ];
 
 impl CheckKind for Sql {
@@ -36,7 +35,7 @@ impl CheckKind for Sql {
         include_str!("sql.md")
     }
 
-    fn params(&self) -> &'static [Param] {
+    fn params(&self) -> &'static [Key] {
         PARAMS
     }
 

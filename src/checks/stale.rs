@@ -8,20 +8,20 @@ use std::sync::Arc;
 use chrono::DateTime;
 use serde_json::json;
 
+use super::params::Params;
 use super::{Check, CheckKind, Finding, FindingSink, NumberColumn, Series, Stage};
 use crate::bars::BarsSpec;
-use crate::config::{Param, ParamKind, Params};
+use crate::schema::{Holds, Key, Otherwise, key};
 
 /// The check `stale`.
 pub(crate) struct Stale;
 
-const PARAMS: &[Param] = &[Param {
-    name: "bars",
-    kind: ParamKind::Count { min: 2, max: 1_000_000 },
-    default: None,
-    required: false,
-    doc: "Identical bars in a row that make a run; 5 where not given, 30 for bars shorter than a day.",
-}];
+const PARAMS: &[Key] = &[key(
+    "bars",
+    Holds::Count { min: 2, max: 1_000_000 },
+    Otherwise::Nothing,
+    "Identical bars in a row that make a run; 5 where not given, 30 for bars shorter than a day.",
+)];
 
 impl CheckKind for Stale {
     fn name(&self) -> &'static str {
@@ -32,7 +32,7 @@ impl CheckKind for Stale {
         include_str!("stale.md")
     }
 
-    fn params(&self) -> &'static [Param] {
+    fn params(&self) -> &'static [Key] {
         PARAMS
     }
 

@@ -12,8 +12,9 @@ use arrow::array::{BooleanArray, Float64Array, StringViewArray};
 use super::{Check, Column, Finding, FindingSink, NumberColumn, Series, Standing, TextColumn, Totals, find};
 use crate::bars::time::TimeFormat;
 use crate::bars::{BarsSpec, DAY_US, FieldKind, FieldSpec, Fold, Label, TimeSpec};
-use crate::config::{Diagnostic, Environment, Params, Reader, SourceText};
+use crate::checks::Params;
 use crate::market::{Calendar, Grid, Interval};
+use crate::schema::{Diagnostic, Environment, Holds, Otherwise, Reader, Section, SectionReader, SourceText, key};
 
 /// A series that owns its columns.
 pub(crate) struct Fixture {
@@ -218,19 +219,33 @@ fn spec_of(bars: &str) -> BarsSpec {
     BarsSpec { series: vec![Arc::from("symbol")], interval, calendar, grid, time, fields: Vec::new() }
 }
 
+/// What every rule has, as far as examples write it.
+const RULE: Section = Section {
+    name: "the rule",
+    doc: "",
+    keys: &[
+        key("id", Holds::Text, Otherwise::Nothing, ""),
+        key("check", Holds::Text, Otherwise::Mistake, ""),
+        key("severity", Holds::Text, Otherwise::Nothing, ""),
+        key("action", Holds::Text, Otherwise::Nothing, ""),
+        key("why", Holds::Text, Otherwise::Nothing, ""),
+    ],
+};
+
 /// Compiles the rule that `rule` writes; the keys every rule has besides `check` are not looked at.
 pub(crate) fn compile(rule: &str, spec: &BarsSpec) -> Result<Box<dyn Check>, Vec<Diagnostic>> {
     let file = SourceText::new("rule.toml", rule);
     let table = toml::de::DeTable::parse(&file.text).expect("valid TOML");
     let environment = Environment::default();
-    let mut reader = Reader::new(&file, table.get_ref(), table.span(), &environment);
-    let name = reader.string("check").expect("a check").into_inner();
+    let mut section = SectionReader::new(&RULE, Reader::new(&file, table.get_ref(), table.span(), &environment));
+    let name = section.text("check").expect("a check").into_inner();
     for key in ["id", "severity", "action", "why"] {
-        reader.value(key);
+        section.text(key);
     }
     let kind = find(&name).unwrap_or_else(|| panic!("no check `{name}`"));
     let mut expressions = Vec::new();
-    let mut params = Params::new(reader, kind.params(), spec, Arc::from("test"), &mut expressions);
+    let section = section.continued("rule `test`".to_owned(), kind.params());
+    let mut params = Params::new(section, spec, Arc::from("test"), &mut expressions);
     let check = kind.compile(&mut params, spec);
     let (mistakes, _) = params.finish();
     if mistakes.is_empty() { Ok(check) } else { Err(mistakes) }

@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::params::Params;
 use super::{Check, CheckKind, Finding, FindingSink, NumberColumn, Series, Stage};
 use crate::bars::BarsSpec;
-use crate::config::{Param, ParamKind, Params};
+use crate::schema::{Holds, Key, Otherwise, key};
 
 /// The check `zero-volume`.
 pub(crate) struct ZeroVolume;
@@ -21,29 +22,26 @@ const RUN: usize = 3;
 /// Fewest bars that show whether a feed has volumes at all.
 const FEWEST_BARS: usize = 20;
 
-const PARAMS: &[Param] = &[
-    Param { name: "field", kind: ParamKind::NumberField, default: Some("volume"), required: false, doc: "The volume." },
-    Param {
-        name: "nulls",
-        kind: ParamKind::Choice(&["ignore", "zero"]),
-        default: Some("ignore"),
-        required: false,
-        doc: "Whether NULL is no statement (ignore) or stands for nothing traded (zero).",
-    },
-    Param {
-        name: "suspensions",
-        kind: ParamKind::Choice(&["excuse", "flag"]),
-        default: Some("excuse"),
-        required: false,
-        doc: "What becomes of bars without volume whose prices did not move.",
-    },
-    Param {
-        name: "max_share",
-        kind: ParamKind::Number { min: 0.0, max: 1.0 },
-        default: Some("0.95"),
-        required: false,
-        doc: "Share of bars without volume above which a series is taken to have no volumes, and is excused.",
-    },
+const PARAMS: &[Key] = &[
+    key("field", Holds::NumberField, Otherwise::Text("volume"), "The volume."),
+    key(
+        "nulls",
+        Holds::Choice(&["ignore", "zero"]),
+        Otherwise::Text("ignore"),
+        "Whether NULL is no statement (ignore) or stands for nothing traded (zero).",
+    ),
+    key(
+        "suspensions",
+        Holds::Choice(&["excuse", "flag"]),
+        Otherwise::Text("excuse"),
+        "What becomes of bars without volume whose prices did not move.",
+    ),
+    key(
+        "max_share",
+        Holds::Number { min: 0.0, max: 1.0 },
+        Otherwise::Number(0.95),
+        "Share of bars without volume above which a series is taken to have no volumes, and is excused.",
+    ),
 ];
 
 impl CheckKind for ZeroVolume {
@@ -55,7 +53,7 @@ impl CheckKind for ZeroVolume {
         include_str!("zero_volume.md")
     }
 
-    fn params(&self) -> &'static [Param] {
+    fn params(&self) -> &'static [Key] {
         PARAMS
     }
 

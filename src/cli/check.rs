@@ -81,7 +81,7 @@ pub(crate) async fn check(global: &Global, args: &CheckArgs, output: &mut Output
 /// `barkeep plan`.
 pub(crate) async fn plan(global: &Global, args: &PlanArgs, output: &mut Output) -> Result<Exit, Failure> {
     let wrong = |problem: String| Failure::Usage(format!("--holds: {problem}"), "e.g. `--holds 3d`".to_owned());
-    let holds = args.holds.as_deref().map(crate::config::moment::parse_duration).transpose().map_err(wrong)?;
+    let holds = args.holds.as_deref().map(crate::schema::moment::parse_duration).transpose().map_err(wrong)?;
     let order = Order {
         goal: Goal::Plan { file: args.output.as_deref(), holds: holds.unwrap_or(removal::PLAN_HOLDS) },
         path: &args.job,

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::config::Diagnostic;
 use crate::report::escape::visible;
 use crate::report::numbers::counted;
+use crate::schema::Diagnostic;
 
 /// How a command ended; see the table of exit codes in the README.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,11 +10,12 @@ use super::exit::Failure;
 use super::open::Opened;
 use super::scratch::Scratch;
 use crate::bars::{BarsSpec, TimeSpec};
-use crate::config::diagnostic::suggestion;
-use crate::config::{self, Diagnostic, LoadError, Loaded, RuleSet};
+use crate::config::{self, LoadError, Loaded, RuleSet};
 use crate::engine::plan;
 use crate::engine::program::Program;
 use crate::engine::session::Limits;
+use crate::schema::Diagnostic;
+use crate::schema::diagnostic::suggestion;
 
 /// The engine's limits as the flags set them, for what spills nothing to disk.
 pub(crate) fn engine_limits(global: &Global) -> Limits {

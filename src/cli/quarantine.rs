@@ -14,12 +14,12 @@ use super::exit::{Exit, Failure};
 use super::job;
 use super::output::{Output, typed};
 use crate::config::Loaded;
-use crate::config::moment::{Moment, parse_duration};
 use crate::quarantine::item::{Item, Which};
 use crate::report::escape::{shortened, visible};
 use crate::report::numbers::counted;
 use crate::report::run_id::RunId;
 use crate::report::utc::UtcMicros;
+use crate::schema::moment::{Moment, parse_duration};
 use store::{Restored, Store};
 
 /// Runs the command.

@@ -11,7 +11,8 @@ use parquet::arrow::ArrowWriter;
 
 use super::exit::Failure;
 use crate::bars::{BarsSpec, DAY_US, FieldKind, TIME};
-use crate::config::{Action, Literal, RuleSet, RuleTest, Severity};
+use crate::config::{Literal, RuleSet, RuleTest};
+use crate::decide::{Action, Severity};
 use crate::engine::Arrangement;
 use crate::engine::plan::{self, Input};
 use crate::engine::program::Program;

@@ -14,11 +14,12 @@ use crate::bars::Fold;
 use crate::bars::time::TimeFormat;
 use crate::bars::{BarsSpec, FieldKind, FieldSpec, Label, NUMBERS, TimeSpec};
 use crate::checks::{self, CHECKS};
-use crate::config::diagnostic::suggestion;
-use crate::config::{Diagnostic, Environment, RuleFile, RuleSet, document, rules, schema};
+use crate::config::{RuleFile, RuleSet, document, rules, schema};
 use crate::engine::plan;
 use crate::engine::session::session;
 use crate::market::{Calendar, Grid, Interval};
+use crate::schema::diagnostic::suggestion;
+use crate::schema::{Diagnostic, Environment};
 
 /// The JSON Schema of a kind of file.
 pub(crate) fn schema(of: SchemaOf, output: &mut Output) -> Result<Exit, Failure> {

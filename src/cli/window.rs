@@ -7,10 +7,10 @@ use super::exit::Failure;
 use super::open::Opened;
 use crate::bars::BarsSpec;
 use crate::config::Job;
-use crate::config::moment::{Moment, parse_duration};
 use crate::market::zone;
 use crate::report::run::Window;
 use crate::report::utc::UtcMicros;
+use crate::schema::moment::{Moment, parse_duration};
 
 /// The half-open window of the flags, else of the job; µs UTC on the scale of the bars' timestamps.
 pub(super) fn window(args: &WindowArgs, job: &Job) -> Result<Window, Failure> {

@@ -16,7 +16,7 @@ use super::metrics;
 use super::program::Program;
 use super::records::{COUNTERS, Record, RecordBuilder, Row, RuleCounts, SeriesCounts};
 use crate::bars::DAY_US;
-use crate::config::Action;
+use crate::decide::Action;
 use crate::decide::{RowTotals, Verdict, verdicts};
 use crate::market::Lookup;
 use crate::market::zone::local_day;

@@ -9,8 +9,9 @@ use super::frame::{Frame, Layout, Parts};
 use super::parse_errors;
 use super::program::Program;
 use crate::checks::{Finding, FindingSink, Stage, Standing, Totals};
-use crate::config::{Action, Rule, Severity};
+use crate::config::Rule;
 use crate::decide::Copies;
+use crate::decide::{Action, Severity};
 
 /// So many copies of one bar are evaluated at most; what is left of more is not moved by rules about the series.
 const MOST_COPIES: usize = 32;

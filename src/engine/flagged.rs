@@ -1,6 +1,6 @@
 use super::program::Program;
 use crate::checks::Finding;
-use crate::config::Action;
+use crate::decide::Action;
 use crate::decide::{Found, Rows};
 
 /// A finding with the rule that made it and the rows it stands for.

@@ -46,5 +46,5 @@ pub enum EngineError {
     },
     /// Expressions of rules are wrong.
     #[error("{} expressions of the rules cannot be used", .0.len())]
-    Expressions(Vec<crate::config::Diagnostic>),
+    Expressions(Vec<crate::schema::Diagnostic>),
 }

@@ -9,7 +9,7 @@ use super::frame::{Frame, Layout};
 use super::program::Program;
 use crate::bars::{FieldKind, TIME, number, time};
 use crate::checks::Finding;
-use crate::config::{Action, Severity};
+use crate::decide::{Action, Severity};
 
 /// A row and the field that is wrong; `None` for the row as a whole.
 type Place = (usize, Option<Arc<str>>);

@@ -21,8 +21,9 @@ use super::program::Program;
 use super::shape;
 use super::table::{BarsTable, Locators, TableFile};
 use crate::bars::{BarsSpec, FieldKind, TIME};
-use crate::config::diagnostic::suggestion;
-use crate::config::{Diagnostic, Expression};
+use crate::checks::Expression;
+use crate::schema::Diagnostic;
+use crate::schema::diagnostic::suggestion;
 
 /// The bars of a run, as Parquet files.
 #[derive(Debug)]

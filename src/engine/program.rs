@@ -4,7 +4,8 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::bars::{BarsSpec, FieldKind};
-use crate::config::{Action, RuleSet, Severity};
+use crate::config::RuleSet;
+use crate::decide::{Action, Severity};
 
 /// What stands for a value that does not decode, in the place of a rule.
 pub const PARSE_ERROR: &str = "parse-error";

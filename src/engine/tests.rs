@@ -22,8 +22,10 @@ use super::table::Locators;
 use crate::bars::Fold;
 use crate::bars::time::TimeFormat;
 use crate::bars::{BarsSpec, DAY_US, FieldKind, FieldSpec, Label, TimeSpec};
-use crate::config::{Action, Diagnostic, Environment, RuleFile, Severity, SourceText, rules};
+use crate::config::{RuleFile, rules};
+use crate::decide::{Action, Severity};
 use crate::market::{Calendar, Grid, Interval};
+use crate::schema::{Diagnostic, Environment, SourceText};
 
 const RULES: &str = r#"
 [[rule]]

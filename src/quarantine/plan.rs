@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::item::Reason;
-use crate::config::Action;
+use crate::decide::Action;
 use crate::durable::{self, Disk};
 use crate::report::utc::UtcMicros;
 

@@ -219,7 +219,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::config::Action;
+    use crate::decide::Action;
     use crate::decide::RowTotals;
     use crate::engine::records::{RuleCounts, SeriesCounts};
     use crate::report::history::previous_findings;

@@ -16,7 +16,7 @@ use super::run::{ActionRow, Outcome, RunStatus};
 use super::summary::Summary;
 use super::testing::{OHLC, finding_id, meta, one_series, program};
 use super::utc::UtcMicros;
-use crate::config::Action;
+use crate::decide::Action;
 use crate::durable::Disk;
 use crate::durable::faulty::{Fault, Faulty};
 use crate::durable::simulated::{Crash, World};

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::run_id::RunId;
 use super::utc::UtcMicros;
-use crate::config::Action;
+use crate::decide::Action;
 use crate::decide::Refusal;
 
 macro_rules! words {

@@ -23,7 +23,7 @@ use super::run_id::RunId;
 use super::runs::{self, RunFile};
 use super::summary::Summary;
 use super::tables::{self, Table};
-use crate::config::diagnostic::nearest;
+use crate::schema::diagnostic::nearest;
 
 /// Runs that a message about an ambiguous prefix names.
 const CANDIDATES: usize = 5;

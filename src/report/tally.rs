@@ -4,7 +4,7 @@
 
 use super::error::ReportError;
 use super::incoming::Records;
-use crate::config::Severity;
+use crate::decide::Severity;
 use crate::decide::{RowTotals, SeriesShare, share};
 use crate::engine::program::Program;
 use crate::engine::records::{RuleCounts, SeriesCounts};

@@ -16,9 +16,11 @@ use super::tables::Table;
 use super::utc::UtcMicros;
 use crate::checks::Finding;
 use crate::checks::testing::Fixture;
-use crate::config::{Action, Environment, RuleFile, Severity, SourceText, compile};
+use crate::config::{RuleFile, compile};
+use crate::decide::{Action, Severity};
 use crate::engine::program::Program;
 use crate::engine::records::{COUNTERS, Record, RecordBuilder, Row, RuleCounts, SeriesCounts};
+use crate::schema::{Environment, SourceText};
 
 pub(super) const DAY: i64 = 86_400_000_000;
 

@@ -4,10 +4,10 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::path::JobPath;
-use crate::config::diagnostic::Diagnostic;
-use crate::config::reader::Reader;
-use crate::config::section::Otherwise::{Mistake, Nothing, Text, Texts};
-use crate::config::section::{Holds, Section, SectionReader, key};
+use crate::schema::diagnostic::Diagnostic;
+use crate::schema::reader::Reader;
+use crate::schema::section::Otherwise::{Mistake, Nothing, Text, Texts};
+use crate::schema::section::{Holds, Section, SectionReader, key};
 
 /// Files as a source.
 #[derive(Debug, Clone)]

@@ -21,11 +21,11 @@ pub use path::JobPath;
 pub use run::{Limits, ParseError, Quarantine, Window};
 pub use source::Source;
 
-use super::diagnostic::{Diagnostic, SourceText};
 use super::document;
-use super::reader::{Environment, Reader};
-use super::section::Otherwise::{Mistake, Nothing};
-use super::section::{Holds, Section, SectionReader, key};
+use crate::schema::diagnostic::{Diagnostic, SourceText};
+use crate::schema::reader::{Environment, Reader};
+use crate::schema::section::Otherwise::{Mistake, Nothing};
+use crate::schema::section::{Holds, Section, SectionReader, key};
 
 /// A job file without mistakes.
 #[derive(Debug, Clone)]
@@ -159,11 +159,13 @@ fn read_rules(section: &mut SectionReader<'_>) -> Vec<Spanned<JobPath>> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use chrono::TimeDelta;
 
     use super::*;
     use crate::bars::{DAY_US, FieldKind, Fold, Label};
-    use crate::config::{Action, Severity};
+    use crate::decide::{Action, Severity};
     use crate::market::Interval;
 
     const HEAD: &str = "name = \"demo\"\nrules = \"../rules/ohlcv.toml\"\nsource.files.path = \"../data\"\n";

@@ -7,12 +7,12 @@ use toml::Spanned;
 
 use super::cases::TEST;
 use crate::checks::{self, CHECKS, CheckKind};
-use crate::config::diagnostic::{Diagnostic, suggestion};
 use crate::config::job::is_identifier;
-use crate::config::levels::{Action, Severity};
-use crate::config::moment::Moment;
-use crate::config::section::Otherwise::{Mistake, Nothing, Text};
-use crate::config::section::{Holds, Section, SectionReader, key};
+use crate::decide::{Action, Severity};
+use crate::schema::diagnostic::{Diagnostic, suggestion};
+use crate::schema::moment::Moment;
+use crate::schema::section::Otherwise::{Mistake, Nothing, Text};
+use crate::schema::section::{Holds, Section, SectionReader, key};
 
 /// The keys of a rule file.
 pub(in crate::config) const RULE_FILE: Section = Section {

@@ -64,7 +64,7 @@ pub use restore::{Restored, Run, restore};
 pub use steps::CRASH_POINTS;
 pub use work::item_id;
 
-use crate::config::Action;
+use crate::decide::Action;
 use crate::durable::Disk;
 use crate::source::{FileIdentity, FilesSet};
 

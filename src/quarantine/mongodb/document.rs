@@ -6,7 +6,7 @@ use mongodb::bson::{Binary, Bson, DateTime, Document, RawBsonRef, RawDocument, R
 use sha2::{Digest, Sha256};
 
 use super::error::QuarantineError;
-use crate::config::Action;
+use crate::decide::Action;
 use crate::quarantine::item::{Item, Reason, State};
 use crate::quarantine::plan::{Plan, PlanRow};
 use crate::source::mongodb::id::{self, to_hex as hex};

@@ -22,7 +22,7 @@ mod tests {
     use super::super::server::{Outcome, WriteError, text};
     use super::super::simulated::{Asked, Line, Reply, Request, State as Held, known, matches, parts};
     use super::super::{Collection, Order, RUNS};
-    use crate::config::Action;
+    use crate::decide::Action;
     use crate::quarantine::item::{State, Which};
     use crate::quarantine::plan::{Head, Place, Plan, PlanRow, PlanRule, SourceIdentity};
     use crate::report::utc::UtcMicros;

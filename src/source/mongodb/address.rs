@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::error::MongoError;
 use super::redact::Secrets;
 use super::words::words;
-use crate::config::diagnostic::nearest;
+use crate::schema::diagnostic::nearest;
 
 /// Connections at most, unless the URI says otherwise.
 const POOL: u32 = 4;

@@ -175,6 +175,8 @@ fn unreachable(server: String, source: Words) -> MongoError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::mongodb::redact::Secrets;
+    use crate::source::mongodb::words::words;
 
     fn kind(text: &str) -> &'static str {
         match unreachable("s".to_owned(), Words { text: text.to_owned(), code: None }) {

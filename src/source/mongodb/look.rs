@@ -8,7 +8,7 @@ use super::command;
 use super::connection::{ServerInfo, integer};
 use super::error::MongoError;
 use super::reader::Reader;
-use crate::config::diagnostic::nearest;
+use crate::schema::diagnostic::nearest;
 
 /// What sort of collection it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
