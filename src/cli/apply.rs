@@ -72,7 +72,14 @@ async fn carried_out(
     let seconds = StageSeconds { apply: started.elapsed().as_secs_f64(), ..StageSeconds::default() };
     let dir = &opened.loaded.job.report_dir.resolved;
     let collector = Collector::new(dir, program, meta, opened.file_names(), Previous::Unknown);
-    let ending = Ending { status: RunStatus::Ok, exit: Exit::Ok, refusals: Vec::new(), next: Vec::new(), bytes: None };
+    let ending = Ending {
+        status: RunStatus::Ok,
+        exit: Exit::Ok,
+        refusals: Vec::new(),
+        not_evaluated: Vec::new(),
+        next: Vec::new(),
+        bytes: None,
+    };
     conclude(opened, collector, ending, done, seconds, stop, output).await
 }
 

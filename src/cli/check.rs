@@ -165,7 +165,7 @@ async fn one_opened(
     let dir = if order.report { &opened.loaded.job.report_dir.resolved } else { scratch.path() };
     let mut collector = collector(order, dir, opened, &program, &meta)?;
 
-    // What earlier runs left open is ingested to its end whole: a signal waits for that.
+    // What earlier runs left open is finished first, and a signal waits for that.
     let Done { mut recovered, failure, pending, .. } = match order.goal {
         Goal::Run { dry: false } => removal::recover(opened, meta.run_id.as_str(), stop).await,
         _ => Done::default(),
@@ -329,10 +329,11 @@ async fn move_rows(
     let started = Instant::now();
     let moves = collector.take_moves();
     let tally = collector.tally();
-    let counted = counted(program, tally, order.fail_on);
+    let not_evaluated = collector.not_evaluated()?;
+    let counted = counted(program, tally, order.fail_on) || order.fail_on == FailOn::Warn && !not_evaluated.is_empty();
     let (status, exit) = if counted { (RunStatus::Findings, Exit::Findings) } else { (RunStatus::Ok, Exit::Ok) };
     let next = next(order, opened, tally);
-    let mut ending = Ending { status, exit, refusals: Vec::new(), next, bytes: Some(ingested.bytes) };
+    let mut ending = Ending { status, exit, refusals: Vec::new(), not_evaluated, next, bytes: Some(ingested.bytes) };
     if order.goal == Goal::Check {
         return Ok((ending, None));
     }

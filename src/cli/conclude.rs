@@ -51,6 +51,8 @@ pub(super) struct Ending {
     pub(super) status: RunStatus,
     pub(super) exit: Exit,
     pub(super) refusals: Vec<Refusal>,
+    /// Rules that evaluated nothing, by index.
+    pub(super) not_evaluated: Vec<usize>,
     pub(super) next: Vec<NextStep>,
     /// Bytes read from the source.
     pub(super) bytes: Option<u64>,
@@ -59,7 +61,14 @@ pub(super) struct Ending {
 impl Ending {
     /// The end of a run that broke off before it found anything.
     pub(super) fn broken(exit: Exit) -> Self {
-        Self { status: RunStatus::Broken, exit, refusals: Vec::new(), next: Vec::new(), bytes: None }
+        Self {
+            status: RunStatus::Broken,
+            exit,
+            refusals: Vec::new(),
+            not_evaluated: Vec::new(),
+            next: Vec::new(),
+            bytes: None,
+        }
     }
 }
 
@@ -102,6 +111,7 @@ pub(super) async fn conclude(
     outcome.peak_rss = peak_rss();
     outcome.next = ending.next;
     outcome.refusals = ending.refusals;
+    outcome.not_evaluated = ending.not_evaluated;
     let summary = collector.finish(outcome)?;
     show(&summary, output)?;
     match failure {

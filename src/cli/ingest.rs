@@ -246,7 +246,7 @@ async fn arrange(
     threads: usize,
 ) -> Result<(Arrangement, Vec<Vec<TableFile>>), Failure> {
     let columns = key_columns(&program.bars);
-    let order = tokio::task::spawn_blocking(move || source::series_order(&paths, &columns)).await??;
+    let order = tokio::task::spawn_blocking(move || source::series_order(&paths, &columns, threads)).await??;
     let SeriesOrder::Contiguous(spans) = order else {
         return Ok((Arrangement::Sorted, plan::balanced(files.into_iter().map(|file| vec![file]).collect(), threads)));
     };

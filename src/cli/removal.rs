@@ -112,7 +112,7 @@ pub(super) fn refusals(
     });
     // Rows that a person put back count as rejected, and are not moved.
     let totals = RowTotals { to_quarantine: rows as u64, to_delete: 0, ..tally.series.rows };
-    decide::over_limits(&limits, &totals, tally.series.worst.as_ref(), rules)
+    decide::over_limits(&limits, &totals, tally.series.worst().as_ref(), rules)
 }
 
 /// What is known of a run when its plan is made.

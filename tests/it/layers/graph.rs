@@ -34,6 +34,11 @@ impl Modules {
         modules
     }
 
+    /// The code of each module.
+    pub(crate) fn code(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.code.iter().map(|(name, code)| (name.as_str(), code.as_str()))
+    }
+
     /// What each module uses, itself left out.
     pub(crate) fn uses(&self) -> BTreeMap<&str, BTreeSet<&str>> {
         let uses = |(name, code): (&'_ String, &String)| {
