@@ -14,8 +14,9 @@
 //! plans, quarantine, removal, restore, purge      quarantine
 //! ```
 //!
-//! Imports point one way: `cli -> quarantine -> report -> engine -> {checks, source, decide} -> {bars, market}`; `config` is used by all
-//! and uses `checks`, `bars` and `market` only. Only `cli` prints.
+//! Imports point one way: `cli -> run -> quarantine -> report -> {engine, source} -> config -> decide -> checks ->
+//! {bars, schema, text} -> market`, and `durable` is below all that write. A test holds the whole table, and that no
+//! files use each other in a circle. Only `cli` prints.
 
 pub mod bars;
 pub mod checks;
@@ -27,5 +28,7 @@ pub mod engine;
 pub mod market;
 pub mod quarantine;
 pub mod report;
+pub mod run;
 pub mod schema;
 pub mod source;
+pub mod text;

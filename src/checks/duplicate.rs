@@ -8,12 +8,16 @@ use std::cmp::Ordering;
 use std::ops::Range;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::cause::causes;
+use super::evidence::Shown;
 use super::params::{FieldRef, Params};
-use super::{Check, CheckKind, Column, Finding, FindingSink, Series, Stage};
+use super::{Check, CheckKind, Column, Context, Described, Facts, Finding, FindingSink, Series, Stage};
 use crate::bars::{BarsSpec, FieldKind, NUMBERS};
 use crate::schema::{Holds, Key, Otherwise, key};
+use crate::text::escape::visible;
 
 /// The check `duplicate`.
 pub(crate) struct Duplicate;
@@ -34,7 +38,35 @@ const PARAMS: &[Key] = &[
     ),
 ];
 
-impl CheckKind for Duplicate {
+causes! {
+    /// The copies have the same values.
+    Identical = "identical",
+    /// The copies have different values.
+    Conflicting = "conflicting",
+}
+
+/// Fields of a conflicting copy that a message names.
+const FIELDS_NAMED: usize = 3;
+
+/// The copies of a bar, by their ranks in the source, and the fields in which they differ.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Evidence {
+    copies: usize,
+    rank: u64,
+    kept_rank: Option<u64>,
+    compared_rank: u64,
+    /// By field, in the order in which fields are compared, the value of the copy and that of the other one.
+    differs: Map<String, Value>,
+    undecided: bool,
+}
+
+fn difference(field: &str, values: &Value) -> String {
+    let [value, other] = <[Shown; 2]>::deserialize(values).unwrap_or([Shown::Nothing, Shown::Nothing]);
+    format!("{} {value} instead of {other}", visible(field))
+}
+
+impl Described for Duplicate {
     fn name(&self) -> &'static str {
         "duplicate"
     }
@@ -43,6 +75,31 @@ impl CheckKind for Duplicate {
         include_str!("duplicate.md")
     }
 
+    fn causes(&self) -> &'static [&'static str] {
+        Cause::WORDS
+    }
+
+    fn message(&self, facts: &Facts<'_>) -> String {
+        let Evidence { copies, kept_rank, differs, .. } = facts.evidence();
+        let other = if kept_rank.is_some() { "the copy that is kept" } else { "another copy" };
+        let copies = copies.max(2);
+        match facts.cause.and_then(Cause::parse) {
+            Some(Cause::Identical) => format!("one of {copies} copies of this bar, with the values of {other}"),
+            Some(Cause::Conflicting) => {
+                let named = differs.iter().take(FIELDS_NAMED).map(|(field, values)| difference(field, values));
+                let named = named.collect::<Vec<_>>().join(", ");
+                let rest = match differs.len().saturating_sub(FIELDS_NAMED) {
+                    0 => String::new(),
+                    rest => format!(", and {rest} more"),
+                };
+                format!("one of {copies} copies of this bar, with other values than {other}: {named}{rest}")
+            }
+            None => facts.generic(),
+        }
+    }
+}
+
+impl CheckKind for Duplicate {
     fn params(&self) -> &'static [Key] {
         PARAMS
     }
@@ -125,6 +182,10 @@ struct Compared {
 }
 
 impl Check for Copies {
+    fn context(&self) -> Context {
+        Context::NONE
+    }
+
     fn keeps_last(&self) -> bool {
         self.keep == Keep::Last
     }
@@ -204,15 +265,15 @@ impl Copies {
             let column = series.columns[*index];
             differs.insert(name.to_string(), json!([value(column, row), value(column, reference)]));
         }
-        let cause = if differs.is_empty() { "identical" } else { "conflicting" };
-        let evidence = json!({
-            "copies": copies,
-            "rank": series.source_rank[row],
-            "kept_rank": kept.map(|kept| series.source_rank[kept]),
-            "compared_rank": series.source_rank[reference],
-            "differs": differs,
-            "undecided": undecided,
-        });
+        let cause = if differs.is_empty() { Cause::Identical } else { Cause::Conflicting };
+        let evidence = Evidence {
+            copies,
+            rank: series.source_rank[row],
+            kept_rank: kept.map(|kept| series.source_rank[kept]),
+            compared_rank: series.source_rank[reference],
+            differs,
+            undecided,
+        };
         let finding = Finding::row(row).cause(cause).evidence(evidence);
         match self.differing(series, row, reference).next() {
             Some((_, name)) => finding.field(name),
@@ -241,15 +302,14 @@ fn compare_in(column: Column<'_>, a: usize, b: usize) -> Ordering {
     }
 }
 
-/// A value for the evidence; JSON has no NaN and no infinity, so these are written as text.
-fn value(column: Column<'_>, row: usize) -> Value {
+/// A value for the evidence.
+fn value(column: Column<'_>, row: usize) -> Shown {
     match column {
-        Column::Absent => Value::Null,
-        Column::Number(column) => match column.get(row) {
-            Some(value) if !value.is_finite() => json!(value.to_string()),
-            value => json!(value),
-        },
-        Column::Text(column) => json!(column.get(row).or(column.other(row))),
+        Column::Absent => Shown::Nothing,
+        Column::Number(column) => Shown::number(column.get(row)),
+        Column::Text(column) => {
+            column.get(row).or(column.other(row)).map_or(Shown::Nothing, |text| Shown::Text(text.to_owned()))
+        }
     }
 }
 

@@ -10,17 +10,19 @@ mod nearest;
 mod neighbours;
 mod tolerance;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 
 use self::brownlees_gallo::Trimmed;
 use self::neighbours::{Band, Neighbours, Verdict, Workspace};
 use self::tolerance::Tolerance;
 use super::params::Params;
-use super::{Check, CheckKind, Finding, FindingSink, Series, Stage};
+use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage};
 use crate::bars::BarsSpec;
 use crate::schema::{Holds, Key, Otherwise, key};
+use crate::text::numbers::rough;
 
 /// The check `outlier`.
 pub(crate) struct Outlier;
@@ -85,7 +87,25 @@ const PARAMS: &[Key] = &[
     ),
 ];
 
-impl CheckKind for Outlier {
+/// What the value was compared with.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Evidence {
+    method: Cow<'static, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    median: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mean: Option<f64>,
+    /// The spread of the neighbours.
+    scale: Option<f64>,
+    /// Number of values compared.
+    window: usize,
+    /// The values before and after.
+    left: Option<f64>,
+    right: Option<f64>,
+}
+
+impl Described for Outlier {
     fn name(&self) -> &'static str {
         "outlier"
     }
@@ -94,6 +114,16 @@ impl CheckKind for Outlier {
         include_str!("outlier.md")
     }
 
+    fn message(&self, facts: &Facts<'_>) -> String {
+        let Evidence { median, mean, .. } = facts.evidence();
+        let (what, centre) = if median.is_none() && mean.is_some() { ("mean", mean) } else { ("median", median) };
+        let centre = centre.map(|centre| format!(" {}", rough(centre, 6))).unwrap_or_default();
+        let far = facts.score.map_or_else(|| "far".to_owned(), |score| format!("{} scales", rough(score, 3)));
+        format!("{} is {far} from its neighbours' {what}{centre}{}", facts.subject(), facts.allowed())
+    }
+}
+
+impl CheckKind for Outlier {
     fn params(&self) -> &'static [Key] {
         PARAMS
     }
@@ -157,6 +187,19 @@ struct Rule {
 }
 
 impl Check for Rule {
+    fn context(&self) -> Context {
+        let side = match self.method {
+            // Near an end of the series, what one side lacks is taken from the other.
+            Method::Trimmed(_) => 2 * self.half,
+            Method::Hampel(_) | Method::Nearest(_) => self.half,
+        };
+        Context::Bars { before: side, after: side }
+    }
+
+    fn counts(&self, series: &Series<'_>, row: usize) -> bool {
+        self.usable(series.number(self.index).values()[row])
+    }
+
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
         let prices = &series.number(self.index).values()[..series.dated()];
         let clean = self.clean(prices);
@@ -221,15 +264,16 @@ impl Rule {
 
     /// The finding about `price` in `row`, which is `value` on the scale, with the prices beside it.
     fn finding(&self, row: usize, price: f64, value: f64, band: Band, beside: [Option<f64>; 2]) -> Finding {
-        let centre = if matches!(self.method, Method::Trimmed(_)) { "mean" } else { "median" };
-        let evidence = json!({
-            "method": self.name,
-            centre: self.unscaled(band.centre),
-            "scale": band.scale,
-            "window": band.values,
-            "left": beside[0],
-            "right": beside[1],
-        });
+        let (trimmed, centre) = (matches!(self.method, Method::Trimmed(_)), self.unscaled(band.centre));
+        let evidence = Evidence {
+            method: Cow::Borrowed(self.name),
+            median: (!trimmed).then_some(centre),
+            mean: trimmed.then_some(centre),
+            scale: Some(band.scale),
+            window: band.values,
+            left: beside[0],
+            right: beside[1],
+        };
         let (mut lo, mut hi) = (self.unscaled(band.centre - band.reach), self.unscaled(band.centre + band.reach));
         // Rounded back to prices, the nearer limit can meet a price that is outside by less than the rounding.
         if value < band.centre {

@@ -4,19 +4,22 @@
 //! its body between two ordinary bars. Looks one bar ahead. Compares each bar with the usable bars beside it
 //! (finite, above zero); sessions and gaps are not known here.
 
+mod cause;
 mod wick;
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 
+use self::cause::Cause;
 use self::wick::Wick;
 
 use super::params::Params;
 use super::robust::{SIGMA_PER_MAD, deviation, median_of};
-use super::{Check, CheckKind, Finding, FindingSink, Series, Stage};
+use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage};
 use crate::bars::BarsSpec;
 use crate::schema::{Holds, Key, Otherwise, key};
+use crate::text::numbers::percent;
 
 /// The check `price-spike`.
 pub(crate) struct PriceSpike;
@@ -58,7 +61,23 @@ const PARAMS: &[Key] = &[
     ),
 ];
 
-impl CheckKind for PriceSpike {
+/// The way out and back, as log returns, and the prices before and after.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Evidence {
+    #[serde(rename = "return")]
+    out: Option<f64>,
+    #[serde(rename = "next_return")]
+    back: Option<f64>,
+    /// What is left of the move, as a part of it.
+    remains: Option<f64>,
+    /// The usual size of a move.
+    sigma: Option<f64>,
+    previous: Option<f64>,
+    next: Option<f64>,
+}
+
+impl Described for PriceSpike {
     fn name(&self) -> &'static str {
         "price-spike"
     }
@@ -67,6 +86,32 @@ impl CheckKind for PriceSpike {
         include_str!("price_spike.md")
     }
 
+    fn causes(&self) -> &'static [&'static str] {
+        Cause::WORDS
+    }
+
+    fn message(&self, facts: &Facts<'_>) -> String {
+        let subject = facts.subject();
+        match (facts.cause.and_then(Cause::parse), facts.observed) {
+            (Some(Cause::Reversal), _) => {
+                let Evidence { out, back, .. } = facts.evidence();
+                let ways = out
+                    .zip(back)
+                    .map(|(out, back)| format!(": {}, then {}", percent(out.exp_m1()), percent(back.exp_m1())));
+                format!("{subject} goes out and comes back{}{}", ways.unwrap_or_default(), facts.allowed())
+            }
+            (Some(cause @ (Cause::LowWick | Cause::HighWick)), observed) => wick::message(facts, cause, observed),
+            (None, _) => facts.generic(),
+        }
+    }
+
+    #[cfg(test)]
+    fn more_examples(&self) -> &'static str {
+        include_str!("price_spike_examples.md")
+    }
+}
+
+impl CheckKind for PriceSpike {
     fn params(&self) -> &'static [Key] {
         PARAMS
     }
@@ -173,6 +218,15 @@ enum Verdict {
 }
 
 impl Check for Rule {
+    fn context(&self) -> Context {
+        // So many returns need one bar more.
+        Context::Bars { before: self.window + 1, after: 1 }
+    }
+
+    fn counts(&self, series: &Series<'_>, row: usize) -> bool {
+        usable(series.number(self.index).values()[row])
+    }
+
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
         let prices = &series.number(self.index).values()[..series.dated()];
         let clean = Clean::collect(prices);
@@ -231,20 +285,20 @@ impl Rule {
         let prices = series.number(self.index).values();
         let [previous, next] = place.beside.map(|row| prices[row]);
         let allowed = self.floor.max(self.limit * sigma);
-        let evidence = json!({
-            "return": place.out,
-            "next_return": place.back,
-            "remains": (place.out + place.back).abs() / place.out.abs(),
-            "sigma": sigma,
-            "previous": previous,
-            "next": next,
-        });
+        let evidence = Evidence {
+            out: Some(place.out),
+            back: Some(place.back),
+            remains: Some((place.out + place.back).abs() / place.out.abs()),
+            sigma: Some(sigma),
+            previous: Some(previous),
+            next: Some(next),
+        };
         Finding::row(place.row)
             .field(&self.name)
             .observed(prices[place.row])
             .expected(previous * (-allowed).exp(), previous * allowed.exp())
             .score(place.out.abs() / allowed)
-            .cause("reversal")
+            .cause(Cause::Reversal)
             .evidence(evidence)
     }
 }

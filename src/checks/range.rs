@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 
+use super::cause::causes;
 use super::params::Params;
-use super::{Check, CheckKind, Finding, FindingSink, Series, Stage};
+use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage};
 use crate::bars::BarsSpec;
 use crate::schema::{Holds, Key, Otherwise, key};
 
@@ -21,7 +22,16 @@ const PARAMS: &[Key] = &[
     key("max", ANY_NUMBER, Otherwise::Nothing, "Largest value that passes."),
 ];
 
-impl CheckKind for Range {
+causes! {
+    /// The number is smaller than the smallest that passes.
+    Below = "below",
+    /// The number is larger than the largest that passes.
+    Above = "above",
+    /// The value is NaN.
+    Nan = "nan",
+}
+
+impl Described for Range {
     fn name(&self) -> &'static str {
         "range"
     }
@@ -30,6 +40,22 @@ impl CheckKind for Range {
         include_str!("range.md")
     }
 
+    fn causes(&self) -> &'static [&'static str] {
+        Cause::WORDS
+    }
+
+    fn message(&self, facts: &Facts<'_>) -> String {
+        // The limits are those a person wrote, and are not rounded.
+        match (facts.cause.and_then(Cause::parse), facts.expected_lo, facts.expected_hi) {
+            (Some(Cause::Below), Some(lo), _) => format!("{} is below {lo}", facts.subject()),
+            (Some(Cause::Above), _, Some(hi)) => format!("{} is above {hi}", facts.subject()),
+            (Some(Cause::Nan), ..) => format!("{} is not a number", facts.field_or("the value")),
+            _ => facts.generic(),
+        }
+    }
+}
+
+impl CheckKind for Range {
     fn params(&self) -> &'static [Key] {
         PARAMS
     }
@@ -64,6 +90,10 @@ struct Interval {
 }
 
 impl Check for Interval {
+    fn context(&self) -> Context {
+        Context::NONE
+    }
+
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
         let column = series.number(self.index);
         for (row, &value) in column.values().iter().enumerate() {
@@ -71,9 +101,9 @@ impl Check for Interval {
                 continue;
             }
             let cause = match value {
-                value if value < self.min => "below",
-                value if value > self.max => "above",
-                _ => "nan",
+                value if value < self.min => Cause::Below,
+                value if value > self.max => Cause::Above,
+                _ => Cause::Nan,
             };
             let finding = Finding::row(row).field(&self.name).observed(value).expected(self.min, self.max);
             findings.push(finding.cause(cause));

@@ -6,12 +6,14 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 
+use super::cause::causes;
 use super::params::Params;
-use super::{Check, CheckKind, Finding, FindingSink, NumberColumn, Series, Stage};
+use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, NumberColumn, Series, Stage};
 use crate::bars::BarsSpec;
 use crate::schema::{Holds, Key, Otherwise, key};
+use crate::text::numbers::counted;
 
 /// The check `zero-volume`.
 pub(crate) struct ZeroVolume;
@@ -44,7 +46,25 @@ const PARAMS: &[Key] = &[
     ),
 ];
 
-impl CheckKind for ZeroVolume {
+causes! {
+    /// Prices moved although nothing was traded.
+    PriceMoved = "price-moved",
+    /// One of several such bars in a row.
+    Run = "run",
+    /// Such a bar alone.
+    Single = "single",
+}
+
+/// Bars without volume in a row, and the closes of the bar and before it.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Evidence {
+    run: u64,
+    close: Option<f64>,
+    previous_close: Option<f64>,
+}
+
+impl Described for ZeroVolume {
     fn name(&self) -> &'static str {
         "zero-volume"
     }
@@ -53,6 +73,31 @@ impl CheckKind for ZeroVolume {
         include_str!("zero_volume.md")
     }
 
+    fn causes(&self) -> &'static [&'static str] {
+        Cause::WORDS
+    }
+
+    fn message(&self, facts: &Facts<'_>) -> String {
+        let Evidence { run, close, previous_close } = facts.evidence();
+        let field = facts.field_or("volume");
+        let volume = if facts.observed.is_some() { format!("{field} is 0") } else { format!("{field} is missing") };
+        match (facts.cause.and_then(Cause::parse), previous_close, close) {
+            (Some(Cause::PriceMoved), Some(before), Some(close)) if before != close => {
+                format!("{volume} although the close moved from {before} to {close}")
+            }
+            (Some(Cause::PriceMoved), ..) => format!("{volume} although prices moved"),
+            (Some(Cause::Run), ..) => format!("{volume}, in a run of {}", counted(run, "such bar")),
+            (Some(Cause::Single) | None, ..) => volume,
+        }
+    }
+
+    #[cfg(test)]
+    fn more_examples(&self) -> &'static str {
+        include_str!("zero_volume_examples.md")
+    }
+}
+
+impl CheckKind for ZeroVolume {
     fn params(&self) -> &'static [Key] {
         PARAMS
     }
@@ -145,6 +190,10 @@ fn alike(a: f64, b: f64) -> bool {
 }
 
 impl Check for Rule {
+    fn context(&self) -> Context {
+        Context::Whole
+    }
+
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
         let column = series.number(self.volume);
         let volumes = &column.values()[..series.dated()];
@@ -191,11 +240,11 @@ impl Rule {
     fn finding(&self, series: &Series<'_>, prices: &Prices<'_>, empty: Empty) -> Option<Finding> {
         let cause = match prices.movement(empty) {
             Move::Still if self.excuse => return None,
-            Move::Moved => "price-moved",
-            Move::Still | Move::Unknown if empty.run >= RUN => "run",
-            Move::Still | Move::Unknown => "single",
+            Move::Moved => Cause::PriceMoved,
+            Move::Still | Move::Unknown if empty.run >= RUN => Cause::Run,
+            Move::Still | Move::Unknown => Cause::Single,
         };
-        let evidence = json!({ "run": empty.run, "close": empty.close, "previous_close": empty.before });
+        let evidence = Evidence { run: empty.run as u64, close: empty.close, previous_close: empty.before };
         let finding =
             Finding::row(empty.row).field(&self.field).expected_text("above 0").cause(cause).evidence(evidence);
         Some(match series.number(self.volume).get(empty.row) {
@@ -207,7 +256,8 @@ impl Rule {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use serde_json::json;
+
     use crate::checks::Totals;
     use crate::checks::testing::{Evaluated, Fixture};
     use proptest::prelude::*;

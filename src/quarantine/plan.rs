@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use super::item::Reason;
 use crate::decide::Action;
 use crate::durable::{self, Disk};
-use crate::report::utc::UtcMicros;
+use crate::text::utc::UtcMicros;
 
 /// The version of the format.
 const VERSION: u32 = 1;

@@ -278,7 +278,7 @@ mod tests {
     use crate::report::collector::Collector;
     use crate::report::run::{Outcome, RunMeta};
     use crate::report::testing::{DAY, GAP, OHLC, finding_id, meta, one_series, program};
-    use crate::report::utc::UtcMicros;
+    use crate::text::utc::UtcMicros;
 
     #[test]
     fn the_rules_that_the_last_runs_evaluated_are_known() {

@@ -6,9 +6,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::run_id::RunId;
-use super::utc::UtcMicros;
 use crate::decide::Action;
 use crate::decide::Refusal;
+use crate::text::utc::UtcMicros;
 
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)* }) => {

@@ -169,7 +169,7 @@ mod tests {
     use crate::report::history::Previous;
     use crate::report::run::{Outcome, RunStatus};
     use crate::report::testing::{meta, one_series, program, texts};
-    use crate::report::utc::UtcMicros;
+    use crate::text::utc::UtcMicros;
 
     fn report(dir: &Path, hour: u32) -> Summary {
         let mut collector = Collector::new(dir, program(), meta(hour), vec!["bars.csv".to_owned()], Previous::None);

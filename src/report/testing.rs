@@ -13,7 +13,6 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use super::run::{RunMeta, Trigger};
 use super::run_id::RunId;
 use super::tables::Table;
-use super::utc::UtcMicros;
 use crate::checks::Finding;
 use crate::checks::testing::Fixture;
 use crate::config::{RuleFile, compile};
@@ -21,6 +20,7 @@ use crate::decide::{Action, Severity};
 use crate::engine::program::Program;
 use crate::engine::records::{COUNTERS, Record, RecordBuilder, Row, RuleCounts, SeriesCounts};
 use crate::schema::{Environment, SourceText};
+use crate::text::utc::UtcMicros;
 
 pub(super) const DAY: i64 = 86_400_000_000;
 

@@ -290,7 +290,7 @@ error[unknown-key]: unknown key `limits` in rule `close`
 5 | limits = 8
   | ^^^^^^ no such key
   |
-  = help: did you mean `limit`? keys: action, budget, check, edges, field, floor, from, gamma, id, limit, method, owner, scale, severity, test, tick, trim, until, where, why, window
+  = help: did you mean `limit`? keys: id, check, where, severity, action, from, until, budget, why, owner, test, field, method, scale, window, limit, floor, tick, edges, trim, gamma
 
 error[bad-value]: rule `volume`: `min` and `max` are contradictory: no number is at least 5 and at most 4
   --> rules/one.toml:11:7
@@ -374,7 +374,7 @@ error[unused-parameter]: rule `a`: `gamma` has no effect beside the other parame
         let text = "[[rule]]\nid = \"a\"\ncheck = \"outlier\"\nwindow = 1\nlimit = \"8\"\nfield = \"symbol\"\n\
                     [[rule]]\nid = \"b\"\ncheck = \"range\"\nmin = inf\n";
         insta::assert_snapshot!(mistakes(text), @r#"
-error[bad-value]: rule `a`: `window` is out of range
+error[bad-value]: `window` is out of range
  --> rules/ohlcv.toml:4:10
   |
 4 | window = 1

@@ -25,8 +25,8 @@ mod tests {
     use crate::decide::Action;
     use crate::quarantine::item::{State, Which};
     use crate::quarantine::plan::{Head, Place, Plan, PlanRow, PlanRule, SourceIdentity};
-    use crate::report::utc::UtcMicros;
     use crate::source::mongodb::id;
+    use crate::text::utc::UtcMicros;
 
     const SOURCE: &str = "q";
     const QUARANTINE: &str = "q_quarantine";

@@ -2,9 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::exit::{Exit, Failure};
+use super::failure::{Exit, Failure};
 use super::open::Opened;
-use super::output::{self, Output};
 use super::removal::{Done, EARLIER_OPEN};
 use super::stop::Stop;
 use crate::config::Loaded;
@@ -12,23 +11,22 @@ use crate::decide::Refusal;
 use crate::durable::process;
 use crate::quarantine::item::RemovalCounts;
 use crate::report::collector::Collector;
-use crate::report::numbers::counted;
-use crate::report::render::{render_line, render_text};
 use crate::report::run::Window;
 use crate::report::run::{ActionRow, NextStep, Outcome, RunMeta, RunStatus, StageSeconds, Trigger};
 use crate::report::run_id::RunId;
 use crate::report::summary::Summary;
-use crate::report::utc::UtcMicros;
+use crate::text::numbers::counted;
+use crate::text::utc::UtcMicros;
 
 /// What a run is known by before it begins.
-pub(super) struct RunMetaOf<'a> {
-    pub(super) command: &'static str,
-    pub(super) loaded: &'a Loaded,
-    pub(super) window: Window,
+pub(crate) struct RunMetaOf<'a> {
+    pub(crate) command: &'static str,
+    pub(crate) loaded: &'a Loaded,
+    pub(crate) window: Window,
 }
 
 impl RunMetaOf<'_> {
-    pub(super) fn meta(&self, started_at: DateTime<Utc>) -> RunMeta {
+    pub(crate) fn meta(&self, started_at: DateTime<Utc>) -> RunMeta {
         RunMeta {
             run_id: RunId::new(started_at, std::process::id(), &self.loaded.job.name),
             command: self.command.to_owned(),
@@ -47,41 +45,44 @@ impl RunMetaOf<'_> {
 
 /// How a run ends as far as its findings say.
 #[derive(Debug)]
-pub(super) struct Ending {
-    pub(super) status: RunStatus,
-    pub(super) exit: Exit,
-    pub(super) refusals: Vec<Refusal>,
+pub(crate) struct Ending {
+    pub(crate) status: RunStatus,
+    pub(crate) exit: Exit,
+    pub(crate) refusals: Vec<Refusal>,
     /// Rules that evaluated nothing, by index.
-    pub(super) not_evaluated: Vec<usize>,
-    pub(super) next: Vec<NextStep>,
+    pub(crate) not_evaluated: Vec<usize>,
+    pub(crate) next: Vec<NextStep>,
     /// Bytes read from the source.
-    pub(super) bytes: Option<u64>,
+    pub(crate) bytes: Option<u64>,
 }
 
 impl Ending {
-    /// The end of a run that broke off before it found anything.
-    pub(super) fn broken(exit: Exit) -> Self {
-        Self {
-            status: RunStatus::Broken,
-            exit,
-            refusals: Vec::new(),
-            not_evaluated: Vec::new(),
-            next: Vec::new(),
-            bytes: None,
-        }
+    /// An end of which nothing else is known.
+    pub(crate) fn new(status: RunStatus, exit: Exit) -> Self {
+        Self { status, exit, refusals: Vec::new(), not_evaluated: Vec::new(), next: Vec::new(), bytes: None }
     }
 }
 
+/// A run that came to its end and was reported.
+#[derive(Debug)]
+pub struct Ended {
+    /// What it found and did.
+    pub summary: Summary,
+    /// How it ended.
+    pub exit: Exit,
+    /// What broke it off, or kept a part of it from being done.
+    pub failure: Option<Failure>,
+}
+
 /// Publishes the report of a run, and tells its end: the strongest of what it found, what it moved, and what it could not.
-pub(super) async fn conclude(
+pub(crate) async fn conclude(
     opened: &Opened,
     collector: Collector,
     ending: Ending,
     mut done: Done,
     seconds: StageSeconds,
     stop: &Stop,
-    output: &mut Output,
-) -> Result<Exit, Failure> {
+) -> Result<Ended, Failure> {
     if let Some(pending) = done.pending.take() {
         done.fail(pending);
     }
@@ -113,11 +114,7 @@ pub(super) async fn conclude(
     outcome.refusals = ending.refusals;
     outcome.not_evaluated = ending.not_evaluated;
     let summary = collector.finish(outcome)?;
-    show(&summary, output)?;
-    match failure {
-        Some(failure) => Err(failure),
-        None => Ok(exit),
-    }
+    Ok(Ended { summary, exit, failure })
 }
 
 /// Why rows of the plan did not leave, or may not have.
@@ -134,17 +131,6 @@ fn stayed(counts: &RemovalCounts, why: Option<String>) -> Option<String> {
     };
     let why = why.map(|why| format!(": {why}")).unwrap_or_default();
     Some(format!("{rows}{why}; the log says more"))
-}
-
-fn show(summary: &Summary, output: &mut Output) -> Result<(), Failure> {
-    if output.is_json() {
-        output.line(&output::summary(summary)?)?;
-    } else if output.terminal() {
-        output.line(render_text(summary, output.colour(), output::width()).trim_end())?;
-    } else {
-        output.line(&render_line(summary))?;
-    }
-    Ok(())
 }
 
 /// Most memory this process held so far, in bytes, where the system tells.

@@ -1,6 +1,7 @@
 //! From the rows that rules reject to what became of them: limits, the plan, and its application.
 
-pub(super) mod files;
+mod done;
+pub(crate) mod files;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,87 +9,31 @@ use std::sync::Arc;
 use chrono::{TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 
-use super::exit::Failure;
+pub(crate) use self::done::{Done, EARLIER_OPEN};
+use self::done::{action, earlier_state, retention};
+use super::context::Context;
+use super::events::Stage;
+use super::failure::Failure;
 use super::ingest::Ingested;
 use super::open::{At, Collected, Opened};
-use super::progress::Progress;
-use super::stop::Stop;
 use crate::config::Job;
 use crate::config::job::{MongoSource, Source};
-use crate::decide::Action;
-use crate::decide::{self, MoveLimits, Refusal, RowTotals};
+use crate::decide::{self, Action, MoveLimits, Refusal, RowTotals};
 use crate::engine::program::Program;
-use crate::quarantine::item::{RemovalCounts, State};
 use crate::quarantine::mongodb::{self, Order, QuarantineError};
 use crate::quarantine::plan::{Head, Place, Plan, PlanFile, PlanRow, PlanRule, SourceIdentity};
 use crate::report::moves::MoveRow;
 use crate::report::run::{ActionRow, RunMeta};
 use crate::report::tally::Tally;
-use crate::report::utc::UtcMicros;
 use crate::source::mongodb::{CollectionInfo, Connection, id};
 use crate::source::{self, FileIdentity, Original};
+use crate::text::utc::UtcMicros;
 
 /// How long a plan holds unless the command says otherwise.
-pub(super) const PLAN_HOLDS: TimeDelta = TimeDelta::days(7);
-
-/// What became of the rows of a plan.
-#[derive(Debug, Default)]
-pub(super) struct Done {
-    /// Row by row.
-    pub(super) actions: Vec<ActionRow>,
-    /// Rows of runs that were cut short before, ingested to their end by this one.
-    pub(super) recovered: Vec<ActionRow>,
-    /// In all.
-    pub(super) counts: RemovalCounts,
-    /// Why rows stay that could not be removed: the first of the reasons.
-    pub(super) why: Option<String>,
-    /// What broke it off, or kept a part of it from being done.
-    pub(super) failure: Option<Failure>,
-    /// What keeps nothing else from being done, and is reported at the end.
-    pub(super) pending: Option<Failure>,
-}
-
-impl Done {
-    /// Takes a failure; of several the gravest decides how the command ends, and the others are logged.
-    pub(super) fn fail(&mut self, failure: Failure) {
-        self.failure = Some(graver(self.failure.take(), failure));
-    }
-
-    /// The same of one that is reported at the end.
-    fn tell_later(&mut self, failure: Failure) {
-        self.pending = Some(graver(self.pending.take(), failure));
-    }
-
-    /// Rows that left the source, for this run and for earlier ones.
-    fn left(&self) -> u64 {
-        let gone = |row: &&ActionRow| row.state == EARLIER_REMOVED;
-        self.counts.removed + self.recovered.iter().filter(gone).count() as u64
-    }
-
-    /// Rows of which only a later look can tell.
-    fn open(&self) -> u64 {
-        self.counts.open + self.recovered.iter().filter(|row| row.state == EARLIER_OPEN).count() as u64
-    }
-}
-
-/// The graver of two failures; the other is logged.
-fn graver(before: Option<Failure>, failure: Failure) -> Failure {
-    let Some(before) = before else { return failure };
-    let (reported, logged) = match before.exit().worst(failure.exit()) == before.exit() {
-        true => (before, failure),
-        false => (failure, before),
-    };
-    tracing::error!("{}", logged.render(false));
-    reported
-}
-
-/// The state, in the actions of a run, of a row that an earlier run was about to remove and that is gone.
-const EARLIER_REMOVED: &str = "earlier_removed";
-/// The same of one of which only a later look can tell.
-pub(super) const EARLIER_OPEN: &str = "earlier_open";
+pub(crate) const PLAN_HOLDS: TimeDelta = TimeDelta::days(7);
 
 /// Every limit that moving `rows` rows breaks.
-pub(super) fn refusals(
+pub(crate) fn refusals(
     opened: &Opened,
     program: &Program,
     tally: &Tally,
@@ -116,20 +61,20 @@ pub(super) fn refusals(
 }
 
 /// What is known of a run when its plan is made.
-pub(super) struct Planned<'a> {
-    pub(super) opened: &'a Opened,
-    pub(super) program: &'a Program,
-    pub(super) meta: &'a RunMeta,
-    pub(super) job_file: &'a Path,
-    pub(super) ingested: &'a Ingested,
-    pub(super) read: u64,
-    pub(super) holds: TimeDelta,
+pub(crate) struct Planned<'a> {
+    pub(crate) opened: &'a Opened,
+    pub(crate) program: &'a Program,
+    pub(crate) meta: &'a RunMeta,
+    pub(crate) job_file: &'a Path,
+    pub(crate) ingested: &'a Ingested,
+    pub(crate) read: u64,
+    pub(crate) holds: TimeDelta,
 }
 
 impl Planned<'_> {
     /// The plan over `moves`, without the rows that a person put back and that nothing new rejects; and the limits
     /// it breaks, as `refused` tells of a number of rows.
-    pub(super) async fn plan(
+    pub(crate) async fn plan(
         &self,
         moves: &[MoveRow],
         refused: impl Fn(usize) -> Vec<Refusal>,
@@ -212,7 +157,7 @@ fn plan_row(row: &MoveRow, original: Option<&Original>) -> PlanRow {
 }
 
 /// Which collection it is.
-pub(super) fn identity_of(collection: &Collected) -> SourceIdentity {
+pub(crate) fn identity_of(collection: &Collected) -> SourceIdentity {
     SourceIdentity::Mongodb {
         server: collection.connection.redacted().to_owned(),
         namespace: collection.info.namespace.clone(),
@@ -242,12 +187,12 @@ fn plan_file(identity: &FileIdentity) -> Result<PlanFile, Failure> {
 }
 
 /// Where a plan is written unless the command says otherwise.
-pub(super) fn plan_path(report_dir: &Path, run_id: &str) -> PathBuf {
+pub(crate) fn plan_path(report_dir: &Path, run_id: &str) -> PathBuf {
     report_dir.join("plans").join(format!("{run_id}.plan"))
 }
 
 /// The collection of a job as one that rows are moved in.
-pub(super) fn quarantine_of(opened: &Opened, collection: &Collected) -> Result<mongodb::Collection, Failure> {
+pub(crate) fn quarantine_of(opened: &Opened, collection: &Collected) -> Result<mongodb::Collection, Failure> {
     let job = &opened.loaded.job;
     let Source::Mongodb(source) = &job.source else {
         return Err(Failure::Broken("bug: a collection was opened for a job over files".into()));
@@ -256,7 +201,7 @@ pub(super) fn quarantine_of(opened: &Opened, collection: &Collected) -> Result<m
 }
 
 /// The collection that `source` names as one that rows are moved in.
-pub(super) fn collection_of(
+pub(crate) fn collection_of(
     job: &Job,
     source: &MongoSource,
     connection: Arc<Connection>,
@@ -267,20 +212,13 @@ pub(super) fn collection_of(
 }
 
 /// The run, as its rows are marked.
-pub(super) fn order<'a>(job: &'a Job, run_id: &'a str) -> Order<'a> {
+pub(crate) fn order<'a>(job: &'a Job, run_id: &'a str) -> Order<'a> {
     let (keep, keep_deleted) = retention(job);
     Order { run_id, job: &job.name, keep, keep_deleted }
 }
 
-/// How long a row is kept whose rule quarantines it, and one whose rule deletes it, µs.
-fn retention(job: &Job) -> (i64, i64) {
-    // A hundred thousand years and more are all the same.
-    let micros = |span: TimeDelta| span.num_microseconds().unwrap_or(i64::MAX / 4).min(i64::MAX / 4);
-    (micros(job.quarantine.keep), micros(job.quarantine.keep_deleted))
-}
-
 /// Fails where rows of the source must not be moved at all; nothing is touched.
-pub(super) async fn check_fit(opened: &Opened) -> Result<(), Failure> {
+pub(crate) async fn check_fit(opened: &Opened) -> Result<(), Failure> {
     let At::Collection(collection) = &opened.at else { return Ok(()) };
     let Source::Mongodb(source) = &opened.loaded.job.source else { return Ok(()) };
     quarantine_of(opened, collection)?.check_fit(&collection.info, source.allow_sharded).await.map_err(failed)
@@ -288,7 +226,7 @@ pub(super) async fn check_fit(opened: &Opened) -> Result<(), Failure> {
 
 /// Finishes what runs of the job before left open, where its rows may be moved at all. What was done by then is reported
 /// also where that broke off.
-pub(super) async fn recover(opened: &Opened, run_id: &str, stop: &Stop) -> Done {
+pub(crate) async fn recover(opened: &Opened, run_id: &str, context: &Context) -> Done {
     if let Err(failure) = check_fit(opened).await {
         return Done { failure: Some(failure), ..Done::default() };
     }
@@ -302,7 +240,7 @@ pub(super) async fn recover(opened: &Opened, run_id: &str, stop: &Stop) -> Done 
         },
         At::Files(_) => files::recover(opened),
     };
-    stop.left(done.left(), done.open());
+    context.stop.left(done.left(), done.open());
     done
 }
 
@@ -321,18 +259,8 @@ fn earlier(recovered: &[mongodb::Recovered]) -> Vec<ActionRow> {
     recovered.iter().flat_map(|one| &one.rows).map(row).collect()
 }
 
-/// The state, in the actions of a run, of a row that an earlier run was about to remove; `None` where only a later look
-/// can tell.
-fn earlier_state(state: Option<State>) -> String {
-    match state {
-        Some(State::Removed) => EARLIER_REMOVED.to_owned(),
-        Some(state) => format!("earlier_{}", state.as_str()),
-        None => EARLIER_OPEN.to_owned(),
-    }
-}
-
 /// How many rows of a plan a person put back.
-pub(super) async fn put_back(opened: &Opened, plan: &Plan) -> Result<u64, Failure> {
+pub(crate) async fn put_back(opened: &Opened, plan: &Plan) -> Result<u64, Failure> {
     match &opened.at {
         At::Collection(collection) => quarantine_of(opened, collection)?.put_back(plan).await.map_err(failed),
         At::Files(_) => Ok(files::exempt(opened, plan)?.len() as u64),
@@ -340,12 +268,12 @@ pub(super) async fn put_back(opened: &Opened, plan: &Plan) -> Result<u64, Failur
 }
 
 /// Carries out a plan.
-pub(super) async fn carry_out(opened: &Opened, plan: &Plan, run_id: &str, stop: &Stop) -> Result<Done, Failure> {
+pub(crate) async fn carry_out(opened: &Opened, plan: &Plan, run_id: &str, context: &Context) -> Result<Done, Failure> {
     let done = match &opened.at {
         At::Collection(collection) => {
             let quarantine = quarantine_of(opened, collection)?;
-            let mut progress = Progress::new(&format!("{}: moving", plan.head.job), Some(plan.rows.len() as u64));
-            let stopped = || stop.signal().is_some();
+            let progress = context.begin(&plan.head.job, Stage::Moving, Some(plan.rows.len() as u64));
+            let stopped = || context.stop.signal().is_some();
             let order = order(&opened.loaded.job, run_id);
             let (applied, result) = quarantine.apply(plan, &order, &stopped, &mut |rows| progress.at(rows)).await;
             let at = UtcMicros::from(Utc::now());
@@ -360,37 +288,14 @@ pub(super) async fn carry_out(opened: &Opened, plan: &Plan, run_id: &str, stop: 
             }
         }
         // Nothing else is under way in this process.
-        At::Files(set) => tokio::task::block_in_place(|| files::carry_out(opened, set, plan, run_id, stop)),
+        At::Files(set) => tokio::task::block_in_place(|| files::carry_out(opened, set, plan, run_id, &context.stop)),
     };
-    stop.left(done.left(), done.open());
+    context.stop.left(done.left(), done.open());
     Ok(done)
 }
 
-/// A row of the table `actions`.
-fn action(plan: &Plan, row: &PlanRow, item: &str, state: &str, at: UtcMicros) -> ActionRow {
-    let locator = match &row.at {
-        Place::Id(hex) => id::from_hex(hex).map_or_else(String::new, |id| id::text(&id)),
-        Place::Row { file, row } => match &plan.head.source {
-            SourceIdentity::Files(files) => {
-                let path = files.get(*file).map_or("", |file| file.name.as_str());
-                format!("{path}:{row}")
-            }
-            SourceIdentity::Mongodb { .. } => row.to_string(),
-        },
-    };
-    ActionRow {
-        finding_ids: row.found.iter().map(|(_, finding)| finding.clone()).collect(),
-        quarantine_id: item.to_owned(),
-        locator,
-        action: row.action,
-        state: state.to_owned(),
-        sha256: row.sha256.clone().unwrap_or_default(),
-        at,
-    }
-}
-
-/// What a failure of settling means for the command.
-pub(super) fn failed(error: QuarantineError) -> Failure {
+/// What a failure of the quarantine means for the run.
+pub(crate) fn failed(error: QuarantineError) -> Failure {
     match error {
         QuarantineError::Locked { .. } => Failure::Locked(error.to_string()),
         QuarantineError::Unfit { reason, remedy } => Failure::Refused(reason, remedy),

@@ -1,50 +1,17 @@
 //! From a job file to a program: rules compiled over the bars of the source.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::prelude::SessionContext;
 
-use super::args::Global;
-use super::exit::Failure;
+use super::failure::Failure;
 use super::open::Opened;
-use super::scratch::Scratch;
 use crate::bars::{BarsSpec, TimeSpec};
-use crate::config::{self, LoadError, Loaded, RuleSet};
+use crate::config::{Loaded, RuleSet};
 use crate::engine::plan;
 use crate::engine::program::Program;
-use crate::engine::session::Limits;
 use crate::schema::Diagnostic;
 use crate::schema::diagnostic::suggestion;
-
-/// The engine's limits as the flags set them, for what spills nothing to disk.
-pub(crate) fn engine_limits(global: &Global) -> Limits {
-    let default = Limits::default();
-    Limits { threads: global.threads.map_or(default.threads, usize::from), memory: global.memory_limit, temp: None }
-}
-
-/// The engine's limits as the flags set them; what a query spills goes where it is swept with the rest of the command.
-pub(crate) fn limits_in(global: &Global, scratch: &Scratch) -> Limits {
-    Limits { temp: Some(scratch.path().to_path_buf()), ..engine_limits(global) }
-}
-
-/// Loads a job file and its rule files.
-pub(crate) fn load(path: &Path) -> Result<Loaded, Failure> {
-    config::load(path).map_err(|error| match error {
-        LoadError::Mistakes(mistakes) => Failure::Mistakes(mistakes),
-        LoadError::Unreadable { path, source } => {
-            let message = format!("cannot read `{}`: {source}", path.display());
-            Failure::Usage(
-                message,
-                "give the path of a job file, e.g. jobs/daily.toml; `barkeep init` makes one".into(),
-            )
-        }
-        other => {
-            let cause = std::error::Error::source(&other).map(|cause| format!(": {cause}")).unwrap_or_default();
-            Failure::Usage(format!("{other}{cause}"), "repair the file".into())
-        }
-    })
-}
 
 /// Compiles the rules over the bars; `only` keeps the rules with these ids, all of them where it is empty.
 pub(crate) fn program(opened: &Opened, context: &SessionContext, only: &[String]) -> Result<Program, Failure> {
@@ -103,11 +70,6 @@ fn keep_only(rules: &mut RuleSet, only: &[String]) -> Result<(), Failure> {
         rules.rules.retain(|rule| only.iter().any(|id| **id == *rule.id));
     }
     Ok(())
-}
-
-/// A folder of its own for what lives as long as the command; removed when dropped.
-pub(crate) fn temp_dir(global: &Global) -> Result<Scratch, Failure> {
-    Scratch::make(&global.temp_dir.clone().unwrap_or_else(std::env::temp_dir))
 }
 
 /// All mistakes that show only with the source at hand, e.g. for `rules lint`.
