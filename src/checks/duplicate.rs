@@ -172,6 +172,7 @@ struct Copies {
 }
 
 /// What a copy is compared with.
+#[derive(Clone, Copy)]
 struct Compared {
     reference: usize,
     /// The copy that is not flagged.

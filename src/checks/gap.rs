@@ -140,7 +140,9 @@ impl Check for Gaps {
         let mut walk = Walk::new(&sessions.grid);
         match self.coverage {
             None => {
-                series.present.iter().filter_map(|time| walk.step(*time)).for_each(|gap| self.report(gap, findings))
+                for gap in series.present.iter().filter_map(|time| walk.step(*time)) {
+                    self.report(gap, findings);
+                }
             }
             Some(share) => {
                 let mut gaps: Vec<Span> = series.present.iter().filter_map(|time| walk.step(*time)).collect();

@@ -132,6 +132,6 @@ mod tests {
             assert_eq!(reported(&finding.clone().cause(*cause)), *text);
         }
         let shown = |word: &&str| cases.iter().any(|(_, cause, _)| <&str>::from(*cause) == *word);
-        assert!(Cause::WORDS.iter().all(|word| shown(&word)));
+        assert!(Cause::WORDS.iter().all(shown));
     }
 }

@@ -29,7 +29,7 @@ fn names_are_kebab_case_unique_and_found() {
         let word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
         assert!(name.split('-').all(word), "`{name}` is not kebab-case");
         assert!(seen.insert(name), "`{name}` is listed twice");
-        assert_eq!(find(name).map(|check| check.name()), Some(name));
+        assert_eq!(find(name).map(Described::name), Some(name));
     }
     assert!(find("no-such-check").is_none());
 }

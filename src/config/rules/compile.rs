@@ -12,8 +12,7 @@ use toml::de::{DeTable, DeValue};
 use super::head::{self, Head, RULE, RULE_FILE};
 use super::{Rule, RuleFile, RuleSet, cases};
 use crate::bars::BarsSpec;
-use crate::checks::Check;
-use crate::checks::{Expression, Params};
+use crate::checks::{Check, Described, Expression, Params};
 use crate::config::document;
 use crate::schema::diagnostic::{Diagnostic, SourceText};
 use crate::schema::moment::Moment;
@@ -191,7 +190,7 @@ impl<'b> Compiler<'b> {
     ) -> String {
         let expanded = json!({
             "id": &**head.id.get_ref(),
-            "check": head.kind.map(|kind| kind.name()),
+            "check": head.kind.map(Described::name),
             "severity": head.severity.as_str(),
             "action": head.action.as_str(),
             "where": head.condition.as_ref().map(Spanned::get_ref),
