@@ -16,8 +16,9 @@
 //!
 //! `run` is the life of a job, from its files to its report; `cli` reads flags and shows what `run` says.
 //!
-//! Imports point one way: `cli -> run -> quarantine -> report -> engine -> {checks, source, decide} -> {bars, market}`; `config` is used by all
-//! and uses `checks`, `bars` and `market` only. Only `cli` prints.
+//! Imports point one way: `cli -> run -> quarantine -> report -> {engine, source} -> config -> decide -> checks ->
+//! {bars, schema, text} -> market`, and `durable` is below all that write. A test holds the whole table, and that no
+//! files use each other in a circle. Only `cli` prints.
 
 pub mod bars;
 pub mod checks;
@@ -30,4 +31,6 @@ pub mod market;
 pub mod quarantine;
 pub mod report;
 pub mod run;
+pub mod schema;
 pub mod source;
+pub mod text;

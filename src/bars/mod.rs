@@ -7,13 +7,12 @@ pub mod number;
 pub mod spec;
 pub mod time;
 
-pub use spec::{BarsSpec, FieldKind, FieldSpec, Fold, Label, TimeSpec};
+pub use self::spec::{BarsSpec, FieldKind, FieldSpec};
+pub use self::time::{Fold, TimeSpec};
+pub use crate::market::{DAY_US, Label};
 
 /// The canonical numeric fields of a bar; other fields keep the source's name.
 pub const NUMBERS: [&str; 9] = ["open", "high", "low", "close", "volume", "amount", "pre_close", "change", "pct_chg"];
 
 /// The name under which rules see the bar's timestamp.
 pub const TIME: &str = "time";
-
-/// Microseconds of a UTC day.
-pub const DAY_US: i64 = 86_400_000_000;

@@ -11,16 +11,6 @@ pub enum NumberFault {
     OutOfRange,
 }
 
-impl NumberFault {
-    /// The kebab-case cause as reports show it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NotANumber => "not-a-number",
-            Self::OutOfRange => "out-of-range",
-        }
-    }
-}
-
 /// Reads a decimal literal (`12.5`, `-.5`, `1e-3`), or `NaN`, `inf`, `infinity` in any case and with a sign.
 /// ASCII blanks around it are ignored. Digits beyond the precision of `f64` are rounded to nearest and a literal
 /// too close to zero becomes zero; one too large is [`NumberFault::OutOfRange`], never infinity.

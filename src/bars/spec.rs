@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use chrono_tz::Tz;
-
-use crate::bars::TIME;
-use crate::bars::time::TimeFormat;
+use super::TIME;
+use super::time::TimeSpec;
 use crate::market::{Calendar, Grid, Interval};
 
 /// What a field holds once decoded.
@@ -26,44 +24,6 @@ pub struct FieldSpec {
     pub source: Arc<str>,
     /// What it holds.
     pub kind: FieldKind,
-}
-
-/// What a bar's timestamp says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Label {
-    /// A trading date.
-    Session,
-    /// The instant the bar opens.
-    Start,
-    /// The instant the bar closes.
-    End,
-}
-
-/// Which of the two instants a local time means that the zone's clocks showed twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Fold {
-    /// Neither: the timestamp is not readable.
-    #[default]
-    Refuse,
-    /// The first, before the clocks were put back.
-    Earlier,
-    /// The second.
-    Later,
-}
-
-/// How the timestamp of a bar is found and read.
-#[derive(Debug, Clone)]
-pub struct TimeSpec {
-    /// The source field.
-    pub source: Arc<str>,
-    /// Accepted spellings of text, tried in order; never empty.
-    pub formats: Vec<TimeFormat>,
-    /// Zone of timestamps that carry no offset, and of trading dates.
-    pub zone: Tz,
-    /// What the timestamp says.
-    pub label: Label,
-    /// Which instant a repeated local time means.
-    pub fold: Fold,
 }
 
 /// The bars of one job.

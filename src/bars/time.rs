@@ -6,94 +6,47 @@
 mod date;
 mod epoch;
 mod fault;
+mod format;
 mod pattern;
+mod readable;
 
-use chrono::NaiveDate;
+use std::sync::Arc;
 
-use self::epoch::Epoch;
-use self::pattern::Pattern;
-use super::DAY_US;
-use super::spec::{Fold, Label, TimeSpec};
+use chrono_tz::Tz;
+
+use self::readable::is_readable;
 use crate::market::zone::{self, Local};
+use crate::market::{DAY_US, Label};
 
 pub use self::fault::TimeFault;
+pub use self::format::TimeFormat;
+pub use self::readable::Parsed;
 
-/// First day that is readable. Readers of nanosecond timestamps, which most readers of Parquet are, can represent the
-/// whole years from 1678 to 2261 and nothing around them.
-const FIRST_DAY: i32 = epoch_day(1678, 1, 1);
-
-/// Last day that is readable; see [`FIRST_DAY`].
-const LAST_DAY: i32 = epoch_day(2261, 12, 31);
-
-/// What a text says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Parsed {
-    /// A wall time without an offset from UTC.
-    Local {
-        /// Days since 1970-01-01.
-        day: i32,
-        /// µs since midnight; 0 where the text is a date.
-        micros: i64,
-    },
-    /// An instant, µs UTC.
-    Instant(i64),
+/// Which of the two instants a local time means that the zone's clocks showed twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Fold {
+    /// Neither: the timestamp is not readable.
+    #[default]
+    Refuse,
+    /// The first, before the clocks were put back.
+    Earlier,
+    /// The second.
+    Later,
 }
 
-/// A format timestamps are written in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TimeFormat {
-    text: String,
-    kind: Kind,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Kind {
-    Pattern(Pattern),
-    Epoch(Epoch),
-    BsonDate,
-}
-
-impl TimeFormat {
-    /// Reads a format as jobs write it: a name or a pattern.
-    ///
-    /// - `rfc3339`: `2024-03-08T14:30:00Z`, with a fraction and an offset where there is one.
-    /// - `epoch`: an integer whose unit its digits tell: 10 seconds, 13 milliseconds, 16 microseconds, 19 nanoseconds.
-    ///   Any other number of digits is out of range: before 2001-09-09 the digits do not tell the unit.
-    /// - `epoch-s`, `epoch-ms`, `epoch-us`, `epoch-ns`: an integer of that unit.
-    /// - `bson-date`: a date of MongoDB, which is an instant; no text has this form.
-    /// - a pattern of literal text and `%Y` (4 digits), `%y` (00–68 is 20xx, 69–99 is 19xx), `%m`, `%b` (`Jan`, in any
-    ///   case), `%d`, `%j` (day of the year, 3 digits), `%H`, `%I` with `%p`, `%M`, `%S` (2 digits each), `%f` (1 to
-    ///   9 digits of a fraction of a second), `%3f`, `%6f`, `%9f` (so many), `%.f` (a point and such digits, or
-    ///   nothing), `%z` (`+0800`, `+08:00` or `Z`), `%:z` (`+08:00` or `Z`), `%-m`, `%-d`, `%-H`, `%-I` (without
-    ///   leading zero), `%e` (day, padded with a blank), `%F`, `%D`, `%T`, `%R` (the usual short forms) and `%%`. A `Z`
-    ///   that ends a pattern after a time of day means UTC. Fractions finer than a microsecond are cut off.
-    ///
-    /// The error names what is wrong with the text, or which part of a date it lacks.
-    pub fn compile(text: &str) -> Result<Self, String> {
-        let kind = match (text, Epoch::named(text)) {
-            (_, Some(epoch)) => Kind::Epoch(epoch),
-            ("bson-date", None) => Kind::BsonDate,
-            ("rfc3339", None) => Kind::Pattern(Pattern::rfc3339()?),
-            (pattern, None) => Kind::Pattern(Pattern::compile(pattern)?),
-        };
-        Ok(Self { text: text.to_owned(), kind })
-    }
-
-    /// The format as the job writes it.
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// Reads `text`, all of it. Years outside 1678 to 2261 are [`TimeFault::OutOfRange`]; a shape that fits with a
-    /// date or time that does not exist, leap seconds among them, is [`TimeFault::Impossible`].
-    #[inline]
-    pub fn parse(&self, text: &str) -> Result<Parsed, TimeFault> {
-        match &self.kind {
-            Kind::Pattern(pattern) => pattern.parse(text),
-            Kind::Epoch(epoch) => epoch.read_text(text).map(Parsed::Instant),
-            Kind::BsonDate => Err(TimeFault::Format),
-        }
-    }
+/// How the timestamp of a bar is found and read.
+#[derive(Debug, Clone)]
+pub struct TimeSpec {
+    /// The source field.
+    pub source: Arc<str>,
+    /// Accepted spellings of text, tried in order; never empty.
+    pub formats: Vec<TimeFormat>,
+    /// Zone of timestamps that carry no offset, and of trading dates.
+    pub zone: Tz,
+    /// What the timestamp says.
+    pub label: Label,
+    /// Which instant a repeated local time means.
+    pub fold: Fold,
 }
 
 impl TimeSpec {
@@ -121,11 +74,10 @@ impl TimeSpec {
     pub fn read_number(&self, number: i64) -> Result<i64, TimeFault> {
         let mut closest = TimeFault::WrongType;
         for format in &self.formats {
-            if let Kind::Epoch(epoch) = &format.kind {
-                match epoch.read(number).and_then(|instant| self.read_instant(instant)) {
-                    Ok(timestamp) => return Ok(timestamp),
-                    Err(fault) => closest = closest.max(fault),
-                }
+            match format.read_number(number).map(|read| read.and_then(|instant| self.read_instant(instant))) {
+                Some(Ok(timestamp)) => return Ok(timestamp),
+                Some(Err(fault)) => closest = closest.max(fault),
+                None => {}
             }
         }
         Err(closest)
@@ -138,7 +90,7 @@ impl TimeSpec {
         if let Ok(number) = literal.parse() {
             return self.read_number(number);
         }
-        if !self.formats.iter().any(|format| format.kind == Kind::BsonDate) {
+        if !self.formats.iter().any(TimeFormat::is_bson_date) {
             return Err(TimeFault::WrongType);
         }
         self.read_instant(date::instant(literal)?)
@@ -175,18 +127,6 @@ impl TimeSpec {
             (Local::Skipped, _) => Err(TimeFault::Skipped),
             (Local::OutOfRange, _) => Err(TimeFault::OutOfRange),
         }
-    }
-}
-
-/// Whether `day` lies in the years 1678 to 2261.
-fn is_readable(day: i32) -> bool {
-    (FIRST_DAY..=LAST_DAY).contains(&day)
-}
-
-const fn epoch_day(year: i32, month: u32, day: u32) -> i32 {
-    match NaiveDate::from_ymd_opt(year, month, day) {
-        Some(date) => date.to_epoch_days(),
-        None => panic!("no such date"),
     }
 }
 

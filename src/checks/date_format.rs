@@ -9,61 +9,98 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 
-use super::{Check, CheckKind, Finding, FindingSink, Series, Stage, TextColumn};
+use super::cause::causes;
+use super::params::{FieldRef, Params};
+use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage, TextColumn};
 use crate::bars::time::{Parsed, TimeFault, TimeFormat};
 use crate::bars::{BarsSpec, Label, TIME, TimeSpec};
-use crate::config::{FieldRef, Param, ParamKind, Params};
 use crate::market::{Grid, Slot, zone};
+use crate::schema::{Holds, Key, Otherwise, key};
 
 /// The check `date-format`.
 pub(crate) struct DateFormat;
 
-const PARAMS: &[Param] = &[
-    Param {
-        name: "field",
-        kind: ParamKind::AnyField,
-        default: Some(TIME),
-        required: false,
-        doc: "The timestamp of the bars, or a text field that holds a date.",
-    },
-    Param {
-        name: "formats",
-        kind: ParamKind::Texts,
-        default: None,
-        required: false,
-        doc: "Accepted spellings; without it those of the job.",
-    },
-    Param {
-        name: "min",
-        kind: ParamKind::Text,
-        default: None,
-        required: false,
-        doc: "Earliest date that passes, as `2010-01-31`.",
-    },
-    Param {
-        name: "max",
-        kind: ParamKind::Text,
-        default: None,
-        required: false,
-        doc: "Latest date that passes, as `2010-01-31`.",
-    },
-    Param {
-        name: "sessions",
-        kind: ParamKind::Flag,
-        default: Some("true"),
-        required: false,
-        doc: "Flag timestamps on days that are no session of the job's calendar, where it has one.",
-    },
-    Param {
-        name: "hours",
-        kind: ParamKind::Flag,
-        default: Some("true"),
-        required: false,
-        doc: "Flag timestamps of intraday bars outside trading hours or off the step, where the job has a calendar.",
-    },
+const PARAMS: &[Key] = &[
+    key("field", Holds::Field, Otherwise::Text(TIME), "The timestamp of the bars, or a text field that holds a date."),
+    key("formats", Holds::Texts, Otherwise::Nothing, "Accepted spellings; without it those of the job."),
+    key("min", Holds::Text, Otherwise::Nothing, "Earliest date that passes, as `2010-01-31`."),
+    key("max", Holds::Text, Otherwise::Nothing, "Latest date that passes, as `2010-01-31`."),
+    key(
+        "sessions",
+        Holds::Flag,
+        Otherwise::Flag(true),
+        "Flag timestamps on days that are no session of the job's calendar, where it has one.",
+    ),
+    key(
+        "hours",
+        Holds::Flag,
+        Otherwise::Flag(true),
+        "Flag timestamps of intraday bars outside trading hours or off the step, where the job has a calendar.",
+    ),
 ];
 
-impl CheckKind for DateFormat {
+causes! {
+    /// The text has the shape of none of the formats.
+    NotAFormat = "not-a-format",
+    /// The value is of a type that the formats do not read.
+    WrongType = "wrong-type",
+    /// The date or time does not exist.
+    Impossible = "impossible-date",
+    /// The date is outside the years that can be read.
+    OutOfRange = "out-of-range",
+    /// The clocks of the zone jumped over this local time.
+    Skipped = "skipped-by-zone",
+    /// The clocks of the zone showed this local time twice.
+    Repeated = "repeated-by-zone",
+    /// The date is before the earliest that passes.
+    BeforeMin = "before-min",
+    /// The date is after the latest that passes.
+    AfterMax = "after-max",
+    /// There is no session on the date.
+    NotASession = "not-a-session",
+    /// The timestamp is outside trading hours.
+    OffHours = "off-hours",
+    /// The timestamp is between two bars.
+    OffGrid = "off-grid",
+}
+
+impl From<TimeFault> for Cause {
+    fn from(fault: TimeFault) -> Self {
+        match fault {
+            TimeFault::WrongType => Self::WrongType,
+            TimeFault::Format => Self::NotAFormat,
+            TimeFault::OutOfRange => Self::OutOfRange,
+            TimeFault::Impossible => Self::Impossible,
+            TimeFault::Skipped => Self::Skipped,
+            TimeFault::Repeated => Self::Repeated,
+        }
+    }
+}
+
+impl Cause {
+    /// The sentence about a timestamp or a date in a field.
+    pub(super) fn message(self, facts: &Facts<'_>) -> String {
+        let subject = match (facts.observed_text, facts.time) {
+            (None, Some(time)) => format!("{} {}", facts.field_or(TIME), facts.timestamp(time)),
+            _ => facts.subject(),
+        };
+        let expected = facts.expected();
+        match self {
+            Self::NotAFormat => format!("{subject} is not written as {expected}"),
+            Self::WrongType => format!("{subject} is of a type that {expected} does not read"),
+            Self::Impossible => format!("{subject} is no date or time that exists"),
+            Self::OutOfRange => format!("{subject} is outside the years 1678 to 2261"),
+            Self::Skipped => format!("{subject} is a local time that the clocks jumped over"),
+            Self::Repeated => format!("{subject} is a local time that the clocks showed twice"),
+            Self::BeforeMin => format!("{subject} is too early: it must be {expected}"),
+            Self::AfterMax => format!("{subject} is too late: it must be {expected}"),
+            Self::OffHours => format!("{subject} is outside {expected}"),
+            Self::NotASession | Self::OffGrid => format!("{subject} is not {expected}"),
+        }
+    }
+}
+
+impl Described for DateFormat {
     fn name(&self) -> &'static str {
         "date-format"
     }
@@ -72,7 +109,25 @@ impl CheckKind for DateFormat {
         include_str!("date_format.md")
     }
 
-    fn params(&self) -> &'static [Param] {
+    fn causes(&self) -> &'static [&'static str] {
+        Cause::WORDS
+    }
+
+    fn message(&self, facts: &Facts<'_>) -> String {
+        match facts.cause.and_then(Cause::parse) {
+            Some(cause) => cause.message(facts),
+            None => facts.generic(),
+        }
+    }
+
+    #[cfg(test)]
+    fn more_examples(&self) -> &'static str {
+        include_str!("date_format_examples.md")
+    }
+}
+
+impl CheckKind for DateFormat {
+    fn params(&self) -> &'static [Key] {
         PARAMS
     }
 
@@ -183,11 +238,11 @@ impl Dates {
     }
 
     /// What is wrong with a date, as cause and as what would have passed.
-    fn fault(&self, day: i32) -> Option<(&'static str, String)> {
+    fn fault(&self, day: i32) -> Option<(Cause, String)> {
         let date = |day: i32| NaiveDate::from_epoch_days(day).unwrap_or_default();
         match (self.min, self.max) {
-            (Some(min), _) if day < min => Some(("before-min", format!("not before {}", date(min)))),
-            (_, Some(max)) if day > max => Some(("after-max", format!("not after {}", date(max)))),
+            (Some(min), _) if day < min => Some((Cause::BeforeMin, format!("not before {}", date(min)))),
+            (_, Some(max)) if day > max => Some((Cause::AfterMax, format!("not after {}", date(max)))),
             _ => None,
         }
     }
@@ -229,13 +284,13 @@ impl Market {
     }
 
     /// What is wrong with a timestamp at `slot`, as cause and as what would have passed.
-    fn fault(&self, slot: Slot) -> Option<(&'static str, String)> {
+    fn fault(&self, slot: Slot) -> Option<(Cause, String)> {
         let name = self.grid.calendar().name();
         match slot {
-            Slot::Closed if self.sessions => Some(("not-a-session", format!("a session of {name}"))),
-            Slot::OffHours if self.hours => Some(("off-hours", format!("trading hours of {name}"))),
+            Slot::Closed if self.sessions => Some((Cause::NotASession, format!("a session of {name}"))),
+            Slot::OffHours if self.hours => Some((Cause::OffHours, format!("trading hours of {name}"))),
             Slot::OffGrid if self.hours => {
-                Some(("off-grid", format!("a timestamp of the {} bars of {name}", self.grid.interval())))
+                Some((Cause::OffGrid, format!("a timestamp of the {} bars of {name}", self.grid.interval())))
             }
             _ => None,
         }
@@ -243,6 +298,10 @@ impl Market {
 }
 
 impl Check for Timestamps {
+    fn context(&self) -> Context {
+        Context::NONE
+    }
+
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
         let mut excused = 0;
         let plain = !self.rereads && self.dates.unbounded() && self.market.is_none();
@@ -259,12 +318,12 @@ impl Check for Timestamps {
 impl Timestamps {
     /// What is wrong with the timestamp of a row, as cause and as what would have passed. Counts the row as excused
     /// where the calendar does not reach it.
-    fn fault(&self, series: &Series<'_>, row: usize, excused: &mut usize) -> Option<(&'static str, String)> {
+    fn fault(&self, series: &Series<'_>, row: usize, excused: &mut usize) -> Option<(Cause, String)> {
         let time = series.time.get(row).copied();
         if (self.rereads || time.is_none())
             && let Some(fault) = series.time_text.and_then(|texts| self.unreadable(texts, row))
         {
-            return Some((fault.as_str(), alternatives(&self.time.formats)));
+            return Some((fault.into(), alternatives(&self.time.formats)));
         }
         let time = time?;
         self.date_fault(time).or_else(|| {
@@ -283,14 +342,14 @@ impl Timestamps {
         }
     }
 
-    fn date_fault(&self, time: i64) -> Option<(&'static str, String)> {
+    fn date_fault(&self, time: i64) -> Option<(Cause, String)> {
         if self.dates.unbounded() {
             return None;
         }
         self.dates.fault(if self.daily { zone::day_of(time) } else { zone::local_day(self.dates.zone, time) })
     }
 
-    fn finding(&self, series: &Series<'_>, row: usize, cause: &'static str, expected: String) -> Finding {
+    fn finding(&self, series: &Series<'_>, row: usize, cause: Cause, expected: String) -> Finding {
         let finding = Finding::row(row).field(&self.name).cause(cause).expected_text(expected);
         match series.time_text.and_then(|texts| texts.get(row).or(texts.other(row))) {
             Some(text) => finding.observed_text(text),
@@ -308,6 +367,10 @@ struct TextDates {
 }
 
 impl Check for TextDates {
+    fn context(&self) -> Context {
+        Context::NONE
+    }
+
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
         let column = series.text(self.index);
         for row in 0..series.rows {
@@ -318,7 +381,7 @@ impl Check for TextDates {
             };
             let fault = match date {
                 Ok(date) => self.date_fault(date),
-                Err(fault) => Some((fault.as_str(), alternatives(&self.time.formats))),
+                Err(fault) => Some((fault.into(), alternatives(&self.time.formats))),
             };
             if let Some((cause, expected)) = fault {
                 let finding = Finding::row(row).field(&self.name).observed_text(text);
@@ -343,7 +406,7 @@ impl TextDates {
         Err(fault)
     }
 
-    fn date_fault(&self, date: Parsed) -> Option<(&'static str, String)> {
+    fn date_fault(&self, date: Parsed) -> Option<(Cause, String)> {
         if self.dates.unbounded() {
             return None;
         }

@@ -8,40 +8,65 @@ use std::cmp::Ordering;
 use std::ops::Range;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Check, CheckKind, Column, Finding, FindingSink, Series, Stage};
+use super::cause::causes;
+use super::evidence::Shown;
+use super::params::{FieldRef, Params};
+use super::{Check, CheckKind, Column, Context, Described, Facts, Finding, FindingSink, Series, Stage};
 use crate::bars::{BarsSpec, FieldKind, NUMBERS};
-use crate::config::{FieldRef, Param, ParamKind, Params};
+use crate::schema::{Holds, Key, Otherwise, key};
+use crate::text::escape::visible;
 
 /// The check `duplicate`.
 pub(crate) struct Duplicate;
 
-const PARAMS: &[Param] = &[
-    Param {
-        name: "key",
-        kind: ParamKind::AnyFields,
-        default: None,
-        required: false,
-        doc: "Fields that make a bar its own besides series and time.",
-    },
-    Param {
-        name: "keep",
-        kind: ParamKind::Choice(&["best", "first", "last", "none"]),
-        default: Some("best"),
-        required: false,
-        doc: "Which of several equally good copies is the bar; the others are flagged.",
-    },
-    Param {
-        name: "compare",
-        kind: ParamKind::AnyFields,
-        default: None,
-        required: false,
-        doc: "Fields that must agree for copies to be identical; without it every usual number the bars have.",
-    },
+const PARAMS: &[Key] = &[
+    key("key", Holds::Fields, Otherwise::Nothing, "Fields that make a bar its own besides series and time."),
+    key(
+        "keep",
+        Holds::Choice(&["best", "first", "last", "none"]),
+        Otherwise::Text("best"),
+        "Which of several equally good copies is the bar; the others are flagged.",
+    ),
+    key(
+        "compare",
+        Holds::Fields,
+        Otherwise::Nothing,
+        "Fields that must agree for copies to be identical; without it every usual number the bars have.",
+    ),
 ];
 
-impl CheckKind for Duplicate {
+causes! {
+    /// The copies have the same values.
+    Identical = "identical",
+    /// The copies have different values.
+    Conflicting = "conflicting",
+}
+
+/// Fields of a conflicting copy that a message names.
+const FIELDS_NAMED: usize = 3;
+
+/// The copies of a bar, by their ranks in the source, and the fields in which they differ.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Evidence {
+    copies: usize,
+    rank: u64,
+    kept_rank: Option<u64>,
+    compared_rank: u64,
+    /// By field, in the order in which fields are compared, the value of the copy and that of the other one.
+    differs: Map<String, Value>,
+    undecided: bool,
+}
+
+fn difference(field: &str, values: &Value) -> String {
+    let [value, other] = <[Shown; 2]>::deserialize(values).unwrap_or([Shown::Nothing, Shown::Nothing]);
+    format!("{} {value} instead of {other}", visible(field))
+}
+
+impl Described for Duplicate {
     fn name(&self) -> &'static str {
         "duplicate"
     }
@@ -50,7 +75,32 @@ impl CheckKind for Duplicate {
         include_str!("duplicate.md")
     }
 
-    fn params(&self) -> &'static [Param] {
+    fn causes(&self) -> &'static [&'static str] {
+        Cause::WORDS
+    }
+
+    fn message(&self, facts: &Facts<'_>) -> String {
+        let Evidence { copies, kept_rank, differs, .. } = facts.evidence();
+        let other = if kept_rank.is_some() { "the copy that is kept" } else { "another copy" };
+        let copies = copies.max(2);
+        match facts.cause.and_then(Cause::parse) {
+            Some(Cause::Identical) => format!("one of {copies} copies of this bar, with the values of {other}"),
+            Some(Cause::Conflicting) => {
+                let named = differs.iter().take(FIELDS_NAMED).map(|(field, values)| difference(field, values));
+                let named = named.collect::<Vec<_>>().join(", ");
+                let rest = match differs.len().saturating_sub(FIELDS_NAMED) {
+                    0 => String::new(),
+                    rest => format!(", and {rest} more"),
+                };
+                format!("one of {copies} copies of this bar, with other values than {other}: {named}{rest}")
+            }
+            None => facts.generic(),
+        }
+    }
+}
+
+impl CheckKind for Duplicate {
+    fn params(&self) -> &'static [Key] {
         PARAMS
     }
 
@@ -122,6 +172,7 @@ struct Copies {
 }
 
 /// What a copy is compared with.
+#[derive(Clone, Copy)]
 struct Compared {
     reference: usize,
     /// The copy that is not flagged.
@@ -132,6 +183,10 @@ struct Compared {
 }
 
 impl Check for Copies {
+    fn context(&self) -> Context {
+        Context::NONE
+    }
+
     fn keeps_last(&self) -> bool {
         self.keep == Keep::Last
     }
@@ -211,15 +266,15 @@ impl Copies {
             let column = series.columns[*index];
             differs.insert(name.to_string(), json!([value(column, row), value(column, reference)]));
         }
-        let cause = if differs.is_empty() { "identical" } else { "conflicting" };
-        let evidence = json!({
-            "copies": copies,
-            "rank": series.source_rank[row],
-            "kept_rank": kept.map(|kept| series.source_rank[kept]),
-            "compared_rank": series.source_rank[reference],
-            "differs": differs,
-            "undecided": undecided,
-        });
+        let cause = if differs.is_empty() { Cause::Identical } else { Cause::Conflicting };
+        let evidence = Evidence {
+            copies,
+            rank: series.source_rank[row],
+            kept_rank: kept.map(|kept| series.source_rank[kept]),
+            compared_rank: series.source_rank[reference],
+            differs,
+            undecided,
+        };
         let finding = Finding::row(row).cause(cause).evidence(evidence);
         match self.differing(series, row, reference).next() {
             Some((_, name)) => finding.field(name),
@@ -248,15 +303,14 @@ fn compare_in(column: Column<'_>, a: usize, b: usize) -> Ordering {
     }
 }
 
-/// A value for the evidence; JSON has no NaN and no infinity, so these are written as text.
-fn value(column: Column<'_>, row: usize) -> Value {
+/// A value for the evidence.
+fn value(column: Column<'_>, row: usize) -> Shown {
     match column {
-        Column::Absent => Value::Null,
-        Column::Number(column) => match column.get(row) {
-            Some(value) if !value.is_finite() => json!(value.to_string()),
-            value => json!(value),
-        },
-        Column::Text(column) => json!(column.get(row).or(column.other(row))),
+        Column::Absent => Shown::Nothing,
+        Column::Number(column) => Shown::number(column.get(row)),
+        Column::Text(column) => {
+            column.get(row).or(column.other(row)).map_or(Shown::Nothing, |text| Shown::Text(text.to_owned()))
+        }
     }
 }
 

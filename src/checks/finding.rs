@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
+use serde::Serialize;
+
 /// One rule broken by one row, by a run of rows, or by a gap between rows.
 ///
 /// Build it with [`Finding::row`], [`Finding::run`] or [`Finding::gap`] and the setters below; what is not
@@ -102,8 +104,8 @@ impl Finding {
 
     /// Sets the class of the cause.
     #[must_use]
-    pub fn cause(mut self, cause: &'static str) -> Self {
-        self.cause = Some(cause);
+    pub fn cause(mut self, cause: impl Into<&'static str>) -> Self {
+        self.cause = Some(cause.into());
         self
     }
 
@@ -123,8 +125,8 @@ impl Finding {
 
     /// Sets the evidence.
     #[must_use]
-    pub fn evidence(mut self, evidence: serde_json::Value) -> Self {
-        self.evidence = Some(evidence);
+    pub fn evidence(mut self, evidence: impl Serialize) -> Self {
+        self.evidence = serde_json::to_value(evidence).ok();
         self
     }
 }

@@ -6,34 +6,49 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 
-use super::{Check, CheckKind, Finding, FindingSink, Series, Stage};
+use super::cause::causes;
+use super::params::Params;
+use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage};
 use crate::bars::{BarsSpec, Label};
-use crate::config::{Param, ParamKind, Params};
 use crate::market::{Grid, Slot, zone};
+use crate::schema::{Holds, Key, Otherwise, key};
+use crate::text::numbers::counted;
 
 /// The check `gap`.
 pub(crate) struct Gap;
 
-const PARAMS: &[Param] = &[
-    Param {
-        name: "min",
-        kind: ParamKind::Count { min: 1, max: 1_000_000 },
-        default: Some("1"),
-        required: false,
-        doc: "Missing bars in a row below which a gap is not reported.",
-    },
-    Param {
-        name: "coverage",
-        kind: ParamKind::Number { min: 0.0, max: 1.0 },
-        default: None,
-        required: false,
-        doc: "Share of its bars with which a session of a thinly traded series is complete enough (intraday bars).",
-    },
+const PARAMS: &[Key] = &[
+    key(
+        "min",
+        Holds::Count { min: 1, max: 1_000_000 },
+        Otherwise::Count(1),
+        "Missing bars in a row below which a gap is not reported.",
+    ),
+    key(
+        "coverage",
+        Holds::Number { min: 0.0, max: 1.0 },
+        Otherwise::Nothing,
+        "Share of its bars with which a session of a thinly traded series is complete enough (intraday bars).",
+    ),
 ];
 
-impl CheckKind for Gap {
+causes! {
+    /// Bars that the calendar expects are not there.
+    Missing = "missing",
+}
+
+/// The sessions of intraday bars that a gap touches.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Evidence {
+    sessions: i64,
+    /// Those it swallows whole.
+    full_sessions: i64,
+}
+
+impl Described for Gap {
     fn name(&self) -> &'static str {
         "gap"
     }
@@ -42,7 +57,33 @@ impl CheckKind for Gap {
         include_str!("gap.md")
     }
 
-    fn params(&self) -> &'static [Param] {
+    fn causes(&self) -> &'static [&'static str] {
+        Cause::WORDS
+    }
+
+    fn message(&self, facts: &Facts<'_>) -> String {
+        let span = match (facts.time, facts.time_until) {
+            (Some(first), Some(last)) if first != last => {
+                format!(" from {} to {}", facts.timestamp(first), facts.timestamp(last))
+            }
+            (Some(only), _) if facts.interval.is_daily_or_longer() => format!(" on {}", facts.timestamp(only)),
+            (Some(only), _) => format!(" at {}", facts.timestamp(only)),
+            (None, _) => String::new(),
+        };
+        let Evidence { sessions, full_sessions } = facts.evidence();
+        let sessions = match (sessions, full_sessions) {
+            (sessions, full) if sessions > 1 => {
+                format!(", in {}, {full} of them whole", counted(sessions.unsigned_abs(), "session"))
+            }
+            (1, 1) => ", a whole session".to_owned(),
+            _ => String::new(),
+        };
+        format!("{} missing{span}{sessions}", facts.bars())
+    }
+}
+
+impl CheckKind for Gap {
+    fn params(&self) -> &'static [Key] {
         PARAMS
     }
 
@@ -84,12 +125,24 @@ struct Gaps {
 }
 
 impl Check for Gaps {
+    fn context(&self) -> Context {
+        // A share of a session can only be worked out from the whole session.
+        if self.coverage.is_some() { Context::Whole } else { Context::Bars { before: 1, after: 0 } }
+    }
+
+    fn counts(&self, series: &Series<'_>, row: usize) -> bool {
+        let slot = self.sessions.as_ref().map(|sessions| sessions.grid.slot(series.time[row]));
+        matches!(slot, Some(Slot::On(_) | Slot::OutOfRange))
+    }
+
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
         let Some(sessions) = &self.sessions else { return };
         let mut walk = Walk::new(&sessions.grid);
         match self.coverage {
             None => {
-                series.present.iter().filter_map(|time| walk.step(*time)).for_each(|gap| self.report(gap, findings))
+                for gap in series.present.iter().filter_map(|time| walk.step(*time)) {
+                    self.report(gap, findings);
+                }
             }
             Some(share) => {
                 let mut gaps: Vec<Span> = series.present.iter().filter_map(|time| walk.step(*time)).collect();
@@ -113,8 +166,10 @@ impl Gaps {
         }
         let finding = Finding::gap(sessions.grid.timestamp(gap.first), sessions.grid.timestamp(gap.last), bars);
         findings.push(match sessions.touched(gap) {
-            Some((all, full)) => finding.cause("missing").evidence(json!({"sessions": all, "full_sessions": full})),
-            None => finding.cause("missing"),
+            Some((all, full)) => {
+                finding.cause(Cause::Missing).evidence(Evidence { sessions: all, full_sessions: full })
+            }
+            None => finding.cause(Cause::Missing),
         });
     }
 }
@@ -289,6 +344,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use proptest::prelude::*;
+
+    use serde_json::json;
 
     use super::*;
     use crate::bars::DAY_US;

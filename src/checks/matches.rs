@@ -7,9 +7,11 @@ use std::sync::Arc;
 
 use regex::{Regex, RegexBuilder};
 
-use super::{Check, CheckKind, Finding, FindingSink, Series, Stage};
+use super::cause::causes;
+use super::params::{FieldRef, Params};
+use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage};
 use crate::bars::{BarsSpec, FieldKind};
-use crate::config::{FieldRef, Param, ParamKind, Params};
+use crate::schema::{Holds, Key, Otherwise, key};
 
 /// The check `matches`.
 pub(crate) struct Matches;
@@ -19,31 +21,22 @@ const PROGRAM_BYTES: usize = 1 << 20;
 /// Bytes the lazily built automaton of a pattern may take; beyond it matching is slower, not wrong.
 const AUTOMATON_BYTES: usize = 2 << 20;
 
-const PARAMS: &[Param] = &[
-    Param {
-        name: "field",
-        kind: ParamKind::AnyField,
-        default: None,
-        required: true,
-        doc: "The text field to evaluate.",
-    },
-    Param {
-        name: "pattern",
-        kind: ParamKind::Text,
-        default: None,
-        required: true,
-        doc: "Regular expression the whole text must match.",
-    },
-    Param {
-        name: "negate",
-        kind: ParamKind::Flag,
-        default: Some("false"),
-        required: false,
-        doc: "Flag texts that match instead of those that do not.",
-    },
+const PARAMS: &[Key] = &[
+    key("field", Holds::Field, Otherwise::Mistake, "The text field to evaluate."),
+    key("pattern", Holds::Text, Otherwise::Mistake, "Regular expression the whole text must match."),
+    key("negate", Holds::Flag, Otherwise::Flag(false), "Flag texts that match instead of those that do not."),
 ];
 
-impl CheckKind for Matches {
+causes! {
+    /// The text matches a pattern that it must not match.
+    Match = "match",
+    /// The text does not match.
+    NoMatch = "no-match",
+    /// The value is not text.
+    WrongType = "wrong-type",
+}
+
+impl Described for Matches {
     fn name(&self) -> &'static str {
         "matches"
     }
@@ -52,7 +45,28 @@ impl CheckKind for Matches {
         include_str!("matches.md")
     }
 
-    fn params(&self) -> &'static [Param] {
+    fn causes(&self) -> &'static [&'static str] {
+        Cause::WORDS
+    }
+
+    fn message(&self, facts: &Facts<'_>) -> String {
+        let expected = facts.expected();
+        match facts.cause.and_then(Cause::parse) {
+            Some(Cause::Match) => format!("{} must be {expected}", facts.subject()),
+            Some(Cause::NoMatch) => format!("{} is not {expected}", facts.subject()),
+            Some(Cause::WrongType) => format!("{} is no text, and must be {expected}", facts.subject()),
+            None => facts.generic(),
+        }
+    }
+
+    #[cfg(test)]
+    fn more_examples(&self) -> &'static str {
+        include_str!("matches_examples.md")
+    }
+}
+
+impl CheckKind for Matches {
+    fn params(&self) -> &'static [Key] {
         PARAMS
     }
 
@@ -114,22 +128,26 @@ struct Pattern {
 }
 
 impl Pattern {
-    fn finding(&self, row: usize, text: &str, cause: &'static str) -> Finding {
+    fn finding(&self, row: usize, text: &str, cause: Cause) -> Finding {
         Finding::row(row).field(&self.name).observed_text(text).expected_text(self.expected.clone()).cause(cause)
     }
 }
 
 impl Check for Pattern {
+    fn context(&self) -> Context {
+        Context::NONE
+    }
+
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
         let Some(regex) = &self.regex else { return };
         let column = series.text(self.index);
         for row in 0..series.rows {
             if let Some(text) = column.get(row) {
                 if regex.is_match(text) == self.negate {
-                    findings.push(self.finding(row, text, if self.negate { "match" } else { "no-match" }));
+                    findings.push(self.finding(row, text, if self.negate { Cause::Match } else { Cause::NoMatch }));
                 }
             } else if let Some(literal) = column.other(row) {
-                findings.push(self.finding(row, literal, "wrong-type"));
+                findings.push(self.finding(row, literal, Cause::WrongType));
             }
         }
         findings.evaluated(series.rows);
@@ -242,7 +260,7 @@ mod tests {
     #[test]
     fn broken_pattern_is_a_mistake_at_its_value() {
         insta::assert_snapshot!(mistake("check = \"matches\"\nfield = \"symbol\"\npattern = '[0-9'"), @r"
-        error[bad-parameter]: rule `test`: `pattern` is no regular expression
+        error[bad-value]: rule `test`: `pattern` is no regular expression
          --> rule.toml:3:11
           |
         3 | pattern = '[0-9'

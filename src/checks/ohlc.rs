@@ -7,30 +7,32 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
 
-use super::{Check, CheckKind, Finding, FindingSink, NumberColumn, Series, Stage};
+use super::cause::causes;
+use super::evidence::{LONGEST_VALUE, Shown};
+use super::params::Params;
+use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, NumberColumn, Series, Stage};
 use crate::bars::BarsSpec;
-use crate::config::{Param, ParamKind, Params};
+use crate::schema::{Holds, Key, Otherwise, key};
+use crate::text::escape::shortened;
 
 /// The check `ohlc`.
 pub(crate) struct Ohlc;
 
-const PARAMS: &[Param] = &[
-    Param {
-        name: "negative",
-        kind: ParamKind::Flag,
-        default: Some("false"),
-        required: false,
-        doc: "Accept prices of zero and below, as futures and spreads have them.",
-    },
-    Param {
-        name: "tolerance",
-        kind: ParamKind::Number { min: 0.0, max: 0.1 },
-        default: Some("1e-9"),
-        required: false,
-        doc: "Share of a price by which high and low may fail it, for prices that were adjusted and rounded.",
-    },
+const PARAMS: &[Key] = &[
+    key(
+        "negative",
+        Holds::Flag,
+        Otherwise::Flag(false),
+        "Accept prices of zero and below, as futures and spreads have them.",
+    ),
+    key(
+        "tolerance",
+        Holds::Number { min: 0.0, max: 0.1 },
+        Otherwise::Number(1e-9),
+        "Share of a price by which high and low may fail it, for prices that were adjusted and rounded.",
+    ),
 ];
 
 /// Rows looked at together before any of them is looked at alone.
@@ -44,7 +46,43 @@ const CLOSE: usize = 3;
 const PRICES: Range<usize> = 0..4;
 const SIZES: Range<usize> = 4..6;
 
-impl CheckKind for Ohlc {
+causes! {
+    /// A value is infinite or NaN.
+    NotFinite = "not-finite",
+    /// A price is not above zero.
+    NonPositive = "non-positive",
+    /// The bar is right once high and low are exchanged.
+    Swapped = "swapped-high-low",
+    /// The high is below a price that was traded.
+    HighBelow = "high-below",
+    /// The low is above a price that was traded.
+    LowAbove = "low-above",
+    /// The volume is negative.
+    NegativeVolume = "negative-volume",
+    /// The amount is negative.
+    NegativeAmount = "negative-amount",
+}
+
+/// The broken conditions and the bar itself, without what is NULL.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Evidence {
+    broken: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    open: Option<Shown>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    high: Option<Shown>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    low: Option<Shown>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    close: Option<Shown>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    volume: Option<Shown>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amount: Option<Shown>,
+}
+
+impl Described for Ohlc {
     fn name(&self) -> &'static str {
         "ohlc"
     }
@@ -53,7 +91,44 @@ impl CheckKind for Ohlc {
         include_str!("ohlc.md")
     }
 
-    fn params(&self) -> &'static [Param] {
+    fn causes(&self) -> &'static [&'static str] {
+        Cause::WORDS
+    }
+
+    fn message(&self, facts: &Facts<'_>) -> String {
+        let Evidence { broken, high, low, .. } = facts.evidence();
+        let other = |price: Option<f64>| price.map(|price| format!(", {price}")).unwrap_or_default();
+        let what = match facts.cause.and_then(Cause::parse) {
+            Some(Cause::Swapped) => {
+                let [high, low] = [high, low].map(|price| price.unwrap_or(Shown::Nothing));
+                return format!("high {high} and low {low} are swapped");
+            }
+            Some(Cause::NotFinite) => format!("{} is not finite", facts.subject()),
+            Some(Cause::NonPositive) => format!("{} is not above 0", facts.subject()),
+            Some(Cause::HighBelow) => {
+                format!("{} is below another price of its bar{}", facts.subject(), other(facts.expected_lo))
+            }
+            Some(Cause::LowAbove) => {
+                format!("{} is above another price of its bar{}", facts.subject(), other(facts.expected_hi))
+            }
+            Some(Cause::NegativeVolume | Cause::NegativeAmount) => format!("{} is negative", facts.subject()),
+            None => facts.generic(),
+        };
+        if broken.len() < 2 {
+            return what;
+        }
+        let broken: Vec<String> = broken.iter().map(|condition| shortened(condition, LONGEST_VALUE)).collect();
+        format!("{what}; broken: {}", broken.join(", "))
+    }
+
+    #[cfg(test)]
+    fn more_examples(&self) -> &'static str {
+        include_str!("ohlc_examples.md")
+    }
+}
+
+impl CheckKind for Ohlc {
+    fn params(&self) -> &'static [Key] {
         PARAMS
     }
 
@@ -86,32 +161,6 @@ struct Breach {
     field: usize,
     /// What should hold, e.g. `high >= close`.
     condition: String,
-}
-
-/// Why a bar is wrong, the strongest first.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Cause {
-    NotFinite,
-    NonPositive,
-    Swapped,
-    HighBelow,
-    LowAbove,
-    NegativeVolume,
-    NegativeAmount,
-}
-
-impl Cause {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::NotFinite => "not-finite",
-            Self::NonPositive => "non-positive",
-            Self::Swapped => "swapped-high-low",
-            Self::HighBelow => "high-below",
-            Self::LowAbove => "low-above",
-            Self::NegativeVolume => "negative-volume",
-            Self::NegativeAmount => "negative-amount",
-        }
-    }
 }
 
 /// The values of one row in the order of [`NAMES`]; `None` where NULL or where the bars have no such field.
@@ -154,6 +203,10 @@ impl Columns<'_> {
 }
 
 impl Check for Conditions {
+    fn context(&self) -> Context {
+        Context::NONE
+    }
+
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
         let columns = Columns {
             prices: self.prices.map(|index| series.number(index)),
@@ -230,7 +283,7 @@ impl Conditions {
         let prices = finite(bar);
         let of =
             |fields: &[usize], pick: fn(f64, f64) -> f64| fields.iter().filter_map(|field| prices[*field]).reduce(pick);
-        let finding = Finding::row(row).field(&self.names[worst.field]).cause(worst.cause.as_str());
+        let finding = Finding::row(row).field(&self.names[worst.field]).cause(worst.cause);
         let finding = match worst.cause {
             Cause::NotFinite => finding.expected_text("a finite number"),
             Cause::NonPositive => finding.expected_text("a price above 0"),
@@ -255,22 +308,18 @@ fn finite(bar: &Bar) -> Bar {
     bar.map(|value| value.filter(|value| value.is_finite()))
 }
 
-/// The broken conditions and the bar itself; JSON has no NaN and no infinity, so these are written as text.
-fn evidence(bar: &Bar, breaches: &[Breach]) -> Value {
-    let mut evidence = Map::new();
-    evidence.insert("broken".into(), breaches.iter().map(|breach| breach.condition.as_str()).collect());
-    for (name, value) in NAMES.iter().zip(bar) {
-        if let Some(value) = value {
-            let value = if value.is_finite() { json!(value) } else { json!(value.to_string()) };
-            evidence.insert((*name).into(), value);
-        }
-    }
-    Value::Object(evidence)
+/// The broken conditions and the bar itself.
+fn evidence(bar: &Bar, breaches: &[Breach]) -> Evidence {
+    let [open, high, low, close, volume, amount] = bar.map(|value| value.map(|value| Shown::number(Some(value))));
+    let broken = breaches.iter().map(|breach| breach.condition.clone()).collect();
+    Evidence { broken, open, high, low, close, volume, amount }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+
+    use serde_json::json;
 
     use super::*;
     use crate::checks::testing::{Evaluated, Fixture, compile};

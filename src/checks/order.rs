@@ -7,24 +7,44 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat};
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 
-use super::{Check, CheckKind, Finding, FindingSink, Series, Stage};
+use super::cause::causes;
+use super::evidence::LONGEST_VALUE;
+use super::params::Params;
+use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage};
 use crate::bars::{BarsSpec, TIME};
-use crate::config::{Param, ParamKind, Params};
+use crate::schema::{Holds, Key, Otherwise, key};
+use crate::text::escape::shortened;
 
 /// The check `order`.
 pub(crate) struct Order;
 
-const PARAMS: &[Param] = &[Param {
-    name: "direction",
-    kind: ParamKind::Choice(&["ascending", "descending", "any"]),
-    default: Some("ascending"),
-    required: false,
-    doc: "How timestamps run in the source: oldest first, newest first, or as most of the series does.",
-}];
+const PARAMS: &[Key] = &[key(
+    "direction",
+    Holds::Choice(&["ascending", "descending", "any"]),
+    Otherwise::Text("ascending"),
+    "How timestamps run in the source: oldest first, newest first, or as most of the series does.",
+)];
 
-impl CheckKind for Order {
+causes! {
+    /// Timestamps ascend, and this one does not.
+    Earlier = "earlier-than-previous",
+    /// Timestamps descend, and this one does not.
+    Later = "later-than-previous",
+}
+
+/// The row, and the row before it in the source.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Evidence {
+    direction: Cow<'static, str>,
+    rank: u64,
+    previous_rank: u64,
+    previous: Option<String>,
+}
+
+impl Described for Order {
     fn name(&self) -> &'static str {
         "order"
     }
@@ -33,7 +53,29 @@ impl CheckKind for Order {
         include_str!("order.md")
     }
 
-    fn params(&self) -> &'static [Param] {
+    fn causes(&self) -> &'static [&'static str] {
+        Cause::WORDS
+    }
+
+    fn message(&self, facts: &Facts<'_>) -> String {
+        let Evidence { previous, .. } = facts.evidence();
+        let before = previous.map(|before| format!(", `{}`", shortened(&before, LONGEST_VALUE))).unwrap_or_default();
+        let how = match facts.cause.and_then(Cause::parse) {
+            Some(Cause::Later) => "later",
+            Some(Cause::Earlier) => "earlier",
+            None => return facts.generic(),
+        };
+        format!("{} is {how} than that of the row before it in the source{before}", facts.subject())
+    }
+
+    #[cfg(test)]
+    fn more_examples(&self) -> &'static str {
+        include_str!("order_examples.md")
+    }
+}
+
+impl CheckKind for Order {
+    fn params(&self) -> &'static [Key] {
         PARAMS
     }
 
@@ -76,6 +118,10 @@ struct Timestamps {
 }
 
 impl Check for Timestamps {
+    fn context(&self) -> Context {
+        Context::Whole
+    }
+
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
         let dated = series.dated();
         findings.evaluated(dated);
@@ -106,16 +152,16 @@ fn majority(time: &[i64], rows: &[usize]) -> Direction {
 impl Timestamps {
     fn finding(&self, series: &Series<'_>, previous: usize, row: usize, direction: Direction) -> Finding {
         let (cause, bound, name) = match direction {
-            Direction::Ascending => ("earlier-than-previous", "not before", "ascending"),
-            Direction::Descending => ("later-than-previous", "not after", "descending"),
+            Direction::Ascending => (Cause::Earlier, "not before", "ascending"),
+            Direction::Descending => (Cause::Later, "not after", "descending"),
         };
         let before = self.timestamp(series, previous);
-        let evidence = json!({
-            "direction": name,
-            "rank": series.source_rank[row],
-            "previous_rank": series.source_rank[previous],
-            "previous": before,
-        });
+        let evidence = Evidence {
+            direction: Cow::Borrowed(name),
+            rank: series.source_rank[row],
+            previous_rank: series.source_rank[previous],
+            previous: Some(before.to_string()),
+        };
         let expected = format!("{bound} {before}, the timestamp of the row before");
         let finding = Finding::row(row).field(&self.name).observed_text(self.timestamp(series, row));
         finding.expected_text(expected).cause(cause).evidence(evidence)
@@ -138,6 +184,8 @@ impl Timestamps {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+
+    use serde_json::json;
 
     use super::*;
     use crate::checks::testing::{Evaluated, Fixture, compile};

@@ -7,98 +7,105 @@
 mod brownlees_gallo;
 mod hampel;
 mod nearest;
+mod neighbours;
 mod tolerance;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 
 use self::brownlees_gallo::Trimmed;
+use self::neighbours::{Band, Neighbours, Verdict, Workspace};
 use self::tolerance::Tolerance;
-use super::robust::SlidingMedian;
-use super::{Check, CheckKind, Finding, FindingSink, Series, Stage};
+use super::params::Params;
+use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage};
 use crate::bars::BarsSpec;
-use crate::config::{Param, ParamKind, Params};
+use crate::schema::{Holds, Key, Otherwise, key};
+use crate::text::numbers::rough;
 
 /// The check `outlier`.
 pub(crate) struct Outlier;
 
 const METHODS: &[&str] = &["nearest", "hampel", "brownlees-gallo"];
 
-const PARAMS: &[Param] = &[
-    Param {
-        name: "field",
-        kind: ParamKind::NumberField,
-        default: Some("close"),
-        required: false,
-        doc: "The numeric field to evaluate.",
-    },
-    Param {
-        name: "method",
-        kind: ParamKind::Choice(METHODS),
-        default: Some("nearest"),
-        required: false,
-        doc: "What a bar is held against: the nearest of three medians, one median around it, or a trimmed mean.",
-    },
-    Param {
-        name: "scale",
-        kind: ParamKind::Choice(&["log", "linear"]),
-        default: Some("log"),
-        required: false,
-        doc: "Whether distances are ratios (log) or differences (linear, for fields that may be zero or negative).",
-    },
-    Param {
-        name: "window",
-        kind: ParamKind::Count { min: 3, max: 10_001 },
-        default: Some("21"),
-        required: false,
-        doc: "Bars in the window, an odd number: the bar itself and as many usable bars on each side.",
-    },
-    Param {
-        name: "limit",
-        kind: ParamKind::Number { min: 0.5, max: 1_000.0 },
-        default: None,
-        required: false,
-        doc: "How many scales away a value may be; 8 where not given, 3 for brownlees-gallo.",
-    },
-    Param {
-        name: "floor",
-        kind: ParamKind::Number { min: 0.0, max: 10.0 },
-        default: None,
-        required: false,
-        doc: "Smallest scale, as a fraction of the price; 0.005 where not given, 0.0001 on the linear scale.",
-    },
-    Param {
-        name: "tick",
-        kind: ParamKind::Number { min: 0.0, max: 1e9 },
-        default: None,
-        required: false,
-        doc: "The price step of the market; the scale is never below one step.",
-    },
-    Param {
-        name: "edges",
-        kind: ParamKind::Choice(&["shrink", "skip"]),
-        default: Some("shrink"),
-        required: false,
-        doc: "Whether bars near the ends of a series are evaluated by the neighbours they have, or not at all.",
-    },
-    Param {
-        name: "trim",
-        kind: ParamKind::Number { min: 0.0, max: 0.9 },
-        default: None,
-        required: false,
-        doc: "Share of the neighbours left out, half of it at each end; brownlees-gallo only, 0.1 where not given.",
-    },
-    Param {
-        name: "gamma",
-        kind: ParamKind::Number { min: 0.0, max: 1e9 },
-        default: None,
-        required: false,
-        doc: "Distance that is always allowed, in units of the scale; brownlees-gallo only, 0.02 where not given.",
-    },
+const PARAMS: &[Key] = &[
+    key("field", Holds::NumberField, Otherwise::Text("close"), "The numeric field to evaluate."),
+    key(
+        "method",
+        Holds::Choice(METHODS),
+        Otherwise::Text("nearest"),
+        "What a bar is held against: the nearest of three medians, one median around it, or a trimmed mean.",
+    ),
+    key(
+        "scale",
+        Holds::Choice(&["log", "linear"]),
+        Otherwise::Text("log"),
+        "Whether distances are ratios (log) or differences (linear, for fields that may be zero or negative).",
+    ),
+    key(
+        "window",
+        Holds::Count { min: 3, max: 10_001 },
+        Otherwise::Count(21),
+        "Bars in the window, an odd number: the bar itself and as many usable bars on each side.",
+    ),
+    key(
+        "limit",
+        Holds::Number { min: 0.5, max: 1_000.0 },
+        Otherwise::Nothing,
+        "How many scales away a value may be; 8 where not given, 3 for brownlees-gallo.",
+    ),
+    key(
+        "floor",
+        Holds::Number { min: 0.0, max: 10.0 },
+        Otherwise::Nothing,
+        "Smallest scale, as a fraction of the price; 0.005 where not given, 0.0001 on the linear scale.",
+    ),
+    key(
+        "tick",
+        Holds::Number { min: 0.0, max: 1e9 },
+        Otherwise::Nothing,
+        "The price step of the market; the scale is never below one step.",
+    ),
+    key(
+        "edges",
+        Holds::Choice(&["shrink", "skip"]),
+        Otherwise::Text("shrink"),
+        "Whether bars near the ends of a series are evaluated by the neighbours they have, or not at all.",
+    ),
+    key(
+        "trim",
+        Holds::Number { min: 0.0, max: 0.9 },
+        Otherwise::Nothing,
+        "Share of the neighbours left out, half of it at each end; brownlees-gallo only, 0.1 where not given.",
+    ),
+    key(
+        "gamma",
+        Holds::Number { min: 0.0, max: 1e9 },
+        Otherwise::Nothing,
+        "Distance that is always allowed, in units of the scale; brownlees-gallo only, 0.02 where not given.",
+    ),
 ];
 
-impl CheckKind for Outlier {
+/// What the value was compared with.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Evidence {
+    method: Cow<'static, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    median: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mean: Option<f64>,
+    /// The spread of the neighbours.
+    scale: Option<f64>,
+    /// Number of values compared.
+    window: usize,
+    /// The values before and after.
+    left: Option<f64>,
+    right: Option<f64>,
+}
+
+impl Described for Outlier {
     fn name(&self) -> &'static str {
         "outlier"
     }
@@ -107,7 +114,17 @@ impl CheckKind for Outlier {
         include_str!("outlier.md")
     }
 
-    fn params(&self) -> &'static [Param] {
+    fn message(&self, facts: &Facts<'_>) -> String {
+        let Evidence { median, mean, .. } = facts.evidence();
+        let (what, centre) = if median.is_none() && mean.is_some() { ("mean", mean) } else { ("median", median) };
+        let centre = centre.map(|centre| format!(" {}", rough(centre, 6))).unwrap_or_default();
+        let far = facts.score.map_or_else(|| "far".to_owned(), |score| format!("{} scales", rough(score, 3)));
+        format!("{} is {far} from its neighbours' {what}{centre}{}", facts.subject(), facts.allowed())
+    }
+}
+
+impl CheckKind for Outlier {
+    fn params(&self) -> &'static [Key] {
         PARAMS
     }
 
@@ -157,61 +174,6 @@ struct Clean {
     rows: Vec<usize>,
 }
 
-/// The clean values around one bar, in units of the scale and in the order of time.
-#[derive(Debug, Clone, Copy)]
-struct Neighbours<'a> {
-    /// All clean values of the series.
-    clean: &'a [f64],
-    /// How many of them come before the bar.
-    before: usize,
-    /// Most values to take on a side.
-    half: usize,
-}
-
-impl<'a> Neighbours<'a> {
-    fn left(&self) -> &'a [f64] {
-        &self.clean[self.before.saturating_sub(self.half)..self.before]
-    }
-
-    fn right(&self) -> &'a [f64] {
-        &self.clean[self.before + 1..self.clean.len().min(self.before + 1 + self.half)]
-    }
-
-    /// Left and right neighbours with the bar itself between them.
-    fn window(&self) -> &'a [f64] {
-        &self.clean[self.before.saturating_sub(self.half)..self.clean.len().min(self.before + 1 + self.half)]
-    }
-}
-
-/// What the methods reuse from bar to bar: memory, and where the last median was. No verdict depends on it.
-#[derive(Debug, Default)]
-struct Workspace {
-    median: SlidingMedian,
-    scratch: Vec<f64>,
-}
-
-/// What a method says of a bar.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Verdict {
-    Inside,
-    Outside(Band),
-    /// The neighbours do not decide it.
-    Undecided,
-}
-
-/// The values a method would have let pass, in units of the scale.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Band {
-    /// The median or mean the bar was compared with.
-    centre: f64,
-    /// The spread of the neighbours.
-    scale: f64,
-    /// Largest distance from the centre that passes.
-    reach: f64,
-    /// Number of values compared.
-    values: usize,
-}
-
 /// One rule of the check.
 struct Rule {
     index: usize,
@@ -225,6 +187,19 @@ struct Rule {
 }
 
 impl Check for Rule {
+    fn context(&self) -> Context {
+        let side = match self.method {
+            // Near an end of the series, what one side lacks is taken from the other.
+            Method::Trimmed(_) => 2 * self.half,
+            Method::Hampel(_) | Method::Nearest(_) => self.half,
+        };
+        Context::Bars { before: side, after: side }
+    }
+
+    fn counts(&self, series: &Series<'_>, row: usize) -> bool {
+        self.usable(series.number(self.index).values()[row])
+    }
+
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
         let prices = &series.number(self.index).values()[..series.dated()];
         let clean = self.clean(prices);
@@ -289,15 +264,16 @@ impl Rule {
 
     /// The finding about `price` in `row`, which is `value` on the scale, with the prices beside it.
     fn finding(&self, row: usize, price: f64, value: f64, band: Band, beside: [Option<f64>; 2]) -> Finding {
-        let centre = if matches!(self.method, Method::Trimmed(_)) { "mean" } else { "median" };
-        let evidence = json!({
-            "method": self.name,
-            centre: self.unscaled(band.centre),
-            "scale": band.scale,
-            "window": band.values,
-            "left": beside[0],
-            "right": beside[1],
-        });
+        let (trimmed, centre) = (matches!(self.method, Method::Trimmed(_)), self.unscaled(band.centre));
+        let evidence = Evidence {
+            method: Cow::Borrowed(self.name),
+            median: (!trimmed).then_some(centre),
+            mean: trimmed.then_some(centre),
+            scale: Some(band.scale),
+            window: band.values,
+            left: beside[0],
+            right: beside[1],
+        };
         let (mut lo, mut hi) = (self.unscaled(band.centre - band.reach), self.unscaled(band.centre + band.reach));
         // Rounded back to prices, the nearer limit can meet a price that is outside by less than the rounding.
         if value < band.centre {

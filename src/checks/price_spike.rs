@@ -4,18 +4,22 @@
 //! its body between two ordinary bars. Looks one bar ahead. Compares each bar with the usable bars beside it
 //! (finite, above zero); sessions and gaps are not known here.
 
+mod cause;
 mod wick;
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 
+use self::cause::Cause;
 use self::wick::Wick;
 
+use super::params::Params;
 use super::robust::{SIGMA_PER_MAD, deviation, median_of};
-use super::{Check, CheckKind, Finding, FindingSink, Series, Stage};
+use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage};
 use crate::bars::BarsSpec;
-use crate::config::{Param, ParamKind, Params};
+use crate::schema::{Holds, Key, Otherwise, key};
+use crate::text::numbers::percent;
 
 /// The check `price-spike`.
 pub(crate) struct PriceSpike;
@@ -23,52 +27,57 @@ pub(crate) struct PriceSpike;
 /// Fewest earlier returns that say what is usual.
 const FEWEST_RETURNS: usize = 20;
 
-const PARAMS: &[Param] = &[
-    Param {
-        name: "field",
-        kind: ParamKind::NumberField,
-        default: Some("close"),
-        required: false,
-        doc: "The price whose returns are evaluated.",
-    },
-    Param {
-        name: "limit",
-        kind: ParamKind::Number { min: 0.5, max: 1_000.0 },
-        default: Some("8"),
-        required: false,
-        doc: "How many robust standard deviations of the earlier returns a return must reach.",
-    },
-    Param {
-        name: "floor",
-        kind: ParamKind::Number { min: 0.0, max: 10.0 },
-        default: Some("0.03"),
-        required: false,
-        doc: "Smallest log return that can be a spike, however quiet the prices before it.",
-    },
-    Param {
-        name: "reversal",
-        kind: ParamKind::Number { min: 0.0, max: 1.0 },
-        default: Some("0.25"),
-        required: false,
-        doc: "Largest part of the move that may remain after the next bar.",
-    },
-    Param {
-        name: "window",
-        kind: ParamKind::Count { min: 20, max: 10_000 },
-        default: Some("60"),
-        required: false,
-        doc: "Earlier returns that say what is usual; with fewer than 20 there is no verdict on a large move.",
-    },
-    Param {
-        name: "wick",
-        kind: ParamKind::Number { min: 0.001, max: 10.0 },
-        default: Some("0.2"),
-        required: false,
-        doc: "Largest part of the body's edge that the high or low may stick out, where the bars have both.",
-    },
+const PARAMS: &[Key] = &[
+    key("field", Holds::NumberField, Otherwise::Text("close"), "The price whose returns are evaluated."),
+    key(
+        "limit",
+        Holds::Number { min: 0.5, max: 1_000.0 },
+        Otherwise::Number(8.0),
+        "How many robust standard deviations of the earlier returns a return must reach.",
+    ),
+    key(
+        "floor",
+        Holds::Number { min: 0.0, max: 10.0 },
+        Otherwise::Number(0.03),
+        "Smallest log return that can be a spike, however quiet the prices before it.",
+    ),
+    key(
+        "reversal",
+        Holds::Number { min: 0.0, max: 1.0 },
+        Otherwise::Number(0.25),
+        "Largest part of the move that may remain after the next bar.",
+    ),
+    key(
+        "window",
+        Holds::Count { min: 20, max: 10_000 },
+        Otherwise::Count(60),
+        "Earlier returns that say what is usual; with fewer than 20 there is no verdict on a large move.",
+    ),
+    key(
+        "wick",
+        Holds::Number { min: 0.001, max: 10.0 },
+        Otherwise::Number(0.2),
+        "Largest part of the body's edge that the high or low may stick out, where the bars have both.",
+    ),
 ];
 
-impl CheckKind for PriceSpike {
+/// The way out and back, as log returns, and the prices before and after.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Evidence {
+    #[serde(rename = "return")]
+    out: Option<f64>,
+    #[serde(rename = "next_return")]
+    back: Option<f64>,
+    /// What is left of the move, as a part of it.
+    remains: Option<f64>,
+    /// The usual size of a move.
+    sigma: Option<f64>,
+    previous: Option<f64>,
+    next: Option<f64>,
+}
+
+impl Described for PriceSpike {
     fn name(&self) -> &'static str {
         "price-spike"
     }
@@ -77,7 +86,33 @@ impl CheckKind for PriceSpike {
         include_str!("price_spike.md")
     }
 
-    fn params(&self) -> &'static [Param] {
+    fn causes(&self) -> &'static [&'static str] {
+        Cause::WORDS
+    }
+
+    fn message(&self, facts: &Facts<'_>) -> String {
+        let subject = facts.subject();
+        match (facts.cause.and_then(Cause::parse), facts.observed) {
+            (Some(Cause::Reversal), _) => {
+                let Evidence { out, back, .. } = facts.evidence();
+                let ways = out
+                    .zip(back)
+                    .map(|(out, back)| format!(": {}, then {}", percent(out.exp_m1()), percent(back.exp_m1())));
+                format!("{subject} goes out and comes back{}{}", ways.unwrap_or_default(), facts.allowed())
+            }
+            (Some(cause @ (Cause::LowWick | Cause::HighWick)), observed) => wick::message(facts, cause, observed),
+            (None, _) => facts.generic(),
+        }
+    }
+
+    #[cfg(test)]
+    fn more_examples(&self) -> &'static str {
+        include_str!("price_spike_examples.md")
+    }
+}
+
+impl CheckKind for PriceSpike {
+    fn params(&self) -> &'static [Key] {
         PARAMS
     }
 
@@ -183,6 +218,15 @@ enum Verdict {
 }
 
 impl Check for Rule {
+    fn context(&self) -> Context {
+        // So many returns need one bar more.
+        Context::Bars { before: self.window + 1, after: 1 }
+    }
+
+    fn counts(&self, series: &Series<'_>, row: usize) -> bool {
+        usable(series.number(self.index).values()[row])
+    }
+
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
         let prices = &series.number(self.index).values()[..series.dated()];
         let clean = Clean::collect(prices);
@@ -241,20 +285,20 @@ impl Rule {
         let prices = series.number(self.index).values();
         let [previous, next] = place.beside.map(|row| prices[row]);
         let allowed = self.floor.max(self.limit * sigma);
-        let evidence = json!({
-            "return": place.out,
-            "next_return": place.back,
-            "remains": (place.out + place.back).abs() / place.out.abs(),
-            "sigma": sigma,
-            "previous": previous,
-            "next": next,
-        });
+        let evidence = Evidence {
+            out: Some(place.out),
+            back: Some(place.back),
+            remains: Some((place.out + place.back).abs() / place.out.abs()),
+            sigma: Some(sigma),
+            previous: Some(previous),
+            next: Some(next),
+        };
         Finding::row(place.row)
             .field(&self.name)
             .observed(prices[place.row])
             .expected(previous * (-allowed).exp(), previous * allowed.exp())
             .score(place.out.abs() / allowed)
-            .cause("reversal")
+            .cause(Cause::Reversal)
             .evidence(evidence)
     }
 }

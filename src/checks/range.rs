@@ -5,28 +5,33 @@
 
 use std::sync::Arc;
 
-use super::{Check, CheckKind, Finding, FindingSink, Series, Stage};
+use super::cause::causes;
+use super::params::Params;
+use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage};
 use crate::bars::BarsSpec;
-use crate::config::{Param, ParamKind, Params};
+use crate::schema::{Holds, Key, Otherwise, key};
 
 /// The check `range`.
 pub(crate) struct Range;
 
-const ANY_NUMBER: ParamKind = ParamKind::Number { min: f64::NEG_INFINITY, max: f64::INFINITY };
+const ANY_NUMBER: Holds = Holds::Number { min: f64::NEG_INFINITY, max: f64::INFINITY };
 
-const PARAMS: &[Param] = &[
-    Param {
-        name: "field",
-        kind: ParamKind::NumberField,
-        default: None,
-        required: true,
-        doc: "The numeric field to evaluate.",
-    },
-    Param { name: "min", kind: ANY_NUMBER, default: None, required: false, doc: "Smallest value that passes." },
-    Param { name: "max", kind: ANY_NUMBER, default: None, required: false, doc: "Largest value that passes." },
+const PARAMS: &[Key] = &[
+    key("field", Holds::NumberField, Otherwise::Mistake, "The numeric field to evaluate."),
+    key("min", ANY_NUMBER, Otherwise::Nothing, "Smallest value that passes."),
+    key("max", ANY_NUMBER, Otherwise::Nothing, "Largest value that passes."),
 ];
 
-impl CheckKind for Range {
+causes! {
+    /// The number is smaller than the smallest that passes.
+    Below = "below",
+    /// The number is larger than the largest that passes.
+    Above = "above",
+    /// The value is NaN.
+    Nan = "nan",
+}
+
+impl Described for Range {
     fn name(&self) -> &'static str {
         "range"
     }
@@ -35,7 +40,23 @@ impl CheckKind for Range {
         include_str!("range.md")
     }
 
-    fn params(&self) -> &'static [Param] {
+    fn causes(&self) -> &'static [&'static str] {
+        Cause::WORDS
+    }
+
+    fn message(&self, facts: &Facts<'_>) -> String {
+        // The limits are those a person wrote, and are not rounded.
+        match (facts.cause.and_then(Cause::parse), facts.expected_lo, facts.expected_hi) {
+            (Some(Cause::Below), Some(lo), _) => format!("{} is below {lo}", facts.subject()),
+            (Some(Cause::Above), _, Some(hi)) => format!("{} is above {hi}", facts.subject()),
+            (Some(Cause::Nan), ..) => format!("{} is not a number", facts.field_or("the value")),
+            _ => facts.generic(),
+        }
+    }
+}
+
+impl CheckKind for Range {
+    fn params(&self) -> &'static [Key] {
         PARAMS
     }
 
@@ -69,6 +90,10 @@ struct Interval {
 }
 
 impl Check for Interval {
+    fn context(&self) -> Context {
+        Context::NONE
+    }
+
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
         let column = series.number(self.index);
         for (row, &value) in column.values().iter().enumerate() {
@@ -76,9 +101,9 @@ impl Check for Interval {
                 continue;
             }
             let cause = match value {
-                value if value < self.min => "below",
-                value if value > self.max => "above",
-                _ => "nan",
+                value if value < self.min => Cause::Below,
+                value if value > self.max => Cause::Above,
+                _ => Cause::Nan,
             };
             let finding = Finding::row(row).field(&self.name).observed(value).expected(self.min, self.max);
             findings.push(finding.cause(cause));
@@ -145,7 +170,7 @@ mod tests {
     #[test]
     fn contradictory_limits_are_a_mistake_at_the_value_of_min() {
         insta::assert_snapshot!(mistake("check = \"range\"\nfield = \"close\"\nmin = 5\nmax = 4"), @r"
-        error[bad-parameter]: rule `test`: `min` and `max` are contradictory: no number is at least 5 and at most 4
+        error[bad-value]: rule `test`: `min` and `max` are contradictory: no number is at least 5 and at most 4
          --> rule.toml:3:7
           |
         3 | min = 5

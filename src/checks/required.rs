@@ -5,25 +5,35 @@
 
 use std::sync::Arc;
 
-use super::{Check, CheckKind, Finding, FindingSink, NumberColumn, Series, Stage, TextColumn};
+use super::cause::causes;
+use super::params::{FieldRef, Params};
+use super::{
+    Check, CheckKind, Context, Described, Facts, Finding, FindingSink, NumberColumn, Series, Stage, TextColumn,
+};
 use crate::bars::BarsSpec;
-use crate::config::{FieldRef, Param, ParamKind, Params};
+use crate::schema::{Holds, Key, Otherwise, key};
 
 /// The check `required`.
 pub(crate) struct Required;
 
-const PARAMS: &[Param] = &[Param {
-    name: "fields",
-    kind: ParamKind::AnyFields,
-    default: None,
-    required: false,
-    doc: "Fields that must hold a value; without it `time` and those of `open`, `high`, `low`, `close` there are.",
-}];
+const PARAMS: &[Key] = &[key(
+    "fields",
+    Holds::Fields,
+    Otherwise::Nothing,
+    "Fields that must hold a value; without it `time` and those of `open`, `high`, `low`, `close` there are.",
+)];
 
 /// Required where a rule names no fields and the bars have them.
 const PRICES: [&str; 4] = ["open", "high", "low", "close"];
 
-impl CheckKind for Required {
+causes! {
+    /// There is no value.
+    Null = "null",
+    /// The value is NaN.
+    Nan = "nan",
+}
+
+impl Described for Required {
     fn name(&self) -> &'static str {
         "required"
     }
@@ -32,7 +42,21 @@ impl CheckKind for Required {
         include_str!("required.md")
     }
 
-    fn params(&self) -> &'static [Param] {
+    fn causes(&self) -> &'static [&'static str] {
+        Cause::WORDS
+    }
+
+    fn message(&self, facts: &Facts<'_>) -> String {
+        let missing = match facts.cause.and_then(Cause::parse) {
+            Some(Cause::Nan) => "is NaN",
+            Some(Cause::Null) | None => "is missing",
+        };
+        format!("{} {missing}", facts.field_or("a value"))
+    }
+}
+
+impl CheckKind for Required {
+    fn params(&self) -> &'static [Key] {
         PARAMS
     }
 
@@ -65,6 +89,10 @@ struct RequiredFields {
 }
 
 impl Check for RequiredFields {
+    fn context(&self) -> Context {
+        Context::NONE
+    }
+
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
         for (field, name) in &self.fields {
             match *field {
@@ -78,7 +106,7 @@ impl Check for RequiredFields {
 }
 
 fn null(row: usize, name: &Arc<str>) -> Finding {
-    Finding::row(row).field(name).cause("null")
+    Finding::row(row).field(name).cause(Cause::Null)
 }
 
 /// A row without a readable timestamp may still have one that `date-format` answers for.
@@ -99,7 +127,7 @@ fn missing_numbers(column: NumberColumn<'_>, name: &Arc<str>, findings: &mut Fin
         findings.push(if column.is_null(row) {
             null(row, name)
         } else {
-            Finding::row(row).field(name).observed(*value).cause("nan")
+            Finding::row(row).field(name).observed(*value).cause(Cause::Nan)
         });
     }
 }

@@ -3,31 +3,38 @@
 //! The engine plans the expression and evaluates it over the columns of a row; here only its result is
 //! evaluated. Planning mistakes are the engine's to report, at the place the rule gives.
 
-use super::{Check, CheckKind, Finding, FindingSink, Series, Stage};
+use super::cause::causes;
+use super::params::Params;
+use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage};
 use crate::bars::BarsSpec;
-use crate::config::{Param, ParamKind, Params};
+use crate::schema::{Holds, Key, Otherwise, key};
 
 /// The check `sql`.
 pub(crate) struct Sql;
 
-const PARAMS: &[Param] = &[
-    Param {
-        name: "assert",
-        kind: ParamKind::Expression,
-        default: None,
-        required: true,
-        doc: "Boolean SQL expression over the fields of a bar, true for good rows.",
-    },
-    Param {
-        name: "nulls",
-        kind: ParamKind::Choice(&["fail", "pass"]),
-        default: Some("fail"),
-        required: false,
-        doc: "What a row is for which the expression is NULL.",
-    },
+const PARAMS: &[Key] = &[
+    key(
+        "assert",
+        Holds::Expression,
+        Otherwise::Mistake,
+        "Boolean SQL expression over the fields of a bar, true for good rows.",
+    ),
+    key(
+        "nulls",
+        Holds::Choice(&["fail", "pass"]),
+        Otherwise::Text("fail"),
+        "What a row is for which the expression is NULL.",
+    ),
 ];
 
-impl CheckKind for Sql {
+causes! {
+    /// The expression is false.
+    False = "false",
+    /// The expression is NULL.
+    Null = "null",
+}
+
+impl Described for Sql {
     fn name(&self) -> &'static str {
         "sql"
     }
@@ -36,7 +43,21 @@ impl CheckKind for Sql {
         include_str!("sql.md")
     }
 
-    fn params(&self) -> &'static [Param] {
+    fn causes(&self) -> &'static [&'static str] {
+        Cause::WORDS
+    }
+
+    fn message(&self, facts: &Facts<'_>) -> String {
+        match facts.cause.and_then(Cause::parse) {
+            Some(Cause::False) => format!("`{}` is false", facts.expected()),
+            Some(Cause::Null) => format!("`{}` is NULL: a value it needs is missing", facts.expected()),
+            None => facts.generic(),
+        }
+    }
+}
+
+impl CheckKind for Sql {
+    fn params(&self) -> &'static [Key] {
         PARAMS
     }
 
@@ -60,6 +81,10 @@ struct Assertion {
 }
 
 impl Check for Assertion {
+    fn context(&self) -> Context {
+        Context::NONE
+    }
+
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
         findings.evaluated(series.rows);
         let result = series.expressions[self.slot];
@@ -69,9 +94,9 @@ impl Check for Assertion {
         for (row, verdict) in result.iter().enumerate() {
             let cause = match verdict {
                 Some(true) => continue,
-                Some(false) => "false",
+                Some(false) => Cause::False,
                 None if self.nulls_pass => continue,
-                None => "null",
+                None => Cause::Null,
             };
             findings.push(Finding::row(row).expected_text(self.sql.clone()).cause(cause));
         }

@@ -6,24 +6,34 @@
 use std::sync::Arc;
 
 use chrono::DateTime;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 
-use super::{Check, CheckKind, Finding, FindingSink, NumberColumn, Series, Stage};
+use super::evidence::LONGEST_VALUE;
+use super::params::Params;
+use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, NumberColumn, Series, Stage};
 use crate::bars::BarsSpec;
-use crate::config::{Param, ParamKind, Params};
+use crate::schema::{Holds, Key, Otherwise, key};
+use crate::text::escape::shortened;
 
 /// The check `stale`.
 pub(crate) struct Stale;
 
-const PARAMS: &[Param] = &[Param {
-    name: "bars",
-    kind: ParamKind::Count { min: 2, max: 1_000_000 },
-    default: None,
-    required: false,
-    doc: "Identical bars in a row that make a run; 5 where not given, 30 for bars shorter than a day.",
-}];
+const PARAMS: &[Key] = &[key(
+    "bars",
+    Holds::Count { min: 2, max: 1_000_000 },
+    Otherwise::Nothing,
+    "Identical bars in a row that make a run; 5 where not given, 30 for bars shorter than a day.",
+)];
 
-impl CheckKind for Stale {
+/// How often the bar was there, and from when on.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Evidence {
+    length: u64,
+    since: Option<String>,
+}
+
+impl Described for Stale {
     fn name(&self) -> &'static str {
         "stale"
     }
@@ -32,7 +42,15 @@ impl CheckKind for Stale {
         include_str!("stale.md")
     }
 
-    fn params(&self) -> &'static [Param] {
+    fn message(&self, facts: &Facts<'_>) -> String {
+        let Evidence { length, since } = facts.evidence();
+        let since = since.map(|since| format!(" since {}", shortened(&since, LONGEST_VALUE))).unwrap_or_default();
+        format!("the same bar {length} times in a row{since}: {}", facts.subject())
+    }
+}
+
+impl CheckKind for Stale {
+    fn params(&self) -> &'static [Key] {
         PARAMS
     }
 
@@ -103,6 +121,10 @@ impl Columns<'_> {
 }
 
 impl Check for Rule {
+    fn context(&self) -> Context {
+        Context::Whole
+    }
+
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
         let columns = Columns {
             close: series.number(self.close),
@@ -135,7 +157,7 @@ impl Rule {
         let (Run { first, last }, length) = (run, run.length());
         let format = if self.daily { "%Y-%m-%d" } else { "%Y-%m-%dT%H:%M:%SZ" };
         let since = DateTime::from_timestamp_micros(series.time[first]).map(|time| time.format(format).to_string());
-        let evidence = json!({ "length": length, "since": since });
+        let evidence = Evidence { length: length as u64, since };
         let finding = Finding::run(first + 1..last + 1)
             .field(&self.name)
             .observed(series.number(self.close).values()[first])
@@ -148,7 +170,8 @@ impl Rule {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use serde_json::json;
+
     use crate::checks::testing::{Evaluated, Fixture};
     use proptest::prelude::*;
 

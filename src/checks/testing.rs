@@ -3,25 +3,28 @@
 //! An example in a check's `.md` is three fenced blocks in this order: ```` ```toml ```` with an optional
 //! `[bars]` table (`interval`, `calendar`, `zone`, `timestamp`, `formats`) and one `[[rule]]`; ```` ```csv ````
 //! with the bars (`time` first; an empty cell is NULL; a column whose cells are all numbers, `NaN`, `inf`
-//! or empty is numeric); ```` ```text ```` with the findings, one a line, as [`render`] prints them.
+//! or empty is numeric; `!17` is a value of another type in a text column); ```` ```text ```` with the findings, one a line, as [`render`] prints them.
 
 use std::sync::Arc;
 
-use arrow::array::{BooleanArray, Float64Array, StringViewArray};
+use arrow::array::{Array, BooleanArray, Float64Array, StringViewArray};
 
 use super::{Check, Column, Finding, FindingSink, NumberColumn, Series, Standing, TextColumn, Totals, find};
 use crate::bars::time::TimeFormat;
 use crate::bars::{BarsSpec, DAY_US, FieldKind, FieldSpec, Fold, Label, TimeSpec};
-use crate::config::{Diagnostic, Environment, Params, Reader, SourceText};
+use crate::checks::Params;
 use crate::market::{Calendar, Grid, Interval};
+use crate::schema::{Diagnostic, Environment, Holds, Otherwise, Reader, Section, SectionReader, SourceText, key};
 
 /// A series that owns its columns.
 pub(crate) struct Fixture {
     pub(crate) spec: BarsSpec,
     time: Vec<i64>,
     time_text: StringViewArray,
+    time_other: StringViewArray,
     numbers: Vec<Option<Float64Array>>,
-    texts: Vec<Option<StringViewArray>>,
+    /// The text of a column, and the literals of its values that are not text.
+    texts: Vec<Option<[StringViewArray; 2]>>,
     rank: Vec<u64>,
     standing: Vec<Standing>,
 }
@@ -54,11 +57,14 @@ impl Fixture {
             let kind = if numeric { FieldKind::Number } else { FieldKind::Text };
             spec.fields.push(FieldSpec { name: Arc::from(*name), source: Arc::from(*name), kind });
             numbers.push(numeric.then(|| nan_filled(&cells)));
-            texts.push((!numeric).then(|| cells.iter().copied().collect()));
+            texts.push(
+                (!numeric).then(|| [text, literal].map(|part| cells.iter().map(|cell| cell.and_then(part)).collect())),
+            );
         }
         Self {
             time: order.iter().filter_map(|(time, _)| *time).collect(),
-            time_text: sorted.iter().map(|row| Some(row[0]).filter(|t| !t.is_empty())).collect(),
+            time_text: sorted.iter().map(|row| text(row[0])).collect(),
+            time_other: sorted.iter().map(|row| literal(row[0])).collect(),
             numbers,
             texts,
             rank: order.iter().map(|(_, i)| *i as u64).collect(),
@@ -75,6 +81,7 @@ impl Fixture {
         fixture.numbers[0] = Some(nan_filled_numbers(values));
         fixture.time = (19_723..).take(values.len()).map(|day: i64| day * DAY_US).collect();
         fixture.time_text = values.iter().map(|_| Some("x")).collect();
+        fixture.time_other = values.iter().map(|_| None::<&str>).collect();
         fixture.rank = (0..values.len() as u64).collect();
         fixture
     }
@@ -90,6 +97,15 @@ impl Fixture {
 
     /// Runs `check` over the series.
     pub(crate) fn run(&self, check: &dyn Check) -> FindingSink {
+        self.with_series(|series| {
+            let mut sink = FindingSink::default();
+            check.check(series, &mut sink);
+            sink
+        })
+    }
+
+    /// What `look` makes of the series.
+    pub(crate) fn with_series<R>(&self, look: impl FnOnce(&Series<'_>) -> R) -> R {
         let columns: Vec<Column<'_>> = self.numbers.iter().zip(&self.texts).map(column_of).collect();
         let none: [&BooleanArray; 0] = [];
         let series = Series {
@@ -97,15 +113,13 @@ impl Fixture {
             time: &self.time,
             rows: self.rank.len(),
             columns: &columns,
-            time_text: Some(TextColumn::new(&self.time_text, None)),
+            time_text: Some(TextColumn::new(&self.time_text, Some(&self.time_other))),
             source_rank: &self.rank,
             expressions: &none,
             present: &self.time,
             standing: &self.standing,
         };
-        let mut sink = FindingSink::default();
-        check.check(&series, &mut sink);
-        sink
+        look(&series)
     }
 
     /// Compiles the rule that `rule` writes (the keys of one `[[rule]]`, `check` among them) and runs it.
@@ -117,7 +131,7 @@ impl Fixture {
     }
 
     /// One finding as a line: row or timestamps of the gap, then what is set.
-    fn render(&self, finding: &Finding) -> String {
+    pub(crate) fn render(&self, finding: &Finding) -> String {
         let at = |time: i64| {
             let timestamp = chrono::DateTime::from_timestamp_micros(time).expect("a time in range");
             if self.spec.daily() {
@@ -127,7 +141,10 @@ impl Fixture {
             }
         };
         let mut line = match &finding.rows {
-            Some(rows) => self.time_text.value(rows.start).to_owned(),
+            Some(rows) => match self.time_other.is_null(rows.start) {
+                true => self.time_text.value(rows.start).to_owned(),
+                false => self.time_other.value(rows.start).to_owned(),
+            },
             None => finding.time.map(at).unwrap_or_default(),
         };
         if let Some(until) = finding.time_until {
@@ -160,15 +177,24 @@ pub(crate) struct Evaluated {
     pub(crate) findings: Vec<Finding>,
 }
 
+/// The text of a cell; none where it is empty or a literal.
+fn text(cell: &str) -> Option<&str> {
+    Some(cell).filter(|cell| !cell.is_empty() && !cell.starts_with('!'))
+}
+
+/// The literal of a cell whose value is not text in the source, written `!17`.
+fn literal(cell: &str) -> Option<&str> {
+    cell.strip_prefix('!')
+}
+
 fn trim_quotes(cell: &str) -> &str {
     cell.strip_prefix('"').and_then(|cell| cell.strip_suffix('"')).unwrap_or(cell.trim())
 }
 
-fn column_of<'a>((numbers, texts): (&'a Option<Float64Array>, &'a Option<StringViewArray>)) -> Column<'a> {
-    use arrow::array::Array;
+fn column_of<'a>((numbers, texts): (&'a Option<Float64Array>, &'a Option<[StringViewArray; 2]>)) -> Column<'a> {
     match (numbers, texts) {
         (Some(numbers), _) => Column::Number(NumberColumn::new(numbers.values(), numbers.nulls())),
-        (_, Some(texts)) => Column::Text(TextColumn::new(texts, None)),
+        (_, Some([text, other])) => Column::Text(TextColumn::new(text, Some(other))),
         _ => Column::Absent,
     }
 }
@@ -218,19 +244,33 @@ fn spec_of(bars: &str) -> BarsSpec {
     BarsSpec { series: vec![Arc::from("symbol")], interval, calendar, grid, time, fields: Vec::new() }
 }
 
+/// What every rule has, as far as examples write it.
+const RULE: Section = Section {
+    name: "the rule",
+    doc: "",
+    keys: &[
+        key("id", Holds::Text, Otherwise::Nothing, ""),
+        key("check", Holds::Text, Otherwise::Mistake, ""),
+        key("severity", Holds::Text, Otherwise::Nothing, ""),
+        key("action", Holds::Text, Otherwise::Nothing, ""),
+        key("why", Holds::Text, Otherwise::Nothing, ""),
+    ],
+};
+
 /// Compiles the rule that `rule` writes; the keys every rule has besides `check` are not looked at.
 pub(crate) fn compile(rule: &str, spec: &BarsSpec) -> Result<Box<dyn Check>, Vec<Diagnostic>> {
     let file = SourceText::new("rule.toml", rule);
     let table = toml::de::DeTable::parse(&file.text).expect("valid TOML");
     let environment = Environment::default();
-    let mut reader = Reader::new(&file, table.get_ref(), table.span(), &environment);
-    let name = reader.string("check").expect("a check").into_inner();
+    let mut section = SectionReader::new(&RULE, Reader::new(&file, table.get_ref(), table.span(), &environment));
+    let name = section.text("check").expect("a check").into_inner();
     for key in ["id", "severity", "action", "why"] {
-        reader.value(key);
+        section.text(key);
     }
     let kind = find(&name).unwrap_or_else(|| panic!("no check `{name}`"));
     let mut expressions = Vec::new();
-    let mut params = Params::new(reader, kind.params(), spec, Arc::from("test"), &mut expressions);
+    let section = section.continued("rule `test`".to_owned(), kind.params());
+    let mut params = Params::new(section, spec, Arc::from("test"), &mut expressions);
     let check = kind.compile(&mut params, spec);
     let (mistakes, _) = params.finish();
     if mistakes.is_empty() { Ok(check) } else { Err(mistakes) }

@@ -6,11 +6,14 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 
-use super::{Check, CheckKind, Finding, FindingSink, NumberColumn, Series, Stage};
+use super::cause::causes;
+use super::params::Params;
+use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, NumberColumn, Series, Stage};
 use crate::bars::BarsSpec;
-use crate::config::{Param, ParamKind, Params};
+use crate::schema::{Holds, Key, Otherwise, key};
+use crate::text::numbers::counted;
 
 /// The check `zero-volume`.
 pub(crate) struct ZeroVolume;
@@ -21,32 +24,47 @@ const RUN: usize = 3;
 /// Fewest bars that show whether a feed has volumes at all.
 const FEWEST_BARS: usize = 20;
 
-const PARAMS: &[Param] = &[
-    Param { name: "field", kind: ParamKind::NumberField, default: Some("volume"), required: false, doc: "The volume." },
-    Param {
-        name: "nulls",
-        kind: ParamKind::Choice(&["ignore", "zero"]),
-        default: Some("ignore"),
-        required: false,
-        doc: "Whether NULL is no statement (ignore) or stands for nothing traded (zero).",
-    },
-    Param {
-        name: "suspensions",
-        kind: ParamKind::Choice(&["excuse", "flag"]),
-        default: Some("excuse"),
-        required: false,
-        doc: "What becomes of bars without volume whose prices did not move.",
-    },
-    Param {
-        name: "max_share",
-        kind: ParamKind::Number { min: 0.0, max: 1.0 },
-        default: Some("0.95"),
-        required: false,
-        doc: "Share of bars without volume above which a series is taken to have no volumes, and is excused.",
-    },
+const PARAMS: &[Key] = &[
+    key("field", Holds::NumberField, Otherwise::Text("volume"), "The volume."),
+    key(
+        "nulls",
+        Holds::Choice(&["ignore", "zero"]),
+        Otherwise::Text("ignore"),
+        "Whether NULL is no statement (ignore) or stands for nothing traded (zero).",
+    ),
+    key(
+        "suspensions",
+        Holds::Choice(&["excuse", "flag"]),
+        Otherwise::Text("excuse"),
+        "What becomes of bars without volume whose prices did not move.",
+    ),
+    key(
+        "max_share",
+        Holds::Number { min: 0.0, max: 1.0 },
+        Otherwise::Number(0.95),
+        "Share of bars without volume above which a series is taken to have no volumes, and is excused.",
+    ),
 ];
 
-impl CheckKind for ZeroVolume {
+causes! {
+    /// Prices moved although nothing was traded.
+    PriceMoved = "price-moved",
+    /// One of several such bars in a row.
+    Run = "run",
+    /// Such a bar alone.
+    Single = "single",
+}
+
+/// Bars without volume in a row, and the closes of the bar and before it.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Evidence {
+    run: u64,
+    close: Option<f64>,
+    previous_close: Option<f64>,
+}
+
+impl Described for ZeroVolume {
     fn name(&self) -> &'static str {
         "zero-volume"
     }
@@ -55,7 +73,32 @@ impl CheckKind for ZeroVolume {
         include_str!("zero_volume.md")
     }
 
-    fn params(&self) -> &'static [Param] {
+    fn causes(&self) -> &'static [&'static str] {
+        Cause::WORDS
+    }
+
+    fn message(&self, facts: &Facts<'_>) -> String {
+        let Evidence { run, close, previous_close } = facts.evidence();
+        let field = facts.field_or("volume");
+        let volume = if facts.observed.is_some() { format!("{field} is 0") } else { format!("{field} is missing") };
+        match (facts.cause.and_then(Cause::parse), previous_close, close) {
+            (Some(Cause::PriceMoved), Some(before), Some(close)) if before != close => {
+                format!("{volume} although the close moved from {before} to {close}")
+            }
+            (Some(Cause::PriceMoved), ..) => format!("{volume} although prices moved"),
+            (Some(Cause::Run), ..) => format!("{volume}, in a run of {}", counted(run, "such bar")),
+            (Some(Cause::Single) | None, ..) => volume,
+        }
+    }
+
+    #[cfg(test)]
+    fn more_examples(&self) -> &'static str {
+        include_str!("zero_volume_examples.md")
+    }
+}
+
+impl CheckKind for ZeroVolume {
+    fn params(&self) -> &'static [Key] {
         PARAMS
     }
 
@@ -147,6 +190,10 @@ fn alike(a: f64, b: f64) -> bool {
 }
 
 impl Check for Rule {
+    fn context(&self) -> Context {
+        Context::Whole
+    }
+
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
         let column = series.number(self.volume);
         let volumes = &column.values()[..series.dated()];
@@ -193,11 +240,11 @@ impl Rule {
     fn finding(&self, series: &Series<'_>, prices: &Prices<'_>, empty: Empty) -> Option<Finding> {
         let cause = match prices.movement(empty) {
             Move::Still if self.excuse => return None,
-            Move::Moved => "price-moved",
-            Move::Still | Move::Unknown if empty.run >= RUN => "run",
-            Move::Still | Move::Unknown => "single",
+            Move::Moved => Cause::PriceMoved,
+            Move::Still | Move::Unknown if empty.run >= RUN => Cause::Run,
+            Move::Still | Move::Unknown => Cause::Single,
         };
-        let evidence = json!({ "run": empty.run, "close": empty.close, "previous_close": empty.before });
+        let evidence = Evidence { run: empty.run as u64, close: empty.close, previous_close: empty.before };
         let finding =
             Finding::row(empty.row).field(&self.field).expected_text("above 0").cause(cause).evidence(evidence);
         Some(match series.number(self.volume).get(empty.row) {
@@ -209,7 +256,8 @@ impl Rule {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use serde_json::json;
+
     use crate::checks::Totals;
     use crate::checks::testing::{Evaluated, Fixture};
     use proptest::prelude::*;

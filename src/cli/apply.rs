@@ -9,10 +9,10 @@ use super::output::{Output, message};
 use super::show::ended;
 use super::signals;
 use crate::quarantine::plan::Plan;
-use crate::report::numbers::counted;
 use crate::run::apply::open_plan;
 use crate::run::shell::typed;
 use crate::run::{self, Exit, Failure};
+use crate::text::numbers::counted;
 
 /// Runs the command.
 pub(crate) async fn apply(global: &Global, args: &ApplyArgs, output: &mut Output) -> Result<Exit, Failure> {

@@ -7,8 +7,8 @@ use super::events::context;
 use super::output::Output;
 use super::show::ended;
 use super::signals;
-use crate::config::moment::{Moment, parse_duration};
 use crate::run::{self, AskedWindow, Exit, Failure, Goal, Order};
+use crate::schema::moment::{Moment, parse_duration};
 
 /// `barkeep check`.
 pub(crate) async fn check(global: &Global, args: &CheckArgs, output: &mut Output) -> Result<Exit, Failure> {

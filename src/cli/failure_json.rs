@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::config::Diagnostic;
 use crate::run::failure::{Failure, causes, count};
+use crate::schema::Diagnostic;
 
 /// The failure as an object, for a program; `job` is the job file it befell.
 pub(super) fn json(failure: &Failure, job: Option<&Path>) -> Value {

@@ -11,16 +11,16 @@ use super::apply::ask;
 use super::args::{QuarantineCommand, SureArgs, WhichArgs};
 use super::output::{Output, message};
 use crate::config::Loaded;
-use crate::config::moment::{Moment, parse_duration};
 use crate::quarantine::item::{Item, Which};
-use crate::report::escape::{shortened, visible};
-use crate::report::numbers::counted;
 use crate::report::run_id::RunId;
-use crate::report::utc::UtcMicros;
-use crate::run::job;
+use crate::run::load::load;
 use crate::run::shell::typed;
 use crate::run::store::{Restored, Store};
 use crate::run::{Exit, Failure};
+use crate::schema::moment::{Moment, parse_duration};
+use crate::text::escape::{shortened, visible};
+use crate::text::numbers::counted;
+use crate::text::utc::UtcMicros;
 
 /// Runs the command.
 pub(crate) async fn run(command: QuarantineCommand, output: &mut Output) -> Result<Exit, Failure> {
@@ -31,7 +31,7 @@ pub(crate) async fn run(command: QuarantineCommand, output: &mut Output) -> Resu
         | QuarantineCommand::Export { job, .. }
         | QuarantineCommand::Purge { job, .. } => job.clone(),
     };
-    let loaded = job::load(&path)?;
+    let loaded = load(&path)?;
     let store = Store::open(&loaded).await?;
     let ended = in_store(command, &path, &loaded, &store, output).await;
     store.close().await;

@@ -12,15 +12,15 @@ use super::args::Global;
 use super::events;
 use super::output::{self, Output};
 use super::sql;
+use crate::checks::{self, Facts};
 use crate::engine::session::session;
 use crate::market::Interval;
 use crate::report::error::ReportError;
-use crate::report::escape::visible;
 use crate::report::render::render_text;
-use crate::report::sentence::{Facts, sentence};
 use crate::report::store;
-use crate::report::utc::UtcMicros;
 use crate::run::{Exit, Failure, Stop};
+use crate::text::escape::visible;
+use crate::text::utc::UtcMicros;
 
 /// The runs there are, newest first.
 pub(crate) async fn list(global: &Global, dir: &Path, limit: usize, output: &mut Output) -> Result<Exit, Failure> {
@@ -172,7 +172,7 @@ fn lines(batch: &RecordBatch, interval: Interval, output: &mut Output) -> Result
             text(0).unwrap_or_default(),
             visible(text(1).unwrap_or_default()),
             visible(text(2).unwrap_or_default()),
-            sentence(&facts)
+            checks::message(&facts)
         ))?;
     }
     Ok(())

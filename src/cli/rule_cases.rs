@@ -10,8 +10,9 @@ use futures::TryStreamExt;
 use parquet::arrow::ArrowWriter;
 
 use crate::bars::{BarsSpec, DAY_US, FieldKind, TIME};
-use crate::config::{Action, Literal, RuleSet, RuleTest, Severity};
-use crate::engine::node::Arrangement;
+use crate::config::{Literal, RuleSet, RuleTest};
+use crate::decide::{Action, Severity};
+use crate::engine::Arrangement;
 use crate::engine::plan::{self, Input};
 use crate::engine::program::Program;
 use crate::engine::records::Record;

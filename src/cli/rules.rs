@@ -9,17 +9,18 @@ use super::args::{Global, SchemaOf};
 use super::events;
 use super::output::Output;
 use super::rule_cases;
-use crate::bars::spec::Fold;
+use crate::bars::Fold;
 use crate::bars::time::TimeFormat;
 use crate::bars::{BarsSpec, FieldKind, FieldSpec, Label, NUMBERS, TimeSpec};
 use crate::checks::{self, CHECKS};
-use crate::config::diagnostic::suggestion;
-use crate::config::{Diagnostic, Environment, RuleFile, RuleSet, document, rules, schema};
+use crate::config::{RuleFile, RuleSet, document, rules, schema};
 use crate::engine::plan;
 use crate::engine::session::session;
 use crate::market::{Calendar, Grid, Interval};
 use crate::run::{Exit, Failure, Stop};
 use crate::run::{job, open};
+use crate::schema::diagnostic::suggestion;
+use crate::schema::{Diagnostic, Environment};
 
 /// The JSON Schema of a kind of file.
 pub(crate) fn schema(of: SchemaOf, output: &mut Output) -> Result<Exit, Failure> {
@@ -50,7 +51,7 @@ pub(crate) fn explain(name: &str, output: &mut Output) -> Result<Exit, Failure> 
 pub(crate) async fn list(files: &[PathBuf], output: &mut Output) -> Result<Exit, Failure> {
     if files.is_empty() {
         for check in CHECKS {
-            let what = first_sentence(check.explain());
+            let what = check.summary();
             let json = || serde_json::json!({ "type": "check", "name": check.name(), "what": what });
             output.line(&if output.is_json() { json().to_string() } else { format!("{:<14} {what}", check.name()) })?;
         }
@@ -86,13 +87,6 @@ pub(crate) async fn list(files: &[PathBuf], output: &mut Output) -> Result<Exit,
         }
     }
     Ok(Exit::Ok)
-}
-
-/// The first sentence under `## What it flags`.
-fn first_sentence(markdown: &str) -> String {
-    let text = markdown.split("## What it flags").nth(1).unwrap_or_default();
-    let paragraph = text.trim().split("\n\n").next().unwrap_or_default().replace('\n', " ");
-    paragraph.split_once(". ").map_or(paragraph.trim_end_matches(['.', ':']).to_owned(), |(first, _)| first.to_owned())
 }
 
 /// Every mistake of all files at once.

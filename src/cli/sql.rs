@@ -46,7 +46,7 @@ pub(crate) async fn sql(global: &Global, args: &SqlArgs, output: &mut Output) ->
 
 /// Registers what is in quarantine of the job at `path` as the table `quarantine`.
 async fn quarantine_table(context: &SessionContext, path: &Path) -> Result<(), Failure> {
-    let loaded = crate::run::job::load(path)?;
+    let loaded = crate::run::load::load(path)?;
     let store = Store::open(&loaded).await?;
     let items = store.items(&Which::default(), true, &message).await;
     store.close().await;

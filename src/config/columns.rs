@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use toml::Spanned;
 
-use super::diagnostic::{Diagnostic, SourceText, suggestion};
 use super::job::{Align, Bars, Job, Source};
 use crate::bars::{BarsSpec, FieldKind, FieldSpec, NUMBERS, TIME, TimeSpec};
 use crate::market::Grid;
+use crate::schema::diagnostic::{Diagnostic, SourceText, suggestion};
 
 /// A column (or top-level field) that the source has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,7 +171,8 @@ fn line_span(text: &str, line: usize) -> Range<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Environment, job};
+    use crate::config::job;
+    use crate::schema::Environment;
 
     fn job(bars: &str) -> Job {
         let text = format!(

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::DeTable;
 
-use super::diagnostic::{Diagnostic, SourceText};
 use super::secrets;
+use crate::schema::diagnostic::{Diagnostic, SourceText};
 
 /// A file that is not UTF-8 text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -12,12 +12,12 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use toml::Spanned;
 
-use super::diagnostic::{Diagnostic, SourceText, nearest};
 use super::document::{self, NotUtf8};
 use super::job::{self, Draft, Job, JobPath};
-use super::reader::Environment;
 use super::rules::{self, RuleFile, RuleSet};
 use crate::bars::BarsSpec;
+use crate::schema::diagnostic::{Diagnostic, SourceText, nearest};
+use crate::schema::reader::Environment;
 
 /// A job with its rule files: all that can be checked without its source is checked.
 #[derive(Debug)]
@@ -401,7 +401,7 @@ error[unknown-key]: unknown key `limit` in the job
   |
   = help: did you mean `limits`? keys: name, rules, source, bars, window, limits, quarantine, report, parse_error
 
-error[bad-parameter]: rule `a`: even window of 20
+error[bad-value]: rule `a`: even window of 20
  --> rules/a.toml:5:10
   |
 5 | window = 20

@@ -1,14 +1,13 @@
 //! JSON Schema (draft-07) of job and rule files, for completion and checks in editors.
 //!
-//! Built from the same lists of keys that the readers use, and from the parameters that checks declare.
+//! Built from the same lists of keys that are read, those that checks declare among them.
 
 use serde_json::{Map, Value, json};
 
 use super::job::JOB;
-use super::params::{Param, ParamKind};
 use super::rules::{RULE, RULE_FILE};
-use super::section::{Holds, Key, Otherwise, Section};
 use crate::checks::{CHECKS, CheckKind};
+use crate::schema::json::{is_required, property, section};
 
 const DRAFT: &str = "http://json-schema.org/draft-07/schema#";
 
@@ -30,23 +29,6 @@ fn whole(title: &str, mut schema: Value) -> Value {
     schema
 }
 
-fn section(section: &Section) -> Value {
-    let built = || section.keys.iter().filter(|key| !matches!(key.holds, Holds::NotYet));
-    let properties: Map<String, Value> = built().map(|key| (key.name.to_owned(), property(key))).collect();
-    let required: Vec<&str> = built().filter(|key| is_required(key)).map(|key| key.name).collect();
-    json!({
-        "type": "object",
-        "description": section.doc,
-        "properties": properties,
-        "required": required,
-        "additionalProperties": false,
-    })
-}
-
-fn is_required(key: &Key) -> bool {
-    matches!(key.otherwise, Otherwise::Mistake)
-}
-
 /// A rule: the keys every rule has, and, by the name of the check, its parameters.
 fn rule(checks: &[&dyn CheckKind]) -> Value {
     let mut properties: Map<String, Value> = RULE.keys.iter().map(|key| (key.name.to_owned(), property(key))).collect();
@@ -66,107 +48,13 @@ fn rule(checks: &[&dyn CheckKind]) -> Value {
 
 fn parameters_of(check: &dyn CheckKind) -> Value {
     let common = RULE.keys.iter().map(|key| (key.name.to_owned(), json!(true)));
-    let own = check.params().iter().map(|param| (param.name.to_owned(), parameter(param)));
+    let own = check.params().iter().map(|key| (key.name.to_owned(), property(key)));
     let properties: Map<String, Value> = common.chain(own).collect();
-    let required: Vec<&str> = check.params().iter().filter(|param| param.required).map(|param| param.name).collect();
+    let required: Vec<&str> = check.params().iter().filter(|key| is_required(key)).map(|key| key.name).collect();
     json!({
         "if": { "properties": { "check": { "const": check.name() } }, "required": ["check"] },
         "then": { "properties": properties, "required": required, "additionalProperties": false },
     })
-}
-
-fn property(key: &Key) -> Value {
-    let mut schema = match key.holds {
-        Holds::Text => json!({ "type": "string", "minLength": 1 }),
-        Holds::Texts => strings(),
-        Holds::SomeTexts => {
-            let text = json!({ "type": "string", "minLength": 1 });
-            json!({ "anyOf": [text, { "type": "array", "items": text, "minItems": 1 }] })
-        }
-        Holds::Choice(words) => json!({ "enum": words }),
-        Holds::Count => json!({ "type": "integer", "minimum": 0 }),
-        Holds::Share => json!({ "type": "number", "exclusiveMinimum": 0, "maximum": 1 }),
-        Holds::Duration => json!({ "type": "string", "pattern": "^[0-9]+[smhdw]$|\\$\\{" }),
-        // Editors hand TOML's own dates on as strings.
-        Holds::Moment => json!({ "type": "string", "minLength": 10 }),
-        Holds::Indices => json!({ "type": "array", "items": { "type": "integer", "minimum": 0 } }),
-        Holds::Table(part) => section(part),
-        Holds::Tables(part) => array_of(&section(part), is_required(key)),
-        Holds::Filter => {
-            let value = json!({ "anyOf": [{ "type": ["string", "integer", "boolean"] }, array_of(&json!({ "type": "string" }), true)] });
-            json!({ "type": "object", "additionalProperties": value })
-        }
-        Holds::MongoFilter => {
-            let value = json!({ "type": ["string", "number", "boolean", "array", "object"] });
-            json!({ "type": "object", "additionalProperties": value })
-        }
-        Holds::Flag => json!({ "type": "boolean" }),
-        Holds::Names(part) => {
-            json!({ "type": "object", "additionalProperties": { "anyOf": [{ "type": "string", "minLength": 1 }, section(part)] } })
-        }
-        Holds::Rows => {
-            let value = json!({ "type": ["string", "number", "boolean"] });
-            array_of(&json!({ "type": "object", "additionalProperties": value }), true)
-        }
-        Holds::NotYet => json!(false),
-    };
-    schema["description"] = key.doc.into();
-    match key.otherwise {
-        Otherwise::Mistake | Otherwise::Nothing => {}
-        Otherwise::Text(text) => schema["default"] = text.into(),
-        Otherwise::Texts(texts) => schema["default"] = texts.into(),
-        Otherwise::Count(count) => schema["default"] = count.into(),
-        Otherwise::Number(number) => schema["default"] = number.into(),
-        Otherwise::Flag(flag) => schema["default"] = flag.into(),
-    }
-    schema
-}
-
-fn array_of(items: &Value, some: bool) -> Value {
-    if some {
-        json!({ "type": "array", "items": items, "minItems": 1 })
-    } else {
-        json!({ "type": "array", "items": items })
-    }
-}
-
-fn strings() -> Value {
-    json!({ "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] })
-}
-
-fn parameter(param: &Param) -> Value {
-    let mut schema = match param.kind {
-        ParamKind::Number { min, max } => bounded("number", &json!(min), &json!(max)),
-        ParamKind::Count { min, max } => bounded("integer", &json!(min), &json!(max)),
-        ParamKind::Flag => json!({ "type": "boolean" }),
-        ParamKind::Text | ParamKind::NumberField | ParamKind::AnyField | ParamKind::Expression => {
-            json!({ "type": "string" })
-        }
-        ParamKind::Texts | ParamKind::AnyFields => strings(),
-        ParamKind::Choice(words) => json!({ "enum": words }),
-    };
-    schema["description"] = param.doc.into();
-    if let Some(default) = param.default {
-        schema["default"] = match param.kind {
-            ParamKind::Number { .. } | ParamKind::Count { .. } | ParamKind::Flag => {
-                serde_json::from_str(default).unwrap_or_else(|_| default.into())
-            }
-            ParamKind::AnyFields => default.split(',').map(str::trim).collect(),
-            _ => default.into(),
-        };
-    }
-    schema
-}
-
-/// A number of `kind` between `min` and `max`; an infinite bound, which JSON does not know, is left out.
-fn bounded(kind: &str, min: &Value, max: &Value) -> Value {
-    let mut schema = json!({ "type": kind });
-    for (name, bound) in [("minimum", min), ("maximum", max)] {
-        if !bound.is_null() {
-            schema[name] = bound.clone();
-        }
-    }
-    schema
 }
 
 #[cfg(test)]
@@ -174,7 +62,8 @@ mod tests {
     use super::*;
     use crate::bars::{BarsSpec, FieldKind};
     use crate::config::columns::SourceColumn;
-    use crate::config::{Diagnostic, Environment, RuleFile, SourceText, compile, job};
+    use crate::config::{RuleFile, compile, job};
+    use crate::schema::{Diagnostic, Environment, SourceText};
 
     /// A value (as TOML) that `schema` accepts, with something of no accepted type at the key `wrong`.
     fn sample(schema: &Value, at: &str, wrong: &str) -> String {
@@ -259,7 +148,7 @@ mod tests {
     }
 
     fn assert_known(text: &str, mistakes: &[Diagnostic]) {
-        let structural = ["unknown-key", "missing-key", "wrong-type", "toml-syntax", "missing-parameter"];
+        let structural = ["unknown-key", "missing-key", "wrong-type", "toml-syntax"];
         for mistake in mistakes {
             assert!(!structural.contains(&mistake.code), "{}\n{text}", mistake.render(false));
         }

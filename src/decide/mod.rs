@@ -7,11 +7,13 @@
 //! what the job allows ([`over_limits`]).
 
 mod copies;
+mod levels;
 mod limits;
 mod totals;
 mod verdict;
 
 pub use copies::Copies;
+pub use levels::{Action, Severity};
 pub use limits::{MoveLimits, Refusal, RuleShare, SeriesShare, over_limits, share};
 pub use totals::RowTotals;
 pub use verdict::{Found, Rows, Verdict, verdicts};

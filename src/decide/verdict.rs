@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::config::Action;
+use super::levels::Action;
 
 /// Where a row goes; the stronger one wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]

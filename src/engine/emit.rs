@@ -9,13 +9,14 @@ use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 use sha2::{Digest, Sha256};
 
-use super::evaluation::{Evaluated, Flagged};
+use super::evaluation::Evaluated;
+use super::flagged::Flagged;
 use super::frame::{Frame, Layout};
 use super::metrics;
 use super::program::Program;
 use super::records::{COUNTERS, Record, RecordBuilder, Row, RuleCounts, SeriesCounts};
 use crate::bars::DAY_US;
-use crate::config::Action;
+use crate::decide::Action;
 use crate::decide::{RowTotals, Verdict, verdicts};
 use crate::market::Lookup;
 use crate::market::zone::local_day;

@@ -4,48 +4,17 @@
 use arrow::array::{Array, BooleanArray};
 use arrow::error::ArrowError;
 
+use super::flagged::Flagged;
 use super::frame::{Frame, Layout, Parts};
 use super::parse_errors;
 use super::program::Program;
 use crate::checks::{Finding, FindingSink, Stage, Standing, Totals};
-use crate::config::{Action, Rule, Severity};
-use crate::decide::{Copies, Found, Rows};
+use crate::config::Rule;
+use crate::decide::Copies;
+use crate::decide::{Action, Severity};
 
 /// So many copies of one bar are evaluated at most; what is left of more is not moved by rules about the series.
 const MOST_COPIES: usize = 32;
-
-/// A finding with the rule that made it and the rows it stands for.
-#[derive(Debug, Clone)]
-pub struct Flagged {
-    /// Index of the rule; [`Program::parse_error`] for a value that does not decode.
-    pub rule: usize,
-    /// What was found; its own `rows` are those of the series the rule saw.
-    pub finding: Finding,
-    /// The rows of the frame it stands for; empty for a gap.
-    pub rows: Rows,
-}
-
-impl Flagged {
-    /// A finding with its rows in the frame; `chosen` are the rows of the frame that the rule saw, where it saw a part.
-    pub fn new(rule: usize, finding: Finding, chosen: Option<&[usize]>) -> Self {
-        let rows = match (&finding.rows, chosen) {
-            (None, _) => Rows::Span(0..0),
-            (Some(span), None) => Rows::Span(span.clone()),
-            (Some(span), Some(chosen)) => Rows::List(chosen[span.clone()].to_vec()),
-        };
-        Self { rule, finding, rows }
-    }
-
-    /// What is done with its rows.
-    pub fn action(&self, program: &Program) -> Action {
-        if self.finding.report_only { Action::Report } else { program.levels(self.rule).1 }
-    }
-
-    /// The finding as the decision about its rows sees it.
-    pub fn found(&self, program: &Program) -> Found<'_> {
-        Found { rows: &self.rows, action: self.action(program), parse_error: self.rule == program.parse_error() }
-    }
-}
 
 /// What the rules made of one series.
 #[derive(Debug)]

@@ -24,8 +24,8 @@ use datafusion::physical_plan::{
 };
 use futures::{StreamExt, TryStreamExt};
 
+use super::arrangement::Arrangement;
 use super::frame::Layout;
-use super::node::Arrangement;
 use super::program::Program;
 use super::records;
 use super::series_buffer::{Measured, SeriesBuffer};

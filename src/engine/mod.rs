@@ -11,9 +11,11 @@
 //! plan     puts the pieces together
 //! ```
 
+mod arrangement;
 pub mod emit;
 pub mod evaluation;
 pub mod exec;
+mod flagged;
 pub mod frame;
 pub mod metrics;
 pub mod node;
@@ -28,6 +30,7 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 
+pub use self::arrangement::Arrangement;
 use datafusion::error::DataFusionError;
 
 /// Why a run of the rules broke off.
@@ -44,5 +47,5 @@ pub enum EngineError {
     },
     /// Expressions of rules are wrong.
     #[error("{} expressions of the rules cannot be used", .0.len())]
-    Expressions(Vec<crate::config::Diagnostic>),
+    Expressions(Vec<crate::schema::Diagnostic>),
 }

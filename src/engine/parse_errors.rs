@@ -4,12 +4,13 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::evaluation::Flagged;
+use super::flagged::Flagged;
 use super::frame::{Frame, Layout};
 use super::program::Program;
 use crate::bars::{FieldKind, TIME, number, time};
 use crate::checks::Finding;
-use crate::config::{Action, Severity};
+use crate::checks::parse_error::{Cause, Evidence};
+use crate::decide::{Action, Severity};
 
 /// A row and the field that is wrong; `None` for the row as a whole.
 type Place = (usize, Option<Arc<str>>);
@@ -56,8 +57,8 @@ impl View<'_> {
         for row in 0..self.frame.rows() {
             if let Some(reason) = self.frame.text(self.layout.broken, row) {
                 let raw = self.frame.text(self.layout.raw, row).unwrap_or_default();
-                let finding = Finding::row(row).observed_text(raw).cause("broken-row");
-                found.push(finding.evidence(serde_json::json!({ "reason": reason })));
+                let finding = Finding::row(row).observed_text(raw).cause(Cause::BrokenRow);
+                found.push(finding.evidence(Evidence { reason: Some(reason.to_owned()) }));
             }
         }
     }
@@ -70,7 +71,7 @@ impl View<'_> {
             let text = self.frame.text(self.layout.time_text.value, row);
             let Some(observed) = text.or_else(|| self.frame.text(self.layout.time_text.other, row)) else { continue };
             let fault = text.map_or_else(|| spec.read_literal(observed).err(), |text| spec.read_text(text).err());
-            let cause = fault.unwrap_or(time::TimeFault::WrongType).as_str();
+            let cause = Cause::from(fault.unwrap_or(time::TimeFault::WrongType));
             let finding = Finding::row(row).field(&Arc::from(TIME)).observed_text(observed);
             found.push(finding.expected_text(formats()).cause(cause));
         }
@@ -87,7 +88,8 @@ impl View<'_> {
         for row in (0..self.frame.rows()).filter(|row| self.frame.number(index, *row).is_none()) {
             let text = self.frame.text(columns.text, row);
             let Some(observed) = text.or_else(|| self.frame.text(columns.other, row)) else { continue };
-            let cause = text.and_then(|text| number::read_number(text).err()).map_or("wrong-type", |f| f.as_str());
+            let fault = text.and_then(|text| number::read_number(text).err());
+            let cause = fault.map_or(Cause::WrongType, Cause::from);
             let finding = Finding::row(row).field(&field.name).observed_text(observed);
             found.push(finding.expected_text(Cow::Borrowed("a number")).cause(cause));
         }

@@ -15,13 +15,15 @@ use datafusion::prelude::SessionContext;
 use sha2::{Digest, Sha256};
 
 use super::EngineError;
-use super::node::{Arrangement, SeriesNode};
+use super::arrangement::Arrangement;
+use super::node::SeriesNode;
 use super::program::Program;
 use super::shape;
 use super::table::{BarsTable, Locators, TableFile};
 use crate::bars::{BarsSpec, FieldKind, TIME};
-use crate::config::diagnostic::suggestion;
-use crate::config::{Diagnostic, Expression};
+use crate::checks::Expression;
+use crate::schema::Diagnostic;
+use crate::schema::diagnostic::suggestion;
 
 /// The bars of a run, as Parquet files.
 #[derive(Debug)]

@@ -4,10 +4,12 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::bars::{BarsSpec, FieldKind};
-use crate::config::{Action, RuleSet, Severity};
+use crate::checks::parse_error;
+use crate::config::RuleSet;
+use crate::decide::{Action, Severity};
 
 /// What stands for a value that does not decode, in the place of a rule.
-pub const PARSE_ERROR: &str = "parse-error";
+pub const PARSE_ERROR: &str = parse_error::NAME;
 
 /// The rules of a job over its bars.
 #[derive(Debug)]

@@ -173,7 +173,7 @@ pub struct Row<'a> {
     pub locator: Option<(i32, i64)>,
     /// Its `_id`, for findings in collections: element type and bytes.
     pub id: Option<&'a [u8]>,
-    /// [`crate::config::Action`] as a number.
+    /// [`crate::decide::Action`] as a number.
     pub action: Option<i8>,
     /// What is wrong, for findings.
     pub finding: Option<&'a crate::checks::Finding>,

@@ -18,8 +18,8 @@ use datafusion::logical_expr::{
 
 use super::program::Program;
 use super::table::{FILE, ROW};
+use crate::bars::Fold;
 use crate::bars::number::read_number;
-use crate::bars::spec::Fold;
 use crate::bars::time::TimeFormat;
 use crate::bars::{DAY_US, FieldKind, Label, TIME, TimeSpec};
 

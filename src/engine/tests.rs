@@ -13,17 +13,19 @@ use futures::TryStreamExt;
 use parquet::arrow::ArrowWriter;
 use tempfile::TempDir;
 
-use super::node::Arrangement;
+use super::arrangement::Arrangement;
 use super::plan::{self, Input};
 use super::program::Program;
 use super::records::Record;
 use super::session::{Limits, session};
 use super::table::Locators;
-use crate::bars::spec::Fold;
+use crate::bars::Fold;
 use crate::bars::time::TimeFormat;
 use crate::bars::{BarsSpec, DAY_US, FieldKind, FieldSpec, Label, TimeSpec};
-use crate::config::{Action, Diagnostic, Environment, RuleFile, Severity, SourceText, rules};
+use crate::config::{RuleFile, rules};
+use crate::decide::{Action, Severity};
 use crate::market::{Calendar, Grid, Interval};
+use crate::schema::{Diagnostic, Environment, SourceText};
 
 const RULES: &str = r#"
 [[rule]]

@@ -10,9 +10,9 @@ use chrono::{NaiveDate, NaiveTime};
 use chrono_tz::Tz;
 
 use super::calendar::week_and_weekday;
+use super::zone::DAY_US;
 use super::zone::{self, Local};
 use super::{Calendar, Session};
-use crate::bars::DAY_US;
 
 const REGIMES: &str = include_str!("data/compact_regimes.csv");
 const CLOSURES: &str = include_str!("data/compact_closures.csv");

@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 
 use super::ranks::Ranks;
 use super::session::{Lookup, Session};
-use crate::bars::DAY_US;
+use super::zone::DAY_US;
 
 /// The trading days of one market.
 #[derive(Debug)]

@@ -15,37 +15,13 @@ use periods::Periods;
 
 use super::calendar::Calendar;
 use super::interval::Interval;
+use super::label::Label;
 use super::session::Lookup;
-use super::zone;
-use crate::bars::{DAY_US, Label};
+use super::slot::Slot;
+use super::zone::{self, DAY_US};
 
 /// Microseconds of a minute.
 const MINUTE_US: i64 = 60_000_000;
-
-/// Where a timestamp stands on the grid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Slot {
-    /// An expected timestamp, with its position: positions of consecutive expected timestamps are consecutive.
-    On(i64),
-    /// Not on the step: inside trading hours but between two bars; for daily bars and longer, not a midnight.
-    OffGrid,
-    /// On the date of a session, but outside its hours or in its pause.
-    OffHours,
-    /// On a date without a session; for weeks and months, in one without any.
-    Closed,
-    /// On a date the calendar does not reach; nothing can be said.
-    OutOfRange,
-}
-
-impl Slot {
-    fn of(lookup: Lookup) -> Self {
-        match lookup {
-            Lookup::Session(ordinal) => Self::On(ordinal),
-            Lookup::Closed => Self::Closed,
-            Lookup::OutOfRange => Self::OutOfRange,
-        }
-    }
-}
 
 /// Every expected timestamp of a calendar at an interval.
 ///

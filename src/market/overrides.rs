@@ -11,7 +11,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime};
 
 use super::calendar::{Calendar, week_and_weekday};
 use super::session::{Lookup, Session};
-use crate::bars::DAY_US;
+use super::zone::DAY_US;
 
 /// The first line of an override file.
 const HEADER: &str = "calendar,session,open_utc,close_utc,break_start_utc,break_end_utc";

@@ -6,7 +6,8 @@
 use chrono::{DateTime, MappedLocalTime, Offset, TimeZone};
 use chrono_tz::Tz;
 
-use crate::bars::DAY_US;
+/// Microseconds of a UTC day.
+pub const DAY_US: i64 = 86_400_000_000;
 
 /// What a local wall time is in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

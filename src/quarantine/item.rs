@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::Action;
+use crate::decide::Action;
 
 /// Why a row is rejected: a rule that flagged it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

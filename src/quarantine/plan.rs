@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::item::Reason;
-use crate::config::Action;
+use crate::decide::Action;
 use crate::durable::{self, Disk};
-use crate::report::utc::UtcMicros;
+use crate::text::utc::UtcMicros;
 
 /// The version of the format.
 const VERSION: u32 = 1;

@@ -244,7 +244,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::config::Action;
+    use crate::decide::Action;
     use crate::decide::RowTotals;
     use crate::engine::records::{RuleCounts, SeriesCounts};
     use crate::report::history::previous_findings;
@@ -253,7 +253,7 @@ mod tests {
         DAY, GAP, OHLC, OUTLIER, Output, PARSE_ERROR, clean_series, files, finding_id, meta, one_series, program, read,
         texts,
     };
-    use crate::report::utc::UtcMicros;
+    use crate::text::utc::UtcMicros;
 
     fn collector(dir: &Path, run: RunMeta) -> Collector {
         let previous = previous_findings(dir, "demo", run.window).unwrap();

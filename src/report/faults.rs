@@ -15,11 +15,11 @@ use super::history::Previous;
 use super::run::{ActionRow, Outcome, RunStatus};
 use super::summary::Summary;
 use super::testing::{OHLC, finding_id, meta, one_series, program};
-use super::utc::UtcMicros;
-use crate::config::Action;
+use crate::decide::Action;
 use crate::durable::Disk;
 use crate::durable::faulty::{Fault, Faulty};
 use crate::durable::simulated::{Crash, World};
+use crate::text::utc::UtcMicros;
 
 const DIR: &str = "/data/reports";
 /// What a whole report is, in the order of its names.

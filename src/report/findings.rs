@@ -24,7 +24,7 @@ use super::incoming::column;
 use super::tables::{Table, names};
 use super::tally::RuleTally;
 use super::write::TableWriter;
-use crate::config::Action;
+use crate::decide::Action;
 use crate::durable::Staged;
 use crate::engine::program::Program;
 use crate::source::mongodb::id;

@@ -18,7 +18,7 @@ use parquet::file::metadata::KeyValue;
 
 use super::destination::{SCOPE_KEY, WHOLE};
 use super::error::ReportError;
-use super::run::RunStatus;
+use super::run::{RunStatus, Window};
 use super::runs;
 use super::tables::Table;
 
@@ -28,9 +28,6 @@ pub const MOST_KNOWN: u64 = 2_000_000;
 
 /// Runs that tell what is usual.
 const USUAL_RUNS: usize = 20;
-
-/// A half-open window, µs UTC; an end that is `None` is open.
-pub type Window = (Option<i64>, Option<i64>);
 
 /// What a run compares its findings with.
 #[derive(Debug, Default)]
@@ -281,7 +278,7 @@ mod tests {
     use crate::report::collector::Collector;
     use crate::report::run::{Outcome, RunMeta};
     use crate::report::testing::{DAY, GAP, OHLC, finding_id, meta, one_series, program};
-    use crate::report::utc::UtcMicros;
+    use crate::text::utc::UtcMicros;
 
     #[test]
     fn the_rules_that_the_last_runs_evaluated_are_known() {

@@ -115,7 +115,7 @@ impl<'a> Records<'a> {
         value(self.file, row).zip(value(self.row, row))
     }
 
-    /// [`crate::config::Action`] as a number.
+    /// [`crate::decide::Action`] as a number.
     pub(super) fn action(&self, row: usize) -> Option<i8> {
         value(self.action, row)
     }

@@ -1,4 +1,4 @@
-//! What a run leaves behind: Parquet tables, a summary, and sentences that say why a row was flagged.
+//! What a run leaves behind: Parquet tables and a summary.
 //!
 //! ```text
 //! run        a run as its caller knows it: RunMeta when it begins, Outcome when it ends
@@ -7,7 +7,6 @@
 //! tally      counts of rules and series, and whether they add up; moves: rows that are to leave their source
 //! tables     names, paths and columns of the five tables; findings, months, rows: how each is made
 //! summary    the run in one structure; render: as text for a terminal or as one line
-//! sentence   one finding in one sentence
 //! write      files that are there as a whole or not at all; sweep: what killed runs left; rights: who may read
 //! store      reading back: tables for SQL, runs by name
 //! ```
@@ -17,7 +16,6 @@
 pub mod collector;
 mod destination;
 pub mod error;
-pub mod escape;
 #[cfg(test)]
 mod faults;
 pub mod findings;
@@ -25,14 +23,12 @@ pub mod history;
 mod incoming;
 mod months;
 pub mod moves;
-pub mod numbers;
 pub mod render;
 mod rights;
 mod rows;
 pub mod run;
 pub mod run_id;
 pub mod runs;
-pub mod sentence;
 pub mod store;
 pub mod summary;
 mod sweep;
@@ -40,7 +36,6 @@ pub mod tables;
 pub mod tally;
 #[cfg(test)]
 mod testing;
-pub mod utc;
 mod write;
 
 pub use collector::Collector;
@@ -50,9 +45,7 @@ pub use moves::MoveRow;
 pub use render::{render_line, render_text};
 pub use run::{ActionRow, NextStep, Outcome, RunMeta, RunStatus, StageSeconds, Trigger};
 pub use run_id::RunId;
-pub use sentence::{Facts, sentence};
 pub use store::{RunRef, register, resolve_run};
 pub use summary::Summary;
 pub use tables::Table;
-pub use utc::UtcMicros;
 pub use write::check_writable;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::error::ReportError;
 use super::incoming::Records;
-use crate::config::Action;
+use crate::decide::Action;
 
 /// A row that is to leave its source. About 200 bytes; a run keeps one for each such row.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,13 +3,13 @@
 //! Pure: the same summary gives the same text. Colour is decoration, everything is said in words too. What comes
 //! from data is made visible, so it cannot control the terminal.
 
-use super::escape::{shortened, visible};
-use super::numbers::{counted, rate, seconds, speed, thousands};
 use super::run::RunStatus;
 use super::summary::{Place, RuleSummary, Summary, Verdict};
 use super::tally::RuleStatus;
-use super::utc::UtcMicros;
 use crate::engine::program::PARSE_ERROR;
+use crate::text::escape::{shortened, visible};
+use crate::text::numbers::{counted, rate, seconds, speed, thousands};
+use crate::text::utc::UtcMicros;
 
 /// Longest rule id that is not cut.
 const LONGEST_ID: usize = 40;

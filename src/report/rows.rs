@@ -12,7 +12,7 @@ use super::destination::VERSION;
 use super::run::{ActionRow, Outcome, RunMeta};
 use super::tables::Table;
 use super::tally::{RuleStatus, RuleTally, Tally};
-use crate::config::Action;
+use crate::decide::Action;
 use crate::engine::program::Program;
 
 /// Columns by name, in the order of the table.

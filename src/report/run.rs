@@ -5,11 +5,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::history::Window;
 use super::run_id::RunId;
-use super::utc::UtcMicros;
-use crate::config::Action;
+use crate::decide::Action;
 use crate::decide::Refusal;
+use crate::text::utc::UtcMicros;
 
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)* }) => {
@@ -75,6 +74,9 @@ impl RunStatus {
         matches!(self, Self::Ok | Self::Findings | Self::Refused)
     }
 }
+
+/// A half-open window, µs UTC; an end that is `None` is open.
+pub type Window = (Option<i64>, Option<i64>);
 
 /// A run as it begins.
 #[derive(Debug, Clone)]

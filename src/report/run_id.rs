@@ -8,7 +8,7 @@ use std::fmt;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Timelike, Utc};
 use sha2::{Digest, Sha256};
 
-use super::utc::UtcMicros;
+use crate::text::utc::UtcMicros;
 
 /// What the last four characters are made of, in the order of text: no `0` and no `1`, which look like letters.
 const ALPHABET: &[u8; 34] = b"23456789abcdefghijklmnopqrstuvwxyz";

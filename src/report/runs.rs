@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::error::ReportError;
 use super::run_id::RunId;
 use super::tables::Table;
-use super::utc::UtcMicros;
+use crate::text::utc::UtcMicros;
 
 /// A run that exists: its row in `runs` does.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -23,7 +23,7 @@ use super::run_id::RunId;
 use super::runs::{self, RunFile};
 use super::summary::Summary;
 use super::tables::{self, Table};
-use crate::config::diagnostic::nearest;
+use crate::schema::diagnostic::nearest;
 
 /// Runs that a message about an ambiguous prefix names.
 const CANDIDATES: usize = 5;
@@ -169,7 +169,7 @@ mod tests {
     use crate::report::history::Previous;
     use crate::report::run::{Outcome, RunStatus};
     use crate::report::testing::{meta, one_series, program, texts};
-    use crate::report::utc::UtcMicros;
+    use crate::text::utc::UtcMicros;
 
     fn report(dir: &Path, hour: u32) -> Summary {
         let mut collector = Collector::new(dir, program(), meta(hour), vec!["bars.csv".to_owned()], Previous::None);

@@ -12,10 +12,10 @@ use super::rows::flags_rows;
 use super::run::{Connections, NextStep, Outcome, RunMeta, RunStatus, StageSeconds, Trigger};
 use super::tables::SCHEMA_VERSION;
 use super::tally::{BySeverity, RuleStatus, RuleTally, Tally};
-use super::utc::UtcMicros;
 use crate::bars::BarsSpec;
 use crate::decide::RowTotals;
 use crate::engine::program::Program;
+use crate::text::utc::UtcMicros;
 
 /// A run in words and numbers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

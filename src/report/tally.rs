@@ -7,8 +7,7 @@ use std::collections::BTreeMap;
 use super::error::ReportError;
 use super::incoming::Records;
 use super::moves::MoveRow;
-use crate::config::{Action, Severity};
-use crate::decide::{RowTotals, SeriesShare, Verdict, share};
+use crate::decide::{Action, RowTotals, SeriesShare, Severity, Verdict, share};
 use crate::engine::program::Program;
 use crate::engine::records::{RuleCounts, SeriesCounts};
 

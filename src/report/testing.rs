@@ -13,12 +13,14 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use super::run::{RunMeta, Trigger};
 use super::run_id::RunId;
 use super::tables::Table;
-use super::utc::UtcMicros;
 use crate::checks::Finding;
 use crate::checks::testing::Fixture;
-use crate::config::{Action, Environment, RuleFile, Severity, SourceText, compile};
+use crate::config::{RuleFile, compile};
+use crate::decide::{Action, Severity};
 use crate::engine::program::Program;
 use crate::engine::records::{COUNTERS, Record, RecordBuilder, Row, RuleCounts, SeriesCounts};
+use crate::schema::{Environment, SourceText};
+use crate::text::utc::UtcMicros;
 
 pub(super) const DAY: i64 = 86_400_000_000;
 

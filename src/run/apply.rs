@@ -9,6 +9,7 @@ use super::conclude::{Ended, Ending, RunMetaOf, conclude};
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::job;
+use super::load::load;
 use super::open::{self, At, Opened};
 use super::removal::{self, identity_of};
 use super::shell::typed;
@@ -18,7 +19,7 @@ use crate::quarantine::plan::{Plan, PlanError, SourceIdentity};
 use crate::report::collector::Collector;
 use crate::report::history::Previous;
 use crate::report::run::{RunStatus, StageSeconds};
-use crate::report::utc::UtcMicros;
+use crate::text::utc::UtcMicros;
 
 /// Carries out the plan in `path`. Before anything is touched, `confirm` is asked with the plan and the number of its
 /// rows that a person put back after they were taken before.
@@ -33,7 +34,7 @@ pub async fn apply(
 ) -> Result<Ended, Failure> {
     let plan = open_plan(path)?;
     let again = again(&plan);
-    let loaded = Arc::new(job::load(&plan.head.job_file)?);
+    let loaded = Arc::new(load(&plan.head.job_file)?);
     if loaded.job.name != plan.head.job {
         let problem = format!("the plan is of job `{}`, and its file holds `{}` now", plan.head.job, loaded.job.name);
         return Err(Failure::Refused(problem, again));

@@ -11,12 +11,12 @@ use crate::decide::Refusal;
 use crate::durable::process;
 use crate::quarantine::item::RemovalCounts;
 use crate::report::collector::Collector;
-use crate::report::history::Window;
-use crate::report::numbers::counted;
+use crate::report::run::Window;
 use crate::report::run::{ActionRow, NextStep, Outcome, RunMeta, RunStatus, StageSeconds, Trigger};
 use crate::report::run_id::RunId;
 use crate::report::summary::Summary;
-use crate::report::utc::UtcMicros;
+use crate::text::numbers::counted;
+use crate::text::utc::UtcMicros;
 
 /// What a run is known by before it begins.
 pub(crate) struct RunMetaOf<'a> {

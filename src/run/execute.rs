@@ -13,6 +13,7 @@ use super::evaluate::collect;
 use super::failure::{Exit, Failure};
 use super::ingest::{self, Ingested};
 use super::job;
+use super::load::load;
 use super::open::{self, Opened};
 use super::removal::{self, Done, Planned};
 use super::shell::typed;
@@ -27,7 +28,7 @@ use crate::report::history::{self, Previous};
 use crate::report::moves::MoveRow;
 use crate::report::run::{NextStep, Outcome, RunMeta, RunStatus, StageSeconds};
 use crate::report::tally::Tally;
-use crate::report::utc::UtcMicros;
+use crate::text::utc::UtcMicros;
 
 /// What a run of one job is to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -110,7 +111,7 @@ pub enum FailOn {
 /// `runs` that says so. What fails after rows began to leave is part of the report and of [`Ended`].
 pub async fn execute(context: &Context, order: &Order) -> Result<Ended, Failure> {
     let started = (Instant::now(), Utc::now());
-    let loaded = Arc::new(job::load(&order.job)?);
+    let loaded = Arc::new(load(&order.job)?);
     let window = window::window(&order.window, &loaded.job)?;
     let meta = RunMetaOf { command: order.goal.command(), loaded: &loaded, window }.meta(started.1);
     let opened = look(context, order, &loaded, &meta).await?;

@@ -2,9 +2,9 @@
 
 use std::error::Error;
 
-use crate::config::Diagnostic;
-use crate::report::escape::visible;
-use crate::report::numbers::counted;
+use crate::schema::Diagnostic;
+use crate::text::escape::visible;
+use crate::text::numbers::counted;
 
 /// How a command ended; see the table of exit codes in the README.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use super::open::{At, Collected, Opened, open};
 use super::scratch::Scratch;
 use crate::bars::{BarsSpec, FieldKind};
 use crate::config::job::{FilterValue, Source};
-use crate::engine::node::Arrangement;
+use crate::engine::Arrangement;
 use crate::engine::plan::{self, Input};
 use crate::engine::program::Program;
 use crate::engine::table::{Locators, TableFile};

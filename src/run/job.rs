@@ -1,6 +1,5 @@
 //! From a job file to a program: rules compiled over the bars of the source.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::prelude::SessionContext;
@@ -8,28 +7,11 @@ use datafusion::prelude::SessionContext;
 use super::failure::Failure;
 use super::open::Opened;
 use crate::bars::{BarsSpec, TimeSpec};
-use crate::config::diagnostic::suggestion;
-use crate::config::{self, Diagnostic, LoadError, Loaded, RuleSet};
+use crate::config::{Loaded, RuleSet};
 use crate::engine::plan;
 use crate::engine::program::Program;
-
-/// Loads a job file and its rule files.
-pub(crate) fn load(path: &Path) -> Result<Loaded, Failure> {
-    config::load(path).map_err(|error| match error {
-        LoadError::Mistakes(mistakes) => Failure::Mistakes(mistakes),
-        LoadError::Unreadable { path, source } => {
-            let message = format!("cannot read `{}`: {source}", path.display());
-            Failure::Usage(
-                message,
-                "give the path of a job file, e.g. jobs/daily.toml; `barkeep init` makes one".into(),
-            )
-        }
-        other => {
-            let cause = std::error::Error::source(&other).map(|cause| format!(": {cause}")).unwrap_or_default();
-            Failure::Usage(format!("{other}{cause}"), "repair the file".into())
-        }
-    })
-}
+use crate::schema::Diagnostic;
+use crate::schema::diagnostic::suggestion;
 
 /// Compiles the rules over the bars; `only` keeps the rules with these ids, all of them where it is empty.
 pub(crate) fn program(opened: &Opened, context: &SessionContext, only: &[String]) -> Result<Program, Failure> {

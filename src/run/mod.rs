@@ -18,6 +18,7 @@ pub(crate) mod execute;
 pub(crate) mod failure;
 pub(crate) mod ingest;
 pub(crate) mod job;
+pub(crate) mod load;
 pub(crate) mod open;
 pub(crate) mod removal;
 pub(crate) mod scratch;

@@ -9,7 +9,7 @@ use mongodb::bson::Document;
 use secrecy::SecretString;
 
 use super::failure::Failure;
-use super::job;
+use super::load::load;
 use crate::bars::BarsSpec;
 use crate::config::job::{FileFormat, FileSource, MongoSource, Source, Uri};
 use crate::config::{self, Loaded};
@@ -83,7 +83,7 @@ fn used(usage: source::mongodb::ConnectionUse) -> Connections {
 
 /// Loads the job at `path` and looks at its source.
 pub(crate) async fn open(path: &Path) -> Result<Opened, Failure> {
-    look(&Arc::new(job::load(path)?)).await
+    look(&Arc::new(load(path)?)).await
 }
 
 /// Looks at the source of a job: one that is missing or cannot be read breaks the run, a field that the job names and

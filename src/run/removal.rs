@@ -1,5 +1,6 @@
 //! From the rows that rules reject to what became of them: limits, the plan, and its application.
 
+mod done;
 pub(crate) mod files;
 
 use std::path::{Path, PathBuf};
@@ -8,84 +9,28 @@ use std::sync::Arc;
 use chrono::{TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 
+pub(crate) use self::done::{Done, EARLIER_OPEN};
+use self::done::{action, earlier_state, retention};
 use super::context::Context;
 use super::events::Stage;
 use super::failure::Failure;
 use super::ingest::Ingested;
 use super::open::{At, Collected, Opened};
-use crate::config::Action;
 use crate::config::Job;
 use crate::config::job::{MongoSource, Source};
-use crate::decide::{self, MoveLimits, Refusal};
+use crate::decide::{self, Action, MoveLimits, Refusal};
 use crate::engine::program::Program;
-use crate::quarantine::item::{RemovalCounts, State};
 use crate::quarantine::mongodb::{self, Order, QuarantineError};
 use crate::quarantine::plan::{Head, Place, Plan, PlanFile, PlanRow, PlanRule, SourceIdentity};
 use crate::report::moves::MoveRow;
 use crate::report::run::{ActionRow, RunMeta};
 use crate::report::tally::Tally;
-use crate::report::utc::UtcMicros;
 use crate::source::mongodb::{CollectionInfo, Connection, id};
 use crate::source::{self, FileIdentity, Original};
+use crate::text::utc::UtcMicros;
 
 /// How long a plan holds unless the command says otherwise.
 pub(crate) const PLAN_HOLDS: TimeDelta = TimeDelta::days(7);
-
-/// What became of the rows of a plan.
-#[derive(Debug, Default)]
-pub(crate) struct Done {
-    /// Row by row.
-    pub(crate) actions: Vec<ActionRow>,
-    /// Rows of runs that were cut short before, finished by this one.
-    pub(crate) recovered: Vec<ActionRow>,
-    /// In all.
-    pub(crate) counts: RemovalCounts,
-    /// Why rows stay that could not be removed: the first of the reasons.
-    pub(crate) why: Option<String>,
-    /// What broke it off, or kept a part of it from being done.
-    pub(crate) failure: Option<Failure>,
-    /// What keeps nothing else from being done, and is reported at the end.
-    pub(crate) pending: Option<Failure>,
-}
-
-impl Done {
-    /// Takes a failure; of several the gravest decides how the command ends, and the others are logged.
-    pub(crate) fn fail(&mut self, failure: Failure) {
-        self.failure = Some(graver(self.failure.take(), failure));
-    }
-
-    /// The same of one that is reported at the end.
-    fn tell_later(&mut self, failure: Failure) {
-        self.pending = Some(graver(self.pending.take(), failure));
-    }
-
-    /// Rows that left the source, for this run and for earlier ones.
-    fn left(&self) -> u64 {
-        let gone = |row: &&ActionRow| row.state == EARLIER_REMOVED;
-        self.counts.removed + self.recovered.iter().filter(gone).count() as u64
-    }
-
-    /// Rows of which only a later look can tell.
-    fn open(&self) -> u64 {
-        self.counts.open + self.recovered.iter().filter(|row| row.state == EARLIER_OPEN).count() as u64
-    }
-}
-
-/// The graver of two failures; the other is logged.
-fn graver(before: Option<Failure>, failure: Failure) -> Failure {
-    let Some(before) = before else { return failure };
-    let (reported, logged) = match before.exit().worst(failure.exit()) == before.exit() {
-        true => (before, failure),
-        false => (failure, before),
-    };
-    tracing::error!("{}", logged.render(false));
-    reported
-}
-
-/// The state, in the actions of a run, of a row that an earlier run was about to remove and that is gone.
-const EARLIER_REMOVED: &str = "earlier_removed";
-/// The same of one of which only a later look can tell.
-pub(crate) const EARLIER_OPEN: &str = "earlier_open";
 
 /// Every limit that the run breaks by what it is to move.
 pub(crate) fn refusals(opened: &Opened, program: &Program, tally: &Tally, usual: Option<u64>) -> Vec<Refusal> {
@@ -274,13 +219,6 @@ pub(crate) fn order<'a>(job: &'a Job, run_id: &'a str) -> Order<'a> {
     Order { run_id, job: &job.name, keep, keep_deleted }
 }
 
-/// How long a row is kept whose rule quarantines it, and one whose rule deletes it, µs.
-fn retention(job: &Job) -> (i64, i64) {
-    // A hundred thousand years and more are all the same.
-    let micros = |span: TimeDelta| span.num_microseconds().unwrap_or(i64::MAX / 4).min(i64::MAX / 4);
-    (micros(job.quarantine.keep), micros(job.quarantine.keep_deleted))
-}
-
 /// Fails where rows of the source must not be moved at all; nothing is touched.
 pub(crate) async fn check_fit(opened: &Opened) -> Result<(), Failure> {
     let At::Collection(collection) = &opened.at else { return Ok(()) };
@@ -321,16 +259,6 @@ fn earlier(recovered: &[mongodb::Recovered]) -> Vec<ActionRow> {
         at,
     };
     recovered.iter().flat_map(|one| &one.rows).map(row).collect()
-}
-
-/// The state, in the actions of a run, of a row that an earlier run was about to remove; `None` where only a later look
-/// can tell.
-fn earlier_state(state: Option<State>) -> String {
-    match state {
-        Some(State::Removed) => EARLIER_REMOVED.to_owned(),
-        Some(state) => format!("earlier_{}", state.as_str()),
-        None => EARLIER_OPEN.to_owned(),
-    }
 }
 
 /// Whether a person put any row of the source back.
@@ -374,29 +302,6 @@ pub(crate) async fn carry_out(opened: &Opened, plan: &Plan, run_id: &str, contex
     };
     context.stop.left(done.left(), done.open());
     Ok(done)
-}
-
-/// A row of the table `actions`.
-fn action(plan: &Plan, row: &PlanRow, item: &str, state: &str, at: UtcMicros) -> ActionRow {
-    let locator = match &row.at {
-        Place::Id(hex) => id::from_hex(hex).map_or_else(String::new, |id| id::text(&id)),
-        Place::Row { file, row } => match &plan.head.source {
-            SourceIdentity::Files(files) => {
-                let path = files.get(*file).map_or("", |file| file.name.as_str());
-                format!("{path}:{row}")
-            }
-            SourceIdentity::Mongodb { .. } => row.to_string(),
-        },
-    };
-    ActionRow {
-        finding_ids: row.found.iter().map(|(_, finding)| finding.clone()).collect(),
-        quarantine_id: item.to_owned(),
-        locator,
-        action: row.action,
-        state: state.to_owned(),
-        sha256: row.sha256.clone().unwrap_or_default(),
-        at,
-    }
 }
 
 /// What a failure of the quarantine means for the run.

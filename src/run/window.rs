@@ -6,10 +6,10 @@ use super::failure::Failure;
 use super::open::Opened;
 use crate::bars::BarsSpec;
 use crate::config::Job;
-use crate::config::moment::Moment;
 use crate::market::zone;
-use crate::report::history::Window;
-use crate::report::utc::UtcMicros;
+use crate::report::run::Window;
+use crate::schema::moment::Moment;
+use crate::text::utc::UtcMicros;
 
 /// The window that a person asks for; what is not asked for is as the job says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -115,7 +115,7 @@ mod tests {
     use chrono_tz::UTC;
 
     use super::*;
-    use crate::bars::spec::Fold;
+    use crate::bars::Fold;
     use crate::bars::{DAY_US, Label, TimeSpec};
     use crate::market::{Calendar, Grid, Interval};
 

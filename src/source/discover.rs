@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{FileIdentity, Files, FilesSet, Format, SourceError};
-use crate::config::diagnostic::nearest;
+use crate::schema::diagnostic::nearest;
 
 /// Finds the files of a source.
 ///

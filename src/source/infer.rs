@@ -7,8 +7,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::Path;
 
-use arrow::datatypes::DataType;
-
+use super::column::SourceColumn;
 use super::csv::Cells;
 use super::extended_json::{Value, is_date};
 use super::{FilesSet, Format, SourceError, TextFile, ndjson, parquet};
@@ -21,20 +20,6 @@ const SAMPLED_FILES: usize = 8;
 const SAMPLED_RECORDS: usize = 1000;
 /// Text read from each, in bytes.
 const SAMPLED_BYTES: usize = 256 << 10;
-
-/// One column of a source.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourceColumn {
-    /// Its name.
-    pub name: String,
-    /// What it holds. Text columns hold numbers when every value in the sample that is not NULL is one and none has
-    /// a leading zero as codes do; JSON ones when at least one value is no string. Parquet types are what they are.
-    pub kind: FieldKind,
-    /// Whether its values are typed dates or instants: a Parquet type, or MongoDB's `{"$date": …}`.
-    pub typed_time: bool,
-    /// The type in a Parquet file.
-    pub arrow: Option<DataType>,
-}
 
 /// The columns of a source, in the order of its first file; for NDJSON, in the order they are met.
 ///

@@ -4,6 +4,7 @@
 //! carries a locator and a hash for every record. Parquet files are read where they lie. Nothing here decodes
 //! numbers or timestamps, knows rules, or writes to a source: values stay the text they were.
 
+mod column;
 mod compression;
 mod csv;
 mod discover;
@@ -26,11 +27,12 @@ mod text;
 
 use std::path::{Path, PathBuf};
 
+pub use column::SourceColumn;
 pub use discover::discover;
 pub use error::SourceError;
 pub use extract::extract;
 pub use identity::FileIdentity;
-pub use infer::{SourceColumn, infer};
+pub use infer::infer;
 pub use lookup::{Original, filled, originals};
 pub use parquet::damaged as damaged_parquet;
 pub use records::Record;

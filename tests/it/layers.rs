@@ -1,24 +1,62 @@
-//! Imports point one way, and only the command line prints.
+//! Imports point one way, nothing goes in circles, and only the command line prints.
 
+mod graph;
+
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What the modules of a folder of `src/` may use of the crate, besides themselves.
+use self::graph::Modules;
+
+/// What the modules of a folder of `src/` may use of the crate, besides themselves. A folder stands below all that it
+/// may use, so there is no circle between folders.
 const MAY_USE: &[(&str, &[&str])] = &[
-    ("market", &["bars"]),
-    ("bars", &["market"]),
-    ("config", &["bars", "checks", "market"]),
-    ("checks", &["bars", "config", "market"]),
-    ("source", &["bars", "config", "durable"]),
-    ("decide", &["checks", "config"]),
     ("durable", &[]),
-    ("engine", &["bars", "checks", "config", "decide", "market", "source"]),
-    ("quarantine", &["bars", "checks", "config", "durable", "engine", "decide", "market", "report", "source"]),
-    ("report", &["bars", "checks", "config", "durable", "engine", "decide", "market", "source"]),
-    ("run", &["bars", "checks", "config", "durable", "engine", "decide", "market", "quarantine", "report", "source"]),
+    ("market", &[]),
+    ("text", &["market"]),
+    ("bars", &["market"]),
+    ("schema", &["market"]),
+    ("checks", &["bars", "market", "schema", "text"]),
+    ("decide", &["checks"]),
+    ("config", &["bars", "checks", "decide", "market", "schema"]),
+    ("source", &["bars", "config", "durable", "schema"]),
+    ("engine", &["bars", "checks", "config", "decide", "market", "schema"]),
+    ("report", &["bars", "checks", "decide", "durable", "engine", "market", "schema", "source", "text"]),
+    ("quarantine", &["decide", "durable", "report", "source", "text"]),
+    (
+        "run",
+        &[
+            "bars",
+            "checks",
+            "config",
+            "decide",
+            "durable",
+            "engine",
+            "market",
+            "quarantine",
+            "report",
+            "schema",
+            "source",
+            "text",
+        ],
+    ),
     (
         "cli",
-        &["bars", "checks", "config", "durable", "engine", "decide", "market", "quarantine", "report", "run", "source"],
+        &[
+            "bars",
+            "checks",
+            "config",
+            "decide",
+            "durable",
+            "engine",
+            "market",
+            "quarantine",
+            "report",
+            "run",
+            "schema",
+            "source",
+            "text",
+        ],
     ),
 ];
 
@@ -58,18 +96,16 @@ fn code_lines(text: &str) -> impl Iterator<Item = &str> {
 #[test]
 fn imports_point_one_way() {
     let mut wrong = Vec::new();
-    for (path, text) in sources(&root()) {
-        let module = module_of(&path);
-        let Some((_, allowed)) = MAY_USE.iter().find(|(name, _)| *name == module) else {
-            assert!(["lib", "main"].contains(&module.as_str()), "`{module}` is in no line of the table of layers");
+    for (module, code) in Modules::of_folder(&root()).code() {
+        let folder = module.split("::").next().unwrap_or_default();
+        let Some((_, allowed)) = MAY_USE.iter().find(|(name, _)| *name == folder) else {
+            assert_eq!(folder, "", "`{folder}` is in no line of the table of layers");
             continue;
         };
-        for line in code_lines(&text) {
-            for used in line.split("crate::").skip(1) {
-                let used: String = used.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-                if !used.is_empty() && used != module && !allowed.contains(&used.as_str()) {
-                    wrong.push(format!("{}: {line}", path.display()));
-                }
+        for used in code.split("crate::").skip(1) {
+            let used: String = used.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            if !used.is_empty() && used != folder && !allowed.contains(&used.as_str()) {
+                wrong.push(format!("{module} uses {used}"));
             }
         }
     }
@@ -77,13 +113,63 @@ fn imports_point_one_way() {
 }
 
 #[test]
+fn every_folder_of_the_table_uses_only_folders_above_it_in_the_table() {
+    let mut above: Vec<&str> = Vec::new();
+    for (folder, uses) in MAY_USE {
+        let below: Vec<_> = uses.iter().filter(|used| !above.contains(used)).collect();
+        assert!(below.is_empty(), "`{folder}` may not use {below:?}");
+        above.push(folder);
+    }
+}
+
+#[test]
+fn no_files_use_each_other_in_a_circle() {
+    let modules = Modules::of_folder(&root());
+    assert!(modules.uses().len() > 150, "the modules of the crate are read");
+    let uses = modules.uses();
+    let edges = |circle: &BTreeSet<&str>| {
+        let inside = |name: &&str| uses[name].intersection(circle).copied().collect::<Vec<_>>().join(", ");
+        circle.iter().map(|name| format!("  {name} uses {}", inside(name))).collect::<Vec<_>>().join("\n")
+    };
+    let circles: Vec<String> = modules.circles().iter().map(edges).collect();
+    assert!(circles.is_empty(), "give what is shared a file of its own:\n{}", circles.join("\n\n"));
+}
+
+#[test]
+fn circles_are_found_in_every_way_of_importing() {
+    let circles = |files: &[(&str, &str)]| {
+        let modules = Modules::of_texts(files.iter().copied());
+        modules.circles().iter().map(|circle| circle.iter().copied().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
+    };
+    let child_and_parent = [("a", "mod b;\npub struct Shared;\nfn f() { b::g() }"), ("a::b", "use super::Shared;")];
+    assert_eq!(circles(&child_and_parent), ["a a::b"]);
+    let handed_on = [("a", "mod b;\nmod c;\npub use b::B;"), ("a::b", ""), ("a::c", "use super::B;")];
+    assert!(circles(&handed_on).is_empty());
+    let by_way_of_the_parent = [
+        ("a", "mod b;\nmod c;\npub use self::b::{B, Other as O};\npub use c::C;"),
+        ("a::b", "use crate::a::{C};"),
+        ("a::c", "fn f() -> super::B {}"),
+    ];
+    assert_eq!(circles(&by_way_of_the_parent), ["a::b a::c"]);
+    let of_three = [("a", "use crate::{b::B, x};"), ("b", "use super::c::{self, C};"), ("c", "type T = crate::a::A;")];
+    assert_eq!(circles(&of_three), ["a b c"]);
+    let in_tests_only = [
+        ("a", "use crate::b::B;\n#[cfg(test)]\nmod tests { use crate::b; }"),
+        ("b", "#[cfg(test)]\nmod t;"),
+        ("b::t", "use crate::a;"),
+    ];
+    assert!(circles(&in_tests_only).is_empty());
+    let in_words_only = [("a", "use crate::b::B;"), ("b", "// crate::a::A\nconst TEXT: &str = \"crate::a::A\";")];
+    assert!(circles(&in_words_only).is_empty());
+}
+
+#[test]
 fn checks_and_market_know_nothing_of_engines_and_files() {
-    for (path, text) in sources(&root()) {
-        if ["market", "bars", "checks", "decide"].contains(&module_of(&path).as_str()) {
-            for line in code_lines(&text) {
-                let impure = IMPURE.iter().find(|name| line.contains(&format!("{name}::")));
-                assert!(impure.is_none(), "{}: {line}", path.display());
-            }
+    for (module, code) in Modules::of_folder(&root()).code() {
+        let folder = module.split("::").next().unwrap_or_default();
+        if ["text", "market", "bars", "schema", "checks", "decide"].contains(&folder) {
+            let impure = IMPURE.iter().find(|name| code.contains(&format!("{name}::")));
+            assert!(impure.is_none(), "{module} uses {impure:?}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use chrono::DateTime;
 use serde::Deserialize;
 
-use super::TimeFault;
+use super::fault::TimeFault;
 
 #[derive(Deserialize)]
 struct Date<'a> {

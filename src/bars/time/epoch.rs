@@ -1,7 +1,7 @@
 //! Timestamps that count time units since 1970-01-01T00:00Z.
 
-use super::TimeFault;
-use super::is_readable;
+use super::fault::TimeFault;
+use super::readable::is_readable;
 use crate::market::zone;
 
 /// The unit an epoch number counts.

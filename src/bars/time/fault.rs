@@ -16,17 +16,3 @@ pub enum TimeFault {
     /// A local time that the clocks of the zone showed twice, where the job does not say which is meant.
     Repeated,
 }
-
-impl TimeFault {
-    /// The kebab-case cause as reports show it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::WrongType => "wrong-type",
-            Self::Format => "not-a-format",
-            Self::OutOfRange => "out-of-range",
-            Self::Impossible => "impossible-date",
-            Self::Skipped => "skipped-by-zone",
-            Self::Repeated => "repeated-by-zone",
-        }
-    }
-}

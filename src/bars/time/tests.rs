@@ -277,15 +277,6 @@ fn instants_and_dates_outside_the_readable_years_are_out_of_range() {
     }
 }
 
-#[test]
-fn causes_are_kebab_case() {
-    use TimeFault::{Format, Impossible, OutOfRange, Repeated, Skipped, WrongType};
-    let causes = [Format, Impossible, OutOfRange, Skipped, Repeated, WrongType].map(TimeFault::as_str);
-    let expected =
-        ["not-a-format", "impossible-date", "out-of-range", "skipped-by-zone", "repeated-by-zone", "wrong-type"];
-    assert_eq!(causes, expected);
-}
-
 proptest! {
     #[test]
     fn what_a_pattern_writes_it_reads_back(

@@ -5,7 +5,7 @@
 //! end, and the standard deviation divides by one less than the values kept. Near the ends of a series the first
 //! or last neighbours are taken, so that their number stays the same.
 
-use super::{Band, Neighbours, Verdict};
+use super::neighbours::{Band, Neighbours, Verdict};
 
 /// Limits of the method.
 #[derive(Debug, Clone, Copy)]

@@ -3,8 +3,8 @@
 //! Hampel 1974; Davies & Gather 1993; Pearson 2002. Near the ends the window shrinks. Evaluates one value; the deviation,
 //! which costs most, is computed only for a value that it can reject.
 
+use super::neighbours::{Neighbours, Verdict, Workspace};
 use super::tolerance::Tolerance;
-use super::{Neighbours, Verdict, Workspace};
 use crate::checks::robust::{count_near, deviation};
 
 /// The verdict on `value`.

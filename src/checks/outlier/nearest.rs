@@ -8,8 +8,8 @@
 //! Evaluated anew after every session, 18,661 daily closes of four US shares gave findings on 28 rows this way and on 135
 //! by `hampel.rs`, on 132 of them while they were the newest bar; over the finished series it is 2 and 1.
 
+use super::neighbours::{Neighbours, Verdict};
 use super::tolerance::Tolerance;
-use super::{Neighbours, Verdict};
 use crate::checks::robust::{count_near, median, median_of};
 
 /// The verdict on `value`; `scratch` is overwritten. Far from the only side there is, a value is undecided: what comes next may be at its level.

@@ -3,7 +3,7 @@
 //! The spread of quiet or quantised prices can be zero; a floor keeps it from flagging every move. Works in units
 //! of the scale (logarithms or prices) and knows no bars.
 
-use super::{Band, Verdict};
+use super::neighbours::{Band, Verdict};
 use crate::checks::robust::SIGMA_PER_MAD;
 
 /// The limit of a rule and the floor under its scale.

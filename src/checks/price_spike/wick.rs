@@ -5,9 +5,31 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 
-use crate::checks::{Finding, Series};
+use super::cause::Cause;
+use crate::checks::{Facts, Finding, Series};
+use crate::text::numbers::percent;
+
+/// The body of the bar, and how far the bars beside it reach.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Evidence {
+    bottom: Option<f64>,
+    top: Option<f64>,
+    previous_range: Option<f64>,
+    next_range: Option<f64>,
+}
+
+/// A wick in one sentence.
+pub(super) fn message(facts: &Facts<'_>, cause: Cause, observed: Option<f64>) -> String {
+    let Evidence { bottom, top, .. } = facts.evidence();
+    let (side, edge) = if cause == Cause::LowWick { ("below", bottom) } else { ("above", top) };
+    let out = observed.zip(edge).map(|(observed, edge)| percent((observed / edge - 1.0).abs()));
+    let out = out.map(|out| format!("{} ", out.trim_start_matches('+'))).unwrap_or_default();
+    let subject = facts.subject();
+    format!("{subject} sticks out {out}{side} open and close, unlike in the bars beside it{}", facts.allowed())
+}
 
 /// The wick form of a rule.
 #[derive(Debug)]
@@ -60,16 +82,20 @@ impl Wick {
         if ranges.iter().any(|range| *range > self.share) {
             return None;
         }
-        let evidence =
-            json!({ "bottom": bar.bottom, "top": bar.top, "previous_range": ranges[0], "next_range": ranges[1] });
+        let evidence = Evidence {
+            bottom: Some(bar.bottom),
+            top: Some(bar.top),
+            previous_range: Some(ranges[0]),
+            next_range: Some(ranges[1]),
+        };
         let finding = if bar.below() >= bar.above() {
             let lowest = bar.bottom * (1.0 - self.share);
             let finding = Finding::row(row).field(&self.low.1).observed(bar.low).expected(lowest, bar.bottom);
-            finding.score(bar.below() / self.share).cause("low-wick")
+            finding.score(bar.below() / self.share).cause(Cause::LowWick)
         } else {
             let highest = bar.top * (1.0 + self.share);
             let finding = Finding::row(row).field(&self.high.1).observed(bar.high).expected(bar.top, highest);
-            finding.score(bar.above() / self.share).cause("high-wick")
+            finding.score(bar.above() / self.share).cause(Cause::HighWick)
         };
         Some(finding.evidence(evidence))
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Lines;
+use super::lines::Lines;
 use super::privileges;
 use crate::config::Loaded;
 use crate::config::job::MongoSource;

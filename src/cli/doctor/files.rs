@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::Lines;
+use super::lines::Lines;
 use crate::quarantine::files;
 use crate::run::Failure;
 use crate::run::open::Opened;

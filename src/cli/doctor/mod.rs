@@ -2,22 +2,22 @@
 
 mod collection;
 mod files;
+mod lines;
 mod privileges;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::{Days, NaiveDate, Utc};
-use serde_json::json;
 
+use self::lines::Lines;
 use super::args::Global;
 use super::output::{Output, message};
 use crate::config::Loaded;
 use crate::config::job::Source;
 use crate::config::load::shown;
 use crate::quarantine::item::{State, Which};
-use crate::report::escape::visible;
-use crate::run::job;
+use crate::run::load::load;
 use crate::run::open::{self, At, Opened};
 use crate::run::store::Store;
 use crate::run::{Exit, Failure};
@@ -26,40 +26,6 @@ use crate::run::{Exit, Failure};
 const LITTLE: u64 = 1 << 30;
 /// Days a calendar should reach ahead.
 const AHEAD: u64 = 60;
-
-/// What was found out.
-struct Lines<'a> {
-    job: String,
-    failed: bool,
-    /// Privileges are missing, for whatever command.
-    wanting: bool,
-    output: &'a mut Output,
-}
-
-impl Lines<'_> {
-    fn line(&mut self, word: &str, what: &str, detail: &str) -> Result<(), Failure> {
-        self.failed |= word == "FAIL";
-        let text = match self.output.is_json() {
-            true => {
-                json!({ "type": "doctor", "job": self.job, "state": word, "what": what, "detail": detail }).to_string()
-            }
-            false => format!("{word:<5} {what:<12} {}", visible(detail)),
-        };
-        Ok(self.output.line(&text)?)
-    }
-
-    fn ok(&mut self, what: &str, detail: &str) -> Result<(), Failure> {
-        self.line("ok", what, detail)
-    }
-
-    fn warn(&mut self, what: &str, detail: &str) -> Result<(), Failure> {
-        self.line("warn", what, detail)
-    }
-
-    fn fail(&mut self, what: &str, detail: &str) -> Result<(), Failure> {
-        self.line("FAIL", what, detail)
-    }
-}
 
 /// Looks at each of the jobs.
 pub(crate) async fn doctor(global: &Global, jobs: &[PathBuf], output: &mut Output) -> Result<Exit, Failure> {
@@ -79,7 +45,7 @@ pub(crate) async fn doctor(global: &Global, jobs: &[PathBuf], output: &mut Outpu
 }
 
 async fn one(global: &Global, path: &Path, lines: &mut Lines<'_>) -> Result<(), Failure> {
-    let loaded = Arc::new(job::load(path)?);
+    let loaded = Arc::new(load(path)?);
     lines.ok("job", &format!("{} and {} rule files have no mistakes", path.display(), loaded.rule_files.len()))?;
     calendar(&loaded, lines)?;
     disk("reports", &loaded.job.report_dir.resolved, lines)?;

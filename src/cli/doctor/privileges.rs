@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::Lines;
+use super::lines::Lines;
 use crate::config::Loaded;
 use crate::config::job::MongoSource;
 use crate::quarantine::mongodb::{RUNS, quarantine_of};

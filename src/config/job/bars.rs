@@ -7,13 +7,13 @@ use chrono_tz::{TZ_VARIANTS, Tz};
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::JobPath;
+use super::path::JobPath;
 use crate::bars::time::TimeFormat;
 use crate::bars::{FieldKind, Fold, Label, TIME};
-use crate::config::diagnostic::{Diagnostic, nearest, suggestion};
-use crate::config::section::Otherwise::{Mistake, Nothing, Text};
-use crate::config::section::{Holds, Section, SectionReader, key};
 use crate::market::{Calendar, Interval};
+use crate::schema::diagnostic::{Diagnostic, nearest, suggestion};
+use crate::schema::section::Otherwise::{Mistake, Nothing, Text};
+use crate::schema::section::{Holds, Section, SectionReader, key};
 
 /// The bars of a job, as far as the job file says.
 #[derive(Debug, Clone)]

@@ -3,11 +3,11 @@
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::JobPath;
-use crate::config::diagnostic::Diagnostic;
-use crate::config::reader::Reader;
-use crate::config::section::Otherwise::{Mistake, Nothing, Text, Texts};
-use crate::config::section::{Holds, Section, SectionReader, key};
+use super::path::JobPath;
+use crate::schema::diagnostic::Diagnostic;
+use crate::schema::reader::Reader;
+use crate::schema::section::Otherwise::{Mistake, Nothing, Text, Texts};
+use crate::schema::section::{Holds, Section, SectionReader, key};
 
 /// Files as a source.
 #[derive(Debug, Clone)]

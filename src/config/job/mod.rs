@@ -6,10 +6,10 @@
 mod bars;
 mod files;
 mod mongodb;
+mod path;
 mod run;
 mod source;
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use toml::Spanned;
@@ -17,14 +17,15 @@ use toml::Spanned;
 pub use bars::{Align, Bars, FieldName, Time};
 pub use files::{FileFormat, FileSource, Filter, FilterValue, Writers};
 pub use mongodb::{Condition, MongoSource, OPERATORS, Operand, Test, Uri};
+pub use path::JobPath;
 pub use run::{Limits, ParseError, Quarantine, Window};
 pub use source::Source;
 
-use super::diagnostic::{Diagnostic, SourceText};
 use super::document;
-use super::reader::{Environment, Reader};
-use super::section::Otherwise::{Mistake, Nothing};
-use super::section::{Holds, Section, SectionReader, key};
+use crate::schema::diagnostic::{Diagnostic, SourceText};
+use crate::schema::reader::{Environment, Reader};
+use crate::schema::section::Otherwise::{Mistake, Nothing};
+use crate::schema::section::{Holds, Section, SectionReader, key};
 
 /// A job file without mistakes.
 #[derive(Debug, Clone)]
@@ -49,24 +50,6 @@ pub struct Job {
     pub report_dir: JobPath,
     /// What a value that does not decode is.
     pub parse_error: ParseError,
-}
-
-/// A path in a job file. Relative ones start at the folder of the job file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JobPath {
-    /// As written.
-    pub written: String,
-    /// Joined to the folder of the job file, which itself is as the user gave it.
-    pub resolved: PathBuf,
-}
-
-impl JobPath {
-    /// The path `written` in the job file `job`.
-    pub fn new(job: &Path, written: impl Into<String>) -> Self {
-        let written = written.into();
-        let resolved = job.parent().unwrap_or(Path::new("")).join(&written);
-        Self { written, resolved }
-    }
 }
 
 /// What could be read of a job file.
@@ -176,11 +159,13 @@ fn read_rules(section: &mut SectionReader<'_>) -> Vec<Spanned<JobPath>> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use chrono::TimeDelta;
 
     use super::*;
     use crate::bars::{DAY_US, FieldKind, Fold, Label};
-    use crate::config::{Action, Severity};
+    use crate::decide::{Action, Severity};
     use crate::market::Interval;
 
     const HEAD: &str = "name = \"demo\"\nrules = \"../rules/ohlcv.toml\"\nsource.files.path = \"../data\"\n";

@@ -7,12 +7,12 @@ use secrecy::SecretString;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::JobPath;
-use crate::config::diagnostic::{Diagnostic, suggestion};
-use crate::config::moment::Moment;
-use crate::config::reader::Reader;
-use crate::config::section::Otherwise::{Flag, Mistake, Nothing};
-use crate::config::section::{Holds, Section, SectionReader, key};
+use super::path::JobPath;
+use crate::schema::diagnostic::{Diagnostic, suggestion};
+use crate::schema::moment::Moment;
+use crate::schema::reader::Reader;
+use crate::schema::section::Otherwise::{Flag, Mistake, Nothing};
+use crate::schema::section::{Holds, Section, SectionReader, key};
 
 /// The longest regular expression in a filter, in bytes.
 const LONGEST_REGEX: usize = 256;
@@ -268,8 +268,8 @@ mod tests {
 
     use super::super::{Source, read};
     use super::*;
-    use crate::config::diagnostic::SourceText;
-    use crate::config::reader::Environment;
+    use crate::schema::diagnostic::SourceText;
+    use crate::schema::reader::Environment;
 
     fn draft(source: &str) -> super::super::Draft {
         let text = format!(

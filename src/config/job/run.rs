@@ -4,11 +4,12 @@ use std::path::Path;
 
 use chrono::TimeDelta;
 
-use super::{Bars, JobPath};
-use crate::config::diagnostic::Diagnostic;
-use crate::config::levels::{Action, Severity};
-use crate::config::section::Otherwise::{Count, Nothing, Number, Text};
-use crate::config::section::{Holds, Section, SectionReader, key};
+use super::bars::Bars;
+use super::path::JobPath;
+use crate::decide::{Action, Severity};
+use crate::schema::diagnostic::Diagnostic;
+use crate::schema::section::Otherwise::{Count, Nothing, Number, Text};
+use crate::schema::section::{ANY_COUNT, Holds, Section, SectionReader, key};
 
 /// Which bars a run looks at: a half-open interval on the scale of their timestamps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +72,7 @@ pub(super) const LIMITS: Section = Section {
     name: "`[limits]`",
     doc: "What a run may move; one that wants more is refused, and nothing is touched.",
     keys: &[
-        key("rows", Holds::Count, Count(10_000), "Rows of a run."),
+        key("rows", ANY_COUNT, Count(10_000), "Rows of a run."),
         key("fraction", Holds::Share, Number(0.01), "Share of the rows a run read."),
         key("series_fraction", Holds::Share, Number(0.2), "Share of the rows of any one series."),
     ],

@@ -2,9 +2,9 @@
 
 use super::files::{self, FileSource};
 use super::mongodb::{self, MongoSource};
-use crate::config::diagnostic::Diagnostic;
-use crate::config::section::Otherwise::Nothing;
-use crate::config::section::{Holds, Section, SectionReader, key};
+use crate::schema::diagnostic::Diagnostic;
+use crate::schema::section::Otherwise::Nothing;
+use crate::schema::section::{Holds, Section, SectionReader, key};
 
 /// Where the bars of a job come from.
 #[derive(Debug, Clone)]

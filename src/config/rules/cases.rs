@@ -7,11 +7,11 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use crate::bars::{BarsSpec, TIME};
-use crate::config::diagnostic::{Diagnostic, suggestion};
-use crate::config::moment::Moment;
-use crate::config::reader::{Reader, number_of};
-use crate::config::section::Otherwise::Mistake;
-use crate::config::section::{Holds, Section, SectionReader, key};
+use crate::schema::diagnostic::{Diagnostic, suggestion};
+use crate::schema::moment::Moment;
+use crate::schema::reader::{Reader, number_of};
+use crate::schema::section::Otherwise::Mistake;
+use crate::schema::section::{Holds, Section, SectionReader, key};
 
 /// A test case of a rule.
 #[derive(Debug, Clone, PartialEq)]

@@ -12,13 +12,12 @@ use toml::de::{DeTable, DeValue};
 use super::head::{self, Head, RULE, RULE_FILE};
 use super::{Rule, RuleFile, RuleSet, cases};
 use crate::bars::BarsSpec;
-use crate::checks::{Check, CheckKind};
-use crate::config::diagnostic::{Diagnostic, SourceText};
+use crate::checks::{Check, Described, Expression, Params};
 use crate::config::document;
-use crate::config::moment::Moment;
-use crate::config::params::{Expression, Params};
-use crate::config::reader::{Environment, Reader, number_of};
-use crate::config::section::SectionReader;
+use crate::schema::diagnostic::{Diagnostic, SourceText};
+use crate::schema::moment::Moment;
+use crate::schema::reader::{Environment, Reader, number_of};
+use crate::schema::section::SectionReader;
 
 /// Compiles the rules of `files` over `bars`.
 ///
@@ -105,7 +104,7 @@ impl<'b> Compiler<'b> {
         let params = parameters(section.reader().entries(), None);
         let span = section.reader().span();
         let sha256 = self.digest_rule(&head, (from, until), section.reader().entries(), &file.environment);
-        let (check, mistakes) = self.compile_check(&head, section.hand_over());
+        let (check, mistakes) = self.compile_check(&head, section);
         if let (Some(kind), Some(check)) = (head.kind, check) {
             self.rules.push(Rule {
                 id,
@@ -129,14 +128,12 @@ impl<'b> Compiler<'b> {
         mistakes
     }
 
-    fn compile_check(&mut self, head: &Head, mut reader: Reader<'_>) -> (Option<Box<dyn Check>>, Vec<Diagnostic>) {
-        let Some(kind) = head.kind else { return (None, reader.diagnostics) };
-        let Some(bars) = self.bars else {
-            reader.know(kind.params().iter().map(|param| param.name));
-            return (None, reader.finish(&format!("rule `{}`", head.id.get_ref())));
-        };
-        let id = Arc::clone(head.id.get_ref());
-        let mut params = Params::new(reader, kind.params(), bars, id, &mut self.expressions);
+    fn compile_check(&mut self, head: &Head, section: SectionReader<'_>) -> (Option<Box<dyn Check>>, Vec<Diagnostic>) {
+        let Some(kind) = head.kind else { return (None, section.unfinished()) };
+        let id = head.id.get_ref();
+        let section = section.continued(format!("rule `{id}`"), kind.params());
+        let Some(bars) = self.bars else { return (None, section.finish()) };
+        let mut params = Params::new(section, bars, Arc::clone(id), &mut self.expressions);
         let check = kind.compile(&mut params, bars);
         let (mistakes, used) = params.finish();
         self.used.extend(used);
@@ -193,7 +190,7 @@ impl<'b> Compiler<'b> {
     ) -> String {
         let expanded = json!({
             "id": &**head.id.get_ref(),
-            "check": head.kind.map(CheckKind::name),
+            "check": head.kind.map(Described::name),
             "severity": head.severity.as_str(),
             "action": head.action.as_str(),
             "where": head.condition.as_ref().map(Spanned::get_ref),

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use toml::Spanned;
 
 use super::cases::TEST;
-use crate::checks::{self, CHECKS, CheckKind};
-use crate::config::diagnostic::{Diagnostic, suggestion};
+use crate::checks::{self, CHECKS, CheckKind, parse_error};
 use crate::config::job::is_identifier;
-use crate::config::levels::{Action, Severity};
-use crate::config::moment::Moment;
-use crate::config::section::Otherwise::{Mistake, Nothing, Text};
-use crate::config::section::{Holds, Section, SectionReader, key};
+use crate::decide::{Action, Severity};
+use crate::schema::diagnostic::{Diagnostic, suggestion};
+use crate::schema::moment::Moment;
+use crate::schema::section::Otherwise::{Mistake, Nothing, Text};
+use crate::schema::section::{Holds, Section, SectionReader, key};
 
 /// The keys of a rule file.
 pub(in crate::config) const RULE_FILE: Section = Section {
@@ -49,9 +49,6 @@ pub(in crate::config) const RULE: Section = Section {
         key("test", Holds::Tables(&TEST), Nothing, "Rows, and which of them the rule must flag."),
     ],
 };
-
-/// What stands for values that do not decode, in the place of a rule.
-const RESERVED: &str = "parse-error";
 
 /// The keys every rule has, as read.
 pub(super) struct Head {
@@ -109,7 +106,7 @@ fn read_id(section: &mut SectionReader<'_>, number: usize) -> (Spanned<Arc<str>>
     let (span, id): (Range<usize>, Arc<str>) = (text.span(), Arc::from(text.get_ref().as_str()));
     if !is_identifier(&id) {
         section.reject("id", format!("`{id}` cannot be the id of a rule"), "an id is made of a-z, 0-9, `-` and `_`");
-    } else if &*id == RESERVED {
+    } else if &*id == parse_error::NAME {
         let help = "values that do not decode have it; choose another one";
         section.reject("id", format!("the id `{id}` is taken"), help);
     }

@@ -16,11 +16,11 @@ pub use compile::compile;
 pub(super) use compile::lint;
 pub(super) use head::{RULE, RULE_FILE};
 
-use super::diagnostic::SourceText;
-use super::levels::{Action, Severity};
-use super::params::Expression;
-use super::reader::Environment;
+use crate::checks::Expression;
 use crate::checks::{Check, CheckKind};
+use crate::decide::{Action, Severity};
+use crate::schema::diagnostic::SourceText;
+use crate::schema::reader::Environment;
 
 /// One rule file, read but not compiled.
 #[derive(Debug, Clone)]
@@ -99,7 +99,8 @@ mod tests {
     use crate::bars::DAY_US;
     use crate::bars::{BarsSpec, FieldKind};
     use crate::config::columns::SourceColumn;
-    use crate::config::{Diagnostic, job};
+    use crate::config::job;
+    use crate::schema::Diagnostic;
 
     /// Daily bars of the usual fields without a calendar, from a source that calls its volume `vol`.
     fn bars() -> BarsSpec {
@@ -275,7 +276,7 @@ error[unknown-field]: rule `a` uses a field these bars do not have
                    [[rule]]\nid = \"volume\"\ncheck = \"range\"\nfield = \"volume\"\nmin = 5\nmax = 4\n";
         let two = "[[rule]]\nid = \"close\"\ncheck = \"outlyer\"\nseverity = \"fatal\"\n\n[[rule]]\ncheck = \"gap\"\naction = \"delete\"\n";
         insta::assert_snapshot!(mistakes_of(&[("rules/one.toml", one), ("rules/two.toml", two)]), @r#"
-error[bad-parameter]: rule `close`: even window of 20
+error[bad-value]: rule `close`: even window of 20
  --> rules/one.toml:4:10
   |
 4 | window = 20
@@ -289,9 +290,9 @@ error[unknown-key]: unknown key `limits` in rule `close`
 5 | limits = 8
   | ^^^^^^ no such key
   |
-  = help: did you mean `limit`? keys: action, budget, check, edges, field, floor, from, gamma, id, limit, method, owner, scale, severity, test, tick, trim, until, where, why, window
+  = help: did you mean `limit`? keys: id, check, where, severity, action, from, until, budget, why, owner, test, field, method, scale, window, limit, floor, tick, edges, trim, gamma
 
-error[bad-parameter]: rule `volume`: `min` and `max` are contradictory: no number is at least 5 and at most 4
+error[bad-value]: rule `volume`: `min` and `max` are contradictory: no number is at least 5 and at most 4
   --> rules/one.toml:11:7
    |
 11 | min = 5
@@ -336,7 +337,7 @@ error[missing-key]: the rule lacks `id`
   |
   = help: id: Its identifier, of a-z, 0-9, `-` and `_`; findings carry it.
 
-error[bad-parameter]: rule `#2`: `gap` needs a calendar, and `[bars]` of the job names none
+error[bad-value]: rule `#2`: `gap` needs a calendar, and `[bars]` of the job names none
  --> rules/two.toml:7:9
   |
 7 | check = "gap"
@@ -373,7 +374,7 @@ error[unused-parameter]: rule `a`: `gamma` has no effect beside the other parame
         let text = "[[rule]]\nid = \"a\"\ncheck = \"outlier\"\nwindow = 1\nlimit = \"8\"\nfield = \"symbol\"\n\
                     [[rule]]\nid = \"b\"\ncheck = \"range\"\nmin = inf\n";
         insta::assert_snapshot!(mistakes(text), @r#"
-error[bad-parameter]: rule `a`: `window` is out of range
+error[bad-value]: `window` is out of range
  --> rules/ohlcv.toml:4:10
   |
 4 | window = 1
@@ -387,7 +388,7 @@ error[wrong-type]: `limit` must be a finite number
 5 | limit = "8"
   |         ^^^ this is of type string
 
-error[bad-parameter]: rule `a`: `field` names a field that is not numeric
+error[bad-value]: rule `a`: `field` names a field that is not numeric
  --> rules/ohlcv.toml:6:9
   |
 6 | field = "symbol"
@@ -395,7 +396,7 @@ error[bad-parameter]: rule `a`: `field` names a field that is not numeric
   |
   = help: numeric fields: open, high, low, close, volume, amount
 
-error[missing-parameter]: rule `b` lacks `field`
+error[missing-key]: rule `b` lacks `field`
  --> rules/ohlcv.toml:7:1
   |
 7 | [[rule]]
@@ -565,7 +566,7 @@ error[bad-value]: a test without rows shows nothing
         )]);
         let codes = |bars: Option<&BarsSpec>| lint(&files, bars).iter().map(|m| m.code).collect::<Vec<_>>();
         assert_eq!(codes(None), ["unknown-key"]);
-        assert_eq!(codes(Some(&bars())), ["bad-parameter", "unknown-key"]);
+        assert_eq!(codes(Some(&bars())), ["bad-value", "unknown-key"]);
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Intraday bars of markets that trade from midnight to midnight UTC on the first days of every week, by formula
 //! and without bounds.
 
-use super::Slot;
-use crate::bars::DAY_US;
 use crate::market::calendar::FIRST_MONDAY;
+use crate::market::slot::Slot;
+use crate::market::zone::DAY_US;
 
 const WEEK_US: i64 = 7 * DAY_US;
 

@@ -3,10 +3,9 @@
 //! Every stretch of uninterrupted trading is kept with the number of bars before it, and an index by UTC day finds
 //! the stretch of a timestamp without a search.
 
-use super::Slot;
-use crate::bars::DAY_US;
 use crate::market::calendar::Calendar;
-use crate::market::zone;
+use crate::market::slot::Slot;
+use crate::market::zone::{self, DAY_US};
 
 /// The bars of all sessions.
 #[derive(Debug, Clone)]

@@ -4,12 +4,11 @@
 
 use chrono::{Datelike, NaiveDate};
 
-use super::Slot;
-use crate::bars::DAY_US;
 use crate::market::calendar::{Calendar, FIRST_MONDAY, week_and_weekday};
 use crate::market::ranks::Ranks;
 use crate::market::session::Lookup;
-use crate::market::zone;
+use crate::market::slot::Slot;
+use crate::market::zone::{self, DAY_US};
 
 /// The weeks or months of a calendar.
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@ use super::journal::{End, Entry};
 use super::open::Open;
 use super::place::Directory;
 use super::quarantine::{self, Kept};
-use super::{FilesError, Place, removal};
+use super::{FilesError, Place, ended};
 
 /// A row in quarantine, and the removal that took it.
 #[derive(Debug, Clone)]
@@ -94,7 +94,7 @@ pub(super) fn stored(entries: &[Entry], index: usize, kept: Vec<Kept>) -> Vec<St
     let restored = restored(entries, &entry.begun.id);
     let state = |id: &str| match &entry.done {
         _ if restored.contains(id) => State::Restored,
-        Some(done) => removal::state_of(done, id),
+        Some(done) => ended::state_of(done, id),
         None if entry.intent.is_some() => State::Removing,
         None => State::Copied,
     };

@@ -18,6 +18,7 @@
 mod carry;
 mod checksums;
 mod columns;
+mod ended;
 mod error;
 mod exchange;
 mod finish;
@@ -45,6 +46,7 @@ mod take_out;
 #[cfg(test)]
 mod tests;
 mod text;
+mod work;
 mod writers;
 
 use std::path::{Path, PathBuf};
@@ -57,11 +59,12 @@ pub use items::{Listed, items, newest, unfinished};
 pub use late::{Late, LateRestored, Originals, kept_originals, late, restore_late};
 pub use purge::{Limits, Purged, purge};
 pub use recovery::{Recovered, Recovery, recover};
-pub use removal::{identify, is_open, item_id, remove, row_hashes};
+pub use removal::{identify, is_open, remove, row_hashes};
 pub use restore::{Restored, Run, restore};
 pub use steps::CRASH_POINTS;
+pub use work::item_id;
 
-use crate::config::Action;
+use crate::decide::Action;
 use crate::durable::Disk;
 use crate::source::{FileIdentity, FilesSet};
 

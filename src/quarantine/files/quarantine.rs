@@ -19,7 +19,7 @@ use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::types::{Type, TypePtr};
 use sha2::{Digest, Sha256};
 
-use crate::config::Action;
+use crate::decide::Action;
 use crate::quarantine::item::{Item, Reason, State};
 
 use super::columns::{self, Chunks, Part, Reader};

@@ -17,7 +17,7 @@ use super::lock::{Holder, SourceLock};
 use super::open::Open;
 use super::place::{self, Directory, Held};
 use super::steps::{Step, Way, step};
-use super::{FilesError, Place, originals, quarantine, removal};
+use super::{FilesError, Place, ended, originals, quarantine};
 
 /// Work that was finished or closed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,13 +146,13 @@ fn finish(directory: &Directory, entry: &Entry) -> Result<Recovered, FilesError>
         note: None,
     };
     let Some(intent) = &entry.intent else {
-        removal::close(directory, begun)?;
+        ended::close(directory, begun)?;
         return Ok(recovered);
     };
     let done = Resume { directory, begun, intent, carry: entry.carry.as_ref() }.run()?;
     match &begun.restoring {
         None => {
-            recovered.counts = removal::count(intent.rows, &done);
+            recovered.counts = ended::count(intent.rows, &done);
             recovered.items = about_to_leave(directory, begun, &done)?;
         }
         Some(restoring) if done.end == End::Swapped => recovered.restored = restoring.items.len() as u64,
@@ -170,7 +170,7 @@ fn about_to_leave(directory: &Directory, begun: &Begun, done: &Done) -> Result<V
     };
     let kept = quarantine::read(&copy)?;
     let raws = super::items::raws(&copy, &kept)?;
-    let rows = kept.into_iter().zip(raws).map(|(row, raw)| (removal::state_of(done, &row.id), row, raw));
+    let rows = kept.into_iter().zip(raws).map(|(row, raw)| (ended::state_of(done, &row.id), row, raw));
     Ok(rows.map(|(state, row, raw)| row.item(state, raw)).collect())
 }
 

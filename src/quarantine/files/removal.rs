@@ -2,25 +2,23 @@
 //!
 //! Everything before the intent can be given up at any moment: the source has not been touched.
 
-use std::collections::HashSet;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use sha2::{Digest, Sha256};
-
-use crate::durable::{Hash, hex, temporary_of};
-use crate::quarantine::item::{Item, RemovalCounts, State};
+use crate::durable::Hash;
+use crate::quarantine::item::{Item, RemovalCounts};
 use crate::source::FileIdentity;
 
+use super::ended::{count, state_of};
 use super::inspect::Inspected;
-use super::journal::{self, Begun, Done, End};
+use super::journal::{self, Begun, Done};
 use super::open::Open;
 use super::place::{Directory, Held};
-use super::quarantine::Kept;
 use super::replace::{Prepared, Ready, Replace, Replaced};
 use super::steps::{Step, Way, step};
 use super::take_out::Draft;
-use super::{Checksums, FilesError, Order, Outcome, Place, Rejected, finish, items, recovery, table, text};
+use super::work::{Copied, Why, Work};
+use super::{FilesError, Order, Outcome, Place, Rejected, finish, items, recovery, table, text};
 
 /// Moves the rows of `order` from their file to quarantine, all or none. A file that is not what it was when its rows
 /// were evaluated is left alone, and the rows are counted as `kept_changed`; text that only grew is what it was. Where
@@ -93,17 +91,6 @@ pub fn is_open(place: Place<'_>, source: &Path) -> Result<bool, FilesError> {
     Ok(Directory::new(place).journal.unfinished_at(&source)?.is_some())
 }
 
-/// Identity of a quarantined row: the first 32 hexadecimal digits of a SHA-256 over the absolute path of its file,
-/// its identity in the source and the hash (hex) of its bytes. The same over runs.
-pub fn item_id(source: &Path, row_key: &str, sha256: &str) -> String {
-    let mut id = Sha256::new();
-    for part in [source.as_os_str().as_encoded_bytes(), row_key.as_bytes(), sha256.as_bytes()] {
-        id.update((part.len() as u64).to_le_bytes());
-        id.update(part);
-    }
-    hex(&id.finalize()[..16])
-}
-
 fn check_order(source: &Path, order: &Order<'_>) -> Result<(), FilesError> {
     let mut before = 0;
     for Rejected { row, .. } in order.rows {
@@ -130,32 +117,6 @@ impl Order<'_> {
     fn kept_error(&self, note: String) -> Outcome {
         self.untouched(|count| RemovalCounts { kept_error: count, ..RemovalCounts::default() }, Some(note))
     }
-}
-
-/// A removal under way.
-pub(super) struct Work<'a> {
-    pub(super) directory: &'a Directory,
-    pub(super) job: &'a str,
-    pub(super) order: &'a Order<'a>,
-    pub(super) source: PathBuf,
-    /// What the file was when its rows were evaluated.
-    pub(super) planned: Hash,
-    pub(super) sequence: u64,
-    /// Items of the source that are away already.
-    pub(super) away: HashSet<String>,
-}
-
-/// What was copied.
-pub(super) struct Copied {
-    pub(super) kept: Vec<Kept>,
-    pub(super) checksums: Checksums,
-}
-
-/// Why there is nothing to exchange.
-pub(super) enum Why {
-    Changed,
-    Stopped,
-    Empty,
 }
 
 impl Work<'_> {
@@ -240,42 +201,5 @@ impl Work<'_> {
             .collect();
         let original = done.originals.first().map(|original| self.directory.original(original));
         Ok(Outcome { counts, items, checksums, original, note: done.note, busy: false })
-    }
-}
-
-/// Closes work that had no intent: the source was not touched, and nothing of the new file is needed.
-pub(super) fn close(directory: &Directory, begun: &Begun) -> Result<(), FilesError> {
-    directory.remove(&temporary_of(&directory.copy(&begun.id)))?;
-    directory.remove(&begun.temporary())?;
-    if begun.restoring.is_none() && directory.exists(&directory.copy(&begun.id))? {
-        return directory.journal.finish(&begun.id, &finish::ended(End::Closed, None));
-    }
-    directory.journal.forget(&begun.id)
-}
-
-/// Where `rows` rows of a removal that ended so went.
-pub(super) fn count(rows: u64, done: &Done) -> RemovalCounts {
-    let mut counts = RemovalCounts { planned: rows, ..RemovalCounts::default() };
-    match done.end {
-        End::Swapped => counts.removed = rows,
-        End::KeptChanged => counts.kept_changed = rows,
-        End::KeptError => counts.kept_error = rows,
-        End::Closed => counts.untried = rows,
-        End::Looked => {
-            counts.removed = done.states.values().filter(|state| **state == State::Removed).count() as u64;
-            counts.kept_changed = rows.saturating_sub(counts.removed);
-        }
-    }
-    counts
-}
-
-/// The state of a row of a removal that ended so.
-pub(super) fn state_of(done: &Done, id: &str) -> State {
-    match done.end {
-        End::Swapped => State::Removed,
-        End::KeptChanged => State::KeptChanged,
-        End::KeptError => State::KeptError,
-        End::Closed => State::Copied,
-        End::Looked => done.states.get(id).copied().unwrap_or(State::KeptChanged),
     }
 }

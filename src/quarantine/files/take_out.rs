@@ -13,9 +13,9 @@ use super::journal::{Begun, Files, Intent};
 use super::open::Open;
 use super::place::Directory;
 use super::quarantine::{self, Kept, Own};
-use super::removal::{Copied, Why, Work, item_id};
 use super::steps::{Step, Way, step};
 use super::text::{self, Out};
+use super::work::{Copied, Why, Work, item_id};
 use super::{Checksums, FilesError, Rejected, checksums, table};
 
 /// What replaces a source, while it is put together.

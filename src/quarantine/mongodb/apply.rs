@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use mongodb::bson::{RawDocumentBuf, doc};
 
 use super::chunk::{End, Held, by_ids};
-use super::document::{self, Mark, item_id};
+use super::document::{self, Mark, item_id, sha256};
 use super::error::QuarantineError;
 use super::lease::Lease;
 use super::recover::{Recovered, recover};
-use super::{Collection, LARGEST, LARGEST_STATEMENT, Order, delete, runs, sha256, sized};
+use super::{Collection, LARGEST, LARGEST_STATEMENT, Order, delete, runs, sized};
 use crate::quarantine::crash::point;
 use crate::quarantine::item::{RemovalCounts, State};
 use crate::quarantine::plan::{Place, Plan};

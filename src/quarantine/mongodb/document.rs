@@ -6,11 +6,13 @@ use mongodb::bson::{Binary, Bson, DateTime, Document, RawBsonRef, RawDocument, R
 use sha2::{Digest, Sha256};
 
 use super::error::QuarantineError;
-use super::sha256;
-use crate::config::Action;
+use crate::decide::Action;
 use crate::quarantine::item::{Item, Reason, State};
 use crate::quarantine::plan::{Plan, PlanRow};
 use crate::source::mongodb::id::{self, to_hex as hex};
+
+/// The collection of run records and leases, beside the quarantine.
+pub const RUNS: &str = "barkeep_runs";
 
 /// Where rows come from and where they go.
 #[derive(Debug, Clone)]
@@ -219,4 +221,9 @@ pub(super) fn read(collection: &str, item: &RawDocument) -> Result<Item, Quarant
         state: state(item).ok_or_else(|| lacks("state"))?,
         raw: raw(item).to_vec(),
     })
+}
+
+/// SHA-256 (hex) of bytes.
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }

@@ -11,8 +11,7 @@ use mongodb::bson::raw::cstr;
 use mongodb::bson::{DateTime, Document, RawDocumentBuf, doc};
 use tokio::task::JoinHandle;
 
-use super::RUNS;
-use super::document::Names;
+use super::document::{Names, RUNS};
 use super::error::QuarantineError;
 use super::server::{DUPLICATE_KEY, Outcome, Server, batch};
 use crate::source::mongodb::id::to_hex as hex;

@@ -38,8 +38,6 @@ mod simulation;
 
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-
 use self::chunk::Between;
 use self::command::Commands;
 use self::document::{Mark, Names};
@@ -49,13 +47,12 @@ use crate::source::mongodb::id::to_hex as hex;
 use crate::source::mongodb::{CollectionInfo, Connection};
 
 pub use self::apply::{Applied, Ended};
+pub use self::document::RUNS;
 pub use self::error::QuarantineError;
 pub use self::purge::Purged;
 pub use self::recover::{Recovered, RecoveredRow};
 pub use self::restore::Restored;
 
-/// The collection of run records and leases, beside the quarantine.
-pub const RUNS: &str = "barkeep_runs";
 /// Most rows of a chunk. In unit tests, where a server is simulated, a small plan has several chunks.
 const CHUNK_ROWS: usize = if cfg!(test) { 3 } else { 500 };
 /// Most bytes of what a chunk sends in one command; a larger row is a chunk of its own.
@@ -148,11 +145,6 @@ impl<'a> Order<'a> {
 /// What time it is on this machine, µs UTC.
 fn local_now() -> i64 {
     chrono::Utc::now().timestamp_micros()
-}
-
-/// SHA-256 (hex) of bytes.
-fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
 }
 
 /// Puts things with their lengths in bytes together to chunks.

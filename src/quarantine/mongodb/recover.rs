@@ -12,7 +12,7 @@ use super::lease::Lease;
 use super::runs::OpenRun;
 use super::server::text;
 use super::{Collection, Order, runs, sized};
-use crate::config::Action;
+use crate::decide::Action;
 use crate::quarantine::crash::point;
 use crate::quarantine::item::{RemovalCounts, State};
 use crate::source::mongodb::id;

@@ -3,8 +3,7 @@
 use mongodb::bson::raw::cstr;
 use mongodb::bson::{DateTime, Document, RawDocumentBuf, doc};
 
-use super::RUNS;
-use super::document::{Mark, Names};
+use super::document::{Mark, Names, RUNS};
 use super::error::QuarantineError;
 use super::server::{DUPLICATE_KEY, Outcome, Server, batch, text, update};
 use crate::quarantine::crash::point;

@@ -16,17 +16,17 @@ mod tests {
     use mongodb::bson::rawdoc;
 
     use super::super::apply::Applied;
-    use super::super::document::{self, Names};
+    use super::super::document::{self, Names, sha256};
     use super::super::error::QuarantineError;
     use super::super::restore::Restored;
     use super::super::server::{Outcome, WriteError, text};
     use super::super::simulated::{Asked, Line, Reply, Request, State as Held, known, matches, parts};
-    use super::super::{Collection, Order, RUNS, sha256};
-    use crate::config::Action;
+    use super::super::{Collection, Order, RUNS};
+    use crate::decide::Action;
     use crate::quarantine::item::{State, Which};
     use crate::quarantine::plan::{Head, Place, Plan, PlanRow, PlanRule, SourceIdentity};
-    use crate::report::utc::UtcMicros;
     use crate::source::mongodb::id;
+    use crate::text::utc::UtcMicros;
 
     const SOURCE: &str = "q";
     const QUARANTINE: &str = "q_quarantine";

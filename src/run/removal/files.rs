@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 
-use super::{Done, action, earlier_state, retention};
+use super::done::{Done, action, earlier_state, retention};
 use crate::config::Job;
 use crate::config::job::{self, Source};
 use crate::durable::{Disk, hex};
@@ -15,14 +15,14 @@ use crate::quarantine::files::{
 };
 use crate::quarantine::item::{Item, RemovalCounts, State};
 use crate::quarantine::plan::{Place, Plan, PlanFile, PlanRow, SourceIdentity};
-use crate::report::numbers::counted;
 use crate::report::run::ActionRow;
-use crate::report::utc::UtcMicros;
 use crate::run::failure::Failure;
 use crate::run::open::Opened;
 use crate::run::stop::Stop;
 use crate::source::mongodb::id;
 use crate::source::{FileIdentity, FilesSet};
+use crate::text::numbers::counted;
+use crate::text::utc::UtcMicros;
 
 /// How long files that others write to are tried again, all together.
 const WRITER_TIMEOUT: Duration = Duration::from_mins(1);

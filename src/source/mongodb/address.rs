@@ -14,7 +14,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::error::MongoError;
 use super::redact::Secrets;
-use crate::config::diagnostic::nearest;
+use super::words::words;
+use crate::schema::diagnostic::nearest;
 
 /// Connections at most, unless the URI says otherwise.
 const POOL: u32 = 4;
@@ -82,13 +83,6 @@ pub(super) struct Target {
     pub(super) loopback_only: Option<&'static str>,
 }
 
-/// Whether the value of a URI's option is a secret.
-pub(super) fn holds_secret(option: &str) -> bool {
-    ["authMechanismProperties", "tlsCertificateKeyFilePassword", "proxyPassword", "proxyUsername"]
-        .iter()
-        .any(|secret| secret.eq_ignore_ascii_case(option))
-}
-
 /// Reads and evaluates the URI, and looks up the hosts of a `mongodb+srv` one.
 pub(super) async fn target(address: &Address) -> Result<Target, MongoError> {
     let uri = address.uri.expose_secret().trim();
@@ -100,7 +94,7 @@ pub(super) async fn target(address: &Address) -> Result<Target, MongoError> {
     let standalone_only = evaluate(&parsed)?;
     let insecure = parsed.tls_insecure() == Some(true);
     let mut options = ClientOptions::parse(parsed).await.map_err(|error| {
-        let source = super::command::words(&secrets, &error);
+        let source = words(&secrets, &error);
         match *error.kind {
             mongodb::error::ErrorKind::DnsResolve { .. } => MongoError::Dns { server: redacted.clone(), source },
             _ => MongoError::Uri { reason: source.text },

@@ -8,15 +8,11 @@ use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc};
 use mongodb::error::{Error, ErrorKind};
 use mongodb::raw_batch_cursor::RawBatch;
 
+use super::call::Call;
 use super::connection::Connection;
 use super::error::{MongoError, Words};
 use super::reader::Reader;
-use super::redact::Secrets;
 
-/// For commands that are answered from memory.
-pub(super) const SHORT: Duration = Duration::from_secs(30);
-/// For commands that may have to look at a large part of a collection.
-pub(super) const LONG: Duration = Duration::from_mins(10);
 /// How much longer than the server's own limit barkeep waits for its answer.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -31,35 +27,6 @@ const AUTHENTICATION_FAILED: i32 = 18;
 /// Errors of the server that pass: elections, shutdowns, the network.
 const TRANSIENT: [i32; 15] = [6, 7, 89, 91, 112, 134, 189, 262, 317, 358, 9001, 10107, 11600, 11602, 13435];
 const NOT_PRIMARY_OR_SECONDARY: i32 = 13436;
-
-/// What a command is: what it does, in words that follow "to", and how long it may take.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Call<'a> {
-    pub(super) what: &'a str,
-    pub(super) limit: Duration,
-    /// Whether it is tried again when it fails for a passing reason.
-    patient: bool,
-}
-
-impl<'a> Call<'a> {
-    pub(super) fn short(what: &'a str) -> Self {
-        Self { what, limit: SHORT, patient: true }
-    }
-
-    pub(super) fn long(what: &'a str) -> Self {
-        Self { what, limit: LONG, patient: true }
-    }
-
-    /// The first command: a server that is not there is reported at once.
-    pub(super) fn first(what: &'a str) -> Self {
-        Self { what, limit: SHORT, patient: false }
-    }
-
-    /// The limit for the server, so that it does not go on for nobody.
-    pub(super) fn max_time_ms(&self) -> i64 {
-        i64::try_from(self.limit.as_millis()).unwrap_or(i64::MAX)
-    }
-}
 
 /// Runs a command that has one answer; one that fails for a passing reason is tried again.
 pub(super) async fn run(
@@ -157,21 +124,6 @@ fn is_transient(error: &Error) -> bool {
     }
 }
 
-/// What the driver says, without secrets.
-pub(super) fn words(secrets: &Secrets, error: &Error) -> Words {
-    let (text, code) = match &*error.kind {
-        ErrorKind::Command(command) => {
-            (format!("{} ({}, {})", command.message, command.code_name, command.code), Some(command.code))
-        }
-        ErrorKind::InvalidArgument { message, .. }
-        | ErrorKind::Authentication { message, .. }
-        | ErrorKind::ServerSelection { message, .. }
-        | ErrorKind::DnsResolve { message, .. } => (message.clone(), None),
-        _ => (error.to_string(), None),
-    };
-    Words { text: secrets.hide(&text), code }
-}
-
 impl Connection {
     /// The error for `error`, which the driver gave for `call`.
     pub(super) fn explain(&self, call: Call<'_>, error: &Error) -> MongoError {
@@ -223,6 +175,8 @@ fn unreachable(server: String, source: Words) -> MongoError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::mongodb::redact::Secrets;
+    use crate::source::mongodb::words::words;
 
     fn kind(text: &str) -> &'static str {
         match unreachable("s".to_owned(), Words { text: text.to_owned(), code: None }) {

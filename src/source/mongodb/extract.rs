@@ -21,8 +21,9 @@ use tempfile::NamedTempFile;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use super::call::Call;
 use super::columns::{check_names, snapshot_schema, writer_properties};
-use super::command::{self, Call};
+use super::command;
 use super::connection::integer;
 use super::error::MongoError;
 use super::id;
@@ -98,36 +99,45 @@ struct Totals {
     bytes: AtomicU64,
 }
 
-/// See [`Reader::extract`].
-pub(super) async fn extract(
-    reader: &Reader,
-    filter: &Document,
-    wanted: &[Wanted],
-    dir: &Path,
-    workers: NonZeroUsize,
-    progress: &(impl Fn(u64, u64) + Send + Sync),
-) -> Result<MongoSnapshot, MongoError> {
-    check_names(wanted)?;
-    let identity = look::identify(reader).await?;
-    if matches!(identity.kind, Kind::View | Kind::TimeSeries) {
-        return Err(MongoError::NotReadable { namespace: reader.namespace(), kind: identity.kind.as_str() });
+impl Reader {
+    /// Copies the documents that match `filter` into a snapshot in the folder `dir`, in place of one that is there;
+    /// `workers` ranges of `_id` are read at the same time. `progress` is reported the rows written and the bytes of BSON
+    /// read so far. Dropping the future leaves no file behind.
+    ///
+    /// # Errors
+    /// When a wanted name is barkeep's own, the collection cannot be read by `_id`, the server fails more often than
+    /// is tried again, fewer documents are read than there are, none has a wanted field, or the snapshot cannot be
+    /// written. A damaged document is no error.
+    pub async fn extract(
+        &self,
+        filter: &Document,
+        wanted: &[Wanted],
+        dir: &Path,
+        workers: NonZeroUsize,
+        progress: impl Fn(u64, u64) + Send + Sync,
+    ) -> Result<MongoSnapshot, MongoError> {
+        check_names(wanted)?;
+        let identity = look::identify(self).await?;
+        if matches!(identity.kind, Kind::View | Kind::TimeSeries) {
+            return Err(MongoError::NotReadable { namespace: self.namespace(), kind: identity.kind.as_str() });
+        }
+        let pager = Pager::new(self, raw(filter)?);
+        let before = count(self, filter).await?;
+        let ranges = ranges(self, filter, before, look::documents(self).await?).await?;
+        let totals = Totals::default();
+        let opened = open(wanted, dir, before)?;
+        let written = run(&pager, &ranges, opened, workers.get().min(MOST_WORKERS), &totals, &progress).await?;
+        let read = totals.rows.into_inner();
+        if read != written.rows {
+            return Err(MongoError::Unbalanced { read, written: written.rows });
+        }
+        verify(self, filter, &identity, read, before).await?;
+        check_present(self, filter, wanted, &written).await?;
+        let Written { file, rows, broken, .. } = written;
+        let path = dir.join(NAME);
+        file.persist(&path).map_err(|error| MongoError::write(dir, error.error.into()))?;
+        Ok(MongoSnapshot { path, schema: snapshot_schema(wanted), rows, broken, bytes: totals.bytes.into_inner() })
     }
-    let pager = Pager::new(reader, raw(filter)?);
-    let before = count(reader, filter).await?;
-    let ranges = ranges(reader, filter, before, look::documents(reader).await?).await?;
-    let totals = Totals::default();
-    let opened = open(wanted, dir, before)?;
-    let written = run(&pager, &ranges, opened, workers.get().min(MOST_WORKERS), &totals, progress).await?;
-    let read = totals.rows.into_inner();
-    if read != written.rows {
-        return Err(MongoError::Unbalanced { read, written: written.rows });
-    }
-    verify(reader, filter, &identity, read, before).await?;
-    check_present(reader, filter, wanted, &written).await?;
-    let Written { file, rows, broken, .. } = written;
-    let path = dir.join(NAME);
-    file.persist(&path).map_err(|error| MongoError::write(dir, error.error.into()))?;
-    Ok(MongoSnapshot { path, schema: snapshot_schema(wanted), rows, broken, bytes: totals.bytes.into_inner() })
 }
 
 fn raw(filter: &Document) -> Result<RawDocumentBuf, MongoError> {

@@ -5,7 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use mongodb::bson::{Bson, Document, doc};
 
-use super::command::{self, Call};
+use super::call::Call;
+use super::command;
 use super::error::MongoError;
 use super::reader::Reader;
 

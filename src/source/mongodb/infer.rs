@@ -6,7 +6,8 @@ use std::collections::hash_map::Entry;
 use mongodb::bson::raw::RawBsonRef;
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 
-use super::command::{self, Call};
+use super::call::Call;
+use super::command;
 use super::error::MongoError;
 use super::reader::Reader;
 use crate::source::SourceColumn;
@@ -17,20 +18,26 @@ const ENDS: i64 = 200;
 /// Documents drawn from all of it.
 const DRAWN: i64 = 1000;
 
-/// The fields of a sample of the documents that match `filter`.
-pub(super) async fn infer(reader: &Reader, filter: &Document) -> Result<Vec<SourceColumn>, MongoError> {
-    let what = format!("look at documents of `{}`", reader.namespace());
-    let call = Call::long(&what);
-    let matching = doc! { "$match": filter };
-    let first = [doc! { "$sort": { "_id": 1 } }, matching.clone(), doc! { "$limit": ENDS }];
-    // The filter comes after the draw: a draw from all documents is cheap, one from the matching ones reads them all.
-    let drawn = [doc! { "$sample": { "size": DRAWN } }, matching.clone()];
-    let last = [doc! { "$sort": { "_id": -1 } }, matching, doc! { "$limit": ENDS }];
-    let mut seen = Seen::default();
-    for pipeline in [&first[..], &drawn, &last] {
-        command::aggregate(reader, call, pipeline).await?.iter().for_each(|document| seen.count(document));
+impl Reader {
+    /// The top-level fields of a sample of the documents that match `filter`, in the order they are met: the first
+    /// and the last ones and some between. What it says of types is a guess; nothing relies on it but defaults.
+    ///
+    /// # Errors
+    /// When the filter is not valid, the user may not read, or the server fails or is too slow.
+    pub async fn infer(&self, filter: &Document) -> Result<Vec<SourceColumn>, MongoError> {
+        let what = format!("look at documents of `{}`", self.namespace());
+        let call = Call::long(&what);
+        let matching = doc! { "$match": filter };
+        let first = [doc! { "$sort": { "_id": 1 } }, matching.clone(), doc! { "$limit": ENDS }];
+        // The filter comes after the draw: a draw from all documents is cheap, one from the matching ones reads them all.
+        let drawn = [doc! { "$sample": { "size": DRAWN } }, matching.clone()];
+        let last = [doc! { "$sort": { "_id": -1 } }, matching, doc! { "$limit": ENDS }];
+        let mut seen = Seen::default();
+        for pipeline in [&first[..], &drawn, &last] {
+            command::aggregate(self, call, pipeline).await?.iter().for_each(|document| seen.count(document));
+        }
+        Ok(seen.columns())
     }
-    Ok(seen.columns())
 }
 
 /// The fields met, in that order, each with what it held.

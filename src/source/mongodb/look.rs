@@ -3,11 +3,12 @@
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Bson, Document, doc};
 
-use super::command::{self, Call};
+use super::call::Call;
+use super::command;
 use super::connection::{ServerInfo, integer};
 use super::error::MongoError;
 use super::reader::Reader;
-use crate::config::diagnostic::nearest;
+use crate::schema::diagnostic::nearest;
 
 /// What sort of collection it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,14 +69,21 @@ pub struct CollectionInfo {
     pub server: ServerInfo,
 }
 
-pub(super) async fn look(reader: &Reader) -> Result<CollectionInfo, MongoError> {
-    let Identity { kind, uuid, default_collation } = identify(reader).await?;
-    let (indexes, documents) = match kind {
-        Kind::View => (Vec::new(), 0),
-        _ => (indexes(reader).await?, documents(reader).await?),
-    };
-    let server = reader.connection.server().clone();
-    Ok(CollectionInfo { kind, uuid, namespace: reader.namespace(), indexes, documents, default_collation, server })
+impl Reader {
+    /// What the collection is, which indexes it has, and how many documents its metadata counts.
+    ///
+    /// # Errors
+    /// When there is no such database or collection (the error names the nearest there is), the user may not look, or
+    /// the server fails. A view or a time-series collection is no error here.
+    pub async fn look(&self) -> Result<CollectionInfo, MongoError> {
+        let Identity { kind, uuid, default_collation } = identify(self).await?;
+        let (indexes, documents) = match kind {
+            Kind::View => (Vec::new(), 0),
+            _ => (indexes(self).await?, documents(self).await?),
+        };
+        let server = self.connection.server().clone();
+        Ok(CollectionInfo { kind, uuid, namespace: self.namespace(), indexes, documents, default_collation, server })
+    }
 }
 
 /// What tells a collection from every other.

@@ -5,6 +5,7 @@
 //! here knows rules or jobs.
 
 mod address;
+mod call;
 mod columns;
 mod command;
 mod connection;
@@ -16,6 +17,7 @@ pub mod id;
 mod infer;
 mod literal;
 mod look;
+mod open;
 mod page;
 mod ranges;
 mod reader;
@@ -24,6 +26,7 @@ mod table;
 #[cfg(test)]
 mod testing;
 mod usage;
+mod words;
 
 pub use address::Address;
 pub use columns::snapshot_schema;

@@ -7,7 +7,8 @@ use mongodb::bson::raw::{RawArray, RawDocument, RawDocumentBuf, cstr};
 use mongodb::bson::rawdoc;
 use mongodb::raw_batch_cursor::RawBatch;
 
-use super::command::{self, Call};
+use super::call::Call;
+use super::command;
 use super::error::MongoError;
 use super::id;
 use super::reader::Reader;

@@ -6,7 +6,8 @@
 
 use mongodb::bson::{Document, doc};
 
-use super::command::{self, Call};
+use super::call::Call;
+use super::command;
 use super::error::MongoError;
 use super::id;
 use super::page::Range;

@@ -34,7 +34,7 @@ impl Secrets {
         }
         for option in options.split('&') {
             let Some((name, value)) = option.split_once('=') else { continue };
-            if super::address::holds_secret(name) {
+            if holds_secret(name) {
                 secrets.add(value);
                 // Properties are listed as name:value.
                 value.split(',').filter_map(|part| part.split_once(':')).for_each(|(_, value)| secrets.add(value));
@@ -79,6 +79,13 @@ impl Secrets {
         }
         shown
     }
+}
+
+/// Whether the value of a URI's option is a secret.
+fn holds_secret(option: &str) -> bool {
+    ["authMechanismProperties", "tlsCertificateKeyFilePassword", "proxyPassword", "proxyUsername"]
+        .iter()
+        .any(|secret| secret.eq_ignore_ascii_case(option))
 }
 
 #[cfg(test)]

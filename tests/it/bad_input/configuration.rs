@@ -121,11 +121,11 @@ fn what_depends_on_the_bars_is_checked_where_they_are_known() {
     );
     insta::assert_snapshot!(places(&project.call(&["check", "job.toml"]).exits(2).err), @r"
 error[bad-value]: the window is empty: `until` is not after `since`  --> job.toml:21:9
-error[bad-parameter]: rule `a`: `min` and `max` are contradictory: no number is at least 2 and at most 1  --> rules.toml:5:7
+error[bad-value]: rule `a`: `min` and `max` are contradictory: no number is at least 2 and at most 1  --> rules.toml:5:7
 error[bad-value]: rule `b` holds for no bar: `until` is not after `from`  --> rules.toml:11:9
-error[bad-parameter]: rule `c`: even window of 20  --> rules.toml:16:10
-error[bad-parameter]: rule `c`: `limit` is out of range  --> rules.toml:17:9
-error[bad-parameter]: rule `d`: `pattern` is no regular expression  --> rules.toml:22:11
+error[bad-value]: rule `c`: even window of 20  --> rules.toml:16:10
+error[bad-value]: `limit` is out of range  --> rules.toml:17:9
+error[bad-value]: rule `d`: `pattern` is no regular expression  --> rules.toml:22:11
 error: 6 mistakes; nothing was read
 ");
 }

@@ -1,6 +1,7 @@
 //! Dates and times of day as numbers, with what does not exist refused.
 
-use crate::bars::time::{TimeFault, is_readable};
+use crate::bars::time::fault::TimeFault;
+use crate::bars::time::readable::is_readable;
 
 /// Days of the months of a common year.
 const MONTH_DAYS: [u32; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];

@@ -1,6 +1,8 @@
 //! The text of a pattern -> pieces, with everything checked that would make it read nothing or the wrong thing.
 
-use super::{DateForm, Field, Fixed, Pattern, Piece};
+use super::fixed::Fixed;
+use super::piece::{Field, Piece};
+use super::{DateForm, Pattern};
 
 /// The specifiers there are, for messages.
 const KNOWN: &str = "%Y %y %m %-m %b %d %-d %e %j %H %-H %I %-I %p %M %S %f %3f %6f %9f %.f %z %:z %F %D %T %R %%";

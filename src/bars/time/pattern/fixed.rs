@@ -4,9 +4,9 @@
 //! millions of timestamps go this way, so it neither allocates nor steps through pieces.
 
 use super::civil::{clock_micros, day_number};
-use super::{Field, Piece};
-use crate::bars::DAY_US;
-use crate::bars::time::Parsed;
+use super::piece::{Field, Piece};
+use crate::bars::time::readable::Parsed;
+use crate::market::DAY_US;
 
 /// A pattern of literals and digits of fixed width, with a year, a month and a day of the month.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -77,6 +77,20 @@ pub fn whole(value: f64) -> u64 {
     value.round() as u64
 }
 
+/// Significant digits beyond which there are none to tell.
+pub const MOST_DIGITS: usize = 17;
+
+/// A change as a percentage with its sign, e.g. `-24.5 %`; `-100 %` only where nothing is left.
+pub fn percent(change: f64) -> String {
+    let percent = change * 100.0;
+    if percent >= 1000.0 {
+        return format!("+{} %", thousands(whole(percent)));
+    }
+    let digits = (3..MOST_DIGITS).find(|digits| change <= -1.0 || rough(percent, *digits) != "-100");
+    let sign = if percent > 0.0 { "+" } else { "" };
+    format!("{sign}{} %", rough(percent, digits.unwrap_or(MOST_DIGITS)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,5 +151,12 @@ mod tests {
         ] {
             assert_eq!(rough(value, 4), text);
         }
+    }
+
+    #[test]
+    fn changes_are_never_rounded_to_everything() {
+        let changes = [-0.245, 0.399_2, -0.999_898, -1.0, 10_099.4, 0.0];
+        let reported = ["-24.5 %", "+39.9 %", "-99.99 %", "-100 %", "+1,009,940 %", "0 %"];
+        assert_eq!(changes.map(percent), reported);
     }
 }

@@ -5,7 +5,7 @@
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeDelta};
 use chrono_tz::Tz;
 
-use crate::bars::DAY_US;
+use crate::market::DAY_US;
 use crate::market::zone::{self, Local};
 
 /// A point in time as it is written.

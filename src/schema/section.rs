@@ -4,6 +4,8 @@
 //! list, so they cannot drift apart. Getters answer with a usable value where there is a default and record a
 //! [`Diagnostic`] where the file is wrong.
 
+use std::borrow::Cow;
+use std::fmt::Display;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
@@ -50,8 +52,20 @@ pub enum Holds {
     SomeTexts,
     /// One of these words.
     Choice(&'static [&'static str]),
-    /// A whole number, 0 or more.
-    Count,
+    /// A whole number within the closed interval; see [`ANY_COUNT`].
+    Count {
+        /// Smallest accepted value, 0 or more.
+        min: i64,
+        /// Largest accepted value.
+        max: i64,
+    },
+    /// A number within the closed interval.
+    Number {
+        /// Smallest accepted value.
+        min: f64,
+        /// Largest accepted value.
+        max: f64,
+    },
     /// A number above 0 and at most 1.
     Share,
     /// A span of time, e.g. `10d`.
@@ -74,6 +88,14 @@ pub enum Holds {
     Names(&'static Section),
     /// An array of tables of names, each with a string, a number, a boolean or a time.
     Rows,
+    /// The name of a numeric field of the bars.
+    NumberField,
+    /// The name of any field of the bars, or `time`.
+    Field,
+    /// A name of a field of the bars or `time`, or an array of such names.
+    Fields,
+    /// A boolean SQL expression over the fields of a bar.
+    Expression,
     /// Nothing yet: the design knows the key, this version does not.
     NotYet,
 }
@@ -97,6 +119,9 @@ pub enum Otherwise {
     Flag(bool),
 }
 
+/// Any whole number from 0 on.
+pub const ANY_COUNT: Holds = Holds::Count { min: 0, max: i64::MAX };
+
 /// A key; the tables of sections are lists of these.
 pub const fn key(name: &'static str, holds: Holds, otherwise: Otherwise, doc: &'static str) -> Key {
     Key { name, holds, otherwise, doc }
@@ -104,7 +129,9 @@ pub const fn key(name: &'static str, holds: Holds, otherwise: Otherwise, doc: &'
 
 /// Reads one section; see the module.
 pub struct SectionReader<'a> {
-    section: &'static Section,
+    name: Cow<'static, str>,
+    /// The keys, and before them those of a section that this one goes on with.
+    keys: [&'static [Key]; 2],
     reader: Reader<'a>,
 }
 
@@ -113,7 +140,15 @@ static EMPTY: LazyLock<DeTable<'static>> = LazyLock::new(DeTable::new);
 impl<'a> SectionReader<'a> {
     /// Reads `section` from `reader`.
     pub fn new(section: &'static Section, reader: Reader<'a>) -> Self {
-        Self { section, reader }
+        Self { name: Cow::Borrowed(section.name), keys: [&[], section.keys], reader }
+    }
+
+    /// The same table with `keys` too, which are those of `name`: a rule has its own keys and those of its check.
+    #[must_use]
+    pub fn continued(mut self, name: String, keys: &'static [Key]) -> Self {
+        self.report_missing();
+        let [_, common] = self.keys;
+        Self { name: Cow::Owned(name), keys: [common, keys], ..self }
     }
 
     /// The reader below, for keys that need more than the getters here.
@@ -124,6 +159,11 @@ impl<'a> SectionReader<'a> {
     /// The file.
     pub fn file(&self) -> &'a Arc<SourceText> {
         self.reader.file()
+    }
+
+    /// Where the section stands.
+    pub fn span(&self) -> Range<usize> {
+        self.reader.span()
     }
 
     /// Where the value of `name` stands, or the section where it is absent.
@@ -137,8 +177,12 @@ impl<'a> SectionReader<'a> {
     }
 
     fn key(&self, name: &str) -> &'static Key {
-        let key = self.section.keys.iter().find(|key| key.name == name);
-        key.unwrap_or_else(|| unreachable!("bug: {} does not declare `{name}`", self.section.name))
+        let key = self.all_keys().find(|key| key.name == name);
+        key.unwrap_or_else(|| unreachable!("bug: {} does not declare `{name}`", self.name))
+    }
+
+    fn all_keys(&self) -> impl Iterator<Item = &'static Key> + Clone + use<> {
+        self.keys.into_iter().flatten()
     }
 
     /// Records a mistake at the value of `name`.
@@ -219,12 +263,14 @@ impl<'a> SectionReader<'a> {
         if self.reader.value(name).is_none() {
             return if let Otherwise::Count(count) = key.otherwise { Some(count) } else { None };
         }
-        let written = self.reader.integer(name)?;
-        let count = u64::try_from(*written.get_ref()).ok();
-        if count.is_none() {
+        let Holds::Count { min, max } = key.holds else { unreachable!("bug: `{name}` is not declared a count") };
+        let count = *self.reader.integer(name)?.get_ref();
+        if max == i64::MAX && min == 0 && count < 0 {
             self.reject(name, format!("`{name}` must not be negative"), key.doc);
+        } else if count < min || count > max {
+            self.reject_out_of_range(name, min, max);
         }
-        count
+        u64::try_from(count).ok()
     }
 
     /// A truth value, where written or defaulted.
@@ -236,18 +282,25 @@ impl<'a> SectionReader<'a> {
         }
     }
 
-    /// A share, where written or defaulted.
+    fn reject_out_of_range(&mut self, name: &str, min: impl Display, max: impl Display) {
+        self.reject(name, format!("`{name}` is out of range"), format!("{name} must lie in [{min}, {max}]"));
+    }
+
+    /// A number or a share, where written or defaulted.
     pub fn number(&mut self, name: &str) -> Option<f64> {
         let key = self.key(name);
         if self.reader.value(name).is_none() {
             return if let Otherwise::Number(number) = key.otherwise { Some(number) } else { None };
         }
         let number = *self.reader.number(name)?.get_ref();
-        let good = number > 0.0 && number <= 1.0;
-        if !good {
-            self.reject(name, format!("`{name}` must be above 0 and at most 1"), key.doc);
+        match key.holds {
+            Holds::Share if number <= 0.0 || number > 1.0 => {
+                self.reject(name, format!("`{name}` must be above 0 and at most 1"), key.doc);
+            }
+            Holds::Number { min, max } if number < min || number > max => self.reject_out_of_range(name, min, max),
+            _ => {}
         }
-        good.then_some(number)
+        Some(number)
     }
 
     /// A span of time, where written or defaulted.
@@ -310,10 +363,11 @@ impl<'a> SectionReader<'a> {
     /// Ends reading: all mistakes, missing and unknown keys among them.
     pub fn finish(mut self) -> Vec<Diagnostic> {
         self.report_missing();
-        let built = self.section.keys.iter().filter(|key| !matches!(key.holds, Holds::NotYet)).map(|key| key.name);
+        let all = self.all_keys();
+        let built = all.clone().filter(|key| !matches!(key.holds, Holds::NotYet)).map(|key| key.name);
         for (name, span) in self.reader.keys() {
-            let mistake = match self.section.keys.iter().find(|key| key.name == name) {
-                None => unknown_key(self.file(), name, span, self.section.name, built.clone()),
+            let mistake = match all.clone().find(|key| key.name == name) {
+                None => unknown_key(self.file(), name, span, &self.name, built.clone()),
                 Some(key) if matches!(key.holds, Holds::NotYet) => not_supported(self.file(), key, span),
                 Some(_) => continue,
             };
@@ -322,22 +376,27 @@ impl<'a> SectionReader<'a> {
         self.reader.diagnostics
     }
 
-    /// Ends reading the keys of this section, and hands the table on to whoever reads the others.
-    pub fn hand_over(mut self) -> Reader<'a> {
+    /// The mistakes so far, where it is not known which other keys the table may have.
+    pub fn unfinished(mut self) -> Vec<Diagnostic> {
         self.report_missing();
-        self.reader.know(self.section.keys.iter().map(|key| key.name));
-        self.reader
+        self.reader.diagnostics
+    }
+
+    /// The keys that are written and that nobody asked for: they have no effect.
+    pub fn ignored(&self) -> impl Iterator<Item = &'static str> + use<'_, 'a> {
+        self.all_keys().map(|key| key.name).filter(|name| self.reader.ignored(name))
     }
 
     fn report_missing(&mut self) {
-        for key in self.section.keys {
+        let [_, keys] = self.keys;
+        for key in keys {
             if matches!(key.otherwise, Otherwise::Mistake) && !self.has(key.name) {
                 let written = if matches!(key.holds, Holds::Tables(_)) {
                     format!("[[{}]]", key.name)
                 } else {
                     key.name.to_owned()
                 };
-                let title = format!("{} lacks `{written}`", self.section.name);
+                let title = format!("{} lacks `{written}`", self.name);
                 let mistake = Diagnostic::new("missing-key", title, self.file(), self.reader.span());
                 self.reader.push(mistake.help(format!("{}: {}", key.name, key.doc)));
             }

@@ -1,0 +1,90 @@
+//! What a check is: its kind, which rules name, and the check that a rule of it compiles to.
+
+use super::context::Context;
+use super::facts::Facts;
+use super::finding::FindingSink;
+use super::params::Params;
+use super::series::Series;
+use crate::bars::BarsSpec;
+use crate::schema::Key;
+
+/// What a rule is about, and with it when it runs and which rows it sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    /// Evaluates each row by itself, rows without a readable timestamp too.
+    Row,
+    /// Evaluates a bar by its neighbours; sees dated rows, one of each timestamp, and no rejected row.
+    Series,
+    /// Evaluates which rows of a series are the same bar; sees all rows, and how they stand after the other rules.
+    Copies,
+}
+
+/// What findings are made by: its name, its documentation, and the words in which it says what it found.
+pub trait Described: Sync {
+    /// Kebab-case name as rules write it; never renamed once released.
+    fn name(&self) -> &'static str;
+
+    /// Its documentation, the `.md` beside its source.
+    fn explain(&self) -> &'static str;
+
+    /// What it flags, in the first sentence of its documentation.
+    fn summary(&self) -> String {
+        let text = self.explain().split("## What it flags").nth(1).unwrap_or_default();
+        let paragraph = text.trim().split("\n\n").next().unwrap_or_default().replace('\n', " ");
+        paragraph
+            .split_once(". ")
+            .map_or(paragraph.trim_end_matches(['.', ':']).to_owned(), |(first, _)| first.to_owned())
+    }
+
+    /// The causes its findings have; none where there is only one reason to flag.
+    fn causes(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// A finding in one sentence, without a final period.
+    fn message(&self, facts: &Facts<'_>) -> String;
+
+    /// Examples of causes that its documentation does not show, written as there.
+    #[cfg(test)]
+    fn more_examples(&self) -> &'static str {
+        ""
+    }
+}
+
+/// One kind of check: what it takes, and how a rule of it is made.
+pub trait CheckKind: Described {
+    /// The parameters it takes.
+    fn params(&self) -> &'static [Key];
+
+    /// When it runs.
+    fn stage(&self) -> Stage;
+
+    /// Whether its findings stand for rows; gaps between rows can only be reported.
+    fn flags_rows(&self) -> bool {
+        true
+    }
+
+    /// Reads the parameters of one rule. Mistakes are recorded in `params`, which the caller looks at: the
+    /// returned check is used only where there were none.
+    fn compile(&self, params: &mut Params<'_>, bars: &BarsSpec) -> Box<dyn Check>;
+}
+
+/// A check with its parameters, ready to evaluate.
+pub trait Check: Send + Sync {
+    /// Whether of equally good copies of a bar it keeps the last one; then that copy is the one other rules see.
+    fn keeps_last(&self) -> bool {
+        false
+    }
+
+    /// What its verdict about a bar depends on, however long the series is.
+    fn context(&self) -> Context;
+
+    /// Whether the bar in `row` counts as one of the bars of the context; not where the check passes over it, because it
+    /// has no value to compare with.
+    fn counts(&self, _series: &Series<'_>, _row: usize) -> bool {
+        true
+    }
+
+    /// Evaluates one series, which may be empty.
+    fn check(&self, series: &Series<'_>, findings: &mut FindingSink);
+}

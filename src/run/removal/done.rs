@@ -1,0 +1,107 @@
+//! What became of the rows of a plan, whatever its source.
+
+use chrono::TimeDelta;
+
+use crate::config::Job;
+use crate::quarantine::item::{RemovalCounts, State};
+use crate::quarantine::plan::{Place, Plan, PlanRow, SourceIdentity};
+use crate::report::run::ActionRow;
+use crate::run::failure::Failure;
+use crate::source::mongodb::id;
+use crate::text::utc::UtcMicros;
+
+/// What became of the rows of a plan.
+#[derive(Debug, Default)]
+pub(crate) struct Done {
+    /// Row by row.
+    pub(crate) actions: Vec<ActionRow>,
+    /// Rows of runs that were cut short before, finished by this one.
+    pub(crate) recovered: Vec<ActionRow>,
+    /// In all.
+    pub(crate) counts: RemovalCounts,
+    /// Why rows stay that could not be removed: the first of the reasons.
+    pub(crate) why: Option<String>,
+    /// What broke it off, or kept a part of it from being done.
+    pub(crate) failure: Option<Failure>,
+    /// What keeps nothing else from being done, and is reported at the end.
+    pub(crate) pending: Option<Failure>,
+}
+
+impl Done {
+    /// Takes a failure; of several the gravest decides how the command ends, and the others are logged.
+    pub(crate) fn fail(&mut self, failure: Failure) {
+        self.failure = Some(graver(self.failure.take(), failure));
+    }
+
+    /// The same of one that is reported at the end.
+    pub(crate) fn tell_later(&mut self, failure: Failure) {
+        self.pending = Some(graver(self.pending.take(), failure));
+    }
+
+    /// Rows that left the source, for this run and for earlier ones.
+    pub(crate) fn left(&self) -> u64 {
+        let gone = |row: &&ActionRow| row.state == EARLIER_REMOVED;
+        self.counts.removed + self.recovered.iter().filter(gone).count() as u64
+    }
+
+    /// Rows of which only a later look can tell.
+    pub(crate) fn open(&self) -> u64 {
+        self.counts.open + self.recovered.iter().filter(|row| row.state == EARLIER_OPEN).count() as u64
+    }
+}
+
+/// The graver of two failures; the other is logged.
+pub(crate) fn graver(before: Option<Failure>, failure: Failure) -> Failure {
+    let Some(before) = before else { return failure };
+    let (reported, logged) = match before.exit().worst(failure.exit()) == before.exit() {
+        true => (before, failure),
+        false => (failure, before),
+    };
+    tracing::error!("{}", logged.render(false));
+    reported
+}
+
+/// The state, in the actions of a run, of a row that an earlier run was about to remove and that is gone.
+pub(crate) const EARLIER_REMOVED: &str = "earlier_removed";
+/// The same of one of which only a later look can tell.
+pub(crate) const EARLIER_OPEN: &str = "earlier_open";
+
+/// The state, in the actions of a run, of a row that an earlier run was about to remove; `None` where only a later look
+/// can tell.
+pub(crate) fn earlier_state(state: Option<State>) -> String {
+    match state {
+        Some(State::Removed) => EARLIER_REMOVED.to_owned(),
+        Some(state) => format!("earlier_{}", state.as_str()),
+        None => EARLIER_OPEN.to_owned(),
+    }
+}
+
+/// How long a row is kept whose rule quarantines it, and one whose rule deletes it, µs.
+pub(crate) fn retention(job: &Job) -> (i64, i64) {
+    // A hundred thousand years and more are all the same.
+    let micros = |span: TimeDelta| span.num_microseconds().unwrap_or(i64::MAX / 4).min(i64::MAX / 4);
+    (micros(job.quarantine.keep), micros(job.quarantine.keep_deleted))
+}
+
+/// A row of the table `actions`.
+pub(crate) fn action(plan: &Plan, row: &PlanRow, item: &str, state: &str, at: UtcMicros) -> ActionRow {
+    let locator = match &row.at {
+        Place::Id(hex) => id::from_hex(hex).map_or_else(String::new, |id| id::text(&id)),
+        Place::Row { file, row } => match &plan.head.source {
+            SourceIdentity::Files(files) => {
+                let path = files.get(*file).map_or("", |file| file.name.as_str());
+                format!("{path}:{row}")
+            }
+            SourceIdentity::Mongodb { .. } => row.to_string(),
+        },
+    };
+    ActionRow {
+        finding_ids: row.found.iter().map(|(_, finding)| finding.clone()).collect(),
+        quarantine_id: item.to_owned(),
+        locator,
+        action: row.action,
+        state: state.to_owned(),
+        sha256: row.sha256.clone().unwrap_or_default(),
+        at,
+    }
+}

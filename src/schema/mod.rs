@@ -1,0 +1,21 @@
+//! Keys of a file a person writes, declared once as data: reading with places and defaults, mistakes, JSON Schema.
+//!
+//! Job files, rule files and the parameters of checks are lists of [`Key`]s. Knows nothing of jobs, rules or checks.
+//!
+//! ```text
+//! section     the declared keys of one table, and how they are read; reader: one TOML table with its places
+//! json        the declared keys as JSON Schema, for editors
+//! diagnostic  a mistake: what, where, and how to repair it
+//! moment      dates, times and spans of time as a person writes them
+//! ```
+
+pub mod diagnostic;
+pub mod json;
+pub mod moment;
+pub mod reader;
+pub mod section;
+
+pub use diagnostic::{Diagnostic, SourceText};
+pub use moment::Moment;
+pub use reader::{Environment, Reader};
+pub use section::{Holds, Key, Otherwise, Section, SectionReader, key};
