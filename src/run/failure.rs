@@ -1,6 +1,7 @@
 //! How a run ends: the exit codes of barkeep, and the failures that lead to them.
 
 use std::error::Error;
+use std::fmt;
 
 use crate::schema::Diagnostic;
 use crate::text::escape::visible;
@@ -161,6 +162,30 @@ pub(crate) fn count(mistakes: &[Diagnostic]) -> String {
     }
 }
 
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+/// So that `?` works in functions that return a boxed error. [`Failure`] is not an [`Error`] itself, because every error
+/// becomes a [`Failure`].
+impl From<Failure> for Box<dyn Error + Send + Sync> {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Broken(error) => error,
+            failure => failure.to_string().into(),
+        }
+    }
+}
+
+/// The same for boxed errors that stay on their thread.
+impl From<Failure> for Box<dyn Error> {
+    fn from(failure: Failure) -> Self {
+        Box::<dyn Error + Send + Sync>::from(failure)
+    }
+}
+
 impl<E: Error + Send + Sync + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
         Self::Broken(Box::new(error))
@@ -187,6 +212,16 @@ mod tests {
             reported(0, 1),
             "stopped by a signal; 0 rows had left the source for the quarantine; whether 1 row more did, the next run finds out first"
         );
+    }
+
+    #[test]
+    fn a_boxed_error_keeps_what_a_person_reads_and_the_cause() {
+        let refused = || Failure::Refused("the plan expired".to_owned(), "make a new one".to_owned());
+        let boxed: Box<dyn Error> = refused().into();
+        assert_eq!(boxed.to_string(), "refused: the plan expired\n  = help: make a new one");
+        let broken = Failure::from(std::io::Error::from(std::io::ErrorKind::NotFound));
+        let boxed: Box<dyn Error + Send + Sync> = broken.into();
+        assert!(boxed.is::<std::io::Error>(), "the error itself, not its text");
     }
 
     #[test]

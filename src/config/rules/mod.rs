@@ -16,10 +16,11 @@ pub use compile::compile;
 pub(super) use compile::lint;
 pub(super) use head::{RULE, RULE_FILE};
 
+use super::document;
 use crate::checks::Expression;
 use crate::checks::{Check, CheckKind};
 use crate::decide::{Action, Severity};
-use crate::schema::diagnostic::SourceText;
+use crate::schema::diagnostic::{Diagnostic, SourceText};
 use crate::schema::reader::Environment;
 
 /// One rule file, read but not compiled.
@@ -29,6 +30,20 @@ pub struct RuleFile {
     pub file: Arc<SourceText>,
     /// Values for `${NAME}`.
     pub environment: Arc<Environment>,
+}
+
+impl RuleFile {
+    /// Rules that stand in `text`; mistakes name them by `name`. References such as `${NAME}` find no value.
+    ///
+    /// # Errors
+    /// What the text may not hold, e.g. a password.
+    pub fn from_text(name: &str, text: &str) -> Result<Self, Vec<Diagnostic>> {
+        let (file, mistakes) = document::open(name, text);
+        match mistakes.is_empty() {
+            true => Ok(Self { file, environment: Arc::new(Environment::new([])) }),
+            false => Err(mistakes),
+        }
+    }
 }
 
 /// One rule, ready to evaluate.
@@ -119,6 +134,16 @@ mod tests {
             environment: Arc::clone(&environment),
         };
         texts.iter().map(file).collect()
+    }
+
+    #[test]
+    fn rules_of_a_text_compile_and_a_password_in_it_is_refused() {
+        let rule = "[[rule]]\nid = \"a\"\ncheck = \"ohlc\"\n";
+        let file = RuleFile::from_text("rules.toml", rule).unwrap();
+        assert_eq!(compile(&[file], &bars()).unwrap().rules.len(), 1);
+        let secret = format!("# mongodb://bob:hunter2@db\n{rule}");
+        let refused = rendered(&RuleFile::from_text("rules.toml", &secret).expect_err("a password was accepted"));
+        assert!(refused.contains("secret-in-file") && !refused.contains("hunter2"), "{refused}");
     }
 
     fn rendered(mistakes: &[Diagnostic]) -> String {
