@@ -130,8 +130,14 @@ impl Facts<'_> {
         UtcMicros(time).timestamp(self.interval.is_daily_or_longer())
     }
 
-    /// Bars with their number; a daily bar is a session.
+    /// Bars with their number, called by the time that one of them covers; an intraday bar is a bar.
     pub fn bars(&self) -> String {
-        counted(self.bars, if self.interval == Interval::Day { "session" } else { "bar" })
+        let noun = match self.interval {
+            Interval::Minutes(_) => "bar",
+            Interval::Day => "session",
+            Interval::Week => "week",
+            Interval::Month => "month",
+        };
+        counted(self.bars, noun)
     }
 }

@@ -123,7 +123,11 @@ impl<'a> Params<'a> {
             Some(_) => {
                 let title = format!("`{name}` names a field that is not numeric");
                 let help = format!("numeric fields: {}", self.numeric_names());
+                let before = self.section.reader().diagnostics.len();
                 self.reject(name, title, help);
+                if let Some(mistake) = self.section.reader().diagnostics.get_mut(before) {
+                    mistake.code = "not-numeric";
+                }
                 0
             }
             None => 0,

@@ -192,6 +192,13 @@ fn outlier_tells_distance_centre_and_band() {
 fn gap_tells_bars_and_both_ends() {
     let two = Finding::gap(16_266 * DAY, 16_267 * DAY, 2).cause("missing");
     assert_eq!(reported("gap", &two), "2 sessions missing from 2014-07-15 to 2014-07-16");
+    for (interval, count, text) in [
+        (Interval::Week, 2, "2 weeks missing from 2014-07-15 to 2014-07-22"),
+        (Interval::Month, 1, "1 month missing from 2014-07-15 to 2014-07-22"),
+    ] {
+        let longer = Finding::gap(16_266 * DAY, 16_273 * DAY, count).cause("missing");
+        assert_eq!(message(&Facts::of("gap", interval, &longer, None)), text);
+    }
     let one = Finding::gap(16_266 * DAY, 16_266 * DAY, 1).cause("missing");
     assert_eq!(reported("gap", &one), "1 session missing on 2014-07-15");
     let minutes = Finding::gap(16_266 * DAY, 16_267 * DAY + 60_000_000, 1_441).cause("missing").evidence(json!({

@@ -9,7 +9,7 @@ use super::size;
 
 /// Keeps price bars clean: holds historical market records against rules that know what a market is.
 #[derive(Debug, Parser)]
-#[command(name = "barkeep", version, arg_required_else_help = true, disable_help_subcommand = true)]
+#[command(name = "barkeep", version, arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -128,8 +128,6 @@ pub(crate) struct CheckArgs {
     /// Job files.
     #[arg(required = true, value_name = "JOB")]
     pub(crate) jobs: Vec<PathBuf>,
-    #[command(flatten)]
-    pub(crate) window: WindowArgs,
     /// Only these rules.
     #[arg(long = "rule", value_name = "ID")]
     pub(crate) rules: Vec<String>,
@@ -142,6 +140,8 @@ pub(crate) struct CheckArgs {
     /// Write no report tables.
     #[arg(long)]
     pub(crate) no_report: bool,
+    #[command(flatten)]
+    pub(crate) window: WindowArgs,
 }
 
 /// Flags of `plan`.
@@ -150,14 +150,14 @@ pub(crate) struct PlanArgs {
     /// A job file.
     #[arg(value_name = "JOB")]
     pub(crate) job: PathBuf,
-    #[command(flatten)]
-    pub(crate) window: WindowArgs,
     /// The file of the plan; by default one below the reports.
     #[arg(short, long, value_name = "PLAN")]
     pub(crate) output: Option<PathBuf>,
     /// How long the plan holds, e.g. 3d; a week by default.
     #[arg(long, value_name = "SPAN")]
     pub(crate) holds: Option<String>,
+    #[command(flatten)]
+    pub(crate) window: WindowArgs,
 }
 
 /// Flags of `apply`.
@@ -177,14 +177,14 @@ pub(crate) struct RunArgs {
     /// Job files.
     #[arg(required = true, value_name = "JOB")]
     pub(crate) jobs: Vec<PathBuf>,
-    #[command(flatten)]
-    pub(crate) window: WindowArgs,
     /// From which severity on findings make the exit code 1.
     #[arg(long, value_enum, default_value_t = FailOn::Error)]
     pub(crate) fail_on: FailOn,
     /// Check and report only: move nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) window: WindowArgs,
 }
 
 /// Commands about what was moved.
@@ -246,7 +246,7 @@ pub(crate) enum QuarantineCommand {
 /// Which rows in quarantine.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct WhichArgs {
-    /// Only rows of this run.
+    /// Only rows that this run moved: an id, a unique prefix, `latest`, or `latest~2`.
     #[arg(long)]
     pub(crate) run: Option<String>,
     /// Only rows that this rule rejected.

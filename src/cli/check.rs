@@ -59,7 +59,14 @@ async fn each(global: &Global, orders: impl Iterator<Item = Order>, output: &mut
     let context = context(global, signals::listen()?);
     let mut exit = Exit::Ok;
     for order in orders {
-        match run::execute(&context, &order).await.and_then(|run| ended(run, output)) {
+        let lines = output.lines();
+        let ended = run::execute(&context, &order).await.and_then(|run| ended(run, output));
+        if let Err(failure) = &ended
+            && output.lines() == lines
+        {
+            output.failed_line(failure, &order.job)?;
+        }
+        match ended {
             Ok(ended) => exit = exit.worst(ended),
             Err(failure @ Failure::Stopped { .. }) => return Err(failure),
             Err(failure) => {

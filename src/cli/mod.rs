@@ -2,6 +2,7 @@
 
 mod apply;
 mod args;
+mod assumed;
 mod check;
 mod demo;
 mod doctor;
@@ -88,8 +89,8 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
         Command::Init(args) => init::init(&args, output),
         Command::Rules(RulesCommand::Schema { of }) => rules::schema(of, output),
         Command::Rules(RulesCommand::Explain { check }) => rules::explain(&check, output),
-        Command::Rules(RulesCommand::List { files }) => wait(&global, stoppable(rules::list(&files, output))),
-        Command::Rules(RulesCommand::Lint { files }) => wait(&global, stoppable(rules::lint(&files, output))),
+        Command::Rules(RulesCommand::List { files }) => rules::list(&files, output),
+        Command::Rules(RulesCommand::Lint { files }) => rules::lint(&files, output),
         Command::Rules(RulesCommand::Test { files }) => wait(&global, stoppable(rules::test(&global, &files, output))),
         Command::Report(ReportCommand::List { reports, limit }) => {
             wait(&global, stoppable(report::list(&global, &reports.dir, limit, output)))

@@ -9,6 +9,7 @@ use std::path::Path;
 use clap::ValueEnum;
 
 use super::failure_json;
+use crate::report::render::pairs_line;
 use crate::report::summary::Summary;
 use crate::run::{Exit, Failure};
 
@@ -30,12 +31,13 @@ pub(crate) struct Output {
     /// How results are written.
     pub(crate) format: Format,
     closed: bool,
+    lines: u64,
 }
 
 impl Output {
     /// An output in the given format.
     pub(crate) fn new(format: Format) -> Self {
-        Self { format, closed: false }
+        Self { format, closed: false, lines: 0 }
     }
 
     /// Whether a person reads stdout.
@@ -58,6 +60,7 @@ impl Output {
     /// # Errors
     /// What the system says; a closed pipe is no error.
     pub(crate) fn line(&mut self, text: &str) -> io::Result<()> {
+        self.lines += 1;
         if self.closed {
             return Ok(());
         }
@@ -70,6 +73,27 @@ impl Output {
             Err(error) => Err(io::Error::new(error.kind(), format!("cannot write the result to stdout: {error}"))),
             Ok(()) => Ok(()),
         }
+    }
+
+    /// How many times a result was written so far.
+    pub(crate) fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    /// The line of a job without a summary, where every job has one line: the file stands for its name.
+    pub(crate) fn failed_line(&mut self, failure: &Failure, job: &Path) -> io::Result<()> {
+        if self.is_json() || self.terminal() {
+            return Ok(());
+        }
+        let exit = failure.exit();
+        let error = failure_json::json(failure, None)["message"].as_str().unwrap_or_default().to_owned();
+        self.line(&pairs_line(&[
+            ("job", job.display().to_string()),
+            ("verdict", "FAIL".to_owned()),
+            ("status", exit.name().to_owned()),
+            ("exit", exit.code().to_string()),
+            ("error", error),
+        ]))
     }
 
     /// Tells of a failure, that of the job file `job` if there is one: in words on stderr, and as an object in the
@@ -114,7 +138,12 @@ pub(crate) fn colour_on_stderr() -> bool {
 }
 
 fn colour_wanted() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && !dumb()
+}
+
+/// Whether the terminal cannot do more than show text: it has neither colours nor a cursor that moves.
+pub(crate) fn dumb() -> bool {
+    std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
 }
 
 /// Columns of the terminal, or of a usual page.

@@ -10,16 +10,18 @@ use serde_json::json;
 use super::apply::ask;
 use super::args::{QuarantineCommand, SureArgs, WhichArgs};
 use super::output::{Output, message};
+use super::report::unresolved;
 use crate::config::Loaded;
 use crate::quarantine::item::{Item, Which};
 use crate::report::run_id::RunId;
+use crate::report::store::resolve_run_of_job;
 use crate::run::load::load;
-use crate::run::shell::typed;
+use crate::run::shell::{typed, typed_word};
 use crate::run::store::{Restored, Store};
 use crate::run::{Exit, Failure};
 use crate::schema::moment::{Moment, parse_duration};
 use crate::text::escape::{shortened, visible};
-use crate::text::numbers::counted;
+use crate::text::numbers::{counted, thousands};
 use crate::text::utc::UtcMicros;
 
 /// Runs the command.
@@ -47,6 +49,7 @@ async fn in_store(
 ) -> Result<Exit, Failure> {
     match command {
         QuarantineCommand::List { which, limit, .. } => {
+            let (which, _) = resolved(store, loaded, &which).await?;
             list(store, &of(&which, Vec::new())?, limit, loaded, output).await
         }
         QuarantineCommand::Show { id, .. } => show(store, &id, loaded, output).await,
@@ -64,16 +67,19 @@ async fn in_store(
                 let help = "name items, or `--run`, `--rule`, `--series`, `--since`";
                 return Err(Failure::Usage("nothing is chosen to be put back".to_owned(), help.to_owned()));
             }
+            let (which, moved) = resolved(store, loaded, &which).await?;
+            moved.map_or(Ok(()), |moved| moved.some(path))?;
             let command = again(path, &ids, &which);
             restore(store, &of(&which, ids)?, &sure, &command, loaded, output).await
         }
         QuarantineCommand::Export { output: file, which, .. } => {
+            let (which, _) = resolved(store, loaded, &which).await?;
             let items = store.items(&of(&which, Vec::new())?, true, &message).await?;
             export::write(&file, &items, |item| store.text(item))?;
             let rows = items.len();
             output.line(&match output.is_json() {
                 true => json!({ "type": "export", "file": file.display().to_string(), "rows": rows }).to_string(),
-                false => format!("{rows} rows in {}", file.display()),
+                false => format!("{} in {}", counted(rows as u64, "row"), file.display()),
             })?;
             Ok(Exit::Ok)
         }
@@ -81,6 +87,50 @@ async fn in_store(
             purge(store, &older_than, &sure, path, loaded, output).await
         }
     }
+}
+
+/// A run that a person named, and what is known in the quarantine.
+struct Moved {
+    /// The run.
+    run: String,
+    /// Whether rows of it are in the quarantine, in whatever state.
+    any: bool,
+    /// The newest run with such rows.
+    newest: Option<String>,
+}
+
+impl Moved {
+    /// Fails where the run moved nothing: whoever puts its rows back means another one.
+    fn some(self, job: &Path) -> Result<(), Failure> {
+        if self.any {
+            return Ok(());
+        }
+        let problem = format!("run `{}` moved no row to the quarantine", self.run);
+        let job = typed(job);
+        let help = match self.newest {
+            Some(newest) => format!("the newest run that did is `{newest}`; `barkeep quarantine list {job}` shows all"),
+            None => format!("no run of this job did; `barkeep run {job}` moves rows"),
+        };
+        Err(Failure::Usage(problem, help))
+    }
+}
+
+/// The choice with the whole id of the run that it names, so that a command typed later means the same run.
+async fn resolved(
+    store: &Store<'_>,
+    loaded: &Loaded,
+    which: &WhichArgs,
+) -> Result<(WhichArgs, Option<Moved>), Failure> {
+    let Some(asked) = &which.run else { return Ok((which.clone(), None)) };
+    // What does not read is told by what lists the items.
+    let items = store.items(&Which::default(), false, &|_| ()).await?;
+    let runs = items.iter().map(|item| item.run_id.as_str());
+    let newest = runs.clone().max().map(str::to_owned);
+    let dir = &loaded.job.report_dir.resolved;
+    let run = resolve_run_of_job(dir, &loaded.job.name, runs.clone(), asked).map_err(unresolved)?;
+    let any = runs.into_iter().any(|of_item| of_item == run);
+    let which = WhichArgs { run: Some(run.clone()), ..which.clone() };
+    Ok((which, Some(Moved { run, any, newest })))
 }
 
 fn of(args: &WhichArgs, ids: Vec<String>) -> Result<Which, Failure> {
@@ -95,12 +145,13 @@ fn of(args: &WhichArgs, ids: Vec<String>) -> Result<Which, Failure> {
 fn again(path: &Path, ids: &[String], which: &WhichArgs) -> String {
     let mut command = format!("barkeep quarantine restore {}", typed(path));
     for id in ids {
-        command.push_str(&format!(" {}", typed(Path::new(id))));
+        command.push_str(&format!(" {}", typed_word(id.as_ref())));
     }
     let flags = [("run", &which.run), ("rule", &which.rule), ("series", &which.series), ("since", &which.since)];
     for (flag, value) in flags {
         if let Some(value) = value {
-            command.push_str(&format!(" --{flag} {}", typed(Path::new(value))));
+            let between = if value.starts_with('-') { '=' } else { ' ' };
+            command.push_str(&format!(" --{flag}{between}{}", typed_word(value.as_ref())));
         }
     }
     command
@@ -134,10 +185,11 @@ async fn list(
         ))?;
     }
     let rest = items.len().saturating_sub(limit);
+    let all = counted(items.len() as u64, "row");
     output.line(&match (items.len(), rest) {
         (0, _) => "nothing is in quarantine".to_owned(),
-        (_, 0) => format!("{} rows", items.len()),
-        (all, rest) => format!("{all} rows, {rest} not shown; --limit N shows more, --format ndjson all"),
+        (_, 0) => all,
+        (_, rest) => format!("{all}, {} not shown; --limit N shows more, --format ndjson all", thousands(rest as u64)),
     })?;
     Ok(Exit::Ok)
 }
@@ -240,13 +292,18 @@ async fn restore(
         output.line(&value.to_string())?;
     } else {
         output.line(&format!(
-            "{} rows are back, {} were there already, {} conflicts",
-            reported.back,
-            reported.already_there,
-            reported.conflicts.len()
+            "{} back, {} {} there already, {}",
+            counted_verb(reported.back),
+            thousands(reported.already_there),
+            was(reported.already_there),
+            counted(reported.conflicts.len() as u64, "conflict")
         ))?;
     }
     tell_rest(&reported, output)
+}
+
+fn was(rows: u64) -> &'static str {
+    if rows == 1 { "was" } else { "were" }
 }
 
 fn counted_verb(rows: u64) -> String {
@@ -347,11 +404,17 @@ async fn purge(
         false => {
             let files = match originals {
                 0 => String::new(),
-                _ => format!(" and {erased} of {originals} whole originals"),
+                _ => format!(" and {erased} of {}", counted(originals, "whole original")),
+            };
+            let kept = match reported.kept {
+                1 => "1 more is".to_owned(),
+                kept => format!("{} more are", thousands(kept)),
             };
             format!(
-                "{purged} of {rows} rows{files} were erased; {} more are that old and still to be kept (`[quarantine] keep`, or they were put back)",
-                reported.kept
+                "{} of {}{files} {} erased; {kept} that old and still to be kept (`[quarantine] keep`, or they were put back)",
+                thousands(purged),
+                counted(rows, "row"),
+                was(rows.max(originals))
             )
         }
     })?;

@@ -39,6 +39,14 @@ pub(crate) async fn list(global: &Global, dir: &Path, limit: usize, output: &mut
     sql::query(&context, dir, &query, output).await
 }
 
+/// The failure of a command whose caller named a run: a wrong name is a wrong flag.
+pub(super) fn unresolved(error: ReportError) -> Failure {
+    match error.is_about_a_name() {
+        true => Failure::Usage(error.to_string(), "`barkeep report list` names the runs".to_owned()),
+        false => error.into(),
+    }
+}
+
 /// The summary and the findings of one run.
 pub(crate) async fn show(
     global: &Global,
@@ -47,8 +55,7 @@ pub(crate) async fn show(
     findings: usize,
     output: &mut Output,
 ) -> Result<Exit, Failure> {
-    let run = store::resolve_run(dir, asked)
-        .map_err(|error| Failure::Usage(error.to_string(), "`barkeep report list` names the runs".to_owned()))?;
+    let run = store::resolve_run(dir, asked).map_err(unresolved)?;
     let of_process = events::context(global, Stop::never());
     let scratch = of_process.scratch()?;
     let context = session(&of_process.limits_in(&scratch))?;
@@ -78,7 +85,7 @@ pub(crate) async fn show(
     }
     let found = async { context.sql(&query).await?.execute_stream().await?.try_collect::<Vec<RecordBatch>>().await };
     let batches = found.await.map_err(|error| sql::failed(error, dir))?;
-    let interval = if summary.daily { Interval::Day } else { Interval::Minutes(1) };
+    let interval = Interval::parse(&summary.interval).unwrap_or(Interval::Day);
     for batch in &batches {
         lines(batch, interval, output)?;
     }

@@ -6,21 +6,19 @@ use std::sync::Arc;
 use datafusion::prelude::SessionContext;
 
 use super::args::{Global, SchemaOf};
+use super::assumed;
 use super::events;
 use super::output::Output;
 use super::rule_cases;
-use crate::bars::Fold;
-use crate::bars::time::TimeFormat;
-use crate::bars::{BarsSpec, FieldKind, FieldSpec, Label, NUMBERS, TimeSpec};
+use crate::bars::BarsSpec;
 use crate::checks::{self, CHECKS};
-use crate::config::{RuleFile, RuleSet, document, rules, schema};
-use crate::engine::plan;
-use crate::engine::session::session;
-use crate::market::{Calendar, Grid, Interval};
+use crate::config::{RuleFile, RuleSet, document, schema};
+use crate::engine::session::{Limits, session};
+use crate::run::load::load;
 use crate::run::{Exit, Failure, Stop};
-use crate::run::{job, open};
 use crate::schema::diagnostic::suggestion;
 use crate::schema::{Diagnostic, Environment};
+use crate::text::numbers::counted;
 
 /// The JSON Schema of a kind of file.
 pub(crate) fn schema(of: SchemaOf, output: &mut Output) -> Result<Exit, Failure> {
@@ -48,7 +46,7 @@ pub(crate) fn explain(name: &str, output: &mut Output) -> Result<Exit, Failure> 
 }
 
 /// The checks there are, or the rules of files.
-pub(crate) async fn list(files: &[PathBuf], output: &mut Output) -> Result<Exit, Failure> {
+pub(crate) fn list(files: &[PathBuf], output: &mut Output) -> Result<Exit, Failure> {
     if files.is_empty() {
         for check in CHECKS {
             let what = check.summary();
@@ -57,15 +55,9 @@ pub(crate) async fn list(files: &[PathBuf], output: &mut Output) -> Result<Exit,
         }
         return Ok(Exit::Ok);
     }
+    let context = session(&Limits::default())?;
     for file in files {
-        let (rules, _) = match kind_of(file)? {
-            Kind::Job => {
-                let opened = open::open(file).await?;
-                opened.close().await;
-                (opened.loaded.compile(&opened.bars).map_err(Failure::Mistakes)?, opened.bars)
-            }
-            Kind::Rules(rules) => usual(&rules).map_err(Failure::Mistakes)?,
-        };
+        let (rules, _) = compiled(file, &context)?;
         for rule in &rules.rules {
             output.line(&match output.is_json() {
                 true => serde_json::json!({
@@ -90,12 +82,12 @@ pub(crate) async fn list(files: &[PathBuf], output: &mut Output) -> Result<Exit,
 }
 
 /// Every mistake of all files at once.
-pub(crate) async fn lint(files: &[PathBuf], output: &mut Output) -> Result<Exit, Failure> {
-    let context = session(&crate::engine::session::Limits::default())?;
+pub(crate) fn lint(files: &[PathBuf], output: &mut Output) -> Result<Exit, Failure> {
+    let context = session(&Limits::default())?;
     let mut mistakes: Vec<Diagnostic> = Vec::new();
     let mut exit = Exit::Ok;
     for file in files {
-        let found = match mistakes_in(file, &context).await {
+        let found = match mistakes_in(file, &context) {
             Ok(found) => found,
             // A file that cannot be read does not hide the mistakes of the others.
             Err(failure) => {
@@ -116,37 +108,35 @@ pub(crate) async fn lint(files: &[PathBuf], output: &mut Output) -> Result<Exit,
     } else if exit == Exit::Ok && !output.is_json() {
         match files {
             [file] => output.line(&format!("{}: no mistakes", file.display()))?,
-            files => output.line(&format!("{} files: no mistakes", files.len()))?,
+            files => output.line(&format!("{}: no mistakes", counted(files.len() as u64, "file")))?,
         }
     }
     Ok(exit)
 }
 
 /// The mistakes of one file.
-async fn mistakes_in(file: &Path, context: &SessionContext) -> Result<Vec<Diagnostic>, Failure> {
-    match kind_of(file)? {
-        Kind::Rules(rules) => {
-            Ok(usual(&rules).map_or_else(|mistakes| mistakes, |(rules, bars)| in_sql(context, &rules, &bars)))
-        }
-        Kind::Job => match open::open(file).await {
-            Err(Failure::Mistakes(mistakes)) => Ok(mistakes),
-            Err(other) => Err(other),
-            Ok(opened) => {
-                opened.close().await;
-                Ok(job::mistakes(&opened, context))
-            }
-        },
+fn mistakes_in(file: &Path, context: &SessionContext) -> Result<Vec<Diagnostic>, Failure> {
+    match compiled(file, context) {
+        Ok(_) => Ok(Vec::new()),
+        Err(Failure::Mistakes(mistakes)) => Ok(mistakes),
+        Err(other) => Err(other),
     }
+}
+
+/// The rules of a job or of a rule file, over the bars it lets expect; no source is opened.
+fn compiled(file: &Path, context: &SessionContext) -> Result<(RuleSet, BarsSpec), Failure> {
+    let compiled = match kind_of(file)? {
+        Kind::Job => {
+            let loaded = load(file)?;
+            assumed::compile(&loaded.rule_files, loaded.job.bars.assumed_spec(), context)
+        }
+        Kind::Rules(rules) => assumed::compile(&[rules], assumed::usual_bars(), context),
+    };
+    compiled.map_err(Failure::Mistakes)
 }
 
 fn same_place(a: &Diagnostic, b: &Diagnostic) -> bool {
     a.file.path == b.file.path && a.span == b.span && a.code == b.code
-}
-
-fn in_sql(context: &SessionContext, rules: &RuleSet, bars: &BarsSpec) -> Vec<Diagnostic> {
-    let mistakes = plan::check_expressions(context, bars, &rules.expressions).err().unwrap_or_default();
-    // Which fields there are is the source's to say.
-    mistakes.into_iter().filter(|mistake| mistake.code != "unknown-field").collect()
 }
 
 /// Runs the test cases that rules carry.
@@ -154,16 +144,10 @@ pub(crate) async fn test(global: &Global, files: &[PathBuf], output: &mut Output
     let of_process = events::context(global, Stop::never());
     let scratch = of_process.scratch()?;
     let limits = of_process.limits_in(&scratch);
+    let context = session(&limits)?;
     let (mut passed, mut failed) = (0_usize, 0_usize);
     for file in files {
-        let (rules, bars) = match kind_of(file)? {
-            Kind::Job => {
-                let opened = open::open(file).await?;
-                opened.close().await;
-                (opened.loaded.compile(&opened.bars).map_err(Failure::Mistakes)?, opened.bars)
-            }
-            Kind::Rules(rules) => usual(&rules).map_err(Failure::Mistakes)?,
-        };
+        let (rules, bars) = compiled(file, &context)?;
         for case in rule_cases::run(&limits, scratch.path(), rules, bars).await? {
             let ok = case.expected == case.flagged;
             *(if ok { &mut passed } else { &mut failed }) += 1;
@@ -201,61 +185,16 @@ fn kind_of(path: &Path) -> Result<Kind, Failure> {
     let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
     let text = document::decode(bytes).map_err(|error| unreadable(error.to_string()))?;
     let (file, _) = document::open(path, &text);
-    let (table, _) = document::parse(&file);
+    let (table, syntax) = document::parse(&file);
     let keys = table.get_ref();
-    if keys.contains_key("name") || keys.contains_key("source") || keys.contains_key("bars") {
+    let of_job = ["name", "source", "bars"].iter().any(|key| keys.contains_key(*key));
+    let of_neither =
+        !keys.contains_key("rule") && !syntax.is_empty() && path.extension().is_none_or(|end| end != "toml");
+    if of_job || of_neither {
         return Ok(Kind::Job);
     }
     drop(table);
     let variables =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     Ok(Kind::Rules(RuleFile { file, environment: Arc::new(Environment::new(variables)) }))
-}
-
-/// Compiles a rule file by itself, over the bars most sources have: daily, of every weekday.
-fn usual(file: &RuleFile) -> Result<(RuleSet, BarsSpec), Vec<Diagnostic>> {
-    let named = |name: &str, kind| FieldSpec { name: Arc::from(name), source: Arc::from(name), kind };
-    let mut fields: Vec<FieldSpec> = NUMBERS.iter().map(|name| named(name, FieldKind::Number)).collect();
-    fields.insert(0, named("symbol", FieldKind::Text));
-    let mut bars = BarsSpec {
-        series: vec![Arc::from("symbol")],
-        interval: Interval::Day,
-        calendar: Calendar::named("weekdays"),
-        grid: None,
-        time: TimeSpec {
-            source: Arc::from("time"),
-            formats: TimeFormat::compile("%Y-%m-%d").into_iter().collect(),
-            zone: chrono_tz::UTC,
-            label: Label::Session,
-            fold: Fold::Refuse,
-        },
-        fields,
-    };
-    bars.grid = bars.calendar.as_ref().map(|days| Arc::new(Grid::new(Arc::clone(days), bars.interval, Label::Session)));
-    loop {
-        match rules::compile(std::slice::from_ref(file), &bars) {
-            Ok(rules) => return Ok((rules, bars)),
-            Err(mistakes) => {
-                // A field only the rule file knows of is taken to be there: the source decides, not this file.
-                let missing: Vec<String> =
-                    mistakes.iter().filter(|m| m.code == "unknown-field").filter_map(field_at).collect();
-                let before = bars.fields.len();
-                for name in missing {
-                    if bars.field(&name).is_none() {
-                        bars.fields.push(named(&name, FieldKind::Text));
-                    }
-                }
-                if bars.fields.len() == before {
-                    return Err(mistakes);
-                }
-            }
-        }
-    }
-}
-
-/// The field name a diagnostic's caret points at.
-fn field_at(mistake: &Diagnostic) -> Option<String> {
-    let text = mistake.file.text.get(mistake.span.clone())?;
-    let name = text.trim_matches(['"', '\'']);
-    (!name.is_empty() && !name.contains(['\n', '[', '='])).then(|| name.to_owned())
 }

@@ -20,6 +20,7 @@ use crate::report::store;
 use crate::run::ingest;
 use crate::run::store::Store;
 use crate::run::{Exit, Failure, Stop};
+use crate::text::numbers::counted;
 
 /// Rows a text table shows; more would not fit a person.
 const SHOWN: usize = 1_000;
@@ -92,10 +93,10 @@ pub(crate) async fn query(
         shown.push(part);
     }
     output.line(&pretty_format_batches(&shown)?.to_string())?;
+    let all = counted(rows as u64, "row");
     output.line(&match rows {
-        1 => "1 row".to_owned(),
-        rows if rows > kept => format!("{rows} rows, the first {kept} shown; --format ndjson writes all"),
-        rows => format!("{rows} rows"),
+        rows if rows > kept => format!("{all}, the first {kept} shown; --format ndjson writes all"),
+        _ => all,
     })?;
     Ok(Exit::Ok)
 }

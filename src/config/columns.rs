@@ -102,7 +102,7 @@ impl Job {
 impl Bars {
     /// The bars as rules may expect them while the source is not known: fields whose kind is certain, as if the
     /// source had them all.
-    pub(super) fn assumed_spec(&self) -> BarsSpec {
+    pub fn assumed_spec(&self) -> BarsSpec {
         let column = |name: &str, kind| SourceColumn { name: name.to_owned(), kind, typed_time: false };
         let is_series = |name: &str| self.series.iter().any(|series| &**series.get_ref() == name);
         let is_certain = |name: &str| NUMBERS.contains(&name) || is_series(name);

@@ -1,12 +1,12 @@
 //! Reads a job file and the files it names, and collects every mistake of all of them.
 //!
-//! The only part of the configuration that touches files and the process environment; it writes neither.
+//! The only part of the configuration that reads files and the process environment; it writes neither.
 
 use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::ops::Range;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -16,8 +16,14 @@ use super::document::{self, NotUtf8};
 use super::job::{self, Draft, Job, JobPath};
 use super::rules::{self, RuleFile, RuleSet};
 use crate::bars::BarsSpec;
+use crate::durable::paths;
 use crate::schema::diagnostic::{Diagnostic, SourceText, nearest};
 use crate::schema::reader::Environment;
+
+/// Mistakes in the syntax of a file that may still be meant as TOML.
+const FEW_MISTAKES: usize = 5;
+/// Most characters of a line that a message shows.
+const LONGEST_LINE: usize = 60;
 
 /// A job with its rule files: all that can be checked without its source is checked.
 #[derive(Debug)]
@@ -26,6 +32,8 @@ pub struct Loaded {
     pub job: Job,
     /// Its rule files, in the order of the job.
     pub rule_files: Vec<RuleFile>,
+    /// The job file, as an absolute path.
+    pub job_file: PathBuf,
     /// SHA-256 (hex) of the bytes of the job file.
     pub job_sha256: String,
 }
@@ -37,6 +45,19 @@ impl Loaded {
     /// Every mistake that shows only now, e.g. fields the source does not have.
     pub fn compile(&self, bars: &BarsSpec) -> Result<RuleSet, Vec<Diagnostic>> {
         rules::compile(&self.rule_files, bars)
+    }
+
+    /// [`Loaded::compile`] for the rules with the ids `only`; for all of them where it is empty.
+    ///
+    /// # Errors
+    /// Every mistake of these rules that shows only now.
+    pub fn compile_only(&self, bars: &BarsSpec, only: &[String]) -> Result<RuleSet, Vec<Diagnostic>> {
+        rules::compile_only(&self.rule_files, bars, only)
+    }
+
+    /// The ids of the rules, sorted.
+    pub fn rule_ids(&self) -> Vec<Arc<str>> {
+        rules::ids(&self.rule_files)
     }
 }
 
@@ -52,8 +73,22 @@ pub enum LoadError {
         #[source]
         source: io::Error,
     },
+    /// A folder, where a job file was expected.
+    #[error("`{}` is a folder, not a job file", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The file is not TOML at all, e.g. a file of data: its mistakes would be one a line.
+    #[error("`{}` is not a job file: its first line is `{first_line}`, which is not TOML", path.display())]
+    NotAJob {
+        /// The file.
+        path: PathBuf,
+        /// How it begins.
+        first_line: String,
+    },
     /// The job file is not text.
-    #[error("`{}` is no job file", path.display())]
+    #[error("`{}` is not a job file", path.display())]
     NotUtf8 {
         /// The file.
         path: PathBuf,
@@ -89,13 +124,34 @@ pub fn load(path: &Path) -> Result<Loaded, LoadError> {
     load_with(path, std::env::vars_os())
 }
 
+/// As [`load`], for a run of the rules with the ids `only`, or of all of them where it is empty: mistakes in other
+/// rules do not count.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_only(path: &Path, only: &[String]) -> Result<Loaded, LoadError> {
+    read_all(path, std::env::vars_os(), only)
+}
+
 /// As [`load`], with `variables` for the process environment. Those that are not UTF-8 are left out.
+///
+/// # Errors
+/// As [`load`].
 pub fn load_with(path: &Path, variables: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Loaded, LoadError> {
+    read_all(path, variables, &[])
+}
+
+fn read_all(
+    path: &Path,
+    variables: impl IntoIterator<Item = (OsString, OsString)>,
+    only: &[String],
+) -> Result<Loaded, LoadError> {
     let bytes = read(path)?;
     let job_sha256 = format!("{:x}", Sha256::digest(&bytes));
     let text = document::decode(bytes).map_err(|source| LoadError::NotUtf8 { path: path.to_path_buf(), source })?;
     let environment = Arc::new(environment(path, variables)?);
     let (file, mut mistakes) = document::open(path, &text);
+    reject_other_text(&file)?;
     let Draft { mut job, rules: paths, bars, mistakes: of_job } = job::read(&file, &environment);
     mistakes.extend(of_job);
     let mut rule_files = Vec::new();
@@ -111,17 +167,40 @@ pub fn load_with(path: &Path, variables: impl IntoIterator<Item = (OsString, OsS
     }
     let calendar_mistakes = job.as_mut().map(|job| set_calendar(&file, job)).unwrap_or_default();
     let assumed = bars.map(|bars| bars.assumed_spec());
-    of_rules.extend(rules::lint(&rule_files, assumed.as_ref()));
+    of_rules.extend(rules::lint(&rule_files, assumed.as_ref(), only));
     mistakes.sort_by_key(|mistake| mistake.span.start);
     mistakes.extend(calendar_mistakes.into_iter().chain(of_rules));
     match job {
-        Some(job) if mistakes.is_empty() => Ok(Loaded { job, rule_files, job_sha256 }),
+        Some(job) if mistakes.is_empty() => {
+            let job_file = paths::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+            Ok(Loaded { job, rule_files, job_file, job_sha256 })
+        }
         _ => Err(LoadError::Mistakes(mistakes)),
     }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
-    fs::read(path).map_err(|source| LoadError::Unreadable { path: path.to_path_buf(), source })
+    fs::read(path).map_err(|source| match source.kind() {
+        io::ErrorKind::IsADirectory => LoadError::Folder { path: path.to_path_buf() },
+        _ => LoadError::Unreadable { path: path.to_path_buf(), source },
+    })
+}
+
+/// Fails over text that is not TOML and has none of the keys of a job.
+fn reject_other_text(file: &Arc<SourceText>) -> Result<(), LoadError> {
+    let (table, syntax) = document::parse(file);
+    let is_of_job = |name: &str| job::JOB.keys.iter().any(|key| key.name == name);
+    let few = file.path.extension().is_some_and(|end| end == "toml") && syntax.len() <= FEW_MISTAKES;
+    if syntax.is_empty() || few || table.get_ref().keys().any(|name| is_of_job(name.get_ref())) {
+        return Ok(());
+    }
+    let first_line = file.text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let mut first_line: String = first_line.chars().take(LONGEST_LINE + 1).collect();
+    if first_line.chars().count() > LONGEST_LINE {
+        first_line.truncate(first_line.char_indices().nth(LONGEST_LINE - 1).map_or(0, |(end, _)| end));
+        first_line.push('…');
+    }
+    Err(LoadError::NotAJob { path: file.path.clone(), first_line })
 }
 
 /// The `.env` beside the job, and the process environment over it.
@@ -166,7 +245,7 @@ fn read_rules(
         return Err(Box::new(mistake.also(job, first.span(), "first named here").help("name each rule file once")));
     }
     let text = read_text(job, &path.span(), written, resolved)?;
-    Ok(document::open(shown(resolved), &text))
+    Ok(document::open(resolved, &text))
 }
 
 /// Reads a file that the job names; a failure is a mistake of the job, at `span`.
@@ -225,20 +304,6 @@ fn set_calendar(file: &Arc<SourceText>, job: &mut Job) -> Vec<Diagnostic> {
 
 fn is_same_file(one: &Path, other: &Path) -> bool {
     one == other || matches!((fs::canonicalize(one), fs::canonicalize(other)), (Ok(one), Ok(other)) if one == other)
-}
-
-/// `path` without `folder/..` detours, for messages; as it is where a link makes that another file.
-pub(crate) fn shown(path: &Path) -> PathBuf {
-    let mut tidy = PathBuf::new();
-    for component in path.components() {
-        match (component, tidy.components().next_back()) {
-            (Component::ParentDir, Some(Component::Normal(_))) => {
-                tidy.pop();
-            }
-            _ => tidy.push(component),
-        }
-    }
-    if is_same_file(&tidy, path) { tidy } else { path.to_path_buf() }
 }
 
 #[cfg(test)]
@@ -453,18 +518,5 @@ error[bad-value]: rule `a`: even window of 20
         assert!(mistakes(&one).contains("there is no file `nyse.csv`"));
         fs::write(one.path().join("jobs/nyse.csv"), bad).unwrap();
         assert!(mistakes(&one).contains("jobs/nyse.csv:2:1"));
-    }
-
-    #[test]
-    fn paths_are_shown_without_detours_unless_a_link_is_in_them() {
-        let folder = folder(&[("a/x.toml", b""), ("b/c/y.toml", b"")]);
-        let at = |path: &str| folder.path().join(path);
-        assert_eq!(shown(&at("b/../a/x.toml")), at("a/x.toml"));
-        #[cfg(unix)]
-        {
-            std::os::unix::fs::symlink(at("b/c"), at("link")).unwrap();
-            fs::write(at("b/x.toml"), "").unwrap();
-            assert_eq!(shown(&at("link/../x.toml")), at("link/../x.toml"));
-        }
     }
 }

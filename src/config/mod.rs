@@ -20,5 +20,5 @@ pub mod secrets;
 
 pub use columns::SourceColumn;
 pub use job::Job;
-pub use load::{LoadError, Loaded, load, load_with};
+pub use load::{LoadError, Loaded, load, load_only, load_with};
 pub use rules::{Literal, Rule, RuleFile, RuleSet, RuleTest, compile};

@@ -17,6 +17,7 @@ mod digest;
 mod disk;
 #[cfg(test)]
 pub(crate) mod faulty;
+pub mod paths;
 pub mod process;
 mod reader;
 #[cfg(test)]

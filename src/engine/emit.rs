@@ -209,10 +209,11 @@ impl Emitter {
             };
             let mut span: Option<(i64, i64)> = None;
             let mut observed: Option<(f64, f64)> = None;
+            let mut rows: Vec<usize> = Vec::new();
             for flagged in evaluated.flagged.iter().filter(|flagged| flagged.rule == rule) {
                 counts.findings += 1;
                 counts.bars += count(flagged.finding.bars_affected);
-                counts.rows += count(flagged.rows.iter().count() as u64);
+                rows.extend(flagged.rows.iter());
                 let row = flagged.rows.first();
                 let time = row.map_or(flagged.finding.time, |row| frame.time_of(&self.layout, row));
                 if let Some(time) = time {
@@ -222,6 +223,10 @@ impl Emitter {
                     observed = Some(observed.map_or((value, value), |(lo, hi)| (lo.min(value), hi.max(value))));
                 }
             }
+            // A row with several findings of one rule, e.g. in several fields, is one row.
+            rows.sort_unstable();
+            rows.dedup();
+            counts.rows = count(rows.len() as u64);
             let RuleCounts { evaluated, insufficient, excused, findings, bars, rows } = counts;
             self.builder.push(&Row {
                 record: Record::Rule as i8,

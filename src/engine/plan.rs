@@ -78,7 +78,11 @@ fn mistake(bars: &BarsSpec, expression: &Expression, error: &DataFusionError) ->
         Some(_) => format!("rule `{}` uses a field these bars do not have", expression.rule),
         None => format!("rule `{}` has an expression that cannot be used", expression.rule),
     };
-    let code = if unknown.is_some() { "unknown-field" } else { "bad-expression" };
+    let code = match error.find_root() {
+        _ if unknown.is_some() => "unknown-field",
+        DataFusionError::SQL(..) => "sql-syntax",
+        _ => "bad-expression",
+    };
     let diagnostic = Diagnostic::new(code, title, &expression.file, expression.span.clone());
     match unknown {
         Some(name) => diagnostic.label(format!("no field `{name}`")).help(suggestion(&name, "fields", bars.names())),

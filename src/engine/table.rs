@@ -22,6 +22,8 @@ use datafusion::physical_plan::ExecutionPlan;
 use object_store::{ObjectMeta, path::Path as StorePath};
 use parquet::arrow::RowNumber;
 
+use crate::durable::paths;
+
 /// Name of the column that says which file a row is from.
 pub const FILE: &str = "__file";
 /// Name of the column that says which row of its file a row is.
@@ -30,7 +32,7 @@ pub const ROW: &str = "__row";
 /// One Parquet file of the table.
 #[derive(Debug, Clone)]
 pub struct TableFile {
-    /// Absolute path.
+    /// The file.
     pub path: PathBuf,
     /// Index of the source file its rows are from.
     pub index: i32,
@@ -73,7 +75,7 @@ impl BarsTable {
 
     fn group(&self, files: &[TableFile]) -> Result<FileGroup> {
         let files = files.iter().map(|file| {
-            let location = StorePath::from_absolute_path(&file.path)
+            let location = StorePath::from_absolute_path(paths::absolute(&file.path)?)
                 .map_err(|source| DataFusionError::External(Box::new(source)))?;
             let meta = ObjectMeta {
                 location,

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use super::item::Reason;
 use crate::decide::Action;
 use crate::durable::{self, Disk};
+use crate::text::numbers::counted;
 use crate::text::utc::UtcMicros;
 
 /// The version of the format.
@@ -269,7 +270,7 @@ impl Plan {
         let row = |(line, number)| serde_json::from_str(line).map_err(|error| malformed(number, error.to_string()));
         let rows: Vec<PlanRow> = lines.map(row).collect::<Result<_, _>>()?;
         if head.rows != rows.len() as u64 {
-            return Err(malformed(1, format!("it tells of {} rows and has {}", head.rows, rows.len())));
+            return Err(malformed(1, format!("it tells of {} and has {}", counted(head.rows, "row"), rows.len())));
         }
         Ok(Self { head, rows, checksum: line.checksum })
     }

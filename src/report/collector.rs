@@ -3,6 +3,7 @@
 //! Findings and months go to disk as they come, under names no reader sees; counts are kept. A report is published
 //! as a whole, the row in `runs` last, or not at all.
 
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -62,7 +63,7 @@ impl Collector {
         let destination = Arc::new(Destination::new(disk, dir, &program.job, &run, whole, mode));
         let since_run = match &previous {
             Previous::Known(known) => Some(known.run().to_owned()),
-            Previous::None | Previous::TooMany | Previous::Unknown => None,
+            Previous::None | Previous::TooMany | Previous::OtherWindows | Previous::Unknown => None,
         };
         Self {
             tally: Tally::new(&program),
@@ -156,18 +157,16 @@ impl Collector {
     /// whether it outlasts a power failure is not sure.
     pub fn finish(self, mut outcome: Outcome) -> Result<Summary, ReportError> {
         let Self { report, mut tally, findings, months, .. } = self;
-        match report.publish(&mut tally, findings, months, &mut outcome) {
-            Ok(summary) => Ok(summary),
-            // The report is there: nothing of it is taken away, and no other row stands beside its own.
-            Err(error @ ReportError::NotDurable { .. }) => Err(error),
-            Err(error) => {
-                let message = Some(error.to_string());
-                let broken = Outcome { status: RunStatus::Broken, exit_code: BROKEN, error: message, ..outcome };
-                // The first error is the one to tell.
-                report.write_run(&tally, &broken).ok();
-                Err(error)
-            }
-        }
+        report.publish(&mut tally, findings, months, &mut outcome).inspect_err(|error| {
+            let message = Some(error.to_string());
+            let broken = Outcome { status: RunStatus::Broken, exit_code: BROKEN, error: message, ..outcome };
+            // The first error is the one to tell.
+            match error {
+                // The report is there and nothing of it is taken away, but it says how the run ended.
+                ReportError::NotDurable { .. } => report.correct(&tally, &broken).ok(),
+                _ => report.write_run(&tally, &broken).ok(),
+            };
+        })
     }
 
     /// Ends a run that broke off or was stopped: removes what was staged and writes its row in `runs`, with the
@@ -211,15 +210,30 @@ impl Report {
         outcome.seconds.report += clock.elapsed().as_secs_f64();
         let summary = self.summary(tally, outcome);
         let target = self.destination.summary();
-        let mut json = serde_json::to_vec_pretty(&summary).map_err(|source| ReportError::json(&target, source))?;
-        json.push(b'\n');
-        staged.push(write::bytes(&self.destination, &target, &json)?);
+        staged.push(write::bytes(&self.destination, &target, &json(&summary, &target)?)?);
         let published = Published::all(self.destination.disk(), staged)?;
         let written = self.write_run(tally, outcome);
         if matches!(written, Ok(()) | Err(ReportError::NotDurable { .. })) {
             published.keep();
         }
         written.map(|()| summary)
+    }
+
+    /// Writes again how the run ended, in place of what its report says of it.
+    fn correct(&self, tally: &Tally, outcome: &Outcome) -> Result<(), ReportError> {
+        let target = self.destination.summary();
+        let mut file = self.destination.create_again(&target)?;
+        let json = json(&self.summary(tally, outcome), &target)?;
+        let written = file.write_all(&json).and_then(|()| file.complete());
+        write::publish(written.map_err(|source| ReportError::writing(&target, source))?)?;
+        let target = self.destination.file(Table::Runs);
+        let row = rows::run(&self.run, &self.program, tally, outcome)?;
+        let properties = self.destination.properties().build();
+        let mut writer = TableWriter::over(self.destination.create_again(&target)?, &target, row.schema(), properties)?;
+        writer.write(&row)?;
+        write::publish(writer.close()?)?;
+        self.destination.release();
+        Ok(())
     }
 
     fn stage(&self, table: Table, rows: &RecordBatch) -> Result<Staged, ReportError> {
@@ -237,6 +251,13 @@ impl Report {
     fn summary(&self, tally: &Tally, outcome: &Outcome) -> Summary {
         Summary::new(&self.run, &self.program, tally, outcome, self.since_run.as_deref())
     }
+}
+
+/// The summary as the text of the file `target`.
+fn json(summary: &Summary, target: &Path) -> Result<Vec<u8>, ReportError> {
+    let mut json = serde_json::to_vec_pretty(summary).map_err(|source| ReportError::json(target, source))?;
+    json.push(b'\n');
+    Ok(json)
 }
 
 #[cfg(test)]

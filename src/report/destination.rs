@@ -28,6 +28,8 @@ pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Key that says whether a run looked at all rules and series; [`WHOLE`] or something else.
 pub(super) const SCOPE_KEY: &str = "barkeep.scope";
+/// Key of the metadata of every table that says which job file the run was of.
+pub(super) const JOB_FILE_KEY: &str = "barkeep.job_file";
 /// See [`SCOPE_KEY`].
 pub(super) const WHOLE: &str = "whole";
 
@@ -45,6 +47,7 @@ pub(super) struct Destination {
     pub(super) job: String,
     /// The run.
     pub(super) run: RunId,
+    job_file: String,
     job_sha256: String,
     rules_sha256: String,
     whole: bool,
@@ -61,6 +64,7 @@ impl Destination {
             dir: dir.to_path_buf(),
             job: job.to_owned(),
             run: run.run_id.clone(),
+            job_file: run.job_file.clone(),
             job_sha256: run.job_sha256.clone(),
             rules_sha256: run.rules_sha256.clone(),
             whole,
@@ -99,11 +103,20 @@ impl Destination {
 
     /// Begins the new file that will be called `target`; missing folders are made.
     pub(super) fn create(&self, target: &Path) -> Result<Growing, ReportError> {
+        self.begin(target, false)
+    }
+
+    /// Begins the file that will take the place of `target`, which this run has written.
+    pub(super) fn create_again(&self, target: &Path) -> Result<Growing, ReportError> {
+        self.begin(target, true)
+    }
+
+    fn begin(&self, target: &Path, again: bool) -> Result<Growing, ReportError> {
         let folder = folder_of(target);
         let begin = || {
             self.claim()?;
             self.disk.make_folders(folder)?;
-            if self.disk.exists(target)? {
+            if !again && self.disk.exists(target)? {
                 return Err(io::Error::new(
                     ErrorKind::AlreadyExists,
                     format!("`{}` is there already", target.display()),
@@ -161,6 +174,7 @@ impl Destination {
                 pair("version", VERSION),
                 pair("run_id", self.run.as_str()),
                 pair("job", &self.job),
+                KeyValue::new(JOB_FILE_KEY.to_owned(), self.job_file.clone()),
                 pair("job_sha256", &self.job_sha256),
                 pair("rules_sha256", &self.rules_sha256),
                 KeyValue::new(SCOPE_KEY.to_owned(), if self.whole { WHOLE.to_owned() } else { "part".to_owned() }),

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use crate::text::numbers::counted;
 use arrow::error::ArrowError;
 use parquet::errors::ParquetError;
 
@@ -75,7 +76,7 @@ pub enum ReportError {
         run: String,
     },
     /// `latest~N` reaches behind the first run.
-    #[error("`{asked}` reaches back further than the {runs} runs there are")]
+    #[error("`{asked}` reaches back too far: there {} {}", if *runs == 1 { "is" } else { "are" }, counted(*runs as u64, "run"))]
     TooFewRuns {
         /// What was asked for.
         asked: String,
@@ -93,7 +94,7 @@ pub enum ReportError {
         candidates: Vec<String>,
     },
     /// No run is called so.
-    #[error("no run `{asked}`; {hint}")]
+    #[error("there is no run `{asked}`; {hint}")]
     UnknownRun {
         /// What was asked for.
         asked: String,
@@ -103,6 +104,14 @@ pub enum ReportError {
 }
 
 impl ReportError {
+    /// Whether a person named a run that does not exist, or more than one: the call is wrong, not the report.
+    pub fn is_about_a_name(&self) -> bool {
+        matches!(
+            self,
+            Self::NoRuns { .. } | Self::TooFewRuns { .. } | Self::AmbiguousRun { .. } | Self::UnknownRun { .. }
+        )
+    }
+
     /// A failure to write below `folder`.
     pub(super) fn writing(folder: &Path, source: io::Error) -> Self {
         Self::Write { folder: folder.to_path_buf(), remedy: remedy(source.kind()), source }

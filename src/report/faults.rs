@@ -14,7 +14,8 @@ use super::error::ReportError;
 use super::history::Previous;
 use super::run::{ActionRow, Outcome, RunStatus};
 use super::summary::Summary;
-use super::testing::{OHLC, finding_id, meta, one_series, program};
+use super::tables::{Table, summary};
+use super::testing::{OHLC, finding_id, meta, one_series, program, texts};
 use crate::decide::Action;
 use crate::durable::Disk;
 use crate::durable::faulty::{Fault, Faulty};
@@ -58,6 +59,18 @@ fn seen(world: &World, hour: u32) -> Vec<String> {
         (visible && !hidden && inside.contains(run.as_str())).then(|| inside.split('/').next().map(str::to_owned))?
     };
     world.names().iter().filter_map(of_run).collect()
+}
+
+/// How the run of `hour` ended, as its row in `runs` says and as its summary does.
+fn said(world: &World, hour: u32) -> [String; 2] {
+    let copy = tempfile::NamedTempFile::new().unwrap();
+    let run = meta(hour).run_id;
+    fs::write(copy.path(), world.contents(&Table::Runs.file(Path::new(DIR), "demo", &run)).unwrap()).unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(copy.reopen().unwrap()).unwrap().build().unwrap();
+    let row = reader.map(Result::unwrap).next().unwrap();
+    let json = world.contents(&summary(Path::new(DIR), run.as_str())).unwrap();
+    let summary: Summary = serde_json::from_slice(&json).unwrap();
+    [texts(&row, "status").remove(0), summary.status.to_string()]
 }
 
 /// Hidden files, sorted.
@@ -110,6 +123,7 @@ fn a_report_is_whole_or_not_there_whichever_call_fails() {
             Err(ReportError::NotDurable { .. }) => {
                 not_durable += 1;
                 assert_eq!(seen, WHOLE, "{reported}");
+                assert_eq!(said(&world, 2), ["broken", "broken"], "{reported}");
             }
             // At most the row that says that the run is broken.
             Err(_) => assert!(seen.is_empty() || seen == ["runs"], "{reported}: {seen:?}"),

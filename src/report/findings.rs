@@ -167,7 +167,7 @@ impl FindingParts {
             let seen = match &mut self.previous {
                 Previous::None => Some(None),
                 Previous::Known(known) => Some(id.and_then(|id| known.meet(id))),
-                Previous::TooMany | Previous::Unknown => None,
+                Previous::TooMany | Previous::OtherWindows | Previous::Unknown => None,
             };
             is_new.push(seen.map(|before| before.is_none()));
             first_seen.append_option(seen.map(|before| before.unwrap_or(run)));
@@ -207,7 +207,7 @@ impl FindingParts {
     pub(super) fn finish(mut self, program: &Program, rules: &mut [RuleTally]) -> Result<Vec<Staged>, ReportError> {
         self.write_part()?;
         let fixed = match &self.previous {
-            Previous::TooMany | Previous::Unknown => return Ok(self.staged),
+            Previous::TooMany | Previous::OtherWindows | Previous::Unknown => return Ok(self.staged),
             Previous::None => std::collections::HashMap::new(),
             Previous::Known(known) => known.fixed(),
         };

@@ -1,12 +1,13 @@
 //! The findings of the run before: what a run compares itself with to tell what is new and what is fixed.
 //!
-//! The run before is the newest one of the same job that reached its end, looked at all rules and series, and had the
-//! same kind of window (all of the data, or from some time on). Only the columns needed are read, and no more than [`MOST_KNOWN`] findings.
+//! The run before is the newest one of the same job that reached its end and looked at all rules and series, and at all
+//! of the window: at all data, where this run does, else from no later and to no earlier. Only the columns needed are
+//! read, and no more than [`MOST_KNOWN`] findings.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, AsArray, RecordBatch, StringArray};
 use arrow::compute::cast;
@@ -14,9 +15,10 @@ use arrow::datatypes::{DataType, Int64Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 
-use super::destination::{SCOPE_KEY, WHOLE};
+use super::destination::{JOB_FILE_KEY, SCOPE_KEY, WHOLE};
 use super::error::ReportError;
 use super::run::{RunStatus, Window};
 use super::runs;
@@ -39,6 +41,8 @@ pub enum Previous {
     Known(Box<KnownFindings>),
     /// The run before found more than [`MOST_KNOWN`]: what is new or fixed is not reported.
     TooMany,
+    /// Earlier runs looked at other windows only: what is new or fixed is not known.
+    OtherWindows,
     /// This run looks at some rules or some series only: it is compared with nothing, and no later run with it.
     Unknown,
 }
@@ -210,9 +214,15 @@ fn evaluated(results: File, rules: &mut BTreeSet<String>) -> Result<(), ArrowErr
 }
 
 fn load(dir: &Path, job: &str, window: Window, most: u64) -> Result<Previous, ReportError> {
+    let mut others = Previous::None;
     for file in runs::of_job(dir, job)? {
-        if !comparable(&file.path, window).map_err(|source| ReportError::reading(&file.path, source))? {
-            continue;
+        match comparison(&file.path, window).map_err(|source| ReportError::reading(&file.path, source))? {
+            Comparison::Whole => {}
+            Comparison::None => continue,
+            Comparison::OtherWindow => {
+                others = Previous::OtherWindows;
+                continue;
+            }
         }
         let mut known = KnownFindings { run: file.run.to_string(), ..KnownFindings::default() };
         let mut rows = 0;
@@ -229,22 +239,59 @@ fn load(dir: &Path, job: &str, window: Window, most: u64) -> Result<Previous, Re
         }
         return Ok(Previous::Known(Box::new(known)));
     }
-    Ok(Previous::None)
+    Ok(others)
 }
 
-/// Whether the run in `path` reached its end, looked at everything, and at the same kind of window.
-fn comparable(path: &Path, window: Window) -> Result<bool, ArrowError> {
+/// How far the findings of an earlier run can be compared with those of a run over another window.
+enum Comparison {
+    /// It did not reach its end, or looked at some rules or series only.
+    None,
+    /// It did not look at all of the window, or had another kind of history before it.
+    OtherWindow,
+    /// It looked at all of the window.
+    Whole,
+}
+
+fn comparison(path: &Path, window: Window) -> Result<Comparison, ArrowError> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
-    let pairs = builder.metadata().file_metadata().key_value_metadata();
-    let is_scope = |pair: &&KeyValue| pair.key == SCOPE_KEY;
-    if pairs.and_then(|pairs| pairs.iter().find(is_scope)).is_some_and(|pair| pair.value.as_deref() != Some(WHOLE)) {
-        return Ok(false);
+    if metadata(&builder, SCOPE_KEY).is_some_and(|scope| scope != WHOLE) {
+        return Ok(Comparison::None);
     }
-    let mut reader = only(builder, &["status", "window_since"])?;
-    let Some(run) = reader.next().transpose()?.filter(|run| run.num_rows() > 0) else { return Ok(false) };
-    let ended = RunStatus::parse(texts(&run, "status")?.value(0)).is_some_and(RunStatus::reached_its_end);
-    let all = run.column_by_name("window_since").is_some_and(|since| since.is_null(0));
-    Ok(ended && all == window.0.is_none())
+    let mut reader = only(builder, &["status", "window_since", "window_until"])?;
+    let Some(run) = reader.next().transpose()?.filter(|run| run.num_rows() > 0) else { return Ok(Comparison::None) };
+    if !RunStatus::parse(texts(&run, "status")?.value(0)).is_some_and(RunStatus::reached_its_end) {
+        return Ok(Comparison::None);
+    }
+    let end = |name: &str| {
+        let times = run.column_by_name(name)?.as_primitive_opt::<TimestampMicrosecondType>()?;
+        (!times.is_null(0)).then(|| times.value(0))
+    };
+    // A run over all data knows what was before the window, and flags rows that one over the end of it cannot.
+    let from = match (end("window_since"), window.0) {
+        (None, None) => true,
+        (Some(before), Some(now)) => before <= now,
+        _ => false,
+    };
+    let to = end("window_until").is_none_or(|before| window.1.is_some_and(|now| now <= before));
+    Ok(if from && to { Comparison::Whole } else { Comparison::OtherWindow })
+}
+
+/// The job file that the newest run of `job` was of; `None` where there is no run, or it is of an earlier version.
+///
+/// # Errors
+/// A file of an earlier run cannot be read.
+pub fn job_file(dir: &Path, job: &str) -> Result<Option<PathBuf>, ReportError> {
+    let Some(newest) = runs::of_job(dir, job)?.into_iter().next() else { return Ok(None) };
+    let opened =
+        File::open(&newest.path).map_err(ParquetError::from).and_then(ParquetRecordBatchReaderBuilder::try_new);
+    let builder = opened.map_err(|source| ReportError::reading(&newest.path, source))?;
+    Ok(metadata(&builder, JOB_FILE_KEY).map(PathBuf::from))
+}
+
+/// What the metadata of a table says of `key`.
+fn metadata<'a>(builder: &'a ParquetRecordBatchReaderBuilder<File>, key: &str) -> Option<&'a str> {
+    let pairs: &[KeyValue] = builder.metadata().file_metadata().key_value_metadata()?;
+    pairs.iter().find(|pair| pair.key == key)?.value.as_deref()
 }
 
 /// Opens a part of `findings`; also tells how many rows it has.
@@ -340,7 +387,37 @@ mod tests {
         report(dir.path(), meta(1), RunStatus::Findings);
         report(dir.path(), over(2, (Some(100 * DAY), None)), RunStatus::Findings);
         assert_eq!(known(dir.path(), (None, None)).run(), "20261120T010000Z-aaaa");
-        assert_eq!(known(dir.path(), (Some(0), None)).run(), "20261120T020000Z-aaaa");
+        assert_eq!(known(dir.path(), (Some(100 * DAY), None)).run(), "20261120T020000Z-aaaa");
+    }
+
+    #[test]
+    fn a_run_is_compared_with_one_that_looked_at_all_of_its_window() {
+        let dir = tempfile::tempdir().unwrap();
+        report(dir.path(), over(1, (Some(100 * DAY), Some(150 * DAY))), RunStatus::Findings);
+        for window in [(Some(100), Some(150)), (Some(104), Some(150)), (Some(100), Some(120))] {
+            let window = (window.0.map(|day| day * DAY), window.1.map(|day: i64| day * DAY));
+            assert_eq!(known(dir.path(), window).run(), "20261120T010000Z-aaaa", "{window:?}");
+        }
+        for window in
+            [(Some(99), Some(150)), (Some(100), Some(151)), (Some(104), None), (None, Some(150)), (None, None)]
+        {
+            let window = (window.0.map(|day| day * DAY), window.1.map(|day: i64| day * DAY));
+            let previous = previous_findings(dir.path(), "demo", window).unwrap();
+            assert!(matches!(previous, Previous::OtherWindows), "{window:?}: {previous:?}");
+        }
+        // An older run that looked at more is the one before.
+        report(dir.path(), over(2, (Some(90 * DAY), None)), RunStatus::Findings);
+        report(dir.path(), over(3, (Some(140 * DAY), None)), RunStatus::Findings);
+        assert_eq!(known(dir.path(), (Some(104 * DAY), None)).run(), "20261120T020000Z-aaaa");
+    }
+
+    #[test]
+    fn the_job_file_of_the_newest_run_is_known() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(job_file(dir.path(), "demo").unwrap(), None);
+        report(dir.path(), RunMeta { job_file: "/a/job.toml".to_owned(), ..meta(1) }, RunStatus::Findings);
+        report(dir.path(), RunMeta { job_file: "/b/job.toml".to_owned(), ..meta(2) }, RunStatus::Broken);
+        assert_eq!(job_file(dir.path(), "demo").unwrap().unwrap(), Path::new("/b/job.toml"));
     }
 
     #[test]

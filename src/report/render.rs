@@ -295,9 +295,17 @@ pub fn render_line(summary: &Summary) -> String {
     }
     pairs.push(("seconds", format!("{:.1}", summary.elapsed())));
     pairs.push(("run", summary.run_id.clone()));
+    if let Some(plan) = &summary.plan {
+        pairs.extend([("plan", plan.path.clone()), ("confirm", plan.confirmation.clone())]);
+    }
     let refused = if summary.status == RunStatus::Refused { "refused" } else { "over_limits" };
     pairs.extend(summary.refusals.iter().map(|refusal| (refused, refusal.clone())));
     pairs.extend(summary.error.iter().map(|error| ("error", error.clone())));
+    pairs_line(&pairs)
+}
+
+/// `key=value` on one line, the values quoted where they would not be one word.
+pub fn pairs_line(pairs: &[(&str, String)]) -> String {
     pairs.iter().map(|(key, value)| format!("{key}={}", quoted(value))).collect::<Vec<_>>().join(" ")
 }
 
@@ -402,6 +410,7 @@ mod tests {
             refusals: Vec::new(),
             not_evaluated: Vec::new(),
             actions: BTreeMap::new(),
+            plan: None,
             connections: None,
             next: vec![
                 NextStep { command: "barkeep report open".to_owned(), note: Some("rows and charts".to_owned()) },

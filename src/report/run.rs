@@ -95,6 +95,8 @@ pub struct RunMeta {
     pub window: Window,
     /// The watermark before, µs UTC.
     pub watermark_before: Option<i64>,
+    /// The job file, as an absolute path: what tells jobs of one name apart.
+    pub job_file: String,
     /// SHA-256 of the job file.
     pub job_sha256: String,
     /// SHA-256 of the rule files.
@@ -164,6 +166,15 @@ pub struct NextStep {
     pub note: Option<String>,
 }
 
+/// A plan that a run wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanNote {
+    /// Its file.
+    pub path: String,
+    /// What confirms it: the beginning of its checksum, and the number of its rows.
+    pub confirmation: String,
+}
+
 /// How a run ended.
 #[derive(Debug, Clone)]
 pub struct Outcome {
@@ -181,7 +192,7 @@ pub struct Outcome {
     pub seconds: StageSeconds,
     /// Bytes read from the source, where known.
     pub bytes_read: Option<u64>,
-    /// Most memory held, in bytes, where known.
+    /// Most memory held by this run, in bytes, where known.
     pub peak_rss: Option<u64>,
     /// Why nothing may be moved; empty where it may.
     pub refusals: Vec<Refusal>,
@@ -191,6 +202,8 @@ pub struct Outcome {
     pub actions: Vec<ActionRow>,
     /// What became of the connections to a server; `None` where there is none.
     pub connections: Option<Connections>,
+    /// The plan it wrote.
+    pub plan: Option<PlanNote>,
     /// What to type next.
     pub next: Vec<NextStep>,
 }
@@ -211,6 +224,7 @@ impl Outcome {
             not_evaluated: Vec::new(),
             actions: Vec::new(),
             connections: None,
+            plan: None,
             next: Vec::new(),
         }
     }

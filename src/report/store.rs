@@ -3,6 +3,7 @@
 //! Tables are read where they lie, with the parts of their paths as columns `job` and `run_date`. A table without a
 //! file has its columns and no rows.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -23,6 +24,7 @@ use super::run_id::RunId;
 use super::runs::{self, RunFile};
 use super::summary::Summary;
 use super::tables::{self, Table};
+use crate::durable::paths;
 use crate::schema::diagnostic::nearest;
 
 /// Runs that a message about an ambiguous prefix names.
@@ -100,7 +102,7 @@ fn damaged_below(folder: &Path) -> Option<ReportError> {
 /// The address of a folder. Paths are taken literally, whatever characters they have: DataFusion would read `[`,
 /// `*` and `?` in a plain path as a pattern.
 fn url(folder: &Path) -> Result<ListingTableUrl> {
-    let absolute = std::path::absolute(folder).map_err(DataFusionError::from)?;
+    let absolute = paths::absolute(folder).map_err(DataFusionError::from)?;
     let path = StorePath::from_absolute_path(absolute).map_err(|source| DataFusionError::External(Box::new(source)))?;
     let mut url = "file:///".to_owned();
     for part in path.parts() {
@@ -115,28 +117,55 @@ fn url(folder: &Path) -> Result<ListingTableUrl> {
     ListingTableUrl::parse(url)
 }
 
-/// The run a person means: `latest`, `latest~2` (the second before the latest), an id, or the beginning of one.
+/// The run a person means by `asked`, of all runs below `dir`: see [`named_run`].
 ///
 /// # Errors
 /// There are no runs, none is meant, or more than one is.
 pub fn resolve_run(dir: &Path, asked: &str) -> Result<RunRef, ReportError> {
     let runs = runs::all(dir)?;
+    let ids: Vec<&str> = runs.iter().map(|file| file.run.as_str()).collect();
+    let place = named_run(dir, &ids, asked)?;
+    Ok(reference(dir, &runs[place]))
+}
+
+/// The run of `job` a person means by `asked`: one that reported below `dir`, or one of `others`, e.g. those whose rows
+/// are in quarantine, whatever became of their reports.
+///
+/// # Errors
+/// There are no runs, none is meant, or more than one is.
+pub fn resolve_run_of_job<'a>(
+    dir: &Path,
+    job: &str,
+    others: impl IntoIterator<Item = &'a str>,
+    asked: &str,
+) -> Result<String, ReportError> {
+    let reported = runs::of_job(dir, job)?;
+    let others = others.into_iter().map(str::to_owned);
+    let ids: BTreeSet<String> = reported.iter().map(|file| file.run.to_string()).chain(others).collect();
+    let newest_first: Vec<&str> = ids.iter().rev().map(String::as_str).collect();
+    let place = named_run(dir, &newest_first, asked)?;
+    Ok(newest_first[place].to_owned())
+}
+
+/// Which of `runs`, newest first, a person means: `latest`, `latest~2` (the second before the latest), an id, or the
+/// beginning of exactly one. The only place that decides this.
+fn named_run(dir: &Path, runs: &[&str], asked: &str) -> Result<usize, ReportError> {
     if runs.is_empty() {
         return Err(ReportError::NoRuns { dir: dir.to_path_buf() });
     }
     if let Some(back) = steps_back(asked) {
-        let run = runs.get(back).ok_or_else(|| ReportError::TooFewRuns { asked: asked.to_owned(), runs: runs.len() });
-        return run.map(|run| reference(dir, run));
+        let too_few = ReportError::TooFewRuns { asked: asked.to_owned(), runs: runs.len() };
+        return if back < runs.len() { Ok(back) } else { Err(too_few) };
     }
-    let meant: Vec<&RunFile> =
-        runs.iter().filter(|file| !asked.is_empty() && file.run.as_str().starts_with(asked)).collect();
+    let meant: Vec<usize> =
+        (0..runs.len()).filter(|place| !asked.is_empty() && runs[*place].starts_with(asked)).collect();
     match meant.as_slice() {
-        [run] => Ok(reference(dir, run)),
-        [] => Err(unknown(asked, &runs)),
+        [place] => Ok(*place),
+        [] => Err(unknown(asked, runs)),
         several => Err(ReportError::AmbiguousRun {
             asked: asked.to_owned(),
             count: several.len(),
-            candidates: several.iter().take(CANDIDATES).map(|file| file.run.to_string()).collect(),
+            candidates: several.iter().take(CANDIDATES).map(|place| runs[*place].to_owned()).collect(),
         }),
     }
 }
@@ -154,8 +183,8 @@ fn reference(dir: &Path, file: &RunFile) -> RunRef {
     RunRef { run_id: file.run.clone(), job: file.job.clone(), summary }
 }
 
-fn unknown(asked: &str, runs: &[RunFile]) -> ReportError {
-    let hint = match nearest(asked, runs.iter().map(|file| file.run.as_str()).chain(["latest"])) {
+fn unknown(asked: &str, runs: &[&str]) -> ReportError {
+    let hint = match nearest(asked, runs.iter().copied().chain(["latest"])) {
         Some(near) => format!("did you mean `{near}`?"),
         None => "write `latest`, `latest~1`, or a run id; `barkeep report list` shows them".to_owned(),
     };
@@ -238,6 +267,28 @@ mod tests {
     }
 
     #[test]
+    fn runs_of_a_job_are_those_that_reported_and_those_named_beside_them() {
+        let dir = tempfile::tempdir().unwrap();
+        report(dir.path(), 2);
+        let others = ["20261120T030000Z-bbbb", "20261120T010000Z-cccc"];
+        let found = |asked: &str| resolve_run_of_job(dir.path(), "demo", others, asked);
+        for (asked, run) in [
+            ("latest", others[0]),
+            ("latest~1", "20261120T020000Z-aaaa"),
+            ("latest~2", others[1]),
+            ("20261120T02", "20261120T020000Z-aaaa"),
+            (others[1], others[1]),
+        ] {
+            assert_eq!(found(asked).unwrap(), run, "{asked}");
+        }
+        assert!(matches!(found("latest~3"), Err(ReportError::TooFewRuns { runs: 3, .. })));
+        assert!(matches!(found("2026"), Err(ReportError::AmbiguousRun { count: 3, .. })));
+        assert!(matches!(found("20271120"), Err(ReportError::UnknownRun { .. })));
+        let of_other = resolve_run_of_job(dir.path(), "other", [], "latest");
+        assert!(matches!(of_other, Err(ReportError::NoRuns { .. })), "{of_other:?}");
+    }
+
+    #[test]
     fn runs_that_are_not_there_are_reported_with_a_way_on() {
         let dir = tempfile::tempdir().unwrap();
         let reported = |asked: &str| resolve_run(dir.path(), asked).unwrap_err().to_string();
@@ -245,7 +296,7 @@ mod tests {
         report(dir.path(), 1);
         report(dir.path(), 2);
         for (asked, hint) in [
-            ("latest~2", "the 2 runs there are"),
+            ("latest~2", "there are 2 runs"),
             ("latst", "did you mean `latest`?"),
             ("", "`barkeep report list`"),
             ("20261120T010000Z-aaab", "did you mean `20261120T010000Z-aaaa`?"),

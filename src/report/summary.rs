@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::destination::VERSION;
 use super::rows::flags_rows;
-use super::run::{Connections, NextStep, Outcome, RunMeta, RunStatus, StageSeconds, Trigger};
+use super::run::{Connections, NextStep, Outcome, PlanNote, RunMeta, RunStatus, StageSeconds, Trigger};
 use super::tables::SCHEMA_VERSION;
 use super::tally::{BySeverity, RuleStatus, RuleTally, Tally};
 use crate::bars::BarsSpec;
@@ -82,6 +82,9 @@ pub struct Summary {
     /// The connections to a server; `None` where there is none.
     #[serde(default)]
     pub connections: Option<Connections>,
+    /// The plan it wrote.
+    #[serde(default)]
+    pub plan: Option<PlanNote>,
     /// What to type next.
     pub next: Vec<NextStep>,
 }
@@ -254,6 +257,7 @@ impl Summary {
             not_evaluated: outcome.not_evaluated.iter().map(|rule| program.rule_id(*rule).to_owned()).collect(),
             actions: states(outcome),
             connections: outcome.connections.clone(),
+            plan: outcome.plan.clone(),
             next: outcome.next.clone(),
         }
     }

@@ -75,6 +75,7 @@ pub(super) fn meta(hour: u32) -> RunMeta {
         source: "data/bars_1d".to_owned(),
         window: (None, None),
         watermark_before: None,
+        job_file: "/jobs/demo.toml".to_owned(),
         job_sha256: "j".repeat(64),
         rules_sha256: "r".repeat(64),
         host: "box".to_owned(),

@@ -84,7 +84,17 @@ impl TableWriter {
         schema: SchemaRef,
         properties: WriterProperties,
     ) -> Result<Self, ReportError> {
-        let writer = ArrowWriter::try_new(destination.create(target)?, schema, Some(properties));
+        Self::over(destination.create(target)?, target, schema, properties)
+    }
+
+    /// Begins to write `file`, which will be called `target`.
+    pub(super) fn over(
+        file: Growing,
+        target: &Path,
+        schema: SchemaRef,
+        properties: WriterProperties,
+    ) -> Result<Self, ReportError> {
+        let writer = ArrowWriter::try_new(file, schema, Some(properties));
         let writer = writer.map_err(|source| ReportError::encoding(target, source))?;
         Ok(Self { target: target.to_path_buf(), writer })
     }

@@ -11,6 +11,7 @@ use super::failure::{Exit, Failure};
 use super::job;
 use super::load::load;
 use super::open::{self, At, Opened};
+use super::peak::Peak;
 use super::removal::{self, identity_of};
 use super::shell::typed;
 use crate::engine::program::Program;
@@ -32,6 +33,7 @@ pub async fn apply(
     path: &Path,
     confirm: impl FnOnce(&Plan, u64) -> Result<(), Failure>,
 ) -> Result<Ended, Failure> {
+    let peak = Peak::begin();
     let plan = open_plan(path)?;
     let again = again(&plan);
     let loaded = Arc::new(load(&plan.head.job_file)?);
@@ -43,7 +45,7 @@ pub async fn apply(
     let ended = async {
         let (program, put_back) = still_good(context, &plan, &opened, &again).await?;
         confirm(&plan, put_back)?;
-        carried_out(context, &plan, &opened, program).await
+        carried_out(context, &plan, &opened, (program, peak)).await
     };
     let ended = ended.await;
     opened.close().await;
@@ -89,7 +91,12 @@ async fn still_good(
     Ok((program, put_back))
 }
 
-async fn carried_out(context: &Context, plan: &Plan, opened: &Opened, program: Arc<Program>) -> Result<Ended, Failure> {
+async fn carried_out(
+    context: &Context,
+    plan: &Plan,
+    opened: &Opened,
+    (program, peak): (Arc<Program>, Peak),
+) -> Result<Ended, Failure> {
     let mut meta = RunMetaOf { command: "apply", loaded: &opened.loaded, window: (None, None) }.meta(Utc::now());
     meta.rules_sha256.clone_from(&program.rules.sha256);
     crate::report::check_writable(&opened.loaded.job.report_dir.resolved)?;
@@ -98,7 +105,8 @@ async fn carried_out(context: &Context, plan: &Plan, opened: &Opened, program: A
     let seconds = StageSeconds { apply: started.elapsed().as_secs_f64(), ..StageSeconds::default() };
     let dir = &opened.loaded.job.report_dir.resolved;
     let collector = Collector::new(dir, program, meta, opened.file_names(), Previous::Unknown);
-    conclude(opened, collector, Ending::new(RunStatus::Ok, Exit::Ok), done, seconds, &context.stop).await
+    let ending = Ending { peak, ..Ending::new(RunStatus::Ok, Exit::Ok) };
+    conclude(opened, collector, ending, done, seconds, &context.stop).await
 }
 
 fn unusable(error: PlanError) -> Failure {

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::failure::{Exit, Failure};
 use super::open::Opened;
+use super::peak::Peak;
 use super::removal::{Done, EARLIER_OPEN};
 use super::stop::Stop;
 use crate::config::Loaded;
@@ -12,7 +13,7 @@ use crate::durable::process;
 use crate::quarantine::item::RemovalCounts;
 use crate::report::collector::Collector;
 use crate::report::run::Window;
-use crate::report::run::{ActionRow, NextStep, Outcome, RunMeta, RunStatus, StageSeconds, Trigger};
+use crate::report::run::{ActionRow, NextStep, Outcome, PlanNote, RunMeta, RunStatus, StageSeconds, Trigger};
 use crate::report::run_id::RunId;
 use crate::report::summary::Summary;
 use crate::text::numbers::counted;
@@ -35,6 +36,7 @@ impl RunMetaOf<'_> {
             source: self.loaded.job.source.label(),
             window: self.window,
             watermark_before: None,
+            job_file: self.loaded.job_file.display().to_string(),
             job_sha256: self.loaded.job_sha256.clone(),
             rules_sha256: String::new(),
             host: process::host(),
@@ -54,12 +56,25 @@ pub(crate) struct Ending {
     pub(crate) next: Vec<NextStep>,
     /// Bytes read from the source.
     pub(crate) bytes: Option<u64>,
+    /// Its memory, from its beginning on.
+    pub(crate) peak: Peak,
+    /// The plan it wrote.
+    pub(crate) plan: Option<PlanNote>,
 }
 
 impl Ending {
     /// An end of which nothing else is known.
     pub(crate) fn new(status: RunStatus, exit: Exit) -> Self {
-        Self { status, exit, refusals: Vec::new(), not_evaluated: Vec::new(), next: Vec::new(), bytes: None }
+        Self {
+            status,
+            exit,
+            refusals: Vec::new(),
+            not_evaluated: Vec::new(),
+            next: Vec::new(),
+            bytes: None,
+            peak: Peak::UNKNOWN,
+            plan: None,
+        }
     }
 }
 
@@ -109,7 +124,8 @@ pub(crate) async fn conclude(
     outcome.actions = actions;
     outcome.seconds = seconds;
     outcome.bytes_read = ending.bytes;
-    outcome.peak_rss = peak_rss();
+    outcome.peak_rss = ending.peak.bytes();
+    outcome.plan = ending.plan;
     outcome.next = ending.next;
     outcome.refusals = ending.refusals;
     outcome.not_evaluated = ending.not_evaluated;
@@ -131,11 +147,4 @@ fn stayed(counts: &RemovalCounts, why: Option<String>) -> Option<String> {
     };
     let why = why.map(|why| format!(": {why}")).unwrap_or_default();
     Some(format!("{rows}{why}; the log says more"))
-}
-
-/// Most memory this process held so far, in bytes, where the system tells.
-fn peak_rss() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
 }

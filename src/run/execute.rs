@@ -13,12 +13,15 @@ use super::evaluate::collect;
 use super::failure::{Exit, Failure};
 use super::ingest::{self, Ingested};
 use super::job;
-use super::load::load;
+use super::load::load_only;
+use super::namesake;
 use super::open::{self, Opened};
+use super::peak::Peak;
 use super::removal::{self, Done, Planned};
 use super::shell::typed;
 use super::window::{self, AskedWindow};
 use crate::config::Loaded;
+use crate::durable::paths;
 use crate::engine::plan;
 use crate::engine::program::Program;
 use crate::engine::session::session;
@@ -26,7 +29,7 @@ use crate::quarantine::plan::Plan;
 use crate::report::collector::Collector;
 use crate::report::history::{self, Previous};
 use crate::report::moves::MoveRow;
-use crate::report::run::{NextStep, Outcome, RunMeta, RunStatus, StageSeconds};
+use crate::report::run::{NextStep, Outcome, PlanNote, RunMeta, RunStatus, StageSeconds};
 use crate::report::tally::Tally;
 use crate::text::utc::UtcMicros;
 
@@ -110,12 +113,15 @@ pub enum FailOn {
 /// The job, its rules or its source are wrong, or the report cannot be written. A source that breaks off leaves a row in
 /// `runs` that says so. What fails after rows began to leave is part of the report and of [`Ended`].
 pub async fn execute(context: &Context, order: &Order) -> Result<Ended, Failure> {
-    let started = (Instant::now(), Utc::now());
-    let loaded = Arc::new(load(&order.job)?);
+    let (started, peak) = ((Instant::now(), Utc::now()), Peak::begin());
+    let loaded = Arc::new(load_only(&order.job, &order.rules)?);
     let window = window::window(&order.window, &loaded.job)?;
+    if order.report {
+        namesake::reject(&loaded)?;
+    }
     let meta = RunMetaOf { command: order.goal.command(), loaded: &loaded, window }.meta(started.1);
     let opened = look(context, order, &loaded, &meta).await?;
-    let ended = opened_job(context, order, &opened, meta, started.0).await;
+    let ended = opened_job(context, order, &opened, meta, (started.0, peak)).await;
     // A run that broke off on its way still gives its connections back.
     opened.close().await;
     ended
@@ -126,7 +132,7 @@ async fn opened_job(
     order: &Order,
     opened: &Arc<Opened>,
     mut meta: RunMeta,
-    started: Instant,
+    (started, peak): (Instant, Peak),
 ) -> Result<Ended, Failure> {
     let scratch = context.scratch()?;
     let session = session(&context.limits_in(&scratch))?;
@@ -160,6 +166,7 @@ async fn opened_job(
     let stop = &context.stop;
     match moved {
         Ok((ending, done)) => {
+            let ending = Ending { peak, ..ending };
             let mut done = done.unwrap_or_default();
             recovered.append(&mut done.recovered);
             let pending = done.pending.take().or(pending);
@@ -173,7 +180,7 @@ async fn opened_job(
         // Rows of earlier runs left: that is reported, whatever became of this one.
         Err(failure) => {
             let collector = Collector::new(dir, program, meta, Vec::new(), Previous::Unknown);
-            let ending = Ending::new(RunStatus::Broken, failure.exit());
+            let ending = Ending { peak, ..Ending::new(RunStatus::Broken, failure.exit()) };
             let done = Done { recovered, failure: Some(failure), ..Done::default() };
             conclude(opened, collector, ending, done, seconds, stop).await
         }
@@ -271,13 +278,12 @@ impl OfJob<'_> {
     ) -> Result<(Ending, Option<Done>), Failure> {
         let Self { context, order, opened, program, meta } = *self;
         let started = Instant::now();
-        let job_file = std::path::absolute(&order.job)?;
         let holds = match order.goal {
             Goal::Plan { holds: Some(holds), .. } => holds,
             _ => removal::PLAN_HOLDS,
         };
         let read = collector.tally().series.rows.read;
-        let planned = Planned { opened, program, meta, job_file: &job_file, ingested, read, holds };
+        let planned = Planned { opened, program, meta, job_file: &opened.loaded.job_file, ingested, read, holds };
         let moves = self.without_kept(&planned, collector).await?;
         let not_evaluated = collector.not_evaluated()?;
         let tally = collector.tally();
@@ -337,10 +343,11 @@ impl OfJob<'_> {
             _ => removal::plan_path(dir, self.meta.run_id.as_str()),
         };
         plan.write(&path)?;
-        let shown = crate::config::load::shown(&path);
-        let command = format!("barkeep apply {} --confirm {}", typed(&shown), plan.confirmation());
+        let path = paths::tidy(&path);
+        let command = format!("barkeep apply {} --confirm {}", typed(&path), plan.confirmation());
         let note = removal::files::what_moves(plan);
         ending.next.push(NextStep { command, note: Some(note) });
+        ending.plan = Some(PlanNote { path: path.display().to_string(), confirmation: plan.confirmation() });
         (ending.status, ending.exit) = match (ending.refusals.is_empty(), plan.rows.is_empty()) {
             (false, _) => (RunStatus::Refused, Exit::Refused),
             (true, false) => (RunStatus::Findings, Exit::Findings),
@@ -365,10 +372,7 @@ fn next(order: &Order, opened: &Opened, tally: &Tally, refused: bool) -> Vec<Nex
     let mut next = Vec::new();
     let dir = &opened.loaded.job.report_dir.resolved;
     if order.report {
-        next.push(step(
-            format!("barkeep report show --dir {}", typed(&crate::config::load::shown(dir))),
-            "the findings, one by one",
-        ));
+        next.push(step(format!("barkeep report show --dir {}", typed(dir)), "the findings, one by one"));
     }
     let path = typed(&order.job);
     if tally.series.rows.moved() > 0 {

@@ -133,7 +133,7 @@ async fn ingest_parquet(
     let identities = set.files.iter().map(|path| FileIdentity::of(path)).collect::<Result<Vec<_>, _>>()?;
     let mut files = Vec::with_capacity(identities.len());
     for (index, identity) in identities.iter().enumerate() {
-        files.push(plan::table_file(std::path::absolute(&identity.path)?, index, identity.length));
+        files.push(plan::table_file(identity.path.clone(), index, identity.length));
     }
     let bytes = identities.iter().map(|identity| identity.length).sum();
     let (arrangement, groups) = arrange(program, files, set.files.clone(), context.limits().threads).await?;

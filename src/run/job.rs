@@ -10,15 +10,14 @@ use crate::bars::{BarsSpec, TimeSpec};
 use crate::config::{Loaded, RuleSet};
 use crate::engine::plan;
 use crate::engine::program::Program;
-use crate::schema::Diagnostic;
 use crate::schema::diagnostic::suggestion;
 
 /// Compiles the rules over the bars; `only` keeps the rules with these ids, all of them where it is empty.
 pub(crate) fn program(opened: &Opened, context: &SessionContext, only: &[String]) -> Result<Program, Failure> {
-    let mut rules = opened.loaded.compile(&opened.bars).map_err(Failure::Mistakes)?;
+    let rules = opened.loaded.compile_only(&opened.bars, only).map_err(Failure::Mistakes)?;
+    reject_unknown(&opened.loaded, &rules, only)?;
     let in_expressions =
         plan::check_expressions(context, &opened.bars, &rules.expressions).map_err(Failure::Mistakes)?;
-    keep_only(&mut rules, only)?;
     let job = &opened.loaded.job;
     let used = rules.used.iter().copied().chain(in_expressions);
     let movable_before = (job.window.grace > chrono::TimeDelta::zero())
@@ -59,23 +58,10 @@ pub(crate) fn unseen(loaded: &Loaded) -> Program {
     }
 }
 
-fn keep_only(rules: &mut RuleSet, only: &[String]) -> Result<(), Failure> {
-    for id in only {
-        if !rules.rules.iter().any(|rule| *rule.id == **id) {
-            let ids = rules.rules.iter().map(|rule| &*rule.id);
-            return Err(Failure::Usage(format!("the job has no rule `{id}`"), suggestion(id, "rules", ids)));
-        }
-    }
-    if !only.is_empty() {
-        rules.rules.retain(|rule| only.iter().any(|id| **id == *rule.id));
-    }
-    Ok(())
-}
-
-/// All mistakes that show only with the source at hand, e.g. for `rules lint`.
-pub(crate) fn mistakes(opened: &Opened, context: &SessionContext) -> Vec<Diagnostic> {
-    match program(opened, context, &[]) {
-        Err(Failure::Mistakes(mistakes)) => mistakes,
-        _ => Vec::new(),
-    }
+/// Fails where one of the ids `only` is that of no rule.
+fn reject_unknown(loaded: &Loaded, rules: &RuleSet, only: &[String]) -> Result<(), Failure> {
+    let Some(id) = only.iter().find(|id| !rules.rules.iter().any(|rule| *rule.id == ***id)) else { return Ok(()) };
+    let ids = loaded.rule_ids();
+    let help = suggestion(id, "rules", ids.iter().map(|id| &**id));
+    Err(Failure::Usage(format!("the job has no rule `{id}`"), help))
 }

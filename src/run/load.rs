@@ -4,10 +4,16 @@ use std::path::Path;
 
 use super::failure::Failure;
 use crate::config::{self, LoadError, Loaded};
+use crate::source::Format;
 
 /// Loads a job file and its rule files.
 pub(crate) fn load(path: &Path) -> Result<Loaded, Failure> {
-    config::load(path).map_err(|error| match error {
+    load_only(path, &[])
+}
+
+/// Loads a job file and its rule files for a run of the rules `only`, or of all of them where it is empty.
+pub(crate) fn load_only(path: &Path, only: &[String]) -> Result<Loaded, Failure> {
+    config::load_only(path, only).map_err(|error| match error {
         LoadError::Mistakes(mistakes) => Failure::Mistakes(mistakes),
         LoadError::Unreadable { path, source } => {
             let message = format!("cannot read `{}`: {source}", path.display());
@@ -16,9 +22,21 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, Failure> {
                 "give the path of a job file, e.g. jobs/daily.toml; `barkeep init` makes one".into(),
             )
         }
-        other => {
-            let cause = std::error::Error::source(&other).map(|cause| format!(": {cause}")).unwrap_or_default();
-            Failure::Usage(format!("{other}{cause}"), "repair the file".into())
+        LoadError::Folder { .. } | LoadError::NotAJob { .. } | LoadError::NotUtf8 { .. } => {
+            let message = match Format::of(path) {
+                Some(_) if path.is_file() => format!("`{}` is a data file, not a job file", path.display()),
+                _ => described(&error),
+            };
+            let help =
+                "give the path of a job file, which names the data in `[source.files] path`; `barkeep init` makes one";
+            Failure::Usage(message, help.into())
         }
+        other => Failure::Usage(described(&other), "repair the file".into()),
     })
+}
+
+/// An error with the cause below it.
+fn described(error: &LoadError) -> String {
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+    format!("{error}{cause}")
 }

@@ -19,6 +19,7 @@ use super::open::{At, Collected, Opened};
 use crate::config::Job;
 use crate::config::job::{MongoSource, Source};
 use crate::decide::{self, Action, MoveLimits, Refusal};
+use crate::durable::paths;
 use crate::engine::program::Program;
 use crate::quarantine::mongodb::{self, Order, QuarantineError};
 use crate::quarantine::plan::{Head, Place, Plan, PlanFile, PlanRow, PlanRule, SourceIdentity};
@@ -180,7 +181,7 @@ fn named_file(identity: &FileIdentity, sha256: String) -> PlanFile {
     PlanFile {
         name: identity.path.display().to_string(),
         // A working folder that is gone cannot make a path absolute: then the path stays as it is.
-        path: std::path::absolute(&identity.path).unwrap_or_else(|_| identity.path.clone()),
+        path: paths::absolute(&identity.path).unwrap_or_else(|_| identity.path.clone()),
         device: identity.device,
         inode: identity.inode,
         length: identity.length,

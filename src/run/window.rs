@@ -9,6 +9,7 @@ use crate::config::Job;
 use crate::market::zone;
 use crate::report::run::Window;
 use crate::schema::moment::Moment;
+use crate::text::numbers::counted;
 use crate::text::utc::UtcMicros;
 
 /// The window that a person asks for; what is not asked for is as the job says.
@@ -104,7 +105,7 @@ pub(crate) fn nothing_read(
     if rows == Some(0) || conditions.is_empty() {
         return format!("`{source}` has no rows: nothing was evaluated; fetch it again or take it out of the source");
     }
-    let of = rows.map_or_else(|| "no row".to_owned(), |rows| format!("none of the {rows} rows"));
+    let of = rows.map_or_else(|| "no row".to_owned(), |rows| format!("none of {}", counted(rows, "row")));
     format!("{of} in `{source}` is {}: nothing was evaluated; {}", conditions.join(" and "), remedies.join(", or "))
 }
 

@@ -256,6 +256,7 @@ impl Told {
 pub(crate) fn filters() -> insta::internals::SettingsBindDropGuard {
     let mut settings = insta::Settings::clone_current();
     settings.add_filter(r"\d{8}T\d{6}Z-[a-z2-9]{4}", "[run]");
+    settings.add_filter(r"confirm=[0-9a-f]{8}:", "confirm=[hash]:");
     settings.add_filter(r"seconds=[0-9.]+", "seconds=[s]");
     settings.add_filter(r"[0-9.]+ s, [0-9,]+ rows/s", "[s], [pace]");
     settings.add_filter(r"  [0-9.]+ s\n", "  [s]\n");

@@ -18,9 +18,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("schema", &["market"]),
     ("checks", &["bars", "market", "schema", "text"]),
     ("decide", &["checks"]),
-    ("config", &["bars", "checks", "decide", "market", "schema"]),
+    ("config", &["bars", "checks", "decide", "durable", "market", "schema"]),
     ("source", &["bars", "config", "durable", "schema"]),
-    ("engine", &["bars", "checks", "config", "decide", "market", "schema"]),
+    ("engine", &["bars", "checks", "config", "decide", "durable", "market", "schema"]),
     ("report", &["bars", "checks", "decide", "durable", "engine", "market", "schema", "source", "text"]),
     ("quarantine", &["decide", "durable", "report", "source", "text"]),
     (

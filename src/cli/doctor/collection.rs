@@ -10,6 +10,7 @@ use crate::run::Failure;
 use crate::run::open::{Collected, Opened};
 use crate::run::removal;
 use crate::source::mongodb::{Connection, IndexInfo, Reader, Topology};
+use crate::text::numbers::counted;
 
 /// Milliseconds that two clocks may differ.
 const APART: i64 = 2_000;
@@ -48,7 +49,7 @@ pub(super) async fn collection(
     let info = &collection.info;
     lines.ok(
         "collection",
-        &format!("{} has {} documents and is a {}", info.namespace, info.documents, info.kind.as_str()),
+        &format!("{} has {} and is a {}", info.namespace, counted(info.documents, "document"), info.kind.as_str()),
     )?;
     index(source, &info.indexes, info.documents, lines)?;
     match removal::check_fit(opened).await {

@@ -9,11 +9,12 @@ use crate::run::Failure;
 use crate::run::open::Opened;
 use crate::run::removal::files::{Files, failed};
 use crate::source::FilesSet;
+use crate::text::numbers::counted;
 
 /// Tells of the files.
 pub(super) fn files(opened: &Opened, set: &FilesSet, lines: &mut Lines<'_>) -> Result<(), Failure> {
     let bytes: u64 = set.files.iter().filter_map(|path| std::fs::metadata(path).ok()).map(|at| at.len()).sum();
-    lines.ok("source", &format!("{} files, {} MiB", set.files.len(), bytes >> 20))?;
+    lines.ok("source", &format!("{}, {} MiB", counted(set.files.len() as u64, "file"), bytes >> 20))?;
     for folder in set.files.iter().filter_map(|path| path.parent()).collect::<BTreeSet<_>>() {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         if let Err(error) = tempfile::tempfile_in(folder) {

@@ -15,12 +15,12 @@ use super::args::Global;
 use super::output::{Output, message};
 use crate::config::Loaded;
 use crate::config::job::Source;
-use crate::config::load::shown;
 use crate::quarantine::item::{State, Which};
 use crate::run::load::load;
 use crate::run::open::{self, At, Opened};
 use crate::run::store::Store;
 use crate::run::{Exit, Failure};
+use crate::text::numbers::counted;
 
 /// Free bytes below which a disk is said to be nearly full.
 const LITTLE: u64 = 1 << 30;
@@ -109,7 +109,6 @@ fn calendar(loaded: &Loaded, lines: &mut Lines<'_>) -> Result<(), Failure> {
 
 fn disk(what: &str, folder: &Path, lines: &mut Lines<'_>) -> Result<(), Failure> {
     let there = folder.ancestors().find(|above| above.is_dir()).unwrap_or(Path::new("."));
-    let folder = shown(folder);
     let name = folder.display();
     if let Err(error) = tempfile::tempfile_in(there) {
         return lines.fail(what, &format!("`{name}` cannot be written: {error}"));
@@ -141,7 +140,8 @@ async fn quarantine(loaded: &Arc<Loaded>, lines: &mut Lines<'_>) -> Result<(), F
     let count = |state: State| items.iter().filter(|item| item.state == state).count();
     let states = State::ALL.map(|state| (state, count(state))).into_iter().filter(|(_, count)| *count > 0);
     let states: Vec<String> = states.map(|(state, count)| format!("{count} {}", state.as_str())).collect();
-    let detail = format!("{} rows{}{}", items.len(), if states.is_empty() { "" } else { ": " }, states.join(", "));
+    let rows = counted(items.len() as u64, "row");
+    let detail = format!("{rows}{}{}", if states.is_empty() { "" } else { ": " }, states.join(", "));
     match count(State::Removing) {
         0 => lines.ok("quarantine", &detail),
         _ => lines.warn("quarantine", &format!("{detail}; the next `run` finishes those that were being removed")),

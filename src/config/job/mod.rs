@@ -256,18 +256,15 @@ mod tests {
     #[test]
     fn defaults_hold_where_nothing_is_written() {
         let job = minimal();
-        assert_eq!(
-            job.rules,
-            [JobPath { written: "../rules/ohlcv.toml".into(), resolved: "jobs/../rules/ohlcv.toml".into() }]
-        );
-        assert_eq!(files(&job).paths[0].resolved, Path::new("jobs/../data"));
+        assert_eq!(job.rules, [JobPath { written: "../rules/ohlcv.toml".into(), resolved: "rules/ohlcv.toml".into() }]);
+        assert_eq!(files(&job).paths[0].resolved, Path::new("data"));
         assert_eq!((files(&job).format, files(&job).delimiter), (None, b','));
         assert_eq!(files(&job).nulls, ["", "null", "NULL", "None", "N/A"]);
         assert!(files(&job).filter.is_empty() && job.bars.fields.is_empty());
         assert_eq!(job.window, Window { since: None, until: None, grace: TimeDelta::zero() });
         assert_eq!(job.limits, Limits { rows: 10_000, fraction: 0.01, series_fraction: 0.2 });
         assert_eq!((job.quarantine.keep, job.quarantine.dir.written.as_str()), (TimeDelta::days(90), "../quarantine"));
-        assert_eq!(job.report_dir.resolved, Path::new("jobs/../reports"));
+        assert_eq!(job.report_dir.resolved, Path::new("reports"));
         assert_eq!((job.parse_error.severity, job.parse_error.action), (Severity::Error, Action::Report));
     }
 

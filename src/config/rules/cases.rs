@@ -76,7 +76,11 @@ fn read_flag(section: &mut SectionReader<'_>, rows: usize) -> Vec<usize> {
             Some(index) => flag.push(index),
             None => {
                 let title = format!("the test has no row {}", index.get_ref());
-                section.reject_at(index.span(), title, format!("it has {rows} rows, counted from 0"));
+                section.reject_at(
+                    index.span(),
+                    title,
+                    format!("it has {rows} {}, counted from 0", if rows == 1 { "row" } else { "rows" }),
+                );
             }
         }
     }

@@ -24,7 +24,17 @@ use crate::schema::section::SectionReader;
 /// # Errors
 /// Every mistake of every file, in the order of the files and then of their text.
 pub fn compile(files: &[RuleFile], bars: &BarsSpec) -> Result<RuleSet, Vec<Diagnostic>> {
-    let mut compiler = Compiler::over(files, Some(bars));
+    compile_only(files, bars, &[])
+}
+
+/// [`compile`] for the rules with the ids `only`, or for all of them where it is empty; the mistakes of others do not
+/// count. The identity is that of the whole set.
+pub(in crate::config) fn compile_only(
+    files: &[RuleFile],
+    bars: &BarsSpec,
+    only: &[String],
+) -> Result<RuleSet, Vec<Diagnostic>> {
+    let mut compiler = Compiler::over(files, Some(bars), only);
     if !compiler.mistakes.is_empty() {
         return Err(compiler.mistakes);
     }
@@ -39,16 +49,22 @@ pub fn compile(files: &[RuleFile], bars: &BarsSpec) -> Result<RuleSet, Vec<Diagn
 }
 
 /// The mistakes of `files` that can be reported before the source is known. `bars` is what can be assumed of them;
-/// without it the parameters of checks are not looked at.
-pub(in crate::config) fn lint(files: &[RuleFile], bars: Option<&BarsSpec>) -> Vec<Diagnostic> {
-    let mut compiler = Compiler::over(files, bars);
+/// without it the parameters of checks are not looked at. Only the rules `only` count, where any are named.
+pub(in crate::config) fn lint(files: &[RuleFile], bars: Option<&BarsSpec>, only: &[String]) -> Vec<Diagnostic> {
+    let mut compiler = Compiler::over(files, bars, only);
     // Which fields there are is the source's to say.
     compiler.mistakes.retain(|mistake| mistake.code != "unknown-field");
     compiler.mistakes
 }
 
+/// The ids of the rules of `files`, sorted.
+pub(in crate::config) fn ids(files: &[RuleFile]) -> Vec<Arc<str>> {
+    Compiler::over(files, None, &[]).ids.into_keys().collect()
+}
+
 struct Compiler<'b> {
     bars: Option<&'b BarsSpec>,
+    only: &'b [String],
     rules: Vec<Rule>,
     expressions: Vec<Expression>,
     used: Vec<usize>,
@@ -59,9 +75,10 @@ struct Compiler<'b> {
 
 impl<'b> Compiler<'b> {
     /// Takes all of `files`.
-    fn over(files: &[RuleFile], bars: Option<&'b BarsSpec>) -> Self {
+    fn over(files: &[RuleFile], bars: Option<&'b BarsSpec>, only: &'b [String]) -> Self {
         let mut compiler = Self {
             bars,
+            only,
             rules: Vec::new(),
             expressions: Vec::new(),
             used: Vec::new(),
@@ -97,6 +114,7 @@ impl<'b> Compiler<'b> {
     fn add_rule(&mut self, file: &RuleFile, number: usize, mut section: SectionReader<'_>) -> Vec<Diagnostic> {
         let head = head::read(&mut section, number);
         self.reject_second_use(&mut section, &head);
+        let before = (self.expressions.len(), self.used.len());
         let (from, until) = self.validity(&mut section, &head);
         let tests = cases::read(&mut section, self.bars);
         let id = Arc::clone(head.id.get_ref());
@@ -105,6 +123,11 @@ impl<'b> Compiler<'b> {
         let span = section.reader().span();
         let sha256 = self.digest_rule(&head, (from, until), section.reader().entries(), &file.environment);
         let (check, mistakes) = self.compile_check(&head, section);
+        if !self.only.is_empty() && !self.only.iter().any(|wanted| **wanted == *id) {
+            self.expressions.truncate(before.0);
+            self.used.truncate(before.1);
+            return Vec::new();
+        }
         if let (Some(kind), Some(check)) = (head.kind, check) {
             self.rules.push(Rule {
                 id,

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 pub use cases::{Literal, RuleTest};
 pub use compile::compile;
-pub(super) use compile::lint;
+pub(super) use compile::{compile_only, ids, lint};
 pub(super) use head::{RULE, RULE_FILE};
 
 use super::document;
@@ -589,7 +589,7 @@ error[bad-value]: a test without rows shows nothing
             "r.toml",
             "[[rule]]\nid = \"a\"\ncheck = \"outlier\"\nfield = \"turnover_rate\"\nwindow = 20\nlimits = 1\n",
         )]);
-        let codes = |bars: Option<&BarsSpec>| lint(&files, bars).iter().map(|m| m.code).collect::<Vec<_>>();
+        let codes = |bars: Option<&BarsSpec>| lint(&files, bars, &[]).iter().map(|m| m.code).collect::<Vec<_>>();
         assert_eq!(codes(None), ["unknown-key"]);
         assert_eq!(codes(Some(&bars())), ["bad-value", "unknown-key"]);
     }
@@ -597,7 +597,7 @@ error[bad-value]: a test without rows shows nothing
     #[test]
     fn nothing_that_follows_from_an_open_field_is_reported_without_a_source() {
         let files = files(&[("r.toml", "[[rule]]\nid = \"a\"\ncheck = \"required\"\nfields = [\"turnover_rate\"]\n")]);
-        assert!(lint(&files, Some(&bars())).is_empty());
+        assert!(lint(&files, Some(&bars()), &[]).is_empty());
         assert_eq!(compile(&files, &bars()).unwrap_err().len(), 1);
     }
 

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::durable::paths;
 use crate::durable::{Disk, FileId, folder_of, hex, sha256};
 use crate::quarantine::item::State;
 use crate::source::{FilesSet, Format};
@@ -28,6 +29,7 @@ pub(super) struct Begun {
     /// µs UTC.
     pub(super) at: i64,
     /// The source, as an absolute path.
+    #[serde(deserialize_with = "without_detours")]
     pub(super) source: PathBuf,
     pub(super) format: String,
     pub(super) delimiter: u8,
@@ -336,9 +338,14 @@ impl Journal {
     }
 }
 
+/// Earlier versions wrote paths down with their `..`; a source is found by its name.
+fn without_detours<'de, D: serde::Deserializer<'de>>(path: D) -> Result<PathBuf, D::Error> {
+    PathBuf::deserialize(path).map(|path| paths::tidy(&path))
+}
+
 /// The absolute form of `path`, which must be text.
 pub(super) fn absolute(path: &Path) -> Result<PathBuf, FilesError> {
-    let absolute = std::path::absolute(path).map_err(|source| FilesError::read(path, source))?;
+    let absolute = paths::absolute(path).map_err(|source| FilesError::read(path, source))?;
     match absolute.to_str() {
         Some(_) => Ok(absolute),
         None => Err(FilesError::PathNotText { path: absolute }),

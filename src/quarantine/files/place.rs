@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::journal::{Entry, Journal, Original};
 use super::open::Open;
 use super::{FilesError, Place};
+use crate::durable::paths;
 use crate::durable::{Disk, Locked, folder_of};
 
 /// The folder beside a source in which originals are kept whose quarantine is on another file system.
@@ -111,7 +112,7 @@ impl Directory {
 pub(super) fn folder(place: Place<'_>) -> PathBuf {
     let folder = place.dir.join(format!("job={}", place.job));
     // Only an empty path has no absolute form.
-    std::path::absolute(&folder).unwrap_or(folder)
+    paths::absolute(&folder).unwrap_or(folder)
 }
 
 impl Held {

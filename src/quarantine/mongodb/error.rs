@@ -1,5 +1,7 @@
 //! Why rows of a collection cannot be moved.
 
+use crate::text::numbers::counted;
+
 /// Why the rows of a collection cannot be moved, put back or purged.
 #[derive(Debug, thiserror::Error)]
 pub enum QuarantineError {
@@ -87,7 +89,8 @@ pub enum QuarantineError {
     },
     /// Rows of runs that were cut short are neither known to be there nor known to be gone.
     #[error(
-        "{rows} rows of runs that were cut short may still be removed by the server: it did not answer; nothing new is begun; run again when it answers"
+        "{} of runs that were cut short may still be removed by the server: it did not answer; nothing new is begun; run again when it answers",
+        counted(*rows, "row")
     )]
     StillOpen {
         /// How many.

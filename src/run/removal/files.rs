@@ -9,6 +9,7 @@ use chrono::Utc;
 use super::done::{Done, action, earlier_state, retention};
 use crate::config::Job;
 use crate::config::job::{self, Source};
+use crate::durable::paths;
 use crate::durable::{Disk, hex};
 use crate::quarantine::files::{
     self, FilesError, Order, Outcome, Place as Quarantine, Rejected, WriterTimeout, Writers,
@@ -85,12 +86,13 @@ impl<'a> Files<'a> {
         let late = files::late(self.place())?;
         let Some(first) = late.first() else { return Ok(None) };
         let came = match first.appended {
-            Some(bytes) => format!("{bytes} bytes were appended to it"),
+            Some(1) => "1 byte was appended to it".to_owned(),
+            Some(bytes) => format!("{} were appended to it", counted(bytes, "byte")),
             None => "it was rewritten".to_owned(),
         };
         let more = match late.len() {
             1 => String::new(),
-            all => format!(" (and {} more files)", all - 1),
+            all => format!(" (and {})", counted(all as u64 - 1, "more file")),
         };
         let command = "barkeep quarantine restore JOB --late";
         Ok(Some(Failure::Broken(
@@ -390,8 +392,8 @@ pub(crate) fn what_moves(plan: &Plan) -> String {
 
 /// Whether the files of a plan are those of the job still; what they hold is looked at when rows are removed.
 pub(crate) fn same_files(plan: &[PlanFile], set: &FilesSet) -> bool {
-    let now: Vec<_> = set.files.iter().filter_map(|path| std::path::absolute(path).ok()).collect();
-    plan.iter().all(|file| now.iter().any(|path| Path::new(path) == file.path))
+    let now: Vec<_> = set.files.iter().filter_map(|path| paths::absolute(path).ok()).collect();
+    plan.iter().all(|file| now.contains(&paths::tidy(&file.path)))
 }
 
 /// What a failure of moving rows of files means for the command.

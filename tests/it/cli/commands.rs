@@ -1,10 +1,11 @@
 //! Commands that evaluate no bars: `init`, `rules`, `completions`, and help.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use serde_json::Value;
 
-use crate::cli_support::{BARS, Project, filters};
+use crate::cli_support::{BARS, JOB, Project, filters};
 
 #[test]
 fn every_command_explains_itself() {
@@ -35,6 +36,64 @@ fn every_command_explains_itself() {
     for flag in ["--since", "--until", "--last", "--full", "--rule", "--series", "--fail-on", "--no-report", "--format"]
     {
         assert!(output.out.contains(flag), "{flag}: {}", output.out);
+    }
+}
+
+/// The flags below each heading of a help text.
+fn headings(help: &str) -> BTreeMap<String, Vec<String>> {
+    let mut headings: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut heading = String::new();
+    for line in help.lines() {
+        if line.ends_with(':') && !line.starts_with(' ') {
+            heading = line.trim_end_matches(':').to_owned();
+        }
+        if let Some((_, flag)) = line.split_once("--").filter(|(before, _)| before.trim().len() <= 3) {
+            let flag = flag.split([' ', '.', '=']).next().unwrap_or_default().to_owned();
+            headings.entry(heading.clone()).or_default().push(flag);
+        }
+    }
+    headings
+}
+
+#[test]
+fn flags_are_below_their_own_heading() {
+    let project = Project::empty();
+    let everywhere = ["format", "verbose", "log-format", "threads", "memory-limit", "temp-dir"];
+    for command in [
+        "check",
+        "plan",
+        "apply",
+        "run",
+        "doctor",
+        "init",
+        "sql",
+        "rules lint",
+        "report show",
+        "quarantine list",
+        "quarantine restore",
+        "quarantine export",
+        "quarantine purge",
+    ] {
+        let words: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
+        let mut headings = headings(&project.call(&words).exits(0).out);
+        assert_eq!(headings.remove("Everywhere").unwrap(), everywhere, "{command}");
+        let window = headings.remove("Window");
+        let windowed = ["check", "plan", "run"].contains(&command);
+        assert_eq!(
+            window.unwrap_or_default().join(" "),
+            if windowed { "since until last full" } else { "" },
+            "{command}"
+        );
+        assert_eq!(headings.into_keys().collect::<Vec<_>>(), ["Options"], "{command}");
+    }
+}
+
+#[test]
+fn help_is_a_command_too() {
+    let project = Project::empty();
+    for words in ["help", "help check", "help quarantine restore", "quarantine help", "rules help lint"] {
+        let output = project.call(&words.split_whitespace().collect::<Vec<_>>()).exits(0);
+        assert!(output.out.contains("Usage:") && output.err.is_empty(), "{words}: {output:?}");
     }
 }
 
@@ -193,6 +252,77 @@ fn lint_tells_the_mistakes_of_all_files() {
         "--> b.toml:4:10",
         "error: 2 mistakes",
     ]);
+}
+
+#[test]
+fn rules_of_a_job_are_linted_and_tested_without_its_source() {
+    let project = Project::new(BARS);
+    let rules = "[[rule]]\nid = \"turnover\"\ncheck = \"range\"\nfield = \"turnover\"\nmin = 0\n\n\
+                 [[rule.test]]\nname = \"below 0\"\nrows = [{ turnover = -1.0 }, { turnover = 1.0 }]\nflag = [0]\n\n\
+                 [[rule]]\nid = \"board\"\ncheck = \"sql\"\nassert = \"board = 'main' and abs(free_float) > 1\"\n\n\
+                 [[rule.test]]\nname = \"other\"\nflag = [1]\n\
+                 rows = [{ board = \"main\", free_float = 2.0 }, { board = \"x\", free_float = 2.0 }]\n";
+    project.write("rules.toml", rules);
+    fs::remove_file(project.path("bars.csv")).unwrap();
+    let server = "[source.mongodb]\nuri = \"mongodb://127.0.0.1:1\"\ndatabase = \"d\"\ncollection = \"c\"\nallow_plaintext = true";
+    project.write("server.toml", JOB.replace("[source.files]\npath = \"bars.csv\"", server));
+    for job in ["job.toml", "server.toml", "rules.toml"] {
+        assert_eq!(project.call(&["rules", "lint", job]).exits(0).out, format!("{job}: no mistakes\n"));
+        let tested = project.call(&["rules", "test", job]).exits(0);
+        assert!(tested.out.ends_with("2 passed, 0 failed\n"), "{job}: {}", tested.out);
+        assert_eq!(project.call(&["rules", "list", job]).exits(0).out.lines().count(), 2, "{job}");
+    }
+    // What is wrong whatever the source has is still said.
+    project.edit("rules.toml", "min = 0", "min = 0\nlimt = 1");
+    project.edit("rules.toml", "abs(free_float) > 1", "abs(free_float >");
+    for job in ["job.toml", "server.toml", "rules.toml"] {
+        project.call(&["rules", "lint", job]).exits(2).says(&["limt"]);
+    }
+    project.edit("rules.toml", "\nlimt = 1", "");
+    for job in ["job.toml", "server.toml", "rules.toml"] {
+        project.call(&["rules", "lint", job]).exits(2).says(&["rule `board` has an expression that cannot be used"]);
+    }
+}
+
+#[test]
+fn a_file_that_is_no_job_is_named_in_one_sentence() {
+    let _filters = filters();
+    let project = Project::new(BARS);
+    project.write("bars.ndjson", "{\"symbol\": \"A\"}\n".repeat(5_000));
+    project.write("bars.csv.gz", [0x1f, 0x8b, 8, 0, 0, 0, 0xff, 0xfe]);
+    project.write("bars.parquet", b"PAR1\x00\xff\xfePAR1");
+    project.write("bars.txt", BARS.repeat(1_000));
+    project.write("bars.toml", BARS.repeat(1_000));
+    project.write("blob", [0xff, 0xfe, 0, 1]);
+    project.write("folder/x", "");
+    let help = "  = help: give the path of a job file, which names the data in `[source.files] path`; `barkeep init` makes one\n";
+    for (file, problem) in [
+        ("bars.csv", "`bars.csv` is a data file, not a job file"),
+        ("bars.ndjson", "`bars.ndjson` is a data file, not a job file"),
+        ("bars.csv.gz", "`bars.csv.gz` is a data file, not a job file"),
+        ("bars.parquet", "`bars.parquet` is a data file, not a job file"),
+        (
+            "bars.txt",
+            "`bars.txt` is not a job file: its first line is `symbol,date,open,high,low,close,volume`, which is not TOML",
+        ),
+        (
+            "bars.toml",
+            "`bars.toml` is not a job file: its first line is `symbol,date,open,high,low,close,volume`, which is not TOML",
+        ),
+        ("folder", "`folder` is a folder, not a job file"),
+    ] {
+        for command in [&["check"][..], &["plan"], &["run"], &["doctor"], &["quarantine", "list"]] {
+            let output = project.call(&[command, &[file]].concat()).exits(2);
+            let error = output.err.replace(&format!("  = job: {file}\n"), "");
+            assert_eq!(error, format!("error: {problem}\n{help}"), "{command:?}");
+        }
+    }
+    project.call(&["check", "blob"]).exits(2).says(&["`blob` is not a job file: ", help]);
+    let lint = project.call(&["rules", "lint", "bars.csv"]).exits(2);
+    assert!(lint.err.starts_with("error: `bars.csv` is a data file, not a job file\n"), "{lint:?}");
+    // A job with a mistake in its syntax is still one.
+    project.edit("job.toml", "interval = \"1d\"", "interval = 1d");
+    project.call(&["check", "job.toml"]).exits(2).says(&["--> job.toml:9:12"]);
 }
 
 #[test]

@@ -13,7 +13,7 @@ const FAULTY: &str =
 fn json_is_json_to_the_last_line_whatever_happens() {
     let project = Project::new(FAULTY);
     project.write("wrong.toml", "name = \"x\"\nrulez = 1\n");
-    project.write("lost.toml", JOB.replace("bars.csv", "lost.csv"));
+    project.write("lost.toml", JOB.replace("\"demo\"", "\"lost\"").replace("bars.csv", "lost.csv"));
     let cases: &[(&[&str], i32)] = &[
         (&["check", "job.toml"], 1),
         (&["run", "job.toml"], 1),
@@ -149,12 +149,17 @@ fn logs_go_to_stderr_in_the_form_asked_for() {
 }
 
 /// What barkeep shows on a terminal where `typed` is typed, and how it ends; where `script` can make one.
-fn on_a_terminal(project: &Project, args: &str, no_color: &str, typed: &str) -> Option<(String, Option<i32>)> {
+fn on_a_terminal(
+    project: &Project,
+    args: &str,
+    (term, no_color): (&str, &str),
+    typed: &str,
+) -> Option<(String, Option<i32>)> {
     let transcript = project.path("transcript");
     let mut script = Command::new("script");
     script.args(["-qec", &format!("{} {args}", env!("CARGO_BIN_EXE_barkeep"))]);
     script.arg(&transcript).current_dir(project.root());
-    script.env("TMPDIR", project.path("tmp")).env("NO_COLOR", no_color).env("TERM", "xterm");
+    script.env("TMPDIR", project.path("tmp")).env("NO_COLOR", no_color).env("TERM", term);
     let mut running = script.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().ok()?;
     running.stdin.take()?.write_all(typed.as_bytes()).ok()?;
     let status = running.wait().ok()?;
@@ -166,7 +171,7 @@ fn on_a_terminal(project: &Project, args: &str, no_color: &str, typed: &str) -> 
 #[test]
 fn a_terminal_shows_the_table_and_colours_it_unless_told_not_to() {
     let project = Project::new(FAULTY);
-    let show = |no_color| on_a_terminal(&project, "check job.toml", no_color, "");
+    let show = |no_color| on_a_terminal(&project, "check job.toml", ("xterm", no_color), "");
     let Some(plain) = show("1") else {
         eprintln!("left out: no `script` here to make a terminal with");
         return;
@@ -178,6 +183,12 @@ fn a_terminal_shows_the_table_and_colours_it_unless_told_not_to() {
         assert!(text.contains("barkeep plan job.toml"), "{text}");
     }
     assert!(coloured.0.contains("\u{1b}[1;31mFAIL") && !plain.0.contains("\u{1b}[1;31m"), "{}", plain.0);
+    // A terminal that only shows text gets nothing else.
+    for args in ["check job.toml", "check wrong.toml", "--help", "-vv check job.toml"] {
+        project.write("wrong.toml", "name = 1\nrulez = 2\n");
+        let (dumb, _) = on_a_terminal(&project, args, ("dumb", ""), "").unwrap();
+        assert!(!dumb.contains('\u{1b}'), "{args}: {dumb:?}");
+    }
 }
 
 #[test]
@@ -185,14 +196,14 @@ fn a_terminal_is_asked_before_rows_leave() {
     let project = Project::new(FAULTY);
     project.call(&["plan", "job.toml", "-o", "the.plan"]).exits(1);
     let before = fs::read(project.path("bars.csv")).unwrap();
-    let Some((text, code)) = on_a_terminal(&project, "apply the.plan", "1", "yes\n") else {
+    let Some((text, code)) = on_a_terminal(&project, "apply the.plan", ("xterm", "1"), "yes\n") else {
         eprintln!("left out: no `script` here to make a terminal with");
         return;
     };
     assert!(text.contains("1 row of `demo` would leave it for the quarantine. Type 1 to go on:"), "{text}");
     assert!(text.contains("it was not confirmed; nothing was touched"), "{text}");
     assert_eq!((code, fs::read(project.path("bars.csv")).unwrap()), (Some(4), before.clone()));
-    let (text, code) = on_a_terminal(&project, "apply the.plan", "1", "1\n").unwrap();
+    let (text, code) = on_a_terminal(&project, "apply the.plan", ("xterm", "1"), "1\n").unwrap();
     assert_eq!(code, Some(0), "{text}");
     assert!(fs::read(project.path("bars.csv")).unwrap().len() < before.len(), "{text}");
 }

@@ -3,6 +3,7 @@
 use std::fs;
 
 use crate::cli_support::{BARS, JOB, Project, filters};
+use crate::support::{typed_batch, write_parquet};
 
 const FAULTY: &str = "symbol,date,open,high,low,close,volume\nA,2024-01-02,10,11,9.5,10.5,0\n\
                       A,2024-01-04,1,2,3,1.5,1\nB,2024-01-02,1,2,3,1.5,1\n";
@@ -97,7 +98,7 @@ error: no run in `reports` yet; `barkeep check JOB` or `barkeep run JOB` makes o
     project.call(&["check", "job.toml"]).exits(0);
     project.call(&["check", "job.toml"]).exits(0);
     insta::assert_snapshot!(wrong("latest~2"), @r"
-error: `latest~2` reaches back further than the 2 runs there are
+error: `latest~2` reaches back too far: there are 2 runs
   = help: `barkeep report list` names the runs
 ");
     insta::assert_snapshot!(wrong("20"), @r"
@@ -105,7 +106,7 @@ error: `20` is the beginning of 2 runs; write more of one of them: [run], [run]
   = help: `barkeep report list` names the runs
 ");
     insta::assert_snapshot!(wrong("yesterday"), @r"
-error: no run `yesterday`; write `latest`, `latest~1`, or a run id; `barkeep report list` shows them
+error: there is no run `yesterday`; write `latest`, `latest~1`, or a run id; `barkeep report list` shows them
   = help: `barkeep report list` names the runs
 ");
     project.write("bars.csv", "");
@@ -118,23 +119,55 @@ error: no run `yesterday`; write `latest`, `latest~1`, or a run id; `barkeep rep
     assert_eq!((row["status"].as_str(), row["exit_code"].as_i64()), (Some("broken"), Some(3)));
 }
 
+/// Runs a command that barkeep printed, as a person types it in the folder `at`.
+fn type_in(project: &Project, at: &str, command: &str) -> crate::cli_support::Told {
+    let rest = command.strip_prefix("barkeep ").unwrap();
+    let shell = format!("\"$0\" {rest}");
+    let mut process = std::process::Command::new("sh");
+    process.args(["-c", &shell, env!("CARGO_BIN_EXE_barkeep")]).current_dir(project.path(at));
+    project.output(process.env("TMPDIR", project.path("tmp")).output().unwrap())
+}
+
 #[test]
-fn the_command_a_run_tells_to_type_next_works() {
-    let project = Project::empty();
-    project.write("my jobs/the job.toml", JOB);
-    project.write("my jobs/rules.toml", crate::cli_support::RULES);
-    project.write("my jobs/bars.csv", FAULTY);
-    let summary = &project.call(&["check", "my jobs/the job.toml", "--format", "json"]).exits(1).json()[0];
-    for step in summary["next"].as_array().unwrap() {
-        let command = step["command"].as_str().unwrap();
-        let rest = command.strip_prefix("barkeep ").unwrap();
-        let shell = format!("\"$0\" {rest}");
-        let output = std::process::Command::new("sh")
-            .args(["-c", &shell, env!("CARGO_BIN_EXE_barkeep")])
-            .current_dir(project.root())
-            .output()
-            .unwrap();
-        assert!(output.status.code().is_some_and(|code| code < 2), "{command}: {output:?}");
+fn commands_to_type_next_work_whatever_the_paths_are() {
+    // Where the caller is, the job as the caller names it, its source, its reports.
+    for (at, job, source, reports) in [
+        ("", "jobs/the job.toml", "../data/bars.parquet", "../reports"),
+        ("jobs", "the job.toml", "../data/bars.parquet", "../reports/"),
+        ("jobs", "../jobs/the job.toml", "./../data/", "out/../../reports"),
+        ("data", "../jobs//./the job.toml", "../jobs/../data/*.parquet", "../it's out/$HOME"),
+        ("linked", "../the job.toml", "../data/../data/bars.parquet", "../-reports"),
+        ("", "linked/../the job.toml", "../data", "../linked/../reports"),
+        ("", "./--jobs/the job.toml", "../data", "../-r`eports`"),
+    ] {
+        let project = Project::empty();
+        for folder in ["jobs", "--jobs"] {
+            let text =
+                JOB.replace("\"bars.csv\"", &format!("{source:?}")).replace("\"reports\"", &format!("{reports:?}"));
+            project.write(&format!("{folder}/the job.toml"), text);
+            project.write(&format!("{folder}/rules.toml"), crate::cli_support::RULES);
+        }
+        let bars = "symbol:text,date:date,open:number,high:number,low:number,close:number,volume:number\n\
+                    A,2024-01-02,10,11,9.5,10.5,1\nA,2024-01-03,10.5,2,10,10.8,1\n";
+        std::fs::create_dir_all(project.path("data")).unwrap();
+        std::fs::create_dir_all(project.path("jobs/deep")).unwrap();
+        std::os::unix::fs::symlink("jobs/deep", project.path("linked")).unwrap();
+        write_parquet(&project.path("data/bars.parquet"), &typed_batch(bars), 2);
+        let call =
+            |args: &[&str]| project.output(project.command(args).current_dir(project.path(at)).output().unwrap());
+        for command in ["check", "plan"] {
+            let summary = &call(&[command, job, "--format", "json"]).exits(1).json()[0];
+            assert_eq!(summary["rows"]["read"].as_u64(), Some(2), "{job}: {summary}");
+            for step in summary["next"].as_array().unwrap() {
+                let command = step["command"].as_str().unwrap();
+                let dir = command.split_once("--dir ").map_or("", |(_, dir)| dir.trim_matches('\''));
+                assert!(!dir.trim_start_matches("../").contains("/.."), "{command}");
+                let told = type_in(&project, at, command);
+                assert!(told.code.is_some_and(|code| code < 2), "{command}: {told:?}");
+            }
+        }
+        let bars = call(&["sql", "SELECT count(*) AS n FROM bars", "--job", job, "--format", "ndjson"]).exits(0).json();
+        assert_eq!(bars[0]["n"].as_u64(), Some(1), "one row left: {job}");
     }
 }
 
@@ -229,4 +262,40 @@ error: SQL error: ParserError("Expected: an SQL statement, found: selec at Line:
   = help: tables: runs, rule_results, findings, series_metrics, actions; bars and quarantine with --job JOB
 "#);
     insta::assert_snapshot!(project.call(&["sql", "select 1/0"]).exits(3).err, @r"error: Arrow error: Divide by zero error");
+}
+
+#[test]
+fn gaps_are_counted_in_the_unit_of_the_bars() {
+    let project = Project::new(BARS);
+    for (interval, bars, missing) in [
+        ("1w", "A,2024-01-05,1\nA,2024-01-12,1\nA,2024-02-02,1\n", "2 weeks missing from 2024-01-15 to 2024-01-22"),
+        ("1M", "A,2024-01-31,1\nA,2024-03-28,1\n", "1 month missing on 2024-02-01"),
+        ("1d", "A,2024-01-02,1\nA,2024-01-05,1\n", "2 sessions missing from 2024-01-03 to 2024-01-04"),
+    ] {
+        project.write("job.toml", JOB.replace("\"1d\"", &format!("{interval:?}")));
+        project.write("rules.toml", "[[rule]]\nid = \"gap\"\ncheck = \"gap\"\n");
+        project.write("bars.csv", format!("symbol,date,close\n{bars}"));
+        project.call(&["check", "job.toml"]).exits(1);
+        let shown = project.call(&["report", "show"]).exits(0).out;
+        assert!(shown.contains(missing), "{interval}: {shown}");
+    }
+}
+
+#[test]
+fn one_is_no_plural() {
+    let project = Project::new(FAULTY);
+    let last = |args: &[&str]| project.call(args).exits(0).out.lines().last().unwrap().to_owned();
+    assert_eq!(last(&["sql", "select 1"]), "1 row");
+    project.write("bars.csv", BARS.replace("20.5,21,20,20.8", "20.5,2,20,20.8"));
+    project.call(&["run", "job.toml"]).exits(1);
+    assert_eq!(last(&["quarantine", "list", "job.toml"]), "1 row");
+    assert_eq!(last(&["quarantine", "export", "job.toml", "-o", "x.csv"]), "1 row in x.csv");
+    let back = last(&["quarantine", "restore", "job.toml", "--rule", "ohlc", "--confirm", "1"]);
+    assert_eq!(back, "1 row is back, 0 were there already, 0 conflicts");
+    project.write("one.csv", BARS.lines().take(2).collect::<Vec<_>>().join("\n"));
+    project.edit("job.toml", "bars.csv", "one.csv");
+    let nothing = project.call(&["check", "job.toml", "--series", "C"]).exits(3);
+    nothing.says(&["none of 1 row in `one.csv` is of series `C`"]);
+    let doctor = project.call(&["doctor", "job.toml"]);
+    assert!(doctor.out.contains("1 file, 0 MiB"), "{doctor:?}");
 }

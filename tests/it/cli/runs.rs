@@ -7,7 +7,7 @@ use arrow::array::AsArray;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use sha2::{Digest, Sha256};
 
-use crate::cli_support::{BARS, JOB, Project, filters};
+use crate::cli_support::{BARS, JOB, Project, RULES, filters};
 use crate::support::{self, typed_batch, write_parquet};
 
 /// One row that contradicts itself (quoted, so that its bytes are not its cells), one session missing, one bar
@@ -86,12 +86,12 @@ fn only_some_rules_and_series() {
     let output = project.call(&["check", "job.toml", "--rule", "gapp"]).exits(2);
     insta::assert_snapshot!(output.err, @r"
 error: the job has no rule `gapp`
-  = help: did you mean `gap`? rules: ohlc, gap, zero-volume
+  = help: did you mean `gap`? rules: gap, ohlc, zero-volume
   = job: job.toml
 ");
     let output = project.call(&["check", "job.toml", "--series", "C"]).exits(3);
     insta::assert_snapshot!(output.err, @r"
-error: none of the 6 rows in `bars.csv` is of series `C`: nothing was evaluated; look at `--series`
+error: none of 6 rows in `bars.csv` is of series `C`: nothing was evaluated; look at `--series`
   = job: job.toml
 ");
 }
@@ -138,14 +138,14 @@ fn nothing_in_the_window_is_no_success_unless_the_market_was_closed() {
     let project = Project::new(BARS);
     let broken = |args: &[&str]| project.call(&[&["check", "job.toml"], args].concat()).exits(3).err;
     insta::assert_snapshot!(broken(&["--since", "2024-01-05", "--until", "2024-01-09"]), @r"
-error: none of the 6 rows in `bars.csv` is at or after 2024-01-05 and before 2024-01-09: nothing was evaluated; `--full` looks at everything
+error: none of 6 rows in `bars.csv` is at or after 2024-01-05 and before 2024-01-09: nothing was evaluated; `--full` looks at everything
   = job: job.toml
 ");
     insta::assert_snapshot!(broken(&["--until", "2020-01-01", "--series", "A"]), @r"
-error: none of the 6 rows in `bars.csv` is before 2020-01-01 and of series `A`: nothing was evaluated; `--full` looks at everything, or look at `--series`
+error: none of 6 rows in `bars.csv` is before 2020-01-01 and of series `A`: nothing was evaluated; `--full` looks at everything, or look at `--series`
   = job: job.toml
 ");
-    assert!(broken(&["--last", "30d"]).contains("none of the 6 rows in `bars.csv` is at or after 20"));
+    assert!(broken(&["--last", "30d"]).contains("none of 6 rows in `bars.csv` is at or after 20"));
     let output = project.call(&["check", "job.toml", "--since", "2024-01-06", "--until", "2024-01-08"]).exits(0);
     assert_eq!((output.value("rows"), output.value("verdict")), ("0", "OK"));
     let statuses: Vec<String> = project.runs().into_iter().map(|(_, status, _)| status).collect();
@@ -163,7 +163,16 @@ fn jobs_run_one_after_the_other_and_the_worst_exit_counts() {
     let output = check(&["faulty.toml", "job.toml"], 1);
     assert_eq!(output.out.lines().count(), 2, "{}", output.out);
     let output = check(&["lost.toml", "wrong.toml", "job.toml"], 3);
-    assert!(output.out.starts_with("job=demo verdict=OK"), "a later job still runs: {}", output.out);
+    let lines: Vec<&str> = output.out.lines().collect();
+    assert_eq!(
+        lines[..2],
+        [
+            "job=lost.toml verdict=FAIL status=broken exit=3 error=\"no such file or folder: `lost.csv`\"",
+            "job=wrong.toml verdict=FAIL status=usage exit=2 error=\"4 mistakes; nothing was read\"",
+        ],
+        "every job has its line"
+    );
+    assert!(lines[2].starts_with("job=demo verdict=OK"), "a later job still runs: {}", output.out);
     output.says(&["`lost.csv`", "job: lost.toml", "wrong.toml:1:8"]);
     check(&["wrong.toml", "faulty.toml"], 2);
     let runs: Vec<(String, i64)> = project.runs().into_iter().map(|(_, status, code)| (status, code)).collect();
@@ -213,6 +222,48 @@ fn run_moves_rejected_rows_to_quarantine_and_they_come_back() {
 }
 
 #[test]
+fn a_run_is_named_to_the_quarantine_as_to_the_reports() {
+    let _filters = filters();
+    let project = Project::new(FAULTY);
+    let wrong = |run: &str| project.call(&["quarantine", "restore", "job.toml", "--run", run]).exits(2).err;
+    insta::assert_snapshot!(wrong("latest"), @r"
+error: no run in `reports` yet; `barkeep check JOB` or `barkeep run JOB` makes one
+  = help: `barkeep report list` names the runs
+");
+    project.call(&["run", "job.toml"]).exits(1);
+    let run = project.runs()[0].0.clone();
+    project.call(&["check", "job.toml"]).exits(0);
+    insta::assert_snapshot!(wrong("latest").replace(&run, "[the first]"), @r"
+error: run `[run]` moved no row to the quarantine
+  = help: the newest run that did is `[the first]`; `barkeep quarantine list job.toml` shows all
+");
+    for (name, problem) in [
+        ("20", "`20` is the beginning of 2 runs; write more of one of them"),
+        ("latest~2", "`latest~2` reaches back too far: there are 2 runs"),
+        ("", "there is no run ``"),
+        ("yesterday", "there is no run `yesterday`"),
+    ] {
+        for command in
+            [vec!["list", "job.toml"], vec!["restore", "job.toml"], vec!["export", "job.toml", "-o", "x.csv"]]
+        {
+            let args = [&["quarantine"], command.as_slice(), &["--run", name]].concat();
+            project.call(&args).exits(2).says(&[problem, "`barkeep report list` names the runs"]);
+        }
+    }
+    for name in ["latest~1", &run, &run[..run.len() - 1]] {
+        let listed = project.call(&["quarantine", "list", "job.toml", "--run", name]).exits(0);
+        assert!(listed.out.ends_with("1 row\n"), "{name}: {listed:?}");
+        // What is to be typed next names the run itself: by then `latest` may be another one.
+        let refused = project.call(&["quarantine", "restore", "job.toml", "--run", name]).exits(4);
+        refused.says(&[&format!("barkeep quarantine restore job.toml --run {run} --confirm 1")]);
+    }
+    // Rows in the quarantine outlive the reports.
+    fs::remove_dir_all(project.path("reports")).unwrap();
+    project.call(&["quarantine", "restore", "job.toml", "--run", "latest", "--confirm", "1"]).exits(0);
+    assert_eq!(fs::read_to_string(project.path("bars.csv")).unwrap(), FAULTY);
+}
+
+#[test]
 fn rows_of_parquet_are_moved_with_all_their_columns() {
     let project = Project::new("");
     project.edit("job.toml", "bars.csv", "bars.parquet");
@@ -252,7 +303,7 @@ fn over_a_limit_is_refused_and_a_person_may_apply_the_plan() {
         "rows = 0\nfraction = 0.1\nseries_fraction = 0.3",
     );
     let output = project.call(&["run", "job.toml"]).exits(4);
-    insta::assert_snapshot!(output.out, @r#"job=demo verdict=FAIL status=refused exit=4 rows=6 clean=4 flagged=1 parse_errors=0 to_quarantine=1 to_delete=0 kept=0 errors=1 warnings=1 notes=1 source=unchanged new=3 fixed=0 failed=ohlc:1 seconds=[s] run=[run] refused="1 rows would be moved, and `[limits] rows` allows 0" refused="1 of 6 rows would be moved, and `[limits] fraction` allows a share of 0.1" refused="1 of 3 rows of series `B` would be moved, and `[limits] series_fraction` allows a share of 0.3""#);
+    insta::assert_snapshot!(output.out, @r#"job=demo verdict=FAIL status=refused exit=4 rows=6 clean=4 flagged=1 parse_errors=0 to_quarantine=1 to_delete=0 kept=0 errors=1 warnings=1 notes=1 source=unchanged new=3 fixed=0 failed=ohlc:1 seconds=[s] run=[run] plan=reports/plans/[run].plan confirm=[hash]:1 refused="1 rows would be moved, and `[limits] rows` allows 0" refused="1 of 6 rows would be moved, and `[limits] fraction` allows a share of 0.1" refused="1 of 3 rows of series `B` would be moved, and `[limits] series_fraction` allows a share of 0.3""#);
     project.call(&["run", "job.toml", "--dry-run"]).exits(4);
     project.call(&["check", "job.toml"]).exits(1);
     assert!(!project.path("quarantine").exists());
@@ -366,4 +417,119 @@ fn a_rule_that_evaluated_nothing_in_a_window_is_named_unless_an_earlier_run_eval
     assert_eq!((windowed().value("verdict"), windowed().value("not_evaluated")), ("WARN", "other-source"));
     assert_eq!(project.call(&["check", "job.toml"]).exits(0).value("verdict"), "OK");
     assert_eq!(windowed().value("verdict"), "OK", "a run before evaluated it");
+}
+
+#[test]
+fn runs_over_other_windows_are_not_compared() {
+    let project = Project::new(FAULTY);
+    let change = |args: &[&str]| {
+        let summary =
+            project.call(&[&["check", "job.toml", "--format", "json"], args].concat()).exits(1).json().remove(0);
+        summary["change"].as_object().map(|change| (change["new"].as_u64().unwrap(), change["fixed"].as_u64().unwrap()))
+    };
+    assert_eq!(change(&["--since", "2024-01-03", "--until", "2024-01-04"]), Some((1, 0)), "the first run");
+    assert_eq!(change(&["--since", "2024-01-03", "--until", "2024-01-04"]), Some((0, 0)));
+    for wider in [&["--since", "2024-01-03", "--until", "2024-01-05"][..], &["--since", "2024-01-02"], &[]] {
+        assert_eq!(change(wider), None, "{wider:?}: what lies outside of the window before was not looked at");
+    }
+    assert_eq!(change(&[]), Some((0, 0)));
+    assert_eq!(change(&["--since", "2024-01-03"]), Some((0, 0)), "all of it was looked at from 2024-01-02 on");
+}
+
+#[test]
+fn two_jobs_of_one_name_do_not_share_reports() {
+    let project = Project::new(BARS);
+    for folder in ["a", "b"] {
+        project.write(&format!("{folder}/job.toml"), JOB.replace("\"reports\"", "\"../reports\""));
+        project.write(&format!("{folder}/rules.toml"), RULES);
+        project.write(&format!("{folder}/bars.csv"), BARS);
+    }
+    let runs = || project.runs().len();
+    project.call(&["check", "a/job.toml"]).exits(0);
+    for command in ["check", "plan", "run"] {
+        project.call(&[command, "b/job.toml"]).exits(2).says(&[
+            "another job is called `demo` and writes into `reports`: `a/job.toml`",
+            "give one of them another `name`, or another folder in `[report] dir`",
+        ]);
+    }
+    assert_eq!(runs(), 1, "nothing was written");
+    project.call(&["check", "b/job.toml", "--no-report"]).exits(0);
+    // The same file by other names is the same job.
+    std::os::unix::fs::symlink("job.toml", project.path("a/link.toml")).unwrap();
+    project.call(&["check", "a/link.toml", "b/../a/job.toml"]).exits(0);
+    // One that got another name, writes elsewhere or was moved is no other job of this name any more.
+    project.edit("a/job.toml", "\"demo\"", "\"other\"");
+    project.call(&["check", "b/job.toml"]).exits(0);
+    project.edit("b/job.toml", "../reports", "elsewhere");
+    project.edit("a/job.toml", "\"other\"", "\"demo\"");
+    project.call(&["check", "a/job.toml", "b/job.toml"]).exits(0);
+    project.edit("b/job.toml", "elsewhere", "../reports");
+    fs::remove_file(project.path("a/job.toml")).unwrap();
+    fs::remove_file(project.path("a/link.toml")).unwrap();
+    project.call(&["check", "b/job.toml"]).exits(0);
+}
+
+#[test]
+fn mistakes_of_other_rules_do_not_keep_a_rule_from_running() {
+    let project = Project::new(FAULTY);
+    for other in [
+        "id = \"x\"\ncheck = \"range\"\nfield = \"turnover\"\nmin = 0",
+        "id = \"x\"\ncheck = \"sql\"\nassert = \"turnover > 0\"",
+        "id = \"x\"\ncheck = \"sql\"\nassert = \"close >\"",
+        "id = \"x\"\ncheck = \"outlier\"\nfield = \"close\"\nwindow = -1",
+        "id = \"x\"\ncheck = \"outliers\"",
+    ] {
+        project.write("rules.toml", format!("{RULES}\n[[rule]]\n{other}\n"));
+        project.call(&["check", "job.toml"]).exits(2);
+        let output = project.call(&["check", "job.toml", "--rule", "ohlc"]).exits(1);
+        assert_eq!((output.value("errors"), output.value("warnings")), ("1", "0"), "{other}");
+        project.call(&["check", "job.toml", "--rule", "x"]).exits(2);
+    }
+}
+
+#[test]
+fn a_plan_says_its_file_and_its_confirmation_off_a_terminal() {
+    let project = Project::new(FAULTY);
+    let planned = project.call(&["plan", "job.toml", "-o", "the.plan"]).exits(1);
+    let (plan, confirm) = (planned.value("plan"), planned.value("confirm"));
+    assert_eq!(plan, "the.plan");
+    assert!(confirm.ends_with(":1"), "{confirm}");
+    project.call(&["apply", plan, "--confirm", confirm]).exits(0);
+    let usual = project.call(&["plan", "job.toml"]).exits(0);
+    assert!(project.path(usual.value("plan")).exists(), "{usual:?}");
+    let json = project.call(&["plan", "job.toml", "-o", "other.plan", "--format", "json"]).exits(0).json();
+    assert_eq!(json[0]["plan"]["path"].as_str(), Some("other.plan"));
+    assert!(!project.call(&["check", "job.toml"]).out.contains("confirm="));
+}
+
+#[test]
+fn the_memory_of_a_run_is_its_own() {
+    let project = Project::new(BARS);
+    let rows = (0..60_000).map(|n| format!("S{n},2024-01-02,10,11,9.5,10.5,1000\n")).collect::<String>();
+    project.write("big.csv", format!("symbol,date,open,high,low,close,volume\n{rows}"));
+    project.write("big.toml", JOB.replace("\"demo\"", "\"big\"").replace("bars.csv", "big.csv"));
+    project.call(&["check", "big.toml", "job.toml"]);
+    let peak = |job: &str| {
+        let query = format!("select peak_rss from runs where job = '{job}'");
+        project.call(&["sql", &query, "--format", "ndjson"]).exits(0).json()[0]["peak_rss"].as_u64()
+    };
+    // A system that does not forget tells nothing rather than the memory of another run.
+    if let (Some(big), Some(small)) = (peak("big"), peak("demo")) {
+        assert!(small < big, "{small} of a run after one with {big}");
+    }
+}
+
+#[test]
+fn the_share_of_rows_that_a_rule_flags_is_at_most_all_of_them() {
+    let project =
+        Project::new("symbol,date,open,high,low,close,volume\nA,2024-01-02,a,b,c,d,e\nA,2024-01-03,a,b,c,10.8,1\n");
+    project.write("rules.toml", "[[rule]]\nid = \"r\"\ncheck = \"required\"\nfields = [\"high\", \"low\"]\n");
+    let summary = project.call(&["check", "job.toml", "--format", "json"]).exits(1).json().remove(0);
+    for rule in summary["rules"].as_array().unwrap() {
+        let counts = (rule["rows"].as_u64(), rule["evaluated"].as_u64(), rule["rate"].as_f64());
+        assert_eq!(counts, (Some(2), Some(2), Some(1.0)), "{rule}");
+        assert!(rule["findings"].as_u64() > Some(3), "several findings a row: {rule}");
+    }
+    let shares = project.call(&["sql", "select max(share) as most from rule_results", "--format", "ndjson"]).exits(0);
+    assert_eq!(shares.json()[0]["most"].as_f64(), Some(1.0));
 }

@@ -125,7 +125,7 @@ fn a_row_is_not_put_back_over_another() {
         world.database.insert(QUOTES, &[other.clone(), twin, bad[2].clone()]);
         let output =
             world.call(&["quarantine", "restore", "job.toml", "--rule", "trade-date", "--confirm", "4"]).exits(1);
-        assert!(output.out.contains("1 rows are back, 1 were there already, 2 conflicts"), "{output:?}");
+        assert!(output.out.contains("1 row is back, 1 was there already, 2 conflicts"), "{output:?}");
         assert!(world.database.documents(QUOTES).contains(&other), "nothing was overwritten");
         assert_eq!((world.items("restored"), world.items("removed")), (2, 2));
     });

@@ -313,7 +313,7 @@ fn one_damaged_item_is_named_and_the_rest_goes_on() {
         world.database.command(doc! { "insert": QUARANTINE, "documents": [{ "_id": "mine", "source": { "ns": format!("{}.{QUOTES}", world.database.name) } }] });
         world.call(&["quarantine", "list", "job.toml"]).exits(0).says(&["mine", "left out"]);
         let output = restore(&world, "6", 1);
-        assert!(output.out.contains("5 rows are back, 0 were there already, 1 conflicts"), "{output:?}");
+        assert!(output.out.contains("5 rows are back, 0 were there already, 1 conflict"), "{output:?}");
         assert!(output.out.contains(&format!("conflict {damaged}: the item is damaged")), "{output:?}");
         // The same rows again: the row of the damaged item is gone, the others leave.
         world.project.edit("rules.toml", "check = \"date-format\"", "check = \"date-format\"\nbudget = 0.9");
