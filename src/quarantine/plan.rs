@@ -303,12 +303,9 @@ fn lines(head: &Head, rows: &[PlanRow], mut line: impl FnMut(&[u8])) -> Result<(
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
-    use std::sync::Arc;
-
-    use rustix::io::Errno;
 
     use super::*;
-    use crate::durable::faulty::{Fault, Faulty};
+    use crate::durable::faulty::{disk, every_call};
     use crate::durable::simulated::World;
 
     fn plan() -> Plan {
@@ -360,24 +357,19 @@ mod tests {
     fn a_plan_is_whole_or_not_there_whichever_call_fails() {
         let path = Path::new("/data/plans/a.plan");
         let plan = plan();
-        let mut failed = 0;
-        for fault in [Fault::Error(Errno::IO), Fault::Error(Errno::NOSPC), Fault::Error(Errno::INTR), Fault::Short] {
-            for at in 1..30 {
-                let world = World::new(3);
-                world.put_folder("/data");
-                let faulty = Faulty::new(world.process(), at, fault);
-                let calls = faulty.calls();
-                let written = plan.write_on(&Disk::of(Arc::new(faulty)), path);
-                let Some(name) = calls.failed() else { continue };
-                failed += 1;
-                let copy = tempfile::NamedTempFile::new().unwrap();
-                let there = world.contents(path).map(|bytes| fs::write(copy.path(), bytes).unwrap());
-                assert!(there.is_none() || Plan::open(copy.path()).unwrap() == plan, "{fault:?} at {name}");
-                assert!(there.is_some() || written.is_err(), "{fault:?} at {name}");
-                let invisible = matches!(fault, Fault::Short | Fault::Error(Errno::INTR));
-                assert!(!invisible || written.is_ok(), "{fault:?} at {name}: {written:?}");
-            }
-        }
+        let failed = every_call(|at, fault| {
+            let world = World::new(3);
+            world.put_folder("/data");
+            let (disk, calls) = disk(world.process(), at, fault);
+            let written = plan.write_on(&disk, path);
+            let reported = format!("{fault:?} of call {at}, {:?}: {written:?}", calls.failed());
+            let copy = tempfile::NamedTempFile::new().unwrap();
+            let there = world.contents(path).map(|bytes| fs::write(copy.path(), bytes).unwrap());
+            assert!(there.is_none() || Plan::open(copy.path()).unwrap() == plan, "{reported}");
+            assert!(there.is_some() || written.is_err(), "{reported}");
+            assert!(written.is_ok() || !(calls.failed().is_none() || fault.is_invisible()), "{reported}");
+            calls
+        });
         assert!(failed > 30, "{failed} calls failed");
     }
 
