@@ -109,7 +109,7 @@ pub struct MoveLimits {
     pub fraction: Option<f64>,
     /// Share of the rows of any one series.
     pub series_fraction: Option<f64>,
-    /// The median of what runs before moved, where there were such runs.
+    /// The median of what runs before had to move, where there were such runs.
     pub usual: Option<u64>,
 }
 
@@ -155,7 +155,7 @@ pub enum Refusal {
     },
     /// Far more than runs of this job usually move.
     #[error(
-        "{wanted} rows would be moved, and half of the last runs moved {usual} or fewer: more than 5 times that is unusual"
+        "{wanted} rows would be moved, and half of the last runs had {usual} or fewer to move: more than 5 times that is unusual"
     )]
     Unusual {
         /// Rows to be moved.
