@@ -350,8 +350,9 @@ async fn purge(
                 _ => format!(" and {erased} of {originals} whole originals"),
             };
             format!(
-                "{purged} of {rows} rows{files} were erased; {} more are that old and still to be kept (`[quarantine] keep`, or they were put back)",
-                reported.kept
+                "{purged} of {rows} rows{files} were erased; {} more are that old and still to be kept ({})",
+                reported.kept,
+                store.why_kept()
             )
         }
     })?;

@@ -203,6 +203,16 @@ impl<'a> Store<'a> {
         Ok(Purge { rows: items, kept, originals, bytes, refused })
     }
 
+    /// Why rows that are old enough are kept nevertheless.
+    pub(crate) fn why_kept(&self) -> &'static str {
+        match &self.kind {
+            Kind::Collection { .. } => {
+                "`[quarantine] keep`, or they were put back, or a removal of the last hour may still be under way in the server"
+            }
+            Kind::Files => "`[quarantine] keep`, or they were put back",
+        }
+    }
+
     /// Why the clock of this machine may be wrong, so that rows would be erased that are not old; only files, for a
     /// server has a clock of its own.
     pub(crate) fn clock_doubt(&self) -> Result<Option<String>, Failure> {
