@@ -2,16 +2,17 @@
 
 use chrono::{DateTime, Utc};
 
-use super::exit::{Exit, Failure};
+use super::exit::{self, Exit, Failure};
 use super::open::Opened;
 use super::output::{self, Output};
-use super::removal::{Done, EARLIER_OPEN};
+use super::removal::{self, Done, EARLIER_OPEN};
 use super::stop::Stop;
 use crate::config::Loaded;
 use crate::decide::Refusal;
 use crate::durable::process;
 use crate::quarantine::item::RemovalCounts;
 use crate::report::collector::Collector;
+use crate::report::error::ReportError;
 use crate::report::history::Window;
 use crate::report::numbers::counted;
 use crate::report::render::{render_line, render_text};
@@ -76,6 +77,7 @@ pub(super) async fn conclude(
     if let Some(pending) = done.pending.take() {
         done.fail(pending);
     }
+    let (left, open) = (done.left(), done.open());
     let Done { mut actions, recovered, counts, why, failure, .. } = done;
     let unfinished = |row: &ActionRow| [EARLIER_OPEN, "earlier_kept_error"].contains(&row.state.as_str());
     let (status, exit) = match &failure {
@@ -102,12 +104,33 @@ pub(super) async fn conclude(
     outcome.peak_rss = peak_rss();
     outcome.next = ending.next;
     outcome.refusals = ending.refusals;
-    let summary = collector.finish(outcome)?;
+    let summary = match collector.finish(outcome) {
+        Ok(summary) => summary,
+        Err(error) if (left, open) == (0, 0) => return Err(removal::graver(failure, error.into())),
+        // What nothing else says comes first; what broke the run off is logged.
+        Err(error) => {
+            let unreported = Failure::Broken(Box::new(Unreported { left, open, error }));
+            return Err(match failure {
+                Some(failure) => removal::graver(Some(unreported), failure),
+                None => unreported,
+            });
+        }
+    };
     show(&summary, output)?;
     match failure {
         Some(failure) => Err(failure),
         None => Ok(exit),
     }
+}
+
+/// Rows left, and nothing but this says so, for the report of the run failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{}; then writing the report failed", exit::had_left(*left, *open))]
+struct Unreported {
+    left: u64,
+    open: u64,
+    #[source]
+    error: ReportError,
 }
 
 /// Why rows of the plan did not leave, or may not have.

@@ -60,19 +60,19 @@ impl Done {
     }
 
     /// Rows that left the source, for this run and for earlier ones.
-    fn left(&self) -> u64 {
+    pub(super) fn left(&self) -> u64 {
         let gone = |row: &&ActionRow| row.state == EARLIER_REMOVED;
         self.counts.removed + self.recovered.iter().filter(gone).count() as u64
     }
 
     /// Rows of which only a later look can tell.
-    fn open(&self) -> u64 {
+    pub(super) fn open(&self) -> u64 {
         self.counts.open + self.recovered.iter().filter(|row| row.state == EARLIER_OPEN).count() as u64
     }
 }
 
 /// The graver of two failures; the other is logged.
-fn graver(before: Option<Failure>, failure: Failure) -> Failure {
+pub(super) fn graver(before: Option<Failure>, failure: Failure) -> Failure {
     let Some(before) = before else { return failure };
     let (reported, logged) = match before.exit().worst(failure.exit()) == before.exit() {
         true => (before, failure),

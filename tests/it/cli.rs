@@ -1,6 +1,7 @@
 //! The command line from the outside: every command, exit code and form of output, through the program itself.
 
 mod commands;
+mod disk_full;
 mod kills;
 mod leftovers;
 mod output;
