@@ -246,7 +246,12 @@ async fn restore(
             reported.conflicts.len()
         ))?;
     }
-    tell_rest(&reported, output)
+    let exit = tell_rest(&reported, output)?;
+    // Files were replaced for it, and somebody may have been writing to one.
+    match if reported.back > 0 { store.late_by_now()? } else { None } {
+        Some(late) => Err(late),
+        None => Ok(exit),
+    }
 }
 
 fn counted_verb(rows: u64) -> String {

@@ -3,6 +3,7 @@
 mod commands;
 mod disk_full;
 mod kills;
+mod late;
 mod leftovers;
 mod output;
 mod reports;

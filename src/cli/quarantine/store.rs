@@ -148,6 +148,14 @@ impl<'a> Store<'a> {
         Ok(recovery.failed.iter().map(ToString::to_string).collect())
     }
 
+    /// Files that were written to after they were replaced, as a failure; a collection is never replaced.
+    pub(crate) fn late_by_now(&self) -> Result<Option<Failure>, Failure> {
+        match &self.kind {
+            Kind::Collection { .. } => Ok(None),
+            Kind::Files => Files::of(self.job).late_by_now().map_err(of_files::failed),
+        }
+    }
+
     /// Brings rows back that came to files after they had been replaced; with `dry_run` only counts them.
     pub(crate) fn restore_late(&self, dry_run: bool, run_id: &str) -> Result<files::LateRestored, Failure> {
         match &self.kind {
