@@ -404,7 +404,8 @@ mod tests {
             time_text,
             source_rank: &ranks,
             expressions: &[],
-            rejected: &vec![false; rows],
+            present: &[],
+            standing: &[],
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);

@@ -2,7 +2,7 @@
 //!
 //! Relies on dated rows being in order of (time, place in the source), so copies stand next to each other.
 //! Rows without a readable timestamp are not evaluated. It tells identical copies from conflicting ones by the
-//! numbers of the bar, never by which other rules a job has, and chooses the copy to keep.
+//! numbers of the bar, and chooses the copy that stays: the one that stands best after all other rules.
 
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -27,10 +27,10 @@ const PARAMS: &[Param] = &[
     },
     Param {
         name: "keep",
-        kind: ParamKind::Choice(&["first", "last", "none"]),
-        default: Some("first"),
+        kind: ParamKind::Choice(&["best", "first", "last", "none"]),
+        default: Some("best"),
         required: false,
-        doc: "Which copy, in the order of the source, is the bar; the others are flagged.",
+        doc: "Which of several equally good copies is the bar; the others are flagged.",
     },
     Param {
         name: "compare",
@@ -55,7 +55,7 @@ impl CheckKind for Duplicate {
     }
 
     fn stage(&self) -> Stage {
-        Stage::Identity
+        Stage::Copies
     }
 
     fn compile(&self, params: &mut Params<'_>, bars: &BarsSpec) -> Box<dyn Check> {
@@ -75,7 +75,8 @@ impl CheckKind for Duplicate {
         let keep = match params.choice("keep") {
             "first" => Keep::First,
             "last" => Keep::Last,
-            _ => Keep::None,
+            "none" => Keep::None,
+            _ => Keep::Best,
         };
         Box::new(Copies { key, compared, keep })
     }
@@ -100,11 +101,14 @@ fn usual_numbers(params: &mut Params<'_>, bars: &BarsSpec) -> Vec<usize> {
     numbers.filter_map(|field| params.optional_bar_field(&field.name)).collect()
 }
 
-/// Which copy of a bar is the bar.
+/// Which of several equally good copies of a bar is the bar.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Keep {
+    /// The first where they agree; a person must say where they do not.
+    Best,
     First,
     Last,
+    /// As [`Keep::Best`], and all are flagged.
     None,
 }
 
@@ -117,7 +121,21 @@ struct Copies {
     keep: Keep,
 }
 
+/// What a copy is compared with.
+struct Compared {
+    reference: usize,
+    /// The copy that is not flagged.
+    kept: Option<usize>,
+    copies: usize,
+    /// Whether the copies conflict and none is better than the others.
+    undecided: bool,
+}
+
 impl Check for Copies {
+    fn keeps_last(&self) -> bool {
+        self.keep == Keep::Last
+    }
+
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
         findings.evaluated(series.dated());
         let mut from = 0;
@@ -143,7 +161,10 @@ impl Copies {
 
     /// Evaluates the rows that share a key, given in the order of the source.
     fn evaluate_copies(&self, series: &Series<'_>, copies: &[usize], findings: &mut FindingSink) {
-        let kept = self.kept(series, copies);
+        let best = copies.iter().map(|row| series.standing(*row)).min();
+        let best: Vec<usize> = copies.iter().copied().filter(|row| Some(series.standing(*row)) == best).collect();
+        let bar = self.bar(series, &best);
+        let kept = bar.filter(|_| self.keep != Keep::None);
         let first = copies[0];
         for &row in copies.iter().filter(|row| Some(**row) != kept) {
             let reference = match kept {
@@ -151,17 +172,19 @@ impl Copies {
                 None if row == first => self.first_other(series, copies),
                 None => first,
             };
-            findings.push(self.finding(series, row, reference, kept, copies.len()));
+            let undecided = bar.is_none() && best.contains(&row);
+            let finding = self.finding(series, row, Compared { reference, kept, copies: copies.len(), undecided });
+            findings.push(finding.report_only(undecided || Some(row) == bar));
         }
     }
 
-    /// The copy that stays: a rejected one only where all are.
-    fn kept(&self, series: &Series<'_>, copies: &[usize]) -> Option<usize> {
-        let mut clean = copies.iter().copied().filter(|row| !series.rejected[*row]);
+    /// The copy that is the bar, of those that are equally good; `None` where only a person can say.
+    fn bar(&self, series: &Series<'_>, best: &[usize]) -> Option<usize> {
+        let agree = || best[1..].iter().all(|row| self.differing(series, best[0], *row).next().is_none());
         match self.keep {
-            Keep::First => clean.next().or(copies.first().copied()),
-            Keep::Last => clean.next_back().or(copies.last().copied()),
-            Keep::None => None,
+            Keep::First => best.first().copied(),
+            Keep::Last => best.last().copied(),
+            Keep::Best | Keep::None => best.first().copied().filter(|_| agree()),
         }
     }
 
@@ -181,14 +204,8 @@ impl Copies {
         self.compared.iter().filter(move |(index, _)| compare_in(series.columns[*index], a, b).is_ne())
     }
 
-    fn finding(
-        &self,
-        series: &Series<'_>,
-        row: usize,
-        reference: usize,
-        kept: Option<usize>,
-        copies: usize,
-    ) -> Finding {
+    fn finding(&self, series: &Series<'_>, row: usize, compared: Compared) -> Finding {
+        let Compared { reference, kept, copies, undecided } = compared;
         let mut differs = Map::new();
         for (index, name) in self.differing(series, row, reference) {
             let column = series.columns[*index];
@@ -201,6 +218,7 @@ impl Copies {
             "kept_rank": kept.map(|kept| series.source_rank[kept]),
             "compared_rank": series.source_rank[reference],
             "differs": differs,
+            "undecided": undecided,
         });
         let finding = Finding::row(row).cause(cause).evidence(evidence);
         match self.differing(series, row, reference).next() {
@@ -249,6 +267,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::checks::Standing;
     use crate::checks::testing::{Evaluated, Fixture, compile};
 
     const RULE: &str = "check = \"duplicate\"";
@@ -274,11 +293,11 @@ mod tests {
         let bars = Fixture::daily(
             "time,close,volume\n2024-01-02,1,5\n2024-01-03,1,5\n2024-01-02,1,5\n2024-01-03,1,6\n2024-01-04,2,5",
         );
-        let evaluated = bars.evaluate(RULE);
+        let evaluated = bars.evaluate("check = \"duplicate\"\nkeep = \"first\"");
         assert_eq!(found(&evaluated), [(1, "identical"), (3, "conflicting")]);
         assert_eq!(evaluated.findings[1].field.as_deref(), Some("volume"));
-        let expected =
-            json!({"copies": 2, "rank": 3, "kept_rank": 1, "compared_rank": 1, "differs": {"volume": [6.0, 5.0]}});
+        let expected = json!({"copies": 2, "rank": 3, "kept_rank": 1, "compared_rank": 1, "differs": {"volume": [6.0, 5.0]},
+                   "undecided": false});
         assert_eq!(evidence(&evaluated, 1), expected);
     }
 
@@ -303,11 +322,43 @@ mod tests {
     #[test]
     fn rejected_copy_is_not_kept_where_a_clean_one_exists() {
         let csv = "time,close\n2024-01-02,0\n2024-01-02,7\n2024-01-02,8";
-        assert_eq!(found(&Fixture::daily(csv).reject(&[0]).evaluate(RULE)), [(0, "conflicting"), (2, "conflicting")]);
+        let first = "check = \"duplicate\"\nkeep = \"first\"";
+        let stand = |rows: &[usize]| Fixture::daily(csv).stand(rows, Standing::Rejected);
+        assert_eq!(found(&stand(&[0]).evaluate(first)), [(0, "conflicting"), (2, "conflicting")]);
         let last = "check = \"duplicate\"\nkeep = \"last\"";
-        assert_eq!(found(&Fixture::daily(csv).reject(&[2]).evaluate(last)), [(0, "conflicting"), (2, "conflicting")]);
-        let all = Fixture::daily(csv).reject(&[0, 1, 2]);
-        assert_eq!(found(&all.evaluate(RULE)), [(1, "conflicting"), (2, "conflicting")], "a copy stays even so");
+        assert_eq!(found(&stand(&[2]).evaluate(last)), [(0, "conflicting"), (2, "conflicting")]);
+        assert_eq!(found(&stand(&[0, 1, 2]).evaluate(first)), [(1, "conflicting"), (2, "conflicting")], "one is kept");
+    }
+
+    #[test]
+    fn copies_that_conflict_and_are_equally_good_are_all_reported_and_stay() {
+        let csv = "time,close\n2024-01-02,7\n2024-01-02,8\n2024-01-03,7\n2024-01-03,7";
+        let evaluated = Fixture::daily(csv).evaluate(RULE);
+        assert_eq!(found(&evaluated), [(0, "conflicting"), (1, "conflicting"), (3, "identical")]);
+        let stays: Vec<bool> = evaluated.findings.iter().map(|finding| finding.report_only).collect();
+        assert_eq!(stays, [true, true, false]);
+        assert_eq!(evidence(&evaluated, 0)["undecided"], json!(true));
+    }
+
+    #[test]
+    fn the_copy_with_the_fewest_findings_is_the_bar() {
+        let bars = || Fixture::daily("time,close\n2024-01-02,7\n2024-01-02,8\n2024-01-02,9");
+        for (standing, keep) in [(Standing::Good(1), "best"), (Standing::Moved, "best"), (Standing::Good(2), "first")] {
+            let evaluated = bars().stand(&[0, 2], standing).evaluate(&format!("{RULE}\nkeep = \"{keep}\""));
+            assert_eq!(found(&evaluated), [(0, "conflicting"), (2, "conflicting")]);
+            assert!(evaluated.findings.iter().all(|finding| !finding.report_only));
+        }
+    }
+
+    #[test]
+    fn where_all_copies_are_flagged_one_that_could_be_the_bar_stays() {
+        let rule = format!("{RULE}\nkeep = \"none\"");
+        let stays = |csv: &str| -> Vec<bool> {
+            let evaluated = Fixture::daily(csv).evaluate(&rule);
+            evaluated.findings.iter().map(|finding| finding.report_only).collect()
+        };
+        assert_eq!(stays("time,close\n2024-01-02,7\n2024-01-02,7\n2024-01-02,7"), [true, false, false]);
+        assert_eq!(stays("time,close\n2024-01-02,7\n2024-01-02,8"), [true, true]);
     }
 
     #[test]
@@ -316,8 +367,9 @@ mod tests {
             "time,close\n2024-01-02,\n2024-01-02,\n2024-01-03,NaN\n2024-01-03,-NaN\n2024-01-04,\n2024-01-04,NaN",
         );
         let evaluated = bars.evaluate(RULE);
-        assert_eq!(found(&evaluated), [(1, "identical"), (3, "identical"), (5, "conflicting")]);
-        assert_eq!(evidence(&evaluated, 2)["differs"]["close"], json!(["NaN", null]));
+        let expected = [(1, "identical"), (3, "identical"), (4, "conflicting"), (5, "conflicting")];
+        assert_eq!(found(&evaluated), expected);
+        assert_eq!(evidence(&evaluated, 3)["differs"]["close"], json!(["NaN", null]));
     }
 
     #[test]
@@ -335,7 +387,7 @@ mod tests {
     fn fields_that_are_not_compared_do_not_make_a_conflict() {
         let bars = Fixture::daily("time,close,vendor,fetched\n2024-01-02,1,a,7\n2024-01-02,1,b,8");
         assert_eq!(found(&bars.evaluate(RULE)), [(1, "identical")]);
-        let evaluated = bars.evaluate("check = \"duplicate\"\ncompare = [\"vendor\", \"close\"]");
+        let evaluated = bars.evaluate("check = \"duplicate\"\nkeep = \"first\"\ncompare = [\"vendor\", \"close\"]");
         assert_eq!(found(&evaluated), [(1, "conflicting")]);
         assert_eq!(evidence(&evaluated, 0)["differs"], json!({"vendor": ["b", "a"]}));
     }
@@ -343,7 +395,7 @@ mod tests {
     #[test]
     fn bars_without_usual_numbers_are_compared_by_all_their_numbers() {
         let bars = Fixture::daily("time,nav\n2024-01-02,1\n2024-01-02,2");
-        assert_eq!(found(&bars.evaluate(RULE)), [(1, "conflicting")]);
+        assert_eq!(found(&bars.evaluate(RULE)), [(0, "conflicting"), (1, "conflicting")]);
     }
 
     #[test]
@@ -382,7 +434,7 @@ mod tests {
             let mut order: Vec<usize> = (0..rows.len()).collect();
             order.sort_by_key(|i| (rows[*i].0, *i));
             let rejected: Vec<usize> = (0..order.len()).filter(|p| rows[order[*p]].2).map(|p| p + 1).collect();
-            bars = bars.reject(&rejected);
+            bars = bars.stand(&rejected, Standing::Rejected);
             let mut groups: BTreeMap<(u8, u8), Vec<usize>> = BTreeMap::new();
             for (position, i) in order.iter().enumerate() {
                 groups.entry((rows[*i].0, rows[*i].1)).or_default().push(position + 1);

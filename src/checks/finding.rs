@@ -34,6 +34,8 @@ pub struct Finding {
     pub bars_affected: u64,
     /// Kebab-case class of the cause, from a closed set of the check.
     pub cause: Option<&'static str>,
+    /// Whether its rows stay, whatever action the rule has.
+    pub report_only: bool,
     /// Free structure: what a person needs to follow the verdict.
     pub evidence: Option<serde_json::Value>,
 }
@@ -112,6 +114,13 @@ impl Finding {
         self
     }
 
+    /// Lets its rows stay, whatever action the rule has.
+    #[must_use]
+    pub fn report_only(mut self, stays: bool) -> Self {
+        self.report_only = stays;
+        self
+    }
+
     /// Sets the evidence.
     #[must_use]
     pub fn evidence(mut self, evidence: serde_json::Value) -> Self {
@@ -129,6 +138,14 @@ pub struct Totals {
     pub insufficient: u64,
     /// Rows an explanation excused (a suspension, a bar outside the calendar's range).
     pub excused: u64,
+}
+
+impl std::ops::AddAssign for Totals {
+    fn add_assign(&mut self, other: Self) {
+        self.evaluated += other.evaluated;
+        self.insufficient += other.insufficient;
+        self.excused += other.excused;
+    }
 }
 
 /// Takes what a check finds in one series.

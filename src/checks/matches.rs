@@ -207,7 +207,8 @@ mod tests {
             time_text: None,
             source_rank: &[0, 1, 2],
             expressions: &[],
-            rejected: &[false; 3],
+            present: &[],
+            standing: &[],
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);
@@ -230,7 +231,8 @@ mod tests {
             time_text: None,
             source_rank: &[],
             expressions: &[],
-            rejected: &[],
+            present: &[],
+            standing: &[],
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);

@@ -24,7 +24,7 @@ pub(crate) mod testing;
 mod zero_volume;
 
 pub use finding::{Finding, FindingSink, Totals};
-pub use series::{Column, NumberColumn, Series, TextColumn};
+pub use series::{Column, NumberColumn, Series, Standing, TextColumn};
 
 use crate::bars::BarsSpec;
 use crate::config::{Param, Params};
@@ -51,15 +51,15 @@ pub fn find(name: &str) -> Option<&'static dyn CheckKind> {
     CHECKS.iter().copied().find(|check| check.name() == name)
 }
 
-/// When a check runs. What an earlier stage rejected is left out of the baselines of a later one.
+/// What a rule is about, and with it when it runs and which rows it sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
     /// Evaluates each row by itself, rows without a readable timestamp too.
     Row,
-    /// Evaluates which rows of a series are the same bar, and their order.
-    Identity,
-    /// Evaluates a bar by its neighbours; sees dated rows.
+    /// Evaluates a bar by its neighbours; sees dated rows, one of each timestamp, and no rejected row.
     Series,
+    /// Evaluates which rows of a series are the same bar; sees all rows, and how they stand after the other rules.
+    Copies,
 }
 
 /// One kind of check: what it is called, what it takes, and how a rule of it is made.
@@ -88,6 +88,11 @@ pub trait CheckKind: Sync {
 
 /// A check with its parameters, ready to evaluate.
 pub trait Check: Send + Sync {
+    /// Whether of equally good copies of a bar it keeps the last one; then that copy is the one other rules see.
+    fn keeps_last(&self) -> bool {
+        false
+    }
+
     /// Evaluates one series, which may be empty.
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink);
 }

@@ -38,7 +38,7 @@ impl CheckKind for Order {
     }
 
     fn stage(&self) -> Stage {
-        Stage::Identity
+        Stage::Series
     }
 
     fn compile(&self, params: &mut Params<'_>, bars: &BarsSpec) -> Box<dyn Check> {
@@ -220,7 +220,8 @@ mod tests {
             time_text: None,
             source_rank: &[7, 3],
             expressions: &[],
-            rejected: &[false; 2],
+            present: &[],
+            standing: &[],
         };
         for (bars, shown) in [("interval = \"1m\"", "1970-01-01T00:00:00Z"), ("", "1970-01-01")] {
             let check = compile(RULE, &Fixture::new(bars, "time").spec).unwrap_or_else(|_| panic!("a good rule"));

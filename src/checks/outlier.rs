@@ -1,6 +1,6 @@
 //! `outlier`: a value far from the values on both sides of it.
 //!
-//! Collects the usable values of one series (finite, above zero on the log scale, not rejected) and asks one of
+//! Collects the usable values of one series (finite, above zero on the log scale) and asks one of
 //! three methods about each bar: `nearest.rs`, `hampel.rs` or `brownlees_gallo.rs`. Bars are neighbours in the order
 //! of time, however far apart they are; sessions and gaps are not known here.
 
@@ -164,8 +164,6 @@ struct Neighbours<'a> {
     clean: &'a [f64],
     /// How many of them come before the bar.
     before: usize,
-    /// Where those after the bar start: `before`, or one more where the bar itself is one of them.
-    after: usize,
     /// Most values to take on a side.
     half: usize,
 }
@@ -176,12 +174,12 @@ impl<'a> Neighbours<'a> {
     }
 
     fn right(&self) -> &'a [f64] {
-        &self.clean[self.after..self.clean.len().min(self.after + self.half)]
+        &self.clean[self.before + 1..self.clean.len().min(self.before + 1 + self.half)]
     }
 
-    /// Left and right neighbours with what stands between them: the bar itself, unless it is rejected.
+    /// Left and right neighbours with the bar itself between them.
     fn window(&self) -> &'a [f64] {
-        &self.clean[self.before.saturating_sub(self.half)..self.clean.len().min(self.after + self.half)]
+        &self.clean[self.before.saturating_sub(self.half)..self.clean.len().min(self.before + 1 + self.half)]
     }
 }
 
@@ -204,7 +202,7 @@ enum Verdict {
 /// The values a method would have let pass, in units of the scale.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Band {
-    /// The median or mean the bar was held against.
+    /// The median or mean the bar was compared with.
     centre: f64,
     /// The spread of the neighbours.
     scale: f64,
@@ -229,27 +227,22 @@ struct Rule {
 impl Check for Rule {
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
         let prices = &series.number(self.index).values()[..series.dated()];
-        let clean = self.clean(prices, series.rejected);
+        let clean = self.clean(prices);
         let mut space = Workspace::default();
-        let (mut before, mut evaluated, mut undecided) = (0, 0, 0);
-        for (row, &price) in prices.iter().enumerate() {
-            if !self.usable(price) {
-                continue;
-            }
-            let after = before + usize::from(!series.rejected[row]);
-            let value = if after > before { clean.values[before] } else { self.scaled(price) };
-            let neighbours = Neighbours { clean: &clean.values, before, after, half: self.half };
+        let (mut evaluated, mut undecided) = (0, 0);
+        for (before, (&row, &value)) in clean.rows.iter().zip(&clean.values).enumerate() {
+            let neighbours = Neighbours { clean: &clean.values, before, half: self.half };
             match self.verdict(value, &neighbours, &mut space) {
                 Verdict::Inside => evaluated += 1,
                 Verdict::Undecided => undecided += 1,
                 Verdict::Outside(band) => {
                     evaluated += 1;
-                    let beside = [before.checked_sub(1), Some(after)].map(|at| at.and_then(|at| clean.rows.get(at)));
+                    let beside =
+                        [before.checked_sub(1), Some(before + 1)].map(|at| at.and_then(|at| clean.rows.get(at)));
                     let beside = beside.map(|row| row.map(|row| prices[*row]));
-                    findings.push(self.finding(row, price, value, band, beside));
+                    findings.push(self.finding(row, prices[row], value, band, beside));
                 }
             }
-            before = after;
         }
         findings.evaluated(evaluated);
         findings.insufficient(undecided);
@@ -270,10 +263,10 @@ impl Rule {
         if self.log { value.exp() } else { value }
     }
 
-    fn clean(&self, prices: &[f64], rejected: &[bool]) -> Clean {
+    fn clean(&self, prices: &[f64]) -> Clean {
         let mut clean = Clean { values: Vec::with_capacity(prices.len()), rows: Vec::with_capacity(prices.len()) };
         for (row, price) in prices.iter().enumerate() {
-            if self.usable(*price) && !rejected[row] {
+            if self.usable(*price) {
                 clean.values.push(self.scaled(*price));
                 clean.rows.push(row);
             }

@@ -2,7 +2,7 @@
 //!
 //! Two forms: a close whose return is large and undone by the next one, and a bar whose high or low sticks out of
 //! its body between two ordinary bars. Looks one bar ahead. Compares each bar with the usable bars beside it
-//! (finite, above zero, not rejected); sessions and gaps are not known here.
+//! (finite, above zero); sessions and gaps are not known here.
 
 mod wick;
 
@@ -127,20 +127,17 @@ struct Rule {
     wick: Option<Wick>,
 }
 
-/// The bars that may serve as neighbours: rows and logarithms of their prices, in the order of time. Of several with
-/// one timestamp only the first is among them, for a second copy would hide that a price came back.
+/// The bars that may serve as neighbours: rows and logarithms of their prices, in the order of time.
 struct Clean {
     rows: Vec<usize>,
     logs: Vec<f64>,
 }
 
 impl Clean {
-    fn collect(prices: &[f64], series: &Series<'_>) -> Self {
+    fn collect(prices: &[f64]) -> Self {
         let (mut rows, mut logs) = (Vec::with_capacity(prices.len()), Vec::with_capacity(prices.len()));
-        let mut newest = None;
         for (row, price) in prices.iter().enumerate() {
-            if usable(*price) && !series.rejected[row] && newest != Some(series.time[row]) {
-                newest = Some(series.time[row]);
+            if usable(*price) {
                 rows.push(row);
                 logs.push(price.ln());
             }
@@ -148,13 +145,12 @@ impl Clean {
         Self { rows, logs }
     }
 
-    /// The bar in `row` between its neighbours, of which `before` stand before it and the rest from `after` on; none
-    /// where one of them is missing.
-    fn place(&self, row: usize, price: f64, before: usize, after: usize) -> Option<Place> {
-        let (previous, next) = (before.checked_sub(1)?, after);
-        let beside = [*self.rows.get(previous)?, *self.rows.get(next)?];
-        let log = price.ln();
-        Some(Place { row, beside, before, out: log - self.logs[previous], back: self.logs[next] - log })
+    /// The clean bar at `before` between its neighbours; none where one of them is missing.
+    fn place(&self, before: usize) -> Option<Place> {
+        let previous = before.checked_sub(1)?;
+        let (row, log) = (self.rows[before], self.logs[before]);
+        let (beside, next) = ([self.rows[previous], *self.rows.get(before + 1)?], self.logs[before + 1]);
+        Some(Place { row, beside, before, out: log - self.logs[previous], back: next - log })
     }
 
     /// Writes to `returns` the last `count` log returns that end before clean bar `before`.
@@ -189,16 +185,14 @@ enum Verdict {
 impl Check for Rule {
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
         let prices = &series.number(self.index).values()[..series.dated()];
-        let clean = Clean::collect(prices, series);
+        let clean = Clean::collect(prices);
         let mut scratch = [Vec::with_capacity(self.window), Vec::with_capacity(self.window)];
-        let (mut before, mut evaluated, mut undecided) = (0, 0, 0);
-        for (row, price) in prices.iter().enumerate().filter(|(_, price)| usable(**price)) {
-            let after = before + usize::from(clean.rows.get(before) == Some(&row));
-            let verdict = match clean.place(row, *price, before, after) {
+        let (mut evaluated, mut undecided) = (0, 0);
+        for before in 0..clean.rows.len() {
+            let verdict = match clean.place(before) {
                 Some(place) => self.verdict(series, &clean, place, &mut scratch),
                 None => Verdict::Undecided,
             };
-            before = after;
             match verdict {
                 Verdict::Undecided => undecided += 1,
                 Verdict::Ordinary => evaluated += 1,

@@ -152,7 +152,8 @@ mod tests {
             time_text: None,
             source_rank: &[0, 1],
             expressions: &[],
-            rejected: &[false; 2],
+            present: &[],
+            standing: &[],
         };
         let check = compile(
             r#"check = "required"

@@ -72,6 +72,17 @@ pub enum Column<'a> {
     Text(TextColumn<'a>),
 }
 
+/// How a row stands after the rules about single rows and about the series; the smaller one stays rather.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// Not rejected, with so many findings of rules about single rows.
+    Good(u32),
+    /// A rule about the series moves it.
+    Moved,
+    /// A rule about single rows or a parse error rejects it.
+    Rejected,
+}
+
 /// The bars of one series. Rows with a readable timestamp come first, in order of (time, place in the source);
 /// rows without one follow, in the order of the source.
 #[derive(Debug, Clone, Copy)]
@@ -91,11 +102,19 @@ pub struct Series<'a> {
     pub source_rank: &'a [u64],
     /// Results of the rules' SQL expressions by slot, each of `rows` values.
     pub expressions: &'a [&'a BooleanArray],
-    /// Rows an earlier stage rejected (a rule that quarantines or deletes flagged them); not for baselines.
-    pub rejected: &'a [bool],
+    /// Timestamps of every bar that is there, µs UTC, ascending, with ties: also of those that a rule about the series
+    /// does not see because they were rejected or are further copies. They are no gap.
+    pub present: &'a [i64],
+    /// How each row stands, for rules about copies; empty where all rows are good.
+    pub standing: &'a [Standing],
 }
 
 impl<'a> Series<'a> {
+    /// How `row` stands.
+    pub fn standing(&self, row: usize) -> Standing {
+        self.standing.get(row).copied().unwrap_or(Standing::Good(0))
+    }
+
     /// Number of rows with a readable timestamp.
     pub fn dated(&self) -> usize {
         self.time.len()

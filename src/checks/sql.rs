@@ -100,7 +100,8 @@ mod tests {
             time_text: None,
             source_rank: &ranks,
             expressions: &[&result],
-            rejected: &vec![false; result.len()],
+            present: &[],
+            standing: &[],
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);

@@ -65,12 +65,14 @@ struct Rule {
 struct Run {
     /// The bar that the others repeat.
     first: usize,
-    /// The first row with a later timestamp, once there is one.
-    repeat: Option<usize>,
     /// The newest row.
     last: usize,
-    /// Number of timestamps.
-    length: usize,
+}
+
+impl Run {
+    fn length(self) -> usize {
+        self.last + 1 - self.first
+    }
 }
 
 /// What one series has to be evaluated by.
@@ -108,7 +110,7 @@ impl Check for Rule {
             volume: self.volume.map(|index| series.number(index)),
         };
         let (mut run, mut evaluated): (Option<Run>, usize) = (None, 0);
-        for row in (0..series.dated()).filter(|row| !series.rejected[*row]) {
+        for row in 0..series.dated() {
             if !columns.priced(row) || !columns.traded(row) {
                 findings.excused(usize::from(columns.priced(row)));
                 self.close_run(series, run.take(), findings);
@@ -116,12 +118,8 @@ impl Check for Rule {
             }
             evaluated += 1;
             match &mut run {
-                Some(run) if columns.same(run.last, row) => run.extend(series.time, row),
-                _ => self.close_run(
-                    series,
-                    run.replace(Run { first: row, repeat: None, last: row, length: 1 }),
-                    findings,
-                ),
+                Some(run) if columns.same(run.last, row) => run.last = row,
+                _ => self.close_run(series, run.replace(Run { first: row, last: row }), findings),
             }
         }
         self.close_run(series, run, findings);
@@ -129,29 +127,16 @@ impl Check for Rule {
     }
 }
 
-impl Run {
-    /// Takes in `row`; another copy of the newest timestamp does not make the run longer.
-    fn extend(&mut self, time: &[i64], row: usize) {
-        if time[row] != time[self.last] {
-            self.length += 1;
-            self.repeat.get_or_insert(row);
-        }
-        self.last = row;
-    }
-}
-
 impl Rule {
     /// Ends a run and reports it if it is long enough. The first bar may be true, so the rows of the finding are
     /// those that repeat it.
     fn close_run(&self, series: &Series<'_>, run: Option<Run>, findings: &mut FindingSink) {
-        let Some(Run { first, repeat: Some(repeat), last, length }) = run.filter(|run| run.length >= self.length)
-        else {
-            return;
-        };
+        let Some(run) = run.filter(|run| run.length() >= self.length) else { return };
+        let (Run { first, last }, length) = (run, run.length());
         let format = if self.daily { "%Y-%m-%d" } else { "%Y-%m-%dT%H:%M:%SZ" };
         let since = DateTime::from_timestamp_micros(series.time[first]).map(|time| time.format(format).to_string());
         let evidence = json!({ "length": length, "since": since });
-        let finding = Finding::run(repeat..last + 1)
+        let finding = Finding::run(first + 1..last + 1)
             .field(&self.name)
             .observed(series.number(self.close).values()[first])
             .until(series.time[last])
@@ -246,24 +231,6 @@ mod tests {
             let evaluated = evaluate(FOUR, &csv);
             assert_eq!((evaluated.findings.len(), evaluated.totals.evaluated), (0, 4), "`{bad}`");
         }
-    }
-
-    #[test]
-    fn copies_of_one_bar_are_no_repeats() {
-        let csv = "time,close\n2024-01-01,7\n2024-01-01,7\n2024-01-02,7\n2024-01-02,7\n2024-01-03,7";
-        assert_eq!(evaluate(FOUR, csv).findings.len(), 0);
-        let four = evaluate(FOUR, &format!("{csv}\n2024-01-04,7"));
-        assert_eq!(four.findings[0].rows, Some(2..6), "copies of the first bar are not blamed");
-    }
-
-    #[test]
-    fn rejected_rows_neither_lengthen_nor_break_a_run() {
-        let mut bars = vec![(7.0, 5.0); 5];
-        bars[2].0 = 70.0;
-        let fixture = Fixture::daily(&flat(&bars));
-        assert_eq!(fixture.evaluate(FOUR).findings.len(), 0);
-        assert_eq!(fixture.reject(&[2]).evaluate(FOUR).findings.len(), 1);
-        assert_eq!(Fixture::daily(&flat(&[(7.0, 5.0); 4])).reject(&[2]).evaluate(FOUR).findings.len(), 0);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arrow::array::{BooleanArray, Float64Array, StringViewArray};
 
-use super::{Check, Column, Finding, FindingSink, NumberColumn, Series, TextColumn, Totals, find};
+use super::{Check, Column, Finding, FindingSink, NumberColumn, Series, Standing, TextColumn, Totals, find};
 use crate::bars::time::TimeFormat;
 use crate::bars::{BarsSpec, DAY_US, FieldKind, FieldSpec, Fold, Label, TimeSpec};
 use crate::config::{Diagnostic, Environment, Params, Reader, SourceText};
@@ -23,7 +23,7 @@ pub(crate) struct Fixture {
     numbers: Vec<Option<Float64Array>>,
     texts: Vec<Option<StringViewArray>>,
     rank: Vec<u64>,
-    rejected: Vec<bool>,
+    standing: Vec<Standing>,
 }
 
 impl Fixture {
@@ -62,7 +62,7 @@ impl Fixture {
             numbers,
             texts,
             rank: order.iter().map(|(_, i)| *i as u64).collect(),
-            rejected: vec![false; rows.len()],
+            standing: Vec::new(),
             spec,
         }
     }
@@ -76,14 +76,14 @@ impl Fixture {
         fixture.time = (19_723..).take(values.len()).map(|day: i64| day * DAY_US).collect();
         fixture.time_text = values.iter().map(|_| Some("x")).collect();
         fixture.rank = (0..values.len() as u64).collect();
-        fixture.rejected = vec![false; values.len()];
         fixture
     }
 
-    /// Marks rows as rejected by an earlier stage.
-    pub(crate) fn reject(mut self, rows: &[usize]) -> Self {
+    /// Says how rows stand after other rules; all others are good.
+    pub(crate) fn stand(mut self, rows: &[usize], standing: Standing) -> Self {
+        self.standing.resize(self.rank.len(), Standing::Good(0));
         for row in rows {
-            self.rejected[*row] = true;
+            self.standing[*row] = standing;
         }
         self
     }
@@ -100,7 +100,8 @@ impl Fixture {
             time_text: Some(TextColumn::new(&self.time_text, None)),
             source_rank: &self.rank,
             expressions: &none,
-            rejected: &self.rejected,
+            present: &self.time,
+            standing: &self.standing,
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);

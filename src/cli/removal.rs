@@ -111,7 +111,7 @@ pub(super) fn refusals(
         evaluated: tally.counts.evaluated.unsigned_abs(),
     });
     // Rows that a person put back count as rejected, and are not moved.
-    let totals = RowTotals { quarantined: rows as u64, deleted: 0, ..tally.series.rows };
+    let totals = RowTotals { to_quarantine: rows as u64, to_delete: 0, ..tally.series.rows };
     decide::over_limits(&limits, &totals, tally.series.worst.as_ref(), rules)
 }
 

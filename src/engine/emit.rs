@@ -16,7 +16,7 @@ use super::program::Program;
 use super::records::{COUNTERS, Record, RecordBuilder, Row, RuleCounts, SeriesCounts};
 use crate::bars::DAY_US;
 use crate::config::Action;
-use crate::decide::{RowTotals, Verdict};
+use crate::decide::{RowTotals, Verdict, verdicts};
 use crate::market::Lookup;
 use crate::market::zone::local_day;
 
@@ -79,10 +79,9 @@ impl Emitter {
             None => digest(&[key.as_bytes(), &time.unwrap_or_default().to_le_bytes(), b"gap"]),
         };
         let finding_id = self.finding_id(flagged, &row_key);
-        let action = match first {
-            Some(row) if !self.may_move(frame, row) => Action::Report,
-            _ => self.program.levels(flagged.rule).1,
-        };
+        // Each row is decided by itself; the finding has the action of those of its rows that are old enough.
+        let movable = first.is_none() || flagged.rows.iter().any(|row| self.may_move(frame, row));
+        let action = if movable { flagged.action(&self.program) } else { Action::Report };
         self.builder.push(&Row {
             record: Record::Finding as i8,
             rule: Some(flagged.rule),
@@ -141,7 +140,7 @@ impl Emitter {
         }
         for (row, mut found) in found {
             // The strongest decides, of equal ones the first.
-            found.sort_by_key(|flagged| Reverse(self.program.levels(flagged.rule).1));
+            found.sort_by_key(|flagged| Reverse(flagged.action(&self.program)));
             for flagged in found {
                 self.moved(key, frame, (row, flagged), keys);
             }
@@ -158,7 +157,7 @@ impl Emitter {
         let row_key = self.row_key(key, frame, row, keys).clone();
         let first = flagged.rows.first().unwrap_or(row);
         let finding_id = self.finding_id(flagged, self.row_key(key, frame, first, keys));
-        let (_, action) = self.program.levels(flagged.rule);
+        let action = flagged.action(&self.program);
         self.builder.push(&Row {
             record: Record::Move as i8,
             rule: Some(flagged.rule),
@@ -194,15 +193,8 @@ impl Emitter {
         if evaluated.flagged.iter().all(|flagged| flagged.rows.first().is_none()) {
             return Vec::new();
         }
-        let mut verdicts = vec![Verdict::Clean; frame.rows()];
-        for flagged in &evaluated.flagged {
-            let verdict = Verdict::of(self.program.levels(flagged.rule).1, flagged.rule == self.program.parse_error());
-            for row in flagged.rows.iter() {
-                let verdict = if verdict.moves() && !self.may_move(frame, row) { Verdict::Flagged } else { verdict };
-                verdicts[row] = verdicts[row].max(verdict);
-            }
-        }
-        verdicts
+        let found = evaluated.flagged.iter().map(|flagged| flagged.found(&self.program));
+        verdicts(frame.rows(), found, |row| self.may_move(frame, row))
     }
 
     fn rule_counts(&mut self, key: &str, frame: &Frame, evaluated: &Evaluated) {
@@ -254,19 +246,19 @@ impl Emitter {
             read: count(totals.read),
             clean: count(totals.clean),
             flagged: count(totals.flagged),
-            quarantined: count(totals.quarantined),
-            deleted: count(totals.deleted),
+            to_quarantine: count(totals.to_quarantine),
+            to_delete: count(totals.to_delete),
             parse_errors: count(totals.parse_errors),
             sessions: self.sessions(time),
         };
-        let SeriesCounts { read, clean, flagged, quarantined, deleted, parse_errors, sessions } = counts;
+        let SeriesCounts { read, clean, flagged, to_quarantine, to_delete, parse_errors, sessions } = counts;
         self.builder.push(&Row {
             record: Record::Series as i8,
             series: key,
             symbol: self.symbol(frame),
             time: time.first().copied(),
             time_until: time.last().copied(),
-            counters: counters(&[read, clean, flagged, quarantined, deleted, parse_errors, sessions]),
+            counters: counters(&[read, clean, flagged, to_quarantine, to_delete, parse_errors, sessions]),
             ..Row::default()
         });
     }

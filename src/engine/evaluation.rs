@@ -1,21 +1,21 @@
-//! All rules over one series: stages in order, conditions and validity applied, parse errors reported.
-
-use std::borrow::Cow;
-use std::collections::HashSet;
-use std::ops::Range;
-use std::sync::Arc;
+//! All rules over one series, in the two levels of [`crate::decide`]: parse errors and rules about single rows first,
+//! then rules about the series, over one copy of each bar.
 
 use arrow::array::{Array, BooleanArray};
 use arrow::error::ArrowError;
 
 use super::frame::{Frame, Layout, Parts};
+use super::parse_errors;
 use super::program::Program;
-use crate::bars::{FieldKind, TIME, number, time};
-use crate::checks::{Finding, FindingSink, Stage, Totals};
-use crate::config::{Action, Rule};
+use crate::checks::{Finding, FindingSink, Stage, Standing, Totals};
+use crate::config::{Action, Rule, Severity};
+use crate::decide::{Copies, Found, Rows};
+
+/// So many copies of one bar are evaluated at most; what is left of more is not moved by rules about the series.
+const MOST_COPIES: usize = 32;
 
 /// A finding with the rule that made it and the rows it stands for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Flagged {
     /// Index of the rule; [`Program::parse_error`] for a value that does not decode.
     pub rule: usize,
@@ -25,35 +25,32 @@ pub struct Flagged {
     pub rows: Rows,
 }
 
-/// Rows of a frame.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Rows {
-    /// Consecutive ones.
-    Span(Range<usize>),
-    /// Those that a rule's condition left of a span.
-    List(Vec<usize>),
-}
-
-impl Rows {
-    /// The rows in ascending order.
-    pub fn iter(&self) -> impl Iterator<Item = usize> + '_ {
-        let (span, list): (Range<usize>, &[usize]) = match self {
-            Self::Span(span) => (span.clone(), &[]),
-            Self::List(list) => (0..0, list),
+impl Flagged {
+    /// A finding with its rows in the frame; `chosen` are the rows of the frame that the rule saw, where it saw a part.
+    pub fn new(rule: usize, finding: Finding, chosen: Option<&[usize]>) -> Self {
+        let rows = match (&finding.rows, chosen) {
+            (None, _) => Rows::Span(0..0),
+            (Some(span), None) => Rows::Span(span.clone()),
+            (Some(span), Some(chosen)) => Rows::List(chosen[span.clone()].to_vec()),
         };
-        span.chain(list.iter().copied())
+        Self { rule, finding, rows }
     }
 
-    /// The first row; `None` for a gap.
-    pub fn first(&self) -> Option<usize> {
-        self.iter().next()
+    /// What is done with its rows.
+    pub fn action(&self, program: &Program) -> Action {
+        if self.finding.report_only { Action::Report } else { program.levels(self.rule).1 }
+    }
+
+    /// The finding as the decision about its rows sees it.
+    pub fn found(&self, program: &Program) -> Found<'_> {
+        Found { rows: &self.rows, action: self.action(program), parse_error: self.rule == program.parse_error() }
     }
 }
 
 /// What the rules made of one series.
 #[derive(Debug)]
 pub struct Evaluated {
-    /// The findings, in the order of stages and rules.
+    /// The findings: of single rows, of the series, of copies.
     pub flagged: Vec<Flagged>,
     /// Counts by rule, [`Program::parse_error`] last.
     pub totals: Vec<Totals>,
@@ -61,167 +58,201 @@ pub struct Evaluated {
 
 /// Runs every rule of `program` over `frame`.
 pub fn evaluate(program: &Program, layout: &Layout, frame: &Frame, key: &str) -> Result<Evaluated, ArrowError> {
-    let mut evaluated = Evaluated { flagged: Vec::new(), totals: vec![Totals::default(); program.parse_error() + 1] };
-    let mut rejected = vec![false; frame.rows()];
-    for stage in [Stage::Row, Stage::Identity, Stage::Series] {
-        let before = evaluated.flagged.len();
-        let view = View { program, layout, frame, key, rejected: &rejected };
-        for (index, rule) in program.rules.rules.iter().enumerate().filter(|(_, rule)| rule.kind.stage() == stage) {
-            evaluated.totals[index] = view.run(index, rule, &mut evaluated.flagged)?;
-        }
-        for flagged in &evaluated.flagged[before..] {
-            if program.levels(flagged.rule).1 >= Action::Quarantine {
-                flagged.rows.iter().for_each(|row| rejected[row] = true);
-            }
-        }
+    let all = View { program, layout, whole: frame, frame, rows: None, key, standing: &[] };
+    let mut totals = vec![Totals::default(); program.parse_error() + 1];
+    let mut flagged = Vec::new();
+    all.run(Stage::Row, &mut totals, &mut flagged)?;
+    parse_errors::add(program, layout, frame, &mut flagged);
+    totals[program.parse_error()].evaluated = frame.rows() as u64;
+
+    let time = frame.time(layout);
+    let distinct = time.windows(2).all(|pair| pair[0] != pair[1]);
+    if distinct && !flagged.iter().any(|finding| rejects(program, finding)) {
+        all.run(Stage::Series, &mut totals, &mut flagged)?;
+        all.run(Stage::Copies, &mut totals, &mut flagged)?;
+        return Ok(Evaluated { flagged, totals });
     }
-    let view = View { program, layout, frame, key, rejected: &rejected };
-    view.parse_errors(&mut evaluated);
-    Ok(evaluated)
+    let mut copies = Copies::new(time, all.standing(&flagged), program.keeps_last());
+    all.series_rules(&mut copies, &mut totals, &mut flagged)?;
+    let before = flagged.len();
+    View { standing: copies.standing(), ..all }.run(Stage::Copies, &mut totals, &mut flagged)?;
+    let moved = all.moved(&flagged[before..]);
+    for row in copies.last_of_their_bars(&moved) {
+        let findings = flagged[before..].iter_mut().filter(|flagged| flagged.rows.first() == Some(row));
+        findings.for_each(|flagged| flagged.finding.report_only = true);
+    }
+    Ok(Evaluated { flagged, totals })
+}
+
+/// Whether the rows of a finding of level 1 are rejected: it is an error, or they are to leave the source for it.
+fn rejects(program: &Program, finding: &Flagged) -> bool {
+    let (severity, action) = program.levels(finding.rule);
+    severity == Severity::Error || action > Action::Report
 }
 
 /// One series in front of the rules.
+#[derive(Clone, Copy)]
 struct View<'a> {
     program: &'a Program,
     layout: &'a Layout,
+    /// All rows of the series.
+    whole: &'a Frame,
+    /// The rows in sight.
     frame: &'a Frame,
+    /// Their places in the whole; `None` where all are in sight.
+    rows: Option<&'a [usize]>,
     key: &'a str,
-    rejected: &'a [bool],
+    /// How each row in sight stands; empty but for rules about copies.
+    standing: &'a [Standing],
 }
 
 impl View<'_> {
-    fn run(&self, index: usize, rule: &Rule, out: &mut Vec<Flagged>) -> Result<Totals, ArrowError> {
-        let condition = rule.condition.map(|slot| self.condition(slot));
-        let mut sink = FindingSink::default();
-        let before = out.len();
-        match condition {
-            Some(mask) if mask.true_count() < self.frame.rows() => {
-                let chosen: Vec<usize> = mask.values().set_indices().collect();
-                let frame = self.frame.narrow(self.layout, &mask)?;
-                let rejected: Vec<bool> = chosen.iter().map(|row| self.rejected[*row]).collect();
-                let narrowed = View { frame: &frame, rejected: &rejected, ..*self };
-                narrowed.check(rule, &mut sink);
-                out.extend(sink.findings.into_iter().map(|finding| flagged(index, finding, Some(&chosen))));
-            }
-            _ => {
-                self.check(rule, &mut sink);
-                out.extend(sink.findings.into_iter().map(|finding| flagged(index, finding, None)));
+    /// How each row stands after parse errors and rules about single rows.
+    fn standing(&self, flagged: &[Flagged]) -> Vec<Standing> {
+        let mut standing = vec![Standing::Good(0); self.frame.rows()];
+        for finding in flagged {
+            let rejects = rejects(self.program, finding);
+            for row in finding.rows.iter() {
+                standing[row] = match standing[row] {
+                    Standing::Good(findings) if !rejects => Standing::Good(findings + 1),
+                    _ => Standing::Rejected,
+                };
             }
         }
-        if rule.from.is_some() || rule.until.is_some() {
-            let kept = out.split_off(before).into_iter().filter(|flagged| self.valid(rule, flagged));
-            out.extend(kept);
-        }
-        Ok(sink.totals)
+        standing
     }
 
-    fn check(&self, rule: &Rule, sink: &mut FindingSink) {
+    /// Runs the rules about the series over one copy of each bar, and again with another copy in the place of each that
+    /// they move.
+    fn series_rules(
+        &self,
+        copies: &mut Copies<'_>,
+        totals: &mut [Totals],
+        flagged: &mut Vec<Flagged>,
+    ) -> Result<(), ArrowError> {
+        let mut of_replaced: Vec<Flagged> = Vec::new();
+        for round in 1.. {
+            let (mut found, mut counts) = (Vec::new(), vec![Totals::default(); totals.len()]);
+            let rows = copies.shown().to_vec();
+            let frame = self.frame.narrow(self.layout, &mask(self.frame.rows(), &rows))?;
+            View { frame: &frame, rows: Some(&rows), ..*self }.run(Stage::Series, &mut counts, &mut found)?;
+            let moved = self.moved(&found);
+            let replaced =
+                if round < MOST_COPIES { copies.replace(&moved, self.program.keeps_last()) } else { Vec::new() };
+            if replaced.is_empty() {
+                copies.conclude(&moved);
+                for (total, last) in totals.iter_mut().zip(counts) {
+                    *total += last;
+                }
+                flagged.append(&mut found);
+                break;
+            }
+            // What moved a copy stays true of it; the rest is found again, or not, with the other copy in its place.
+            found.retain_mut(|finding| finding.rows.retain(|row| replaced.binary_search(&row).is_ok()));
+            of_replaced.append(&mut found);
+        }
+        for finding in &of_replaced {
+            totals[finding.rule].evaluated += finding.rows.iter().count() as u64;
+        }
+        flagged.append(&mut of_replaced);
+        Ok(())
+    }
+
+    /// The rows that are to leave the source by `found`, ascending.
+    fn moved(&self, found: &[Flagged]) -> Vec<usize> {
+        let moves = found.iter().filter(|finding| finding.action(self.program) > Action::Report);
+        let mut rows: Vec<usize> = moves.flat_map(|finding| finding.rows.iter()).collect();
+        rows.sort_unstable();
+        rows.dedup();
+        rows
+    }
+
+    /// Runs the rules of `stage` over the rows in sight.
+    fn run(&self, stage: Stage, totals: &mut [Totals], out: &mut Vec<Flagged>) -> Result<(), ArrowError> {
+        let rules = self.program.rules.rules.iter().enumerate();
+        for (index, rule) in rules.filter(|(_, rule)| rule.kind.stage() == stage) {
+            let condition = rule.condition.map(|slot| selected(self.frame, self.layout, slot));
+            let from = out.len();
+            totals[index] += match condition {
+                Some(mask) if mask.true_count() < self.frame.rows() => {
+                    let chosen: Vec<usize> = mask.values().set_indices().collect();
+                    let frame = self.frame.narrow(self.layout, &mask)?;
+                    let standing: Vec<Standing> =
+                        chosen.iter().filter_map(|row| self.standing.get(*row)).copied().collect();
+                    let rows: Vec<usize> = chosen.into_iter().map(|row| self.place(row)).collect();
+                    let view = View { frame: &frame, rows: Some(&rows), standing: &standing, ..*self };
+                    view.check(index, rule, out)
+                }
+                _ => self.check(index, rule, out),
+            };
+            let mut kept = out.split_off(from);
+            kept.retain_mut(|flagged| self.within_validity(rule, flagged));
+            out.append(&mut kept);
+        }
+        Ok(())
+    }
+
+    /// Runs one rule over the rows in sight.
+    fn check(&self, index: usize, rule: &Rule, out: &mut Vec<Flagged>) -> Totals {
+        let present = self.present(rule);
         let parts = Parts {
             columns: self.frame.columns(self.layout),
             expressions: self.frame.expressions(self.layout),
-            rejected: self.rejected,
+            present: present.as_deref().unwrap_or_else(|| self.frame.time(self.layout)),
+            standing: self.standing,
         };
-        rule.check.check(&self.frame.series(self.layout, self.key, &parts), sink);
+        let mut sink = FindingSink::default();
+        rule.check.check(&self.frame.series(self.layout, self.key, &parts), &mut sink);
+        out.extend(sink.findings.into_iter().map(|finding| Flagged::new(index, finding, self.rows)));
+        sink.totals
     }
 
-    /// Rows the rule's `where` selects; NULL does not.
-    fn condition(&self, slot: usize) -> BooleanArray {
-        let mask = self.frame.expressions(self.layout)[slot];
-        match mask.nulls() {
-            Some(nulls) => BooleanArray::new(mask.values() & nulls.inner(), None),
-            None => mask.clone(),
+    /// Timestamps of the rows that `rule` is about, also of those that are not in sight; `None` where these are all.
+    fn present(&self, rule: &Rule) -> Option<Vec<i64>> {
+        if self.rows.is_none() || rule.kind.stage() != Stage::Series {
+            return None;
         }
+        let time = self.whole.time(self.layout);
+        let Some(slot) = rule.condition else { return Some(time.to_vec()) };
+        let holds = selected(self.whole, self.layout, slot);
+        Some(time.iter().enumerate().filter(|(row, _)| holds.value(*row)).map(|(_, time)| *time).collect())
     }
 
-    /// Whether the finding lies in the rule's validity; rows without a timestamp always do.
-    fn valid(&self, rule: &Rule, flagged: &Flagged) -> bool {
-        let time = match flagged.rows.first() {
-            Some(row) => self.frame.time_of(self.layout, row),
-            None => flagged.finding.time,
-        };
-        time.is_none_or(|time| rule.from.is_none_or(|from| time >= from) && rule.until.is_none_or(|until| time < until))
+    fn place(&self, row: usize) -> usize {
+        self.rows.map_or(row, |rows| rows[row])
     }
 
-    /// Values that do not decode, unless a rule has flagged the same field of the row already.
-    fn parse_errors(&self, evaluated: &mut Evaluated) {
-        let mut found = Vec::new();
-        self.broken_rows(&mut found);
-        self.timestamp_parse_errors(&mut found);
-        for index in &self.program.read {
-            self.value_parse_errors(*index, &mut found);
+    /// Leaves out the rows that lie outside of the validity of `rule`; returns whether the finding stands. Rows without
+    /// a timestamp always lie within it, and a gap does where any of it does.
+    fn within_validity(&self, rule: &Rule, flagged: &mut Flagged) -> bool {
+        if rule.from.is_none() && rule.until.is_none() {
+            return true;
         }
-        let index = self.program.parse_error();
-        evaluated.totals[index].evaluated = self.frame.rows() as u64;
-        if found.is_empty() {
-            return;
+        let begun = |time: i64| rule.from.is_none_or(|from| time >= from);
+        let not_over = |time: i64| rule.until.is_none_or(|until| time < until);
+        if flagged.rows.first().is_none() {
+            let Finding { time, time_until, .. } = flagged.finding;
+            return time.is_none_or(not_over) && time_until.or(time).is_none_or(begun);
         }
-        not_missing(&found, evaluated);
-        let reported = evaluated.flagged.iter().flat_map(|f| f.rows.iter().map(|row| (row, f.finding.field.clone())));
-        let reported: HashSet<(usize, Option<Arc<str>>)> = reported.collect();
-        let place = |finding: &Finding| (finding.rows.as_ref().map_or(0, |rows| rows.start), finding.field.clone());
-        found.retain(|finding| !reported.contains(&place(finding)));
-        evaluated.flagged.extend(found.into_iter().map(|finding| flagged(index, finding, None)));
-    }
-
-    fn broken_rows(&self, found: &mut Vec<Finding>) {
-        for row in 0..self.frame.rows() {
-            if let Some(reason) = self.frame.text(self.layout.broken, row) {
-                let raw = self.frame.text(self.layout.raw, row).unwrap_or_default();
-                let finding = Finding::row(row).observed_text(raw).cause("broken-row");
-                found.push(finding.evidence(serde_json::json!({ "reason": reason })));
-            }
-        }
-    }
-
-    /// Timestamps are NULL from the first undated row on, so the good rows cost nothing.
-    fn timestamp_parse_errors(&self, found: &mut Vec<Finding>) {
-        let spec = &self.program.bars.time;
-        let formats = || spec.formats.iter().map(time::TimeFormat::text).collect::<Vec<_>>().join(" or ");
-        for row in self.frame.time(self.layout).len()..self.frame.rows() {
-            let text = self.frame.text(self.layout.time_text.value, row);
-            let Some(observed) = text.or_else(|| self.frame.text(self.layout.time_text.other, row)) else { continue };
-            let fault = text.map_or_else(|| spec.read_literal(observed).err(), |text| spec.read_text(text).err());
-            let cause = fault.unwrap_or(time::TimeFault::WrongType).as_str();
-            let finding = Finding::row(row).field(&Arc::from(TIME)).observed_text(observed);
-            found.push(finding.expected_text(formats()).cause(cause));
-        }
-    }
-
-    fn value_parse_errors(&self, index: usize, found: &mut Vec<Finding>) {
-        let (field, columns) = (&self.program.bars.fields[index], self.layout.fields[index]);
-        if field.kind != FieldKind::Number || (columns.text.is_none() && columns.other.is_none()) {
-            return;
-        }
-        if self.frame.nulls(index, 0..self.frame.rows()) == 0 {
-            return;
-        }
-        for row in (0..self.frame.rows()).filter(|row| self.frame.number(index, *row).is_none()) {
-            let text = self.frame.text(columns.text, row);
-            let Some(observed) = text.or_else(|| self.frame.text(columns.other, row)) else { continue };
-            let cause = text.and_then(|text| number::read_number(text).err()).map_or("wrong-type", |f| f.as_str());
-            let finding = Finding::row(row).field(&field.name).observed_text(observed);
-            found.push(finding.expected_text(Cow::Borrowed("a number")).cause(cause));
-        }
+        let time_of = |row| self.whole.time_of(self.layout, row);
+        flagged.rows.retain(|row| time_of(row).is_none_or(|time| begun(time) && not_over(time)))
     }
 }
 
-/// Takes back what rules said of missing values where a value is there and only does not decode.
-fn not_missing(found: &[Finding], evaluated: &mut Evaluated) {
-    let place = |finding: &Finding| (finding.rows.as_ref().map_or(0, |rows| rows.start), finding.field.clone());
-    let there: HashSet<(usize, Option<Arc<str>>)> = found.iter().map(place).collect();
-    evaluated.flagged.retain(|flagged| {
-        let row = flagged.rows.first().filter(|_| flagged.finding.cause == Some("null"));
-        // A row that could not be parsed at all stands under no field.
-        row.is_none_or(|row| !there.contains(&(row, flagged.finding.field.clone())) && !there.contains(&(row, None)))
-    });
+/// Rows of `frame` that the condition in `slot` selects; NULL does not.
+fn selected(frame: &Frame, layout: &Layout, slot: usize) -> BooleanArray {
+    let mask = frame.expressions(layout)[slot];
+    match mask.nulls() {
+        Some(nulls) => BooleanArray::new(mask.values() & nulls.inner(), None),
+        None => mask.clone(),
+    }
 }
 
-/// A finding with its rows in the frame; `chosen` are the rows of the frame that the rule saw, where it saw a part.
-fn flagged(rule: usize, finding: Finding, chosen: Option<&[usize]>) -> Flagged {
-    let rows = match (&finding.rows, chosen) {
-        (None, _) => Rows::Span(0..0),
-        (Some(span), None) => Rows::Span(span.clone()),
-        (Some(span), Some(chosen)) => Rows::List(chosen[span.clone()].to_vec()),
-    };
-    Flagged { rule, finding, rows }
+fn mask(length: usize, rows: &[usize]) -> BooleanArray {
+    let mut mask = vec![false; length];
+    rows.iter().for_each(|row| mask[*row] = true);
+    BooleanArray::from(mask)
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ use super::program::Program;
 use super::shape::{self, TIME_OTHER, TIME_TEXT};
 use super::table::{FILE, ROW};
 use crate::bars::TIME;
-use crate::checks::{Column, NumberColumn, Series, TextColumn};
+use crate::checks::{Column, NumberColumn, Series, Standing, TextColumn};
 
 /// Where one field stands in the input.
 #[derive(Debug, Clone, Copy, Default)]
@@ -152,7 +152,8 @@ impl Frame {
             time_text: layout.time_text.value.map(|value| self.text_column(value, layout.time_text.other)),
             source_rank: &self.rank,
             expressions: &parts.expressions,
-            rejected: parts.rejected,
+            present: parts.present,
+            standing: parts.standing,
         }
     }
 
@@ -204,8 +205,10 @@ pub struct Parts<'a> {
     pub columns: Vec<Column<'a>>,
     /// Made by [`Frame::expressions`].
     pub expressions: Vec<&'a BooleanArray>,
-    /// Rows an earlier stage rejected.
-    pub rejected: &'a [bool],
+    /// Timestamps of every bar that is there.
+    pub present: &'a [i64],
+    /// How each row stands; empty but for rules about copies.
+    pub standing: &'a [Standing],
 }
 
 /// Place of each row in the source: file index above 2^40 row numbers.

@@ -17,6 +17,7 @@ pub mod exec;
 pub mod frame;
 pub mod metrics;
 pub mod node;
+mod parse_errors;
 pub mod plan;
 pub mod program;
 pub mod records;

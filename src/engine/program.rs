@@ -44,6 +44,11 @@ impl Program {
         }
     }
 
+    /// Whether of equally good copies of a bar the last one is kept, by a rule that says so.
+    pub fn keeps_last(&self) -> bool {
+        self.rules.rules.iter().any(|rule| rule.check.keeps_last())
+    }
+
     /// Identifier of the rule at `index`.
     pub fn rule_id(&self, index: usize) -> &str {
         self.rules.rules.get(index).map_or(PARSE_ERROR, |rule| &rule.id)

@@ -63,9 +63,9 @@ pub struct SeriesCounts {
     /// Rows with findings that are only reported.
     pub flagged: i64,
     /// Rows to be quarantined.
-    pub quarantined: i64,
+    pub to_quarantine: i64,
     /// Rows to be deleted.
-    pub deleted: i64,
+    pub to_delete: i64,
     /// Rows whose only fault is a value that does not decode.
     pub parse_errors: i64,
     /// Sessions with at least one bar, where the job has a calendar.

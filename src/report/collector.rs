@@ -290,7 +290,7 @@ mod tests {
             ("rows_read", "150"),
             ("rows_clean", "147"),
             ("rows_flagged", "1"),
-            ("rows_quarantined", "2"),
+            ("rows_to_quarantine", "2"),
             ("findings_error", "3"),
             ("findings_warn", "1"),
             ("findings_info", "0"),
@@ -377,7 +377,7 @@ mod tests {
         let tally = collector.tally();
         assert_eq!(
             tally.series.rows,
-            RowTotals { read: 150, clean: 147, flagged: 1, quarantined: 2, ..RowTotals::default() }
+            RowTotals { read: 150, clean: 147, flagged: 1, to_quarantine: 2, ..RowTotals::default() }
         );
         assert_eq!(tally.series.worst, Some(("A".to_owned(), 2, 100)));
         assert_eq!((tally.rules[OHLC].counts.rows, tally.rules[OHLC].counts.evaluated), (2, 150));
@@ -404,7 +404,7 @@ mod tests {
         let missing = RuleCounts { evaluated: 1, findings: 1, ..RuleCounts::default() };
         let uncounted = one_series().rule(OUTLIER, "B", missing, None);
         let unnamed =
-            Output::default().series("A", SeriesCounts { read: 1, quarantined: 1, ..SeriesCounts::default() });
+            Output::default().series("A", SeriesCounts { read: 1, to_quarantine: 1, ..SeriesCounts::default() });
         for (output, reported) in [(uncounted, "`close-outlier` counted 2"), (unnamed, "1 rows are to be moved")] {
             let dir = tempfile::tempdir().unwrap();
             let error = report(dir.path(), meta(2), vec![output]).unwrap_err();
@@ -505,7 +505,10 @@ mod tests {
             .rule(GAP, "A", counts(100, 0), None)
             .rule(OUTLIER, "A", counts(100, 2), Some((107, 109)))
             .rule(PARSE_ERROR, "A", counts(100, 0), None)
-            .series("A", SeriesCounts { read: 100, clean: 97, flagged: 2, quarantined: 1, ..SeriesCounts::default() });
+            .series(
+                "A",
+                SeriesCounts { read: 100, clean: 97, flagged: 2, to_quarantine: 1, ..SeriesCounts::default() },
+            );
         let second = report(dir.path(), meta(3), vec![later]).unwrap();
         let change = second.change.unwrap();
         assert_eq!((change.new, change.fixed), (1, 2));

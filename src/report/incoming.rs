@@ -133,8 +133,8 @@ impl<'a> Records<'a> {
 
     /// The counters as those of a series.
     pub(super) fn series_counts(&self, row: usize) -> SeriesCounts {
-        let [read, clean, flagged, quarantined, deleted, parse_errors, sessions, _] = self.counters(row);
-        SeriesCounts { read, clean, flagged, quarantined, deleted, parse_errors, sessions }
+        let [read, clean, flagged, to_quarantine, to_delete, parse_errors, sessions, _] = self.counters(row);
+        SeriesCounts { read, clean, flagged, to_quarantine, to_delete, parse_errors, sessions }
     }
 
     fn counters(&self, row: usize) -> [i64; COUNTERS] {

@@ -100,12 +100,10 @@ fn line(rule: &RuleSummary, daily: bool, id: usize, paint: Paint, width: usize) 
         RuleStatus::Fail => (paint.bad("FAIL"), share(rule), place(rule.first.as_ref(), daily)),
         RuleStatus::Warn => (paint.odd("warn"), share(rule), place(rule.first.as_ref(), daily)),
         RuleStatus::Insufficient => {
-            let lacking = format!("{} with too little history", counted(rule.insufficient, "row"));
-            ("-   ".to_owned(), "not evaluated".to_owned(), lacking)
+            let lacking = format!("too little history: {}", counted(rule.insufficient, "row"));
+            ("-   ".to_owned(), "-".to_owned(), lacking)
         }
-        RuleStatus::Skipped | RuleStatus::Ok => {
-            ("-   ".to_owned(), "not evaluated".to_owned(), nothing_evaluated(rule))
-        }
+        RuleStatus::Skipped | RuleStatus::Ok => ("-   ".to_owned(), "-".to_owned(), nothing_evaluated(rule)),
     };
     let first = shortened(&first, width.saturating_sub(id + FIXED).max(FEWEST));
     let line = format!("  {name:id$}{:<8}{status}{:>11}   {share:<12}{first}", rule.severity, thousands(rule.findings));
@@ -159,9 +157,10 @@ fn equation(summary: &Summary) -> String {
     let rows = &summary.rows;
     let others = [
         (rows.flagged, "flagged"),
-        (rows.parse_errors, "parse errors"),
-        (rows.quarantined, "quarantined"),
-        (rows.deleted, "deleted"),
+        (rows.parse_errors, if rows.parse_errors == 1 { "parse error" } else { "parse errors" }),
+        (rows.to_quarantine, "to quarantine"),
+        (rows.to_delete, "to delete"),
+        (rows.kept, "kept"),
     ];
     let others = others.into_iter().filter(|(count, _)| *count > 0);
     let sum = std::iter::once((rows.clean, "clean")).chain(others);
@@ -194,7 +193,7 @@ fn closing(summary: &Summary, paint: Paint) -> String {
 
 /// What the run did, in a sentence.
 fn reported(summary: &Summary) -> String {
-    let moves = [(summary.rows.quarantined, "quarantined"), (summary.rows.deleted, "deleted")];
+    let moves = [(summary.rows.to_quarantine, "quarantined"), (summary.rows.to_delete, "deleted")];
     let moves = moves.into_iter().filter(|(count, _)| *count > 0);
     let moves: Vec<String> = moves.map(|(count, how)| format!("{} would be {how}", counted(count, "row"))).collect();
     let wanted = moves.join(" and ");
@@ -259,8 +258,9 @@ pub fn render_line(summary: &Summary) -> String {
         ("clean", rows.clean.to_string()),
         ("flagged", rows.flagged.to_string()),
         ("parse_errors", rows.parse_errors.to_string()),
-        ("quarantined", rows.quarantined.to_string()),
-        ("deleted", rows.deleted.to_string()),
+        ("to_quarantine", rows.to_quarantine.to_string()),
+        ("to_delete", rows.to_delete.to_string()),
+        ("kept", rows.kept.to_string()),
         ("errors", found.error.to_string()),
         ("warnings", found.warn.to_string()),
         ("notes", found.info.to_string()),
@@ -378,7 +378,7 @@ mod tests {
             calendar: None,
             series: 6,
             sessions: 31,
-            rows: Rows { read: 259_174, clean: 259_161, quarantined: 13, ..Rows::default() },
+            rows: Rows { read: 259_174, clean: 259_161, to_quarantine: 13, ..Rows::default() },
             findings: BySeverity { error: 13, warn: 34, info: 0 },
             change: None,
             rules,
@@ -404,13 +404,13 @@ mod tests {
           gap               warn    warn         34   41 bars     BTCUSDT 2026-10-30 04:00Z
           9 more rules              ok
 
-          259,174 rows = 259,161 clean + 13 quarantined
+          259,174 rows = 259,161 clean + 13 to quarantine
 
         FAIL  13 rows would be quarantined, nothing was changed.  0.4 s, 650,000 rows/s
         next: barkeep report open           rows and charts
               barkeep plan jobs/demo.toml
         ");
-        insta::assert_snapshot!(render_line(&demo()), @"job=demo verdict=FAIL status=findings exit=1 rows=259174 clean=259161 flagged=0 parse_errors=0 quarantined=13 deleted=0 errors=13 warnings=34 notes=0 failed=ohlc:3,duplicate:8,price-spike:2 seconds=0.4 run=20261120T023000Z-k7f3");
+        insta::assert_snapshot!(render_line(&demo()), @"job=demo verdict=FAIL status=findings exit=1 rows=259174 clean=259161 flagged=0 parse_errors=0 to_quarantine=13 to_delete=0 kept=0 errors=13 warnings=34 notes=0 failed=ohlc:3,duplicate:8,price-spike:2 seconds=0.4 run=20261120T023000Z-k7f3");
     }
 
     #[test]
@@ -418,8 +418,15 @@ mod tests {
         use RuleStatus::{Insufficient, Skipped};
         let mut summary = demo();
         summary.daily = true;
-        summary.rows =
-            Rows { read: 259_174, clean: 259_136, flagged: 20, parse_errors: 1, quarantined: 16, deleted: 1 };
+        summary.rows = Rows {
+            read: 259_174,
+            clean: 259_136,
+            flagged: 20,
+            parse_errors: 1,
+            to_quarantine: 16,
+            to_delete: 1,
+            kept: 0,
+        };
         summary.change = Some(Change { new: 5, fixed: 1_002, since_run: Some("20261119T023000Z-aaaa".to_owned()) });
         let known_until = Some("2026-12-31".to_owned());
         summary.calendar = Some(CalendarNote { name: "XSHG".to_owned(), version: "4.13".to_owned(), known_until });
@@ -440,11 +447,11 @@ mod tests {
           duplicate         error   FAIL          8   0.0031 %    ETHUSDT 2026-11-02
           price-spike       error   FAIL          2   0.00077 %   SOLUSDT 2026-11-11
           gap               warn    warn         34   41 bars     BTCUSDT 2026-10-30
-          close-outlier     error   -             0   not evaluated  2,500 rows with too little history
-          turnover          info    -             0   not evaluated  no rows to evaluate
+          close-outlier     error   -             0   -           too little history: 2,500 rows
+          turnover          info    -             0   -           no rows to evaluate
           3 more rules              ok
 
-          259,174 rows = 259,136 clean + 20 flagged + 1 parse errors + 16 quarantined + 1 deleted
+          259,174 rows = 259,136 clean + 20 flagged + 1 parse error + 16 to quarantine + 1 to delete
           47 findings, 5 new and 1,002 fixed since 20261119T023000Z-aaaa
           too little history: price-spike 120 rows
           excused: gap 1 row
@@ -454,7 +461,7 @@ mod tests {
         next: barkeep report open           rows and charts
               barkeep plan jobs/demo.toml
         ");
-        insta::assert_snapshot!(render_line(&summary), @"job=demo verdict=FAIL status=findings exit=1 rows=259174 clean=259136 flagged=20 parse_errors=1 quarantined=16 deleted=1 errors=13 warnings=34 notes=0 new=5 fixed=1002 failed=ohlc:3,duplicate:8,price-spike:2 seconds=0.4 run=20261120T023000Z-k7f3");
+        insta::assert_snapshot!(render_line(&summary), @"job=demo verdict=FAIL status=findings exit=1 rows=259174 clean=259136 flagged=20 parse_errors=1 to_quarantine=16 to_delete=1 kept=0 errors=13 warnings=34 notes=0 new=5 fixed=1002 failed=ohlc:3,duplicate:8,price-spike:2 seconds=0.4 run=20261120T023000Z-k7f3");
     }
 
     #[test]
@@ -474,7 +481,7 @@ mod tests {
 
         OK  nothing was found.  0.4 s, 650,000 rows/s
         ");
-        insta::assert_snapshot!(render_line(&summary), @"job=demo verdict=OK status=ok exit=0 rows=259174 clean=259174 flagged=0 parse_errors=0 quarantined=0 deleted=0 errors=0 warnings=0 notes=0 seconds=0.4 run=20261120T023000Z-k7f3");
+        insta::assert_snapshot!(render_line(&summary), @"job=demo verdict=OK status=ok exit=0 rows=259174 clean=259174 flagged=0 parse_errors=0 to_quarantine=0 to_delete=0 kept=0 errors=0 warnings=0 notes=0 seconds=0.4 run=20261120T023000Z-k7f3");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::destination::VERSION;
 use super::run::{ActionRow, Outcome, RunMeta};
 use super::tables::Table;
 use super::tally::{RuleStatus, RuleTally, Tally};
+use crate::config::Action;
 use crate::engine::program::Program;
 
 /// Columns by name, in the order of the table.
@@ -34,8 +35,8 @@ pub(super) fn run(
     let seconds = outcome.seconds;
     let connections = outcome.connections.as_ref();
     let closed_by = connections.map(|it| serde_json::json!(it.closed).to_string());
-    let removed =
-        outcome.actions.iter().filter(|row| matches!(row.state.as_str(), "removed" | "earlier_removed")).count();
+    let removed = || outcome.actions.iter().filter(|row| matches!(row.state.as_str(), "removed" | "earlier_removed"));
+    let left = |action: Action| removed().filter(|row| row.action == action).count() as u64;
     table(
         Table::Runs,
         vec![
@@ -54,8 +55,11 @@ pub(super) fn run(
             ("rows_clean", count([Some(rows.clean)])),
             ("rows_flagged", count([Some(rows.flagged)])),
             ("rows_parse_error", count([Some(rows.parse_errors)])),
-            ("rows_quarantined", count([Some(rows.quarantined)])),
-            ("rows_deleted", count([Some(rows.deleted)])),
+            ("rows_to_quarantine", count([Some(rows.to_quarantine)])),
+            ("rows_to_delete", count([Some(rows.to_delete)])),
+            ("rows_restored_kept", count([Some(rows.kept)])),
+            ("rows_quarantined", count([Some(left(Action::Quarantine))])),
+            ("rows_deleted", count([Some(left(Action::Delete))])),
             ("findings_error", count([Some(found.error)])),
             ("findings_warn", count([Some(found.warn)])),
             ("findings_info", count([Some(found.info)])),
@@ -70,7 +74,7 @@ pub(super) fn run(
             ("seconds_check", number([Some(seconds.check)])),
             ("seconds_report", number([Some(seconds.report)])),
             ("seconds_apply", number([Some(seconds.apply)])),
-            ("rows_removed", count([Some(removed as u64)])),
+            ("rows_removed", count([Some(removed().count() as u64)])),
             ("connections_opened", count([connections.map(|it| it.opened)])),
             ("connections_closed", count([connections.map(|it| it.closed.values().sum())])),
             ("connections_closed_by", text([closed_by])),

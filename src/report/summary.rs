@@ -131,17 +131,20 @@ pub struct Rows {
     /// Rows only reported.
     pub flagged: u64,
     /// Rows to be quarantined.
-    pub quarantined: u64,
+    pub to_quarantine: u64,
     /// Rows to be deleted.
-    pub deleted: u64,
+    pub to_delete: u64,
     /// Rows reported for a value that does not decode.
     pub parse_errors: u64,
+    /// Rows that rules would move and that stay because a person put them back.
+    #[serde(default)]
+    pub kept: u64,
 }
 
 impl From<RowTotals> for Rows {
     fn from(totals: RowTotals) -> Self {
-        let RowTotals { read, clean, flagged, quarantined, deleted, parse_errors } = totals;
-        Self { read, clean, flagged, quarantined, deleted, parse_errors }
+        let RowTotals { read, clean, flagged, to_quarantine, to_delete, parse_errors, kept } = totals;
+        Self { read, clean, flagged, to_quarantine, to_delete, parse_errors, kept }
     }
 }
 
@@ -253,7 +256,7 @@ impl Summary {
 
     /// Rows that are to leave the source.
     pub fn moved(&self) -> u64 {
-        self.rows.quarantined + self.rows.deleted
+        self.rows.to_quarantine + self.rows.to_delete
     }
 
     /// Whether every row is still where it was in the source, as far as is known.

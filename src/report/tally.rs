@@ -147,9 +147,10 @@ fn totals(counts: SeriesCounts) -> Option<RowTotals> {
         read: count(counts.read)?,
         clean: count(counts.clean)?,
         flagged: count(counts.flagged)?,
-        quarantined: count(counts.quarantined)?,
-        deleted: count(counts.deleted)?,
+        to_quarantine: count(counts.to_quarantine)?,
+        to_delete: count(counts.to_delete)?,
         parse_errors: count(counts.parse_errors)?,
+        kept: 0,
     })
 }
 

@@ -144,14 +144,14 @@ impl Output {
 
     /// Counts of the rows of `series`, which has bars from day 100 on.
     pub(super) fn series(mut self, series: &str, counts: SeriesCounts) -> Self {
-        let SeriesCounts { read, clean, flagged, quarantined, deleted, parse_errors, sessions } = counts;
+        let SeriesCounts { read, clean, flagged, to_quarantine, to_delete, parse_errors, sessions } = counts;
         self.0.push(&Row {
             record: Record::Series as i8,
             series,
             symbol: Some(series),
             time: Some(100 * DAY),
             time_until: Some((99 + read) * DAY),
-            counters: counters(&[read, clean, flagged, quarantined, deleted, parse_errors, sessions]),
+            counters: counters(&[read, clean, flagged, to_quarantine, to_delete, parse_errors, sessions]),
             ..Row::default()
         });
         self
@@ -234,7 +234,14 @@ pub(super) fn one_series() -> Output {
         .rule(PARSE_ERROR, "A", RuleCounts { evaluated: 100, ..RuleCounts::default() }, None)
         .series(
             "A",
-            SeriesCounts { read: 100, clean: 97, flagged: 1, quarantined: 2, sessions: 100, ..SeriesCounts::default() },
+            SeriesCounts {
+                read: 100,
+                clean: 97,
+                flagged: 1,
+                to_quarantine: 2,
+                sessions: 100,
+                ..SeriesCounts::default()
+            },
         )
         .month("A", 90, 31)
 }

@@ -110,7 +110,7 @@ fn run(case: &str, command: &str) -> (Run, Vec<Finding>, Vec<Action>) {
 fn given(case: &str, command: &str) -> Vec<String> {
     let (run, findings, actions) = run(case, command);
     let counts = |name: &str| (name.to_owned(), run.count(&format!("/rows/{name}")));
-    let parts = ["clean", "flagged", "parse_errors", "quarantined", "deleted"].map(counts);
+    let parts = ["clean", "flagged", "parse_errors", "to_quarantine", "to_delete", "kept"].map(counts);
     let parts = parts.iter().filter(|(_, rows)| *rows > 0).map(|(name, rows)| format!("{rows} {name}"));
     let parts = parts.collect::<Vec<_>>().join(" + ");
     let mut lines = vec![format!("exit {}, {} rows = {parts}", run.exit, run.count("/rows/read"))];

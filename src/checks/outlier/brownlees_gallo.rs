@@ -73,7 +73,8 @@ fn verdict(distance: f64, band: Band) -> Verdict {
 
 /// The neighbours before and after; what one side lacks, the other gives.
 fn sides<'a>(neighbours: &Neighbours<'a>) -> (&'a [f64], &'a [f64]) {
-    let Neighbours { clean, before, after, half } = *neighbours;
+    let Neighbours { clean, before, half } = *neighbours;
+    let after = before + 1;
     let (left, right) = (before.min(half), (clean.len() - after).min(half));
     let from = before.saturating_sub(2 * half - right);
     let to = clean.len().min(after + 2 * half - left);

@@ -196,17 +196,6 @@ fn unusable_values_are_in_no_window_and_not_evaluated() {
 }
 
 #[test]
-fn rejected_rows_are_evaluated_but_vouch_for_nobody() {
-    let mut values = vec![Some(100.0); 21];
-    values[8..13].fill(Some(1000.0));
-    let dirty = Fixture::column("close", &values).evaluate("check = \"outlier\"\nwindow = 5");
-    assert_eq!(rows(&dirty), [0; 0], "five in a row are a level of their own");
-    let clean =
-        Fixture::column("close", &values).reject(&[8, 9, 10, 11, 12]).evaluate("check = \"outlier\"\nwindow = 5");
-    assert_eq!((rows(&clean), clean.totals.evaluated), (vec![8, 9, 10, 11, 12], 21));
-}
-
-#[test]
 fn a_value_at_the_very_reach_is_outside_the_limits_it_is_reported_with() {
     let evaluated = evaluate(
         "check = \"outlier\"\nmethod = \"brownlees-gallo\"\nscale = \"linear\"\nwindow = 5\nlimit = 0.5\ntrim = 0.0\ngamma = 0.0",
@@ -278,13 +267,13 @@ fn median(values: impl IntoIterator<Item = f64>) -> f64 {
 
 impl Oracle {
     /// Centre, reach; none where undecided; the value passes if it is within reach.
-    fn band(&self, value: f64, left: &[f64], right: &[f64], own: bool) -> Option<(f64, f64)> {
+    fn band(&self, value: f64, left: &[f64], right: &[f64]) -> Option<(f64, f64)> {
         if self.method == "brownlees-gallo" {
             return self.trimmed(left, right);
         }
         let others: Vec<f64> = left.iter().chain(right).copied().collect();
         let (centre, deviation) = if self.method == "hampel" {
-            let window: Vec<f64> = others.iter().copied().chain(own.then_some(value)).collect();
+            let window: Vec<f64> = others.iter().copied().chain([value]).collect();
             let centre = median(window.iter().copied());
             (centre, median(window.iter().map(|v| (v - centre).abs())))
         } else {
@@ -312,16 +301,15 @@ impl Oracle {
     }
 
     /// Rows flagged with their scores, rows evaluated, rows undecided.
-    fn run(&self, values: &[Option<f64>], rejected: &[usize]) -> (Vec<(usize, f64)>, u64, u64) {
+    fn run(&self, values: &[Option<f64>]) -> (Vec<(usize, f64)>, u64, u64) {
         let usable = |v: &f64| v.is_finite() && (!self.log || *v > 0.0);
         let scaled = |v: f64| if self.log { v.ln() } else { v };
         let points: Vec<(usize, f64)> =
             values.iter().enumerate().filter_map(|(row, v)| Some((row, scaled(v.filter(usable)?)))).collect();
-        let clean: Vec<(usize, f64)> = points.iter().copied().filter(|(row, _)| !rejected.contains(row)).collect();
         let (mut flagged, mut evaluated, mut undecided) = (Vec::new(), 0, 0);
-        for (row, value) in points {
-            let mut left: Vec<f64> = clean.iter().filter(|(at, _)| *at < row).map(|(_, v)| *v).collect();
-            let mut right: Vec<f64> = clean.iter().filter(|(at, _)| *at > row).map(|(_, v)| *v).collect();
+        for &(row, value) in &points {
+            let mut left: Vec<f64> = points.iter().filter(|(at, _)| *at < row).map(|(_, v)| *v).collect();
+            let mut right: Vec<f64> = points.iter().filter(|(at, _)| *at > row).map(|(_, v)| *v).collect();
             let (had_left, had_right) = (left.len().min(self.half), right.len().min(self.half));
             let slides = self.method == "brownlees-gallo";
             let keep_left = if slides { 2 * self.half - had_right } else { self.half };
@@ -330,7 +318,7 @@ impl Oracle {
             right.truncate(keep_right);
             let full = had_left == self.half && had_right == self.half;
             let enough = if self.whole { full } else { had_left + had_right >= self.half };
-            let band = enough.then(|| self.band(value, &left, &right, !rejected.contains(&row))).flatten();
+            let band = enough.then(|| self.band(value, &left, &right)).flatten();
             let Some((centre, reach)) = band else {
                 undecided += 1;
                 continue;
@@ -420,13 +408,11 @@ proptest! {
     fn every_method_agrees_with_plain_sorting(
         values in values(),
         oracle in oracle(),
-        rejected in prop::collection::vec(0..60_usize, 0..6),
     ) {
-        let rejected: Vec<usize> = rejected.into_iter().filter(|row| *row < values.len()).collect();
-        let evaluated = Fixture::column("close", &values).reject(&rejected).evaluate(&oracle.rule());
+        let evaluated = Fixture::column("close", &values).evaluate(&oracle.rule());
         let found: Vec<(usize, f64)> =
             rows(&evaluated).into_iter().zip(evaluated.findings.iter().map(|f| f.score.unwrap_or(f64::NAN))).collect();
-        let (flagged, decided, undecided) = oracle.run(&values, &rejected);
+        let (flagged, decided, undecided) = oracle.run(&values);
         prop_assert_eq!(found, flagged, "{}", oracle.rule());
         prop_assert_eq!((evaluated.totals.evaluated, evaluated.totals.insufficient), (decided, undecided));
         for finding in &evaluated.findings {

@@ -135,26 +135,6 @@ fn unusable_closes_are_stepped_over() {
     assert_eq!((rows(&evaluated), evaluated.totals.evaluated, evaluated.totals.insufficient), (vec![31], 27, 2));
 }
 
-#[test]
-fn rejected_neighbours_are_stepped_over_and_rejected_bars_are_evaluated() {
-    let closes: Vec<Option<f64>> =
-        after_quiet_bars(&[100.0, 150.0, 150.0, 100.0, 100.0]).into_iter().map(Some).collect();
-    assert_eq!(rows(&Fixture::column("close", &closes).evaluate(RULE)), [0; 0]);
-    assert_eq!(rows(&Fixture::column("close", &closes).reject(&[27]).evaluate(RULE)), [26]);
-    assert_eq!(rows(&Fixture::column("close", &closes).reject(&[26, 27]).evaluate(RULE)), [26, 27]);
-}
-
-#[test]
-fn second_copy_of_a_bar_does_not_hide_a_spike() {
-    let mut csv = String::from("time,close\n");
-    for day in 1..=28 {
-        let close = if day == 26 { 150.0 } else { 100.0 };
-        let copies = if day == 26 { 2 } else { 1 };
-        csv += &format!("2024-01-{day:02},{close}\n").repeat(copies);
-    }
-    assert_eq!(Fixture::daily(&csv).evaluate(RULE).lines, ["2024-01-26 close observed=150 cause=reversal"]);
-}
-
 /// Three bars between ordinary ones, as open, high, low, close.
 fn bars(middle: [f64; 4]) -> Fixture {
     let mut csv = String::from("time,open,high,low,close\n");
@@ -224,13 +204,7 @@ fn wick_without_the_fields_for_it_is_a_mistake() {
 }
 
 /// Rows flagged, evaluated and undecided by a plain reading of the rule for closes.
-fn oracle(
-    closes: &[Option<f64>],
-    rejected: &[usize],
-    window: usize,
-    limit: f64,
-    reversal: f64,
-) -> (Vec<usize>, u64, u64) {
+fn oracle(closes: &[Option<f64>], window: usize, limit: f64, reversal: f64) -> (Vec<usize>, u64, u64) {
     let usable: Vec<(usize, f64)> = closes
         .iter()
         .enumerate()
@@ -238,9 +212,8 @@ fn oracle(
         .collect();
     let (mut flagged, mut evaluated, mut undecided) = (Vec::new(), 0, 0);
     for (row, log) in &usable {
-        let clean = |at: &&(usize, f64)| !rejected.contains(&at.0);
-        let before: Vec<f64> = usable.iter().filter(clean).filter(|at| at.0 < *row).map(|at| at.1).collect();
-        let after = usable.iter().filter(clean).find(|at| at.0 > *row).map(|at| at.1);
+        let before: Vec<f64> = usable.iter().filter(|at| at.0 < *row).map(|at| at.1).collect();
+        let after = usable.iter().find(|at| at.0 > *row).map(|at| at.1);
         let (Some(previous), Some(next)) = (before.last(), after) else {
             undecided += 1;
             continue;
@@ -292,15 +265,13 @@ proptest! {
     #[test]
     fn closes_agree_with_a_plain_reading_of_the_rule(
         closes in closes(),
-        rejected in prop::collection::vec(0..90_usize, 0..6),
         window in 20..70_usize,
         limit in 1.0..9.0_f64,
         reversal in 0.0..1.0_f64,
     ) {
-        let rejected: Vec<usize> = rejected.into_iter().filter(|row| *row < closes.len()).collect();
         let rule = format!("{RULE}window = {window}\nlimit = {limit:?}\nreversal = {reversal:?}");
-        let evaluated = Fixture::column("close", &closes).reject(&rejected).evaluate(&rule);
-        let (flagged, decided, undecided) = oracle(&closes, &rejected, window, limit, reversal);
+        let evaluated = Fixture::column("close", &closes).evaluate(&rule);
+        let (flagged, decided, undecided) = oracle(&closes, window, limit, reversal);
         prop_assert_eq!(rows(&evaluated), flagged);
         prop_assert_eq!((evaluated.totals.evaluated, evaluated.totals.insufficient), (decided, undecided));
     }

@@ -126,7 +126,7 @@ impl Change {
             Spike(_) => &["price-spike", "outlier"],
             Wick => &["price-spike"],
             Tenth => &["outlier"],
-            Unscaled => &["us-price-range", "price-spike", "outlier"],
+            Unscaled => &["us-price-range"],
             Adjusted => &["us-price-step"],
             Stale(_) => &["stale"],
             Gap(_) => &["gap"],

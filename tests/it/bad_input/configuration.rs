@@ -83,8 +83,8 @@ error[bad-value]: `7x` is no interval; write for instance `1m`, `15m`, `1h`, `1d
 error[bad-value]: no calendar is called `XNYZ`  --> job.toml:13:12
 error[bad-value]: `%Q` is no time format: `%Q` is not known; there are %Y %y %m %-m %b %d %-d %e %j %H %-H %I %-I %p %M %S %f %3f %6f %9f %.f %z %:z %F %D %T %R %%  --> job.toml:14:37
 error[bad-value]: no time zone is called `Mars/Olympus`  --> job.toml:14:51
-error[unknown-value]: `middle` is no value of `timestamp`  --> job.toml:14:75
-error[bad-value]: `soon` is no span of time; write for instance `90m`, `24h`, `10d` or `2w`  --> job.toml:19:10
+error[unknown-value]: `middle` is no value of `label`  --> job.toml:14:75
+error[bad-value]: `soon` is no span of time; write for instance `90m`, `24h`, `10d` or `2w`  --> job.toml:19:9
 error[bad-value]: `rows` must not be negative  --> job.toml:22:8
 error[bad-value]: `fraction` must be above 0 and at most 1  --> job.toml:23:12
 error[bad-value]: a row that is not kept cannot be put back  --> job.toml:26:8

@@ -14,7 +14,7 @@ fn with(rows: &str) -> Project {
 fn checked(project: &Project, code: i32) -> Told {
     let output = project.call(&["check", "job.toml"]).exits(code);
     let count = |key: &str| output.value(key).parse::<u64>().unwrap();
-    let parts = ["clean", "flagged", "parse_errors", "quarantined", "deleted"].map(count);
+    let parts = ["clean", "flagged", "parse_errors", "to_quarantine", "to_delete"].map(count);
     assert_eq!(count("rows"), parts.iter().sum::<u64>(), "{}", output.out);
     output
 }
@@ -201,11 +201,11 @@ fn rows_with_parse_errors_move_only_where_the_job_says_so() {
     let project =
         with("A,2024-01-02,1,2,0.5,1.5,10\nA,2024-01-03,1,2\nA,2024-01-03,1,2,0.5,x,10\nA,2024-01-03,1,2,0.5,1.5,10\n");
     let output = project.call(&["run", "job.toml"]).exits(1);
-    assert_eq!((output.value("parse_errors"), output.value("quarantined")), ("2", "0"));
+    assert_eq!((output.value("parse_errors"), output.value("to_quarantine")), ("2", "0"));
     assert!(!project.path("quarantine").exists());
     project.edit("job.toml", "[report]", "[parse_error]\naction = \"quarantine\"\nseverity = \"warn\"\n\n[report]");
     let output = project.call(&["run", "job.toml"]).exits(0);
-    assert_eq!((output.value("parse_errors"), output.value("quarantined"), output.value("removed")), ("0", "2", "2"));
+    assert_eq!((output.value("parse_errors"), output.value("to_quarantine"), output.value("removed")), ("0", "2", "2"));
 }
 
 #[test]

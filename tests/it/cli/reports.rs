@@ -22,7 +22,7 @@ fn runs_are_listed_newest_first() {
 | run_id                | job  | command | status   | exit_code | rows_read | findings_error | findings_warn | findings_info |
 +-----------------------+------+---------+----------+-----------+-----------+----------------+---------------+---------------+
 | [run] | demo | check   | broken   | 3         | 0         | 0              | 0             | 0             |
-| [run] | demo | run     | findings | 1         | 3         | 2              | 1             | 1             |
+| [run] | demo | run     | findings | 1         | 3         | 2              | 1             | 0             |
 | [run] | demo | check   | ok       | 0         | 6         | 0              | 0             | 0             |
 +-----------------------+------+---------+----------+-----------+-----------+----------------+---------------+---------------+
 3 rows
@@ -44,10 +44,10 @@ demo   bars.csv   2024-01-02 .. 2024-01-04   2 series   3 rows
   rule              severity       findings   rate        first
   ohlc              error   FAIL          2   67 %        B 2024-01-02
   gap               warn    warn          1   1 bar       A 2024-01-03
-  zero-volume       info    warn          1   33 %        A 2024-01-02
+  zero-volume       info    -             0   -           too little history: 1 row
 
-  3 rows = 0 clean + 1 flagged + 2 quarantined
-  4 findings, all new: this is the first run
+  3 rows = 1 clean + 2 to quarantine
+  3 findings, all new: this is the first run
   calendar XNYS, known until 2027-12-31
 
 FAIL  2 rows removed; what was removed is in quarantine.  [s], [pace]
@@ -57,7 +57,6 @@ next: barkeep report show --dir reports   the findings, one by one
 error ohlc A 2024-01-04: low 3 is above another price of its bar, 1; broken: high >= low, low <= open, low <= close (bars.csv:2)
 error ohlc B 2024-01-02: low 3 is above another price of its bar, 1; broken: high >= low, low <= open, low <= close (bars.csv:3)
 warn  gap A 2024-01-03: 1 session missing on 2024-01-03
-info  zero-volume A 2024-01-02: volume is 0 although prices moved (bars.csv:1)
 ");
     let output = project.call(&["report", "show", "--findings", "1"]).exits(0);
     assert!(
@@ -144,18 +143,17 @@ fn sql_answers_as_text_and_as_json() {
     project.call(&["check", "job.toml"]).exits(1);
     let query = "select rule_id, count(*) as n from findings group by rule_id order by rule_id";
     insta::assert_snapshot!(project.call(&["sql", query]).exits(0).out, @r"
-+-------------+---+
-| rule_id     | n |
-+-------------+---+
-| gap         | 1 |
-| ohlc        | 2 |
-| zero-volume | 1 |
-+-------------+---+
-3 rows
++---------+---+
+| rule_id | n |
++---------+---+
+| gap     | 1 |
+| ohlc    | 2 |
++---------+---+
+2 rows
 ");
     for format in ["json", "ndjson"] {
         let rows = project.call(&["sql", query, "--format", format]).exits(0).json();
-        assert_eq!((rows.len(), rows[1].to_string().as_str()), (3, r#"{"rule_id":"ohlc","n":2}"#));
+        assert_eq!((rows.len(), rows[1].to_string().as_str()), (2, r#"{"rule_id":"ohlc","n":2}"#));
     }
     let joined = "select count(*) as n from runs r join rule_results q on r.run_id = q.run_id join series_metrics m on m.run_id = r.run_id";
     assert_eq!(project.call(&["sql", joined, "--format", "json"]).exits(0).json()[0]["n"], 8);

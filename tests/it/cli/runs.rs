@@ -27,7 +27,7 @@ fn clean_bars_exit_with_0() {
     let _filters = filters();
     let project = Project::new(BARS);
     let output = project.call(&["check", "job.toml"]).exits(0);
-    insta::assert_snapshot!(output.out, @r"job=demo verdict=OK status=ok exit=0 rows=6 clean=6 flagged=0 parse_errors=0 quarantined=0 deleted=0 errors=0 warnings=0 notes=0 new=0 fixed=0 seconds=[s] run=[run]");
+    insta::assert_snapshot!(output.out, @r"job=demo verdict=OK status=ok exit=0 rows=6 clean=6 flagged=0 parse_errors=0 to_quarantine=0 to_delete=0 kept=0 errors=0 warnings=0 notes=0 new=0 fixed=0 seconds=[s] run=[run]");
     assert!(output.err.is_empty(), "{}", output.err);
     let output = project.call(&["run", "job.toml"]).exits(0);
     assert_eq!(output.value("source"), "unchanged");
@@ -178,7 +178,7 @@ fn run_moves_rejected_rows_to_quarantine_and_they_come_back() {
     let _filters = filters();
     let project = Project::new(FAULTY.replace('\n', "\r\n"));
     let output = project.call(&["run", "job.toml"]).exits(1);
-    insta::assert_snapshot!(output.out, @r"job=demo verdict=FAIL status=findings exit=1 rows=6 clean=4 flagged=1 parse_errors=0 quarantined=1 deleted=0 errors=1 warnings=1 notes=1 removed=1 new=3 fixed=0 failed=ohlc:1 seconds=[s] run=[run]");
+    insta::assert_snapshot!(output.out, @r"job=demo verdict=FAIL status=findings exit=1 rows=6 clean=4 flagged=1 parse_errors=0 to_quarantine=1 to_delete=0 kept=0 errors=1 warnings=1 notes=1 removed=1 new=3 fixed=0 failed=ohlc:1 seconds=[s] run=[run]");
     let before = FAULTY.replace('\n', "\r\n");
     let record = "B,2024-01-03,\"20.5\",2,20,20.8,600";
     assert_eq!(fs::read_to_string(project.path("bars.csv")).unwrap(), before.replace(&format!("{record}\r\n"), ""));
@@ -240,7 +240,7 @@ fn rows_of_parquet_are_moved_with_all_their_columns() {
 fn dry_run_keeps_no_copies() {
     let project = Project::new(FAULTY);
     let output = project.call(&["run", "job.toml", "--dry-run"]).exits(1);
-    assert_eq!((output.value("quarantined"), output.value("source")), ("1", "unchanged"));
+    assert_eq!((output.value("to_quarantine"), output.value("source")), ("1", "unchanged"));
     assert!(!project.path("quarantine").exists() && project.path("reports/runs").exists());
 }
 
@@ -254,7 +254,7 @@ fn over_a_limit_is_refused_and_a_person_may_apply_the_plan() {
         "rows = 0\nfraction = 0.1\nseries_fraction = 0.3",
     );
     let output = project.call(&["run", "job.toml"]).exits(4);
-    insta::assert_snapshot!(output.out, @r#"job=demo verdict=FAIL status=refused exit=4 rows=6 clean=4 flagged=1 parse_errors=0 quarantined=1 deleted=0 errors=1 warnings=1 notes=1 source=unchanged new=3 fixed=0 failed=ohlc:1 seconds=[s] run=[run] refused="1 rows would be moved, and `[limits] rows` allows 0" refused="1 of 6 rows would be moved, and `[limits] fraction` allows a share of 0.1" refused="1 of 3 rows of series `B` would be moved, and `[limits] series_fraction` allows a share of 0.3""#);
+    insta::assert_snapshot!(output.out, @r#"job=demo verdict=FAIL status=refused exit=4 rows=6 clean=4 flagged=1 parse_errors=0 to_quarantine=1 to_delete=0 kept=0 errors=1 warnings=1 notes=1 source=unchanged new=3 fixed=0 failed=ohlc:1 seconds=[s] run=[run] refused="1 rows would be moved, and `[limits] rows` allows 0" refused="1 of 6 rows would be moved, and `[limits] fraction` allows a share of 0.1" refused="1 of 3 rows of series `B` would be moved, and `[limits] series_fraction` allows a share of 0.3""#);
     project.call(&["run", "job.toml", "--dry-run"]).exits(4);
     project.call(&["check", "job.toml"]).exits(1);
     assert!(!project.path("quarantine").exists());

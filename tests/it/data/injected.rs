@@ -69,18 +69,18 @@ const BESIDES: [(&str, &str, &[&str], &str); 12] = [
     ("outlier -", "IBM", &["2003-10-02", "2003-11-12"], "spikes large enough for the rules that ship"),
     ("outlier -", "AAPL", &["2004-06-17"], "a spike large enough for the rules that ship"),
     (
-        "order earlier-than-previous",
+        "duplicate conflicting",
         "AAPL",
-        &["2003-08-19", "2004-07-13"],
-        "rows that follow a Saturday put in days too early",
+        &["2002-11-07", "2004-10-04"],
+        "which copy is right is not known: both are reported",
     ),
+    ("duplicate conflicting", "IBM", &["2003-08-12"], "which copy is right is not known: both are reported"),
     (
         "small-spike low-wick",
         "IBM",
         &["2002-08-26", "2002-11-07"],
         "lows of 61.00 in bars around 80, which the real file has too",
     ),
-    ("small-spike reversal", "AAPL", &["2004-07-17"], "that Saturday has the close of a Monday before a jump"),
 ];
 
 /// Bars that are there under a date nobody can read: their days are gaps.

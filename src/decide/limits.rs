@@ -1,104 +1,6 @@
-//! Findings of a row -> its verdict; verdicts of a run -> totals, the conservation equation, limits.
-//!
-//! Pure: values in, values out. A row is counted once, under the strongest thing that befalls it, so that
-//! `read = clean + flagged + parse_errors + quarantined + deleted` holds for every series and every run.
+//! What a job allows a run to move, and why a run is refused.
 
-use std::ops::AddAssign;
-
-use crate::config::Action;
-
-/// Where a row goes; the stronger one wins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum Verdict {
-    /// Nothing was found.
-    #[default]
-    Clean,
-    /// Findings that are only reported.
-    Flagged,
-    /// Reported, and a value does not decode.
-    ParseError,
-    /// The row is to be quarantined.
-    Quarantined,
-    /// The row is to be deleted.
-    Deleted,
-}
-
-impl Verdict {
-    /// What one finding does to a row.
-    pub fn of(action: Action, parse_errors: bool) -> Self {
-        match action {
-            Action::Delete => Self::Deleted,
-            Action::Quarantine => Self::Quarantined,
-            Action::Report if parse_errors => Self::ParseError,
-            Action::Report => Self::Flagged,
-        }
-    }
-
-    /// Whether the row is to leave its source.
-    pub fn moves(self) -> bool {
-        self >= Self::Quarantined
-    }
-}
-
-/// Rows by verdict.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RowTotals {
-    /// Rows read.
-    pub read: u64,
-    /// Rows without a finding.
-    pub clean: u64,
-    /// Rows only reported.
-    pub flagged: u64,
-    /// Rows to be quarantined.
-    pub quarantined: u64,
-    /// Rows to be deleted.
-    pub deleted: u64,
-    /// Rows reported for a value that does not decode.
-    pub parse_errors: u64,
-}
-
-impl RowTotals {
-    /// Counts the rows of one series.
-    pub fn count(verdicts: &[Verdict]) -> Self {
-        let mut totals = Self { read: verdicts.len() as u64, ..Self::default() };
-        for verdict in verdicts {
-            *match verdict {
-                Verdict::Clean => &mut totals.clean,
-                Verdict::Flagged => &mut totals.flagged,
-                Verdict::ParseError => &mut totals.parse_errors,
-                Verdict::Quarantined => &mut totals.quarantined,
-                Verdict::Deleted => &mut totals.deleted,
-            } += 1;
-        }
-        totals
-    }
-
-    /// Rows of a series without any finding.
-    pub fn clean(rows: u64) -> Self {
-        Self { read: rows, clean: rows, ..Self::default() }
-    }
-
-    /// Whether every row read is accounted for exactly once.
-    pub fn conserved(&self) -> bool {
-        self.read == self.clean + self.flagged + self.quarantined + self.deleted + self.parse_errors
-    }
-
-    /// Rows that are to leave the source.
-    pub fn moved(&self) -> u64 {
-        self.quarantined + self.deleted
-    }
-}
-
-impl AddAssign for RowTotals {
-    fn add_assign(&mut self, other: Self) {
-        self.read += other.read;
-        self.clean += other.clean;
-        self.flagged += other.flagged;
-        self.quarantined += other.quarantined;
-        self.deleted += other.deleted;
-        self.parse_errors += other.parse_errors;
-    }
-}
+use super::totals::RowTotals;
 
 /// What a job allows a run to move.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -257,32 +159,14 @@ mod tests {
         MoveLimits { rows: Some(2), fraction: Some(0.5), series_fraction: Some(0.25), usual: None };
 
     #[test]
-    fn every_row_is_counted_once() {
-        use Verdict::{Clean, Deleted, Flagged, ParseError, Quarantined};
-        let totals = RowTotals::count(&[Clean, Flagged, ParseError, Quarantined, Deleted, Deleted, Clean]);
-        assert_eq!(totals, RowTotals { read: 7, clean: 2, flagged: 1, quarantined: 1, deleted: 2, parse_errors: 1 });
-        assert!(totals.conserved());
-        assert!(!RowTotals { read: 8, ..totals }.conserved());
-    }
-
-    #[test]
-    fn the_strongest_verdict_wins() {
-        let of = |action, parse_errors| Verdict::of(action, parse_errors);
-        assert!(of(Action::Delete, false) > of(Action::Quarantine, true));
-        assert!(of(Action::Quarantine, false) > of(Action::Report, true));
-        assert!(of(Action::Report, true) > of(Action::Report, false));
-        assert!(of(Action::Report, false) > Verdict::Clean);
-    }
-
-    #[test]
     fn a_limit_that_is_met_is_not_broken() {
-        let totals = RowTotals { read: 4, clean: 2, quarantined: 2, ..RowTotals::default() };
+        let totals = RowTotals { read: 4, clean: 2, to_quarantine: 2, ..RowTotals::default() };
         assert_eq!(over_limits(&LIMITS, &totals, None, []), []);
     }
 
     #[test]
     fn all_broken_limits_are_reported_at_once() {
-        let totals = RowTotals { read: 4, clean: 1, quarantined: 3, ..RowTotals::default() };
+        let totals = RowTotals { read: 4, clean: 1, to_quarantine: 3, ..RowTotals::default() };
         let worst = ("A".to_owned(), 3, 4);
         assert_eq!(over_limits(&LIMITS, &totals, Some(&worst), []).len(), 3);
     }
