@@ -111,7 +111,8 @@ impl Assumed {
         let is_text = |(_, value): &&&(String, Literal)| matches!(value, Literal::Text(_));
         let texts: BTreeSet<&str> = values.iter().filter(is_text).map(|(name, _)| name.as_str()).collect();
         let names: BTreeSet<&str> = values.iter().map(|(name, _)| name.as_str()).collect();
-        names.difference(&texts).fold(false, |any, name| self.set_number(name) || any)
+        let set = names.difference(&texts).filter(|name| self.set_number(name));
+        set.count() > 0
     }
 
     /// Whether a mistake in SQL may come from the kind that a field was taken to have.

@@ -63,10 +63,10 @@ fn seen(world: &World, hour: u32) -> Vec<String> {
 fn said(world: &World, hour: u32) -> [String; 2] {
     let copy = tempfile::NamedTempFile::new().unwrap();
     let run = meta(hour).run_id;
-    fs::write(copy.path(), world.contents(&Table::Runs.file(Path::new(DIR), "demo", &run)).unwrap()).unwrap();
+    fs::write(copy.path(), world.contents(Table::Runs.file(Path::new(DIR), "demo", &run)).unwrap()).unwrap();
     let reader = ParquetRecordBatchReaderBuilder::try_new(copy.reopen().unwrap()).unwrap().build().unwrap();
     let row = reader.map(Result::unwrap).next().unwrap();
-    let json = world.contents(&summary(Path::new(DIR), run.as_str())).unwrap();
+    let json = world.contents(summary(Path::new(DIR), run.as_str())).unwrap();
     let summary: Summary = serde_json::from_slice(&json).unwrap();
     [texts(&row, "status").remove(0), summary.status.to_string()]
 }

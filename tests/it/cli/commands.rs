@@ -45,7 +45,7 @@ fn headings(help: &str) -> BTreeMap<String, Vec<String>> {
     let mut heading = String::new();
     for line in help.lines() {
         if line.ends_with(':') && !line.starts_with(' ') {
-            heading = line.trim_end_matches(':').to_owned();
+            line.trim_end_matches(':').clone_into(&mut heading);
         }
         if let Some((_, flag)) = line.split_once("--").filter(|(before, _)| before.trim().len() <= 3) {
             let flag = flag.split([' ', '.', '=']).next().unwrap_or_default().to_owned();

@@ -135,7 +135,7 @@ impl Loader {
 fn nowhere<'r>(project: &Project, rows: impl Iterator<Item = &'r String>) -> Vec<&'r String> {
     let mut there: BTreeSet<Vec<u8>> = BTreeSet::new();
     let texts =
-        support::files(project.root()).into_iter().filter(|path| !path.extension().is_some_and(|e| e == "parquet"));
+        support::files(project.root()).into_iter().filter(|path| path.extension().is_none_or(|e| e != "parquet"));
     for path in texts {
         // A file may go with the end of a process.
         let bytes = fs::read(path).unwrap_or_default();

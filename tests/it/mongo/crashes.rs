@@ -98,7 +98,7 @@ impl Loader {
                 runtime().block_on(quotes.insert_one(&quote).into_future()).unwrap();
                 written.inserted.push(quote);
                 // Now and then somebody repairs one of a few bad rows, unless it has left by now.
-                if n % 40 == 0 {
+                if n.is_multiple_of(40) {
                     let row = (n / 40 + round) % 4;
                     let (id, date) = (bad[row], format!("2024-06-{:02}", row + 1));
                     let change = doc! { "$set": { "trade_date": date } };

@@ -97,7 +97,7 @@ fn world_at(uri: &str, bad: usize) -> World {
     world
 }
 
-/// Applies the plan with a server that gets a moment of writer_timeout, and lets `during` happen while rows leave.
+/// Applies the plan with a server that gets a short timeout, and lets `during` happen while rows leave.
 fn interrupted(world: &World, words: &[&str], writer_timeout: &str, mut during: impl FnMut(&mut Child)) -> Told {
     let mut command = world.project.process(words);
     command.env("BARKEEP_TEST_URI", world.database.uri()).env("BARKEEP_TEST_DATABASE", &world.database.name);
@@ -251,7 +251,7 @@ impl Split<'_> {
         self.servers[self.primary].start();
         let client = self.servers[self.primary].client();
         let began = Instant::now();
-        while began.elapsed() < Duration::from_secs(60) {
+        while began.elapsed() < Duration::from_mins(1) {
             // It hangs up on everybody while it takes things back.
             let ask =
                 |command: Document| runtime().block_on(client.database("admin").run_command(command).into_future());
