@@ -294,7 +294,7 @@ impl OfJob<'_> {
         let refusals = removal::refusals(opened, program, tally, usual);
         let refused = !refusals.is_empty();
         let (next, bytes) = (next(order, opened, tally, refused), Some(ingested.bytes));
-        let mut ending = Ending { not_evaluated, refusals, next, bytes, ..Ending::new(status, exit) };
+        let mut ending = Ending { refusals, not_evaluated, next, bytes, ..Ending::new(status, exit) };
         if order.goal == Goal::Check {
             return Ok((ending, None));
         }

@@ -54,6 +54,7 @@ impl Exit {
     }
 
     /// The one that counts when several jobs ended differently: signal, then 3, 2, 5, 4, 1.
+    #[must_use]
     pub fn worst(self, other: Self) -> Self {
         let rank = |exit: Self| match exit {
             Self::Ok => 0,

@@ -31,7 +31,7 @@ pub(crate) fn load_only(path: &Path, only: &[String]) -> Result<Loaded, Failure>
                 "give the path of a job file, which names the data in `[source.files] path`; `barkeep init` makes one";
             Failure::Usage(message, help.into())
         }
-        other => Failure::Usage(described(&other), "repair the file".into()),
+        other @ LoadError::Dotenv { .. } => Failure::Usage(described(&other), "repair the file".into()),
     })
 }
 
