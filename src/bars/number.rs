@@ -2,10 +2,10 @@
 //!
 //! Only plain decimal literals are read: no thousands separators, no hexadecimal, no units, nothing guessed.
 
-/// Why a text is no number.
+/// Why a text is not a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NumberFault {
-    /// The text is no decimal literal.
+    /// The text is not a decimal literal.
     NotANumber,
     /// The literal is too large for a 64-bit float.
     OutOfRange,

@@ -83,7 +83,7 @@ impl TimeSpec {
         Err(closest)
     }
 
-    /// The timestamp of a value that is no text, as a JSON literal: an integer where the job's formats have an epoch, a date
+    /// The timestamp of a value that is not text, as a JSON literal: an integer where the job's formats have an epoch, a date
     /// of MongoDB (`{"$date":…}`, with a number of milliseconds or RFC 3339 text) where they have `bson-date`.
     /// [`TimeFault::WrongType`] for everything else.
     pub fn read_literal(&self, literal: &str) -> Result<i64, TimeFault> {

@@ -88,7 +88,7 @@ impl Cause {
         match self {
             Self::NotAFormat => format!("{subject} is not written as {expected}"),
             Self::WrongType => format!("{subject} is of a type that {expected} does not read"),
-            Self::Impossible => format!("{subject} is no date or time that exists"),
+            Self::Impossible => format!("{subject} is not a date or time that exists"),
             Self::OutOfRange => format!("{subject} is outside the years 1678 to 2261"),
             Self::Skipped => format!("{subject} is a local time that the clocks jumped over"),
             Self::Repeated => format!("{subject} is a local time that the clocks showed twice"),
@@ -181,7 +181,7 @@ fn formats(params: &mut Params<'_>) -> Option<Vec<TimeFormat>> {
     for text in params.texts("formats") {
         match TimeFormat::compile(&text) {
             Ok(format) => formats.push(format),
-            Err(problem) => params.reject("formats", format!("`{text}` is no date format"), problem),
+            Err(problem) => params.reject("formats", format!("`{text}` is not a date format"), problem),
         }
     }
     if given && formats.is_empty() {
@@ -218,7 +218,7 @@ impl Dates {
         let [min, max] = ["min", "max"].map(|name| {
             let date = params.maybe_text(name)?.parse::<NaiveDate>().ok();
             if date.is_none() {
-                params.reject(name, format!("`{name}` is no date"), "write year, month and day, e.g. `2010-01-31`");
+                params.reject(name, format!("`{name}` is not a date"), "write year, month and day, e.g. `2010-01-31`");
             }
             date.map(|date| date.to_epoch_days())
         });
@@ -248,7 +248,7 @@ impl Dates {
     }
 }
 
-/// The timestamp of a value that is no text in the source; only an epoch number can be read.
+/// The timestamp of a value that is not text in the source; only an epoch number can be read.
 fn read_literal(time: &TimeSpec, literal: &str) -> Result<i64, TimeFault> {
     time.read_literal(literal)
 }
@@ -334,7 +334,7 @@ impl Timestamps {
         })
     }
 
-    /// Why the timestamp of a row does not read; NULL is no fault.
+    /// Why the timestamp of a row does not read; NULL is not a fault.
     fn unreadable(&self, texts: TextColumn<'_>, row: usize) -> Option<TimeFault> {
         match texts.get(row) {
             Some(text) => self.time.read_text(text).err(),
@@ -394,7 +394,7 @@ impl Check for TextDates {
 
 impl TextDates {
     /// Reads `text` by the first format that takes it; else the fault of the format that came closest. Whether
-    /// the zone's clocks showed that time is not asked: a date in another field is no timestamp.
+    /// the zone's clocks showed that time is not asked: a date in another field is not a timestamp.
     fn parse(&self, text: &str) -> Result<Parsed, TimeFault> {
         let mut fault = TimeFault::Format;
         for format in &self.time.formats {
@@ -662,13 +662,13 @@ mod tests {
         let order = mistake("", &format!("{RULE}\nmin = \"2024-01-02\"\nmax = \"2024-01-01\""));
         assert!(order.contains("contradictory"), "{order}");
         let none = mistake("", &format!("{RULE}\nmin = \"2024-13-02\""));
-        assert!(none.contains("`min` is no date") && none.contains("2010-01-31"), "{none}");
+        assert!(none.contains("`min` is not a date") && none.contains("2010-01-31"), "{none}");
     }
 
     #[test]
     fn unusable_formats_are_mistakes() {
         let wrong = mistake("", &format!("{RULE}\nformats = [\"%Q\"]"));
-        assert!(wrong.contains("`%Q` is no date format"), "{wrong}");
+        assert!(wrong.contains("`%Q` is not a date format"), "{wrong}");
         let none = mistake("", &format!("{RULE}\nformats = []"));
         assert!(none.contains("holds no usable format"), "{none}");
     }

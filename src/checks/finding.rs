@@ -22,13 +22,13 @@ pub struct Finding {
     pub field: Option<Arc<str>>,
     /// The value that broke the rule.
     pub observed: Option<f64>,
-    /// The value as text, where it is no number or the source has an exact text.
+    /// The value as text, where it is not a number or the source has an exact text.
     pub observed_text: Option<String>,
     /// Smallest value that would have passed.
     pub expected_lo: Option<f64>,
     /// Largest value that would have passed.
     pub expected_hi: Option<f64>,
-    /// What would have passed, where it is no interval.
+    /// What would have passed, where it is not an interval.
     pub expected_text: Option<Cow<'static, str>>,
     /// How far outside, in the check's own unit.
     pub score: Option<f64>,

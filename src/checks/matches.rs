@@ -54,7 +54,7 @@ impl Described for Matches {
         match facts.cause.and_then(Cause::parse) {
             Some(Cause::Match) => format!("{} must be {expected}", facts.subject()),
             Some(Cause::NoMatch) => format!("{} is not {expected}", facts.subject()),
-            Some(Cause::WrongType) => format!("{} is no text, and must be {expected}", facts.subject()),
+            Some(Cause::WrongType) => format!("{} is not text, and must be {expected}", facts.subject()),
             None => facts.generic(),
         }
     }
@@ -79,7 +79,7 @@ impl CheckKind for Matches {
         let name = bars.fields.get(index).map(|field| Arc::clone(&field.name)).unwrap_or_default();
         let pattern = params.maybe_text("pattern").unwrap_or_default();
         let regex = anchored(&pattern).unwrap_or_else(|problem| {
-            params.reject("pattern", "`pattern` is no regular expression", help(&problem));
+            params.reject("pattern", "`pattern` is not a regular expression", help(&problem));
             None
         });
         let negate = params.flag("negate");
@@ -260,7 +260,7 @@ mod tests {
     #[test]
     fn broken_pattern_is_a_mistake_at_its_value() {
         insta::assert_snapshot!(mistake("check = \"matches\"\nfield = \"symbol\"\npattern = '[0-9'"), @r"
-        error[bad-value]: rule `test`: `pattern` is no regular expression
+        error[bad-value]: rule `test`: `pattern` is not a regular expression
          --> rule.toml:3:11
           |
         3 | pattern = '[0-9'

@@ -124,7 +124,7 @@ mod tests {
             (time.clone(), Cause::OutOfRange, "time `17` is outside the years 1678 to 2261"),
             (time.clone(), Cause::WrongType, "time `17` is of a type that %Y-%m-%d does not read"),
             (time.clone(), Cause::NotAFormat, "time `17` is not written as %Y-%m-%d"),
-            (time.clone(), Cause::Impossible, "time `17` is no date or time that exists"),
+            (time.clone(), Cause::Impossible, "time `17` is not a date or time that exists"),
             (time.clone(), Cause::Skipped, "time `17` is a local time that the clocks jumped over"),
             (time, Cause::Repeated, "time `17` is a local time that the clocks showed twice"),
         ];

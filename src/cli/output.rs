@@ -58,7 +58,7 @@ impl Output {
     /// Writes a line of the result.
     ///
     /// # Errors
-    /// What the system says; a closed pipe is no error.
+    /// What the system says; a closed pipe is not an error.
     pub(crate) fn line(&mut self, text: &str) -> io::Result<()> {
         self.lines += 1;
         if self.closed {

@@ -299,7 +299,12 @@ async fn restore(
             counted(reported.conflicts.len() as u64, "conflict")
         ))?;
     }
-    tell_rest(&reported, output)
+    let exit = tell_rest(&reported, output)?;
+    // Files were replaced for it, and somebody may have been writing to one.
+    match if reported.back > 0 { store.late_by_now()? } else { None } {
+        Some(late) => Err(late),
+        None => Ok(exit),
+    }
 }
 
 fn was(rows: u64) -> &'static str {
@@ -411,10 +416,11 @@ async fn purge(
                 kept => format!("{} more are", thousands(kept)),
             };
             format!(
-                "{} of {}{files} {} erased; {kept} that old and still to be kept (`[quarantine] keep`, or they were put back)",
+                "{} of {}{files} {} erased; {kept} that old and still to be kept ({})",
                 thousands(purged),
                 counted(rows, "row"),
-                was(rows.max(originals))
+                was(rows.max(originals)),
+                store.why_kept()
             )
         }
     })?;

@@ -25,6 +25,7 @@ pub(super) fn listen() -> io::Result<Stop> {
             };
             if tell.send_replace(Some(number)).is_some() {
                 // A second signal means now, whatever is under way.
+                #[expect(clippy::exit, reason = "the caller asked twice, and nothing else ends blocking work")]
                 std::process::exit(i32::from(Exit::Signal(number).code()));
             }
         }

@@ -15,9 +15,9 @@ pub(crate) fn parse(text: &str) -> Result<usize, String> {
         "kib" => 1024.0,
         "mib" => 1024.0 * 1024.0,
         "gib" => 1024.0 * 1024.0 * 1024.0,
-        _ => return Err(format!("`{unit}` is no unit of size; write 512MB or 2GiB")),
+        _ => return Err(format!("`{unit}` is not a unit of size; write 512MB or 2GiB")),
     };
-    let bytes = number.parse::<f64>().map_err(|_| format!("`{text}` is no size; write 512MB or 2GiB"))? * factor;
+    let bytes = number.parse::<f64>().map_err(|_| format!("`{text}` is not a size; write 512MB or 2GiB"))? * factor;
     if !(1e6..=1e15).contains(&bytes) {
         return Err(format!("`{text}` is out of range; at least 1MB"));
     }

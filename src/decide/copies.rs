@@ -76,7 +76,9 @@ impl<'a> Copies<'a> {
 
     /// Notes the rows that the rules about the series move in the end.
     pub fn conclude(&mut self, moved: &[usize]) {
-        moved.iter().for_each(|row| self.standing[*row] = Standing::Moved);
+        for row in moved {
+            self.standing[*row] = Standing::Moved;
+        }
     }
 }
 

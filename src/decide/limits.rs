@@ -11,7 +11,7 @@ pub struct MoveLimits {
     pub fraction: Option<f64>,
     /// Share of the rows of any one series.
     pub series_fraction: Option<f64>,
-    /// The median of what runs before moved, where there were such runs.
+    /// The median of what runs before had to move, where there were such runs.
     pub usual: Option<u64>,
 }
 
@@ -57,7 +57,7 @@ pub enum Refusal {
     },
     /// Far more than runs of this job usually move.
     #[error(
-        "{wanted} rows would be moved, and half of the last runs moved {usual} or fewer: more than 5 times that is unusual"
+        "{wanted} rows would be moved, and half of the last runs had {usual} or fewer to move: more than 5 times that is unusual"
     )]
     Unusual {
         /// Rows to be moved.
@@ -135,7 +135,7 @@ pub fn over_limits<'a>(
 }
 
 impl RuleShare<'_> {
-    /// Why this rule holds the run, if it does. A rule that matches everything is broken, but one row is no everything.
+    /// Why this rule holds the run, if it does. A rule that matches everything is broken, but one row is not everything.
     fn refusal(&self) -> Option<Refusal> {
         let Self { flagged, evaluated, .. } = *self;
         let rule = self.rule.to_owned();

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
-use super::steady::again;
 use super::{Disk, Locked};
 
 /// How often a name is tried that somebody else holds for a moment, to see whether its owner is dead.
@@ -40,7 +39,7 @@ impl Claim {
                 Err(error) => return Err(error),
             };
             // Whoever swept in between may have taken the name from the file that is locked.
-            if disk.look(path)?.map(|named| named.id) == Some(again(|| lock.id())?) {
+            if disk.look(path)?.map(|named| named.id) == Some(lock.id()?) {
                 return Ok(Some(claim(Some(lock))));
             }
         }
@@ -52,11 +51,11 @@ impl Claim {
     pub fn of_dead(disk: &Disk, path: &Path) -> io::Result<Option<Self>> {
         // On a file system that several machines share, a lock may hold on one of them only.
         match disk.find(path)? {
-            Some(file) if again(|| file.volume())?.leases => {}
+            Some(file) if file.volume()?.leases => {}
             _ => return Ok(None),
         }
         let Some(lock) = disk.lock(path)? else { return Ok(None) };
-        let same = disk.look(path)?.map(|named| named.id) == Some(again(|| lock.id())?);
+        let same = disk.look(path)?.map(|named| named.id) == Some(lock.id()?);
         Ok(same.then(|| Self { disk: disk.clone(), path: path.to_path_buf(), lock: Some(lock) }))
     }
 

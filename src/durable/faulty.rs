@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
-use super::{Attributes, FileId, FileSystem, Held, Locked, NotGiven, Opened, Output, Ownership, Volume};
+use super::{Attributes, Disk, FileId, FileSystem, Held, Locked, NotGiven, Opened, Output, Ownership, Volume};
 
 /// How a call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,13 +20,13 @@ pub(crate) enum Fault {
     Late(Errno),
     /// A write takes only a part of what it is given; no other call fails in this way.
     Short,
-    /// A write takes nothing, and says that this is no error.
+    /// A write takes nothing, and says that this is not an error.
     Nothing,
 }
 
 /// Calls of a file system, counted from 1, of which one fails once.
 #[derive(Debug, Clone)]
-pub(crate) struct Faulty {
+struct Faulty {
     inner: Arc<dyn FileSystem>,
     calls: Calls,
 }
@@ -43,15 +43,54 @@ struct Made {
     failed: bool,
 }
 
+impl Fault {
+    /// Every way there is.
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Error(Errno::IO),
+        Self::Error(Errno::NOSPC),
+        Self::Error(Errno::INTR),
+        Self::Late(Errno::IO),
+        Self::Short,
+        Self::Nothing,
+    ];
+
+    /// Whether nobody may notice it: what was short or interrupted is done again.
+    pub(crate) fn is_invisible(self) -> bool {
+        matches!(self, Self::Short | Self::Error(Errno::INTR))
+    }
+}
+
+/// A disk on `inner`, whose call number `at` fails, and the calls that are made of it; with 0 none fails.
+pub(crate) fn disk(inner: Arc<dyn FileSystem>, at: usize, fault: Fault) -> (Disk, Calls) {
+    let faulty = Faulty::new(inner, at, fault);
+    let calls = faulty.calls();
+    (Disk::of(Arc::new(faulty)), calls)
+}
+
+/// Does `work` with every call failing once in every way, until there are no more calls; how many failed.
+pub(crate) fn every_call(mut work: impl FnMut(usize, Fault) -> Calls) -> usize {
+    let mut failed = 0;
+    for fault in Fault::ALL {
+        for at in 1.. {
+            let calls = work(at, fault);
+            failed += usize::from(calls.failed().is_some());
+            if calls.names().len() < at {
+                break;
+            }
+        }
+    }
+    failed
+}
+
 impl Faulty {
     /// `inner`, whose call number `at` fails; with 0 none does.
-    pub(crate) fn new(inner: Arc<dyn FileSystem>, at: usize, fault: Fault) -> Self {
+    fn new(inner: Arc<dyn FileSystem>, at: usize, fault: Fault) -> Self {
         let made = Made { names: Vec::new(), at, fault, failed: false };
         Self { inner, calls: Calls(Arc::new(Mutex::new(made))) }
     }
 
     /// The calls that were made, also after the file system was given away.
-    pub(crate) fn calls(&self) -> Calls {
+    fn calls(&self) -> Calls {
         self.calls.clone()
     }
 }
@@ -277,48 +316,31 @@ impl Output for FaultyOutput {
 #[cfg(test)]
 mod tests {
     use super::super::simulated::World;
-    use super::super::{Disk, temporary_of};
+    use super::super::temporary_of;
     use super::*;
-
-    const FAULTS: [Fault; 6] = [
-        Fault::Error(Errno::IO),
-        Fault::Error(Errno::NOSPC),
-        Fault::Error(Errno::INTR),
-        Fault::Late(Errno::IO),
-        Fault::Short,
-        Fault::Nothing,
-    ];
 
     /// Runs `write_whole` with every call failing once in every way over `file_system`; how many calls failed.
     fn every_call_fails(folder: &Path, file_system: impl Fn() -> Arc<dyn FileSystem>) -> usize {
         let path = folder.join("x");
-        let run = |at, fault| {
+        let late = Fault::Late(Errno::IO);
+        every_call(|at, fault| {
             Disk::of(file_system()).write_whole(&path, b"old").unwrap();
-            let faulty = Faulty::new(file_system(), at, fault);
-            let calls = faulty.calls();
-            (Disk::of(Arc::new(faulty)).write_whole(&path, b"the new bytes"), calls)
-        };
-        let names = run(0, FAULTS[0]).1.names();
-        assert_eq!(names, ["remove", "create", "write", "sync", "rename", "sync_folder"]);
-        let mut failed = 0;
-        for fault in FAULTS {
-            for at in 1..=names.len() {
-                let (result, calls) = run(at, fault);
-                let name = calls.failed();
-                failed += usize::from(name.is_some());
-                let now = Disk::of(file_system()).read(&path).unwrap().unwrap();
-                // What is short or interrupted is done again; a write that takes nothing never ends well.
-                let fine = name.is_none() || matches!(fault, Fault::Short | Fault::Error(Errno::INTR));
-                // There is nothing to remove, and the call says that first.
-                let fine = fine || (name == Some("remove") && fault == FAULTS[3]);
-                assert_eq!(result.is_ok(), fine, "{fault:?} at {name:?}: {result:?}");
-                let new = fine || name == Some("sync_folder") || (name == Some("rename") && fault == FAULTS[3]);
-                assert_eq!(now, if new { &b"the new bytes"[..] } else { b"old" }, "{fault:?} at {name:?}");
-                let left = Disk::of(file_system()).exists(&temporary_of(&path)).unwrap();
-                assert!(!left || name == Some("remove"), "{fault:?} at {name:?} leaves a file behind");
+            let (disk, calls) = disk(file_system(), at, fault);
+            let result = disk.write_whole(&path, b"the new bytes");
+            let name = calls.failed();
+            let now = Disk::of(file_system()).read(&path).unwrap().unwrap();
+            // There is nothing to remove, and the call says that first. A write that takes nothing never ends well.
+            let fine = name.is_none() || fault.is_invisible() || (name == Some("remove") && fault == late);
+            assert_eq!(result.is_ok(), fine, "{fault:?} at {name:?}: {result:?}");
+            let new = fine || name == Some("sync_folder") || (name == Some("rename") && fault == late);
+            assert_eq!(now, if new { &b"the new bytes"[..] } else { b"old" }, "{fault:?} at {name:?}");
+            let left = Disk::of(file_system()).exists(&temporary_of(&path)).unwrap();
+            assert!(!left || name == Some("remove"), "{fault:?} at {name:?} leaves a file behind");
+            if name.is_none() && at > 6 {
+                assert_eq!(calls.names(), ["remove", "create", "write", "sync", "rename", "sync_folder"]);
             }
-        }
-        failed
+            calls
+        })
     }
 
     #[test]
@@ -337,9 +359,7 @@ mod tests {
         world.put("/data/x", "text");
         let lock = Path::new("/data/lock");
         let names = |at| {
-            let faulty = Faulty::new(world.process(), at, Fault::Error(Errno::IO));
-            let calls = faulty.calls();
-            let disk = Disk::of(Arc::new(faulty));
+            let (disk, calls) = disk(world.process(), at, Fault::Error(Errno::IO));
             let work = || -> io::Result<bool> {
                 let file = disk.open(Path::new("/data/x"))?;
                 let lease = file.lease()?;

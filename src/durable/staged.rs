@@ -4,7 +4,6 @@ use std::ffi::OsStr;
 use std::io::{self, BufWriter, IntoInnerError, Write};
 use std::path::{Path, PathBuf};
 
-use super::steady::again;
 use super::{Claim, Disk, FileId, Output, folder_of};
 
 /// Names that are tried for one file that several processes write at the same time.
@@ -59,7 +58,7 @@ impl Growing {
         target: &Path,
         claim: Option<Claim>,
     ) -> io::Result<Self> {
-        let id = again(|| out.attributes()).inspect_err(|_| {
+        let id = out.attributes().inspect_err(|_| {
             // The first error is the one to tell; a leftover has a name that nothing reads.
             disk.remove(temporary).ok();
         })?;
@@ -71,7 +70,7 @@ impl Growing {
     /// Lets others use the file as `mode` says, as far as the file system can.
     pub fn allow(&mut self, mode: u32) {
         let allowed = self.staged.disk.open(&self.staged.temporary).and_then(|file| {
-            let ownership = again(|| file.ownership())?;
+            let ownership = file.ownership()?;
             self.out.give(&super::Ownership { mode, ..ownership }).map_err(|not_given| not_given.source)
         });
         if let Err(error) = allowed {
@@ -82,7 +81,7 @@ impl Growing {
 
     /// Completes the file on disk.
     pub fn complete(mut self) -> io::Result<Staged> {
-        again(|| self.out.sync())?;
+        self.out.sync()?;
         Ok(self.staged)
     }
 
@@ -184,9 +183,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
     use std::sync::Arc;
 
-    use rustix::io::Errno;
-
-    use super::super::faulty::{Fault, Faulty};
+    use super::super::faulty::{disk, every_call};
     use super::super::system::System;
     use super::*;
 
@@ -200,39 +197,26 @@ mod tests {
 
     #[test]
     fn a_file_is_the_old_or_the_new_one_whichever_call_fails() {
-        let faults = [
-            Fault::Error(Errno::IO),
-            Fault::Error(Errno::NOSPC),
-            Fault::Error(Errno::INTR),
-            Fault::Late(Errno::IO),
-            Fault::Short,
-            Fault::Nothing,
-        ];
-        let mut failed = 0;
-        for fault in faults {
-            for at in 1..30 {
-                let dir = tempfile::tempdir().unwrap();
-                let path = dir.path().join("plans/a.plan");
-                write(&Disk::system(), &path, "old").unwrap();
-                let faulty = Faulty::new(Arc::new(System::new()), at, fault);
-                let calls = faulty.calls();
-                let result = write(&Disk::of(Arc::new(faulty)), &path, "new");
-                let Some(name) = calls.failed() else { continue };
-                failed += 1;
-                let reported = format!("{fault:?} of call {at}, {name}: {result:?}");
-                let now = fs::read_to_string(&path).unwrap();
-                match &result {
-                    Ok(()) => assert_eq!(now, "new\n", "{reported}"),
-                    Err(_) => assert!(now == "old\n" || (now == "new\n" && name == "sync_folder"), "{reported}"),
-                }
-                let invisible = matches!(fault, Fault::Short | Fault::Error(Errno::INTR));
-                assert!(!invisible || result.is_ok(), "{reported}");
-                assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-                // What is left is not read, and the next one removes it.
-                write(&Disk::system(), &path, "next").unwrap();
-                assert_eq!(Disk::system().names(path.parent().unwrap()).unwrap(), ["a.plan"], "{reported}");
+        let failed = every_call(|at, fault| {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("plans/a.plan");
+            write(&Disk::system(), &path, "old").unwrap();
+            let (disk, calls) = disk(Arc::new(System::new()), at, fault);
+            let result = write(&disk, &path, "new");
+            let name = calls.failed();
+            let reported = format!("{fault:?} of call {at}, {name:?}: {result:?}");
+            let now = fs::read_to_string(&path).unwrap();
+            match &result {
+                Ok(()) => assert_eq!(now, "new\n", "{reported}"),
+                Err(_) => assert!(now == "old\n" || (now == "new\n" && name == Some("sync_folder")), "{reported}"),
             }
-        }
+            assert!(result.is_ok() || !(name.is_none() || fault.is_invisible()), "{reported}");
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+            // What is left is not read, and the next one removes it.
+            write(&Disk::system(), &path, "next").unwrap();
+            assert_eq!(Disk::system().names(path.parent().unwrap()).unwrap(), ["a.plan"], "{reported}");
+            calls
+        });
         assert!(failed > 40, "{failed} calls failed");
     }
 

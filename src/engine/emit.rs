@@ -310,7 +310,7 @@ impl Emitter {
     }
 
     /// Identity of a row: series, timestamp as read or as spelled, prices and volume bit for bit, and how many equal rows
-    /// come before it. Where it stands in the source is no part of it, so it survives files that are written again.
+    /// come before it. Where it stands in the source is not part of it, so it survives files that are written again.
     ///
     /// All rows of one timestamp (or of none) are identified at once, so that many equal timestamps cost no more than few.
     fn row_key<'k>(&self, key: &str, frame: &Frame, row: usize, keys: &'k mut BTreeMap<usize, String>) -> &'k String {

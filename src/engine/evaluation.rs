@@ -219,7 +219,9 @@ fn selected(frame: &Frame, layout: &Layout, slot: usize) -> BooleanArray {
 
 fn mask(length: usize, rows: &[usize]) -> BooleanArray {
     let mut mask = vec![false; length];
-    rows.iter().for_each(|row| mask[*row] = true);
+    for row in rows {
+        mask[*row] = true;
+    }
     BooleanArray::from(mask)
 }
 

@@ -47,7 +47,7 @@ pub struct Input {
 /// Returns the fields they use, by index.
 ///
 /// # Errors
-/// Every expression that does not parse, names a field the bars lack, is not boolean, or is no pure expression.
+/// Every expression that does not parse, names a field the bars lack, is not boolean, or is not a pure expression.
 pub fn check_expressions(
     context: &SessionContext,
     bars: &BarsSpec,

@@ -1,6 +1,12 @@
 //! The engine over small Parquet files: arrangements agree, sorts spill, expressions are checked, identities hold.
 
-#![expect(clippy::cast_possible_wrap, clippy::cast_sign_loss, clippy::type_complexity, reason = "small literal data")]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::type_complexity,
+    reason = "small literal data"
+)]
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -30,7 +30,8 @@ impl Interval {
             "1M" => return Ok(Self::Month),
             _ => {}
         }
-        let unknown = || format!("`{text}` is no interval; write for instance `1m`, `15m`, `1h`, `1d`, `1w` or `1M`");
+        let unknown =
+            || format!("`{text}` is not an interval; write for instance `1m`, `15m`, `1h`, `1d`, `1w` or `1M`");
         let (digits, unit) = match (text.strip_suffix('m'), text.strip_suffix('h')) {
             (Some(digits), _) => (digits, 1),
             (_, Some(digits)) => (digits, 60),

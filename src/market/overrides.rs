@@ -107,7 +107,7 @@ fn read_row(line: usize, row: &str) -> Result<(&'static str, Override), String> 
     };
     let owner = Calendar::own_name(calendar).ok_or_else(|| format!("there is no calendar `{calendar}`"))?;
     let day = NaiveDate::parse_from_str(session, "%Y-%m-%d").ok().filter(|date| date.to_string() == *session);
-    let day = day.ok_or_else(|| format!("`{session}` is no date like `2024-11-29`"))?.to_epoch_days();
+    let day = day.ok_or_else(|| format!("`{session}` is not a date like `2024-11-29`"))?.to_epoch_days();
     let (open, close) = (instant(open)?, instant(close)?);
     let pause = match (instant(pause_start)?, instant(pause_end)?) {
         (Some(start), Some(end)) => Some((start, end)),
@@ -133,7 +133,7 @@ fn instant(cell: &str) -> Result<Option<i64>, String> {
     let time = formats.iter().find_map(|format| NaiveDateTime::parse_from_str(cell, format).ok());
     match time {
         Some(time) => Ok(Some(time.and_utc().timestamp_micros())),
-        None => Err(format!("`{cell}` is no time in UTC like `2024-11-29T14:30Z`")),
+        None => Err(format!("`{cell}` is not a time in UTC like `2024-11-29T14:30Z`")),
     }
 }
 
@@ -344,10 +344,10 @@ mod tests {
         let errors = overridden("XNYS", rows).unwrap_err();
         let expected = [
             "line 2: there is no calendar `XNAZ`",
-            "line 3: `2024-7-1` is no date like `2024-11-29`",
+            "line 3: `2024-7-1` is not a date like `2024-11-29`",
             &format!("line 4: 4 cells where there must be 6: `{HEADER}`"),
             "line 5: open and close must both be written, or both be empty to remove the session",
-            "line 6: `2024-07-03 13:30` is no time in UTC like `2024-11-29T14:30Z`",
+            "line 6: `2024-07-03 13:30` is not a time in UTC like `2024-11-29T14:30Z`",
             "line 7: the close `2024-07-05T13:30Z` does not come after the open `2024-07-05T20:00Z`",
             "line 8: the break `2024-07-08T12:00Z` to `2024-07-08T15:00Z` does not lie inside the session",
             "line 9: a break needs both its start and its end",

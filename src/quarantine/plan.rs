@@ -160,8 +160,8 @@ pub enum PlanError {
         /// What the system says.
         source: io::Error,
     },
-    /// It is no plan.
-    #[error("`{}` line {line} is no part of a plan: {reason}", path.display())]
+    /// It is not a plan.
+    #[error("`{}` line {line} is not part of a plan: {reason}", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -245,7 +245,7 @@ impl Plan {
     /// Opens the plan at `path`.
     ///
     /// # Errors
-    /// It is not there, is no plan, or was changed after it was written.
+    /// It is not there, is not a plan, or was changed after it was written.
     pub fn open(path: &Path) -> Result<Self, PlanError> {
         let read = |source| PlanError::Read { path: path.to_path_buf(), source };
         let text = fs::read_to_string(path).map_err(read)?;
@@ -304,12 +304,9 @@ fn lines(head: &Head, rows: &[PlanRow], mut line: impl FnMut(&[u8])) -> Result<(
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
-    use std::sync::Arc;
-
-    use rustix::io::Errno;
 
     use super::*;
-    use crate::durable::faulty::{Fault, Faulty};
+    use crate::durable::faulty::{disk, every_call};
     use crate::durable::simulated::World;
 
     fn plan() -> Plan {
@@ -361,24 +358,19 @@ mod tests {
     fn a_plan_is_whole_or_not_there_whichever_call_fails() {
         let path = Path::new("/data/plans/a.plan");
         let plan = plan();
-        let mut failed = 0;
-        for fault in [Fault::Error(Errno::IO), Fault::Error(Errno::NOSPC), Fault::Error(Errno::INTR), Fault::Short] {
-            for at in 1..30 {
-                let world = World::new(3);
-                world.put_folder("/data");
-                let faulty = Faulty::new(world.process(), at, fault);
-                let calls = faulty.calls();
-                let written = plan.write_on(&Disk::of(Arc::new(faulty)), path);
-                let Some(name) = calls.failed() else { continue };
-                failed += 1;
-                let copy = tempfile::NamedTempFile::new().unwrap();
-                let there = world.contents(path).map(|bytes| fs::write(copy.path(), bytes).unwrap());
-                assert!(there.is_none() || Plan::open(copy.path()).unwrap() == plan, "{fault:?} at {name}");
-                assert!(there.is_some() || written.is_err(), "{fault:?} at {name}");
-                let invisible = matches!(fault, Fault::Short | Fault::Error(Errno::INTR));
-                assert!(!invisible || written.is_ok(), "{fault:?} at {name}: {written:?}");
-            }
-        }
+        let failed = every_call(|at, fault| {
+            let world = World::new(3);
+            world.put_folder("/data");
+            let (disk, calls) = disk(world.process(), at, fault);
+            let written = plan.write_on(&disk, path);
+            let reported = format!("{fault:?} of call {at}, {:?}: {written:?}", calls.failed());
+            let copy = tempfile::NamedTempFile::new().unwrap();
+            let there = world.contents(path).map(|bytes| fs::write(copy.path(), bytes).unwrap());
+            assert!(there.is_none() || Plan::open(copy.path()).unwrap() == plan, "{reported}");
+            assert!(there.is_some() || written.is_err(), "{reported}");
+            assert!(written.is_ok() || !(calls.failed().is_none() || fault.is_invisible()), "{reported}");
+            calls
+        });
         assert!(failed > 30, "{failed} calls failed");
     }
 

@@ -4,10 +4,8 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use rustix::io::Errno;
 
 use super::collector::Collector;
 use super::error::ReportError;
@@ -18,7 +16,7 @@ use super::tables::{Table, summary};
 use super::testing::{OHLC, finding_id, meta, one_series, program, texts};
 use crate::decide::Action;
 use crate::durable::Disk;
-use crate::durable::faulty::{Fault, Faulty};
+use crate::durable::faulty::{disk, every_call};
 use crate::durable::simulated::{Crash, World};
 use crate::text::utc::UtcMicros;
 
@@ -94,28 +92,18 @@ fn reads(world: &World) -> bool {
 
 #[test]
 fn a_report_is_whole_or_not_there_whichever_call_fails() {
-    let faults = [
-        Fault::Error(Errno::IO),
-        Fault::Error(Errno::NOSPC),
-        Fault::Error(Errno::INTR),
-        Fault::Late(Errno::IO),
-        Fault::Short,
-        Fault::Nothing,
-    ];
-    let run = |at, fault| {
+    let mut all = 0;
+    let mut not_durable = 0;
+    let failed = every_call(|at, fault| {
         let world = World::new(7);
         world.put_folder("/data");
-        let faulty = Faulty::new(world.process(), at, fault);
-        let calls = faulty.calls();
-        let result = report(&Disk::of(Arc::new(faulty)), 2);
-        (world, result, calls)
-    };
-    let all = run(0, faults[0]).2.names().len();
-    let (mut failed, mut not_durable) = (0, 0);
-    for (fault, at) in faults.into_iter().flat_map(|fault| (1..=all).map(move |at| (fault, at))) {
-        let (world, result, calls) = run(at, fault);
-        let Some(name) = calls.failed() else { continue };
-        failed += 1;
+        let (disk, calls) = disk(world.process(), at, fault);
+        let result = report(&disk, 2);
+        let Some(name) = calls.failed() else {
+            assert!(result.is_ok(), "{fault:?} of call {at}, which cannot fail in this way: {:?}", result.err());
+            all = calls.names().len();
+            return calls;
+        };
         let reported = format!("{fault:?} of call {at}, {name}: {:?}", result.as_ref().err());
         let seen = seen(&world, 2);
         match &result {
@@ -129,8 +117,7 @@ fn a_report_is_whole_or_not_there_whichever_call_fails() {
             Err(_) => assert!(seen.is_empty() || seen == ["runs"], "{reported}: {seen:?}"),
         }
         assert!(reads(&world), "{reported}");
-        let invisible = matches!(fault, Fault::Short | Fault::Error(Errno::INTR));
-        assert!(!invisible || result.is_ok(), "{reported}");
+        assert!(result.is_ok() || !fault.is_invisible(), "{reported}");
         // The next run takes away what could not be removed, but for a file that this one gave up before its end.
         world.run(|disk| report(&disk, 3)).unwrap().unwrap();
         let left = hidden(&world);
@@ -138,7 +125,8 @@ fn a_report_is_whole_or_not_there_whichever_call_fails() {
             left.is_empty() || (name == "remove" && left.len() == 1 && left[0].ends_with(".partial")),
             "{reported}: {left:?}"
         );
-    }
+        calls
+    });
     assert!(all > 60 && failed > 4 * all, "{failed} calls failed, of {all}");
     assert_eq!(not_durable, 3, "EIO and ENOSPC of the last folder, and EIO behind its sync");
 }

@@ -120,10 +120,10 @@ impl KnownFindings {
         let rules = texts(batch, "rule_id")?;
         let runs = texts(batch, "first_seen_run")?;
         let times = batch.column_by_name("time").and_then(|times| times.as_primitive_opt::<TimestampMicrosecondType>());
-        let times = times.ok_or_else(|| ArrowError::SchemaError("`time` is no column of instants".to_owned()))?;
+        let times = times.ok_or_else(|| ArrowError::SchemaError("`time` is not a column of instants".to_owned()))?;
         for row in 0..batch.num_rows() {
             let id = identity(ids.value(row))
-                .ok_or_else(|| ArrowError::ParseError(format!("`{}` is no finding id", ids.value(row))))?;
+                .ok_or_else(|| ArrowError::ParseError(format!("`{}` is not a finding id", ids.value(row))))?;
             let first_seen = if runs.is_null(row) { self.run.as_str() } else { runs.value(row) };
             let first_seen = self.runs.place(first_seen);
             let due = times.is_null(row) || inside(window, times.value(row));
@@ -151,21 +151,27 @@ pub fn previous_findings(dir: &Path, job: &str, window: Window) -> Result<Previo
     load(dir, job, window, MOST_KNOWN)
 }
 
-/// The median of the rows that the last runs of `job` removed, of those that reached their end and were free to remove
-/// rows; `None` where there are none.
+/// The median of the rows that the last runs of `job` were to remove, of those that reached their end and were free to;
+/// `None` where there are none. Rows that stayed in the end count too, as where others wrote to the file: a run is
+/// unusual for what it wants, and the one before wanted the same.
 ///
 /// # Errors
 /// A file of an earlier run cannot be read.
 pub fn usual_moves(dir: &Path, job: &str) -> Result<Option<u64>, ReportError> {
-    let mut moved = Vec::new();
+    let mut wanted = Vec::new();
     for file in runs::of_job(dir, job)? {
-        moved.extend(removed(&file.path).map_err(|source| ReportError::reading(&file.path, source))?);
-        if moved.len() == USUAL_RUNS {
+        let Some(removed) = removed(&file.path).map_err(|source| ReportError::reading(&file.path, source))? else {
+            continue;
+        };
+        let actions = Table::Actions.file(dir, job, &file.run);
+        let planned = planned(&actions).map_err(|source| ReportError::reading(&actions, source))?;
+        wanted.push(planned.max(removed));
+        if wanted.len() == USUAL_RUNS {
             break;
         }
     }
-    moved.sort_unstable();
-    Ok(moved.get(moved.len() / 2).copied())
+    wanted.sort_unstable();
+    Ok(wanted.get(wanted.len() / 2).copied())
 }
 
 /// The rows that the run in `path` removed; `None` where it removed none for it was not to, or did not reach its end.
@@ -178,6 +184,21 @@ fn removed(path: &Path) -> Result<Option<u64>, ArrowError> {
     // Runs of an older version have no such column.
     let rows = run.column_by_name("rows_removed").and_then(|rows| rows.as_primitive_opt::<Int64Type>());
     Ok(rows.filter(|rows| ended && moves && !rows.is_null(0)).and_then(|rows| u64::try_from(rows.value(0)).ok()))
+}
+
+/// The rows of the plan of a run, from its actions in `path`; none where it has none. Those of earlier runs that it
+/// finished are not among them.
+fn planned(path: &Path) -> Result<u64, ArrowError> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
+        file => file?,
+    };
+    let mut rows = 0;
+    for batch in only(ParquetRecordBatchReaderBuilder::try_new(file)?, &["state"])? {
+        let states = texts(&batch?, "state")?;
+        rows += states.iter().flatten().filter(|state| !state.starts_with("earlier_")).count() as u64;
+    }
+    Ok(rows)
 }
 
 /// The rules that evaluated a row in one of the last runs of `job` that reached their end.
@@ -322,8 +343,9 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::decide::Action;
     use crate::report::collector::Collector;
-    use crate::report::run::{Outcome, RunMeta};
+    use crate::report::run::{ActionRow, Outcome, RunMeta};
     use crate::report::testing::{DAY, GAP, OHLC, finding_id, meta, one_series, program};
     use crate::text::utc::UtcMicros;
 
@@ -440,6 +462,41 @@ mod tests {
         let fixed: Vec<(&str, i64)> = known.fixed().into_iter().collect();
         assert_eq!(fixed, [("close-outlier", 1)], "day 103 is before the window, the gap of day 150 after it");
         assert_eq!(known.meet(&finding_id(GAP, "A", 150)), Some("20261120T010000Z-aaaa"));
+    }
+
+    /// Reports a run that removed rows, or wanted to, with what became of them.
+    fn moved(dir: &Path, hour: u32, command: &str, states: &[(&str, usize)]) {
+        let run = RunMeta { command: command.to_owned(), ..meta(hour) };
+        let collector = Collector::new(dir, program(), run, vec!["bars.csv".to_owned()], Previous::None);
+        let mut outcome = Outcome::new(RunStatus::Ok, 0, UtcMicros(0));
+        let row = |state: &str| ActionRow {
+            finding_ids: Vec::new(),
+            quarantine_id: String::new(),
+            locator: "bars.csv:1".to_owned(),
+            action: Action::Quarantine,
+            state: state.to_owned(),
+            sha256: String::new(),
+            at: UtcMicros(0),
+        };
+        outcome.actions = states.iter().flat_map(|(state, rows)| std::iter::repeat_n(row(state), *rows)).collect();
+        collector.finish(outcome).unwrap();
+    }
+
+    #[test]
+    fn what_is_usual_is_what_runs_wanted_to_move() {
+        let dir = tempfile::tempdir().unwrap();
+        let usual = || usual_moves(dir.path(), "demo").unwrap();
+        moved(dir.path(), 1, "apply", &[("removed", 90)]);
+        assert_eq!(usual(), None, "a plan that a person applies says nothing of what is usual");
+        moved(dir.path(), 2, "run", &[("removed", 30)]);
+        assert_eq!(usual(), Some(30));
+        // Others wrote to the file all the time: its rows are wanted again next time.
+        moved(dir.path(), 3, "run", &[("kept_changed", 120)]);
+        moved(dir.path(), 4, "run", &[("kept_changed", 120), ("earlier_kept_changed", 50)]);
+        assert_eq!(usual(), Some(120));
+        moved(dir.path(), 5, "run", &[]);
+        moved(dir.path(), 6, "run", &[]);
+        assert_eq!(usual(), Some(30), "of 0, 0, 30, 120, 120");
     }
 
     #[test]

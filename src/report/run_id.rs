@@ -26,9 +26,9 @@ pub struct RunId {
     started: DateTime<Utc>,
 }
 
-/// Why a text is no name of a run.
+/// Why a text is not a name of a run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no run id; one looks like `20261120T023000Z-k7f3`")]
+#[error("`{0}` is not a run id; one looks like `20261120T023000Z-k7f3`")]
 pub struct RunIdError(String);
 
 impl RunId {

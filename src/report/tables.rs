@@ -80,7 +80,7 @@ impl fmt::Display for Table {
     }
 }
 
-/// The folder of what is no table of a run: the summary, the page, the log.
+/// The folder of what is not a table of a run: the summary, the page, the log.
 pub fn pages(dir: &Path, run: &str) -> PathBuf {
     dir.join("pages").join(run)
 }

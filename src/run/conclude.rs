@@ -2,16 +2,17 @@
 
 use chrono::{DateTime, Utc};
 
-use super::failure::{Exit, Failure};
+use super::failure::{self, Exit, Failure};
 use super::open::Opened;
 use super::peak::Peak;
-use super::removal::{Done, EARLIER_OPEN};
+use super::removal::{self, Done, EARLIER_OPEN};
 use super::stop::Stop;
 use crate::config::Loaded;
 use crate::decide::Refusal;
 use crate::durable::process;
 use crate::quarantine::item::RemovalCounts;
 use crate::report::collector::Collector;
+use crate::report::error::ReportError;
 use crate::report::run::Window;
 use crate::report::run::{ActionRow, NextStep, Outcome, PlanNote, RunMeta, RunStatus, StageSeconds, Trigger};
 use crate::report::run_id::RunId;
@@ -101,6 +102,7 @@ pub(crate) async fn conclude(
     if let Some(pending) = done.pending.take() {
         done.fail(pending);
     }
+    let (left, open) = (done.left(), done.open());
     let Done { mut actions, recovered, counts, why, failure, .. } = done;
     let unfinished = |row: &ActionRow| [EARLIER_OPEN, "earlier_kept_error"].contains(&row.state.as_str());
     let (status, exit) = match &failure {
@@ -129,8 +131,28 @@ pub(crate) async fn conclude(
     outcome.next = ending.next;
     outcome.refusals = ending.refusals;
     outcome.not_evaluated = ending.not_evaluated;
-    let summary = collector.finish(outcome)?;
-    Ok(Ended { summary, exit, failure })
+    match collector.finish(outcome) {
+        Ok(summary) => Ok(Ended { summary, exit, failure }),
+        Err(error) if (left, open) == (0, 0) => Err(removal::graver(failure, error.into())),
+        // What nothing else says comes first; what broke the run off is logged.
+        Err(error) => {
+            let unreported = Failure::Broken(Box::new(Unreported { left, open, error }));
+            Err(match failure {
+                Some(failure) => removal::graver(Some(unreported), failure),
+                None => unreported,
+            })
+        }
+    }
+}
+
+/// Rows left, and nothing but this says so, for the report of the run failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{}; then writing the report failed", failure::had_left(*left, *open))]
+struct Unreported {
+    left: u64,
+    open: u64,
+    #[source]
+    error: ReportError,
 }
 
 /// Why rows of the plan did not leave, or may not have.

@@ -128,11 +128,16 @@ impl Failure {
 
 /// How a command ended that a signal stopped after rows had left.
 fn stopped(left: u64, open: u64) -> String {
+    format!("stopped by a signal; {}", had_left(left, open))
+}
+
+/// How many rows had left when a command ended before its time.
+pub(super) fn had_left(left: u64, open: u64) -> String {
     let open = match open {
         0 => String::new(),
         open => format!("; whether {} more did, the next run finds out first", counted(open, "row")),
     };
-    format!("stopped by a signal; {} had left the source for the quarantine{open}", counted(left, "row"))
+    format!("{} had left the source for the quarantine{open}", counted(left, "row"))
 }
 
 /// What lies below `error`, outermost first; what an error above has said already is left out.

@@ -13,7 +13,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use super::failure::Failure;
-use crate::durable::process;
+use crate::durable::process::Process;
 
 const PREFIX: &str = "barkeep-";
 /// The file in the folder that its owner holds locked.
@@ -53,7 +53,7 @@ impl Scratch {
                 _ => return Err(error),
             }
         }
-        writeln!(owner, "{MARK}{}", process::identity())?;
+        writeln!(owner, "{MARK}{}", Process::this())?;
         Ok(Self { dir, _owner: owner })
     }
 

@@ -148,6 +148,14 @@ impl<'a> Store<'a> {
         Ok(recovery.failed.iter().map(ToString::to_string).collect())
     }
 
+    /// Files that were written to after they were replaced, as a failure; a collection is never replaced.
+    pub(crate) fn late_by_now(&self) -> Result<Option<Failure>, Failure> {
+        match &self.kind {
+            Kind::Collection { .. } => Ok(None),
+            Kind::Files => Files::of(self.job).late_by_now().map_err(of_files::failed),
+        }
+    }
+
     /// Puts rows back that came to files after they had been replaced; with `dry_run` only counts them.
     pub(crate) fn restore_late(&self, dry_run: bool, run_id: &str) -> Result<files::LateRestored, Failure> {
         match &self.kind {
@@ -201,6 +209,16 @@ impl<'a> Store<'a> {
         let purged = files::purge(Files::of(self.job).place(), limits, dry_run).map_err(of_files::failed)?;
         let files::Purged { items, kept, originals, bytes, refused } = purged;
         Ok(Purge { rows: items, kept, originals, bytes, refused })
+    }
+
+    /// Why rows that are old enough are kept nevertheless.
+    pub(crate) fn why_kept(&self) -> &'static str {
+        match &self.kind {
+            Kind::Collection { .. } => {
+                "`[quarantine] keep`, or they were put back, or a removal of the last hour may still be under way in the server"
+            }
+            Kind::Files => "`[quarantine] keep`, or they were put back",
+        }
     }
 
     /// Why the clock of this machine may be wrong, so that rows would be erased that are not old; only files, for a

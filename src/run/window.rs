@@ -72,7 +72,7 @@ pub(crate) fn now(bars: &BarsSpec) -> i64 {
     Moment::Instant(now).resolve(bars.time.zone, bars.daily()).unwrap_or(now)
 }
 
-/// Why a run that read nothing is no success, and what to do; `rows` is what the files hold, where that is known.
+/// Why a run that read nothing is not a success, and what to do; `rows` is what the files hold, where that is known.
 pub(crate) fn nothing_read(
     source: &str,
     rows: Option<u64>,

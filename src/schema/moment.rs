@@ -25,7 +25,7 @@ const QUARTER_HOUR_US: i64 = 900_000_000;
 impl Moment {
     /// Reads `2024-03-08`, `2024-03-08T14:30:00` or RFC 3339 with an offset; the years 1678 to 2261.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let unreadable = || format!("`{text}` is no date or time; write `2024-03-08` or `2024-03-08T14:30:00Z`");
+        let unreadable = || format!("`{text}` is not a date or time; write `2024-03-08` or `2024-03-08T14:30:00Z`");
         let moment = if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
             Self::Date(date)
         } else if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
@@ -89,7 +89,7 @@ fn start_of_day(zone: Tz, date: NaiveDate) -> i64 {
 
 /// Reads a span of time: a whole number and `s`, `m` (minutes), `h`, `d` or `w`; at most 100 years.
 pub fn parse_duration(text: &str) -> Result<TimeDelta, String> {
-    let unreadable = || format!("`{text}` is no span of time; write for instance `90m`, `24h`, `10d` or `2w`");
+    let unreadable = || format!("`{text}` is not a span of time; write for instance `90m`, `24h`, `10d` or `2w`");
     let unit = match text.chars().last() {
         Some('s') => 1,
         Some('m') => 60,

@@ -24,7 +24,7 @@ impl Environment {
     /// Replaces `${NAME}` and `${NAME:-default}`; `$$` stands for one `$`.
     ///
     /// # Errors
-    /// The name that is not set, or the text that is no reference.
+    /// The name that is not set, or the text that is not a reference.
     pub fn expand(&self, text: &str) -> Result<String, String> {
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
@@ -211,7 +211,7 @@ impl<'a> Reader<'a> {
             // As written: what the environment holds may be a secret.
             let written = self.table.get(key).and_then(|value| value.get_ref().as_str()).unwrap_or_default();
             let help = suggestion(written, "choices", choices.iter().copied());
-            let title = format!("`{written}` is no value of `{key}`");
+            let title = format!("`{written}` is not a value of `{key}`");
             let at = Diagnostic::new("unknown-value", title, self.file, text.span()).label("no such value").help(help);
             self.push(at);
         }
@@ -364,7 +364,7 @@ mod tests {
         let environment = environment();
         let mut reader = Reader::new(&file, table.get_ref(), table.span(), &environment);
         assert_eq!(reader.choice("action", &["report"]), None);
-        assert_eq!(reader.finish("x")[0].title, "`${A}` is no value of `action`");
+        assert_eq!(reader.finish("x")[0].title, "`${A}` is not a value of `action`");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What can go wrong with the files of a source, so that a run stops.
 //!
-//! A record that is merely bad is no error: it becomes a row of the snapshot. An error here means that a file as
+//! A record that is merely bad is not an error: it becomes a row of the snapshot. An error here means that a file as
 //! a whole cannot be trusted or read, or that the snapshot cannot be written.
 
 use std::io;

@@ -70,7 +70,7 @@ struct Written {
 ///
 /// # Errors
 /// When a file cannot be read to its end, is not of its format, or changes meanwhile; when files differ in their
-/// columns or have none of the wanted ones; when the snapshot cannot be written. A bad record is no error.
+/// columns or have none of the wanted ones; when the snapshot cannot be written. A bad record is not an error.
 pub fn extract(
     set: &FilesSet,
     wanted: &[Wanted],

@@ -1,7 +1,7 @@
 //! A text file as chunks of whole records, in order, with row and line numbers.
 //!
 //! The data of all chunks put together is the unpacked text byte for byte, so that a file can be rewritten from
-//! them. Memory is bounded by the size of a chunk and by the longest record. What is no text at all, or breaks off
+//! them. Memory is bounded by the size of a chunk and by the longest record. What is not text at all, or breaks off
 //! inside a record, is refused; a bad record is the caller's to evaluate.
 
 use std::path::{Path, PathBuf};

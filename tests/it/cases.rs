@@ -99,7 +99,7 @@ fn pack(plain: &Path, target: &Path) {
 fn run(case: &str, command: &str) -> (Run, Vec<Finding>, Vec<Action>) {
     let temp = prepared(case);
     let mut args = command.split(' ');
-    assert_eq!(args.next(), Some("barkeep"), "a command of `{case}` is no command of barkeep: {command}");
+    assert_eq!(args.next(), Some("barkeep"), "a command of `{case}` is not a command of barkeep: {command}");
     let run = Run::new(&temp.path().join("case"), &args.collect::<Vec<_>>());
     let reports = temp.path().join("reports");
     let findings = support::findings(&reports, run.id());

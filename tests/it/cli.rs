@@ -1,7 +1,9 @@
 //! The command line from the outside: every command, exit code and form of output, through the program itself.
 
 mod commands;
+mod disk_full;
 mod kills;
+mod late;
 mod leftovers;
 mod output;
 mod reports;

@@ -78,6 +78,20 @@ impl Rights {
     }
 }
 
+/// Says now and then how far it is, so that long series may be cut short, and of a fault at once.
+fn progress(ended: &[(Race, Ended)], all: usize) {
+    let faulty = ended.iter().filter(|(_, end)| !end.faults.is_empty()).count();
+    let (race, end) = &ended[ended.len() - 1];
+    if ended.len() % 100 == 0 || !end.faults.is_empty() {
+        let large = ended.iter().filter(|(race, _)| race.size >= 20_000_000).count();
+        let done = ended.len();
+        eprintln!(
+            "{done} of {all} races, {large} of them over 20 MB and more, {faulty} with a fault; seed {}",
+            race.seed
+        );
+    }
+}
+
 /// Runs races, several at once, and gives what they came to.
 fn all(count: u64, series: u64, idle: bool) -> Vec<(Race, Ended)> {
     let mounts = Mounts::new();
@@ -96,7 +110,9 @@ fn all(count: u64, series: u64, idle: bool) -> Vec<(Race, Ended)> {
                     let (system, folder) = mounts.folder(race.system);
                     let race = Race { system, ..race };
                     let end = scene::run(&race, folder, idle);
-                    ended.lock().unwrap().push((race, end));
+                    let mut ended = ended.lock().unwrap();
+                    ended.push((race, end));
+                    progress(&ended, seeds.len());
                 }
             });
         }

@@ -128,7 +128,7 @@ impl Finding {
         self.time_until.as_deref().map(short)
     }
 
-    /// The timestamp, or the text in its place where that is no timestamp.
+    /// The timestamp, or the text in its place where that is not a timestamp.
     pub(crate) fn key(&self) -> &str {
         self.at().or(self.observed_text.as_deref()).unwrap_or_default()
     }

@@ -21,7 +21,7 @@ enum Value<'a> {
     Text(&'a str),
 }
 
-/// The instant of `literal`, µs UTC. [`TimeFault::WrongType`] where it is no date, [`TimeFault::OutOfRange`] where it is
+/// The instant of `literal`, µs UTC. [`TimeFault::WrongType`] where it is not a date, [`TimeFault::OutOfRange`] where it is
 /// one that no count of microseconds holds.
 pub(super) fn instant(literal: &str) -> Result<i64, TimeFault> {
     if !literal.starts_with("{\"$date\"") {

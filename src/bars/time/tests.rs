@@ -194,7 +194,7 @@ fn a_pattern_that_cannot_tell_a_date_is_refused_with_what_is_missing() {
         ("%H%M%S%f%F", "digits follow a part of no fixed width"),
     ] {
         let found = TimeFormat::compile(pattern).unwrap_err();
-        let expected = format!("`{pattern}` is no time format: {problem}");
+        let expected = format!("`{pattern}` is not a time format: {problem}");
         assert!(found.starts_with(&expected), "{found}");
     }
 }

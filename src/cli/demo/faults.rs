@@ -11,7 +11,7 @@ const CENT: i64 = 10_000;
 /// What is done to a bar, or from that bar on.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Change {
-    /// One more row, with a timestamp that is no date.
+    /// One more row, with a timestamp that is not a date.
     Unreadable(&'static str),
     /// One more row, on a day without trading.
     Closed(&'static str),
@@ -138,7 +138,7 @@ impl Change {
     /// What was done, for the reader of the list of faults.
     pub(super) fn what(self) -> &'static str {
         match self {
-            Unreadable(_) => "a timestamp that is no date",
+            Unreadable(_) => "a timestamp that is not a date",
             Closed(_) => "a bar on a day without trading",
             LowerCase => "a symbol in lower case",
             Twin => "the same row twice",

@@ -71,7 +71,7 @@ pub enum FilterValue {
 const FORMATS: &[&str] = &["csv", "ndjson", "parquet"];
 const WRITERS: &[&str] = &["any", "none"];
 
-/// `NA` is a ticker (National Bank of Canada), so it is no NULL unless a job says so.
+/// `NA` is a ticker (National Bank of Canada), so it is not a NULL unless a job says so.
 const NULLS: &[&str] = &["", "null", "NULL", "None", "N/A"];
 
 pub(super) const FILES: Section = Section {

@@ -370,7 +370,7 @@ error[bad-value]: `path` holds an empty string
   |
   = help: A file, a folder or a glob, or several, relative to the job file.
 
-error[unknown-value]: `cvs` is no value of `format`
+error[unknown-value]: `cvs` is not a value of `format`
  --> jobs/demo.toml:6:10
   |
 6 | format = "cvs"
@@ -471,7 +471,7 @@ error[unset-variable]: environment variable `REPORT_DIR` is not set
     #[test]
     fn unknown_calendar_zone_and_interval_are_reported_with_what_is_near() {
         insta::assert_snapshot!(bars_mistakes("interval = \"1x\"\ncalendar = \"XSGH\"\ntime = { zone = \"Asia/Shanghia\" }"), @r#"
-error[bad-value]: `1x` is no interval; write for instance `1m`, `15m`, `1h`, `1d`, `1w` or `1M`
+error[bad-value]: `1x` is not an interval; write for instance `1m`, `15m`, `1h`, `1d`, `1w` or `1M`
  --> jobs/demo.toml:6:12
   |
 6 | interval = "1x"
@@ -500,7 +500,7 @@ error[bad-value]: no time zone is called `Asia/Shanghia`
     #[test]
     fn time_formats_are_checked() {
         insta::assert_snapshot!(bars_mistakes("interval = \"1d\"\ntime = { formats = [\"%Y-%m-%d\", \"%Q\"] }"), @r#"
-error[bad-value]: `%Q` is no time format: `%Q` is not known; there are %Y %y %m %-m %b %d %-d %e %j %H %-H %I %-I %p %M %S %f %3f %6f %9f %.f %z %:z %F %D %T %R %%
+error[bad-value]: `%Q` is not a time format: `%Q` is not known; there are %Y %y %m %-m %b %d %-d %e %j %H %-H %I %-I %p %M %S %f %3f %6f %9f %.f %z %:z %F %D %T %R %%
  --> jobs/demo.toml:7:33
   |
 7 | time = { formats = ["%Y-%m-%d", "%Q"] }
@@ -590,7 +590,7 @@ error[bad-value]: the window is empty: `until` is not after `since`
   |
   = help: `until` is not part of the window
 
-error[bad-value]: `10 days` is no span of time; write for instance `90m`, `24h`, `10d` or `2w`
+error[bad-value]: `10 days` is not a span of time; write for instance `90m`, `24h`, `10d` or `2w`
  --> jobs/demo.toml:8:9
   |
 8 | grace = "10 days"
@@ -598,8 +598,8 @@ error[bad-value]: `10 days` is no span of time; write for instance `90m`, `24h`,
   |
   = help: Rows younger than this are reported, never moved.
 "#);
-        assert!(section_mistakes("window.since = \"yesterday\"").contains("`yesterday` is no date or time"));
-        assert!(section_mistakes("window.since = 09:30:00").contains("`09:30:00` is no date or time"));
+        assert!(section_mistakes("window.since = \"yesterday\"").contains("`yesterday` is not a date or time"));
+        assert!(section_mistakes("window.since = 09:30:00").contains("`09:30:00` is not a date or time"));
         assert!(section_mistakes("window.since = 5").contains("must be a date or a time"));
     }
 

@@ -152,7 +152,7 @@ fn read_uri(section: &mut SectionReader<'_>) -> Option<Uri> {
     let uri = uri?.into_inner();
     if !uri.starts_with("mongodb://") && !uri.starts_with("mongodb+srv://") {
         let help = "it begins with `mongodb://` or `mongodb+srv://`";
-        section.reject("uri", "this is no connection string of MongoDB", help);
+        section.reject("uri", "this is not a connection string of MongoDB", help);
     }
     Some(Uri::Given(SecretString::from(uri)))
 }
@@ -163,7 +163,7 @@ fn read_filter(section: &mut SectionReader<'_>) -> Vec<Condition> {
     for (name, span) in table.keys() {
         if name.starts_with('$') {
             table.value(name);
-            let title = format!("`{name}` is no field: a filter is made of fields and what they must be");
+            let title = format!("`{name}` is not a field: a filter is made of fields and what they must be");
             let help = "operators that combine conditions or run code on the server are not allowed in a job";
             table.push(Diagnostic::new("bad-value", title, section.file(), span).help(help));
         } else if let Some(tests) = read_tests(&mut table, name) {
@@ -189,7 +189,7 @@ fn read_tests(table: &mut Reader<'_>, field: &str) -> Option<Vec<Test>> {
             Some(operator) => tests.extend(read_test(&mut part, operator)),
             None => {
                 part.value(name);
-                let title = format!("`{name}` is no operator that a filter may use");
+                let title = format!("`{name}` is not an operator that a filter may use");
                 let help = suggestion(name, "operators", OPERATORS.iter().copied());
                 let mistake = Diagnostic::new("bad-value", title, part.file(), span).help(help);
                 part.push(mistake);
@@ -321,8 +321,8 @@ mod tests {
     #[test]
     fn what_runs_code_or_combines_is_refused_at_any_depth() {
         for (filter, title) in [
-            ("{ \"$where\" = \"1\" }", "`$where` is no field: a filter is made of fields and what they must be"),
-            ("{ a = { \"$function\" = \"x\" } }", "`$function` is no operator that a filter may use"),
+            ("{ \"$where\" = \"1\" }", "`$where` is not a field: a filter is made of fields and what they must be"),
+            ("{ a = { \"$function\" = \"x\" } }", "`$function` is not an operator that a filter may use"),
             ("{ a = { \"$in\" = \"x\" } }", "`$in` takes an array of values"),
             ("{ a = { \"$gt\" = [\"x\"] } }", "`$gt` takes one value"),
             (
@@ -341,7 +341,7 @@ mod tests {
         assert_eq!(mistakes(&format!("{WHERE}uri_file = \"x\"")), ["`uri` and `uri_file` are both written"]);
         assert_eq!(
             mistakes("uri = \"localhost\"\ndatabase = \"d\"\ncollection = \"c\""),
-            ["this is no connection string of MongoDB"]
+            ["this is not a connection string of MongoDB"]
         );
         let Uri::File(path) = source("uri_file = \"x\"\ndatabase = \"d\"\ncollection = \"c\"").uri else { panic!() };
         assert_eq!(path.resolved, Path::new("jobs/x"));

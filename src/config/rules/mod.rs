@@ -346,7 +346,7 @@ error[unknown-check]: rule `close` names a check that does not exist
   |
   = help: did you mean `outlier`? checks: date-format, required, range, matches, ohlc, duplicate, order, gap, zero-volume, outlier, price-spike, stale, sql
 
-error[unknown-value]: `fatal` is no value of `severity`
+error[unknown-value]: `fatal` is not a value of `severity`
  --> rules/two.toml:4:12
   |
 4 | severity = "fatal"

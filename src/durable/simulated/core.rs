@@ -117,7 +117,7 @@ impl Core {
         if self.inodes[folder].kind == Kind::Folder { Ok(()) } else { Err(Errno::NOTDIR.into()) }
     }
 
-    /// The file of this name to be opened, which is no symbolic link.
+    /// The file of this name to be opened, which is not a symbolic link.
     pub(super) fn resolve(&self, path: &Path, writing: bool) -> io::Result<Ino> {
         let ino = self.find(path)?;
         match self.inodes[ino].kind {

@@ -1,6 +1,6 @@
 //! What can go wrong when rows are to leave a file or come back, so that nothing is done.
 //!
-//! A file that somebody changed is no error: its rows are counted as kept. An error here means that the work cannot
+//! A file that somebody changed is not an error: its rows are counted as kept. An error here means that the work cannot
 //! be done or cannot be proven; the source is as it was, or recovery will find out.
 
 use std::io;
@@ -83,7 +83,7 @@ pub enum FilesError {
         /// What was named.
         path: PathBuf,
     },
-    /// The name of the source is no text, and so cannot be written down.
+    /// The name of the source is not text, and so cannot be written down.
     #[error("the path `{}` is not UTF-8; rename the file", path.display())]
     PathNotText {
         /// The file.

@@ -203,7 +203,7 @@ fn is_open(error: &Error) -> bool {
     }
 }
 
-/// Whether the server, or the driver before anything was sent, said no. A reply that cannot be read is no refusal.
+/// Whether the server, or the driver before anything was sent, said no. A reply that cannot be read is not a refusal.
 fn is_refusal(error: &Error) -> bool {
     matches!(&*error.kind, ErrorKind::Command(_) | ErrorKind::Authentication { .. } | ErrorKind::InvalidArgument { .. })
 }

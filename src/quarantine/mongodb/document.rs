@@ -179,6 +179,12 @@ pub(super) fn state(item: &RawDocument) -> Option<State> {
     State::parse(item.get_str("state").ok()?)
 }
 
+/// When something happened to an item last, µs UTC; `None` where that is not written down.
+pub(super) fn last_event(item: &RawDocument) -> Option<i64> {
+    let last = item.get_array("history").ok()?.into_iter().last()?.ok()?;
+    Some(last.as_document()?.get_datetime("at").ok()?.timestamp_millis() * 1000)
+}
+
 /// An item as the rest of barkeep knows it; `raw` is empty where it was not read.
 pub(super) fn read(collection: &str, item: &RawDocument) -> Result<Item, QuarantineError> {
     let lacks = |field: &str| QuarantineError::NoItem {

@@ -46,7 +46,7 @@ pub enum QuarantineError {
         reason: String,
     },
     /// An item of the quarantine is not as barkeep writes them.
-    #[error("`{collection}` has a document that is no quarantine item: {reason}")]
+    #[error("`{collection}` has a document that is not a quarantine item: {reason}")]
     NoItem {
         /// The collection.
         collection: String,

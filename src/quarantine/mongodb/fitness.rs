@@ -27,7 +27,7 @@ impl Collection {
         if found.get_str("type").unwrap_or("collection") != "collection" || options.get_bool("capped").unwrap_or(false)
         {
             return Err(QuarantineError::Unfit {
-                reason: format!("the quarantine `{quarantine}` is no ordinary collection"),
+                reason: format!("the quarantine `{quarantine}` is not an ordinary collection"),
                 remedy: "name another one with `[quarantine] collection`".to_owned(),
             });
         }
@@ -64,7 +64,7 @@ fn fit(names: &Names, kind: Kind, topology: &Topology, allow_sharded: bool) -> R
         }
         Kind::View | Kind::TimeSeries => {
             return unfit(
-                format!("`{namespace}` is no ordinary collection: single rows cannot be removed from it"),
+                format!("`{namespace}` is not an ordinary collection: single rows cannot be removed from it"),
                 "name the collection that holds the documents",
             );
         }

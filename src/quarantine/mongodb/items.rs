@@ -15,17 +15,26 @@ impl Collection {
     /// The items that `which` means, of this source, oldest first; their bytes are read where `raw` says so. A document
     /// that is no item is named in the log and left out: it must not keep the others from being read.
     pub async fn items(&self, which: &Which, raw: bool) -> Result<Vec<Item>, QuarantineError> {
+        Ok(self.items_since(which, raw).await?.into_iter().map(|(item, _)| item).collect())
+    }
+
+    /// The same, each with the moment of its last event, µs UTC.
+    pub(super) async fn items_since(&self, which: &Which, raw: bool) -> Result<Vec<(Item, i64)>, QuarantineError> {
         let projection = (!raw).then(|| doc! { "raw": 0 });
         let doing = "read the quarantine";
         let found = self.server.find(doing, &self.names.quarantine, self.filter(which), projection).await?;
-        let mut items: Vec<Item> = Vec::with_capacity(found.len());
+        let mut items: Vec<(Item, i64)> = Vec::with_capacity(found.len());
         for item in &found {
+            let last = document::last_event(item);
             match document::read(&self.names.quarantine, item) {
-                Ok(item) => items.push(item),
+                Ok(item) => {
+                    let last = last.unwrap_or(item.at);
+                    items.push((item, last));
+                }
                 Err(error) => tracing::warn!(item = text(item, "_id"), %error, "left out"),
             }
         }
-        items.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
+        items.sort_by(|(a, _), (b, _)| (a.at, &a.id).cmp(&(b.at, &b.id)));
         Ok(items)
     }
 

@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use super::document::{Names, RUNS};
 use super::error::QuarantineError;
 use super::server::{DUPLICATE_KEY, Outcome, Server, batch};
+use crate::durable::process::Process;
 use crate::source::mongodb::id::to_hex as hex;
 
 /// How long a lease lasts, in milliseconds.
@@ -45,7 +46,7 @@ impl Lease {
     /// [`QuarantineError::Locked`] where another runner holds it.
     pub(super) async fn take(server: &Arc<dyn Server>, names: &Names, run_id: &str) -> Result<Self, QuarantineError> {
         let key = key(names);
-        let holder = format!("{run_id} {}", Process::this().text());
+        let holder = format!("{run_id} {}", Process::this());
         if !renew(&**server, &key, &holder, None).await? {
             let other = other(&**server, &key).await?;
             let dead = other.as_ref().is_some_and(|(holder, _)| Process::of(holder).is_some_and(|p| p.is_dead()));
@@ -162,102 +163,4 @@ async fn other(server: &dyn Server, key: &str) -> Result<Option<(String, String)
     let Some(lease) = found.first().and_then(|lease| Document::try_from(lease.clone()).ok()) else { return Ok(None) };
     let until = lease.get_datetime("until").ok().and_then(|until| until.try_to_rfc3339_string().ok());
     Ok(Some((lease.get_str("holder").unwrap_or_default().to_owned(), until.unwrap_or_default())))
-}
-
-/// A process of a machine that was started at some time: its number may be another's later, and in another container
-/// it is another's now.
-#[derive(Debug, PartialEq, Eq)]
-struct Process {
-    boot: String,
-    /// Its PID namespace; `None` in what an earlier version wrote.
-    namespace: Option<String>,
-    pid: u32,
-    started: String,
-}
-
-impl Process {
-    fn this() -> Self {
-        let pid = std::process::id();
-        Self { boot: boot(), namespace: namespace(), pid, started: started(pid).unwrap_or_default() }
-    }
-
-    fn text(&self) -> String {
-        let namespace = self.namespace.as_deref().unwrap_or_default();
-        format!("boot={} ns={namespace} pid={} started={}", self.boot, self.pid, self.started)
-    }
-
-    /// The process that a holder's text names.
-    fn of(holder: &str) -> Option<Self> {
-        let field = |name: &str| holder.split(' ').find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
-        Some(Self {
-            boot: field("boot")?.to_owned(),
-            namespace: field("ns").filter(|namespace| !namespace.is_empty()).map(str::to_owned),
-            pid: field("pid")?.parse().ok()?,
-            started: field("started")?.to_owned(),
-        })
-    }
-
-    /// Whether the process is one of this machine since it was started, and of what this process can see of it, and is
-    /// gone. Of another container nothing is known: its processes have numbers of their own.
-    fn is_dead(&self) -> bool {
-        let seen_from_here =
-            !self.boot.is_empty() && self.boot == boot() && self.namespace.is_some() && self.namespace == namespace();
-        seen_from_here && started(self.pid).unwrap_or_default() != self.started
-    }
-}
-
-/// The PID namespace of this process, where `/proc` shows all processes of that namespace; `None` where it does not.
-fn namespace() -> Option<String> {
-    let link = |path: &str| std::fs::read_link(path).ok().map(|link| link.to_string_lossy().into_owned());
-    // The `/proc` of another namespace has other numbers, and one mounted with `hidepid` keeps processes back.
-    let ours = link("/proc/self")? == std::process::id().to_string();
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
-    let of_proc = |line: &&str| line.split(' ').nth(4) == Some("/proc");
-    let hides = mounts.lines().filter(of_proc).any(|line| line.contains("hidepid=") && !line.contains("hidepid=0"));
-    (ours && !hides).then(|| link("/proc/self/ns/pid"))?
-}
-
-/// What tells this start of this machine from all others; empty where the system does not tell.
-fn boot() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
-}
-
-/// When a process was started, in ticks since the machine was; a dead one that nobody waited for counts as gone.
-fn started(pid: u32) -> Option<String> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name of the program stands in brackets and may hold anything.
-    let mut fields = stat.rsplit(')').next()?.split_whitespace();
-    let state = fields.next()?;
-    (state != "Z" && state != "X").then(|| fields.nth(18).map(str::to_owned))?
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn this_process_is_alive_and_one_that_ended_is_dead() {
-        let this = Process::this();
-        assert!(!this.is_dead() && !this.started.is_empty());
-        let text = format!("20261120T023000Z-k7f3 {}", this.text());
-        assert_eq!(Process::of(&text), Some(this));
-        let mut child = std::process::Command::new("true").spawn().unwrap();
-        let started = started(child.id()).unwrap_or("1".into());
-        let ended = Process { boot: boot(), namespace: namespace(), pid: child.id(), started: started.clone() };
-        child.wait().unwrap();
-        assert!(ended.is_dead());
-        for namespace in [None, Some("pid:[1]".to_owned())] {
-            let elsewhere = Process { boot: boot(), namespace, pid: child.id(), started: started.clone() };
-            assert!(!elsewhere.is_dead(), "a process of another container, or of an earlier version: {elsewhere:?}");
-        }
-    }
-
-    #[test]
-    fn a_process_of_another_machine_is_not_known_to_be_dead() {
-        let elsewhere = Process { boot: "another".into(), namespace: namespace(), pid: 4_000_000, started: "1".into() };
-        assert!(!elsewhere.is_dead());
-        let before = Process::of("20261120T023000Z-k7f3 boot=another pid=1 started=5").unwrap();
-        assert_eq!((before.namespace, before.pid), (None, 1), "as an earlier version wrote it");
-        assert_eq!(Process::of("somebody"), None);
-    }
 }

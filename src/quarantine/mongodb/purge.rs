@@ -9,8 +9,9 @@ use super::server::{Outcome, batch};
 use super::{Collection, Order, runs};
 use crate::quarantine::item::{Item, State, Which};
 
-/// How old the copy of a row that did not leave must be, µs: a removal that was sent for it and that nobody answered is
-/// long over by then.
+/// How long an item stays after the last thing that happened to it, whatever its retention, µs. A removal that was sent
+/// and that the server is slow to carry out, or carries out twice, is long over by then: until that moment it may take the
+/// row once more where somebody inserted the same bytes again, and the item is the copy of it.
 const LONG_OVER: i64 = 3_600_000_000;
 
 /// What purging came to.
@@ -26,26 +27,24 @@ impl Collection {
     /// Items that came here before `older_than` and whose retention ended before `now` (both µs UTC by the clock of this
     /// machine; what counts is the server's, and the moments are moved by as much as the two differ), without those of
     /// runs that are not closed; and how many are old enough but still to be kept: their retention is not over, or they
-    /// were put back, and without them the next run would take them again, or a removal may still come. Items that cannot
-    /// be read are left alone.
+    /// were put back, and without them the next run would take them again, or a removal may still come, for an hour after
+    /// the last one. Items that cannot be read are left alone.
     pub async fn purgeable(&self, older_than: i64, now: i64) -> Result<(Vec<Item>, u64), QuarantineError> {
         let server_now = self.server.now().await?;
         let older_than = older_than.saturating_add(server_now.saturating_sub(now));
-        let all = self.items(&Which::default(), false).await?;
+        let all = self.items_since(&Which::default(), false).await?;
         // After the items: a run that began meanwhile is not taken for one that is over.
         let open = runs::open(&*self.server, &self.names).await?;
         let is_open = |item: &Item| open.iter().any(|run| run.id == item.run_id);
-        let old = all.into_iter().filter(|item| item.at < older_than);
-        let counts = old.filter(|item| item.state != State::Removing && !is_open(item));
-        let is_over = |item: &Item| match item.state {
-            State::Restored | State::Removing => false,
-            State::Removed => item.expires_at <= server_now,
-            State::Copied | State::KeptChanged | State::KeptError => {
-                item.expires_at <= server_now && item.at <= server_now.saturating_sub(LONG_OVER)
-            }
+        let old = all.into_iter().filter(|(item, _)| item.at < older_than);
+        let closed = old.filter(|(item, _)| item.state != State::Removing && !is_open(item));
+        let is_over = |(item, last): &(Item, i64)| {
+            item.state != State::Restored
+                && item.expires_at <= server_now
+                && *last <= server_now.saturating_sub(LONG_OVER)
         };
-        let (over, kept): (Vec<Item>, Vec<Item>) = counts.partition(is_over);
-        Ok((over, kept.len() as u64))
+        let (over, kept): (Vec<_>, Vec<_>) = closed.partition(is_over);
+        Ok((over.into_iter().map(|(item, _)| item).collect(), kept.len() as u64))
     }
 
     /// Erases `items` as they were seen.

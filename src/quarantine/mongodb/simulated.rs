@@ -125,7 +125,7 @@ impl State {
                 Ok(())
             }
             "update" => update(documents, statement, now),
-            other => panic!("`{other}` is no command of the protocol"),
+            other => panic!("`{other}` is not a command of the protocol"),
         }
     }
 
@@ -160,7 +160,7 @@ impl State {
                 let name = command.get_document("filter").unwrap().get_str("name").unwrap();
                 doc! { "cursor": { "firstBatch": [{ "name": name, "info": { "uuid": uuid } }] } }
             }
-            other => panic!("`{other}` is no command of the protocol"),
+            other => panic!("`{other}` is not a command of the protocol"),
         }
     }
 }
@@ -286,7 +286,7 @@ fn holds(operator: &str, found: &[RawBsonRef<'_>], operand: RawBsonRef<'_>) -> b
         "$in" => operand.as_array().unwrap().into_iter().flatten().any(|one| found.iter().any(|v| equal(*v, one))),
         "$exists" => found.is_empty() != operand.as_bool().unwrap(),
         "$lte" => found.iter().any(|value| value.as_datetime().unwrap() <= operand.as_datetime().unwrap()),
-        other => panic!("`{other}` is no operator of the protocol"),
+        other => panic!("`{other}` is not an operator of the protocol"),
     }
 }
 
@@ -352,7 +352,7 @@ fn value(expression: RawBsonRef<'_>, root: &RawDocument, was: Option<&RawDocumen
                     let RawBson::Document(was) = was else { panic!("no document") };
                     value(operand.get("in").unwrap().unwrap(), root, Some(&was), now)
                 }
-                other => panic!("`{other}` is no operator of the protocol"),
+                other => panic!("`{other}` is not an operator of the protocol"),
             }
         }
         constant => constant.into(),

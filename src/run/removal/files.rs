@@ -105,6 +105,13 @@ impl<'a> Files<'a> {
         )))
     }
 
+    /// The same a moment after files were replaced: a loader that was on its way to one has written by then. Files that
+    /// were replaced earlier in the same process have had longer.
+    pub(crate) fn late_by_now(&self) -> Result<Option<Failure>, FilesError> {
+        std::thread::sleep(LOOK_AGAIN);
+        self.late()
+    }
+
     /// Why the clock of this machine may be wrong: it lies before the newest record of a removal, or long after anything
     /// that happened.
     pub(crate) fn clock_doubt(&self) -> Result<Option<String>, Failure> {
@@ -273,10 +280,8 @@ pub(crate) fn carry_out(opened: &Opened, set: &FilesSet, plan: &Plan, run_id: &s
     for of_file in &files {
         reported(plan, of_file, &mut done);
     }
-    if done.counts.removed > 0 {
-        std::thread::sleep(LOOK_AGAIN);
-    }
-    match of_job.late() {
+    let late = if done.counts.removed > 0 { of_job.late_by_now() } else { of_job.late() };
+    match late {
         Ok(late) => late.into_iter().for_each(|failure| done.tell_later(failure)),
         Err(error) => done.tell_later(failed(error)),
     }

@@ -1,7 +1,7 @@
 //! What can go wrong between barkeep and a MongoDB server, so that a run stops.
 //!
 //! Texts of the driver and the server appear only as [`Words`], which went through the redaction: no error, however
-//! it is printed, contains a credential. A document that is merely bad is no error: it becomes a row of the snapshot.
+//! it is printed, contains a credential. A document that is merely bad is not an error: it becomes a row of the snapshot.
 
 use std::io;
 use std::path::{Path, PathBuf};

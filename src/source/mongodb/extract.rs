@@ -107,7 +107,7 @@ impl Reader {
     /// # Errors
     /// When a wanted name is barkeep's own, the collection cannot be read by `_id`, the server fails more often than
     /// is tried again, fewer documents are read than there are, none has a wanted field, or the snapshot cannot be
-    /// written. A damaged document is no error.
+    /// written. A damaged document is not an error.
     pub async fn extract(
         &self,
         filter: &Document,

@@ -74,7 +74,7 @@ impl Reader {
     ///
     /// # Errors
     /// When there is no such database or collection (the error names the nearest there is), the user may not look, or
-    /// the server fails. A view or a time-series collection is no error here.
+    /// the server fails. A view or a time-series collection is not an error here.
     pub async fn look(&self) -> Result<CollectionInfo, MongoError> {
         let Identity { kind, uuid, default_collation } = identify(self).await?;
         let (indexes, documents) = match kind {

@@ -145,7 +145,7 @@ impl<'a> Pager<'a> {
 /// The documents of a batch.
 fn documents(list: &RawArray) -> impl Iterator<Item = Result<&RawDocument, String>> {
     list.into_iter().map(|value| match value {
-        Ok(value) => value.as_document().ok_or_else(|| "something in the batch is no document".to_owned()),
+        Ok(value) => value.as_document().ok_or_else(|| "something in the batch is not a document".to_owned()),
         Err(error) => Err(error.to_string()),
     })
 }

@@ -76,15 +76,15 @@ error[unreadable-file]: there is no file `rulez.toml`  --> job.toml:2:30
 error[duplicate-file]: `a.toml` is named twice  --> job.toml:2:44
 error[unknown-key]: unknown key `colour` in the job  --> job.toml:3:1
 error[bad-value]: `path` is empty  --> job.toml:6:8
-error[unknown-value]: `xml` is no value of `format`  --> job.toml:7:10
+error[unknown-value]: `xml` is not a value of `format`  --> job.toml:7:10
 error[bad-value]: a delimiter is one ASCII character, no letter, digit or quote  --> job.toml:8:13
 error[bad-value]: `symbol` is in the series key twice  --> job.toml:11:21
-error[bad-value]: `7x` is no interval; write for instance `1m`, `15m`, `1h`, `1d`, `1w` or `1M`  --> job.toml:12:12
+error[bad-value]: `7x` is not an interval; write for instance `1m`, `15m`, `1h`, `1d`, `1w` or `1M`  --> job.toml:12:12
 error[bad-value]: no calendar is called `XNYZ`  --> job.toml:13:12
-error[bad-value]: `%Q` is no time format: `%Q` is not known; there are %Y %y %m %-m %b %d %-d %e %j %H %-H %I %-I %p %M %S %f %3f %6f %9f %.f %z %:z %F %D %T %R %%  --> job.toml:14:37
+error[bad-value]: `%Q` is not a time format: `%Q` is not known; there are %Y %y %m %-m %b %d %-d %e %j %H %-H %I %-I %p %M %S %f %3f %6f %9f %.f %z %:z %F %D %T %R %%  --> job.toml:14:37
 error[bad-value]: no time zone is called `Mars/Olympus`  --> job.toml:14:51
-error[unknown-value]: `middle` is no value of `label`  --> job.toml:14:75
-error[bad-value]: `soon` is no span of time; write for instance `90m`, `24h`, `10d` or `2w`  --> job.toml:19:9
+error[unknown-value]: `middle` is not a value of `label`  --> job.toml:14:75
+error[bad-value]: `soon` is not a span of time; write for instance `90m`, `24h`, `10d` or `2w`  --> job.toml:19:9
 error[bad-value]: `rows` must not be negative  --> job.toml:22:8
 error[bad-value]: `fraction` must be above 0 and at most 1  --> job.toml:23:12
 error[bad-value]: a row that is not kept cannot be put back  --> job.toml:26:8
@@ -94,7 +94,7 @@ error[bad-value]: `Ohlc!` cannot be the id of a rule  --> a.toml:2:6
 error[unknown-check]: rule `Ohlc!` names a check that does not exist  --> a.toml:3:9
 error[missing-key]: the rule lacks `id`  --> a.toml:5:1
 error[unknown-key]: unknown key `severty` in rule `twice`  --> a.toml:14:1
-error[unknown-value]: `fatal` is no value of `severity`  --> a.toml:15:12
+error[unknown-value]: `fatal` is not a value of `severity`  --> a.toml:15:12
 error[duplicate-id]: two rules have the id `twice`  --> b.toml:2:6
 error[bad-value]: rule `twice`: a `gap` has no row to move  --> b.toml:4:10
 error: 26 mistakes; nothing was read
@@ -125,7 +125,7 @@ error[bad-value]: rule `a`: `min` and `max` are contradictory: no number is at l
 error[bad-value]: rule `b` holds for no bar: `until` is not after `from`  --> rules.toml:11:9
 error[bad-value]: rule `c`: even window of 20  --> rules.toml:16:10
 error[bad-value]: `limit` is out of range  --> rules.toml:17:9
-error[bad-value]: rule `d`: `pattern` is no regular expression  --> rules.toml:22:11
+error[bad-value]: rule `d`: `pattern` is not a regular expression  --> rules.toml:22:11
 error: 6 mistakes; nothing was read
 ");
 }
@@ -228,7 +228,7 @@ fn files_that_are_no_configuration_are_reported_as_what_they_are() {
     project.call(&["check", "rules.toml"]).exits(2).says(&["the job lacks `name`"]);
     project.write("job.toml", garbage(600));
     project.call(&["check", "job.toml"]).exits(2).says(&[
-        "`job.toml` is no job file",
+        "`job.toml` is not a job file",
         "not UTF-8 text",
         "save the file as UTF-8",
     ]);

@@ -78,9 +78,9 @@ fn a_temporary_folder_that_is_not_there_is_reported() {
     project
         .call(&["check", "job.toml", "--temp-dir", "nowhere"])
         .exits(2)
-        .says(&["`nowhere` is no folder", "`--temp-dir`"]);
+        .says(&["`nowhere` is not a folder", "`--temp-dir`"]);
     assert!(!project.path("nowhere").exists());
-    project.call(&["check", "job.toml", "--temp-dir", "bars.csv"]).exits(2).says(&["`bars.csv` is no folder"]);
+    project.call(&["check", "job.toml", "--temp-dir", "bars.csv"]).exits(2).says(&["`bars.csv` is not a folder"]);
 }
 
 /// Runs `barkeep` in a file system of `size` kilobytes of its own, mounted at `full`, with `free` bytes left.

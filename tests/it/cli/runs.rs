@@ -123,11 +123,11 @@ error: the window is empty
   = job: job.toml
 ");
     insta::assert_snapshot!(refused(&["--since", "last week"]), @r"
-error: --since: `last week` is no date or time; write `2024-03-08` or `2024-03-08T14:30:00Z`
+error: --since: `last week` is not a date or time; write `2024-03-08` or `2024-03-08T14:30:00Z`
   = help: see `barkeep check --help`
 ");
     insta::assert_snapshot!(refused(&["--last", "7 days"]), @r"
-error: --last: `7 days` is no span of time; write for instance `90m`, `24h`, `10d` or `2w`
+error: --last: `7 days` is not a span of time; write for instance `90m`, `24h`, `10d` or `2w`
   = help: see `barkeep check --help`
 ");
     assert!(!project.path("reports").exists());

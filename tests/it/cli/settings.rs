@@ -84,6 +84,6 @@ fn flags_count_before_the_environment() {
     call(&["check", "job.toml"], "BARKEEP_THREADS", "none").exits(2);
     call(&["check", "job.toml"], "BARKEEP_TEMP_DIR", "nowhere")
         .exits(2)
-        .says(&["`nowhere` is no folder", "`--temp-dir`"]);
+        .says(&["`nowhere` is not a folder", "`--temp-dir`"]);
     call(&["check", "job.toml", "--temp-dir", "tmp"], "BARKEEP_TEMP_DIR", "nowhere").exits(0);
 }

@@ -278,5 +278,8 @@ fn rules_that_ship_find_bad_ticks_and_leave_splits_and_crashes_alone() {
     wanted.sort();
     assert_eq!(said, wanted);
     let crash = ("AAPL", "2000-09-29");
-    assert!(said.iter().all(|(_, symbol, at)| (symbol.as_str(), at.as_str()) != crash), "a real crash is no bad tick");
+    assert!(
+        said.iter().all(|(_, symbol, at)| (symbol.as_str(), at.as_str()) != crash),
+        "a real crash is not a bad tick"
+    );
 }

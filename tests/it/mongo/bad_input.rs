@@ -13,7 +13,7 @@ fn a_server_that_is_not_there_or_not_meant_is_reported() {
             command.env("BARKEEP_TEST_URI", uri);
             world.project.output(command.output().unwrap())
         };
-        with("localhost:27017").exits(2).says(&["this is no connection string of MongoDB"]);
+        with("localhost:27017").exits(2).says(&["this is not a connection string of MongoDB"]);
         with("mongodb://127.0.0.1:1/").exits(3).says(&["refused the connection"]);
         let join = if world.database.uri().contains('?') { "&" } else { "?" };
         let weak = format!("{}{join}w=0", world.database.uri());
@@ -31,7 +31,7 @@ fn a_filter_with_code_and_a_quarantine_that_is_the_source_are_mistakes() {
     World::each(20, 0, 2, |world| {
         let before = world.database.digest(QUOTES);
         world.project.edit("job.toml", "period = \"daily\"", "\"$where\" = \"true\"");
-        world.call(&["run", "job.toml"]).exits(2).says(&["`$where` is no field"]);
+        world.call(&["run", "job.toml"]).exits(2).says(&["`$where` is not a field"]);
         world.project.edit("job.toml", "\"$where\" = \"true\"", "period = \"daily\"");
         world.project.edit("job.toml", "[report]", "[quarantine]\ncollection = \"stock_daily_quotes\"\n\n[report]");
         world.call(&["run", "job.toml"]).exits(4).says(&["is the collection itself"]);
@@ -113,6 +113,10 @@ fn two_runners_do_not_move_rows_of_one_collection() {
         let past = mongodb::bson::DateTime::from_millis(0);
         let update = doc! { "q": { "kind": "lease" }, "u": { "$set": { "until": past } } };
         world.database.command(doc! { "update": "barkeep_runs", "updates": [update] });
-        assert_eq!(world.call(&["run", "job.toml"]).exits(1).value("removed"), "2", "a lease that is over is no lease");
+        assert_eq!(
+            world.call(&["run", "job.toml"]).exits(1).value("removed"),
+            "2",
+            "a lease that is over is not a lease"
+        );
     });
 }

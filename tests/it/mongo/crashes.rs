@@ -1,11 +1,18 @@
 //! The process ends at every point of the protocol, and again while it recovers; nothing is ever lost.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
-use mongodb::bson::doc;
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::raw::RawDocumentBuf;
+use mongodb::bson::{doc, rawdoc};
 
-use super::project::World;
+use super::project::{World, is_bad};
 use super::quotes::QUOTES;
+use super::server::runtime;
 use crate::support::{Moments, kill_after, kills};
 
 /// Every point that applying a plan passes.
@@ -57,6 +64,104 @@ fn a_run_that_ends_at_any_point_is_finished_by_the_next() {
             assert_eq!(world.database.count(QUOTES, doc! {}), 60, "{point}");
             assert_eq!(world.items("removed"), 12, "{point}");
             assert_eq!(world.database.count("barkeep_runs", doc! { "kind": "run", "sealed": false }), 0, "{point}");
+            put_back(&world);
+        }
+    });
+}
+
+/// Inserts good quotes and corrects bad ones, one at a time, until it is stopped.
+struct Loader {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<Written>,
+}
+
+/// What a loader wrote, in the end.
+struct Written {
+    inserted: Vec<RawDocumentBuf>,
+    corrected: BTreeSet<ObjectId>,
+}
+
+impl Loader {
+    fn start(world: &World, round: usize) -> Self {
+        let (stop, bad) = (Arc::new(AtomicBool::new(false)), bad_ids(world));
+        let (until, name) = (Arc::clone(&stop), world.database.name.clone());
+        let client = world.database.client();
+        let thread = std::thread::spawn(move || {
+            let quotes = client.database(&name).collection::<RawDocumentBuf>(QUOTES);
+            let mut written = Written { inserted: Vec::new(), corrected: BTreeSet::new() };
+            while !until.load(Ordering::Relaxed) {
+                let n = written.inserted.len();
+                let symbol = format!("L{round}-{n}");
+                let quote = rawdoc! { "_id": ObjectId::new(), "symbol": symbol, "trade_date": "2024-05-06",
+                "data_source": "akshare", "period": "daily", "open": 1.0, "high": 1.5, "low": 0.5, "close": 1.2,
+                "volume": 100.0 };
+                runtime().block_on(quotes.insert_one(&quote).into_future()).unwrap();
+                written.inserted.push(quote);
+                // Now and then somebody repairs one of a few bad rows, unless it has left by now.
+                if n % 40 == 0 {
+                    let row = (n / 40 + round) % 4;
+                    let (id, date) = (bad[row], format!("2024-06-{:02}", row + 1));
+                    let change = doc! { "$set": { "trade_date": date } };
+                    let update = quotes.update_one(doc! { "_id": id }, change).into_future();
+                    if runtime().block_on(update).unwrap().matched_count == 1 {
+                        written.corrected.insert(id);
+                    }
+                }
+                std::thread::sleep(Duration::from_millis(3));
+            }
+            written
+        });
+        Self { stop, thread }
+    }
+
+    fn stop(self) -> Written {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap()
+    }
+}
+
+fn bad_ids(world: &World) -> Vec<ObjectId> {
+    let bad = world.original.iter().filter(|row| is_bad(row));
+    bad.map(|row| row.get_object_id("_id").unwrap()).collect()
+}
+
+#[test]
+fn a_run_that_ends_at_any_point_beside_a_loader_loses_no_row() {
+    World::each(60, 0, 12, |world| {
+        for (round, point) in POINTS.iter().enumerate() {
+            let loader = Loader::start(&world, round);
+            assert!(world.crash(&["run", "job.toml"], point), "{point} was not passed");
+            let first = loader.stop();
+            let loader = Loader::start(&world, 100 + round);
+            world.call(&["run", "job.toml"]);
+            let second = loader.stop();
+            // What came at the end of that run is left to one more.
+            world.call(&["run", "job.toml"]);
+            let source = world.database.documents(QUOTES);
+            let there: BTreeSet<&[u8]> = source.iter().map(|row| row.as_bytes()).collect();
+            let inserted = first.inserted.iter().chain(&second.inserted);
+            let good = world.original.iter().filter(|row| !is_bad(row)).chain(inserted);
+            let lost: Vec<&RawDocumentBuf> = good.filter(|row| !there.contains(row.as_bytes())).collect();
+            assert!(lost.is_empty(), "{point}: {lost:?}");
+            // A row that was corrected stays, and every other bad one is in quarantine byte for byte.
+            let corrected: BTreeSet<ObjectId> = first.corrected.union(&second.corrected).copied().collect();
+            let items = world.database.documents(super::project::QUARANTINE);
+            let copies: BTreeSet<&[u8]> = items.iter().map(|item| item.get_binary("raw").unwrap().bytes).collect();
+            for row in world.original.iter().filter(|row| is_bad(row)) {
+                let id = row.get_object_id("_id").unwrap();
+                let now = source.iter().find(|now| now.get_object_id("_id").unwrap() == id);
+                match now {
+                    Some(now) => {
+                        assert!(corrected.contains(&id), "{point}: a bad row stays that nobody corrected: {now:?}");
+                        assert!(now.get_str("trade_date").unwrap().starts_with("2024-06-"), "{point}: {now:?}");
+                    }
+                    None => {
+                        assert!(!corrected.contains(&id), "{point}: a row left that was corrected before: {row:?}");
+                        assert!(copies.contains(row.as_bytes()), "{point}: {row:?} is lost");
+                    }
+                }
+            }
+            assert_eq!(world.items("removing"), 0, "{point}");
             put_back(&world);
         }
     });

@@ -204,22 +204,150 @@ fn a_server_that_dies_hangs_or_is_locked_while_rows_leave_and_come_back() {
     }
 }
 
+/// A replica set of three, and its address; a primary that sees nobody steps down after `patient` milliseconds.
+fn replica_set(patient: i32) -> Option<(Vec<Mongod>, String)> {
+    let servers = (0..3).map(|_| Mongod::new(true)).collect::<Option<Vec<_>>>()?;
+    let hosts: Vec<String> = servers.iter().map(|server| format!("127.0.0.1:{}", server.port)).collect();
+    let members: Vec<Document> = (0..).zip(&hosts).map(|(n, host): (i32, _)| doc! { "_id": n, "host": host }).collect();
+    let settings = doc! { "electionTimeoutMillis": patient, "heartbeatIntervalMillis": 300 };
+    let config = doc! { "_id": "rs0", "members": members, "settings": settings };
+    admin(&servers[0].client(), doc! { "replSetInitiate": config });
+    Some((servers, format!("mongodb://{}/?replicaSet=rs0", hosts.join(","))))
+}
+
+fn is_primary(server: &Mongod) -> bool {
+    admin(&server.client(), doc! { "hello": 1 }).get_bool("isWritablePrimary").unwrap()
+}
+
+/// How often a server took back what nobody else had seen of it.
+fn rollbacks(server: &Mongod) -> i32 {
+    admin(&server.client(), doc! { "replSetGetRBID": 1 }).get_i32("rbid").unwrap()
+}
+
+/// Lets the primary carry out one command that it tells no other member of, and die; the others go on without it.
+struct Split<'a> {
+    servers: &'a mut [Mongod],
+    primary: usize,
+}
+
+impl Split<'_> {
+    /// While a command waits in the primary, the others stop to listen.
+    fn stop_others(&self) {
+        for (_, server) in self.servers.iter().enumerate().filter(|(n, _)| *n != self.primary) {
+            server.signal("-STOP");
+        }
+    }
+
+    /// The primary dies with what it alone knows, and the others choose another one.
+    fn die(&mut self) {
+        self.servers[self.primary].kill();
+        for (_, server) in self.servers.iter().enumerate().filter(|(n, _)| *n != self.primary) {
+            server.signal("-CONT");
+        }
+    }
+
+    /// It comes back, and has to take back what the others never saw. Whether it did.
+    fn comes_back(&mut self, before: i32) -> bool {
+        self.servers[self.primary].start();
+        let client = self.servers[self.primary].client();
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(60) {
+            // It hangs up on everybody while it takes things back.
+            let ask =
+                |command: Document| runtime().block_on(client.database("admin").run_command(command).into_future());
+            let state = ask(doc! { "hello": 1 }).and_then(|hello| Ok((hello, ask(doc! { "replSetGetRBID": 1 })?)));
+            if let Ok((hello, rollbacks)) = state
+                && hello.get_bool("secondary").unwrap()
+                && rollbacks.get_i32("rbid").unwrap() > before
+            {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        false
+    }
+}
+
+/// Whatever the server did and nobody else saw is gone in the end: copies, marks, removals, rows that were put back.
+#[test]
+fn what_a_primary_does_alone_and_takes_back_loses_no_row_and_is_not_believed() {
+    let Some((mut servers, uri)) = replica_set(4000) else { return };
+    let apply = ["insert", "update", "delete"].map(|command| (command, false));
+    for (command, back) in apply.into_iter().chain([("update", true)]) {
+        while !servers.iter().any(is_primary) {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        let world = world_at(&uri, 12);
+        let before = world.database.digest(QUOTES);
+        let (plan, confirmation) = world.plan();
+        let mut words = vec!["apply", &plan, "--confirm", &confirmation];
+        if back {
+            world.call(&words).exits(0);
+            words = vec!["quarantine", "restore", "job.toml", "--since", "2000-01-01", "--confirm", "12"];
+        }
+        let primary = servers.iter().position(is_primary).unwrap();
+        let client = servers[primary].client();
+        let name = world.database.name.clone();
+        let of_barkeep =
+            doc! { "failCommands": [command], "blockConnection": true, "blockTimeMS": 1500, "appName": &name };
+        // The first insert is the record of the run, and the first update takes the lease.
+        let mode = doc! { "skip": i32::from(command != "delete") };
+        let set = doc! { "configureFailPoint": "failCommand", "mode": mode, "data": of_barkeep };
+        let entered = admin(&client, set).get_i32("count").unwrap();
+        let rbid = rollbacks(&servers[primary]);
+        let mut split = Split { servers: &mut servers, primary };
+        let local = client.database(&name);
+        let count = |collection: &str, filter: Document| {
+            let reply =
+                runtime().block_on(local.run_command(doc! { "count": collection, "query": filter }).into_future());
+            reply.unwrap().get_i32("n").unwrap()
+        };
+        let alone = || match (command, back) {
+            ("insert", _) => count("stock_daily_quotes_quarantine", doc! {}) > 0,
+            ("update", false) => count("stock_daily_quotes_quarantine", doc! { "state": "removing" }) > 0,
+            ("update", true) => count(QUOTES, doc! {}) > 60,
+            _ => count(QUOTES, doc! {}) < 72,
+        };
+        let output = interrupted(&world, &words, "3000", |running| {
+            let began = Instant::now();
+            let wait = doc! { "waitForFailPoint": "failCommand", "timesEntered": entered + 1, "maxTimeMS": 30_000 };
+            admin(&client, wait);
+            assert!(running.try_wait().unwrap().is_none(), "{command}: it ended before");
+            split.stop_others();
+            while !alone() {
+                assert!(began.elapsed() < Duration::from_secs(30), "{command} was not carried out");
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            // Longer than the journal takes.
+            std::thread::sleep(Duration::from_millis(400));
+            split.die();
+        });
+        assert!(split.comes_back(rbid), "{command}: nothing was taken back");
+        let what = format!("{command}, back {back}: {output:?}");
+        assert!(matches!(output.code, Some(0 | 3)), "{what}");
+        world.holds();
+        true_of(&world, &output, 12);
+        if back {
+            let output = world.call(&words);
+            assert!(output.code == Some(0) || world.items("restored") == 12, "{what}, then {output:?}");
+            assert_eq!(world.database.digest(QUOTES), before, "{what}, then {output:?}");
+        } else {
+            if command == "delete" {
+                assert!(output.code == Some(3) || world.database.count(QUOTES, doc! {}) == 60, "{what}");
+            }
+            finish(&world, &words, 12);
+        }
+    }
+}
+
 #[test]
 fn a_replica_set_that_hands_over_while_rows_leave_and_come_back() {
     const BAD: usize = 3000;
-    let Some(mut servers) = (0..3).map(|_| Mongod::new(true)).collect::<Option<Vec<_>>>() else { return };
-    let hosts: Vec<String> = servers.iter().map(|server| format!("127.0.0.1:{}", server.port)).collect();
-    let members: Vec<Document> = (0..).zip(&hosts).map(|(n, host): (i32, _)| doc! { "_id": n, "host": host }).collect();
-    let settings = doc! { "electionTimeoutMillis": 1000, "heartbeatIntervalMillis": 300 };
-    let config = doc! { "_id": "rs0", "members": members, "settings": settings };
-    admin(&servers[0].client(), doc! { "replSetInitiate": config });
-    let uri = format!("mongodb://{}/?replicaSet=rs0", hosts.join(","));
+    let Some((mut servers, uri)) = replica_set(1000) else { return };
     let world = world_at(&uri, BAD);
     let before = world.database.digest(QUOTES);
     let (plan, confirmation) = world.plan();
     let words = ["apply", &plan, "--confirm", &confirmation];
-    let is_primary =
-        |server: &Mongod| admin(&server.client(), doc! { "hello": 1 }).get_bool("isWritablePrimary").unwrap();
     // Once by a hand-over, once by the death of the primary.
     let output = interrupted(&world, &words, "5000", |running| {
         while world.database.count(QUOTES, doc! {}) > 60 + BAD as u64 - 500 && running.try_wait().unwrap().is_none() {}

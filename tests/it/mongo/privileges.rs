@@ -75,9 +75,7 @@ fn what_the_doctor_says_is_missing_is_all_that_is_missing() {
     // What was put back stays in quarantine, and goes again when its rule is another one.
     world.project.edit("rules.toml", "check = \"date-format\"", "check = \"date-format\"\nbudget = 0.9");
     assert_eq!(call(&world, &["run", "job.toml"]).exits(1).value("removed"), "2");
-    let long_ago = mongodb::bson::DateTime::from_millis(0);
-    let update = doc! { "q": {}, "u": { "$set": { "expires_at": long_ago } }, "multi": true };
-    world.database.command(doc! { "update": super::project::QUARANTINE, "updates": [update] });
+    world.expire(doc! {});
     let output = call(&world, &["quarantine", "purge", "job.toml", "--older-than", "0d", "--confirm", "2"]).exits(0);
     assert!(output.out.starts_with("2 of 2 rows were erased"), "{output:?}");
     call(&world, &["doctor", "job.toml"]).exits(0);
@@ -110,9 +108,7 @@ fn what_the_doctor_says_a_command_needs_is_enough_for_it() {
             world.call(&["run", "job.toml"]).exits(1);
         }
         if command == "purge" {
-            let long_ago = mongodb::bson::DateTime::from_millis(0);
-            let update = doc! { "q": {}, "u": { "$set": { "expires_at": long_ago } }, "multi": true };
-            world.database.command(doc! { "update": super::project::QUARANTINE, "updates": [update] });
+            world.expire(doc! {});
         }
         grant_for(&world, command);
         let (args, code): (&[&str], i32) = match command {

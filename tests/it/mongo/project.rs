@@ -1,7 +1,7 @@
 //! A project over a collection: a job, a rule, and barkeep called as a person calls it.
 
 use mongodb::bson::raw::RawDocumentBuf;
-use mongodb::bson::{Bson, DateTime, doc};
+use mongodb::bson::{Bson, DateTime, Document, doc};
 use sha2::{Digest, Sha256};
 
 use super::quotes::{QUOTES, indexes, quotes};
@@ -38,7 +38,7 @@ const RULES: &str = r#"[[rule]]
 id = "trade-date"
 check = "date-format"
 action = "quarantine"
-why = "the number of a row is no date"
+why = "the number of a row is not a date"
 "#;
 
 /// A database with quotes, and a project that reads them.
@@ -174,6 +174,16 @@ impl World {
         let until = DateTime::from_millis(chrono::Utc::now().timestamp_millis() + 60_000);
         let lease = doc! { "_id": format!("lease:{key}"), "kind": "lease", "holder": holder, "until": until };
         self.database.command(doc! { "insert": "barkeep_runs", "documents": [lease] });
+    }
+
+    /// Lets the retention of items be over, and everything that happened to them be long ago.
+    pub(crate) fn expire(&self, items: Document) {
+        let long_ago = DateTime::from_millis(0);
+        let set = doc! { "expires_at": long_ago, "history.$[].at": long_ago };
+        // What is no item has no history, and is left alone.
+        let items = doc! { "$and": [items, { "history": { "$exists": true } }] };
+        let update = doc! { "q": items, "u": { "$set": set }, "multi": true };
+        self.database.command(doc! { "update": QUARANTINE, "updates": [update] });
     }
 
     /// How many items are in a state.

@@ -143,7 +143,7 @@ fn the_quarantine_is_listed_shown_exported_and_purged_when_it_is_old() {
         );
         let id = list[0]["id"].as_str().unwrap();
         let shown = world.call(&["quarantine", "show", "job.toml", &id[..8]]).exits(0);
-        assert!(shown.out.contains("the number of a row is no date") && shown.out.contains("\"trade_date\":\""));
+        assert!(shown.out.contains("the number of a row is not a date") && shown.out.contains("\"trade_date\":\""));
         world.call(&["quarantine", "show", "job.toml", "ffff"]).exits(2);
         world.call(&["quarantine", "export", "job.toml", "-o", "out.parquet"]).exits(0);
         let exported = std::fs::File::open(world.project.path("out.parquet")).unwrap();
@@ -166,9 +166,7 @@ fn the_quarantine_is_listed_shown_exported_and_purged_when_it_is_old() {
         assert_eq!(csv.lines().count(), 6);
         let output = world.call(&["quarantine", "purge", "job.toml", "--older-than", "0d"]).exits(0);
         assert!(output.out.starts_with("0 of 0 rows were erased; 5 more"), "{output:?}");
-        let long_ago = mongodb::bson::DateTime::from_millis(0);
-        let update = doc! { "q": {}, "u": { "$set": { "expires_at": long_ago } }, "multi": true };
-        world.database.command(doc! { "update": QUARANTINE, "updates": [update] });
+        world.expire(doc! {});
         world
             .call(&["quarantine", "purge", "job.toml", "--older-than", "0d"])
             .exits(4)
@@ -186,9 +184,7 @@ fn a_purge_does_not_forget_what_was_put_back() {
         let before = world.database.digest(QUOTES);
         world.call(&["run", "job.toml"]).exits(1);
         world.call(&["quarantine", "restore", "job.toml", "--rule", "trade-date", "--confirm", "5"]).exits(0);
-        let long_ago = mongodb::bson::DateTime::from_millis(0);
-        let update = doc! { "q": {}, "u": { "$set": { "expires_at": long_ago } }, "multi": true };
-        world.database.command(doc! { "update": QUARANTINE, "updates": [update] });
+        world.expire(doc! {});
         let output = world.call(&["quarantine", "purge", "job.toml", "--older-than", "0d"]).exits(0);
         assert!(output.out.starts_with("0 of 0 rows were erased; 5 more"), "{output:?}");
         world.call(&["run", "job.toml"]).exits(1);

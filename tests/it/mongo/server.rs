@@ -216,6 +216,11 @@ impl Database {
         format!("mongodb://127.0.0.1:{}/?directConnection=true&appName={}", wire.port, self.name)
     }
 
+    /// A client of its own for a thread.
+    pub(crate) fn client(&self) -> Client {
+        self.server.client.clone()
+    }
+
     fn handle(&self, collection: &str) -> Collection<RawDocumentBuf> {
         self.server.client.database(&self.name).collection(collection)
     }

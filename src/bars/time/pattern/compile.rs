@@ -57,11 +57,11 @@ impl Pattern {
     /// Reads a pattern; see `TimeFormat::compile` for what it can say.
     pub(in crate::bars::time) fn compile(text: &str) -> Result<Self, String> {
         let mut pieces = Vec::new();
-        read(text, &mut pieces).map_err(|problem| format!("`{text}` is no time format: {problem}"))?;
+        read(text, &mut pieces).map_err(|problem| format!("`{text}` is not a time format: {problem}"))?;
         end_with_zulu(&mut pieces);
         let problem = missing(&pieces).or_else(|| twice(&pieces)).or_else(|| ambiguous(&pieces));
         if let Some(problem) = problem {
-            return Err(format!("`{text}` is no time format: {problem}"));
+            return Err(format!("`{text}` is not a time format: {problem}"));
         }
         let day_of_year = tells(&pieces, Part::DayOfYear);
         let date = if day_of_year { DateForm::DayOfYear } else { DateForm::MonthAndDay };

@@ -64,7 +64,7 @@ impl Fixed {
         })
     }
 
-    /// Reads `text`; `None` where it has another shape or is no readable time.
+    /// Reads `text`; `None` where it has another shape or is not a readable time.
     #[inline]
     pub(super) fn parse(&self, text: &[u8]) -> Option<Parsed> {
         let fits = |(byte, place): (&u8, &Place)| byte ^ place.base <= place.most;
