@@ -3,6 +3,8 @@
 //! Nothing leaves the source: `Goal::Check` only reports. With `Goal::Plan` the run writes down which rows would leave,
 //! and `barkeep::apply` carries that out.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example shows what it found")]
+
 use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;

@@ -2,6 +2,8 @@
 //!
 //! The batch holds one series in time order. A program with several series makes one `Series` of each.
 
+#![expect(clippy::print_stdout, reason = "an example shows what it found")]
+
 use std::error::Error;
 use std::sync::Arc;
 
