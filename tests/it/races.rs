@@ -82,7 +82,7 @@ impl Rights {
 fn progress(ended: &[(Race, Ended)], all: usize) {
     let faulty = ended.iter().filter(|(_, end)| !end.faults.is_empty()).count();
     let (race, end) = &ended[ended.len() - 1];
-    if ended.len() % 100 == 0 || !end.faults.is_empty() {
+    if ended.len().is_multiple_of(100) || !end.faults.is_empty() {
         let large = ended.iter().filter(|(race, _)| race.size >= 20_000_000).count();
         let done = ended.len();
         eprintln!(
