@@ -27,4 +27,5 @@ pub mod engine;
 pub mod market;
 pub mod quarantine;
 pub mod report;
+pub mod run;
 pub mod source;

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::args::InitArgs;
 use super::demo;
-use super::exit::{Exit, Failure};
 use super::output::Output;
 use crate::config::schema;
+use crate::run::{Exit, Failure};
 
 const OHLCV: &str = include_str!("../../rules/ohlcv.toml");
 const CRYPTO: &str = include_str!("../../rules/crypto.toml");

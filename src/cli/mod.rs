@@ -3,26 +3,21 @@
 mod apply;
 mod args;
 mod check;
-mod conclude;
 mod demo;
 mod doctor;
-mod exit;
-mod ingest;
+mod events;
+mod failure_json;
 mod init;
-mod job;
-mod open;
 mod output;
 mod progress;
 mod quarantine;
-mod removal;
 mod report;
 mod rule_cases;
 mod rules;
-mod scratch;
+mod show;
+mod signals;
 mod size;
 mod sql;
-mod stop;
-mod window;
 
 use std::io;
 use std::process::ExitCode;
@@ -32,9 +27,11 @@ use clap::{CommandFactory, Parser};
 use tracing_subscriber::EnvFilter;
 
 use args::{Cli, Command, Global, LogFormat, ReportCommand, RulesCommand};
-use exit::{Exit, Failure};
 use output::{Format, Output, message};
-use stop::stoppable;
+use signals::stoppable;
+
+use crate::engine::session::Limits;
+use crate::run::{Exit, Failure};
 
 /// How long work that is under way after a signal may take to end.
 const PARTING: Duration = Duration::from_secs(1);
@@ -74,7 +71,7 @@ fn unparsed(error: &clap::Error) -> ExitCode {
     if json && error.use_stderr() {
         let mut output = Output::new(Format::Json);
         let failure = Failure::Usage(error.to_string().trim_end().to_owned(), String::new());
-        drop(output.line(&failure.json(None).to_string()).and_then(|()| output.exit(Exit::Usage)));
+        drop(output.line(&failure_json::json(&failure, None).to_string()).and_then(|()| output.exit(Exit::Usage)));
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
@@ -110,7 +107,7 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
 }
 
 fn wait<T>(global: &Global, command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let threads = global.threads.map_or_else(|| job::engine_limits(global).threads, usize::from);
+    let threads = global.threads.map_or_else(|| Limits::default().threads, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads.max(2))
         .thread_stack_size(STACK)

@@ -8,8 +8,9 @@ use std::path::Path;
 
 use clap::ValueEnum;
 
-use super::exit::{Exit, Failure};
+use super::failure_json;
 use crate::report::summary::Summary;
+use crate::run::{Exit, Failure};
 
 /// How results are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
@@ -82,7 +83,7 @@ impl Output {
             // The places of mistakes name their files.
             _ => message(&text),
         }
-        if self.is_json() { self.line(&failure.json(job).to_string()) } else { Ok(()) }
+        if self.is_json() { self.line(&failure_json::json(failure, job).to_string()) } else { Ok(()) }
     }
 
     /// The last line of JSON output.
@@ -105,13 +106,6 @@ pub(crate) fn summary(summary: &Summary) -> Result<String, serde_json::Error> {
 /// Writes a message to stderr. A message that cannot be written has nowhere else to go.
 pub(crate) fn message(text: &str) {
     drop(writeln!(io::stderr().lock(), "{text}"));
-}
-
-/// A path as it is typed in a shell: between quotes where it would not be one word.
-pub(crate) fn typed(path: &Path) -> String {
-    let path = path.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || "/._-+,:@%=".contains(c);
-    if !path.is_empty() && path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', "'\\''")) }
 }
 
 /// Whether stderr is a terminal that may be coloured.

@@ -1,7 +1,6 @@
 //! `barkeep quarantine`: what was moved, put back, written down, or erased when it is old.
 
 mod export;
-pub(crate) mod store;
 
 use std::path::Path;
 
@@ -10,9 +9,7 @@ use serde_json::json;
 
 use super::apply::ask;
 use super::args::{QuarantineCommand, SureArgs, WhichArgs};
-use super::exit::{Exit, Failure};
-use super::job;
-use super::output::{Output, typed};
+use super::output::{Output, message};
 use crate::config::Loaded;
 use crate::config::moment::{Moment, parse_duration};
 use crate::quarantine::item::{Item, Which};
@@ -20,7 +17,10 @@ use crate::report::escape::{shortened, visible};
 use crate::report::numbers::counted;
 use crate::report::run_id::RunId;
 use crate::report::utc::UtcMicros;
-use store::{Restored, Store};
+use crate::run::job;
+use crate::run::shell::typed;
+use crate::run::store::{Restored, Store};
+use crate::run::{Exit, Failure};
 
 /// Runs the command.
 pub(crate) async fn run(command: QuarantineCommand, output: &mut Output) -> Result<Exit, Failure> {
@@ -68,7 +68,7 @@ async fn in_store(
             restore(store, &of(&which, ids)?, &sure, &command, loaded, output).await
         }
         QuarantineCommand::Export { output: file, which, .. } => {
-            let items = store.items(&of(&which, Vec::new())?, true).await?;
+            let items = store.items(&of(&which, Vec::new())?, true, &message).await?;
             export::write(&file, &items, |item| store.text(item))?;
             let rows = items.len();
             output.line(&match output.is_json() {
@@ -113,7 +113,7 @@ async fn list(
     loaded: &Loaded,
     output: &mut Output,
 ) -> Result<Exit, Failure> {
-    let items = store.items(which, false).await?;
+    let items = store.items(which, false, &message).await?;
     if output.is_json() {
         for item in &items {
             output.line(&object(item).to_string())?;
@@ -158,7 +158,7 @@ fn object(item: &Item) -> serde_json::Value {
 
 async fn show(store: &Store<'_>, id: &str, loaded: &Loaded, output: &mut Output) -> Result<Exit, Failure> {
     let which = Which { ids: vec![id.to_owned()], ..Which::default() };
-    let items = store.items(&which, true).await?;
+    let items = store.items(&which, true, &message).await?;
     let item = match items.as_slice() {
         [item] => item,
         [] => {
@@ -212,7 +212,7 @@ async fn restore(
     loaded: &Loaded,
     output: &mut Output,
 ) -> Result<Exit, Failure> {
-    let items = store.restorable(store.items(which, false).await?).await?;
+    let items = store.restorable(store.items(which, false, &message).await?).await?;
     let run = RunId::new(Utc::now(), std::process::id(), &loaded.job.name);
     let would = store.restore(&items, true, run.as_str()).await?;
     let rows = would.back;

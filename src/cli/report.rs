@@ -9,8 +9,7 @@ use datafusion::prelude::SessionContext;
 use futures::TryStreamExt;
 
 use super::args::Global;
-use super::exit::{Exit, Failure};
-use super::job;
+use super::events;
 use super::output::{self, Output};
 use super::sql;
 use crate::engine::session::session;
@@ -21,11 +20,13 @@ use crate::report::render::render_text;
 use crate::report::sentence::{Facts, sentence};
 use crate::report::store;
 use crate::report::utc::UtcMicros;
+use crate::run::{Exit, Failure, Stop};
 
 /// The runs there are, newest first.
 pub(crate) async fn list(global: &Global, dir: &Path, limit: usize, output: &mut Output) -> Result<Exit, Failure> {
-    let scratch = job::temp_dir(global)?;
-    let context = session(&job::limits_in(global, &scratch))?;
+    let of_process = events::context(global, Stop::never());
+    let scratch = of_process.scratch()?;
+    let context = session(&of_process.limits_in(&scratch))?;
     if let (Err(error @ ReportError::NoRuns { .. }), false) = (store::resolve_run(dir, "latest"), output.is_json()) {
         output.line(&error.to_string())?;
         return Ok(Exit::Ok);
@@ -48,8 +49,9 @@ pub(crate) async fn show(
 ) -> Result<Exit, Failure> {
     let run = store::resolve_run(dir, asked)
         .map_err(|error| Failure::Usage(error.to_string(), "`barkeep report list` names the runs".to_owned()))?;
-    let scratch = job::temp_dir(global)?;
-    let context = session(&job::limits_in(global, &scratch))?;
+    let of_process = events::context(global, Stop::never());
+    let scratch = of_process.scratch()?;
+    let context = session(&of_process.limits_in(&scratch))?;
     store::register(&context, dir)?;
     let of_run = format!(
         "job = '{}' AND run_date = DATE '{}' AND run_id = '{}'",

@@ -9,7 +9,6 @@ use arrow::datatypes::{Int8Type, Int64Type};
 use futures::TryStreamExt;
 use parquet::arrow::ArrowWriter;
 
-use super::exit::Failure;
 use crate::bars::{BarsSpec, DAY_US, FieldKind, TIME};
 use crate::config::{Action, Literal, RuleSet, RuleTest, Severity};
 use crate::engine::node::Arrangement;
@@ -19,6 +18,7 @@ use crate::engine::records::Record;
 use crate::engine::session::{Limits, session};
 use crate::engine::table::Locators;
 use crate::market::Grid;
+use crate::run::Failure;
 
 /// 2024-01-02, a Tuesday on which every market is open: the timestamp of a first row that has none.
 const FIRST_TIMESTAMP: i64 = 19_724 * DAY_US;

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use datafusion::prelude::SessionContext;
 
 use super::args::{Global, SchemaOf};
-use super::exit::{Exit, Failure};
+use super::events;
 use super::output::Output;
 use super::rule_cases;
-use super::{job, open};
 use crate::bars::spec::Fold;
 use crate::bars::time::TimeFormat;
 use crate::bars::{BarsSpec, FieldKind, FieldSpec, Label, NUMBERS, TimeSpec};
@@ -19,6 +18,8 @@ use crate::config::{Diagnostic, Environment, RuleFile, RuleSet, document, rules,
 use crate::engine::plan;
 use crate::engine::session::session;
 use crate::market::{Calendar, Grid, Interval};
+use crate::run::{Exit, Failure, Stop};
+use crate::run::{job, open};
 
 /// The JSON Schema of a kind of file.
 pub(crate) fn schema(of: SchemaOf, output: &mut Output) -> Result<Exit, Failure> {
@@ -156,8 +157,9 @@ fn in_sql(context: &SessionContext, rules: &RuleSet, bars: &BarsSpec) -> Vec<Dia
 
 /// Runs the test cases that rules carry.
 pub(crate) async fn test(global: &Global, files: &[PathBuf], output: &mut Output) -> Result<Exit, Failure> {
-    let scratch = job::temp_dir(global)?;
-    let limits = job::limits_in(global, &scratch);
+    let of_process = events::context(global, Stop::never());
+    let scratch = of_process.scratch()?;
+    let limits = of_process.limits_in(&scratch);
     let (mut passed, mut failed) = (0_usize, 0_usize);
     for file in files {
         let (rules, bars) = match kind_of(file)? {

@@ -11,29 +11,31 @@ use datafusion::prelude::SessionContext;
 use futures::TryStreamExt;
 
 use super::args::{Global, SqlArgs};
-use super::exit::{Exit, Failure};
-use super::output::Output;
-use super::quarantine::store::Store;
-use super::{ingest, job};
+use super::events;
+use super::output::{Output, message};
 use crate::engine::session::session;
 use crate::quarantine::item::Which;
 use crate::quarantine::table;
 use crate::report::store;
+use crate::run::ingest;
+use crate::run::store::Store;
+use crate::run::{Exit, Failure, Stop};
 
 /// Rows a text table shows; more would not fit a person.
 const SHOWN: usize = 1_000;
 
 /// Runs the query.
 pub(crate) async fn sql(global: &Global, args: &SqlArgs, output: &mut Output) -> Result<Exit, Failure> {
-    let scratch = job::temp_dir(global)?;
-    let context = session(&job::limits_in(global, &scratch))?;
+    let of_process = events::context(global, Stop::never());
+    let scratch = of_process.scratch()?;
+    let context = session(&of_process.limits_in(&scratch))?;
     let reports = match &args.job {
         // The job says where its reports are; its snapshot has to live as long as the query.
         Some(path) => {
             if args.query.to_lowercase().contains("quarantine") {
                 quarantine_table(&context, path).await?;
             }
-            Some(ingest::bars_table(global, &context, path).await?)
+            Some(ingest::bars_table(&of_process, &context, path).await?)
         }
         None => None,
     };
@@ -44,9 +46,9 @@ pub(crate) async fn sql(global: &Global, args: &SqlArgs, output: &mut Output) ->
 
 /// Registers what is in quarantine of the job at `path` as the table `quarantine`.
 async fn quarantine_table(context: &SessionContext, path: &Path) -> Result<(), Failure> {
-    let loaded = job::load(path)?;
+    let loaded = crate::run::job::load(path)?;
     let store = Store::open(&loaded).await?;
-    let items = store.items(&Which::default(), true).await;
+    let items = store.items(&Which::default(), true, &message).await;
     store.close().await;
     let batch = table::batch(&items?, |item| store.text(item))?;
     context.register_batch("quarantine", batch)?;

@@ -1,16 +1,13 @@
 //! The operator: takes the rows of one series after the other, runs all rules over each in one pass, and passes on
 //! what they found. Memory is bounded by the longest series, not by the data.
 
-use std::borrow::Cow;
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::compute::{concat_batches, partition};
+use datafusion::common::internal_err;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{exec_err, internal_err};
 use datafusion::error::Result;
+use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{
@@ -19,6 +16,7 @@ use datafusion::physical_expr::{
 use datafusion::physical_plan::execution_plan::{
     Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions,
 };
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, ExecutionPlanProperties, InputDistributionRequirements,
@@ -26,12 +24,11 @@ use datafusion::physical_plan::{
 };
 use futures::{StreamExt, TryStreamExt};
 
-use super::emit::Emitter;
-use super::evaluation;
-use super::frame::{Frame, Layout};
+use super::frame::Layout;
 use super::node::Arrangement;
 use super::program::Program;
 use super::records;
+use super::series_buffer::{Measured, SeriesBuffer};
 
 /// Rows of output worth a batch.
 const BATCH: usize = 4096;
@@ -44,6 +41,7 @@ pub struct SeriesExec {
     layout: Arc<Layout>,
     arrangement: Arrangement,
     properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
 }
 
 impl SeriesExec {
@@ -59,7 +57,7 @@ impl SeriesExec {
             EmissionType::Incremental,
             Boundedness::Bounded,
         ));
-        Ok(Self { input, program, layout, arrangement, properties })
+        Ok(Self { input, program, layout, arrangement, properties, metrics: ExecutionPlanMetricsSet::new() })
     }
 
     fn keys(&self) -> Vec<Arc<dyn PhysicalExpr>> {
@@ -131,91 +129,28 @@ impl ExecutionPlan for SeriesExec {
         Ok(TreeNodeRecursion::Continue)
     }
 
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let memory = MemoryConsumer::new(format!("SeriesExec[{partition}]")).register(context.memory_pool());
+        let measured = Measured::new(&self.metrics, partition);
         let input = self.input.execute(partition, context)?;
-        let series = SeriesBuffer::new(Arc::clone(&self.program), Arc::clone(&self.layout));
+        let series = SeriesBuffer::new(Arc::clone(&self.program), Arc::clone(&self.layout), memory, measured);
         let state = Some((input, series));
         let stream = futures::stream::try_unfold(state, |state| async move {
             let Some((mut input, mut series)) = state else { return Ok(None) };
             while let Some(batch) = input.next().await {
                 series.take(&batch?)?;
-                if series.emitter.rows() >= BATCH {
-                    let batch = series.emitter.finish()?;
+                if series.found() >= BATCH {
+                    let batch = series.finish()?;
                     return Ok(Some((batch, Some((input, series)))));
                 }
             }
             series.close()?;
-            Ok(Some((series.emitter.finish()?, None)))
+            Ok(Some((series.finish()?, None)))
         });
         Ok(Box::pin(RecordBatchStreamAdapter::new(records::schema(), stream.into_stream())))
     }
-}
-
-/// Gathers the rows of one series, evaluates them when the next one begins.
-struct SeriesBuffer {
-    program: Arc<Program>,
-    layout: Arc<Layout>,
-    key: String,
-    parts: Vec<RecordBatch>,
-    done: HashSet<String>,
-    emitter: Emitter,
-}
-
-impl SeriesBuffer {
-    fn new(program: Arc<Program>, layout: Arc<Layout>) -> Self {
-        let emitter = Emitter::new(Arc::clone(&program), Arc::clone(&layout));
-        Self { program, layout, key: String::new(), parts: Vec::new(), done: HashSet::new(), emitter }
-    }
-
-    fn take(&mut self, batch: &RecordBatch) -> Result<()> {
-        if batch.num_rows() == 0 {
-            return Ok(());
-        }
-        let keys: Vec<_> = self.layout.keys.iter().map(|column| Arc::clone(batch.column(*column))).collect();
-        for range in partition(&keys)?.ranges() {
-            let key = key_of(batch, &self.layout.keys, range.start);
-            if !self.parts.is_empty() && key != self.key {
-                self.close()?;
-            }
-            if self.parts.is_empty() {
-                self.open(key)?;
-            }
-            self.parts.push(batch.slice(range.start, range.len()));
-        }
-        Ok(())
-    }
-
-    fn open(&mut self, key: String) -> Result<()> {
-        if !self.done.insert(key.clone()) {
-            return exec_err!("rows of series `{key}` do not lie together: the files changed while they were read");
-        }
-        self.key = key;
-        Ok(())
-    }
-
-    fn close(&mut self) -> Result<()> {
-        let Some(first) = self.parts.first() else { return Ok(()) };
-        let batch = match self.parts.len() {
-            1 => first.clone(),
-            _ => concat_batches(&first.schema(), &self.parts)?,
-        };
-        self.parts.clear();
-        let frame = Frame::try_new(&batch, &self.layout)?;
-        let evaluated = evaluation::evaluate(&self.program, &self.layout, &frame, &self.key)?;
-        self.emitter.emit(&self.key, &frame, &evaluated);
-        Ok(())
-    }
-}
-
-/// The series key of a row: its fields joined with `|` (written `\\|` inside one), NULL as `(null)`.
-fn key_of(batch: &RecordBatch, columns: &[usize], row: usize) -> String {
-    let text = |column: &usize| {
-        let texts = batch.column(*column).as_string_view();
-        match texts.is_null(row) {
-            true => Cow::Borrowed("(null)"),
-            false if texts.value(row).contains('|') => Cow::Owned(texts.value(row).replace('|', "\\|")),
-            false => Cow::Borrowed(texts.value(row)),
-        }
-    };
-    columns.iter().map(text).collect::<Vec<_>>().join("|")
 }

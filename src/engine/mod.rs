@@ -21,6 +21,7 @@ mod parse_errors;
 pub mod plan;
 pub mod program;
 pub mod records;
+mod series_buffer;
 pub mod session;
 pub mod shape;
 pub mod table;

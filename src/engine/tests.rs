@@ -287,6 +287,26 @@ async fn a_series_that_comes_back_where_none_should_stops_the_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_series_beyond_the_memory_limit_is_refused_by_its_name_and_the_operator_is_measured() {
+    let program = program(RULES);
+    let dir = TempDir::new().unwrap();
+    let input = input(&dir, &program, &[rows(1, 40_000)], Arrangement::InPlace);
+    let tight = Limits { threads: 1, memory: Some(1 << 20), temp: None };
+    let error = output(&tight, &program, &input).await.unwrap_err();
+    assert!(error.contains("series `S0` does not fit into the memory limit"), "{error}");
+    assert!(error.contains("raise --memory-limit"), "{error}");
+
+    let context = session(&Limits::default()).unwrap();
+    let logical = plan::logical(&context, &program, &input).unwrap();
+    let physical = context.state().create_physical_plan(&logical).await.unwrap();
+    let found = collect(Arc::clone(&physical), context.task_ctx()).await.unwrap();
+    let metrics = physical.metrics().unwrap();
+    let counted = |name: &str| metrics.sum_by_name(name).map(|value| value.as_usize());
+    assert_eq!((counted("series"), counted("input_rows")), (Some(1), Some(sum(&found, Record::Series, 0) as usize)));
+    assert_eq!(metrics.output_rows(), Some(found.iter().map(RecordBatch::num_rows).sum()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_rows_give_no_records() {
     let program = program(RULES);
     let dir = TempDir::new().unwrap();

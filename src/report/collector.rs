@@ -13,7 +13,7 @@ use arrow::datatypes::Int32Type;
 use super::destination::Destination;
 use super::error::ReportError;
 use super::findings::{FindingParts, PART};
-use super::history::Previous;
+use super::history::{self, Previous};
 use super::incoming::{Records, check_schema, column, only};
 use super::months::Months;
 use super::moves::{self, MoveRow};
@@ -114,6 +114,31 @@ impl Collector {
     /// What has been counted so far: what limits are held against.
     pub fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    /// Counts rows as kept that were to be moved: a person put them back.
+    pub fn keep<'a>(&mut self, rows: impl IntoIterator<Item = &'a MoveRow>) {
+        rows.into_iter().for_each(|row| self.tally.keep(row));
+    }
+
+    /// The rules that evaluated nothing, by index into the rules of the program: in this run, which looked at all of the
+    /// data, or, where it looked at a part of it, in this run and the last ones. A run that read no row evaluated
+    /// nothing as a whole, and names no rule.
+    ///
+    /// # Errors
+    /// A file of an earlier run cannot be read.
+    pub fn not_evaluated(&self) -> Result<Vec<usize>, ReportError> {
+        let mut rules = self.tally.not_evaluated();
+        let Report { program, run, destination, .. } = &self.report;
+        if self.tally.series.rows.read == 0 || rules.is_empty() {
+            return Ok(Vec::new());
+        }
+        let in_part = run.window != (None, None) || !destination.whole();
+        if in_part {
+            let evaluated = history::evaluated_before(destination.dir(), &program.job)?;
+            rules.retain(|rule| !evaluated.contains(program.rule_id(*rule)));
+        }
+        Ok(rules)
     }
 
     /// Hands out the rows that are to be moved, in the order of the source files; none are left.
@@ -379,7 +404,7 @@ mod tests {
             tally.series.rows,
             RowTotals { read: 150, clean: 147, flagged: 1, to_quarantine: 2, ..RowTotals::default() }
         );
-        assert_eq!(tally.series.worst, Some(("A".to_owned(), 2, 100)));
+        assert_eq!(tally.series.worst(), Some(("A".to_owned(), 2, 100)));
         assert_eq!((tally.rules[OHLC].counts.rows, tally.rules[OHLC].counts.evaluated), (2, 150));
         assert_eq!(tally.rules[GAP].first, Some((Some(150 * DAY), "A".to_owned())));
         let moves = collector.take_moves();

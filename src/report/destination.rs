@@ -67,6 +67,16 @@ impl Destination {
         }
     }
 
+    /// The folder of the reports.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Whether the run looks at all rules and series.
+    pub(super) fn whole(&self) -> bool {
+        self.whole
+    }
+
     /// The only file of `table`.
     pub(super) fn file(&self, table: Table) -> PathBuf {
         table.file(&self.dir, &self.job, &self.run)

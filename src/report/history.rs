@@ -3,7 +3,7 @@
 //! The run before is the newest one of the same job that reached its end, looked at all rules and series, and had the
 //! same kind of window (all of the data, or from some time on). Only the columns needed are read, and no more than [`MOST_KNOWN`] findings.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -200,6 +200,39 @@ fn planned(path: &Path) -> Result<u64, ArrowError> {
     Ok(rows)
 }
 
+/// The rules that evaluated a row in one of the last runs of `job` that reached their end.
+///
+/// # Errors
+/// A file of an earlier run cannot be read.
+pub fn evaluated_before(dir: &Path, job: &str) -> Result<BTreeSet<String>, ReportError> {
+    let mut rules = BTreeSet::new();
+    for file in runs::of_job(dir, job)?.into_iter().take(USUAL_RUNS) {
+        // Runs that broke off have no results.
+        let results = Table::RuleResults.file(dir, job, &file.run);
+        match File::open(&results) {
+            Ok(results_file) => evaluated(results_file, &mut rules),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+        .map_err(|source| ReportError::reading(&results, source))?;
+    }
+    Ok(rules)
+}
+
+/// Adds the rules that evaluated a row.
+fn evaluated(results: File, rules: &mut BTreeSet<String>) -> Result<(), ArrowError> {
+    for batch in only(ParquetRecordBatchReaderBuilder::try_new(results)?, &["rule_id", "rows_evaluated"])? {
+        let batch = batch?;
+        let ids = texts(&batch, "rule_id")?;
+        // Runs of an older version have no such column: what they evaluated is not known.
+        let rows = batch.column_by_name("rows_evaluated").and_then(|rows| rows.as_primitive_opt::<Int64Type>());
+        for (id, rows) in ids.iter().zip(rows.into_iter().flatten()) {
+            rules.extend(id.filter(|_| rows.is_some_and(|rows| rows > 0)).map(str::to_owned));
+        }
+    }
+    Ok(())
+}
+
 fn load(dir: &Path, job: &str, window: Window, most: u64) -> Result<Previous, ReportError> {
     for file in runs::of_job(dir, job)? {
         if !comparable(&file.path, window).map_err(|source| ReportError::reading(&file.path, source))? {
@@ -271,6 +304,19 @@ mod tests {
     use crate::report::run::{ActionRow, Outcome, RunMeta};
     use crate::report::testing::{DAY, GAP, OHLC, finding_id, meta, one_series, program};
     use crate::report::utc::UtcMicros;
+
+    #[test]
+    fn the_rules_that_the_last_runs_evaluated_are_known() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(evaluated_before(dir.path(), "demo").unwrap(), BTreeSet::new());
+        let run = |hour, status| report(dir.path(), over(hour, (None, None)), status);
+        run(1, RunStatus::Broken);
+        assert_eq!(evaluated_before(dir.path(), "demo").unwrap(), BTreeSet::new());
+        run(2, RunStatus::Findings);
+        let rules = evaluated_before(dir.path(), "demo").unwrap();
+        assert!(rules.contains("ohlc") && rules.contains("gap"), "{rules:?}");
+        assert_eq!(evaluated_before(dir.path(), "other").unwrap(), BTreeSet::new());
+    }
 
     fn over(hour: u32, window: Window) -> RunMeta {
         RunMeta { window, ..meta(hour) }

@@ -144,6 +144,10 @@ fn accounts(summary: &Summary) -> Vec<String> {
         lines.push(format!("  {}, {since}", counted(found, "finding")));
     }
     lines.extend(not_evaluated(summary));
+    if !summary.not_evaluated.is_empty() {
+        let rules: Vec<_> = summary.not_evaluated.iter().map(|rule| visible(rule)).collect();
+        lines.push(format!("  evaluated nothing: {}", rules.join(", ")));
+    }
     if let Some(calendar) = &summary.calendar {
         let known = calendar.known_until.as_ref().map(|day| format!(", known until {day}")).unwrap_or_default();
         lines.push(format!("  calendar {}{known}", calendar.name));
@@ -228,6 +232,10 @@ fn by_severity(summary: &Summary) -> String {
         found.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| counted(count, what)).collect();
     match found.as_slice() {
         [] if summary.rows.read == 0 => "no rows in the window.".to_owned(),
+        [] if !summary.not_evaluated.is_empty() => {
+            let rules = counted(summary.not_evaluated.len() as u64, "rule");
+            format!("nothing was found, and {rules} evaluated nothing.")
+        }
         [] => "nothing was found.".to_owned(),
         found => format!("{}, no row is to be moved.", found.join(", ")),
     }
@@ -271,6 +279,9 @@ pub fn render_line(summary: &Summary) -> String {
     }
     if let Some(change) = &summary.change {
         pairs.extend([("new", change.new.to_string()), ("fixed", change.fixed.to_string())]);
+    }
+    if !summary.not_evaluated.is_empty() {
+        pairs.push(("not_evaluated", summary.not_evaluated.join(",")));
     }
     let failed = summary.rules.iter().filter(|rule| rule.status == RuleStatus::Fail);
     let failed: Vec<String> = failed.map(|rule| format!("{}:{}", rule.id, rule.findings)).collect();
@@ -383,6 +394,7 @@ mod tests {
             change: None,
             rules,
             refusals: Vec::new(),
+            not_evaluated: Vec::new(),
             actions: BTreeMap::new(),
             connections: None,
             next: vec![

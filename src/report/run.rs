@@ -183,6 +183,8 @@ pub struct Outcome {
     pub peak_rss: Option<u64>,
     /// Why nothing may be moved; empty where it may.
     pub refusals: Vec<Refusal>,
+    /// Rules that evaluated nothing, by index into the rules of the program.
+    pub not_evaluated: Vec<usize>,
     /// Rows that were moved.
     pub actions: Vec<ActionRow>,
     /// What became of the connections to a server; `None` where there is none.
@@ -204,6 +206,7 @@ impl Outcome {
             bytes_read: None,
             peak_rss: None,
             refusals: Vec::new(),
+            not_evaluated: Vec::new(),
             actions: Vec::new(),
             connections: None,
             next: Vec::new(),

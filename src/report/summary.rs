@@ -74,6 +74,9 @@ pub struct Summary {
     pub rules: Vec<RuleSummary>,
     /// Why nothing may be moved.
     pub refusals: Vec<String>,
+    /// Rules that evaluated nothing: in this run, and, where it looked at a part of the data, in the last ones too.
+    #[serde(default)]
+    pub not_evaluated: Vec<String>,
     /// Rows that were to be moved, by how far that is.
     pub actions: BTreeMap<String, u64>,
     /// The connections to a server; `None` where there is none.
@@ -248,6 +251,7 @@ impl Summary {
             change: change(&rules, since_run),
             rules,
             refusals: outcome.refusals.iter().map(ToString::to_string).collect(),
+            not_evaluated: outcome.not_evaluated.iter().map(|rule| program.rule_id(*rule).to_owned()).collect(),
             actions: states(outcome),
             connections: outcome.connections.clone(),
             next: outcome.next.clone(),
@@ -276,7 +280,7 @@ impl Summary {
 fn verdict(findings: BySeverity, outcome: &Outcome) -> Verdict {
     let went_well = matches!(outcome.status, RunStatus::Ok | RunStatus::Findings);
     match findings {
-        BySeverity { error: 0, warn: 0, .. } if went_well => Verdict::Ok,
+        BySeverity { error: 0, warn: 0, .. } if went_well && outcome.not_evaluated.is_empty() => Verdict::Ok,
         BySeverity { error: 0, .. } if went_well => Verdict::Warn,
         _ => Verdict::Fail,
     }

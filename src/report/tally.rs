@@ -2,10 +2,13 @@
 //!
 //! Adding is in any order: batches of the operator come from several partitions. Nothing is printed or written here.
 
+use std::collections::BTreeMap;
+
 use super::error::ReportError;
 use super::incoming::Records;
-use crate::config::Severity;
-use crate::decide::{RowTotals, SeriesShare, share};
+use super::moves::MoveRow;
+use crate::config::{Action, Severity};
+use crate::decide::{RowTotals, SeriesShare, Verdict, share};
 use crate::engine::program::Program;
 use crate::engine::records::{RuleCounts, SeriesCounts};
 
@@ -57,6 +60,8 @@ pub struct RuleTally {
     pub last_time: Option<i64>,
     /// Series with a finding.
     pub series_hit: i64,
+    /// Rows it flagged that are not moved because a person put them back.
+    pub kept: i64,
 }
 
 impl RuleTally {
@@ -111,8 +116,8 @@ pub struct SeriesTally {
     pub rows: RowTotals,
     /// Sessions of the series that has most of them; those of several series are largely the same days.
     pub sessions: i64,
-    /// The series of which the largest share is to be moved, where any row is; the first by name among equals.
-    pub worst: Option<SeriesShare>,
+    /// Rows to be moved and rows read, of the series of which any row is to be moved.
+    moving: BTreeMap<String, (u64, u64)>,
     /// First and last timestamp, µs UTC.
     pub span: Option<(i64, i64)>,
 }
@@ -130,14 +135,17 @@ impl SeriesTally {
         if let Some((first, last)) = records.time(row).zip(records.time_until(row)) {
             self.span = Some(self.span.map_or((first, last), |(since, until)| (since.min(first), until.max(last))));
         }
-        let worse = |worst: &SeriesShare| {
-            let (more, most) = (share(rows.moved(), rows.read), share(worst.1, worst.2));
-            more > most || more == most && series < worst.0.as_str()
-        };
-        if rows.moved() > 0 && self.worst.as_ref().is_none_or(worse) {
-            self.worst = Some((series.to_owned(), rows.moved(), rows.read));
+        if rows.moved() > 0 {
+            self.moving.insert(series.to_owned(), (rows.moved(), rows.read));
         }
         Ok(())
+    }
+
+    /// The series of which the largest share is to be moved, where any row is; the first by name among equals.
+    pub fn worst(&self) -> Option<SeriesShare> {
+        let shares = self.moving.iter().filter(|(_, (moved, _))| *moved > 0);
+        let shares = shares.map(|(series, (moved, read))| (series.clone(), *moved, *read));
+        shares.reduce(|worst, other| if share(other.1, other.2) > share(worst.1, worst.2) { other } else { worst })
     }
 }
 
@@ -197,6 +205,23 @@ impl Tally {
         records.rows().try_for_each(|row| self.series.add(records, row))
     }
 
+    /// Counts a row as kept that was to be moved: a person put it back.
+    pub fn keep(&mut self, row: &MoveRow) {
+        let verdict = if row.action() == Action::Delete { Verdict::Delete } else { Verdict::Quarantine };
+        self.series.rows.keep(verdict, 1);
+        if let Some((moved, _)) = self.series.moving.get_mut(&*row.series) {
+            *moved = moved.saturating_sub(1);
+        }
+        for found in &row.found {
+            self.rules[found.rule].kept += 1;
+        }
+    }
+
+    /// Rules that gave no verdict on any row, by index.
+    pub fn not_evaluated(&self) -> Vec<usize> {
+        (0..self.rules.len()).filter(|rule| self.rules[*rule].counts.evaluated == 0).collect()
+    }
+
     /// Findings by severity.
     pub fn by_severity(&self, program: &Program) -> BySeverity {
         let mut by = BySeverity::default();
@@ -218,8 +243,9 @@ impl Tally {
         if !rows.conserved() {
             return broken(format!("rows of the run do not add up: {rows:?}"));
         }
-        if rows.moved() != self.moves {
-            return broken(format!("{} rows are to be moved by count, and {} by name", rows.moved(), self.moves));
+        if rows.moved() + rows.kept != self.moves {
+            let counted = rows.moved() + rows.kept;
+            return broken(format!("{counted} rows are to be moved by count, and {} by name", self.moves));
         }
         for (rule, tally) in self.rules.iter().enumerate() {
             if tally.counts.findings != tally.arrived {

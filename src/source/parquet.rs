@@ -258,7 +258,7 @@ mod tests {
                 bytes[at] = value;
                 std::fs::write(&fixture.set.files[0], bytes).unwrap();
                 refused += usize::from(infer(&fixture.set).is_err());
-                refused += usize::from(series_order(&fixture.set.files, &["s".to_owned()]).is_err());
+                refused += usize::from(series_order(&fixture.set.files, &["s".to_owned()], 2).is_err());
             }
         }
         assert!(refused > footer, "{refused}");

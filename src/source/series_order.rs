@@ -69,7 +69,7 @@ pub enum SeriesOrder {
 ///
 /// # Errors
 /// When a file does not read or has no such column.
-pub fn series_order(files: &[PathBuf], columns: &[String]) -> Result<SeriesOrder, SourceError> {
+pub fn series_order(files: &[PathBuf], columns: &[String], threads: usize) -> Result<SeriesOrder, SourceError> {
     let mut sources = Vec::with_capacity(files.len());
     for path in files {
         match Source::open(path, columns)? {
@@ -78,7 +78,7 @@ pub fn series_order(files: &[PathBuf], columns: &[String]) -> Result<SeriesOrder
         }
     }
     let units = units(&sources);
-    let mut scans = scan_all(&sources, &units)?;
+    let mut scans = scan_all(&sources, &units, threads)?;
     scans.sort_by_key(|(unit, _)| *unit);
     Ok(merge(&sources, &units, &scans))
 }
@@ -239,8 +239,8 @@ fn units(sources: &[Source<'_>]) -> Vec<Unit> {
     units
 }
 
-/// Scans row groups on all cores; those not yet begun when a series came back are left out.
-fn scan_all(sources: &[Source<'_>], units: &[Unit]) -> Result<Vec<(usize, Runs)>, SourceError> {
+/// Scans row groups on `threads` cores; those not yet begun when a series came back are left out.
+fn scan_all(sources: &[Source<'_>], units: &[Unit], threads: usize) -> Result<Vec<(usize, Runs)>, SourceError> {
     let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     let work = || {
         let mut scans = Vec::new();
@@ -253,7 +253,7 @@ fn scan_all(sources: &[Source<'_>], units: &[Unit]) -> Result<Vec<(usize, Runs)>
         }
         Ok(scans)
     };
-    let threads = thread::available_parallelism().map_or(1, usize::from).min(units.len());
+    let threads = threads.clamp(1, units.len().max(1));
     thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         let mut all = Vec::with_capacity(units.len());
@@ -340,7 +340,7 @@ mod tests {
         let names: Vec<String> = (0..files.len()).map(|n| format!("{n}.parquet")).collect();
         let files: Vec<(&str, &Vec<u8>)> = names.iter().map(String::as_str).zip(files).collect();
         let fixture = Fixture::new(Format::Parquet, &files);
-        series_order(&fixture.set.files, &["symbol".to_owned(), "period".to_owned()]).unwrap()
+        series_order(&fixture.set.files, &["symbol".to_owned(), "period".to_owned()], 2).unwrap()
     }
 
     fn daily<'a>(symbols: &[&'a str]) -> Rows<'a> {
@@ -405,9 +405,9 @@ mod tests {
     #[test]
     fn a_column_that_is_missing_or_no_text_is_reported() {
         let fixture = Fixture::new(Format::Parquet, &[("a.parquet", file(&daily(&["A"]), 9, true))]);
-        let error = series_order(&fixture.set.files, &["symbl".to_owned()]).unwrap_err().to_string();
+        let error = series_order(&fixture.set.files, &["symbl".to_owned()], 2).unwrap_err().to_string();
         assert!(error.ends_with("a.parquet` has no column `symbl`; it has `period`, `n`, `symbol`"), "{error}");
-        let order = series_order(&fixture.set.files, &["symbol".to_owned(), "n".to_owned()]).unwrap();
+        let order = series_order(&fixture.set.files, &["symbol".to_owned(), "n".to_owned()], 2).unwrap();
         assert!(matches!(order, SeriesOrder::NotText { column, .. } if column == "n"));
     }
 
@@ -416,7 +416,7 @@ mod tests {
         let numbers: ArrayRef = Arc::new(Int64Array::from(vec![1]));
         let bytes = parquet_bytes(&RecordBatch::try_from_iter([("n", numbers)]).unwrap());
         let fixture = Fixture::new(Format::Parquet, &[("a.parquet", &bytes[..bytes.len() - 4])]);
-        assert!(matches!(series_order(&fixture.set.files, &["n".to_owned()]), Err(SourceError::NotParquet { .. })));
+        assert!(matches!(series_order(&fixture.set.files, &["n".to_owned()], 2), Err(SourceError::NotParquet { .. })));
     }
 
     proptest! {

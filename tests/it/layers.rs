@@ -15,7 +15,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("engine", &["bars", "checks", "config", "decide", "market", "source"]),
     ("quarantine", &["bars", "checks", "config", "durable", "engine", "decide", "market", "report", "source"]),
     ("report", &["bars", "checks", "config", "durable", "engine", "decide", "market", "source"]),
-    ("cli", &["bars", "checks", "config", "durable", "engine", "decide", "market", "report", "quarantine", "source"]),
+    ("run", &["bars", "checks", "config", "durable", "engine", "decide", "market", "quarantine", "report", "source"]),
+    (
+        "cli",
+        &["bars", "checks", "config", "durable", "engine", "decide", "market", "quarantine", "report", "run", "source"],
+    ),
 ];
 
 /// Crates that the pure modules know nothing of.

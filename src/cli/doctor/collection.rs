@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::Lines;
 use super::privileges;
-use crate::cli::exit::Failure;
-use crate::cli::open::{Collected, Opened};
-use crate::cli::removal;
 use crate::config::Loaded;
 use crate::config::job::MongoSource;
+use crate::run::Failure;
+use crate::run::open::{Collected, Opened};
+use crate::run::removal;
 use crate::source::mongodb::{Connection, IndexInfo, Reader, Topology};
 
 /// Milliseconds that two clocks may differ.

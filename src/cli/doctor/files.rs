@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::Lines;
-use crate::cli::exit::Failure;
-use crate::cli::open::Opened;
-use crate::cli::removal::files::{Files, failed};
 use crate::quarantine::files;
+use crate::run::Failure;
+use crate::run::open::Opened;
+use crate::run::removal::files::{Files, failed};
 use crate::source::FilesSet;
 
 /// Tells of the files.

@@ -11,16 +11,16 @@ use chrono::{Days, NaiveDate, Utc};
 use serde_json::json;
 
 use super::args::Global;
-use super::exit::{Exit, Failure};
-use super::job;
-use super::open::{self, At, Opened};
-use super::output::Output;
-use super::quarantine::store::Store;
+use super::output::{Output, message};
 use crate::config::Loaded;
 use crate::config::job::Source;
 use crate::config::load::shown;
 use crate::quarantine::item::{State, Which};
 use crate::report::escape::visible;
+use crate::run::job;
+use crate::run::open::{self, At, Opened};
+use crate::run::store::Store;
+use crate::run::{Exit, Failure};
 
 /// Free bytes below which a disk is said to be nearly full.
 const LITTLE: u64 = 1 << 30;
@@ -168,7 +168,7 @@ async fn bars(opened: &Opened, lines: &mut Lines<'_>) -> Result<(), Failure> {
 
 async fn quarantine(loaded: &Arc<Loaded>, lines: &mut Lines<'_>) -> Result<(), Failure> {
     let store = Store::open(loaded).await?;
-    let items = store.items(&Which::default(), false).await;
+    let items = store.items(&Which::default(), false, &message).await;
     let under_way = store.under_way().await;
     store.close().await;
     let (items, under_way) = (items?, under_way?);

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::Lines;
-use crate::cli::exit::Failure;
 use crate::config::Loaded;
 use crate::config::job::MongoSource;
 use crate::quarantine::mongodb::{RUNS, quarantine_of};
+use crate::run::Failure;
 use crate::source::mongodb::Privileges;
 
 /// Where an action is done.

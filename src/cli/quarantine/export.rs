@@ -7,10 +7,10 @@ use arrow::json::LineDelimitedWriter;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use parquet::arrow::ArrowWriter;
 
-use crate::cli::exit::Failure;
 use crate::durable::{Disk, folder_of};
 use crate::quarantine::item::Item;
 use crate::quarantine::table;
+use crate::run::Failure;
 
 /// Writes `items` to `file`, whose name tells the format.
 pub(super) fn write(file: &Path, items: &[Item], text: impl Fn(&Item) -> String) -> Result<(), Failure> {

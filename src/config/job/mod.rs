@@ -212,7 +212,6 @@ mod tests {
             [window]
             since = 2024-03-01
             until = "2024-03-02T00:00:00Z"
-            lookback = "10d"
             grace = "24h"
             [limits]
             rows = 5
@@ -280,10 +279,7 @@ mod tests {
         assert_eq!((files(&job).format, files(&job).delimiter), (None, b','));
         assert_eq!(files(&job).nulls, ["", "null", "NULL", "None", "N/A"]);
         assert!(files(&job).filter.is_empty() && job.bars.fields.is_empty());
-        assert_eq!(
-            job.window,
-            Window { since: None, until: None, lookback: TimeDelta::zero(), grace: TimeDelta::zero() }
-        );
+        assert_eq!(job.window, Window { since: None, until: None, grace: TimeDelta::zero() });
         assert_eq!(job.limits, Limits { rows: 10_000, fraction: 0.01, series_fraction: 0.2 });
         assert_eq!((job.quarantine.keep, job.quarantine.dir.written.as_str()), (TimeDelta::days(90), "../quarantine"));
         assert_eq!(job.report_dir.resolved, Path::new("jobs/../reports"));
@@ -329,7 +325,7 @@ mod tests {
         // 2024-03-01 begins in Shanghai eight hours before it does in UTC.
         assert_eq!(job.window.since, Some(19_783 * DAY_US - 8 * 3_600_000_000));
         assert_eq!(job.window.until, Some(19_784 * DAY_US));
-        assert_eq!((job.window.lookback, job.window.grace), (TimeDelta::days(10), TimeDelta::hours(24)));
+        assert_eq!(job.window.grace, TimeDelta::hours(24));
         assert_eq!(job.limits, Limits { rows: 5, fraction: 1.0, series_fraction: 0.5 });
         assert_eq!((job.quarantine.keep, job.quarantine.dir.written.as_str()), (TimeDelta::weeks(2), "moved"));
         assert_eq!(job.report_dir.written, "/srv/reports/cn");
@@ -603,7 +599,7 @@ error[unknown-key]: unknown key `kind` in a field of `[bars]`
 
     #[test]
     fn window_is_in_order_and_made_of_times() {
-        insta::assert_snapshot!(section_mistakes("[window]\nsince = 2024-03-02\nuntil = \"2024-03-02\"\nlookback = \"10 days\""), @r#"
+        insta::assert_snapshot!(section_mistakes("[window]\nsince = 2024-03-02\nuntil = \"2024-03-02\"\ngrace = \"10 days\""), @r#"
 error[bad-value]: the window is empty: `until` is not after `since`
  --> jobs/demo.toml:7:9
   |
@@ -613,12 +609,12 @@ error[bad-value]: the window is empty: `until` is not after `since`
   = help: `until` is not part of the window
 
 error[bad-value]: `10 days` is no span of time; write for instance `90m`, `24h`, `10d` or `2w`
- --> jobs/demo.toml:8:12
+ --> jobs/demo.toml:8:9
   |
-8 | lookback = "10 days"
-  |            ^^^^^^^^^
+8 | grace = "10 days"
+  |         ^^^^^^^^^
   |
-  = help: How far before the last run a run begins, for late corrections.
+  = help: Rows younger than this are reported, never moved.
 "#);
         assert!(section_mistakes("window.since = \"yesterday\"").contains("`yesterday` is no date or time"));
         assert!(section_mistakes("window.since = 09:30:00").contains("`09:30:00` is no date or time"));

@@ -17,8 +17,6 @@ pub struct Window {
     pub since: Option<i64>,
     /// First timestamp after the window, µs UTC; without one the window is open.
     pub until: Option<i64>,
-    /// How far before the watermark a run begins, for late corrections.
-    pub lookback: TimeDelta,
     /// Rows younger than this are reported, never moved.
     pub grace: TimeDelta,
 }
@@ -65,7 +63,6 @@ pub(super) const WINDOW: Section = Section {
     keys: &[
         key("since", Holds::Moment, Nothing, "First date or time of the window."),
         key("until", Holds::Moment, Nothing, "First date or time after the window."),
-        key("lookback", Holds::Duration, Text("0d"), "How far before the last run a run begins, for late corrections."),
         key("grace", Holds::Duration, Text("0d"), "Rows younger than this are reported, never moved."),
     ],
 };
@@ -134,9 +131,8 @@ pub(super) fn read_window(mut section: SectionReader<'_>, bars: Option<&Bars>) -
             "`until` is not part of the window",
         );
     }
-    let (lookback, grace) = (section.duration("lookback"), section.duration("grace"));
-    let window = || Some(Window { since, until, lookback: lookback?, grace: grace? });
-    (window(), section.finish())
+    let grace = section.duration("grace");
+    (grace.map(|grace| Window { since, until, grace }), section.finish())
 }
 
 fn read_bound(section: &mut SectionReader<'_>, name: &str, bars: Option<&Bars>) -> Option<i64> {

@@ -58,7 +58,7 @@ fn extract(folder: &Path, name: &str) -> Option<u64> {
     let columns = source::infer(&set).ok()?;
     if !set.format.is_text() {
         let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
-        source::series_order(&set.files, &names).ok();
+        source::series_order(&set.files, &names, 2).ok();
         return None;
     }
     let wanted: Vec<Wanted> =

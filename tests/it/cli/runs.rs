@@ -292,3 +292,33 @@ fn what_is_new_and_fixed_is_reported_from_run_to_run() {
     let output = project.call(&["check", "job.toml"]).exits(0);
     assert_eq!((output.value("new"), output.value("fixed")), ("0", "3"), "a run over some rules is not compared with");
 }
+
+/// A rule whose condition fits no row.
+const NO_ROW: &str = "\n[[rule]]\nid = \"other-source\"\ncheck = \"ohlc\"\nwhere = \"volume < 0\"\n";
+
+#[test]
+fn a_rule_that_evaluated_nothing_is_a_warning_that_names_it() {
+    let project = Project::new(BARS);
+    let rules = fs::read_to_string(project.path("rules.toml")).unwrap();
+    fs::write(project.path("rules.toml"), format!("{rules}{NO_ROW}")).unwrap();
+    let output = project.call(&["check", "job.toml"]).exits(0);
+    assert_eq!((output.value("verdict"), output.value("not_evaluated")), ("WARN", "other-source"));
+    project.call(&["check", "job.toml", "--fail-on", "warn"]).exits(1);
+    let shown = project.call(&["report", "show"]).exits(0).out;
+    assert!(shown.contains("evaluated nothing: other-source"), "{shown}");
+    assert!(shown.contains("WARN  nothing was found, and 1 rule evaluated nothing."), "{shown}");
+    let json = project.call(&["check", "job.toml", "--format", "json"]).exits(0).json();
+    assert_eq!(json[0]["not_evaluated"], serde_json::json!(["other-source"]));
+}
+
+#[test]
+fn a_rule_that_evaluated_nothing_in_a_window_is_named_unless_an_earlier_run_evaluated_it() {
+    let project = Project::new(BARS);
+    let rules = fs::read_to_string(project.path("rules.toml")).unwrap();
+    let late = NO_ROW.replace("volume < 0", "time < '2024-01-03'");
+    fs::write(project.path("rules.toml"), format!("{rules}{late}")).unwrap();
+    let windowed = || project.call(&["check", "job.toml", "--since", "2024-01-03"]).exits(0);
+    assert_eq!((windowed().value("verdict"), windowed().value("not_evaluated")), ("WARN", "other-source"));
+    assert_eq!(project.call(&["check", "job.toml"]).exits(0).value("verdict"), "OK");
+    assert_eq!(windowed().value("verdict"), "OK", "a run before evaluated it");
+}

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use mongodb::bson::Document;
 use secrecy::SecretString;
 
-use super::exit::Failure;
+use super::failure::Failure;
 use super::job;
 use crate::bars::BarsSpec;
 use crate::config::job::{FileFormat, FileSource, MongoSource, Source, Uri};

@@ -1,9 +1,6 @@
-//! How a command ends: the exit codes of barkeep, and the failures that lead to them.
+//! How a run ends: the exit codes of barkeep, and the failures that lead to them.
 
 use std::error::Error;
-use std::path::Path;
-
-use serde_json::{Value, json};
 
 use crate::config::Diagnostic;
 use crate::report::escape::visible;
@@ -11,7 +8,7 @@ use crate::report::numbers::counted;
 
 /// How a command ended; see the table of exit codes in the README.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Exit {
+pub enum Exit {
     /// Ran to the end; nothing at or above `--fail-on`.
     Ok,
     /// Ran to the end and found some.
@@ -30,7 +27,7 @@ pub(crate) enum Exit {
 
 impl Exit {
     /// The process exit code.
-    pub(crate) fn code(self) -> u8 {
+    pub fn code(self) -> u8 {
         match self {
             Self::Ok => 0,
             Self::Findings => 1,
@@ -43,7 +40,7 @@ impl Exit {
     }
 
     /// Its name, as JSON output shows it.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::Findings => "findings",
@@ -56,7 +53,7 @@ impl Exit {
     }
 
     /// The one that counts when several jobs ended differently: signal, then 3, 2, 5, 4, 1.
-    pub(crate) fn worst(self, other: Self) -> Self {
+    pub fn worst(self, other: Self) -> Self {
         let rank = |exit: Self| match exit {
             Self::Ok => 0,
             Self::Findings => 1,
@@ -72,7 +69,7 @@ impl Exit {
 
 /// Why a command could not run to its end.
 #[derive(Debug)]
-pub(crate) enum Failure {
+pub enum Failure {
     /// Mistakes in files a person wrote.
     Mistakes(Vec<Diagnostic>),
     /// A flag, or a file named by one, is wrong: the message and what to do.
@@ -96,7 +93,7 @@ pub(crate) enum Failure {
 
 impl Failure {
     /// The exit it leads to.
-    pub(crate) fn exit(&self) -> Exit {
+    pub fn exit(&self) -> Exit {
         match self {
             Self::Mistakes(_) | Self::Usage(..) => Exit::Usage,
             Self::Refused(..) => Exit::Refused,
@@ -107,7 +104,7 @@ impl Failure {
     }
 
     /// The failure as text for a person.
-    pub(crate) fn render(&self, colour: bool) -> String {
+    pub fn render(&self, colour: bool) -> String {
         match self {
             Self::Mistakes(mistakes) => {
                 let mut blocks: Vec<String> = mistakes.iter().map(|mistake| mistake.render(colour)).collect();
@@ -124,29 +121,6 @@ impl Failure {
             Self::Stopped { left: 0, open: 0, .. } => "stopped by a signal; nothing was changed".to_owned(),
             Self::Stopped { left, open, .. } => stopped(*left, *open),
         }
-    }
-
-    /// The failure as an object, for a program; `job` is the job file it befell.
-    pub(crate) fn json(&self, job: Option<&Path>) -> Value {
-        let (message, help, causes, mistakes) = match self {
-            Self::Mistakes(mistakes) => (count(mistakes), None, Vec::new(), mistakes.iter().map(mistake).collect()),
-            Self::Usage(message, help) | Self::Refused(message, help) => {
-                (message.clone(), Some(help), Vec::new(), Vec::new())
-            }
-            Self::Locked(message) => (message.clone(), None, Vec::new(), Vec::new()),
-            Self::Broken(error) => (error.to_string(), None, causes(&**error), Vec::new()),
-            Self::Stopped { .. } => (self.render(false), None, Vec::new(), Vec::new()),
-        };
-        let mut object = json!({
-            "type": "error", "job": job.map(|job| job.display().to_string()),
-            "code": self.exit().code(), "name": self.exit().name(),
-            "message": message, "help": help, "causes": causes, "mistakes": mistakes,
-        });
-        if let Self::Stopped { left, open, .. } = self {
-            object["rows_removed"] = (*left).into();
-            object["rows_open"] = (*open).into();
-        }
-        object
     }
 }
 
@@ -165,7 +139,7 @@ pub(super) fn had_left(left: u64, open: u64) -> String {
 }
 
 /// What lies below `error`, outermost first; what an error above has said already is left out.
-fn causes(error: &dyn Error) -> Vec<String> {
+pub(crate) fn causes(error: &dyn Error) -> Vec<String> {
     let mut said = error.to_string();
     let mut causes = Vec::new();
     let mut next = error.source();
@@ -185,19 +159,11 @@ fn shown(text: &str) -> String {
     text.lines().map(visible).collect::<Vec<_>>().join("\n")
 }
 
-fn count(mistakes: &[Diagnostic]) -> String {
+pub(crate) fn count(mistakes: &[Diagnostic]) -> String {
     match mistakes.len() {
         1 => "1 mistake; nothing was read".to_owned(),
         n => format!("{n} mistakes; nothing was read"),
     }
-}
-
-fn mistake(mistake: &Diagnostic) -> Value {
-    let (line, column) = mistake.position();
-    json!({
-        "code": mistake.code, "title": mistake.title, "file": mistake.file.path.display().to_string(),
-        "line": line, "column": column, "label": mistake.label, "help": mistake.help,
-    })
 }
 
 impl<E: Error + Send + Sync + 'static> From<E> for Failure {
@@ -226,8 +192,6 @@ mod tests {
             reported(0, 1),
             "stopped by a signal; 0 rows had left the source for the quarantine; whether 1 row more did, the next run finds out first"
         );
-        let json = Failure::Stopped { signal: 2, left: 3, open: 4 }.json(None);
-        assert_eq!((&json["rows_removed"], &json["rows_open"]), (&3.into(), &4.into()));
     }
 
     #[test]

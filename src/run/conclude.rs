@@ -2,9 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::exit::{self, Exit, Failure};
+use super::failure::{self, Exit, Failure};
 use super::open::Opened;
-use super::output::{self, Output};
 use super::removal::{self, Done, EARLIER_OPEN};
 use super::stop::Stop;
 use crate::config::Loaded;
@@ -15,21 +14,20 @@ use crate::report::collector::Collector;
 use crate::report::error::ReportError;
 use crate::report::history::Window;
 use crate::report::numbers::counted;
-use crate::report::render::{render_line, render_text};
 use crate::report::run::{ActionRow, NextStep, Outcome, RunMeta, RunStatus, StageSeconds, Trigger};
 use crate::report::run_id::RunId;
 use crate::report::summary::Summary;
 use crate::report::utc::UtcMicros;
 
 /// What a run is known by before it begins.
-pub(super) struct RunMetaOf<'a> {
-    pub(super) command: &'static str,
-    pub(super) loaded: &'a Loaded,
-    pub(super) window: Window,
+pub(crate) struct RunMetaOf<'a> {
+    pub(crate) command: &'static str,
+    pub(crate) loaded: &'a Loaded,
+    pub(crate) window: Window,
 }
 
 impl RunMetaOf<'_> {
-    pub(super) fn meta(&self, started_at: DateTime<Utc>) -> RunMeta {
+    pub(crate) fn meta(&self, started_at: DateTime<Utc>) -> RunMeta {
         RunMeta {
             run_id: RunId::new(started_at, std::process::id(), &self.loaded.job.name),
             command: self.command.to_owned(),
@@ -48,32 +46,44 @@ impl RunMetaOf<'_> {
 
 /// How a run ends as far as its findings say.
 #[derive(Debug)]
-pub(super) struct Ending {
-    pub(super) status: RunStatus,
-    pub(super) exit: Exit,
-    pub(super) refusals: Vec<Refusal>,
-    pub(super) next: Vec<NextStep>,
+pub(crate) struct Ending {
+    pub(crate) status: RunStatus,
+    pub(crate) exit: Exit,
+    pub(crate) refusals: Vec<Refusal>,
+    /// Rules that evaluated nothing, by index.
+    pub(crate) not_evaluated: Vec<usize>,
+    pub(crate) next: Vec<NextStep>,
     /// Bytes read from the source.
-    pub(super) bytes: Option<u64>,
+    pub(crate) bytes: Option<u64>,
 }
 
 impl Ending {
-    /// The end of a run that broke off before it found anything.
-    pub(super) fn broken(exit: Exit) -> Self {
-        Self { status: RunStatus::Broken, exit, refusals: Vec::new(), next: Vec::new(), bytes: None }
+    /// An end of which nothing else is known.
+    pub(crate) fn new(status: RunStatus, exit: Exit) -> Self {
+        Self { status, exit, refusals: Vec::new(), not_evaluated: Vec::new(), next: Vec::new(), bytes: None }
     }
 }
 
+/// A run that came to its end and was reported.
+#[derive(Debug)]
+pub struct Ended {
+    /// What it found and did.
+    pub summary: Summary,
+    /// How it ended.
+    pub exit: Exit,
+    /// What broke it off, or kept a part of it from being done.
+    pub failure: Option<Failure>,
+}
+
 /// Publishes the report of a run, and tells its end: the strongest of what it found, what it moved, and what it could not.
-pub(super) async fn conclude(
+pub(crate) async fn conclude(
     opened: &Opened,
     collector: Collector,
     ending: Ending,
     mut done: Done,
     seconds: StageSeconds,
     stop: &Stop,
-    output: &mut Output,
-) -> Result<Exit, Failure> {
+) -> Result<Ended, Failure> {
     if let Some(pending) = done.pending.take() {
         done.fail(pending);
     }
@@ -104,28 +114,24 @@ pub(super) async fn conclude(
     outcome.peak_rss = peak_rss();
     outcome.next = ending.next;
     outcome.refusals = ending.refusals;
-    let summary = match collector.finish(outcome) {
-        Ok(summary) => summary,
-        Err(error) if (left, open) == (0, 0) => return Err(removal::graver(failure, error.into())),
+    outcome.not_evaluated = ending.not_evaluated;
+    match collector.finish(outcome) {
+        Ok(summary) => Ok(Ended { summary, exit, failure }),
+        Err(error) if (left, open) == (0, 0) => Err(removal::graver(failure, error.into())),
         // What nothing else says comes first; what broke the run off is logged.
         Err(error) => {
             let unreported = Failure::Broken(Box::new(Unreported { left, open, error }));
-            return Err(match failure {
+            Err(match failure {
                 Some(failure) => removal::graver(Some(unreported), failure),
                 None => unreported,
-            });
+            })
         }
-    };
-    show(&summary, output)?;
-    match failure {
-        Some(failure) => Err(failure),
-        None => Ok(exit),
     }
 }
 
 /// Rows left, and nothing but this says so, for the report of the run failed.
 #[derive(Debug, thiserror::Error)]
-#[error("{}; then writing the report failed", exit::had_left(*left, *open))]
+#[error("{}; then writing the report failed", failure::had_left(*left, *open))]
 struct Unreported {
     left: u64,
     open: u64,
@@ -147,17 +153,6 @@ fn stayed(counts: &RemovalCounts, why: Option<String>) -> Option<String> {
     };
     let why = why.map(|why| format!(": {why}")).unwrap_or_default();
     Some(format!("{rows}{why}; the log says more"))
-}
-
-fn show(summary: &Summary, output: &mut Output) -> Result<(), Failure> {
-    if output.is_json() {
-        output.line(&output::summary(summary)?)?;
-    } else if output.terminal() {
-        output.line(render_text(summary, output.colour(), output::width()).trim_end())?;
-    } else {
-        output.line(&render_line(summary))?;
-    }
-    Ok(())
 }
 
 /// Most memory this process held so far, in bytes, where the system tells.

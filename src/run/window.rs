@@ -1,40 +1,49 @@
 //! The window a run looks at, from flags and job; and what it means when there is nothing in it.
 
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 
-use super::args::WindowArgs;
-use super::exit::Failure;
+use super::failure::Failure;
 use super::open::Opened;
 use crate::bars::BarsSpec;
 use crate::config::Job;
-use crate::config::moment::{Moment, parse_duration};
+use crate::config::moment::Moment;
 use crate::market::zone;
 use crate::report::history::Window;
 use crate::report::utc::UtcMicros;
 
-/// The half-open window of the flags, else of the job; µs UTC on the scale of the bars' timestamps.
-pub(super) fn window(args: &WindowArgs, job: &Job) -> Result<Window, Failure> {
+/// The window that a person asks for; what is not asked for is as the job says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AskedWindow {
+    /// First moment.
+    pub since: Option<Moment>,
+    /// First moment that is no longer part of it.
+    pub until: Option<Moment>,
+    /// As far back from now.
+    pub last: Option<TimeDelta>,
+    /// Everything there is, whatever the job says.
+    pub full: bool,
+}
+
+/// The half-open window that is asked for, else that of the job; µs UTC on the scale of the bars' timestamps.
+pub(crate) fn window(asked: &AskedWindow, job: &Job) -> Result<Window, Failure> {
     let (zone, daily) = (job.bars.time.zone, job.bars.interval.is_daily_or_longer());
-    let wrong = |flag: &str, problem: String| {
-        Failure::Usage(format!("{flag}: {problem}"), "see `barkeep check --help`".to_owned())
+    let moment = |flag: &str, moment: Moment| {
+        let wrong =
+            |problem: String| Failure::Usage(format!("{flag}: {problem}"), "see `barkeep check --help`".to_owned());
+        moment.resolve(zone, daily).map_err(wrong)
     };
-    let moment = |flag: &str, text: &str| {
-        let resolved = Moment::parse(text).and_then(|moment| moment.resolve(zone, daily));
-        resolved.map_err(|problem| wrong(flag, problem))
-    };
-    if args.full {
+    if asked.full {
         return Ok((None, None));
     }
     let mut window = (job.window.since, job.window.until);
-    if let Some(span) = &args.last {
-        let span = parse_duration(span).map_err(|problem| wrong("--last", problem))?;
+    if let Some(span) = asked.last {
         let from = Moment::Instant((Utc::now() - span).timestamp_micros());
         window = (from.resolve(zone, daily).ok(), None);
     }
-    if let Some(since) = &args.since {
+    if let Some(since) = asked.since {
         window.0 = Some(moment("--since", since)?);
     }
-    if let Some(until) = &args.until {
+    if let Some(until) = asked.until {
         window.1 = Some(moment("--until", until)?);
     }
     match window {
@@ -48,7 +57,7 @@ pub(super) fn window(args: &WindowArgs, job: &Job) -> Result<Window, Failure> {
 
 /// Whether the calendar knows that no bar belongs into the window; one without an end ends `now` (µs UTC on the
 /// scale of the timestamps). What the calendar does not reach is not known.
-pub(super) fn is_closed(bars: &BarsSpec, (since, until): Window, now: i64) -> bool {
+pub(crate) fn is_closed(bars: &BarsSpec, (since, until): Window, now: i64) -> bool {
     let (Some(grid), Some(since)) = (&bars.grid, since) else { return false };
     let until = until.unwrap_or(now);
     let known = grid.calendar().first().is_none_or(|first| zone::day_of(since) >= first);
@@ -57,13 +66,13 @@ pub(super) fn is_closed(bars: &BarsSpec, (since, until): Window, now: i64) -> bo
 }
 
 /// Now, on the scale of the timestamps.
-pub(super) fn now(bars: &BarsSpec) -> i64 {
+pub(crate) fn now(bars: &BarsSpec) -> i64 {
     let now = Utc::now().timestamp_micros();
     Moment::Instant(now).resolve(bars.time.zone, bars.daily()).unwrap_or(now)
 }
 
 /// Why a run that read nothing is no success, and what to do; `rows` is what the files hold, where that is known.
-pub(super) fn nothing_read(
+pub(crate) fn nothing_read(
     source: &str,
     rows: Option<u64>,
     window: Window,

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::cli::exit::Failure;
-use crate::cli::open::connect;
-use crate::cli::output::message;
-use crate::cli::removal::files::{self as of_files, Files};
-use crate::cli::removal::{collection_of, failed, order};
+use super::failure::Failure;
+use super::open::connect;
+use super::removal::files::{self as of_files, Files};
+use super::removal::{collection_of, failed, order};
 use crate::config::job::Source;
 use crate::config::{Job, Loaded};
 use crate::quarantine::files;
@@ -90,13 +89,14 @@ impl<'a> Store<'a> {
     }
 
     /// The items that `which` means, oldest first; with the bytes of their rows where `raw` says so.
-    pub(crate) async fn items(&self, which: &Which, raw: bool) -> Result<Vec<Item>, Failure> {
+    /// Copies that do not read are left out, and told to `note`.
+    pub(crate) async fn items(&self, which: &Which, raw: bool, note: &dyn Fn(&str)) -> Result<Vec<Item>, Failure> {
         match &self.kind {
             Kind::Collection { rows, .. } => rows.items(which, raw).await.map_err(failed),
             Kind::Files => {
                 let listed = files::items(Files::of(self.job).place()).map_err(of_files::failed)?;
                 for error in &listed.damaged {
-                    message(&format!("left out: {error}"));
+                    note(&format!("left out: {error}"));
                 }
                 Ok(listed.items.into_iter().filter(|item| which.takes(item)).collect())
             }
@@ -156,7 +156,7 @@ impl<'a> Store<'a> {
         }
     }
 
-    /// Brings rows back that came to files after they had been replaced; with `dry_run` only counts them.
+    /// Puts rows back that came to files after they had been replaced; with `dry_run` only counts them.
     pub(crate) fn restore_late(&self, dry_run: bool, run_id: &str) -> Result<files::LateRestored, Failure> {
         match &self.kind {
             Kind::Collection { .. } => Err(Failure::Usage(

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use super::exit::Failure;
+use super::failure::Failure;
 use crate::durable::process::Process;
 
 const PREFIX: &str = "barkeep-";

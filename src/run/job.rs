@@ -5,27 +5,13 @@ use std::sync::Arc;
 
 use datafusion::prelude::SessionContext;
 
-use super::args::Global;
-use super::exit::Failure;
+use super::failure::Failure;
 use super::open::Opened;
-use super::scratch::Scratch;
 use crate::bars::{BarsSpec, TimeSpec};
 use crate::config::diagnostic::suggestion;
 use crate::config::{self, Diagnostic, LoadError, Loaded, RuleSet};
 use crate::engine::plan;
 use crate::engine::program::Program;
-use crate::engine::session::Limits;
-
-/// The engine's limits as the flags set them, for what spills nothing to disk.
-pub(crate) fn engine_limits(global: &Global) -> Limits {
-    let default = Limits::default();
-    Limits { threads: global.threads.map_or(default.threads, usize::from), memory: global.memory_limit, temp: None }
-}
-
-/// The engine's limits as the flags set them; what a query spills goes where it is swept with the rest of the command.
-pub(crate) fn limits_in(global: &Global, scratch: &Scratch) -> Limits {
-    Limits { temp: Some(scratch.path().to_path_buf()), ..engine_limits(global) }
-}
 
 /// Loads a job file and its rule files.
 pub(crate) fn load(path: &Path) -> Result<Loaded, Failure> {
@@ -102,11 +88,6 @@ fn keep_only(rules: &mut RuleSet, only: &[String]) -> Result<(), Failure> {
         rules.rules.retain(|rule| only.iter().any(|id| **id == *rule.id));
     }
     Ok(())
-}
-
-/// A folder of its own for what lives as long as the command; removed when dropped.
-pub(crate) fn temp_dir(global: &Global) -> Result<Scratch, Failure> {
-    Scratch::make(&global.temp_dir.clone().unwrap_or_else(std::env::temp_dir))
 }
 
 /// All mistakes that show only with the source at hand, e.g. for `rules lint`.

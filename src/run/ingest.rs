@@ -1,18 +1,18 @@
-//! Brings the bars of a source within reach of the engine: text and documents are copied into a snapshot, Parquet is read
+//! Makes the bars of a source readable by the engine: text and documents are copied into a snapshot, Parquet is read
 //! where it lies.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use datafusion::datasource::ViewTable;
 use datafusion::prelude::SessionContext;
 
-use super::args::Global;
-use super::exit::Failure;
-use super::job::{self, engine_limits, temp_dir};
+use super::context::Context;
+use super::events::Stage;
+use super::failure::Failure;
+use super::job;
 use super::open::{At, Collected, Opened, open};
-use super::progress::Progress;
 use super::scratch::Scratch;
 use crate::bars::{BarsSpec, FieldKind};
 use crate::config::job::{FilterValue, Source};
@@ -50,17 +50,17 @@ impl Ingested {
     }
 }
 
-/// Brings the bars within reach. `series` keeps the series whose first key field is one of these.
+/// Makes the bars readable by the engine. `series` keeps the series whose first key field is one of these.
 pub(crate) async fn ingest(
     opened: &Arc<Opened>,
     program: &Program,
-    global: &Global,
+    context: &Context,
     series: &[String],
 ) -> Result<Ingested, Failure> {
     match &opened.at {
-        At::Files(set) if set.format.is_text() => ingest_text(opened, set, program, global, series).await,
-        At::Files(set) => ingest_parquet(opened, set, program, global, series).await,
-        At::Collection(collection) => ingest_documents(opened, collection, program, global, series).await,
+        At::Files(set) if set.format.is_text() => ingest_text(opened, set, program, context, series).await,
+        At::Files(set) => ingest_parquet(opened, set, program, context, series).await,
+        At::Collection(collection) => ingest_documents(opened, collection, program, context, series).await,
     }
 }
 
@@ -68,20 +68,19 @@ async fn ingest_text(
     opened: &Arc<Opened>,
     set: &FilesSet,
     program: &Program,
-    global: &Global,
+    context: &Context,
     series: &[String],
 ) -> Result<Ingested, Failure> {
     let filter = filters(opened, series);
     let columns = columns(program, &filter)?;
     let wanted = wanted(opened, program, &columns);
-    let limits = engine_limits(global);
-    let temp = temp_dir(global)?;
+    let limits = context.limits();
+    let temp = context.scratch()?;
     let (dir, set) = (temp.path().to_path_buf(), set.clone());
     let threads = NonZeroUsize::new(limits.threads).unwrap_or(NonZeroUsize::MIN);
-    let name = program.job.clone();
+    let progress = context.begin(&program.job, Stage::Reading, None);
     let started = std::time::Instant::now();
     let extracting = tokio::task::spawn_blocking(move || {
-        let mut progress = Progress::new(&format!("{name}: reading"), None);
         source::extract(&set, &wanted, &dir, threads, &mut |rows, _| progress.at(rows))
     });
     let snapshot = extracting.await??;
@@ -98,21 +97,21 @@ async fn ingest_documents(
     opened: &Arc<Opened>,
     collection: &Collected,
     program: &Program,
-    global: &Global,
+    context: &Context,
     series: &[String],
 ) -> Result<Ingested, Failure> {
     let columns = columns(program, &[])?;
     let wanted = wanted(opened, program, &columns);
-    let limits = engine_limits(global);
-    let temp = temp_dir(global)?;
+    let limits = context.limits();
+    let temp = context.scratch()?;
     let filter = match key_columns(&opened.bars).first() {
         Some(key) => filter::and_one_of(&collection.filter, key, series),
         None => collection.filter.clone(),
     };
     let workers = NonZeroUsize::new(limits.threads).unwrap_or(NonZeroUsize::MIN);
     let started = std::time::Instant::now();
-    let progress = Mutex::new(Progress::new(&format!("{}: reading", program.job), None));
-    let reported = |rows, _| progress.lock().unwrap_or_else(PoisonError::into_inner).at(rows);
+    let progress = context.begin(&program.job, Stage::Reading, None);
+    let reported = |rows, _| progress.at(rows);
     let snapshot = collection.reader.extract(&filter, &wanted, temp.path(), workers, reported).await?;
     let extract_seconds = started.elapsed().as_secs_f64();
     let path = snapshot.path;
@@ -126,7 +125,7 @@ async fn ingest_parquet(
     opened: &Arc<Opened>,
     set: &FilesSet,
     program: &Program,
-    global: &Global,
+    context: &Context,
     series: &[String],
 ) -> Result<Ingested, Failure> {
     let filter = filters(opened, series);
@@ -137,7 +136,7 @@ async fn ingest_parquet(
         files.push(plan::table_file(std::path::absolute(&identity.path)?, index, identity.length));
     }
     let bytes = identities.iter().map(|identity| identity.length).sum();
-    let (arrangement, groups) = arrange(program, files, set.files.clone(), engine_limits(global).threads).await?;
+    let (arrangement, groups) = arrange(program, files, set.files.clone(), context.limits().threads).await?;
     let schema = plan::narrowed(&parquet_schema(&opened.columns, &columns), &columns);
     let input = Input { groups, schema, locators: Locators::Counted, arrangement, filter, window: (None, None) };
     Ok(Ingested { input, identities, rows: None, bytes, extract_seconds: 0.0, snapshot: None })
@@ -246,7 +245,7 @@ async fn arrange(
     threads: usize,
 ) -> Result<(Arrangement, Vec<Vec<TableFile>>), Failure> {
     let columns = key_columns(&program.bars);
-    let order = tokio::task::spawn_blocking(move || source::series_order(&paths, &columns)).await??;
+    let order = tokio::task::spawn_blocking(move || source::series_order(&paths, &columns, threads)).await??;
     let SeriesOrder::Contiguous(spans) = order else {
         return Ok((Arrangement::Sorted, plan::balanced(files.into_iter().map(|file| vec![file]).collect(), threads)));
     };
@@ -274,28 +273,28 @@ async fn arrange(
 pub(crate) struct BarsView {
     /// Where the job's reports are.
     pub(crate) report_dir: PathBuf,
-    _brought: Ingested,
+    _ingested: Ingested,
 }
 
 /// Registers the bars of the job at `path` as the table `bars`: canonical names, all fields.
-pub(crate) async fn bars_table(global: &Global, context: &SessionContext, path: &Path) -> Result<BarsView, Failure> {
+pub(crate) async fn bars_table(context: &Context, session: &SessionContext, path: &Path) -> Result<BarsView, Failure> {
     let opened = Arc::new(open(path).await?);
-    let ingested = ingest_all(&opened, context, global).await;
+    let ingested = ingest_all(&opened, session, context).await;
     opened.close().await;
     let (program, ingested) = ingested?;
     let view = plan::canonical_view(&program, &ingested.input)?;
-    context.register_table("bars", Arc::new(ViewTable::new(view, None)))?;
-    Ok(BarsView { report_dir: opened.loaded.job.report_dir.resolved.clone(), _brought: ingested })
+    session.register_table("bars", Arc::new(ViewTable::new(view, None)))?;
+    Ok(BarsView { report_dir: opened.loaded.job.report_dir.resolved.clone(), _ingested: ingested })
 }
 
 /// All fields of the bars, within reach.
 async fn ingest_all(
     opened: &Arc<Opened>,
-    context: &SessionContext,
-    global: &Global,
+    session: &SessionContext,
+    context: &Context,
 ) -> Result<(Program, Ingested), Failure> {
-    let mut program = job::program(opened, context, &[])?;
+    let mut program = job::program(opened, session, &[])?;
     program.read = (0..program.bars.fields.len()).collect();
-    let ingested = ingest(opened, &program, global, &[]).await?;
+    let ingested = ingest(opened, &program, context, &[]).await?;
     Ok((program, ingested))
 }

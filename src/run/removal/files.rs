@@ -7,9 +7,6 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 
 use super::{Done, action, earlier_state, retention};
-use crate::cli::exit::Failure;
-use crate::cli::open::Opened;
-use crate::cli::stop::Stop;
 use crate::config::Job;
 use crate::config::job::{self, Source};
 use crate::durable::{Disk, hex};
@@ -21,6 +18,9 @@ use crate::quarantine::plan::{Place, Plan, PlanFile, PlanRow, SourceIdentity};
 use crate::report::numbers::counted;
 use crate::report::run::ActionRow;
 use crate::report::utc::UtcMicros;
+use crate::run::failure::Failure;
+use crate::run::open::Opened;
+use crate::run::stop::Stop;
 use crate::source::mongodb::id;
 use crate::source::{FileIdentity, FilesSet};
 
@@ -30,7 +30,7 @@ const WRITER_TIMEOUT: Duration = Duration::from_mins(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// The files of a job, and where their rows go.
-pub(in crate::cli) struct Files<'a> {
+pub(crate) struct Files<'a> {
     job: &'a Job,
     disk: Disk,
 }
@@ -50,17 +50,17 @@ fn newest_in(folder: &Path) -> Option<i64> {
 }
 
 impl<'a> Files<'a> {
-    pub(in crate::cli) fn of(job: &'a Job) -> Self {
+    pub(crate) fn of(job: &'a Job) -> Self {
         Self { job, disk: Disk::system() }
     }
 
     /// The quarantine of the job.
-    pub(in crate::cli) fn place(&self) -> Quarantine<'_> {
+    pub(crate) fn place(&self) -> Quarantine<'_> {
         Quarantine { disk: &self.disk, dir: &self.job.quarantine.dir.resolved, job: &self.job.name }
     }
 
     /// Whether anybody may write to the files.
-    pub(in crate::cli) fn writers(&self) -> Writers {
+    pub(crate) fn writers(&self) -> Writers {
         match &self.job.source {
             Source::Files(source) if source.writers == job::Writers::None => Writers::None,
             _ => Writers::Any,
@@ -68,7 +68,7 @@ impl<'a> Files<'a> {
     }
 
     /// Finishes what was cut short before. What could not be finished keeps nothing else from being done.
-    pub(in crate::cli) fn recover(&self) -> Result<files::Recovery, FilesError> {
+    pub(crate) fn recover(&self) -> Result<files::Recovery, FilesError> {
         let place = self.place();
         if !place.dir.join(format!("job={}", place.job)).exists() {
             return Ok(files::Recovery::default());
@@ -81,7 +81,7 @@ impl<'a> Files<'a> {
     }
 
     /// Files that were written to after they were replaced, as a failure that says how their rows come back.
-    pub(in crate::cli) fn late(&self) -> Result<Option<Failure>, FilesError> {
+    pub(crate) fn late(&self) -> Result<Option<Failure>, FilesError> {
         let late = files::late(self.place())?;
         let Some(first) = late.first() else { return Ok(None) };
         let came = match first.appended {
@@ -105,14 +105,14 @@ impl<'a> Files<'a> {
 
     /// The same a moment after files were replaced: a loader that was on its way to one has written by then. Files that
     /// were replaced earlier in the same process have had longer.
-    pub(in crate::cli) fn late_by_now(&self) -> Result<Option<Failure>, FilesError> {
+    pub(crate) fn late_by_now(&self) -> Result<Option<Failure>, FilesError> {
         std::thread::sleep(LOOK_AGAIN);
         self.late()
     }
 
     /// Why the clock of this machine may be wrong: it lies before the newest record of a removal, or long after anything
     /// that happened.
-    pub(in crate::cli) fn clock_doubt(&self) -> Result<Option<String>, Failure> {
+    pub(crate) fn clock_doubt(&self) -> Result<Option<String>, Failure> {
         let (newest, sources) = files::newest(self.place()).map_err(failed)?;
         let now = UtcMicros::from(Utc::now());
         if let Some(newest) = newest.filter(|newest| *newest > now.0) {
@@ -129,14 +129,14 @@ impl<'a> Files<'a> {
     }
 
     /// A run that puts rows back.
-    pub(in crate::cli) fn run<'r>(&self, run_id: &'r str) -> files::Run<'r> {
+    pub(crate) fn run<'r>(&self, run_id: &'r str) -> files::Run<'r> {
         let (writers, writer_timeout) = (self.writers(), WriterTimeout(Self::writer_timeout()));
         files::Run { id: run_id, at: Utc::now().timestamp_micros(), writers, writer_timeout }
     }
 
     /// How long files that others write to are tried again. A test may have a shorter timeout: builds with debug assertions
     /// take seconds from `BARKEEP_BUSY_SECONDS`.
-    pub(in crate::cli) fn writer_timeout() -> Duration {
+    pub(crate) fn writer_timeout() -> Duration {
         let test = if cfg!(debug_assertions) { std::env::var("BARKEEP_BUSY_SECONDS").ok() } else { None };
         test.and_then(|seconds| seconds.parse().ok()).map_or(WRITER_TIMEOUT, Duration::from_secs)
     }
@@ -144,7 +144,7 @@ impl<'a> Files<'a> {
 
 /// Finishes what was cut short before, and looks for rows that came late. What cannot be finished keeps no other file
 /// from being worked on.
-pub(super) fn recover(opened: &Opened) -> Done {
+pub(crate) fn recover(opened: &Opened) -> Done {
     let of_job = Files::of(&opened.loaded.job);
     let mut done = Done::default();
     match of_job.recover() {
@@ -176,7 +176,7 @@ fn take(recovery: files::Recovery, done: &mut Done) {
 
 /// Which rows of `plan` were put back by a person and are rejected by nothing but the rules that took them then. Rows
 /// are known by their content, as often as they were put back.
-pub(super) fn exempt(opened: &Opened, plan: &Plan) -> Result<Vec<usize>, Failure> {
+pub(crate) fn exempt(opened: &Opened, plan: &Plan) -> Result<Vec<usize>, Failure> {
     let of_job = Files::of(&opened.loaded.job);
     let listed = files::items(of_job.place()).map_err(failed)?;
     let mut restored: HashMap<(String, String), Vec<Item>> = HashMap::new();
@@ -242,7 +242,7 @@ struct OfFile<'p> {
 
 /// Carries out `plan`. A file that cannot be worked on keeps no other from it; one that others write to is tried again
 /// when the others are done.
-pub(super) fn carry_out(opened: &Opened, set: &FilesSet, plan: &Plan, run_id: &str, stop: &Stop) -> Done {
+pub(crate) fn carry_out(opened: &Opened, set: &FilesSet, plan: &Plan, run_id: &str, stop: &Stop) -> Done {
     let of_job = Files::of(&opened.loaded.job);
     let mut done = Done::default();
     done.counts.planned = plan.rows.len() as u64;
@@ -375,7 +375,7 @@ impl Work<'_> {
 }
 
 /// What applying a plan does, in a few words; of files also how much disk the old ones take that are kept whole.
-pub(in crate::cli) fn what_moves(plan: &Plan) -> String {
+pub(crate) fn what_moves(plan: &Plan) -> String {
     let mut text = format!("move {} to quarantine", counted(plan.rows.len() as u64, "row"));
     if let SourceIdentity::Files(sources) = &plan.head.source {
         let of_plan =
@@ -388,13 +388,13 @@ pub(in crate::cli) fn what_moves(plan: &Plan) -> String {
 }
 
 /// Whether the files of a plan are those of the job still; what they hold is looked at when rows are removed.
-pub(in crate::cli) fn same_files(plan: &[PlanFile], set: &FilesSet) -> bool {
+pub(crate) fn same_files(plan: &[PlanFile], set: &FilesSet) -> bool {
     let now: Vec<_> = set.files.iter().filter_map(|path| std::path::absolute(path).ok()).collect();
     plan.iter().all(|file| now.iter().any(|path| Path::new(path) == file.path))
 }
 
 /// What a failure of moving rows of files means for the command.
-pub(in crate::cli) fn failed(error: FilesError) -> Failure {
+pub(crate) fn failed(error: FilesError) -> Failure {
     match error {
         FilesError::Locked { .. } => Failure::Locked(error.to_string()),
         FilesError::HardLinks { .. }

@@ -1,6 +1,6 @@
 //! From the rows that rules reject to what became of them: limits, the plan, and its application.
 
-pub(super) mod files;
+pub(crate) mod files;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,11 +8,11 @@ use std::sync::Arc;
 use chrono::{TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 
-use super::exit::Failure;
+use super::context::Context;
+use super::events::Stage;
+use super::failure::Failure;
 use super::ingest::Ingested;
 use super::open::{At, Collected, Opened};
-use super::progress::Progress;
-use super::stop::Stop;
 use crate::config::Action;
 use crate::config::Job;
 use crate::config::job::{MongoSource, Source};
@@ -29,28 +29,28 @@ use crate::source::mongodb::{CollectionInfo, Connection, id};
 use crate::source::{self, FileIdentity, Original};
 
 /// How long a plan holds unless the command says otherwise.
-pub(super) const PLAN_HOLDS: TimeDelta = TimeDelta::days(7);
+pub(crate) const PLAN_HOLDS: TimeDelta = TimeDelta::days(7);
 
 /// What became of the rows of a plan.
 #[derive(Debug, Default)]
-pub(super) struct Done {
+pub(crate) struct Done {
     /// Row by row.
-    pub(super) actions: Vec<ActionRow>,
-    /// Rows of runs that were cut short before, ingested to their end by this one.
-    pub(super) recovered: Vec<ActionRow>,
+    pub(crate) actions: Vec<ActionRow>,
+    /// Rows of runs that were cut short before, finished by this one.
+    pub(crate) recovered: Vec<ActionRow>,
     /// In all.
-    pub(super) counts: RemovalCounts,
+    pub(crate) counts: RemovalCounts,
     /// Why rows stay that could not be removed: the first of the reasons.
-    pub(super) why: Option<String>,
+    pub(crate) why: Option<String>,
     /// What broke it off, or kept a part of it from being done.
-    pub(super) failure: Option<Failure>,
+    pub(crate) failure: Option<Failure>,
     /// What keeps nothing else from being done, and is reported at the end.
-    pub(super) pending: Option<Failure>,
+    pub(crate) pending: Option<Failure>,
 }
 
 impl Done {
     /// Takes a failure; of several the gravest decides how the command ends, and the others are logged.
-    pub(super) fn fail(&mut self, failure: Failure) {
+    pub(crate) fn fail(&mut self, failure: Failure) {
         self.failure = Some(graver(self.failure.take(), failure));
     }
 
@@ -85,10 +85,10 @@ pub(super) fn graver(before: Option<Failure>, failure: Failure) -> Failure {
 /// The state, in the actions of a run, of a row that an earlier run was about to remove and that is gone.
 const EARLIER_REMOVED: &str = "earlier_removed";
 /// The same of one of which only a later look can tell.
-pub(super) const EARLIER_OPEN: &str = "earlier_open";
+pub(crate) const EARLIER_OPEN: &str = "earlier_open";
 
 /// Every limit that moving `rows` rows breaks.
-pub(super) fn refusals(
+pub(crate) fn refusals(
     opened: &Opened,
     program: &Program,
     tally: &Tally,
@@ -112,24 +112,24 @@ pub(super) fn refusals(
     });
     // Rows that a person put back count as rejected, and are not moved.
     let totals = RowTotals { to_quarantine: rows as u64, to_delete: 0, ..tally.series.rows };
-    decide::over_limits(&limits, &totals, tally.series.worst.as_ref(), rules)
+    decide::over_limits(&limits, &totals, tally.series.worst().as_ref(), rules)
 }
 
 /// What is known of a run when its plan is made.
-pub(super) struct Planned<'a> {
-    pub(super) opened: &'a Opened,
-    pub(super) program: &'a Program,
-    pub(super) meta: &'a RunMeta,
-    pub(super) job_file: &'a Path,
-    pub(super) ingested: &'a Ingested,
-    pub(super) read: u64,
-    pub(super) holds: TimeDelta,
+pub(crate) struct Planned<'a> {
+    pub(crate) opened: &'a Opened,
+    pub(crate) program: &'a Program,
+    pub(crate) meta: &'a RunMeta,
+    pub(crate) job_file: &'a Path,
+    pub(crate) ingested: &'a Ingested,
+    pub(crate) read: u64,
+    pub(crate) holds: TimeDelta,
 }
 
 impl Planned<'_> {
     /// The plan over `moves`, without the rows that a person put back and that nothing new rejects; and the limits
     /// it breaks, as `refused` tells of a number of rows.
-    pub(super) async fn plan(
+    pub(crate) async fn plan(
         &self,
         moves: &[MoveRow],
         refused: impl Fn(usize) -> Vec<Refusal>,
@@ -212,7 +212,7 @@ fn plan_row(row: &MoveRow, original: Option<&Original>) -> PlanRow {
 }
 
 /// Which collection it is.
-pub(super) fn identity_of(collection: &Collected) -> SourceIdentity {
+pub(crate) fn identity_of(collection: &Collected) -> SourceIdentity {
     SourceIdentity::Mongodb {
         server: collection.connection.redacted().to_owned(),
         namespace: collection.info.namespace.clone(),
@@ -242,12 +242,12 @@ fn plan_file(identity: &FileIdentity) -> Result<PlanFile, Failure> {
 }
 
 /// Where a plan is written unless the command says otherwise.
-pub(super) fn plan_path(report_dir: &Path, run_id: &str) -> PathBuf {
+pub(crate) fn plan_path(report_dir: &Path, run_id: &str) -> PathBuf {
     report_dir.join("plans").join(format!("{run_id}.plan"))
 }
 
 /// The collection of a job as one that rows are moved in.
-pub(super) fn quarantine_of(opened: &Opened, collection: &Collected) -> Result<mongodb::Collection, Failure> {
+pub(crate) fn quarantine_of(opened: &Opened, collection: &Collected) -> Result<mongodb::Collection, Failure> {
     let job = &opened.loaded.job;
     let Source::Mongodb(source) = &job.source else {
         return Err(Failure::Broken("bug: a collection was opened for a job over files".into()));
@@ -256,7 +256,7 @@ pub(super) fn quarantine_of(opened: &Opened, collection: &Collected) -> Result<m
 }
 
 /// The collection that `source` names as one that rows are moved in.
-pub(super) fn collection_of(
+pub(crate) fn collection_of(
     job: &Job,
     source: &MongoSource,
     connection: Arc<Connection>,
@@ -267,7 +267,7 @@ pub(super) fn collection_of(
 }
 
 /// The run, as its rows are marked.
-pub(super) fn order<'a>(job: &'a Job, run_id: &'a str) -> Order<'a> {
+pub(crate) fn order<'a>(job: &'a Job, run_id: &'a str) -> Order<'a> {
     let (keep, keep_deleted) = retention(job);
     Order { run_id, job: &job.name, keep, keep_deleted }
 }
@@ -280,7 +280,7 @@ fn retention(job: &Job) -> (i64, i64) {
 }
 
 /// Fails where rows of the source must not be moved at all; nothing is touched.
-pub(super) async fn check_fit(opened: &Opened) -> Result<(), Failure> {
+pub(crate) async fn check_fit(opened: &Opened) -> Result<(), Failure> {
     let At::Collection(collection) = &opened.at else { return Ok(()) };
     let Source::Mongodb(source) = &opened.loaded.job.source else { return Ok(()) };
     quarantine_of(opened, collection)?.check_fit(&collection.info, source.allow_sharded).await.map_err(failed)
@@ -288,7 +288,7 @@ pub(super) async fn check_fit(opened: &Opened) -> Result<(), Failure> {
 
 /// Finishes what runs of the job before left open, where its rows may be moved at all. What was done by then is reported
 /// also where that broke off.
-pub(super) async fn recover(opened: &Opened, run_id: &str, stop: &Stop) -> Done {
+pub(crate) async fn recover(opened: &Opened, run_id: &str, context: &Context) -> Done {
     if let Err(failure) = check_fit(opened).await {
         return Done { failure: Some(failure), ..Done::default() };
     }
@@ -302,7 +302,7 @@ pub(super) async fn recover(opened: &Opened, run_id: &str, stop: &Stop) -> Done 
         },
         At::Files(_) => files::recover(opened),
     };
-    stop.left(done.left(), done.open());
+    context.stop.left(done.left(), done.open());
     done
 }
 
@@ -332,7 +332,7 @@ fn earlier_state(state: Option<State>) -> String {
 }
 
 /// How many rows of a plan a person put back.
-pub(super) async fn put_back(opened: &Opened, plan: &Plan) -> Result<u64, Failure> {
+pub(crate) async fn put_back(opened: &Opened, plan: &Plan) -> Result<u64, Failure> {
     match &opened.at {
         At::Collection(collection) => quarantine_of(opened, collection)?.put_back(plan).await.map_err(failed),
         At::Files(_) => Ok(files::exempt(opened, plan)?.len() as u64),
@@ -340,12 +340,12 @@ pub(super) async fn put_back(opened: &Opened, plan: &Plan) -> Result<u64, Failur
 }
 
 /// Carries out a plan.
-pub(super) async fn carry_out(opened: &Opened, plan: &Plan, run_id: &str, stop: &Stop) -> Result<Done, Failure> {
+pub(crate) async fn carry_out(opened: &Opened, plan: &Plan, run_id: &str, context: &Context) -> Result<Done, Failure> {
     let done = match &opened.at {
         At::Collection(collection) => {
             let quarantine = quarantine_of(opened, collection)?;
-            let mut progress = Progress::new(&format!("{}: moving", plan.head.job), Some(plan.rows.len() as u64));
-            let stopped = || stop.signal().is_some();
+            let progress = context.begin(&plan.head.job, Stage::Moving, Some(plan.rows.len() as u64));
+            let stopped = || context.stop.signal().is_some();
             let order = order(&opened.loaded.job, run_id);
             let (applied, result) = quarantine.apply(plan, &order, &stopped, &mut |rows| progress.at(rows)).await;
             let at = UtcMicros::from(Utc::now());
@@ -360,9 +360,9 @@ pub(super) async fn carry_out(opened: &Opened, plan: &Plan, run_id: &str, stop: 
             }
         }
         // Nothing else is under way in this process.
-        At::Files(set) => tokio::task::block_in_place(|| files::carry_out(opened, set, plan, run_id, stop)),
+        At::Files(set) => tokio::task::block_in_place(|| files::carry_out(opened, set, plan, run_id, &context.stop)),
     };
-    stop.left(done.left(), done.open());
+    context.stop.left(done.left(), done.open());
     Ok(done)
 }
 
@@ -389,8 +389,8 @@ fn action(plan: &Plan, row: &PlanRow, item: &str, state: &str, at: UtcMicros) ->
     }
 }
 
-/// What a failure of settling means for the command.
-pub(super) fn failed(error: QuarantineError) -> Failure {
+/// What a failure of the quarantine means for the run.
+pub(crate) fn failed(error: QuarantineError) -> Failure {
     match error {
         QuarantineError::Locked { .. } => Failure::Locked(error.to_string()),
         QuarantineError::Unfit { reason, remedy } => Failure::Refused(reason, remedy),

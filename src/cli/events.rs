@@ -1,0 +1,31 @@
+//! What happens during a run, drawn: a bar on a terminal, else a log line; messages go to stderr.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::args::Global;
+use super::output::message;
+use super::progress::Progress;
+use crate::run::{Context, Event, Stop};
+
+/// What runs use of this process, as the flags say.
+pub(super) fn context(global: &Global, stop: Stop) -> Context {
+    let progress: Mutex<Option<Progress>> = Mutex::new(None);
+    let events = move |event: Event<'_>| {
+        let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Event::Began(job, stage, rows) => {
+                *progress = Some(Progress::new(&format!("{job}: {}", stage.as_str()), rows));
+            }
+            Event::Rows(rows) => progress.iter_mut().for_each(|progress| progress.at(rows)),
+            Event::Ended => *progress = None,
+            Event::Note(text) => message(text),
+        }
+    };
+    Context {
+        threads: global.threads.map(usize::from),
+        memory: global.memory_limit,
+        temp: global.temp_dir.clone(),
+        stop: Arc::new(stop),
+        events: Arc::new(events),
+    }
+}

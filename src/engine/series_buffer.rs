@@ -1,0 +1,156 @@
+//! The rows of one series, gathered from batches; evaluated when the next series begins.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::compute::{concat_batches, partition};
+use datafusion::common::exec_err;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::memory_pool::MemoryReservation;
+use datafusion::physical_plan::metrics::{BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder};
+
+use super::emit::Emitter;
+use super::evaluation;
+use super::frame::{Frame, Layout};
+use super::program::Program;
+
+/// What one partition of the operator is measured by.
+pub(super) struct Measured {
+    output: BaselineMetrics,
+    rows: Count,
+    series: Count,
+}
+
+impl Measured {
+    pub(super) fn new(metrics: &ExecutionPlanMetricsSet, partition: usize) -> Self {
+        Self {
+            output: BaselineMetrics::new(metrics, partition),
+            rows: MetricBuilder::new(metrics).counter("input_rows", partition),
+            series: MetricBuilder::new(metrics).counter("series", partition),
+        }
+    }
+}
+
+/// Gathers the rows of one series, evaluates them when the next one begins.
+pub(super) struct SeriesBuffer {
+    program: Arc<Program>,
+    layout: Arc<Layout>,
+    key: String,
+    parts: Vec<RecordBatch>,
+    done: HashSet<String>,
+    emitter: Emitter,
+    memory: MemoryReservation,
+    measured: Measured,
+}
+
+impl SeriesBuffer {
+    /// An empty buffer that takes its memory from `memory`.
+    pub(super) fn new(
+        program: Arc<Program>,
+        layout: Arc<Layout>,
+        memory: MemoryReservation,
+        measured: Measured,
+    ) -> Self {
+        let emitter = Emitter::new(Arc::clone(&program), Arc::clone(&layout));
+        let (key, parts, done) = (String::new(), Vec::new(), HashSet::new());
+        Self { program, layout, key, parts, done, emitter, memory, measured }
+    }
+
+    /// Rows of output so far.
+    pub(super) fn found(&self) -> usize {
+        self.emitter.rows()
+    }
+
+    /// The output so far; none is left.
+    pub(super) fn finish(&mut self) -> Result<RecordBatch> {
+        let batch = self.emitter.finish()?;
+        self.measured.output.record_output(batch.num_rows());
+        Ok(batch)
+    }
+
+    /// Takes a batch, whose rows are of one series after the other.
+    ///
+    /// # Errors
+    /// The rows of the series do not fit into the memory limit, or those of one series do not lie together.
+    pub(super) fn take(&mut self, batch: &RecordBatch) -> Result<()> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        self.measured.rows.add(batch.num_rows());
+        let row_bytes = batch.get_array_memory_size() / batch.num_rows();
+        let keys: Vec<_> = self.layout.keys.iter().map(|column| Arc::clone(batch.column(*column))).collect();
+        for range in partition(&keys)?.ranges() {
+            let key = key_of(batch, &self.layout.keys, range.start);
+            if !self.parts.is_empty() && key != self.key {
+                self.close()?;
+            }
+            if self.parts.is_empty() {
+                self.open(key)?;
+            }
+            self.reserve(row_bytes * range.len())?;
+            self.parts.push(batch.slice(range.start, range.len()));
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, key: String) -> Result<()> {
+        if !self.done.insert(key.clone()) {
+            return exec_err!("rows of series `{key}` do not lie together: the files changed while they were read");
+        }
+        self.key = key;
+        Ok(())
+    }
+
+    /// Sets memory aside for more of the series.
+    fn reserve(&self, bytes: usize) -> Result<()> {
+        self.memory.try_grow(bytes).map_err(|_| {
+            let rows: usize = self.parts.iter().map(RecordBatch::num_rows).sum();
+            let message = format!(
+                "series `{}` does not fit into the memory limit: its first {rows} rows take {} MB; raise --memory-limit, \
+                 or make series smaller with a further field in `[bars] series`",
+                self.key,
+                self.memory.size() >> 20,
+            );
+            DataFusionError::ResourcesExhausted(message)
+        })
+    }
+
+    /// Evaluates the series gathered so far, if there is one.
+    ///
+    /// # Errors
+    /// Its rows do not fit into the memory limit a second time, as one batch.
+    pub(super) fn close(&mut self) -> Result<()> {
+        let Some(first) = self.parts.first() else { return Ok(()) };
+        let batch = match self.parts.len() {
+            1 => first.clone(),
+            _ => {
+                self.reserve(self.memory.size())?;
+                concat_batches(&first.schema(), &self.parts)?
+            }
+        };
+        self.parts.clear();
+        let timer = self.measured.output.elapsed_compute().timer();
+        let frame = Frame::try_new(&batch, &self.layout)?;
+        let evaluated = evaluation::evaluate(&self.program, &self.layout, &frame, &self.key)?;
+        self.emitter.emit(&self.key, &frame, &evaluated);
+        timer.done();
+        self.measured.series.add(1);
+        self.memory.free();
+        Ok(())
+    }
+}
+
+/// The series key of a row: its fields joined with `|` (written `\\|` inside one), NULL as `(null)`.
+fn key_of(batch: &RecordBatch, columns: &[usize], row: usize) -> String {
+    let text = |column: &usize| {
+        let texts = batch.column(*column).as_string_view();
+        match texts.is_null(row) {
+            true => Cow::Borrowed("(null)"),
+            false if texts.value(row).contains('|') => Cow::Owned(texts.value(row).replace('|', "\\|")),
+            false => Cow::Borrowed(texts.value(row)),
+        }
+    };
+    columns.iter().map(text).collect::<Vec<_>>().join("|")
+}

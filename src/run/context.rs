@@ -1,0 +1,59 @@
+//! What a run uses of the process it is part of.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::events::{Event, Events, Stage, UnderWay};
+use super::failure::Failure;
+use super::scratch::Scratch;
+use super::stop::Stop;
+use crate::engine::session::Limits;
+
+/// Threads, memory, a folder for what is written in passing, a stop signal, and who is told what happens.
+#[derive(Clone)]
+pub struct Context {
+    /// Threads; without a number one a core.
+    pub threads: Option<usize>,
+    /// Bytes of memory for sorts and for the rows of one series; without a number there is no limit.
+    pub memory: Option<usize>,
+    /// Folder for snapshots and spilled data; without one that of the system.
+    pub temp: Option<PathBuf>,
+    /// Asks a run to stop.
+    pub stop: Arc<Stop>,
+    /// Is told what happens.
+    pub events: Events,
+}
+
+impl Default for Context {
+    fn default() -> Self {
+        Self { threads: None, memory: None, temp: None, stop: Arc::new(Stop::never()), events: Arc::new(|_| ()) }
+    }
+}
+
+impl Context {
+    /// The engine's limits, for what spills nothing to disk.
+    pub(crate) fn limits(&self) -> Limits {
+        let threads = self.threads.unwrap_or_else(|| Limits::default().threads);
+        Limits { threads, memory: self.memory, temp: None }
+    }
+
+    /// The engine's limits; what a query spills goes where it is removed with the rest of the run.
+    pub(crate) fn limits_in(&self, scratch: &Scratch) -> Limits {
+        Limits { temp: Some(scratch.path().to_path_buf()), ..self.limits() }
+    }
+
+    /// A folder of its own for what lives as long as the run; removed when dropped.
+    pub(crate) fn scratch(&self) -> Result<Scratch, Failure> {
+        Scratch::make(&self.temp.clone().unwrap_or_else(std::env::temp_dir))
+    }
+
+    /// Begins a stage of a job.
+    pub(crate) fn begin(&self, job: &str, stage: Stage, rows: Option<u64>) -> UnderWay {
+        UnderWay::begin(&self.events, job, stage, rows)
+    }
+
+    /// Tells what a person should know.
+    pub(crate) fn note(&self, text: &str) {
+        (self.events)(Event::Note(text));
+    }
+}

@@ -1,0 +1,365 @@
+//! `check`, `plan` and `run`: bars are evaluated and reported, and what is to be moved is said, written down, or moved.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use chrono::{TimeDelta, Utc};
+use datafusion::prelude::SessionContext;
+
+use super::conclude::{Ended, Ending, RunMetaOf, conclude};
+use super::context::Context;
+use super::evaluate::collect;
+use super::failure::{Exit, Failure};
+use super::ingest::{self, Ingested};
+use super::job;
+use super::open::{self, Opened};
+use super::removal::{self, Done, Planned};
+use super::shell::typed;
+use super::window::{self, AskedWindow};
+use crate::config::Loaded;
+use crate::engine::plan;
+use crate::engine::program::Program;
+use crate::engine::session::session;
+use crate::quarantine::plan::Plan;
+use crate::report::collector::Collector;
+use crate::report::history::{self, Previous};
+use crate::report::run::{NextStep, Outcome, RunMeta, RunStatus, StageSeconds};
+use crate::report::tally::Tally;
+use crate::report::utc::UtcMicros;
+
+/// What a run of one job is to do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Order {
+    /// The job file.
+    pub job: PathBuf,
+    /// How far the run goes.
+    pub goal: Goal,
+    /// Which bars it looks at.
+    pub window: AskedWindow,
+    /// Only these rules, by id; all where there are none.
+    pub rules: Vec<String>,
+    /// Only the series with these first key values; all where there are none.
+    pub series: Vec<String>,
+    /// Which findings make the exit code 1.
+    pub fail_on: FailOn,
+    /// Whether a report is written.
+    pub report: bool,
+}
+
+impl Order {
+    /// A run of the job at `job` that evaluates all of the data and writes its report.
+    pub fn new(job: impl Into<PathBuf>, goal: Goal) -> Self {
+        Self {
+            job: job.into(),
+            goal,
+            window: AskedWindow::default(),
+            rules: Vec::new(),
+            series: Vec::new(),
+            fail_on: FailOn::Error,
+            report: true,
+        }
+    }
+}
+
+/// How far a run goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Goal {
+    /// It reports.
+    Check,
+    /// It writes down what is to be moved.
+    Plan {
+        /// Into this file; where none is named, among the reports.
+        file: Option<PathBuf>,
+        /// How long the plan may be applied; 7 days where that is not said.
+        holds: Option<TimeDelta>,
+    },
+    /// It moves what is to be moved, inside the limits.
+    Run {
+        /// It only says what would be moved.
+        dry: bool,
+    },
+}
+
+impl Goal {
+    fn command(&self) -> &'static str {
+        match self {
+            Self::Check => "check",
+            Self::Plan { .. } => "plan",
+            Self::Run { .. } => "run",
+        }
+    }
+}
+
+/// From which severity on findings count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailOn {
+    /// Errors.
+    Error,
+    /// Warnings and errors, and rules that evaluated nothing.
+    Warn,
+    /// Nothing.
+    Never,
+}
+
+/// Runs one job.
+///
+/// # Errors
+/// The job, its rules or its source are wrong, or the report cannot be written. A source that breaks off leaves a row in
+/// `runs` that says so. What fails after rows began to leave is part of the report and of [`Ended`].
+pub async fn execute(context: &Context, order: &Order) -> Result<Ended, Failure> {
+    let started = (Instant::now(), Utc::now());
+    let loaded = Arc::new(job::load(&order.job)?);
+    let window = window::window(&order.window, &loaded.job)?;
+    let meta = RunMetaOf { command: order.goal.command(), loaded: &loaded, window }.meta(started.1);
+    let opened = look(context, order, &loaded, &meta).await?;
+    let ended = opened_job(context, order, &opened, meta, started.0).await;
+    // A run that broke off on its way still gives its connections back.
+    opened.close().await;
+    ended
+}
+
+async fn opened_job(
+    context: &Context,
+    order: &Order,
+    opened: &Arc<Opened>,
+    mut meta: RunMeta,
+    started: Instant,
+) -> Result<Ended, Failure> {
+    let scratch = context.scratch()?;
+    let session = session(&context.limits_in(&scratch))?;
+    let program = Arc::new(job::program(opened, &session, &order.rules)?);
+    meta.rules_sha256.clone_from(&program.rules.sha256);
+    let mut seconds = StageSeconds { load: started.elapsed().as_secs_f64(), ..StageSeconds::default() };
+    tracing::info!(job = program.job, rules = program.rules.rules.len(), "loaded");
+    let dir = if order.report { &opened.loaded.job.report_dir.resolved } else { scratch.path() };
+    let mut collector = collector(order, dir, opened, &program, &meta)?;
+    let of_job = OfJob { context, order, opened, program: &program, meta: &meta };
+
+    // What earlier runs left open is finished first, and a signal waits for that.
+    let Done { mut recovered, failure, pending, .. } = match order.goal {
+        Goal::Run { dry: false } => removal::recover(opened, meta.run_id.as_str(), context).await,
+        _ => Done::default(),
+    };
+    let evaluating = async {
+        match failure {
+            Some(failure) => Err(failure),
+            None => of_job.evaluate(&session, &mut seconds, &mut collector).await,
+        }
+    };
+    let evaluated = tokio::select! {
+        evaluated = evaluating => evaluated,
+        number = context.stop.wait() => Err(context.stop.stopped(number)),
+    };
+    let moved = match evaluated {
+        Ok(ingested) => of_job.move_rows(&ingested, &mut collector, &mut seconds).await,
+        Err(failure) => Err(failure),
+    };
+    let stop = &context.stop;
+    match moved {
+        Ok((ending, done)) => {
+            let mut done = done.unwrap_or_default();
+            recovered.append(&mut done.recovered);
+            let pending = done.pending.take().or(pending);
+            conclude(opened, collector, ending, Done { recovered, pending, ..done }, seconds, stop).await
+        }
+        Err(failure) if recovered.is_empty() => {
+            opened.close().await;
+            abandon(context, order, collector, &failure);
+            Err(failure)
+        }
+        // Rows of earlier runs left: that is reported, whatever became of this one.
+        Err(failure) => {
+            let collector = Collector::new(dir, program, meta, Vec::new(), Previous::Unknown);
+            let ending = Ending::new(RunStatus::Broken, failure.exit());
+            let done = Done { recovered, failure: Some(failure), ..Done::default() };
+            conclude(opened, collector, ending, done, seconds, stop).await
+        }
+    }
+}
+
+/// Looks at the source; where it cannot be looked at, the report says so.
+async fn look(context: &Context, order: &Order, loaded: &Arc<Loaded>, meta: &RunMeta) -> Result<Arc<Opened>, Failure> {
+    open::look(loaded).await.map(Arc::new).inspect_err(|failure| {
+        if failure.exit() == Exit::Broken {
+            let (dir, unseen) = (&loaded.job.report_dir.resolved, Arc::new(job::unseen(loaded)));
+            let collector = Collector::new(dir, unseen, meta.clone(), Vec::new(), Previous::Unknown);
+            abandon(context, order, collector, failure);
+        }
+    })
+}
+
+fn collector(
+    order: &Order,
+    dir: &Path,
+    opened: &Opened,
+    program: &Arc<Program>,
+    meta: &RunMeta,
+) -> Result<Collector, Failure> {
+    // A run over a part of the rules or series cannot tell what was fixed.
+    let previous = match order.report && order.rules.is_empty() && order.series.is_empty() {
+        true => history::previous_findings(dir, &program.job, meta.window)?,
+        false => Previous::Unknown,
+    };
+    Ok(Collector::new(dir, Arc::clone(program), meta.clone(), opened.file_names(), previous))
+}
+
+/// Leaves nothing of a run but a row that says why. The failure is what the caller tells; where even the row cannot be
+/// written, that is told beside it.
+fn abandon(context: &Context, order: &Order, collector: Collector, failure: &Failure) {
+    if !order.report {
+        return;
+    }
+    let now = UtcMicros::from(Utc::now());
+    let text = failure.render(false);
+    let broken = Outcome::broken(text.trim_start_matches("error: "), failure.exit().code(), now);
+    let outcome = match failure {
+        Failure::Stopped { .. } => Outcome { status: RunStatus::Stopped, ..broken },
+        _ => broken,
+    };
+    if let Err(error) = collector.abandon(&outcome) {
+        context.note(&Failure::from(error).render(false));
+    }
+}
+
+/// A job that was opened, and what is to be done.
+struct OfJob<'a> {
+    context: &'a Context,
+    order: &'a Order,
+    opened: &'a Arc<Opened>,
+    program: &'a Arc<Program>,
+    meta: &'a RunMeta,
+}
+
+impl OfJob<'_> {
+    async fn evaluate(
+        &self,
+        session: &SessionContext,
+        seconds: &mut StageSeconds,
+        collector: &mut Collector,
+    ) -> Result<Ingested, Failure> {
+        let Self { context, order, opened, program, meta } = *self;
+        let window = meta.window;
+        let mut ingested = ingest::ingest(opened, program, context, &order.series).await?;
+        seconds.extract = ingested.extract_seconds;
+        ingested.input.window = window;
+        let started = Instant::now();
+        tracing::info!(arrangement = ?ingested.input.arrangement, rows = ingested.rows, "evaluating");
+        let stream = plan::run(session, program, &ingested.input).await?;
+        collect(context, opened, program, ingested.rows, (stream, &mut *collector)).await?;
+        let read = collector.tally().series.rows.read;
+        if read == 0 && !window::is_closed(&program.bars, window, window::now(&program.bars)) {
+            let source = opened.loaded.job.source.label();
+            let nothing = window::nothing_read(&source, ingested.rows, window, opened, &order.series);
+            return Err(Failure::Broken(nothing.into()));
+        }
+        for identity in &ingested.identities {
+            identity.verify_unchanged()?;
+        }
+        seconds.check = started.elapsed().as_secs_f64();
+        Ok(ingested)
+    }
+
+    /// Limits, the plan, and what it moves.
+    async fn move_rows(
+        &self,
+        ingested: &Ingested,
+        collector: &mut Collector,
+        seconds: &mut StageSeconds,
+    ) -> Result<(Ending, Option<Done>), Failure> {
+        let Self { context, order, opened, program, meta } = *self;
+        let started = Instant::now();
+        let moves = collector.take_moves();
+        let not_evaluated = collector.not_evaluated()?;
+        let tally = collector.tally();
+        let found = found(program, tally, order.fail_on) || order.fail_on == FailOn::Warn && !not_evaluated.is_empty();
+        let (status, exit) = if found { (RunStatus::Findings, Exit::Findings) } else { (RunStatus::Ok, Exit::Ok) };
+        let (next, bytes) = (next(order, opened, tally), Some(ingested.bytes));
+        let mut ending = Ending { not_evaluated, next, bytes, ..Ending::new(status, exit) };
+        if order.goal == Goal::Check {
+            return Ok((ending, None));
+        }
+        let dir = &opened.loaded.job.report_dir.resolved;
+        let usual = history::usual_moves(dir, &program.job)?;
+        let holds = match order.goal {
+            Goal::Plan { holds: Some(holds), .. } => holds,
+            _ => removal::PLAN_HOLDS,
+        };
+        let job_file = std::path::absolute(&order.job)?;
+        let read = tally.series.rows.read;
+        let planned = Planned { opened, program, meta, job_file: &job_file, ingested, read, holds };
+        let over = |rows| removal::refusals(opened, program, tally, usual, rows);
+        let (plan, refusals) = planned.plan(&moves, over).await?;
+        drop(moves);
+        let refused = !refusals.is_empty();
+        ending.refusals = refusals;
+        if order.goal == (Goal::Run { dry: true }) {
+            if refused {
+                (ending.status, ending.exit) = (RunStatus::Refused, Exit::Refused);
+            }
+            return Ok((ending, None));
+        }
+        let mut done = None;
+        match order.goal {
+            Goal::Run { .. } if plan.rows.is_empty() && !refused => {}
+            Goal::Run { .. } if !refused => {
+                crate::report::check_writable(dir)?;
+                done = Some(removal::carry_out(opened, &plan, meta.run_id.as_str(), context).await?);
+            }
+            _ => self.keep_plan(dir, &plan, &mut ending)?,
+        }
+        seconds.apply = started.elapsed().as_secs_f64();
+        Ok((ending, done))
+    }
+
+    /// Writes the plan, for a person to look at and to apply.
+    fn keep_plan(&self, dir: &Path, plan: &Plan, ending: &mut Ending) -> Result<(), Failure> {
+        let path: PathBuf = match &self.order.goal {
+            Goal::Plan { file: Some(file), .. } => file.clone(),
+            _ => removal::plan_path(dir, self.meta.run_id.as_str()),
+        };
+        plan.write(&path)?;
+        let shown = crate::config::load::shown(&path);
+        let command = format!("barkeep apply {} --confirm {}", typed(&shown), plan.confirmation());
+        let note = removal::files::what_moves(plan);
+        ending.next.push(NextStep { command, note: Some(note) });
+        (ending.status, ending.exit) = match (ending.refusals.is_empty(), plan.rows.is_empty()) {
+            (false, _) => (RunStatus::Refused, Exit::Refused),
+            (true, false) => (RunStatus::Findings, Exit::Findings),
+            (true, true) => (RunStatus::Ok, Exit::Ok),
+        };
+        Ok(())
+    }
+}
+
+/// Whether there are findings at or above the severity that makes the exit code 1.
+fn found(program: &Program, tally: &Tally, fail_on: FailOn) -> bool {
+    let found = tally.by_severity(program);
+    match fail_on {
+        FailOn::Error => found.error > 0,
+        FailOn::Warn => found.error + found.warn > 0,
+        FailOn::Never => false,
+    }
+}
+
+fn next(order: &Order, opened: &Opened, tally: &Tally) -> Vec<NextStep> {
+    let step = |command: String, note: &str| NextStep { command, note: (!note.is_empty()).then(|| note.to_owned()) };
+    let mut next = Vec::new();
+    let dir = &opened.loaded.job.report_dir.resolved;
+    if order.report {
+        next.push(step(
+            format!("barkeep report show --dir {}", typed(&crate::config::load::shown(dir))),
+            "the findings, one by one",
+        ));
+    }
+    let path = typed(&order.job);
+    if tally.series.rows.moved() > 0 {
+        match order.goal {
+            Goal::Check => next.push(step(format!("barkeep plan {path}"), "what would be moved, for review")),
+            Goal::Run { dry: true } => next.push(step(format!("barkeep run {path}"), "move bad rows to quarantine")),
+            Goal::Run { dry: false } => next.push(step(format!("barkeep quarantine list {path}"), "what was moved")),
+            Goal::Plan { .. } => {}
+        }
+    }
+    next
+}

@@ -1,0 +1,36 @@
+//! The life of a job: its source is opened, its bars are read and evaluated, what is to be moved is planned and moved,
+//! and the run is reported. Nothing is printed here: what happens is told as events, and how it ended is a value.
+//!
+//! ```text
+//! job      job and rule files -> program         open     the source, found and looked at
+//! ingest   bars readable by the engine           evaluate  bars through the engine
+//! execute  check, plan and run
+//! removal  limits, the plan, its application     apply    a plan of before
+//! conclude the report and how it ended           store    the quarantine of a job
+//! ```
+
+pub(crate) mod apply;
+pub(crate) mod conclude;
+pub(crate) mod context;
+mod evaluate;
+pub(crate) mod events;
+pub(crate) mod execute;
+pub(crate) mod failure;
+pub(crate) mod ingest;
+pub(crate) mod job;
+pub(crate) mod open;
+pub(crate) mod removal;
+pub(crate) mod scratch;
+pub(crate) mod shell;
+pub(crate) mod stop;
+pub(crate) mod store;
+pub(crate) mod window;
+
+pub use apply::apply;
+pub use conclude::Ended;
+pub use context::Context;
+pub use events::{Event, Events, Stage};
+pub use execute::{FailOn, Goal, Order, execute};
+pub use failure::{Exit, Failure};
+pub use stop::Stop;
+pub use window::AskedWindow;
