@@ -35,37 +35,53 @@ impl Nameless<'_> {
     /// Watches the file under its lease a little longer, gives the lease back, and carries over what was written by
     /// those who had waited for it. How many bytes are accounted for; what follows them came late, and is reported.
     pub(super) fn release(&self, way: Way, lease: Box<dyn Held>, was: &Attributes) -> Result<u64, FilesError> {
-        let disk = &self.directory.disk;
-        let until = disk.elapsed() + WATCH;
-        let untouched = || -> Result<bool, FilesError> {
-            let now = self.open.attributes()?;
-            Ok(lease.is_unbroken() && (now.length, now.modified) == (was.length, was.modified))
-        };
-        while untouched()? {
-            if disk.elapsed() >= until {
-                return Ok(was.length);
-            }
-            disk.pause(LOOK);
+        let until = self.directory.disk.elapsed() + WATCH;
+        if self.is_untouched(&*lease, was, until)? {
+            return Ok(was.length);
         }
         drop(lease);
-        self.carry_over(way, was.length)
+        self.carry_over_until(way, was.length, until)
     }
 
     /// Carries over whole rows behind the first `accounted` bytes. How many bytes are accounted for then.
-    pub(super) fn carry_over(&self, way: Way, mut accounted: u64) -> Result<u64, FilesError> {
+    pub(super) fn carry_over(&self, way: Way, accounted: u64) -> Result<u64, FilesError> {
+        self.carry_over_until(way, accounted, self.directory.disk.elapsed() + WATCH)
+    }
+
+    /// The same, and watches the file until a moment: while the rows of one loader are carried over another one, who
+    /// found the file before it lost its name, may still be on its way.
+    fn carry_over_until(&self, way: Way, mut accounted: u64, until: Duration) -> Result<u64, FilesError> {
         for _ in 0..TRIES {
             let Some(lease) = self.wait_for_writers()? else { return Ok(accounted) };
-            let Some(tail) = self.late_rows(accounted)? else { return Ok(accounted) };
-            if !step(way, Step::Carry, || self.append(accounted, &tail))? {
-                return Ok(accounted);
+            let now = self.open.attributes()?;
+            if now.length != accounted {
+                let Some(tail) = self.late_rows(accounted)? else { return Ok(accounted) };
+                if !step(way, Step::Carry, || self.append(accounted, &tail))? {
+                    return Ok(accounted);
+                }
+                accounted += tail.len() as u64;
             }
-            accounted += tail.len() as u64;
             // Who came meanwhile waits for the lease, and writes when it is given back.
-            if lease.is_unbroken() {
+            if self.is_untouched(&*lease, &now, until)? {
                 return Ok(accounted);
             }
         }
         Ok(accounted)
+    }
+
+    /// Whether nobody comes for the file until a moment, and has come by now.
+    fn is_untouched(&self, lease: &dyn Held, was: &Attributes, until: Duration) -> Result<bool, FilesError> {
+        let disk = &self.directory.disk;
+        loop {
+            let now = self.open.attributes()?;
+            if !lease.is_unbroken() || (now.length, now.modified) != (was.length, was.modified) {
+                return Ok(false);
+            }
+            if disk.elapsed() >= until {
+                return Ok(true);
+            }
+            disk.pause(LOOK);
+        }
     }
 
     /// The lease, when those who write have closed the file; `None` where they take too long.

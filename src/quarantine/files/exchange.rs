@@ -178,7 +178,7 @@ impl Exchange<'_> {
     }
 
     /// b to f: the last look, the exchange, and what came out.
-    fn swap(&self, old: Watched, new: Watched, intent: &Intent) -> Result<Tried, FilesError> {
+    fn swap(&self, old: Watched, new: Watched, intent: &mut Intent) -> Result<Tried, FilesError> {
         // As the very last thing before the exchange.
         let same_name = self.named()? == Some(old.attributes.id);
         let same_times = old.open.attributes()?.changed == old.attributes.changed;
@@ -206,14 +206,14 @@ impl Exchange<'_> {
     }
 
     /// e. Somebody came for the source in the last moment: it gets its name back.
-    fn take_back_from(&self, old: Watched, new: Watched, intent: &Intent) -> Result<Tried, FilesError> {
+    fn take_back_from(&self, old: Watched, new: Watched, intent: &mut Intent) -> Result<Tried, FilesError> {
         let tried = step(self.way, Step::Back, || self.exchange_back(new.attributes.id));
         drop(old);
         tried?;
         self.returned(new, intent)
     }
 
-    fn take_back(&self, new: Watched, intent: &Intent) -> Result<Tried, FilesError> {
+    fn take_back(&self, new: Watched, intent: &mut Intent) -> Result<Tried, FilesError> {
         step(self.way, Step::Back, || self.exchange_back(new.attributes.id))?;
         self.returned(new, intent)
     }
@@ -240,10 +240,13 @@ impl Exchange<'_> {
         Ok(self.named()? != intent.files.as_ref().map(|files| files.new))
     }
 
-    fn returned(&self, new: Watched, intent: &Intent) -> Result<Tried, FilesError> {
+    fn returned(&self, new: Watched, intent: &mut Intent) -> Result<Tried, FilesError> {
         self.directory.sync_folder(folder_of(&self.begun.source))?;
         // Whoever opened the replacement by the name of the source writes to it now that it has none.
-        self.let_go(new, Side::New, intent)?;
+        let carried = self.let_go(new, Side::New, intent)?;
+        if let Some(files) = &mut intent.files {
+            files.carried = carried;
+        }
         Ok(Tried::Busy(Busy::Changed))
     }
 

@@ -80,7 +80,7 @@ impl Finish<'_> {
         };
         let is_new = open.attributes()?.id == files.new;
         let as_written = is_new && hex(&open.until(files.new_length).hash()?) == self.intent.new;
-        Ok(as_written.then(|| files.accounted(Side::New)))
+        Ok(as_written.then(|| files.accounted(Side::New).max(files.carried)))
     }
 
     /// Whether the file that has the name is the replacement as it was written, and perhaps rows behind it. A moment

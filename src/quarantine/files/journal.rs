@@ -72,6 +72,10 @@ pub(super) struct Files {
     pub(super) new_length: u64,
     /// What was appended to the source before the exchange, and was put behind both.
     pub(super) tail: Option<Tail>,
+    /// Bytes of a replacement that lost the name again, with the rows that were carried over from it: they came to it
+    /// while it had the name, and are no late rows. Known to the process that did it alone; a recovery finds out anew.
+    #[serde(skip)]
+    pub(super) carried: u64,
 }
 
 /// Bytes at the end of a file.

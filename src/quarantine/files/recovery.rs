@@ -201,16 +201,18 @@ impl Resume<'_> {
         match (named, self.role(temporary.as_ref())?, temporary) {
             (_, Role::Old, Some(old)) => self.exchanged(named, old, &finish),
             (Role::Old, Role::New, Some(new)) => {
-                self.carry_over(Side::New, new, named)?;
-                finish.stays(End::Closed, Some("the run was cut short before the file was replaced".to_owned()))
+                let intent = self.carried_from(new, named)?;
+                Finish { intent: &intent, ..finish }
+                    .stays(End::Closed, Some("the run was cut short before the file was replaced".to_owned()))
             }
             (Role::Old, ..) => {
                 finish.stays(End::Closed, Some("the run was cut short before the file was replaced".to_owned()))
             }
             (_, Role::New, Some(new)) => {
-                self.carry_over(Side::New, new, named)?;
+                let intent = self.carried_from(new, named)?;
                 let path = self.begun.source.display();
-                finish.stays(End::KeptChanged, Some(format!("`{path}` was changed since its rows were evaluated")))
+                Finish { intent: &intent, ..finish }
+                    .stays(End::KeptChanged, Some(format!("`{path}` was changed since its rows were evaluated")))
             }
             (Role::New, ..) => self.replaced(named, &finish),
             _ => finish.looked(),
@@ -270,6 +272,16 @@ impl Resume<'_> {
             }
             _ => nameless.carry_over(Way::Recover, accounted),
         }
+    }
+
+    /// Carries over what came to the replacement while it had the name. The intent, as it is then.
+    fn carried_from(&self, new: Open, named: Role) -> Result<Intent, FilesError> {
+        let mut intent = self.intent.clone();
+        let carried = self.carry_over(Side::New, new, named)?;
+        if let Some(files) = &mut intent.files {
+            files.carried = carried;
+        }
+        Ok(intent)
     }
 
     /// The replacement has the name, and the source was renamed already, or taken away.

@@ -224,6 +224,7 @@ pub(super) fn intent(seen: &Inspected, new: &Open) -> Result<Intent, FilesError>
         old_length: seen.attributes.length,
         new_length: at.length,
         tail: None,
+        carried: 0,
     };
     Ok(Intent {
         old: hex(&seen.hash),

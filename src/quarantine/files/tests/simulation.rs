@@ -205,6 +205,13 @@ fn no_row_is_lost_beside_loaders_whenever_a_run_is_cut_short() {
     explore(0..schedules(250), schedule);
 }
 
+/// A loader opens the replacement by the name of the source in the moment before that is given back. Its rows were
+/// carried over, and were reported as late nevertheless.
+#[test]
+fn rows_that_were_carried_over_from_a_replacement_are_not_late() {
+    explore(3625..3626, schedule);
+}
+
 #[test]
 fn no_row_is_lost_where_two_runs_meet() {
     explore(0..schedules(60), |world| {
