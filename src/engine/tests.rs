@@ -367,7 +367,7 @@ fn mistakes(sql: &str) -> Vec<Diagnostic> {
 async fn expressions_that_cannot_evaluate_a_row_are_mistakes_with_a_place() {
     for (sql, code) in [
         ("clsoe > 0", "unknown-field"),
-        ("close +", "bad-expression"),
+        ("close +", "sql-syntax"),
         ("close + 1", "bad-expression"),
         ("max(close) > 1", "bad-expression"),
         ("close > (select 1)", "bad-expression"),

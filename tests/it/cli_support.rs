@@ -229,6 +229,13 @@ impl Told {
         self
     }
 
+    /// Fails unless stdout is the one line of a job that did not come to a summary and ended so.
+    #[track_caller]
+    pub(crate) fn only_its_line(&self, status: &str) {
+        let line = format!("job=job.toml verdict=FAIL status={status} exit={} error=", self.code.unwrap_or_default());
+        assert!(self.out.starts_with(&line) && self.out.lines().count() == 1, "{self:?}");
+    }
+
     /// The value of `key` in the one line off a terminal.
     #[track_caller]
     pub(crate) fn value(&self, key: &str) -> &str {

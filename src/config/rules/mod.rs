@@ -413,7 +413,7 @@ error[wrong-type]: `limit` must be a finite number
 5 | limit = "8"
   |         ^^^ this is of type string
 
-error[bad-value]: rule `a`: `field` names a field that is not numeric
+error[not-numeric]: rule `a`: `field` names a field that is not numeric
  --> rules/ohlcv.toml:6:9
   |
 6 | field = "symbol"

@@ -433,7 +433,6 @@ fn runs_over_other_windows_are_not_compared() {
         assert_eq!(change(wider), None, "{wider:?}: what lies outside of the window before was not looked at");
     }
     assert_eq!(change(&[]), Some((0, 0)));
-    assert_eq!(change(&["--since", "2024-01-03"]), Some((0, 0)), "all of it was looked at from 2024-01-02 on");
 }
 
 #[test]
@@ -521,15 +520,18 @@ fn the_memory_of_a_run_is_its_own() {
 
 #[test]
 fn the_share_of_rows_that_a_rule_flags_is_at_most_all_of_them() {
-    let project =
-        Project::new("symbol,date,open,high,low,close,volume\nA,2024-01-02,a,b,c,d,e\nA,2024-01-03,a,b,c,10.8,1\n");
-    project.write("rules.toml", "[[rule]]\nid = \"r\"\ncheck = \"required\"\nfields = [\"high\", \"low\"]\n");
+    let head = "symbol,date,open,high,low,close,volume\n";
+    let project = Project::new(format!("{head}A,2024-01-02,a,b,c,d,e\nA,2024-01-03,a,b,c,d,e\nB,2024-01-02,1,,,1,1\n"));
+    let rules = "[[rule]]\nid = \"r\"\ncheck = \"required\"\nfields = [\"high\", \"low\"]\n";
+    project.write("rules.toml", format!("{rules}where = \"symbol = 'B'\"\n"));
     let summary = project.call(&["check", "job.toml", "--format", "json"]).exits(1).json().remove(0);
+    let mut several = 0;
     for rule in summary["rules"].as_array().unwrap() {
-        let counts = (rule["rows"].as_u64(), rule["evaluated"].as_u64(), rule["rate"].as_f64());
-        assert_eq!(counts, (Some(2), Some(2), Some(1.0)), "{rule}");
-        assert!(rule["findings"].as_u64() > Some(3), "several findings a row: {rule}");
+        let [rows, evaluated, findings] = ["rows", "evaluated", "findings"].map(|count| rule[count].as_u64().unwrap());
+        assert!(0 < rows && rows <= evaluated && rule["rate"].as_f64() <= Some(1.0), "{rule}");
+        several += u64::from(findings > rows);
     }
+    assert_eq!(several, 2, "several findings a row: {summary}");
     let shares = project.call(&["sql", "select max(share) as most from rule_results", "--format", "ndjson"]).exits(0);
     assert_eq!(shares.json()[0]["most"].as_f64(), Some(1.0));
 }

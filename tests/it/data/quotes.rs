@@ -88,7 +88,11 @@ fn dates_of_another_spelling_are_good_dates_where_the_job_says_so() {
     let (_, findings) = project.check("jobs/examples/cn-ndjson.toml");
     let both = flagged(&of_rule(&findings, "date-format"), &ids);
     assert!(index.is_subset(&both) && compact.is_disjoint(&both));
-    project.change("jobs/examples/cn-ndjson.toml", "jobs/examples/dashes.toml", &[(", \"%Y%m%d\"", "")]);
+    project.change(
+        "jobs/examples/cn-ndjson.toml",
+        "jobs/examples/dashes.toml",
+        &[(", \"%Y%m%d\"", ""), ("\"cn-ndjson\"", "\"dashes\"")],
+    );
     let (_, findings) = project.check("jobs/examples/dashes.toml");
     let dashes = flagged(&of_rule(&findings, "date-format"), &ids);
     assert_eq!(dashes.difference(&both).copied().collect::<BTreeSet<_>>(), compact);

@@ -114,7 +114,8 @@ fn expired_rows_are_erased_and_the_source_stays() {
         assert_eq!(
             case.purge(*rows).out,
             format!(
-                "{rows} of {rows} rows were erased; 0 more are that old and still to be kept (`[quarantine] keep`, or they were put back)\n"
+                "{rows} of {rows} {} erased; 0 more are that old and still to be kept (`[quarantine] keep`, or they were put back)\n",
+                if *rows == 1 { "row was" } else { "rows were" }
             )
         );
         assert_eq!(case.bytes(), source, "{name}");
