@@ -117,7 +117,7 @@ fn url(folder: &Path) -> Result<ListingTableUrl> {
     ListingTableUrl::parse(url)
 }
 
-/// The run a person means by `asked`, of all runs below `dir`: see [`named_run`].
+/// The run a person means by `asked`, of all runs below `dir`: by the same rules everywhere.
 ///
 /// # Errors
 /// There are no runs, none is meant, or more than one is.

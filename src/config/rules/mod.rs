@@ -1,6 +1,6 @@
 //! Rule files -> [`RuleSet`]: every rule with its check compiled, or every mistake at once.
 //!
-//! Checks read their own parameters through [`Params`](super::Params); here are the keys that every rule has,
+//! Checks read their own parameters through [`Params`](crate::checks::Params); here are the keys that every rule has,
 //! what concerns several rules, and the identity of the whole set. SQL is only collected: the engine plans it.
 
 mod cases;
