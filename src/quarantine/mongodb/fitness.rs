@@ -109,8 +109,8 @@ mod tests {
         assert_eq!(reason(Kind::Collection, sharded, true, "q"), "");
         assert!(reason(Kind::Collection, sharded, false, "q").contains("sharded"));
         assert!(reason(Kind::Capped, alone, false, "q").contains("capped"));
-        assert!(reason(Kind::View, alone, false, "q").contains("no ordinary collection"));
-        assert!(reason(Kind::TimeSeries, sharded, true, "q").contains("no ordinary collection"));
+        assert!(reason(Kind::View, alone, false, "q").contains("not an ordinary collection"));
+        assert!(reason(Kind::TimeSeries, sharded, true, "q").contains("not an ordinary collection"));
         assert!(reason(Kind::Collection, alone, true, "c").contains("the collection itself"));
     }
 }

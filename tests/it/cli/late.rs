@@ -31,7 +31,7 @@ fn a_restore_says_that_somebody_wrote_to_the_file_that_it_replaced() {
     let output = project.call(&restore).exits(3);
     stop.store(true, Ordering::Relaxed);
     let rows = loader.join().unwrap();
-    assert!(output.out.contains("1 rows are back"), "{output:?}");
+    assert!(output.out.contains("1 row is back"), "{output:?}");
     assert!(output.err.contains("a loader wrote to `bars.csv` after it was replaced"), "{output:?}");
     assert!(output.err.contains("quarantine/job=demo/originals/"), "{output:?}");
 
