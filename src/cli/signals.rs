@@ -13,7 +13,6 @@ use crate::run::stop::Stop;
 ///
 /// # Errors
 /// The system lets no handler be set.
-#[expect(clippy::exit, reason = "a second signal ends the process at once, whatever is under way")]
 pub(super) fn listen() -> io::Result<Stop> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let (tell, asked) = watch::channel(None);
