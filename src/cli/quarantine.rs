@@ -1,6 +1,7 @@
 //! `barkeep quarantine`: what was moved, put back, written down, or erased when it is old.
 
 mod export;
+mod which;
 
 use std::path::Path;
 
@@ -8,21 +9,20 @@ use chrono::Utc;
 use serde_json::json;
 
 use super::apply::ask;
-use super::args::{QuarantineCommand, SureArgs, WhichArgs};
+use super::args::{QuarantineCommand, SureArgs};
 use super::output::{Output, message};
-use super::report::unresolved;
 use crate::config::Loaded;
 use crate::quarantine::item::{Item, Which};
 use crate::report::run_id::RunId;
-use crate::report::store::resolve_run_of_job;
 use crate::run::load::load;
-use crate::run::shell::{typed, typed_word};
+use crate::run::shell::typed;
 use crate::run::store::{Restored, Store};
 use crate::run::{Exit, Failure};
-use crate::schema::moment::{Moment, parse_duration};
+use crate::schema::moment::parse_duration;
 use crate::text::escape::{shortened, visible};
 use crate::text::numbers::{counted, thousands};
 use crate::text::utc::UtcMicros;
+use which::{again, of, resolved};
 
 /// Runs the command.
 pub(crate) async fn run(command: QuarantineCommand, output: &mut Output) -> Result<Exit, Failure> {
@@ -87,74 +87,6 @@ async fn in_store(
             purge(store, &older_than, &sure, path, loaded, output).await
         }
     }
-}
-
-/// A run that a person named, and what is known in the quarantine.
-struct Moved {
-    /// The run.
-    run: String,
-    /// Whether rows of it are in the quarantine, in whatever state.
-    any: bool,
-    /// The newest run with such rows.
-    newest: Option<String>,
-}
-
-impl Moved {
-    /// Fails where the run moved nothing: whoever puts its rows back means another one.
-    fn some(self, job: &Path) -> Result<(), Failure> {
-        if self.any {
-            return Ok(());
-        }
-        let problem = format!("run `{}` moved no row to the quarantine", self.run);
-        let job = typed(job);
-        let help = match self.newest {
-            Some(newest) => format!("the newest run that did is `{newest}`; `barkeep quarantine list {job}` shows all"),
-            None => format!("no run of this job did; `barkeep run {job}` moves rows"),
-        };
-        Err(Failure::Usage(problem, help))
-    }
-}
-
-/// The choice with the whole id of the run that it names, so that a command typed later means the same run.
-async fn resolved(
-    store: &Store<'_>,
-    loaded: &Loaded,
-    which: &WhichArgs,
-) -> Result<(WhichArgs, Option<Moved>), Failure> {
-    let Some(asked) = &which.run else { return Ok((which.clone(), None)) };
-    // What does not read is told by what lists the items.
-    let items = store.items(&Which::default(), false, &|_| ()).await?;
-    let runs = items.iter().map(|item| item.run_id.as_str());
-    let newest = runs.clone().max().map(str::to_owned);
-    let dir = &loaded.job.report_dir.resolved;
-    let run = resolve_run_of_job(dir, &loaded.job.name, runs.clone(), asked).map_err(unresolved)?;
-    let any = runs.into_iter().any(|of_item| of_item == run);
-    let which = WhichArgs { run: Some(run.clone()), ..which.clone() };
-    Ok((which, Some(Moved { run, any, newest })))
-}
-
-fn of(args: &WhichArgs, ids: Vec<String>) -> Result<Which, Failure> {
-    let wrong = |problem: String| Failure::Usage(format!("--since: {problem}"), "e.g. `--since 2026-11-20`".to_owned());
-    let since = args.since.as_deref().map(|text| Moment::parse(text).and_then(|m| m.resolve(chrono_tz::UTC, false)));
-    let since = since.transpose().map_err(wrong)?;
-    let WhichArgs { run, rule, series, .. } = args.clone();
-    Ok(Which { ids, run, rule, series, since })
-}
-
-/// The command line that says the same once more.
-fn again(path: &Path, ids: &[String], which: &WhichArgs) -> String {
-    let mut command = format!("barkeep quarantine restore {}", typed(path));
-    for id in ids {
-        command.push_str(&format!(" {}", typed_word(id.as_ref())));
-    }
-    let flags = [("run", &which.run), ("rule", &which.rule), ("series", &which.series), ("since", &which.since)];
-    for (flag, value) in flags {
-        if let Some(value) = value {
-            let between = if value.starts_with('-') { '=' } else { ' ' };
-            command.push_str(&format!(" --{flag}{between}{}", typed_word(value.as_ref())));
-        }
-    }
-    command
 }
 
 async fn list(
