@@ -67,7 +67,7 @@ fn a_plan_that_is_not_the_one_that_was_made_is_refused() {
             .call(&["apply", &plan, "--confirm", "00000000:3"])
             .exits(4)
             .says(&["is not what this plan is confirmed with"]);
-        world.call(&["apply", "job.toml"]).exits(2).says(&["no part of a plan"]);
+        world.call(&["apply", "job.toml"]).exits(2).says(&["not part of a plan"]);
         world.call(&["apply", "no.plan"]).exits(2).says(&["cannot read the plan"]);
         let text = std::fs::read_to_string(world.project.path(&plan)).unwrap();
         world.project.write("edited.plan", text.replace("\"rows\":3", "\"rows\":2"));
