@@ -77,7 +77,8 @@ fn fifty_runs_in_one_process_leave_nothing_behind() {
         assert_eq!(memories.len(), RUNS);
         assert!(memories[RUNS - 1] <= memories[9] + (16 << 10), "{memories:?} KiB");
         let least = |runs: std::ops::Range<usize>| fewest[runs].iter().min().copied().unwrap();
-        assert_eq!(least(1..RUNS / 2), least(RUNS / 2..RUNS), "{fewest:?}");
+        // A busy machine may miss the moment between two runs; what stays open shows as more in the later ones.
+        assert!(least(RUNS / 2..RUNS) <= least(1..RUNS / 2), "{fewest:?}");
         assert!(world.items("removed") >= 10 * (u64::try_from(RUNS).unwrap() / 2), "rows left all the while");
         assert!(world.database.count(QUOTES, doc! {}) >= 300);
     });
