@@ -89,6 +89,9 @@ fn progress(ended: &[(Race, Ended)], all: usize) {
             "{done} of {all} races, {large} of them over 20 MB and more, {faulty} with a fault; seed {}",
             race.seed
         );
+        for (fault, rows, shows) in &end.faults {
+            eprintln!("  {fault:?} {rows}: {}", shows.chars().take(1500).collect::<String>());
+        }
     }
 }
 
