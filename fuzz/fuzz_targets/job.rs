@@ -1,4 +1,4 @@
-//! Any text as a job file: mistakes are told, and nothing panics. `cargo +nightly fuzz run job`.
+//! Any text as a job file: mistakes are reported, and nothing panics. `cargo +nightly fuzz run job`.
 
 #![no_main]
 

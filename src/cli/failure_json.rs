@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::run::failure::{Failure, causes, count};
 use crate::schema::Diagnostic;
 
-/// The failure as an object, for a program; `job` is the job file it befell.
+/// The failure as an object, for a program; `job` is the job file that failed.
 pub(super) fn json(failure: &Failure, job: Option<&Path>) -> Value {
     let (message, help, causes, mistakes) = match failure {
         Failure::Mistakes(mistakes) => (count(mistakes), None, Vec::new(), mistakes.iter().map(mistake).collect()),

@@ -80,7 +80,7 @@ fn unparsed(error: &clap::Error) -> ExitCode {
 fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
     let Cli { global, command } = cli;
     if let Some(dir) = global.temp_dir.as_ref().filter(|dir| !dir.is_dir()) {
-        let message = format!("`{}` is not a folder for what is written in passing", dir.display());
+        let message = format!("`{}` is not a folder for temporary files", dir.display());
         return Err(Failure::Usage(message, "make it, or name another one with `--temp-dir`".to_owned()));
     }
     match command {

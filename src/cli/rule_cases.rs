@@ -37,7 +37,7 @@ pub(crate) struct Case {
     pub(crate) flagged: Vec<usize>,
 }
 
-/// Runs every case of `rules` over bars like `bars`; `folder` is for what is written in passing.
+/// Runs every case of `rules` over bars like `bars`; `folder` is for temporary files.
 pub(crate) async fn run(
     limits: &Limits,
     folder: &Path,

@@ -1,4 +1,4 @@
-//! How grave a finding is, and what befalls its row: the two scales rules are set on, ordered by strength.
+//! How severe a finding is, and what is done with its row: the two scales rules are set on, ordered by strength.
 
 use std::fmt;
 
@@ -41,7 +41,7 @@ impl fmt::Display for Severity {
     }
 }
 
-/// What befalls a flagged row. A rule that names none only reports: nothing is moved that nobody asked to move.
+/// What is done with a flagged row. A rule that names none only reports: nothing is moved that nobody asked to move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {

@@ -4,7 +4,7 @@ use std::ops::AddAssign;
 
 use super::verdict::Verdict;
 
-/// Rows by verdict; each row is counted once, under the strongest thing that befalls it.
+/// Rows by verdict; each row is counted once, under its strongest verdict.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RowTotals {
     /// Rows read.

@@ -64,7 +64,7 @@ pub struct Summary {
     pub series: u64,
     /// Sessions of the series that has most of them.
     pub sessions: u64,
-    /// Rows by what befell them; the first is the sum of the others.
+    /// Rows by what is to be done with them; the first is the sum of the others.
     pub rows: Rows,
     /// Findings by severity.
     pub findings: BySeverity,
@@ -127,7 +127,7 @@ pub struct CalendarNote {
     pub known_until: Option<String>,
 }
 
-/// Rows by what befell them.
+/// Rows by what is to be done with them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rows {
     /// Rows read.
@@ -174,7 +174,7 @@ pub struct RuleSummary {
     pub check: String,
     /// How grave its findings are.
     pub severity: String,
-    /// What befalls flagged rows.
+    /// What is done with flagged rows.
     pub action: String,
     /// How it came out.
     pub status: RuleStatus,

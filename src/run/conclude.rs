@@ -133,12 +133,12 @@ pub(crate) async fn conclude(
     outcome.not_evaluated = ending.not_evaluated;
     match collector.finish(outcome) {
         Ok(summary) => Ok(Ended { summary, exit, failure }),
-        Err(error) if (left, open) == (0, 0) => Err(removal::graver(failure, error.into())),
+        Err(error) if (left, open) == (0, 0) => Err(removal::more_severe(failure, error.into())),
         // What nothing else says comes first; what broke the run off is logged.
         Err(error) => {
             let unreported = Failure::Broken(Box::new(Unreported { left, open, error }));
             Err(match failure {
-                Some(failure) => removal::graver(Some(unreported), failure),
+                Some(failure) => removal::more_severe(Some(unreported), failure),
                 None => unreported,
             })
         }

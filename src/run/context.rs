@@ -9,7 +9,7 @@ use super::scratch::Scratch;
 use super::stop::Stop;
 use crate::engine::session::Limits;
 
-/// Threads, memory, a folder for what is written in passing, a stop signal, and who is told what happens.
+/// Threads, memory, a folder for temporary files, a stop signal, and a receiver of events.
 #[derive(Clone)]
 pub struct Context {
     /// Threads; without a number one a core.
@@ -20,7 +20,7 @@ pub struct Context {
     pub temp: Option<PathBuf>,
     /// Asks a run to stop.
     pub stop: Arc<Stop>,
-    /// Is told what happens.
+    /// Receives the events of a run.
     pub events: Events,
 }
 

@@ -214,7 +214,7 @@ fn collector(
 }
 
 /// Leaves nothing of a run but a row that says why. The failure is what the caller tells; where even the row cannot be
-/// written, that is told beside it.
+/// written, that is reported too.
 fn abandon(context: &Context, order: &Order, collector: Collector, failure: &Failure) {
     if !order.report {
         return;

@@ -1,5 +1,5 @@
 //! The life of a job: its source is opened, its bars are read and evaluated, what is to be moved is planned and moved,
-//! and the run is reported. Nothing is printed here: what happens is told as events, and how it ended is a value.
+//! and the run is reported. Nothing is printed here: what happens is reported as events, and how it ended is a value.
 //!
 //! ```text
 //! job      job and rule files -> program         open     the source, found and looked at

@@ -14,7 +14,7 @@ impl Peak {
 
     /// Begins with a run: what the process held before does not count.
     pub(crate) fn begin() -> Self {
-        // Linux forgets the most that was held so far. Where it cannot, a run cannot be told from those before it.
+        // Linux forgets the most that was held so far. Where it cannot, a run cannot be distinguished from those before it.
         Self { known: fs::write("/proc/self/clear_refs", "5").is_ok() }
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use chrono::{TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 
-pub(crate) use self::done::{Done, EARLIER_OPEN, graver};
+pub(crate) use self::done::{Done, EARLIER_OPEN, more_severe};
 use self::done::{action, earlier_state, retention};
 use super::context::Context;
 use super::events::Stage;

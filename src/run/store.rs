@@ -89,7 +89,7 @@ impl<'a> Store<'a> {
     }
 
     /// The items that `which` means, oldest first; with the bytes of their rows where `raw` says so.
-    /// Copies that do not read are left out, and told to `note`.
+    /// Copies that do not read are left out, and reported to `note`.
     pub(crate) async fn items(&self, which: &Which, raw: bool, note: &dyn Fn(&str)) -> Result<Vec<Item>, Failure> {
         match &self.kind {
             Kind::Collection { rows, .. } => rows.items(which, raw).await.map_err(failed),

@@ -62,7 +62,7 @@ check = "zero-volume"
 severity = "info"
 "#;
 
-/// A folder with a job, and a folder for what barkeep writes in passing.
+/// A folder with a job, and a folder for barkeep's temporary files.
 pub(crate) struct Project {
     dir: TempDir,
 }

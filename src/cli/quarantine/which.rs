@@ -45,7 +45,7 @@ pub(super) async fn resolved(
     which: &WhichArgs,
 ) -> Result<(WhichArgs, Option<Moved>), Failure> {
     let Some(asked) = &which.run else { return Ok((which.clone(), None)) };
-    // What does not read is told by what lists the items.
+    // Items that cannot be read are reported where they are listed.
     let items = store.items(&Which::default(), false, &|_| ()).await?;
     let runs = items.iter().map(|item| item.run_id.as_str());
     let newest = runs.clone().max().map(str::to_owned);

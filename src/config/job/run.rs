@@ -54,7 +54,7 @@ pub struct Quarantine {
 pub struct ParseError {
     /// How grave.
     pub severity: Severity,
-    /// What befalls the row.
+    /// What is done with the row.
     pub action: Action,
 }
 
@@ -116,7 +116,7 @@ pub(super) const PARSE_ERROR: Section = Section {
     doc: "What a value that does not decode is: a rule every job has.",
     keys: &[
         key("severity", Holds::Choice(Severity::WORDS), Text("error"), "How grave it is."),
-        key("action", Holds::Choice(Action::WORDS), Text("report"), "What befalls the row."),
+        key("action", Holds::Choice(Action::WORDS), Text("report"), "What is done with the row."),
     ],
 };
 

@@ -35,7 +35,7 @@ pub(in crate::config) const RULE: Section = Section {
             "A boolean SQL expression; rows for which it is not true are not evaluated.",
         ),
         key("severity", Holds::Choice(Severity::WORDS), Text("error"), "How grave a finding is."),
-        key("action", Holds::Choice(Action::WORDS), Text("report"), "What befalls a flagged row."),
+        key("action", Holds::Choice(Action::WORDS), Text("report"), "What is done with a flagged row."),
         key("from", Holds::Moment, Nothing, "First date or time of the bars it holds for."),
         key("until", Holds::Moment, Nothing, "First date or time of the bars it holds no more for."),
         key(

@@ -56,7 +56,7 @@ pub struct Rule {
     pub check: Box<dyn Check>,
     /// How grave its findings are.
     pub severity: Severity,
-    /// What befalls flagged rows; never more than a report where findings stand for no row.
+    /// What is done with flagged rows; never more than a report where findings stand for no row.
     pub action: Action,
     /// Slot of its `where` in [`RuleSet::expressions`]: other rows are not evaluated.
     pub condition: Option<usize>,

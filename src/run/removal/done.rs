@@ -30,12 +30,12 @@ pub(crate) struct Done {
 impl Done {
     /// Takes a failure; of several the gravest decides how the command ends, and the others are logged.
     pub(crate) fn fail(&mut self, failure: Failure) {
-        self.failure = Some(graver(self.failure.take(), failure));
+        self.failure = Some(more_severe(self.failure.take(), failure));
     }
 
     /// The same of one that is reported at the end.
     pub(crate) fn tell_later(&mut self, failure: Failure) {
-        self.pending = Some(graver(self.pending.take(), failure));
+        self.pending = Some(more_severe(self.pending.take(), failure));
     }
 
     /// Rows that left the source, for this run and for earlier ones.
@@ -50,8 +50,8 @@ impl Done {
     }
 }
 
-/// The graver of two failures; the other is logged.
-pub(crate) fn graver(before: Option<Failure>, failure: Failure) -> Failure {
+/// The more severe of two failures; the other is logged.
+pub(crate) fn more_severe(before: Option<Failure>, failure: Failure) -> Failure {
     let Some(before) = before else { return failure };
     let (reported, logged) = match before.exit().worst(failure.exit()) == before.exit() {
         true => (before, failure),

@@ -203,6 +203,7 @@ fn a_run_that_is_killed_at_any_moment_beside_a_loader_loses_no_row() {
         }
     }
     assert!(loaded as u64 > kills, "the loader wrote {loaded} rows");
+    assert!(kills < 20 || swapped > 0, "no kill came behind the exchange; a run took {whole} ms");
 }
 
 #[test]

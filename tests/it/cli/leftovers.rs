@@ -30,7 +30,7 @@ fn start(project: &Project) -> Child {
     project.process(&["check", "job.toml"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
-/// Folders for what is written in passing.
+/// Folders for temporary files.
 fn folders(project: &Project) -> BTreeSet<PathBuf> {
     fs::read_dir(project.path("tmp")).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
