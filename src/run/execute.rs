@@ -11,7 +11,7 @@ use super::conclude::{Ended, Ending, RunMetaOf, conclude};
 use super::context::Context;
 use super::evaluate::collect;
 use super::failure::{Exit, Failure};
-use super::ingest::{self, Ingested};
+use super::ingest::Ingested;
 use super::job;
 use super::load::load_only;
 use super::namesake;
@@ -123,7 +123,7 @@ pub async fn execute(context: &Context, order: &Order) -> Result<Ended, Failure>
     let opened = look(context, order, &loaded, &meta).await?;
     let ended = opened_job(context, order, &opened, meta, (started.0, peak)).await;
     // A run that broke off on its way still gives its connections back.
-    opened.close().await;
+    opened.source.close().await;
     ended
 }
 
@@ -173,7 +173,7 @@ async fn opened_job(
             conclude(opened, collector, ending, Done { recovered, pending, ..done }, seconds, stop).await
         }
         Err(failure) if recovered.is_empty() => {
-            opened.close().await;
+            opened.source.close().await;
             abandon(context, order, collector, &failure);
             Err(failure)
         }
@@ -210,7 +210,7 @@ fn collector(
         true => history::previous_findings(dir, &program.job, meta.window)?,
         false => Previous::Unknown,
     };
-    Ok(Collector::new(dir, Arc::clone(program), meta.clone(), opened.file_names(), previous))
+    Ok(Collector::new(dir, Arc::clone(program), meta.clone(), opened.source.file_names(), previous))
 }
 
 /// Leaves nothing of a run but a row that says why. The failure is what the caller tells; where even the row cannot be
@@ -249,7 +249,7 @@ impl OfJob<'_> {
     ) -> Result<Ingested, Failure> {
         let Self { context, order, opened, program, meta } = *self;
         let window = meta.window;
-        let mut ingested = ingest::ingest(opened, program, context, &order.series).await?;
+        let mut ingested = opened.ingest(program, context, &order.series).await?;
         seconds.extract = ingested.extract_seconds;
         ingested.input.window = window;
         let started = Instant::now();
@@ -342,10 +342,10 @@ impl OfJob<'_> {
             Goal::Plan { file: Some(file), .. } => file.clone(),
             _ => removal::plan_path(dir, self.meta.run_id.as_str()),
         };
+        let note = self.opened.source.removal()?.what_moves(plan);
         plan.write(&path)?;
         let path = paths::tidy(&path);
         let command = format!("barkeep apply {} --confirm {}", typed(&path), plan.confirmation());
-        let note = removal::files::what_moves(plan);
         ending.next.push(NextStep { command, note: Some(note) });
         ending.plan = Some(PlanNote { path: path.display().to_string(), confirmation: plan.confirmation() });
         (ending.status, ending.exit) = match (ending.refusals.is_empty(), plan.rows.is_empty()) {

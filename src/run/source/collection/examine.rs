@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use super::lines::Lines;
 use super::privileges;
 use crate::config::Loaded;
 use crate::config::job::MongoSource;
-use crate::run::Failure;
-use crate::run::open::{Collected, Opened};
-use crate::run::removal;
-use crate::source::mongodb::{Connection, IndexInfo, Reader, Topology};
+use crate::run::examination::Examination;
+use crate::run::failure::Failure;
+use crate::source::mongodb::{CollectionInfo, Connection, IndexInfo, Reader, Topology};
 use crate::text::numbers::counted;
 
 /// Milliseconds that two clocks may differ.
@@ -22,7 +20,7 @@ pub(super) async fn server(
     loaded: &Loaded,
     source: &MongoSource,
     connection: &Arc<Connection>,
-    lines: &mut Lines<'_>,
+    lines: &mut Examination<'_>,
 ) -> Result<(), Failure> {
     let info = connection.server();
     let topology = match &info.topology {
@@ -39,20 +37,22 @@ pub(super) async fn server(
     privileges::tell(loaded, source, &reader.privileges().await?, lines)
 }
 
-/// Tells of the collection: what it is, which indexes serve, whether rows can be moved.
-pub(super) async fn collection(
-    opened: &Opened,
-    collection: &Collected,
+/// Tells of the collection: what it is, and which indexes serve.
+pub(super) fn collection(
     source: &MongoSource,
-    lines: &mut Lines<'_>,
+    info: &CollectionInfo,
+    lines: &mut Examination<'_>,
 ) -> Result<(), Failure> {
-    let info = &collection.info;
     lines.ok(
         "collection",
         &format!("{} has {} and is a {}", info.namespace, counted(info.documents, "document"), info.kind.as_str()),
     )?;
-    index(source, &info.indexes, info.documents, lines)?;
-    match removal::check_fit(opened).await {
+    index(source, &info.indexes, info.documents, lines)
+}
+
+/// Tells whether rows can be moved.
+pub(super) fn fit(checked: Result<(), Failure>, lines: &mut Examination<'_>) -> Result<(), Failure> {
+    match checked {
         Ok(()) => lines.ok("fit", "rows can be moved"),
         Err(Failure::Refused(reason, remedy)) => lines.fail("fit", &format!("{reason}; {remedy}")),
         Err(failure) => Err(failure),
@@ -61,7 +61,12 @@ pub(super) async fn collection(
 
 /// Tells which index finds the documents of the job. All of them are read in the order of `_id`; a filter that few match
 /// wants an index that begins with one of its fields.
-fn index(source: &MongoSource, indexes: &[IndexInfo], documents: u64, lines: &mut Lines<'_>) -> Result<(), Failure> {
+fn index(
+    source: &MongoSource,
+    indexes: &[IndexInfo],
+    documents: u64,
+    lines: &mut Examination<'_>,
+) -> Result<(), Failure> {
     let fields: Vec<&str> = source.filter.iter().map(|filter| filter.field.as_str()).collect();
     if fields.is_empty() {
         return lines.ok("index", "all documents are read, by `_id`");
