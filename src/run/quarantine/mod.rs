@@ -4,6 +4,7 @@
 //! contract     what a run and the commands ask of a quarantine       files, collection    the kinds there are
 //! ```
 
+#[cfg(feature = "mongodb")]
 pub(super) mod collection;
 mod contract;
 pub(super) mod files;
