@@ -11,6 +11,8 @@ mod contract;
 mod files;
 #[cfg(not(feature = "mongodb"))]
 mod left_out;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -109,10 +109,12 @@ impl Source for FoundFiles {
     }
 
     fn check_same(&self, planned: &SourceIdentity) -> Result<(), String> {
-        match planned {
-            SourceIdentity::Files(files) if identity::same_files(files, &self.set) => Ok(()),
-            SourceIdentity::Files(_) => Err("the job reads other files than the plan is of".to_owned()),
-            SourceIdentity::Mongodb { .. } => Err("the plan is of another kind of source".to_owned()),
+        let SourceIdentity::Files(files) = planned else {
+            return Err("the plan is of another kind of source".to_owned());
+        };
+        match identity::same_files(files, &self.set) {
+            true => Ok(()),
+            false => Err("the job reads other files than the plan is of".to_owned()),
         }
     }
 
