@@ -14,6 +14,7 @@ use super::failure::Failure;
 use super::job;
 use super::open::{At, Collected, Opened, open};
 use super::scratch::Scratch;
+use crate::bars::column::reserved;
 use crate::bars::{BarsSpec, FieldKind};
 use crate::config::job::{FilterValue, Source};
 use crate::engine::Arrangement;
@@ -173,13 +174,9 @@ fn columns(program: &Program, filter: &[(String, Vec<String>)]) -> Result<Vec<Ar
 fn reject_reserved(program: &Program, columns: &[Arc<str>]) -> Result<(), SourceError> {
     let names = program.read.iter().map(|index| &program.bars.fields[*index].name).chain(columns);
     for name in names {
-        let reason = match () {
-            () if name.starts_with("__") => "names that begin with `__` are barkeep's own",
-            () if name.starts_with('@') => "names that begin with `@` are barkeep's own",
-            () if name.ends_with(['!', '~']) => "names that end with `!` or `~` are barkeep's own",
-            () => continue,
-        };
-        return Err(SourceError::ReservedColumn { column: name.to_string(), reason });
+        if let Some(reason) = reserved(name) {
+            return Err(SourceError::ReservedColumn { column: name.to_string(), reason });
+        }
     }
     Ok(())
 }
