@@ -1,12 +1,14 @@
 //! What a bar looks like once it left its source: canonical names, and the description of a job's bars.
 //!
 //! Pure: no files, no clock, no DataFusion. `time.rs` reads timestamps, `number.rs` reads numbers, `spec.rs`
-//! says which fields a job's bars have and how its timestamps are to be read.
+//! says which fields a job's bars have and how its timestamps are to be read, `column.rs` in which columns they travel.
 
+pub mod column;
 pub mod number;
 pub mod spec;
 pub mod time;
 
+pub use self::column::BarColumn;
 pub use self::spec::{BarsSpec, FieldKind, FieldSpec};
 pub use self::time::{Fold, TimeSpec};
 pub use crate::market::{DAY_US, Label};

@@ -1,6 +1,7 @@
 //! What a job allows a run to move, and why a run is refused.
 
 use super::totals::RowTotals;
+use crate::text::numbers::counted;
 
 /// What a job allows a run to move.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,7 +25,7 @@ const FEW: u64 = 100;
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Refusal {
     /// More rows than `[limits] rows`.
-    #[error("{wanted} rows would be moved, and `[limits] rows` allows {allowed}")]
+    #[error("{} would be moved, and `[limits] rows` allows {allowed}", counted(*wanted, "row"))]
     Rows {
         /// Rows to be moved.
         wanted: u64,
@@ -32,7 +33,7 @@ pub enum Refusal {
         allowed: u64,
     },
     /// More than `[limits] fraction` of the rows read.
-    #[error("{wanted} of {read} rows would be moved, and `[limits] fraction` allows a share of {allowed}")]
+    #[error("{wanted} of {} would be moved, and `[limits] fraction` allows a share of {allowed}", counted(*read, "row"))]
     Fraction {
         /// Rows to be moved.
         wanted: u64,
@@ -43,7 +44,8 @@ pub enum Refusal {
     },
     /// More than `[limits] series_fraction` of one series.
     #[error(
-        "{wanted} of {read} rows of series `{series}` would be moved, and `[limits] series_fraction` allows a share of {allowed}"
+        "{wanted} of {} of series `{series}` would be moved, and `[limits] series_fraction` allows a share of {allowed}",
+        counted(*read, "row")
     )]
     SeriesFraction {
         /// The series with the largest share.
@@ -67,7 +69,8 @@ pub enum Refusal {
     },
     /// A rule flagged more than its `budget`.
     #[error(
-        "rule `{rule}` flags {flagged} of {evaluated} rows, and its `budget` is a share of {budget}: a rule that hits more is a broken rule"
+        "rule `{rule}` flags {flagged} of {}, and its `budget` is a share of {budget}: a rule that hits more is a broken rule",
+        counted(*evaluated, "row")
     )]
     Budget {
         /// The rule.
@@ -80,7 +83,10 @@ pub enum Refusal {
         budget: f64,
     },
     /// A rule that moves rows flagged every row it evaluated.
-    #[error("rule `{rule}` flags all {evaluated} rows it evaluated: a rule that matches everything moves nothing")]
+    #[error(
+        "rule `{rule}` flags all {} it evaluated: a rule that matches everything moves nothing",
+        counted(*evaluated, "row")
+    )]
     Everything {
         /// The rule.
         rule: String,

@@ -9,12 +9,13 @@ use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 use sha2::{Digest, Sha256};
 
+use super::counts::{RuleCounts, SeriesCounts};
 use super::evaluation::Evaluated;
 use super::flagged::Flagged;
 use super::frame::{Frame, Layout};
 use super::metrics;
 use super::program::Program;
-use super::records::{COUNTERS, Record, RecordBuilder, Row, RuleCounts, SeriesCounts};
+use super::records::{Counted, Record, RecordBuilder, Row};
 use crate::bars::DAY_US;
 use crate::decide::Action;
 use crate::decide::{RowTotals, Verdict, verdicts};
@@ -84,7 +85,7 @@ impl Emitter {
         let movable = first.is_none() || flagged.rows.iter().any(|row| self.may_move(frame, row));
         let action = if movable { flagged.action(&self.program) } else { Action::Report };
         self.builder.push(&Row {
-            record: Record::Finding as i8,
+            record: Record::Finding,
             rule: Some(flagged.rule),
             series: key,
             symbol: self.symbol(frame),
@@ -160,7 +161,7 @@ impl Emitter {
         let finding_id = self.finding_id(flagged, self.row_key(key, frame, first, keys));
         let action = flagged.action(&self.program);
         self.builder.push(&Row {
-            record: Record::Move as i8,
+            record: Record::Move,
             rule: Some(flagged.rule),
             series: key,
             symbol: self.symbol(frame),
@@ -227,15 +228,14 @@ impl Emitter {
             rows.sort_unstable();
             rows.dedup();
             counts.rows = count(rows.len() as u64);
-            let RuleCounts { evaluated, insufficient, excused, findings, bars, rows } = counts;
             self.builder.push(&Row {
-                record: Record::Rule as i8,
+                record: Record::Rule,
                 rule: Some(rule),
                 series: key,
                 time: span.map(|(first, _)| first),
                 time_until: span.map(|(_, last)| last),
                 observed,
-                counters: counters(&[evaluated, insufficient, excused, findings, bars, rows]),
+                counts: Some(Counted::Rule(counts)),
                 ..Row::default()
             });
         }
@@ -257,14 +257,13 @@ impl Emitter {
             parse_errors: count(totals.parse_errors),
             sessions: self.sessions(time),
         };
-        let SeriesCounts { read, clean, flagged, to_quarantine, to_delete, parse_errors, sessions } = counts;
         self.builder.push(&Row {
-            record: Record::Series as i8,
+            record: Record::Series,
             series: key,
             symbol: self.symbol(frame),
             time: time.first().copied(),
             time_until: time.last().copied(),
-            counters: counters(&[read, clean, flagged, to_quarantine, to_delete, parse_errors, sessions]),
+            counts: Some(Counted::Series(counts)),
             ..Row::default()
         });
     }
@@ -287,23 +286,13 @@ impl Emitter {
 
     fn months(&mut self, key: &str, frame: &Frame) {
         for month in metrics::months(&self.program, &self.layout, frame) {
-            let mut counters = counters(&[
-                month.bars,
-                0,
-                0,
-                month.duplicates,
-                month.zero_volume,
-                month.null_prices,
-                month.null_volume,
-            ]);
-            (counters[1], counters[2]) = (month.expected, month.missing);
             self.builder.push(&Row {
-                record: Record::Month as i8,
+                record: Record::Month,
                 series: key,
                 session: Some(month.month),
-                time: (month.bars > 0).then_some(month.first),
-                time_until: (month.bars > 0).then_some(month.last),
-                counters,
+                time: (month.counts.bars > 0).then_some(month.first),
+                time_until: (month.counts.bars > 0).then_some(month.last),
+                counts: Some(Counted::Month(month.counts)),
                 ..Row::default()
             });
         }
@@ -355,10 +344,6 @@ fn tied(time: &[i64], rows: usize, row: usize) -> Range<usize> {
         }
         None => time.len()..rows,
     }
-}
-
-fn counters(values: &[i64]) -> [Option<i64>; COUNTERS] {
-    std::array::from_fn(|n| values.get(n).copied())
 }
 
 /// First 32 hexadecimal digits of the SHA-256 over the parts, each with its length in front.

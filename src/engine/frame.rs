@@ -12,9 +12,7 @@ use arrow::datatypes::Schema;
 use arrow::error::ArrowError;
 
 use super::program::Program;
-use super::shape::{self, TIME_OTHER, TIME_TEXT};
-use super::table::{FILE, ROW};
-use crate::bars::TIME;
+use crate::bars::{BarColumn, TIME};
 use crate::checks::{Column, NumberColumn, Series, Standing, TextColumn};
 
 /// Where one field stands in the input.
@@ -58,25 +56,30 @@ pub struct Layout {
 impl Layout {
     /// Finds the columns of `program` in `schema`.
     pub fn try_new(program: &Program, schema: &Schema) -> Result<Self, ArrowError> {
-        let find = |name: &str| schema.column_with_name(name).map(|(index, _)| index);
+        let find = |column: BarColumn<'_>| schema.column_with_name(&column.name()).map(|(index, _)| index);
+        let index_of = |column: BarColumn<'_>| schema.index_of(&column.name());
         let fields = (0..program.bars.fields.len()).map(|index| {
             let name = &program.bars.fields[index].name;
             let value = program.read.contains(&index).then(|| schema.index_of(name)).transpose()?;
-            Ok(FieldColumns { value, text: find(&shape::text_of(name)), other: find(&shape::other_of(name)) })
+            Ok(FieldColumns { value, text: find(BarColumn::Exact(name)), other: find(BarColumn::Other(name)) })
         });
         let slots = 0..program.rules.expressions.len();
         Ok(Self {
             keys: program.key_columns().map(|name| schema.index_of(name)).collect::<Result<_, _>>()?,
             time: schema.index_of(TIME)?,
-            time_text: FieldColumns { value: find(TIME_TEXT), text: None, other: find(TIME_OTHER) },
+            time_text: FieldColumns {
+                value: find(BarColumn::Exact(TIME)),
+                text: None,
+                other: find(BarColumn::Other(TIME)),
+            },
             fields: fields.collect::<Result<_, ArrowError>>()?,
             numeric: (0..program.bars.fields.len()).map(|index| program.is_number(index)).collect(),
-            expressions: slots.map(|slot| schema.index_of(&shape::expression(slot))).collect::<Result<_, _>>()?,
-            file: schema.index_of(FILE)?,
-            row: schema.index_of(ROW)?,
-            id: find(shape::ID),
-            broken: find(shape::BROKEN),
-            raw: find(shape::RAW),
+            expressions: slots.map(|slot| index_of(BarColumn::Expression(slot))).collect::<Result<_, _>>()?,
+            file: index_of(BarColumn::File)?,
+            row: index_of(BarColumn::Row)?,
+            id: find(BarColumn::Id),
+            broken: find(BarColumn::Broken),
+            raw: find(BarColumn::Raw),
         })
     }
 }

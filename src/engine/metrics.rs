@@ -4,38 +4,27 @@ use std::ops::Range;
 
 use chrono::{DateTime, Datelike, NaiveDate};
 
+use super::counts::MonthCounts;
 use super::frame::{Frame, Layout};
 use super::program::Program;
 use crate::bars::DAY_US;
 use crate::market::{Grid, Slot};
 
-/// Counts of one month, in the order of the columns `n0`….
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct MonthCounts {
-    /// First day of the month, in days since 1970-01-01.
+/// One month of a series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Month {
+    /// Its first day, in days since 1970-01-01.
     pub month: i32,
     /// First and last timestamp, µs UTC.
     pub first: i64,
     /// See `first`.
     pub last: i64,
-    /// Bars with a timestamp in the month.
-    pub bars: i64,
-    /// Bars the calendar wants between the first and the last bar of the series; `None` without a calendar.
-    pub expected: Option<i64>,
-    /// Expected bars that are missing.
-    pub missing: Option<i64>,
-    /// Bars whose timestamp an earlier bar has.
-    pub duplicates: i64,
-    /// Bars with volume 0.
-    pub zero_volume: i64,
-    /// Bars that lack a price (open, high, low or close is NULL), counted once for each price.
-    pub null_prices: i64,
-    /// Bars whose volume is NULL.
-    pub null_volume: i64,
+    /// Its bars.
+    pub counts: MonthCounts,
 }
 
 /// The months of a series that have bars, and those between them that have none but should.
-pub fn months(program: &Program, layout: &Layout, frame: &Frame) -> Vec<MonthCounts> {
+pub fn months(program: &Program, layout: &Layout, frame: &Frame) -> Vec<Month> {
     let time = frame.time(layout);
     let (Some(first), Some(last)) = (time.first(), time.last()) else { return Vec::new() };
     let fields = Fields::of(program, layout);
@@ -46,14 +35,19 @@ pub fn months(program: &Program, layout: &Layout, frame: &Frame) -> Vec<MonthCou
         let next = next_month(month);
         let end = start + time[start..].partition_point(|timestamp| *timestamp < next);
         let mut counts = fields.count(frame, time, start..end);
-        counts.month = i32::try_from(month.div_euclid(DAY_US)).unwrap_or(i32::MAX);
         if let Some(grid) = &program.bars.grid {
             let expected = expected(grid, month.max(*first), (next - 1).min(*last));
             counts.expected = Some(expected);
             counts.missing = Some((expected - on_grid(grid, &time[start..end])).max(0));
         }
         if counts.bars > 0 || counts.expected.unwrap_or(0) > 0 {
-            out.push(counts);
+            let timestamps = &time[start..end];
+            out.push(Month {
+                month: i32::try_from(month.div_euclid(DAY_US)).unwrap_or(i32::MAX),
+                first: timestamps.first().copied().unwrap_or_default(),
+                last: timestamps.last().copied().unwrap_or_default(),
+                counts,
+            });
         }
         (start, month) = (end, next);
     }
@@ -104,8 +98,6 @@ impl Fields {
         let repeated = timestamps.windows(2).filter(|pair| pair[0] == pair[1]).count();
         let zero = |index: usize| rows.clone().filter(|row| frame.number(index, *row) == Some(0.0)).count();
         MonthCounts {
-            first: timestamps.first().copied().unwrap_or_default(),
-            last: timestamps.last().copied().unwrap_or_default(),
             bars: count(timestamps.len()),
             duplicates: count(repeated),
             zero_volume: self.volume.map_or(0, |index| count(zero(index))),

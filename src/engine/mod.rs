@@ -12,6 +12,7 @@
 //! ```
 
 mod arrangement;
+pub mod counts;
 pub mod emit;
 pub mod evaluation;
 pub mod exec;

@@ -20,7 +20,7 @@ use super::node::SeriesNode;
 use super::program::Program;
 use super::shape;
 use super::table::{BarsTable, Locators, TableFile};
-use crate::bars::{BarsSpec, FieldKind, TIME};
+use crate::bars::{BarColumn, BarsSpec, FieldKind, TIME};
 use crate::checks::Expression;
 use crate::schema::Diagnostic;
 use crate::schema::diagnostic::suggestion;
@@ -194,12 +194,13 @@ fn shaped(program: &Program, input: &Input) -> Result<LogicalPlanBuilder> {
     let first_row = i64::from(input.locators == Locators::Counted);
     let table = Arc::new(BarsTable::new(input.groups.clone(), Arc::clone(&input.schema), input.locators));
     let mut plan = LogicalPlanBuilder::scan("source", provider_as_source(table), None)?;
-    let may_be_broken = input.schema.column_with_name(shape::BROKEN).is_some();
+    let may_be_broken = shape::has(&input.schema, BarColumn::Broken);
     for (column, texts) in &input.filter {
         let wanted = texts.iter().map(|text| lit(text.as_str())).collect();
         let chosen = shape::as_text(&input.schema, column).in_list(wanted, false);
         // A row that could not be parsed has no value to choose it by, and is not left out in silence.
-        plan = plan.filter(if may_be_broken { chosen.or(ident(shape::BROKEN).is_not_null()) } else { chosen })?;
+        let broken = || shape::column(BarColumn::Broken).is_not_null();
+        plan = plan.filter(if may_be_broken { chosen.or(broken()) } else { chosen })?;
     }
     plan = plan.project(shape::projection(program, &input.schema, first_row))?;
     match window(input.window) {
@@ -227,7 +228,7 @@ fn with_expressions(
     let columns = plan.schema().columns();
     let mut out: Vec<Expr> = columns.into_iter().map(|column: Column| Expr::Column(column)).collect();
     for (slot, expression) in program.rules.expressions.iter().enumerate() {
-        out.push(parse(context, &schema, &expression.sql)?.alias(shape::expression(slot)));
+        out.push(parse(context, &schema, &expression.sql)?.alias(BarColumn::Expression(slot).name()));
     }
     plan.project(out)
 }
@@ -263,8 +264,8 @@ pub fn balanced(mut chains: Vec<Vec<TableFile>>, partitions: usize) -> Vec<Vec<T
 /// The part of `schema` that a run reads: `columns`, their companions, and what a snapshot adds.
 pub fn narrowed(schema: &Schema, columns: &[Arc<str>]) -> SchemaRef {
     let wanted = |name: &str| {
-        name.starts_with("__")
-            || columns.iter().any(|column| **column == *name || name.strip_suffix(['!', '~']) == Some(column))
+        let of_field = BarColumn::of(name).field();
+        of_field.is_none_or(|field| columns.iter().any(|column| **column == *field || **column == *name))
     };
     // Views are what the operator works on; the reader makes them without copying.
     let viewed = |field: &Arc<Field>| match field.data_type() {

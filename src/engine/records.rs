@@ -12,68 +12,41 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 
+use super::counts::{Counts, MonthCounts, RuleCounts, SeriesCounts};
+
 /// What a row of the operator's output stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Record {
     /// A finding: everything from `rule` to `evidence`.
+    #[default]
     Finding = 0,
-    /// Counts of a rule over a series: `rule`, then [`RuleCounts`] in `n0`…; `time` and `time_until` are
-    /// the first and last timestamp it flagged, `expected_lo` and `expected_hi` the least and greatest value observed.
+    /// Counts of a rule over a series: `rule` and [`RuleCounts`]; `time` and `time_until` are the first and last
+    /// timestamp it flagged, `expected_lo` and `expected_hi` the least and greatest value observed.
     Rule = 1,
-    /// Counts of the rows of a series: [`SeriesCounts`] in `n0`….
+    /// Counts of the rows of a series: [`SeriesCounts`].
     Series = 2,
-    /// Bars of a series in one calendar month (`session` is its first day): [`crate::engine::metrics::MonthCounts`].
+    /// Bars of a series in one calendar month (`session` is its first day): [`MonthCounts`].
     Month = 3,
     /// A finding of a row whose verdict is to leave the source: `rule`, its `finding_id` and `action`, `file`, `row`,
     /// `row_key`. Those of one row follow each other; the first is the one that decided.
     Move = 4,
 }
 
-impl Record {
-    /// The record that `value` of the `record` column stands for.
-    pub fn of(value: i8) -> Option<Self> {
-        [Self::Finding, Self::Rule, Self::Series, Self::Month, Self::Move].into_iter().find(|r| *r as i8 == value)
-    }
+/// The counts of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    /// Of [`Record::Rule`].
+    Rule(RuleCounts),
+    /// Of [`Record::Series`].
+    Series(SeriesCounts),
+    /// Of [`Record::Month`].
+    Month(MonthCounts),
 }
 
-/// Counts of one rule over one series, in the order of the columns `n0`….
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RuleCounts {
-    /// Rows that got a verdict.
-    pub evaluated: i64,
-    /// Rows without enough history.
-    pub insufficient: i64,
-    /// Rows that were excused.
-    pub excused: i64,
-    /// Findings.
-    pub findings: i64,
-    /// Bars the findings concern.
-    pub bars: i64,
-    /// Rows flagged.
-    pub rows: i64,
+/// The columns of all kinds of counts.
+fn count_columns() -> impl Iterator<Item = &'static str> {
+    [RuleCounts::COLUMNS, SeriesCounts::COLUMNS, MonthCounts::COLUMNS].into_iter().flatten().copied()
 }
-
-/// Where the rows of one series went, in the order of the columns `n0`…; each row is counted once.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct SeriesCounts {
-    /// Rows read.
-    pub read: i64,
-    /// Rows without a finding.
-    pub clean: i64,
-    /// Rows with findings that are only reported.
-    pub flagged: i64,
-    /// Rows to be quarantined.
-    pub to_quarantine: i64,
-    /// Rows to be deleted.
-    pub to_delete: i64,
-    /// Rows whose only fault is a value that does not decode.
-    pub parse_errors: i64,
-    /// Sessions with at least one bar, where the job has a calendar.
-    pub sessions: i64,
-}
-
-/// Number of counter columns.
-pub const COUNTERS: usize = 8;
 
 macro_rules! columns {
     ($($name:ident: $builder:ty = $make:expr, $type:expr;)*) => {
@@ -81,27 +54,27 @@ macro_rules! columns {
         #[derive(Debug)]
         pub struct Columns {
             $(#[doc = concat!("Builder of `", stringify!($name), "`.")] pub $name: $builder,)*
-            /// Builders of `n0`….
-            pub counters: [Int64Builder; COUNTERS],
+            /// Builders of the counts, in the order of [`count_columns`].
+            counts: Vec<Int64Builder>,
         }
 
         impl Default for Columns {
             fn default() -> Self {
-                Self { $($name: $make,)* counters: std::array::from_fn(|_| Int64Builder::new()) }
+                Self { $($name: $make,)* counts: count_columns().map(|_| Int64Builder::new()).collect() }
             }
         }
 
         impl Columns {
             fn finish(&mut self) -> Vec<ArrayRef> {
                 let mut arrays: Vec<ArrayRef> = vec![$(Arc::new(self.$name.finish())),*];
-                arrays.extend(self.counters.iter_mut().map(|c| Arc::new(c.finish()) as ArrayRef));
+                arrays.extend(self.counts.iter_mut().map(|c| Arc::new(c.finish()) as ArrayRef));
                 arrays
             }
         }
 
         fn fields() -> Vec<Field> {
             let mut fields = vec![$(Field::new(stringify!($name), $type, true)),*];
-            fields.extend((0..COUNTERS).map(|n| Field::new(format!("n{n}"), DataType::Int64, true)));
+            fields.extend(count_columns().map(|name| Field::new(name, DataType::Int64, true)));
             fields
         }
     };
@@ -151,8 +124,8 @@ pub fn schema() -> SchemaRef {
 /// One row of the output; what is `None` or empty is NULL.
 #[derive(Debug, Default)]
 pub struct Row<'a> {
-    /// See [`Record`].
-    pub record: i8,
+    /// What it stands for.
+    pub record: Record,
     /// Index of the rule.
     pub rule: Option<usize>,
     /// The series key.
@@ -181,8 +154,8 @@ pub struct Row<'a> {
     pub observed_text: Option<&'a str>,
     /// Least and greatest observed value, for rule counts.
     pub observed: Option<(f64, f64)>,
-    /// Counters.
-    pub counters: [Option<i64>; COUNTERS],
+    /// Its counts.
+    pub counts: Option<Counted>,
 }
 
 /// Collects rows into batches.
@@ -206,7 +179,7 @@ impl RecordBuilder {
     /// Appends one row.
     pub fn push(&mut self, row: &Row<'_>) {
         let c = &mut self.columns;
-        c.record.append_value(row.record);
+        c.record.append_value(row.record as i8);
         c.rule.append_option(row.rule.and_then(|rule| i32::try_from(rule).ok()));
         c.series.append_value(row.series);
         c.symbol.append_option(row.symbol);
@@ -220,10 +193,20 @@ impl RecordBuilder {
         c.id.append_option(row.id);
         c.action.append_option(row.action);
         self.push_finding(row);
-        for (builder, value) in self.columns.counters.iter_mut().zip(row.counters) {
-            builder.append_option(value);
-        }
+        self.push_counts(row.counts);
         self.rows += 1;
+    }
+
+    fn push_counts(&mut self, counts: Option<Counted>) {
+        let (before, values) = match counts {
+            None => (0, Vec::new()),
+            Some(Counted::Rule(counts)) => (0, counts.values()),
+            Some(Counted::Series(counts)) => (RuleCounts::COLUMNS.len(), counts.values()),
+            Some(Counted::Month(counts)) => (RuleCounts::COLUMNS.len() + SeriesCounts::COLUMNS.len(), counts.values()),
+        };
+        for (index, builder) in self.columns.counts.iter_mut().enumerate() {
+            builder.append_option(index.checked_sub(before).and_then(|at| values.get(at).copied().flatten()));
+        }
     }
 
     fn push_finding(&mut self, row: &Row<'_>) {

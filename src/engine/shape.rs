@@ -1,7 +1,7 @@
 //! Stage 3: source columns become canonical bar columns, as projections over two scalar functions of our own.
 //!
-//! `read_time(value, spec)` and `read_number(text)` answer NULL for what does not decode; the exact text travels
-//! beside the value as `@name`, a literal of another type as `@name!`, so that the operator can tell "missing" from
+//! `read_time(value, spec)` and `read_number(text)` answer NULL for what does not parse; the exact text travels beside
+//! the value, and so does a literal of another type (see [`BarColumn`]), so that the operator can tell "missing" from
 //! "parse-error". Parameters are literal arguments: the functions hold no state and travel by name.
 
 use std::sync::Arc;
@@ -17,42 +17,10 @@ use datafusion::logical_expr::{
 };
 
 use super::program::Program;
-use super::table::{FILE, ROW};
-use crate::bars::Fold;
 use crate::bars::number::read_number;
 use crate::bars::time::TimeFormat;
+use crate::bars::{BarColumn, Fold};
 use crate::bars::{DAY_US, FieldKind, Label, TIME, TimeSpec};
-
-/// Column of timestamps as the source spells them.
-pub const TIME_TEXT: &str = "@time";
-/// Column of timestamps of another type than text, as literals.
-pub const TIME_OTHER: &str = "@time!";
-/// Column of `_id`s, in snapshots of collections: element type and bytes, as in the document.
-pub const ID: &str = "__id";
-/// Column that says why a row could not be parsed at all, in snapshots.
-pub const BROKEN: &str = "__broken";
-/// Column of the raw text of such rows.
-pub const RAW: &str = "__raw";
-
-/// Name of the column with the exact text of the numeric field `name`.
-pub fn text_of(name: &str) -> String {
-    format!("@{name}")
-}
-
-/// Name of the column of a snapshot with the exact texts of the numbers in `column`, where those are numbers themselves.
-pub fn spelled(column: &str) -> String {
-    format!("{column}~")
-}
-
-/// Name of the column with literals of another type than the field `name` should have.
-pub fn other_of(name: &str) -> String {
-    format!("@{name}!")
-}
-
-/// Name of the column with the result of the expression in `slot`.
-pub fn expression(slot: usize) -> String {
-    format!("@x{slot}")
-}
 
 /// Type of the column `time`.
 pub fn time_type() -> DataType {
@@ -64,28 +32,27 @@ pub fn projection(program: &Program, source: &Schema, first_row: i64) -> Vec<Exp
     let mut out = time_columns(program, source);
     for index in &program.read {
         let field = &program.bars.fields[*index];
-        let value = ident(&*field.source);
-        let text = is_text(source, &field.source);
+        let (from, to) = (&*field.source, &*field.name);
+        let value = || ident(from);
+        let text = is_text(source, from);
         out.push(match (field.kind, text) {
-            (FieldKind::Text, _) => cast_expr(value.clone(), DataType::Utf8View).alias(&*field.name),
-            (FieldKind::Number, false) => try_cast(value.clone(), DataType::Float64).alias(&*field.name),
-            (FieldKind::Number, true) => number_function().call(vec![as_view(value.clone())]).alias(&*field.name),
+            (FieldKind::Text, _) => cast_expr(value(), DataType::Utf8View).alias(to),
+            (FieldKind::Number, false) => try_cast(value(), DataType::Float64).alias(to),
+            (FieldKind::Number, true) => number_function().call(vec![as_view(value())]).alias(to),
         });
-        if field.kind == FieldKind::Number && text {
-            out.push(as_view(value).alias(text_of(&field.name)));
+        match field.kind {
+            FieldKind::Number if text => out.push(as_view(value()).alias(BarColumn::Exact(to).name())),
+            FieldKind::Number => out.extend(renamed(source, BarColumn::Exact(from), BarColumn::Exact(to))),
+            FieldKind::Text => {}
         }
-        let spelled = spelled(&field.source);
-        if field.kind == FieldKind::Number && source.column_with_name(&spelled).is_some() {
-            out.push(as_view(ident(spelled.as_str())).alias(text_of(&field.name)));
-        }
-        out.extend(other_column(source, &field.source, &other_of(&field.name)));
+        out.extend(renamed(source, BarColumn::Other(from), BarColumn::Other(to)));
     }
-    out.push(ident(FILE));
-    let row = if first_row == 0 { ident(ROW) } else { ident(ROW) + lit(first_row) };
-    out.push(row.alias(ROW));
-    out.extend(source.column_with_name(ID).map(|_| ident(ID)));
-    let extra = [BROKEN, RAW].into_iter().filter(|name| source.column_with_name(name).is_some());
-    out.extend(extra.map(|name| as_view(ident(name)).alias(name)));
+    out.push(column(BarColumn::File));
+    let row = column(BarColumn::Row);
+    let row = if first_row == 0 { row } else { row + lit(first_row) };
+    out.push(row.alias(BarColumn::Row.name()));
+    out.extend(has(source, BarColumn::Id).then(|| column(BarColumn::Id)));
+    out.extend([BarColumn::Broken, BarColumn::Raw].into_iter().filter_map(|name| renamed(source, name, name)));
     out
 }
 
@@ -96,27 +63,34 @@ fn time_columns(program: &Program, source: &Schema) -> Vec<Expr> {
         return vec![time_function().call(vec![value, lit(encode(spec))]).alias(TIME)];
     }
     let mut args = vec![as_view(value.clone()), lit(encode(spec))];
-    let other = other_column(source, &spec.source, TIME_OTHER);
-    if other.is_some() {
-        args.push(as_view(ident(format!("{}!", spec.source))));
-    }
-    let mut out = vec![time_function().call(args).alias(TIME), as_view(value).alias(TIME_TEXT)];
-    out.extend(other);
+    let other = BarColumn::Other(&spec.source);
+    args.extend(has(source, other).then(|| as_view(column(other))));
+    let mut out = vec![time_function().call(args).alias(TIME), as_view(value).alias(BarColumn::Exact(TIME).name())];
+    out.extend(renamed(source, other, BarColumn::Other(TIME)));
     out
 }
 
-fn other_column(source: &Schema, name: &str, alias: &str) -> Option<Expr> {
-    let column = format!("{name}!");
-    source.column_with_name(&column).map(|_| as_view(ident(column.as_str())).alias(alias))
+/// A column by its name.
+pub fn column(column: BarColumn<'_>) -> Expr {
+    ident(column.name())
+}
+
+/// Whether `source` has a column.
+pub fn has(source: &Schema, column: BarColumn<'_>) -> bool {
+    source.column_with_name(&column.name()).is_some()
+}
+
+/// The column `from` of `source`, which holds text, under the name of `to`; `None` where there is no such column.
+fn renamed(source: &Schema, from: BarColumn<'_>, to: BarColumn<'_>) -> Option<Expr> {
+    has(source, from).then(|| as_view(column(from)).alias(to.name()))
 }
 
 /// The column `name` of `source` as text; a value of another type in a snapshot as its literal.
 pub fn as_text(source: &Schema, name: &str) -> Expr {
-    let text = as_view(ident(name));
-    let other = format!("{name}!");
-    match source.column_with_name(&other) {
-        Some(_) => datafusion::functions::expr_fn::coalesce(vec![text, as_view(ident(other))]),
-        None => text,
+    let (text, other) = (as_view(ident(name)), BarColumn::Other(name));
+    match has(source, other) {
+        true => datafusion::functions::expr_fn::coalesce(vec![text, as_view(column(other))]),
+        false => text,
     }
 }
 

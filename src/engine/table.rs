@@ -22,12 +22,8 @@ use datafusion::physical_plan::ExecutionPlan;
 use object_store::{ObjectMeta, path::Path as StorePath};
 use parquet::arrow::RowNumber;
 
+use crate::bars::BarColumn;
 use crate::durable::paths;
-
-/// Name of the column that says which file a row is from.
-pub const FILE: &str = "__file";
-/// Name of the column that says which row of its file a row is.
-pub const ROW: &str = "__row";
 
 /// One Parquet file of the table.
 #[derive(Debug, Clone)]
@@ -63,9 +59,14 @@ impl BarsTable {
         let tables = match locators {
             Locators::Stored => TableSchema::from(schema),
             Locators::Counted => {
-                let row: FieldRef = Arc::new(Field::new(ROW, DataType::Int64, false).with_extension_type(RowNumber));
+                let row: FieldRef =
+                    Arc::new(Field::new(BarColumn::Row.name(), DataType::Int64, false).with_extension_type(RowNumber));
                 TableSchema::builder(schema)
-                    .with_table_partition_cols(vec![Arc::new(Field::new(FILE, DataType::Int32, false))])
+                    .with_table_partition_cols(vec![Arc::new(Field::new(
+                        BarColumn::File.name(),
+                        DataType::Int32,
+                        false,
+                    ))])
                     .with_virtual_columns(vec![row])
                     .build()
             }

@@ -267,7 +267,7 @@ mod tests {
     use super::*;
     use crate::decide::Action;
     use crate::decide::RowTotals;
-    use crate::engine::records::{RuleCounts, SeriesCounts};
+    use crate::engine::counts::{RuleCounts, SeriesCounts};
     use crate::report::history::previous_findings;
     use crate::report::run::ActionRow;
     use crate::report::testing::{

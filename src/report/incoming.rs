@@ -8,7 +8,8 @@ use arrow::compute::kernels::cmp::eq;
 use arrow::datatypes::{Float64Type, Int8Type, Int32Type, Int64Type, TimestampMicrosecondType};
 
 use super::error::ReportError;
-use crate::engine::records::{self, COUNTERS, Record, RuleCounts, SeriesCounts};
+use crate::engine::counts::{Counts, RuleCounts, SeriesCounts};
+use crate::engine::records::{self, Record};
 
 /// Refuses what is not the operator's output.
 pub(super) fn check_schema(batch: &RecordBatch) -> Result<(), ReportError> {
@@ -50,7 +51,8 @@ pub(super) struct Records<'a> {
     action: &'a PrimitiveArray<Int8Type>,
     lowest: &'a PrimitiveArray<Float64Type>,
     highest: &'a PrimitiveArray<Float64Type>,
-    counters: [&'a PrimitiveArray<Int64Type>; COUNTERS],
+    of_rule: Vec<&'a PrimitiveArray<Int64Type>>,
+    of_series: Vec<&'a PrimitiveArray<Int64Type>>,
     rows: usize,
 }
 
@@ -69,7 +71,8 @@ impl<'a> Records<'a> {
             action: number(batch, "action"),
             lowest: number(batch, "expected_lo"),
             highest: number(batch, "expected_hi"),
-            counters: std::array::from_fn(|n| number(batch, &format!("n{n}"))),
+            of_rule: RuleCounts::COLUMNS.iter().map(|name| number(batch, name)).collect(),
+            of_series: SeriesCounts::COLUMNS.iter().map(|name| number(batch, name)).collect(),
             rows: batch.num_rows(),
         }
     }
@@ -125,20 +128,14 @@ impl<'a> Records<'a> {
         value(self.lowest, row).zip(value(self.highest, row))
     }
 
-    /// The counters as those of a rule.
+    /// The counts of a rule.
     pub(super) fn rule_counts(&self, row: usize) -> RuleCounts {
-        let [evaluated, insufficient, excused, findings, bars, rows, ..] = self.counters(row);
-        RuleCounts { evaluated, insufficient, excused, findings, bars, rows }
+        RuleCounts::read(|column| value(self.of_rule[column], row))
     }
 
-    /// The counters as those of a series.
+    /// The counts of a series.
     pub(super) fn series_counts(&self, row: usize) -> SeriesCounts {
-        let [read, clean, flagged, to_quarantine, to_delete, parse_errors, sessions, _] = self.counters(row);
-        SeriesCounts { read, clean, flagged, to_quarantine, to_delete, parse_errors, sessions }
-    }
-
-    fn counters(&self, row: usize) -> [i64; COUNTERS] {
-        self.counters.map(|counter| value(counter, row).unwrap_or(0))
+        SeriesCounts::read(|column| value(self.of_series[column], row))
     }
 }
 

@@ -11,6 +11,7 @@ use super::incoming::column;
 use super::tables::{Table, names};
 use super::write::TableWriter;
 use crate::durable::Staged;
+use crate::engine::counts::{Counts, MonthCounts};
 
 /// Writes the months of one run; no file where there are none.
 #[derive(Debug)]
@@ -43,24 +44,16 @@ impl Months {
         writer.write(&table)
     }
 
-    /// The counters are those of [`crate::engine::metrics::MonthCounts`], in its order.
     fn table(&self, months: &RecordBatch) -> Result<RecordBatch, ReportError> {
         let run = self.destination.run.as_str();
         let same = |name: &str| Arc::clone(column(months, name));
-        let columns: Vec<ArrayRef> = vec![
+        let mut columns: Vec<ArrayRef> = vec![
             Arc::new(StringArray::from_iter_values(std::iter::repeat_n(run, months.num_rows()))),
             cast(column(months, "series"), &names())?,
             same("session"),
-            same("n0"),
-            same("n1"),
-            same("n2"),
-            same("n3"),
-            same("n4"),
-            same("n5"),
-            same("n6"),
-            same("time"),
-            same("time_until"),
         ];
+        columns.extend(MonthCounts::COLUMNS.iter().map(|name| same(name)));
+        columns.extend(["time", "time_until"].map(same));
         Ok(RecordBatch::try_new(Table::SeriesMetrics.schema(), columns)?)
     }
 

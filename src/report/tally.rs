@@ -8,8 +8,8 @@ use super::error::ReportError;
 use super::incoming::Records;
 use super::moves::MoveRow;
 use crate::decide::{Action, RowTotals, SeriesShare, Severity, Verdict, share};
+use crate::engine::counts::{RuleCounts, SeriesCounts};
 use crate::engine::program::Program;
-use crate::engine::records::{RuleCounts, SeriesCounts};
 
 /// How a rule came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]

@@ -17,8 +17,9 @@ use crate::checks::Finding;
 use crate::checks::testing::Fixture;
 use crate::config::{RuleFile, compile};
 use crate::decide::{Action, Severity};
+use crate::engine::counts::{MonthCounts, RuleCounts, SeriesCounts};
 use crate::engine::program::Program;
-use crate::engine::records::{COUNTERS, Record, RecordBuilder, Row, RuleCounts, SeriesCounts};
+use crate::engine::records::{Counted, Record, RecordBuilder, Row};
 use crate::schema::{Environment, SourceText};
 use crate::text::utc::UtcMicros;
 
@@ -92,7 +93,7 @@ impl Output {
     pub(super) fn finding(mut self, rule: usize, series: &str, day: i64, row: i64) -> Self {
         let finding = Finding::row(0).field(&Arc::from("close")).observed(15.0).cause("far");
         self.0.push(&Row {
-            record: Record::Finding as i8,
+            record: Record::Finding,
             rule: Some(rule),
             series,
             symbol: Some(series),
@@ -113,7 +114,7 @@ impl Output {
         let last = day + i64::try_from(bars).unwrap() - 1;
         let finding = Finding::gap(day * DAY, last * DAY, bars).cause("missing");
         self.0.push(&Row {
-            record: Record::Finding as i8,
+            record: Record::Finding,
             rule: Some(GAP),
             series,
             symbol: Some(series),
@@ -131,15 +132,14 @@ impl Output {
 
     /// Counts of `rule` over `series`, whose findings lie on `days`.
     pub(super) fn rule(mut self, rule: usize, series: &str, counts: RuleCounts, days: Option<(i64, i64)>) -> Self {
-        let RuleCounts { evaluated, insufficient, excused, findings, bars, rows } = counts;
         self.0.push(&Row {
-            record: Record::Rule as i8,
+            record: Record::Rule,
             rule: Some(rule),
             series,
             time: days.map(|(first, _)| first * DAY),
             time_until: days.map(|(_, last)| last * DAY),
-            observed: (findings > 0 && rows > 0).then_some((15.0, 16.0)),
-            counters: counters(&[evaluated, insufficient, excused, findings, bars, rows]),
+            observed: (counts.findings > 0 && counts.rows > 0).then_some((15.0, 16.0)),
+            counts: Some(Counted::Rule(counts)),
             ..Row::default()
         });
         self
@@ -147,14 +147,13 @@ impl Output {
 
     /// Counts of the rows of `series`, which has bars from day 100 on.
     pub(super) fn series(mut self, series: &str, counts: SeriesCounts) -> Self {
-        let SeriesCounts { read, clean, flagged, to_quarantine, to_delete, parse_errors, sessions } = counts;
         self.0.push(&Row {
-            record: Record::Series as i8,
+            record: Record::Series,
             series,
             symbol: Some(series),
             time: Some(100 * DAY),
-            time_until: Some((99 + read) * DAY),
-            counters: counters(&[read, clean, flagged, to_quarantine, to_delete, parse_errors, sessions]),
+            time_until: Some((99 + counts.read) * DAY),
+            counts: Some(Counted::Series(counts)),
             ..Row::default()
         });
         self
@@ -163,7 +162,7 @@ impl Output {
     /// A row that `ohlc` rejected.
     pub(super) fn moved(mut self, series: &str, day: i64, row: i64) -> Self {
         self.0.push(&Row {
-            record: Record::Move as i8,
+            record: Record::Move,
             rule: Some(OHLC),
             series,
             finding_id: Some(&finding_id(OHLC, series, row)),
@@ -179,13 +178,14 @@ impl Output {
     /// A month of `bars` bars.
     pub(super) fn month(mut self, series: &str, month: i32, bars: i64) -> Self {
         let first = i64::from(month) * DAY;
+        let counts = MonthCounts { bars, expected: Some(bars + 1), missing: Some(1), ..MonthCounts::default() };
         self.0.push(&Row {
-            record: Record::Month as i8,
+            record: Record::Month,
             series,
             session: Some(month),
             time: Some(first),
             time_until: Some(first + (bars - 1) * DAY),
-            counters: counters(&[bars, bars + 1, 1, 0, 0, 0, 0]),
+            counts: Some(Counted::Month(counts)),
             ..Row::default()
         });
         self
@@ -194,10 +194,6 @@ impl Output {
     pub(super) fn batch(mut self) -> RecordBatch {
         self.0.finish().unwrap()
     }
-}
-
-fn counters(values: &[i64]) -> [Option<i64>; COUNTERS] {
-    std::array::from_fn(|n| values.get(n).copied())
 }
 
 /// The identity of a finding of [`Output`].

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::failure::Failure;
 use super::scratch::Scratch;
+use crate::bars::column::reserved;
 use crate::bars::{BarsSpec, FieldKind};
 use crate::engine::Arrangement;
 use crate::engine::plan::{self, Input};
@@ -72,13 +73,9 @@ pub(super) fn columns(program: &Program, filter: &[(String, Vec<String>)]) -> Re
 fn reject_reserved(program: &Program, columns: &[Arc<str>]) -> Result<(), SourceError> {
     let names = program.read.iter().map(|index| &program.bars.fields[*index].name).chain(columns);
     for name in names {
-        let reason = match () {
-            () if name.starts_with("__") => "names that begin with `__` are barkeep's own",
-            () if name.starts_with('@') => "names that begin with `@` are barkeep's own",
-            () if name.ends_with(['!', '~']) => "names that end with `!` or `~` are barkeep's own",
-            () => continue,
-        };
-        return Err(SourceError::ReservedColumn { column: name.to_string(), reason });
+        if let Some(reason) = reserved(name) {
+            return Err(SourceError::ReservedColumn { column: name.to_string(), reason });
+        }
     }
     Ok(())
 }

@@ -17,7 +17,8 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Int32Type, Int64Type, Schema, SchemaRef};
 
 use super::SourceError;
-use super::snapshot::{columns, may_be_empty};
+use super::snapshot::may_be_empty;
+use crate::bars::BarColumn;
 
 /// What a row was in its source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,8 +61,8 @@ pub fn originals(path: &Path, places: &[(i32, i64)]) -> Result<Vec<Original>, So
     let mut found: Vec<Option<Original>> = vec![None; places.len()];
     let file = File::open(path).map_err(|error| failed(error.into()))?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(failed)?;
-    let names = [columns::FILE, columns::ROW, columns::HASH, columns::ID];
-    let mask = ProjectionMask::columns(builder.parquet_schema(), names);
+    let names = [BarColumn::File, BarColumn::Row, BarColumn::Hash, BarColumn::Id].map(BarColumn::name);
+    let mask = ProjectionMask::columns(builder.parquet_schema(), names.iter().map(AsRef::as_ref));
     for batch in builder.with_projection(mask).build().map_err(failed)? {
         take(&batch.map_err(|error| failed(error.into()))?, &at, &mut found).map_err(failed)?;
     }
@@ -74,11 +75,11 @@ fn take(
     at: &HashMap<(i32, i64), usize>,
     found: &mut [Option<Original>],
 ) -> Result<(), ParquetError> {
-    let column = |name: &str| batch.column_by_name(name).ok_or_else(|| lacks(name));
-    let files = column(columns::FILE)?.as_primitive::<Int32Type>().values();
-    let rows = column(columns::ROW)?.as_primitive::<Int64Type>().values();
-    let hashes = column(columns::HASH)?.as_fixed_size_binary();
-    let ids = batch.column_by_name(columns::ID).map(AsArray::as_binary::<i32>);
+    let column = |column: BarColumn<'_>| batch.column_by_name(&column.name()).ok_or_else(|| lacks(&column.name()));
+    let files = column(BarColumn::File)?.as_primitive::<Int32Type>().values();
+    let rows = column(BarColumn::Row)?.as_primitive::<Int64Type>().values();
+    let hashes = column(BarColumn::Hash)?.as_fixed_size_binary();
+    let ids = batch.column_by_name(&BarColumn::Id.name()).map(AsArray::as_binary::<i32>);
     for (index, place) in files.iter().copied().zip(rows.iter().copied()).enumerate() {
         let Some(&slot) = at.get(&place) else { continue };
         let hash = hashes.value(index).try_into().map_err(|_| lacks("a whole hash"))?;

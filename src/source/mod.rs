@@ -40,7 +40,7 @@ pub use lookup::{Original, filled, originals};
 pub use parquet::damaged as damaged_parquet;
 pub use records::Record;
 pub use series_order::{KeySpan, SeriesKey, SeriesOrder, series_order};
-pub use snapshot::{Snapshot, Wanted, WantedKind, columns, snapshot_schema};
+pub use snapshot::{Snapshot, Wanted, WantedKind, snapshot_schema};
 pub use text::{Chunk, TextFile};
 
 /// How the records of a file are written.

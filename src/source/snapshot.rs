@@ -13,28 +13,8 @@ use ::parquet::schema::types::ColumnPath;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::{FileIdentity, Format, SourceError};
-
-/// The columns a snapshot has besides the wanted ones.
-pub mod columns {
-    /// `Int32`: the position of the file in [`Snapshot::files`](super::Snapshot::files).
-    pub const FILE: &str = "__file";
-    /// `Int64`: the number of the record in its file, from 1; a header row is not counted.
-    pub const ROW: &str = "__row";
-    /// `Int64`: the physical line the record begins in, from 1; for messages.
-    pub const LINE: &str = "__line";
-    /// `FixedSizeBinary(32)`: SHA-256 of the record's bytes without its line end.
-    pub const HASH: &str = "__hash";
-    /// `Binary`: the `_id`, element type and bytes; only for collections.
-    pub const ID: &str = "__id";
-    /// `Utf8`: what is wrong with the record; NULL for a good one. All wanted columns of a broken one are NULL.
-    pub const BROKEN: &str = "__broken";
-    /// `Utf8`: the first 1,024 characters of a broken record; NULL for a good one.
-    pub const RAW: &str = "__raw";
-    /// Ends the name of the column beside a wanted one that holds JSON values of other types; only for NDJSON.
-    pub const OTHER: char = '!';
-    /// Ends the name of the column beside a wanted number that holds its exact text; only for collections.
-    pub const EXACT: char = '~';
-}
+use crate::bars::BarColumn;
+use crate::bars::column::reserved;
 
 /// What a wanted column is to hold; decides which JSON values count as others. In CSV every cell is text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -73,45 +53,49 @@ pub struct Snapshot {
 
 /// The columns of a snapshot. For each wanted column `c` there is a `Utf8` column `c` with the text of the source,
 /// NULL where the record has none; for NDJSON also a `Utf8` column `c!` with the JSON literal of a value that is
-/// neither what was wanted nor NULL. At most one of the two is not NULL. Then come those of [`columns`].
+/// neither what was wanted nor NULL. At most one of the two is not NULL. Then come those of the whole row, see
+/// [`BarColumn`].
 pub fn snapshot_schema(format: Format, wanted: &[Wanted]) -> SchemaRef {
-    let text = |name: &str| Field::new(name, DataType::Utf8, true);
     let mut fields = Vec::new();
     for Wanted { column, .. } in wanted {
-        fields.push(text(column));
+        fields.push(field(BarColumn::Value(column)));
         if format == Format::Ndjson {
-            fields.push(text(&format!("{column}{}", columns::OTHER)));
+            fields.push(field(BarColumn::Other(column)));
         }
     }
-    fields.extend([
-        Field::new(columns::FILE, DataType::Int32, false),
-        Field::new(columns::ROW, DataType::Int64, false),
-        Field::new(columns::LINE, DataType::Int64, false),
-        Field::new(columns::HASH, DataType::FixedSizeBinary(32), false),
-        text(columns::BROKEN),
-        text(columns::RAW),
-    ]);
+    fields.extend(
+        [BarColumn::File, BarColumn::Row, BarColumn::Line, BarColumn::Hash, BarColumn::Broken, BarColumn::Raw]
+            .map(field),
+    );
     Arc::new(Schema::new(fields))
+}
+
+/// A column of a snapshot; values are text.
+pub(super) fn field(column: BarColumn<'_>) -> Field {
+    let (data_type, nullable) = match column {
+        BarColumn::File => (DataType::Int32, false),
+        BarColumn::Row | BarColumn::Line => (DataType::Int64, false),
+        BarColumn::Hash => (DataType::FixedSizeBinary(32), false),
+        BarColumn::Id => (DataType::Binary, false),
+        BarColumn::Expression(_) => (DataType::Boolean, true),
+        BarColumn::Value(_) | BarColumn::Exact(_) | BarColumn::Other(_) | BarColumn::Broken | BarColumn::Raw => {
+            (DataType::Utf8, true)
+        }
+    };
+    Field::new(column.name(), data_type, nullable)
 }
 
 /// Fails when a wanted column has a name the snapshot uses itself.
 pub(super) fn check_names(wanted: &[Wanted]) -> Result<(), SourceError> {
-    for Wanted { column, .. } in wanted {
-        let reason = if column.starts_with("__") {
-            "names that begin with `__` are barkeep's own"
-        } else if column.ends_with(columns::OTHER) {
-            "names that end with `!` are barkeep's own"
-        } else {
-            continue;
-        };
-        return Err(SourceError::ReservedColumn { column: column.clone(), reason });
+    match wanted.iter().find_map(|wanted| Some((&wanted.column, reserved(&wanted.column)?))) {
+        Some((column, reason)) => Err(SourceError::ReservedColumn { column: column.clone(), reason }),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Whether a column says what only some records have.
 pub(super) fn may_be_empty(name: &str) -> bool {
-    name == columns::BROKEN || name == columns::RAW || name.ends_with([columns::OTHER, columns::EXACT])
+    BarColumn::of(name).is_sparse()
 }
 
 /// How columns are stored that may be empty: with the count of their NULLs.
@@ -126,21 +110,25 @@ pub(super) fn count_nulls(properties: WriterPropertiesBuilder, schema: &Schema) 
 /// How a snapshot is stored. It is written once and read once or twice, so speed comes before size: numbers hardly
 /// repeat and get no dictionary, hashes do not compress, and nothing prunes by statistics.
 pub(super) fn writer_properties(schema: &Schema, wanted: &[Wanted]) -> Result<WriterProperties, ParquetError> {
-    let path = |name: &str| ColumnPath::new(vec![name.to_owned()]);
     let mut properties = count_nulls(WriterProperties::builder(), schema)
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
         .set_statistics_enabled(EnabledStatistics::None)
-        .set_column_dictionary_enabled(path(columns::HASH), false)
-        .set_column_compression(path(columns::HASH), Compression::UNCOMPRESSED);
-    for name in [columns::ROW, columns::LINE] {
+        .set_column_dictionary_enabled(path(BarColumn::Hash), false)
+        .set_column_compression(path(BarColumn::Hash), Compression::UNCOMPRESSED);
+    for column in [BarColumn::Row, BarColumn::Line] {
         properties = properties
-            .set_column_dictionary_enabled(path(name), false)
-            .set_column_encoding(path(name), Encoding::DELTA_BINARY_PACKED);
+            .set_column_dictionary_enabled(path(column), false)
+            .set_column_encoding(path(column), Encoding::DELTA_BINARY_PACKED);
     }
     for Wanted { column, .. } in wanted.iter().filter(|wanted| wanted.kind == WantedKind::Number) {
-        properties = properties.set_column_dictionary_enabled(path(column), false);
+        properties = properties.set_column_dictionary_enabled(path(BarColumn::Value(column)), false);
     }
     Ok(properties.build())
+}
+
+/// Where a snapshot keeps a column.
+pub(super) fn path(column: BarColumn<'_>) -> ColumnPath {
+    ColumnPath::new(vec![column.name().into_owned()])
 }
 
 #[cfg(test)]
@@ -163,7 +151,7 @@ mod tests {
 
     #[test]
     fn names_of_the_snapshot_itself_cannot_be_wanted() {
-        for name in ["__row", "a!"] {
+        for name in ["__row", "a!", "a~"] {
             assert!(matches!(check_names(&[want("a"), want(name)]), Err(SourceError::ReservedColumn { .. })), "{name}");
         }
         check_names(&[want("_id"), want("!a"), want("")]).unwrap();

@@ -17,7 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("bars", &["market"]),
     ("schema", &["market"]),
     ("checks", &["bars", "market", "schema", "text"]),
-    ("decide", &["checks"]),
+    ("decide", &["checks", "text"]),
     ("config", &["bars", "checks", "decide", "durable", "market", "schema"]),
     ("source", &["bars", "config", "durable", "schema"]),
     ("engine", &["bars", "checks", "config", "decide", "durable", "market", "schema"]),

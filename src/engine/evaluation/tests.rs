@@ -10,10 +10,8 @@ use arrow::array::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::bars::{DAY_US, TIME};
+use crate::bars::{BarColumn, DAY_US, TIME};
 use crate::decide::{RowTotals, Verdict, verdicts};
-use crate::engine::shape;
-use crate::engine::table::{FILE, ROW};
 use crate::engine::tests::program;
 
 /// 2024-01-01, a Monday, as a day number.
@@ -33,17 +31,17 @@ fn frame(program: &Program, bars: &[Bar], holds: &[bool]) -> (Layout, Frame) {
     let mut columns = vec![
         ("symbol".to_owned(), Arc::new(StringViewArray::from(vec!["A"; rows])) as ArrayRef),
         (TIME.to_owned(), Arc::new(time.with_timezone("UTC"))),
-        (shape::TIME_TEXT.to_owned(), Arc::new(raw)),
+        (BarColumn::Exact(TIME).name().into_owned(), Arc::new(raw)),
         ("open".to_owned(), prices(|close| close)),
         ("high".to_owned(), prices(|close| close + 0.5)),
         ("low".to_owned(), prices(|close| close - 0.5)),
         ("close".to_owned(), prices(|close| close)),
         ("volume".to_owned(), Arc::new(volume)),
-        (FILE.to_owned(), Arc::new(Int32Array::from(vec![0; rows]))),
-        (ROW.to_owned(), Arc::new((0..rows as i64).collect::<Int64Array>())),
+        (BarColumn::File.name().into_owned(), Arc::new(Int32Array::from(vec![0; rows]))),
+        (BarColumn::Row.name().into_owned(), Arc::new((0..rows as i64).collect::<Int64Array>())),
     ];
     for slot in 0..program.rules.expressions.len() {
-        columns.push((shape::expression(slot), Arc::new(BooleanArray::from(holds.to_vec()))));
+        columns.push((BarColumn::Expression(slot).name().into_owned(), Arc::new(BooleanArray::from(holds.to_vec()))));
     }
     let batch = RecordBatch::try_from_iter(columns).unwrap();
     let layout = Layout::try_new(program, &batch.schema()).unwrap();

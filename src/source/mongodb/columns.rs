@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use ::parquet::basic::{Compression, Encoding};
 use ::parquet::file::properties::{EnabledStatistics, WriterProperties};
-use ::parquet::schema::types::ColumnPath;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::error::MongoError;
-use crate::source::snapshot::{columns, count_nulls};
+use crate::bars::BarColumn;
+use crate::bars::column::reserved;
+use crate::source::snapshot::{count_nulls, field, path};
 use crate::source::{Wanted, WantedKind};
 
 /// The columns of a snapshot of a collection. For a wanted number `c` there are
@@ -33,60 +34,44 @@ use crate::source::{Wanted, WantedKind};
 ///
 /// Row groups may stand in any order: (`__file`, `__row`) is the order of `_id`.
 pub fn snapshot_schema(wanted: &[Wanted]) -> SchemaRef {
-    let text = |name: String| Field::new(name, DataType::Utf8, true);
     let mut fields = Vec::new();
     for Wanted { column, kind } in wanted {
         match kind {
             WantedKind::Number => {
                 fields.push(Field::new(column, DataType::Float64, true));
-                fields.push(text(format!("{column}{}", columns::EXACT)));
+                fields.push(field(BarColumn::Exact(column)));
             }
-            WantedKind::Text | WantedKind::Time => fields.push(text(column.clone())),
+            WantedKind::Text | WantedKind::Time => fields.push(field(BarColumn::Value(column))),
         }
-        fields.push(text(format!("{column}{}", columns::OTHER)));
+        fields.push(field(BarColumn::Other(column)));
     }
-    fields.extend([
-        Field::new(columns::FILE, DataType::Int32, false),
-        Field::new(columns::ROW, DataType::Int64, false),
-        Field::new(columns::HASH, DataType::FixedSizeBinary(32), false),
-        Field::new(columns::ID, DataType::Binary, false),
-        text(columns::BROKEN.to_owned()),
-        text(columns::RAW.to_owned()),
-    ]);
+    fields.extend(
+        [BarColumn::File, BarColumn::Row, BarColumn::Hash, BarColumn::Id, BarColumn::Broken, BarColumn::Raw].map(field),
+    );
     Arc::new(Schema::new(fields))
 }
 
 /// Fails when a wanted field has a name the snapshot uses itself.
 pub(super) fn check_names(wanted: &[Wanted]) -> Result<(), MongoError> {
-    for Wanted { column, .. } in wanted {
-        let reason = if column.starts_with("__") {
-            "names that begin with `__` are barkeep's own"
-        } else if column.ends_with(columns::OTHER) {
-            "names that end with `!` are barkeep's own"
-        } else if column.ends_with(columns::EXACT) {
-            "names that end with `~` are barkeep's own"
-        } else {
-            continue;
-        };
-        return Err(MongoError::ReservedColumn { column: column.clone(), reason });
+    match wanted.iter().find_map(|wanted| Some((&wanted.column, reserved(&wanted.column)?))) {
+        Some((column, reason)) => Err(MongoError::ReservedColumn { column: column.clone(), reason }),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// How a snapshot is stored: written once and read once or twice, so speed comes before size. Numbers, ids and hashes
 /// hardly repeat and get no dictionary, hashes do not compress, and nothing prunes by statistics.
 pub(super) fn writer_properties(schema: &Schema, wanted: &[Wanted]) -> WriterProperties {
-    let path = |name: &str| ColumnPath::new(vec![name.to_owned()]);
     let mut properties = count_nulls(WriterProperties::builder(), schema)
         .set_compression(Compression::LZ4_RAW)
         .set_statistics_enabled(EnabledStatistics::None)
-        .set_column_dictionary_enabled(path(columns::HASH), false)
-        .set_column_compression(path(columns::HASH), Compression::UNCOMPRESSED)
-        .set_column_dictionary_enabled(path(columns::ID), false)
-        .set_column_dictionary_enabled(path(columns::ROW), false)
-        .set_column_encoding(path(columns::ROW), Encoding::DELTA_BINARY_PACKED);
+        .set_column_dictionary_enabled(path(BarColumn::Hash), false)
+        .set_column_compression(path(BarColumn::Hash), Compression::UNCOMPRESSED)
+        .set_column_dictionary_enabled(path(BarColumn::Id), false)
+        .set_column_dictionary_enabled(path(BarColumn::Row), false)
+        .set_column_encoding(path(BarColumn::Row), Encoding::DELTA_BINARY_PACKED);
     for Wanted { column, .. } in wanted.iter().filter(|wanted| wanted.kind == WantedKind::Number) {
-        properties = properties.set_column_dictionary_enabled(path(column), false);
+        properties = properties.set_column_dictionary_enabled(path(BarColumn::Value(column)), false);
     }
     properties.build()
 }

@@ -107,7 +107,7 @@ fn files_must_agree_in_columns_and_types() {
 fn columns_with_names_of_barkeeps_own_are_left_alone() {
     let project = over("\"bars.parquet\"");
     let own = format!(
-        "{HEADER},__row:count,__file:count,__hash:text,__broken:text,__raw:text,close!:text,@close:text,@x0:count"
+        "{HEADER},__row:count,__file:count,__hash:text,__broken:text,__raw:text,close!:text,close~:text,__x0:count"
     );
     let row = |n: u32| format!("\nA,2024-01-0{n},1,2,0.5,1.5,10,7,7,h,b,r,x,y,1");
     write_parquet(&project.path("bars.parquet"), &typed_batch(&(own + &row(2) + &row(3))), 100);

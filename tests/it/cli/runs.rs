@@ -303,7 +303,7 @@ fn over_a_limit_is_refused_and_a_person_may_apply_the_plan() {
         "rows = 0\nfraction = 0.1\nseries_fraction = 0.3",
     );
     let output = project.call(&["run", "job.toml"]).exits(4);
-    insta::assert_snapshot!(output.out, @r#"job=demo verdict=FAIL status=refused exit=4 rows=6 clean=4 flagged=1 parse_errors=0 to_quarantine=1 to_delete=0 kept=0 errors=1 warnings=1 notes=1 source=unchanged new=3 fixed=0 failed=ohlc:1 seconds=[s] run=[run] plan=reports/plans/[run].plan confirm=[hash]:1 refused="1 rows would be moved, and `[limits] rows` allows 0" refused="1 of 6 rows would be moved, and `[limits] fraction` allows a share of 0.1" refused="1 of 3 rows of series `B` would be moved, and `[limits] series_fraction` allows a share of 0.3""#);
+    insta::assert_snapshot!(output.out, @r#"job=demo verdict=FAIL status=refused exit=4 rows=6 clean=4 flagged=1 parse_errors=0 to_quarantine=1 to_delete=0 kept=0 errors=1 warnings=1 notes=1 source=unchanged new=3 fixed=0 failed=ohlc:1 seconds=[s] run=[run] plan=reports/plans/[run].plan confirm=[hash]:1 refused="1 row would be moved, and `[limits] rows` allows 0" refused="1 of 6 rows would be moved, and `[limits] fraction` allows a share of 0.1" refused="1 of 3 rows of series `B` would be moved, and `[limits] series_fraction` allows a share of 0.3""#);
     project.call(&["run", "job.toml", "--dry-run"]).exits(4);
     project.call(&["check", "job.toml"]).exits(1);
     assert!(!project.path("quarantine").exists());
@@ -380,12 +380,12 @@ fn a_check_says_that_a_run_would_be_refused() {
     let output = project.call(&["check", "job.toml"]).exits(1);
     assert_eq!(output.value("status"), "findings");
     assert!(
-        output.out.contains("over_limits=\"1 rows would be moved, and `[limits] rows` allows 0\""),
+        output.out.contains("over_limits=\"1 row would be moved, and `[limits] rows` allows 0\""),
         "{}",
         output.out
     );
     let shown = project.call(&["report", "show"]).exits(0).out;
-    assert!(shown.contains("a run would be refused: 1 rows would be moved"), "{shown}");
+    assert!(shown.contains("a run would be refused: 1 row would be moved"), "{shown}");
     assert!(shown.contains("a run is refused, for that is over a limit"), "{shown}");
 }
 

@@ -1,0 +1,123 @@
+//! Names of the columns in which bars travel: from a source into a snapshot, and from there to the rules.
+//!
+//! A source and the engine agree on these names and on nothing else.
+
+use std::borrow::Cow;
+
+/// Ends the name of [`BarColumn::Exact`].
+const EXACT: char = '~';
+/// Ends the name of [`BarColumn::Other`].
+const OTHER: char = '!';
+/// Begins the names of the columns that say something of the whole row.
+const OF_ROW: &str = "__";
+/// Begins the name of [`BarColumn::Expression`].
+const EXPRESSION: &str = "__x";
+
+/// A column of bars. A snapshot names the fields as the source does, the engine as the job does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BarColumn<'a> {
+    /// The value of a field; NULL where the source has none, or where it does not parse.
+    Value(&'a str),
+    /// `Utf8`: the exact text of a number, where the column of its values holds numbers.
+    Exact(&'a str),
+    /// `Utf8`: the literal of a value of another type than the field should have. At most one of this and the value
+    /// is not NULL.
+    Other(&'a str),
+    /// `Boolean`: the result of the expression with this number.
+    Expression(usize),
+    /// `Int32`: the position of the row's file among those that were read.
+    File,
+    /// `Int64`: the number of the record in its file, from 1; a header row is not counted.
+    Row,
+    /// `Int64`: the physical line that the record begins in, from 1; for messages.
+    Line,
+    /// `FixedSizeBinary(32)`: SHA-256 of the record's bytes without its line end.
+    Hash,
+    /// `Binary`: the `_id` of a document, element type and bytes; only for collections.
+    Id,
+    /// `Utf8`: what is wrong with the record; NULL for a good one. All values of a broken record are NULL.
+    Broken,
+    /// `Utf8`: the first 1,024 characters of a broken record; NULL for a good one.
+    Raw,
+}
+
+impl<'a> BarColumn<'a> {
+    /// The columns that say something of the whole row.
+    pub const OF_ROW: [BarColumn<'static>; 7] = {
+        use BarColumn::{Broken, File, Hash, Id, Line, Raw, Row};
+        [File, Row, Line, Hash, Id, Broken, Raw]
+    };
+
+    /// Its name.
+    pub fn name(self) -> Cow<'a, str> {
+        Cow::Borrowed(match self {
+            Self::Value(field) => field,
+            Self::Exact(field) => return Cow::Owned(format!("{field}{EXACT}")),
+            Self::Other(field) => return Cow::Owned(format!("{field}{OTHER}")),
+            Self::Expression(slot) => return Cow::Owned(format!("{EXPRESSION}{slot}")),
+            Self::File => "__file",
+            Self::Row => "__row",
+            Self::Line => "__line",
+            Self::Hash => "__hash",
+            Self::Id => "__id",
+            Self::Broken => "__broken",
+            Self::Raw => "__raw",
+        })
+    }
+
+    /// The column with this name.
+    pub fn of(name: &'a str) -> Self {
+        if let Some(column) = Self::OF_ROW.into_iter().find(|column| column.name() == name) {
+            return column;
+        }
+        if let Some(slot) = name.strip_prefix(EXPRESSION).and_then(|slot| slot.parse().ok()) {
+            return Self::Expression(slot);
+        }
+        match (name.strip_suffix(EXACT), name.strip_suffix(OTHER)) {
+            (Some(field), _) => Self::Exact(field),
+            (_, Some(field)) => Self::Other(field),
+            (None, None) => Self::Value(name),
+        }
+    }
+
+    /// The field that it belongs to; `None` where it says something of the whole row.
+    pub fn field(self) -> Option<&'a str> {
+        match self {
+            Self::Value(field) | Self::Exact(field) | Self::Other(field) => Some(field),
+            _ => None,
+        }
+    }
+
+    /// Whether only some rows have anything in it, whatever the source is.
+    pub fn is_sparse(self) -> bool {
+        matches!(self, Self::Exact(_) | Self::Other(_) | Self::Broken | Self::Raw)
+    }
+}
+
+/// Why a field of a source cannot have this name; `None` where it can.
+pub fn reserved(name: &str) -> Option<&'static str> {
+    match () {
+        () if name.starts_with(OF_ROW) => Some("names that begin with `__` are barkeep's own"),
+        () if name.ends_with([EXACT, OTHER]) => Some("names that end with `!` or `~` are barkeep's own"),
+        () => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_column_is_found_by_its_name() {
+        let of_field = [BarColumn::Value("close"), BarColumn::Exact("close"), BarColumn::Other("close")];
+        for column in BarColumn::OF_ROW.into_iter().chain(of_field).chain([BarColumn::Expression(12)]) {
+            assert_eq!(BarColumn::of(&column.name()), column);
+            assert_eq!(reserved(&column.name()).is_none(), column == BarColumn::Value("close"), "{column:?}");
+        }
+        assert_eq!(BarColumn::Exact("close").name(), "close~");
+        assert_eq!(BarColumn::of("").field(), Some(""));
+        for name in ["_id", "!a", "~a", "@close", ""] {
+            assert_eq!((BarColumn::of(name), reserved(name)), (BarColumn::Value(name), None));
+        }
+    }
+}
