@@ -171,7 +171,7 @@ fn fields(bars: &Bars, columns: &[SourceColumn]) -> Vec<FieldSpec> {
         let name = Arc::clone(field.name.get_ref());
         let kind = field.kind.unwrap_or(if is_usual_number(bars, &name) { FieldKind::Number } else { FieldKind::Text });
         let constant = Some(Arc::clone(value));
-        Some(FieldSpec { source: Arc::clone(&name), name, kind, constant, scale: field.scale })
+        Some(FieldSpec { source: Arc::clone(&name), name, kind, constant, scale: field.scale, digits: false })
     });
     of_columns.chain(constants).collect()
 }
@@ -210,7 +210,8 @@ fn field_of(bars: &Bars, column: &SourceColumn, columns: &[SourceColumn]) -> Opt
         None if scale.is_some() => FieldKind::Number,
         None => usual,
     };
-    Some(FieldSpec { name, source: Arc::from(column.name.as_str()), kind, constant: None, scale })
+    let digits = is_series && column.kind == FieldKind::Number;
+    Some(FieldSpec { name, source: Arc::from(column.name.as_str()), kind, constant: None, scale, digits })
 }
 
 /// What rules call `column`, which the job gives no name: its usual name where it has one in another spelling, and

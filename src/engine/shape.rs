@@ -62,8 +62,12 @@ fn field_columns(program: &Program, field: &FieldSpec, source: &Schema, out: &mu
     let (from, to) = (&*field.source, &*field.name);
     let value = || ident(from);
     if field.kind == FieldKind::Text {
-        out.push(cast_expr(value(), DataType::Utf8View).alias(to));
-        out.extend(renamed(source, BarColumn::Other(from), BarColumn::Other(to)));
+        if field.digits && has(source, BarColumn::Other(from)) {
+            out.push(as_text(source, from).alias(to));
+        } else {
+            out.push(cast_expr(value(), DataType::Utf8View).alias(to));
+            out.extend(renamed(source, BarColumn::Other(from), BarColumn::Other(to)));
+        }
         return;
     }
     let text = is_text(source, from);

@@ -85,6 +85,7 @@ impl Source for FoundFiles {
 
     async fn ingest(&self, reading: &Reading<'_>) -> Result<Ingested, Failure> {
         let wanted = Wanted { set: &self.set, filter: &self.filter };
+        wanted.tell_empty(reading);
         match self.set.format.is_text() {
             true => wanted.ingest_text(reading).await,
             false => wanted.ingest_parquet(reading, &self.columns).await,
