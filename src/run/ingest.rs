@@ -105,18 +105,22 @@ async fn ingest_documents(
     let wanted = wanted(opened, program, &columns);
     let limits = context.limits();
     let temp = context.scratch()?;
-    let filter = match key_columns(&opened.bars).first() {
-        Some(key) => filter::and_one_of(&collection.filter, key, series),
-        None => collection.filter.clone(),
+    // What the server cannot choose by is chosen when the snapshot is read.
+    let (filter, chosen) = match key_columns(&opened.bars).first() {
+        Some(key) if collection.collections.serves(key) => {
+            (filter::and_one_of(&collection.filter, key, series), Vec::new())
+        }
+        Some(key) if !series.is_empty() => (collection.filter.clone(), vec![(key.clone(), series.to_vec())]),
+        _ => (collection.filter.clone(), Vec::new()),
     };
     let workers = NonZeroUsize::new(limits.threads).unwrap_or(NonZeroUsize::MIN);
     let started = std::time::Instant::now();
     let progress = context.begin(&program.job, Stage::Reading, None);
     let reported = |rows, _| progress.at(rows);
-    let snapshot = collection.reader.extract(&filter, &wanted, temp.path(), workers, reported).await?;
+    let snapshot = collection.collections.extract(&filter, &wanted, temp.path(), workers, reported).await?;
     let extract_seconds = started.elapsed().as_secs_f64();
     let path = snapshot.path;
-    let stored = Stored { path: path.clone(), schema: snapshot.schema, filter: Vec::new() };
+    let stored = Stored { path: path.clone(), schema: snapshot.schema, filter: chosen };
     let input = stored.input(program, &columns, limits.threads).await?;
     let (bytes, rows) = (snapshot.bytes, Some(snapshot.rows));
     Ok(Ingested { input, identities: Vec::new(), rows, bytes, extract_seconds, snapshot: Some((path, temp)) })

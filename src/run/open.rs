@@ -14,7 +14,7 @@ use crate::bars::BarsSpec;
 use crate::config::job::{FileFormat, FileSource, MongoSource, Source, Uri};
 use crate::config::{self, Loaded};
 use crate::report::run::Connections;
-use crate::source::mongodb::{Address, CollectionInfo, Connection, Kind, MongoError, Reader, filter};
+use crate::source::mongodb::{Address, CollectionInfo, Collections, Connection, MongoError, filter};
 use crate::source::{self, Files, FilesSet, Format};
 
 /// A job whose source was found and looked at.
@@ -44,8 +44,8 @@ pub(crate) enum At {
 pub(crate) struct Collected {
     /// The connection to its server.
     pub(crate) connection: Arc<Connection>,
-    /// What reads it.
-    pub(crate) reader: Reader,
+    /// What reads it, or them where the job names several.
+    pub(crate) collections: Collections,
     /// What it is.
     pub(crate) info: CollectionInfo,
     /// Which of its documents the job reads.
@@ -130,10 +130,12 @@ fn look_at_files(files: &FileSource) -> Result<(At, Vec<source::SourceColumn>), 
 
 async fn look_at_collection(job: &MongoSource) -> Result<(At, Vec<source::SourceColumn>), Failure> {
     let connection = Arc::new(connect(job).await?);
-    let reader = Reader::new(Arc::clone(&connection), &job.database, &job.collection);
     let filter = filter::query(&job.filter);
-    match infer(&reader, &filter).await {
-        Ok((info, columns)) => Ok((At::Collection(Box::new(Collected { connection, reader, info, filter })), columns)),
+    match infer(&connection, job, &filter).await {
+        Ok((collections, columns)) => {
+            let info = collections.info().clone();
+            Ok((At::Collection(Box::new(Collected { connection, collections, info, filter })), columns))
+        }
         Err(error) => {
             connection.close().await;
             Err(error.into())
@@ -141,13 +143,14 @@ async fn look_at_collection(job: &MongoSource) -> Result<(At, Vec<source::Source
     }
 }
 
-async fn infer(reader: &Reader, filter: &Document) -> Result<(CollectionInfo, Vec<source::SourceColumn>), MongoError> {
-    let info = reader.look().await?;
-    if let Kind::View | Kind::TimeSeries = info.kind {
-        return Err(MongoError::NotReadable { namespace: reader.namespace(), kind: info.kind.as_str() });
-    }
-    let columns = reader.infer(filter).await?;
-    Ok((info, columns))
+async fn infer(
+    connection: &Arc<Connection>,
+    job: &MongoSource,
+    filter: &Document,
+) -> Result<(Collections, Vec<source::SourceColumn>), MongoError> {
+    let collections = Collections::find(Arc::clone(connection), job).await?;
+    let columns = collections.infer(filter).await?;
+    Ok((collections, columns))
 }
 
 /// Connects to the server of a job.

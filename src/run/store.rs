@@ -12,7 +12,7 @@ use crate::config::{Job, Loaded};
 use crate::quarantine::files;
 use crate::quarantine::item::{Item, UnderWay, Which};
 use crate::quarantine::mongodb;
-use crate::source::mongodb::{Connection, Reader, document_json};
+use crate::source::mongodb::{Collections, Connection, document_json};
 
 /// Where the moved rows of a job are.
 pub(crate) struct Store<'a> {
@@ -57,10 +57,9 @@ impl<'a> Store<'a> {
         let job = &loaded.job;
         let Source::Mongodb(source) = &job.source else { return Ok(Self { job, kind: Kind::Files }) };
         let connection = Arc::new(connect(source).await?);
-        let reader = Reader::new(Arc::clone(&connection), &source.database, &source.collection);
-        match reader.look().await {
-            Ok(info) => {
-                let rows = collection_of(job, source, Arc::clone(&connection), &info);
+        match Collections::find(Arc::clone(&connection), source).await {
+            Ok(found) => {
+                let rows = collection_of(job, source, Arc::clone(&connection), found.info());
                 Ok(Self { job, kind: Kind::Collection { connection, rows } })
             }
             Err(error) => {

@@ -6,6 +6,7 @@
 mod bars;
 mod files;
 mod mongodb;
+mod name_pattern;
 mod path;
 mod run;
 mod source;
@@ -17,6 +18,7 @@ use toml::Spanned;
 pub use bars::{Align, Bars, FieldName, Time};
 pub use files::{FileFormat, FileSource, Filter, FilterValue, Writers};
 pub use mongodb::{Condition, MongoSource, OPERATORS, Operand, Test, Uri};
+pub use name_pattern::{Match, NamePattern};
 pub use path::JobPath;
 pub use run::{Limits, ParseError, Quarantine, Window};
 pub use source::Source;

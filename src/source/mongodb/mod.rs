@@ -6,9 +6,11 @@
 
 mod address;
 mod call;
+mod collections;
 mod columns;
 mod command;
 mod connection;
+mod elements;
 mod error;
 mod extract;
 pub mod filter;
@@ -19,16 +21,21 @@ mod literal;
 mod look;
 mod open;
 mod page;
+mod parts;
+mod path;
 mod ranges;
 mod reader;
 mod redact;
+mod row;
 mod table;
 #[cfg(test)]
 mod testing;
 mod usage;
+mod walk;
 mod words;
 
 pub use address::Address;
+pub use collections::Collections;
 pub use columns::snapshot_schema;
 pub(crate) use command::name as command_name;
 pub use connection::{Connection, ServerInfo, Topology};
@@ -36,6 +43,6 @@ pub use error::{MongoError, Words};
 pub use extract::MongoSnapshot;
 pub use health::{Grant, Privileges, User};
 pub use literal::document_json;
-pub use look::{CollectionInfo, IndexInfo, Kind};
+pub use look::{CheckOnly, CollectionInfo, IndexInfo, Kind};
 pub use reader::Reader;
 pub use usage::ConnectionUse;
