@@ -346,7 +346,10 @@ impl OfJob<'_> {
         let path = paths::tidy(&path);
         let command = format!("barkeep apply {} --confirm {}", typed(&path), plan.confirmation());
         let note = removal::files::what_moves(plan);
-        ending.next.push(NextStep { command, note: Some(note) });
+        match self.opened.check_only() {
+            None => ending.next.push(NextStep { command, note: Some(note) }),
+            Some(only) => self.context.note(&format!("the plan is a list: {}; {}", only.reason, only.remedy)),
+        }
         ending.plan = Some(PlanNote { path: path.display().to_string(), confirmation: plan.confirmation() });
         (ending.status, ending.exit) = match (ending.refusals.is_empty(), plan.rows.is_empty()) {
             (false, _) => (RunStatus::Refused, Exit::Refused),
@@ -382,7 +385,7 @@ fn next(order: &Order, opened: &Opened, tally: &Tally, refused: bool) -> Vec<Nex
                 next.push(step(format!("barkeep plan {path}"), note));
             }
             Goal::Check => next.push(step(format!("barkeep plan {path}"), "what would be moved, for review")),
-            Goal::Run { dry: true } if refused => {}
+            Goal::Run { dry: true } if refused || opened.check_only().is_some() => {}
             Goal::Run { dry: true } => next.push(step(format!("barkeep run {path}"), "move bad rows to quarantine")),
             Goal::Run { dry: false } => next.push(step(format!("barkeep quarantine list {path}"), "what was moved")),
             Goal::Plan { .. } => {}

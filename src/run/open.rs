@@ -14,7 +14,7 @@ use crate::bars::BarsSpec;
 use crate::config::job::{FileFormat, FileSource, MongoSource, Source, Uri};
 use crate::config::{self, Loaded};
 use crate::report::run::Connections;
-use crate::source::mongodb::{Address, CollectionInfo, Collections, Connection, MongoError, filter};
+use crate::source::mongodb::{Address, CheckOnly, CollectionInfo, Collections, Connection, MongoError, filter};
 use crate::source::{self, Files, FilesSet, Format};
 
 /// A job whose source was found and looked at.
@@ -58,6 +58,14 @@ impl Opened {
         match &self.at {
             At::Files(_) => None,
             At::Collection(collection) => Some(used(collection.connection.close().await)),
+        }
+    }
+
+    /// Why its rows are never moved; `None` where they can be.
+    pub(crate) fn check_only(&self) -> Option<&CheckOnly> {
+        match &self.at {
+            At::Files(_) => None,
+            At::Collection(collection) => collection.info.check_only.as_ref(),
         }
     }
 

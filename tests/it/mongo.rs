@@ -1,6 +1,7 @@
 //! A real server: collections are read, rows leave them and come back, and everything that can be cut short is.
 
 mod bad_input;
+mod collections;
 mod crashes;
 mod doctor;
 mod faults;

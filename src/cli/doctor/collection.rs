@@ -9,13 +9,15 @@ use crate::config::job::MongoSource;
 use crate::run::Failure;
 use crate::run::open::{Collected, Opened};
 use crate::run::removal;
-use crate::source::mongodb::{Connection, IndexInfo, Reader, Topology};
+use crate::source::mongodb::{Connection, IndexInfo, Kind, Reader, Topology};
 use crate::text::numbers::counted;
 
 /// Milliseconds that two clocks may differ.
 const APART: i64 = 2_000;
 /// Documents that take the server noticeable time to pass over.
 const MANY: u64 = 100_000;
+/// Of several collections so many are named.
+const SHOWN: usize = 5;
 
 /// Tells of the server, and of what its user may do there.
 pub(super) async fn server(
@@ -47,15 +49,41 @@ pub(super) async fn collection(
     lines: &mut Lines<'_>,
 ) -> Result<(), Failure> {
     let info = &collection.info;
-    lines.ok(
-        "collection",
-        &format!("{} has {} and is a {}", info.namespace, counted(info.documents, "document"), info.kind.as_str()),
-    )?;
-    index(source, &info.indexes, info.documents, lines)?;
+    lines.ok("collection", &what(collection))?;
+    if let Some(field) = collection.collections.unwind() {
+        lines.ok("rows", &format!("each element of `{field}` is a row, with the fields beside it"))?;
+    }
+    match (info.kind, &info.time_field) {
+        (Kind::View, _) => lines.ok("index", "all documents are read, as the view gives them")?,
+        (Kind::TimeSeries, Some(field)) => {
+            lines.ok("index", &format!("documents are read by ranges of the time field `{field}`"))?;
+        }
+        (Kind::TimeSeries | Kind::Several, _) => {}
+        (Kind::Collection | Kind::Capped, _) => index(source, &info.indexes, info.documents, lines)?,
+    }
     match removal::check_fit(opened).await {
+        Err(Failure::Refused(reason, remedy)) if info.check_only.is_some() => {
+            lines.warn("fit", &format!("rows are checked and never moved: {reason}; {remedy}"))
+        }
         Ok(()) => lines.ok("fit", "rows can be moved"),
         Err(Failure::Refused(reason, remedy)) => lines.fail("fit", &format!("{reason}; {remedy}")),
         Err(failure) => Err(failure),
+    }
+}
+
+/// What the source is, in words.
+fn what(collection: &Collected) -> String {
+    let info = &collection.info;
+    let names = collection.collections.names();
+    match info.kind {
+        Kind::View => format!("{} is a view", info.namespace),
+        Kind::Several => {
+            let count = counted(names.len() as u64, "collection");
+            let more = if names.len() > SHOWN { ", …" } else { "" };
+            let shown = names.take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            format!("{} is {count}: {shown}{more}", info.namespace)
+        }
+        kind => format!("{} has {} and is a {}", info.namespace, counted(info.documents, "document"), kind.as_str()),
     }
 }
 
