@@ -9,6 +9,7 @@ mod outages;
 mod privileges;
 mod project;
 mod quotes;
+mod recipes;
 mod removal;
 mod safety;
 pub(crate) mod server;

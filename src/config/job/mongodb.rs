@@ -139,6 +139,13 @@ pub(super) fn read(mut section: SectionReader<'_>) -> (Option<MongoSource>, Vec<
     let pattern = collection.as_ref().and_then(|name| read_pattern(&mut section, name.get_ref()));
     let unwind = section.text("unwind").map(Spanned::into_inner);
     let filter = read_filter(&mut section);
+    let of_name = |condition: &&Condition| {
+        pattern.as_ref().is_some_and(|pattern| pattern.fields().any(|field| field == condition.field))
+    };
+    if let Some(Condition { field, .. }) = filter.iter().find(of_name) {
+        let title = format!("`{field}` is a piece of the collection's name, which no document has");
+        section.reject("filter", title, "write the name of the collection that is meant, or use `--series`");
+    }
     let (allow_plaintext, allow_sharded) = (section.flag("allow_plaintext"), section.flag("allow_sharded"));
     let mistakes = section.finish();
     let source = || {
@@ -379,6 +386,10 @@ mod tests {
         assert_eq!((many.namespace().as_str(), many.collection.as_str()), ("d.bars_{symbol}", "bars_{symbol}"));
         assert_eq!(many.pattern.unwrap().fields().collect::<Vec<_>>(), ["symbol"]);
         assert!(source(WHERE).pattern.is_none());
+        assert_eq!(
+            mistakes(&format!("{}filter = {{ symbol = \"A\" }}", named("bars_{symbol}"))),
+            ["`symbol` is a piece of the collection's name, which no document has"]
+        );
         assert_eq!(mistakes(&named("bars_{}")), ["`{}` names no field"]);
         assert_eq!(
             mistakes(&named("bars_{__id}")),

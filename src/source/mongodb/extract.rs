@@ -17,16 +17,14 @@ use ::parquet::file::writer::SerializedFileWriter;
 use arrow::datatypes::SchemaRef;
 use futures::future::try_join_all;
 use futures::{StreamExt, TryStreamExt, stream};
-use mongodb::bson::{Document, doc};
+use mongodb::bson::Document;
 use tempfile::NamedTempFile;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::call::Call;
 use super::collections::{Collections, Member};
 use super::columns::{check_names, snapshot_schema, writer_properties};
-use super::command;
-use super::connection::integer;
+use super::counts::{count, verify};
 use super::error::MongoError;
 use super::look::{self, Kind};
 use super::page::Page;
@@ -88,8 +86,8 @@ struct Encoded {
     bytes: u64,
 }
 
-/// A page on its way into a table, and into a row group where that is full.
-type Decoding = JoinHandle<Result<(Table, Option<Encoded>), MongoError>>;
+/// A page on its way into a table, and into row groups where that is full.
+type Decoding = JoinHandle<Result<(Table, Vec<Encoded>), MongoError>>;
 
 /// What was written, so far.
 struct Written {
@@ -152,12 +150,13 @@ impl Collections {
         let wanted: Arc<[Wanted]> = wanted.into();
         let shapes: Vec<Arc<Shape>> = self.members.iter().map(|member| Arc::new(self.shape(member, &wanted))).collect();
         // What is asked of each collection before it is read is asked of a few at a time.
+        let rows_each = if self.unwind.is_some() { ROWS_INSIDE } else { 1 };
         let members = || stream::iter(0..self.members.len());
-        let ready = members().map(|at| prepare(&self.members[at], filter)).buffered(MOST_WORKERS);
+        let ready = members().map(|at| prepare(&self.members[at], filter, rows_each)).buffered(MOST_WORKERS);
         let ready: Vec<(u64, Vec<Span>)> = ready.try_collect().await?;
         let parts = Part::all(&self.members, &shapes, ready.iter().map(|(_, spans)| spans.as_slice()), filter)?;
         let documents: u64 = ready.iter().map(|(before, _)| before).sum();
-        let rows = documents.saturating_mul(if self.unwind.is_some() { ROWS_INSIDE } else { 1 });
+        let rows = documents.saturating_mul(rows_each);
         let totals = Totals::of(self.members.len());
         let opened = open(&wanted, dir, rows)?;
         let written = run(&parts, opened, workers.get().min(MOST_WORKERS), &totals, &progress).await?;
@@ -201,8 +200,8 @@ impl Collections {
     }
 }
 
-/// How many documents of a collection match, and the parts in which it is read.
-async fn prepare(member: &Member, filter: &Document) -> Result<(u64, Vec<Span>), MongoError> {
+/// How many documents of a collection match, of about so many rows each, and the parts in which it is read.
+async fn prepare(member: &Member, filter: &Document, rows_each: u64) -> Result<(u64, Vec<Span>), MongoError> {
     let Member { reader, identity, .. } = member;
     let before = count(reader, filter).await?;
     let spans = match (identity.kind, &identity.time_field) {
@@ -212,7 +211,7 @@ async fn prepare(member: &Member, filter: &Document) -> Result<(u64, Vec<Span>),
         }
         (Kind::View | Kind::TimeSeries | Kind::Several, _) => vec![Span::Times(Times::default())],
         (Kind::Collection | Kind::Capped, _) => {
-            let ranges = ranges(reader, filter, before, look::documents(reader).await?).await?;
+            let ranges = ranges(reader, filter, [before, look::documents(reader).await?], rows_each).await?;
             ranges.into_iter().map(Span::Ids).collect()
         }
     };
@@ -298,20 +297,21 @@ fn decode(job: &Arc<Job>, table: Table, page: Option<Page>) -> Decoding {
     spawn_blocking(move || job.decode(table, page.as_ref()))
 }
 
-/// Gives a row group, if there is one, to the writer.
+/// Gives row groups to the writer.
 async fn hand_over(
-    encoded: Option<Encoded>,
+    encoded: Vec<Encoded>,
     sender: &Sender<Encoded>,
     totals: &Totals,
     progress: &(impl Fn(u64, u64) + Send + Sync),
 ) -> Result<(), MongoError> {
-    let Some(encoded) = encoded else { return Ok(()) };
-    let (rows, bytes) = (encoded.rows, encoded.bytes);
-    sender.send(encoded).await.map_err(|_| MongoError::Thread)?;
-    // Nothing is awaited in between, so the numbers that are reported only grow.
-    let rows = totals.rows.fetch_add(rows, Ordering::Relaxed) + rows;
-    let bytes = totals.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
-    progress(rows, bytes);
+    for encoded in encoded {
+        let (rows, bytes) = (encoded.rows, encoded.bytes);
+        sender.send(encoded).await.map_err(|_| MongoError::Thread)?;
+        // Nothing is awaited in between, so the numbers that are reported only grow.
+        let rows = totals.rows.fetch_add(rows, Ordering::Relaxed) + rows;
+        let bytes = totals.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        progress(rows, bytes);
+    }
     Ok(())
 }
 
@@ -324,19 +324,25 @@ fn joined<T>(outcome: Result<T, tokio::task::JoinError>) -> Result<T, MongoError
 }
 
 impl Job {
-    /// Adds a page to the table, and encodes the table when it is full or there are no more pages. Returns the table
-    /// for the next page.
-    fn decode(&self, mut table: Table, page: Option<&Page>) -> Result<(Table, Option<Encoded>), MongoError> {
+    /// Adds a page to the table, and encodes the table whenever it is full, and when there are no more pages. Returns the
+    /// table for the next page.
+    fn decode(&self, mut table: Table, page: Option<&Page>) -> Result<(Table, Vec<Encoded>), MongoError> {
+        let mut encoded = Vec::new();
+        let mut encode = |table: &mut Table| {
+            let next = table.next(self.rows);
+            let full = self.encode(std::mem::replace(table, next));
+            full.map(|full| encoded.push(full)).map_err(|error| MongoError::write(&self.dir, error))
+        };
         for (document, id) in page.into_iter().flat_map(Page::documents) {
             table.push(document, id);
+            if table.len() >= self.rows || table.bytes() >= GROUP_BYTES {
+                encode(&mut table)?;
+            }
         }
-        let full = table.len() >= self.rows || table.bytes() >= GROUP_BYTES;
-        if table.len() == 0 || (page.is_some() && !full) {
-            return Ok((table, None));
+        if page.is_none() && table.len() > 0 {
+            encode(&mut table)?;
         }
-        let next = table.next(self.rows);
-        let encoded = self.encode(table).map_err(|error| MongoError::write(&self.dir, error))?;
-        Ok((next, Some(encoded)))
+        Ok((table, encoded))
     }
 
     fn encode(&self, table: Table) -> Result<Encoded, ParquetError> {
@@ -375,33 +381,4 @@ fn write(
     }
     let file = writer.into_inner().map_err(failed)?;
     Ok(Written { file, rows, broken, present })
-}
-
-/// Fails when the collection is another one than it was, or has more matching documents than were read.
-async fn verify(member: &Member, filter: &Document, read: u64, before: u64) -> Result<(), MongoError> {
-    let Member { reader, identity, .. } = member;
-    let after = count(reader, filter).await?;
-    let same = match look::identify(reader).await {
-        Ok(now) => now == *identity,
-        Err(MongoError::NoCollection { .. } | MongoError::NoDatabase { .. }) => false,
-        Err(error) => return Err(error),
-    };
-    if !same {
-        return Err(MongoError::Replaced { namespace: reader.namespace() });
-    }
-    if read < before.min(after) {
-        return Err(MongoError::Shortfall { namespace: reader.namespace(), read, before, after });
-    }
-    Ok(())
-}
-
-/// How many documents match, by looking at them: metadata may be wrong.
-async fn count(reader: &Reader, filter: &Document) -> Result<u64, MongoError> {
-    let what = format!("count the documents of `{}`", reader.namespace());
-    let pipeline = [doc! { "$match": filter }, doc! { "$count": "n" }];
-    let answer = command::aggregate(reader, Call::long(&what), &pipeline).await?;
-    let Some(document) = answer.first() else { return Ok(0) };
-    let number = document.get("n").ok().flatten().and_then(|number| number.try_into().ok());
-    let number = number.as_ref().and_then(integer).and_then(|number| u64::try_from(number).ok());
-    number.ok_or_else(|| reader.connection.nonsense(&what, "it has no count".to_owned()))
 }

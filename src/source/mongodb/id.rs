@@ -3,6 +3,8 @@
 //! Two ids that MongoDB takes for equal (`1` and `1.0`) have different bytes, and an embedded document keeps the
 //! order and the duplicates of its fields: nothing but the very same `_id` has the same bytes. Pure.
 
+use std::borrow::Cow;
+
 use mongodb::bson::raw::{RawBson, RawBsonRef, RawDocument, RawDocumentBuf, cstr};
 use mongodb::bson::spec::ElementType;
 
@@ -123,12 +125,12 @@ fn fields<'a>(fields: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Result<R
 }
 
 /// The locator of a row: the encoded `_id` as it is, or with the collection it is in and its place in the document.
-pub(super) fn locator(collection: &str, id: &[u8], place: &str) -> Vec<u8> {
+pub(super) fn locator<'i>(collection: &str, id: &'i [u8], place: &str) -> Cow<'i, [u8]> {
     if collection.is_empty() && place.is_empty() {
-        return id.to_vec();
+        return Cow::Borrowed(id);
     }
     // Neither names of collections nor of fields have zeros in them.
-    [&[PLACE], collection.as_bytes(), &[0], place.as_bytes(), &[0], id].concat()
+    Cow::Owned([&[PLACE], collection.as_bytes(), &[0], place.as_bytes(), &[0], id].concat())
 }
 
 /// A locator that says more than an `_id` for people: `bars_AAPL ObjectId("65…") bars[3]`.

@@ -10,6 +10,7 @@ mod collections;
 mod columns;
 mod command;
 mod connection;
+mod counts;
 mod elements;
 mod error;
 mod extract;

@@ -60,7 +60,7 @@ impl Page {
         let list = batch.doc_slices().map_err(|error| error.to_string())?;
         let id = |(number, document): (u64, Result<&RawDocument, String>)| {
             let id = id::of(document?);
-            Ok(id.unwrap_or_else(|| id::locator("", &[], &format!("document {number}"))))
+            Ok(id.unwrap_or_else(|| id::locator("", &[], &format!("document {number}")).into_owned()))
         };
         let ids = (first..).zip(documents(list)).map(id).collect::<Result<_, String>>()?;
         Ok(Self { batch, ids })

@@ -31,12 +31,13 @@ const MOST_IDS: u64 = 500_000;
 /// Ids of a range, where they are named: a few pages.
 const NAMED: usize = 8192;
 
-/// Ranges that cover all of about `matching` documents that match `filter`, of about `documents` in the collection.
+/// Ranges that cover all of about `matching` documents that match `filter`, of about `documents` in the collection; there
+/// are about `rows_each` rows in a document.
 pub(super) async fn ranges(
     reader: &Reader,
     filter: &Document,
-    matching: u64,
-    documents: u64,
+    [matching, documents]: [u64; 2],
+    rows_each: u64,
 ) -> Result<Vec<Range>, MongoError> {
     if !filter.is_empty() && matching <= (documents / FEW).min(MOST_IDS) {
         let ids = ids(reader, &[doc! { "$match": filter }]).await?;
@@ -45,7 +46,7 @@ pub(super) async fn ranges(
             return Ok(named(&ids));
         }
     }
-    let count = (documents / DOCUMENTS).min(MOST);
+    let count = (documents.saturating_mul(rows_each) / DOCUMENTS).min(MOST);
     let boundaries = if count < 2 {
         Vec::new()
     } else {
