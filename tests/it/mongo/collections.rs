@@ -359,3 +359,14 @@ fn a_collection_with_braces_in_its_name_is_that_collection_and_one_with_two_read
         place.call(&["check", "job.toml"]).exits(3).says(&["`bars_A_B` fits `{kind}_{symbol}` in more than one way"]);
     });
 }
+
+#[test]
+fn fields_of_subdocuments_that_a_job_does_not_name_are_offered() {
+    Place::each_kind(&[Kind::Standalone], "collection = \"bars\"", DATES, |place| {
+        let document = rawdoc! { "meta": { "symbol": "A" }, "date": "2024-01-02", "ohlc": prices(9.0, 11.0) };
+        place.database.insert("bars", &[document]);
+        place.call(&["check", "job.toml"]).exits(2).says(&["needs the field `symbol`", "meta.symbol", "ohlc.open"]);
+        place.project.edit("job.toml", "time =", "fields = { symbol = \"meta.symbol\" }\ntime =");
+        place.call(&["check", "job.toml"]).exits(2).says(&["needs the field `open`", "ohlc.open"]);
+    });
+}
