@@ -24,7 +24,7 @@ use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{CommandFactory, Parser};
+use clap::{ColorChoice, CommandFactory, FromArgMatches};
 use tracing_subscriber::EnvFilter;
 
 use args::{Cli, Command, Global, LogFormat, ReportCommand, RulesCommand};
@@ -42,7 +42,10 @@ const STACK: usize = 16 << 20;
 
 /// Runs the command the process was called with.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    // Left to itself the parser colours its help in every CI, whatever the terminal can do.
+    let colour = if output::colour_wanted() { ColorChoice::Auto } else { ColorChoice::Never };
+    let parsed = Cli::command().color(colour).try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return unparsed(&error),
     };

@@ -137,7 +137,8 @@ pub(crate) fn colour_on_stderr() -> bool {
     io::stderr().is_terminal() && colour_wanted()
 }
 
-fn colour_wanted() -> bool {
+/// Whether the person and the terminal take colours.
+pub(crate) fn colour_wanted() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && !dumb()
 }
 

@@ -4,6 +4,7 @@ mod export;
 mod which;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use chrono::Utc;
 use serde_json::json;
@@ -15,8 +16,9 @@ use crate::config::Loaded;
 use crate::quarantine::item::{Item, Which};
 use crate::report::run_id::RunId;
 use crate::run::load::load;
+use crate::run::quarantine::{Quarantine, Restored};
 use crate::run::shell::typed;
-use crate::run::store::{Restored, Store};
+use crate::run::source;
 use crate::run::{Exit, Failure};
 use crate::schema::moment::parse_duration;
 use crate::text::escape::{shortened, visible};
@@ -33,9 +35,9 @@ pub(crate) async fn run(command: QuarantineCommand, output: &mut Output) -> Resu
         | QuarantineCommand::Export { job, .. }
         | QuarantineCommand::Purge { job, .. } => job.clone(),
     };
-    let loaded = load(&path)?;
-    let store = Store::open(&loaded).await?;
-    let ended = in_store(command, &path, &loaded, &store, output).await;
+    let loaded = Arc::new(load(&path)?);
+    let store = source::of_job(&loaded).quarantine().await?;
+    let ended = in_store(command, &path, &loaded, &*store, output).await;
     store.close().await;
     ended
 }
@@ -44,7 +46,7 @@ async fn in_store(
     command: QuarantineCommand,
     path: &Path,
     loaded: &Loaded,
-    store: &Store<'_>,
+    store: &dyn Quarantine,
     output: &mut Output,
 ) -> Result<Exit, Failure> {
     match command {
@@ -90,7 +92,7 @@ async fn in_store(
 }
 
 async fn list(
-    store: &Store<'_>,
+    store: &dyn Quarantine,
     which: &Which,
     limit: usize,
     loaded: &Loaded,
@@ -140,7 +142,7 @@ fn object(item: &Item) -> serde_json::Value {
     })
 }
 
-async fn show(store: &Store<'_>, id: &str, loaded: &Loaded, output: &mut Output) -> Result<Exit, Failure> {
+async fn show(store: &dyn Quarantine, id: &str, loaded: &Loaded, output: &mut Output) -> Result<Exit, Failure> {
     let which = Which { ids: vec![id.to_owned()], ..Which::default() };
     let items = store.items(&which, true, &message).await?;
     let item = match items.as_slice() {
@@ -189,7 +191,7 @@ fn sure(sure: &SureArgs, what: &str, rows: u64, command: &str) -> Result<(), Fai
 }
 
 async fn restore(
-    store: &Store<'_>,
+    store: &dyn Quarantine,
     which: &Which,
     asked: &SureArgs,
     command: &str,
@@ -266,7 +268,7 @@ fn tell_rest(reported: &Restored, output: &mut Output) -> Result<Exit, Failure> 
 
 /// Brings rows back that came to files after they had been replaced.
 fn restore_late(
-    store: &Store<'_>,
+    store: &dyn Quarantine,
     path: &Path,
     asked: &SureArgs,
     loaded: &Loaded,
@@ -301,7 +303,7 @@ fn restore_late(
 }
 
 async fn purge(
-    store: &Store<'_>,
+    store: &dyn Quarantine,
     older_than: &str,
     asked: &SureArgs,
     path: &Path,

@@ -1,6 +1,7 @@
 //! `barkeep sql`: questions to the report tables, and to the bars of a job.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::json::LineDelimitedWriter;
@@ -17,8 +18,8 @@ use crate::engine::session::session;
 use crate::quarantine::item::Which;
 use crate::quarantine::table;
 use crate::report::store;
-use crate::run::ingest;
-use crate::run::store::Store;
+use crate::run::bars_view;
+use crate::run::source;
 use crate::run::{Exit, Failure, Stop};
 use crate::text::numbers::counted;
 
@@ -36,7 +37,7 @@ pub(crate) async fn sql(global: &Global, args: &SqlArgs, output: &mut Output) ->
             if args.query.to_lowercase().contains("quarantine") {
                 quarantine_table(&context, path).await?;
             }
-            Some(ingest::bars_table(&of_process, &context, path).await?)
+            Some(bars_view::bars_table(&of_process, &context, path).await?)
         }
         None => None,
     };
@@ -47,8 +48,8 @@ pub(crate) async fn sql(global: &Global, args: &SqlArgs, output: &mut Output) ->
 
 /// Registers what is in quarantine of the job at `path` as the table `quarantine`.
 async fn quarantine_table(context: &SessionContext, path: &Path) -> Result<(), Failure> {
-    let loaded = crate::run::load::load(path)?;
-    let store = Store::open(&loaded).await?;
+    let loaded = Arc::new(crate::run::load::load(path)?);
+    let store = source::of_job(&loaded).quarantine().await?;
     let items = store.items(&Which::default(), true, &message).await;
     store.close().await;
     let batch = table::batch(&items?, |item| store.text(item))?;

@@ -12,6 +12,7 @@
 mod crash;
 pub mod files;
 pub mod item;
+#[cfg(feature = "mongodb")]
 pub mod mongodb;
 pub mod plan;
 pub mod table;

@@ -27,7 +27,7 @@ use super::write::TableWriter;
 use crate::decide::Action;
 use crate::durable::Staged;
 use crate::engine::program::Program;
-use crate::source::mongodb::id;
+use crate::source;
 
 /// Most findings in one file.
 pub const PART: usize = 200_000;
@@ -188,7 +188,7 @@ impl FindingParts {
         let mut locators = StringBuilder::with_capacity(findings.num_rows(), findings.num_rows() * 32);
         for ((file, row), id) in files.iter().zip(rows).zip(ids) {
             if let Some(id) = id {
-                locators.append_value(id::text(id));
+                locators.append_value(source::id_text(id));
                 continue;
             }
             let Some((file, row)) = file.zip(row) else {

@@ -10,13 +10,13 @@ use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::job;
 use super::load::load;
-use super::open::{self, At, Opened};
+use super::open::{self, Opened};
 use super::peak::Peak;
-use super::removal::{self, identity_of};
+use super::removal;
 use super::shell::typed;
 use crate::engine::program::Program;
 use crate::engine::session::session;
-use crate::quarantine::plan::{Plan, PlanError, SourceIdentity};
+use crate::quarantine::plan::{Plan, PlanError};
 use crate::report::collector::Collector;
 use crate::report::history::Previous;
 use crate::report::run::{RunStatus, StageSeconds};
@@ -48,7 +48,7 @@ pub async fn apply(
         carried_out(context, &plan, &opened, (program, peak)).await
     };
     let ended = ended.await;
-    opened.close().await;
+    opened.source.close().await;
     match (ended, context.stop.signal()) {
         (Ok(ended), Some(number)) => Ok(Ended { failure: Some(context.stop.stopped(number)), ..ended }),
         (ended, _) => ended,
@@ -85,10 +85,10 @@ async fn still_good(
         let problem = "the rules were changed since the plan was made".to_owned();
         return Err(Failure::Refused(problem, again.to_owned()));
     }
-    same_source(plan, opened, again)?;
-    removal::check_fit(opened).await?;
-    let put_back = removal::put_back(opened, plan).await?;
-    Ok((program, put_back))
+    opened.source.check_same(&plan.head.source).map_err(|problem| Failure::Refused(problem, again.to_owned()))?;
+    let removal = opened.source.removal()?;
+    removal.check_fit().await?;
+    Ok((program, removal.put_back(plan).await?))
 }
 
 async fn carried_out(
@@ -104,7 +104,7 @@ async fn carried_out(
     let done = removal::carry_out(opened, plan, meta.run_id.as_str(), context).await?;
     let seconds = StageSeconds { apply: started.elapsed().as_secs_f64(), ..StageSeconds::default() };
     let dir = &opened.loaded.job.report_dir.resolved;
-    let collector = Collector::new(dir, program, meta, opened.file_names(), Previous::Unknown);
+    let collector = Collector::new(dir, program, meta, opened.source.file_names(), Previous::Unknown);
     let ending = Ending { peak, ..Ending::new(RunStatus::Ok, Exit::Ok) };
     conclude(opened, collector, ending, done, seconds, &context.stop).await
 }
@@ -117,33 +117,5 @@ fn unusable(error: PlanError) -> Failure {
             Failure::Usage(format!("{error}{cause}"), help)
         }
         error => Failure::Refused(error.to_string(), help),
-    }
-}
-
-fn same_source(plan: &Plan, opened: &Opened, again: &str) -> Result<(), Failure> {
-    let refused = |problem: String| Err(Failure::Refused(problem, again.to_owned()));
-    match (&plan.head.source, &opened.at) {
-        (SourceIdentity::Mongodb { namespace, uuid, server }, At::Collection(collection)) => {
-            let SourceIdentity::Mongodb { namespace: now, uuid: now_uuid, server: now_server } =
-                identity_of(collection)
-            else {
-                return refused("the plan is of another source".to_owned());
-            };
-            if *server != now_server {
-                return refused(format!("the plan is of {server}, and the job reads {now_server} now"));
-            }
-            if (namespace, uuid) == (&now, &now_uuid) {
-                return Ok(());
-            }
-            if *namespace == now {
-                return refused(format!("`{now}` was dropped and made again since the plan was made"));
-            }
-            refused(format!("the plan is of `{namespace}`, and the job reads `{now}` now"))
-        }
-        (SourceIdentity::Files(files), At::Files(set)) => match removal::files::same_files(files, set) {
-            true => Ok(()),
-            false => refused("the job reads other files than the plan is of".to_owned()),
-        },
-        _ => refused("the plan is of another kind of source".to_owned()),
     }
 }

@@ -122,7 +122,7 @@ pub(crate) async fn conclude(
         outcome.error = stayed(&counts, why);
     }
     actions.extend(recovered);
-    outcome.connections = opened.close().await;
+    outcome.connections = opened.source.close().await;
     outcome.actions = actions;
     outcome.seconds = seconds;
     outcome.bytes_read = ending.bytes;

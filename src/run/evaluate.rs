@@ -1,7 +1,5 @@
 //! Bars through the engine, into the report.
 
-use std::sync::Arc;
-
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::TryStreamExt;
@@ -9,16 +7,15 @@ use futures::TryStreamExt;
 use super::context::Context;
 use super::events::Stage;
 use super::failure::Failure;
-use super::open::{At, Opened};
+use super::open::Opened;
 use crate::engine::EngineError;
 use crate::engine::program::Program;
 use crate::report::collector::Collector;
-use crate::source;
 
 /// Takes what the operator puts out to its end; `rows` is how many rows the source has, where that is known.
 pub(super) async fn collect(
     context: &Context,
-    opened: &Arc<Opened>,
+    opened: &Opened,
     program: &Program,
     rows: Option<u64>,
     (mut stream, collector): (SendableRecordBatchStream, &mut Collector),
@@ -34,18 +31,11 @@ pub(super) async fn collect(
     }
 }
 
-/// Why the bars were not read to their end. A query does not say which Parquet file is damaged: it is looked for.
-async fn broke_off(opened: &Arc<Opened>, source: DataFusionError) -> Failure {
+/// Why the bars were not read to their end. A query does not say what in the source is damaged: it is looked for.
+async fn broke_off(opened: &Opened, source: DataFusionError) -> Failure {
     let in_file = matches!(source.find_root(), DataFusionError::ParquetError(_) | DataFusionError::ArrowError(..));
-    if in_file
-        && let At::Files(set) = &opened.at
-        && !set.format.is_text()
-    {
-        let files = set.files.clone();
-        let damaged = tokio::task::spawn_blocking(move || source::damaged_parquet(&files)).await;
-        if let Ok(Some(damage)) = damaged {
-            return damage.into();
-        }
+    if in_file && let Some(damage) = opened.source.damage().await {
+        return damage;
     }
     EngineError::Query { doing: "cannot read and evaluate the bars to their end", source }.into()
 }

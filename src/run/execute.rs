@@ -4,22 +4,24 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use datafusion::prelude::SessionContext;
 
 use super::conclude::{Ended, Ending, RunMetaOf, conclude};
 use super::context::Context;
 use super::evaluate::collect;
 use super::failure::{Exit, Failure};
-use super::ingest::{self, Ingested};
+use super::ingest::Ingested;
 use super::job;
 use super::load::load_only;
 use super::namesake;
 use super::open::{self, Opened};
+use super::order::{FailOn, Goal, Order};
 use super::peak::Peak;
 use super::removal::{self, Done, Planned};
 use super::shell::typed;
-use super::window::{self, AskedWindow};
+use super::source::{self, SourceKind};
+use super::window;
 use crate::config::Loaded;
 use crate::durable::paths;
 use crate::engine::plan;
@@ -33,97 +35,41 @@ use crate::report::run::{NextStep, Outcome, PlanNote, RunMeta, RunStatus, StageS
 use crate::report::tally::Tally;
 use crate::text::utc::UtcMicros;
 
-/// What a run of one job is to do.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Order {
-    /// The job file.
-    pub job: PathBuf,
-    /// How far the run goes.
-    pub goal: Goal,
-    /// Which bars it looks at.
-    pub window: AskedWindow,
-    /// Only these rules, by id; all where there are none.
-    pub rules: Vec<String>,
-    /// Only the series with these first key values; all where there are none.
-    pub series: Vec<String>,
-    /// Which findings make the exit code 1.
-    pub fail_on: FailOn,
-    /// Whether a report is written.
-    pub report: bool,
-}
-
-impl Order {
-    /// A run of the job at `job` that evaluates all of the data and writes its report.
-    pub fn new(job: impl Into<PathBuf>, goal: Goal) -> Self {
-        Self {
-            job: job.into(),
-            goal,
-            window: AskedWindow::default(),
-            rules: Vec::new(),
-            series: Vec::new(),
-            fail_on: FailOn::Error,
-            report: true,
-        }
-    }
-}
-
-/// How far a run goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Goal {
-    /// It reports.
-    Check,
-    /// It writes down what is to be moved.
-    Plan {
-        /// Into this file; where none is named, among the reports.
-        file: Option<PathBuf>,
-        /// How long the plan may be applied; 7 days where that is not said.
-        holds: Option<TimeDelta>,
-    },
-    /// It moves what is to be moved, inside the limits.
-    Run {
-        /// It only says what would be moved.
-        dry: bool,
-    },
-}
-
-impl Goal {
-    fn command(&self) -> &'static str {
-        match self {
-            Self::Check => "check",
-            Self::Plan { .. } => "plan",
-            Self::Run { .. } => "run",
-        }
-    }
-}
-
-/// From which severity on findings count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FailOn {
-    /// Errors.
-    Error,
-    /// Warnings and errors, and rules that evaluated nothing.
-    Warn,
-    /// Nothing.
-    Never,
-}
-
 /// Runs one job.
 ///
 /// # Errors
 /// The job, its rules or its source are wrong, or the report cannot be written. A source that breaks off leaves a row in
 /// `runs` that says so. What fails after rows began to leave is part of the report and of [`Ended`].
 pub async fn execute(context: &Context, order: &Order) -> Result<Ended, Failure> {
-    let (started, peak) = ((Instant::now(), Utc::now()), Peak::begin());
+    let started = Started { at: Utc::now(), clock: Instant::now(), peak: Peak::begin() };
     let loaded = Arc::new(load_only(&order.job, &order.rules)?);
+    execute_over(context, order, &loaded, &*source::of_job(&loaded), started).await
+}
+
+/// When a run began.
+pub(super) struct Started {
+    pub(super) at: DateTime<Utc>,
+    pub(super) clock: Instant,
+    pub(super) peak: Peak,
+}
+
+/// The same over a source of whatever kind.
+pub(super) async fn execute_over(
+    context: &Context,
+    order: &Order,
+    loaded: &Arc<Loaded>,
+    source: &dyn SourceKind,
+    started: Started,
+) -> Result<Ended, Failure> {
     let window = window::window(&order.window, &loaded.job)?;
     if order.report {
-        namesake::reject(&loaded)?;
+        namesake::reject(loaded)?;
     }
-    let meta = RunMetaOf { command: order.goal.command(), loaded: &loaded, window }.meta(started.1);
-    let opened = look(context, order, &loaded, &meta).await?;
-    let ended = opened_job(context, order, &opened, meta, (started.0, peak)).await;
+    let meta = RunMetaOf { command: order.goal.command(), loaded, window }.meta(started.at);
+    let opened = look(context, order, (loaded, source), &meta).await?;
+    let ended = opened_job(context, order, &opened, meta, started).await;
     // A run that broke off on its way still gives its connections back.
-    opened.close().await;
+    opened.source.close().await;
     ended
 }
 
@@ -132,7 +78,7 @@ async fn opened_job(
     order: &Order,
     opened: &Arc<Opened>,
     mut meta: RunMeta,
-    (started, peak): (Instant, Peak),
+    Started { clock: started, peak, .. }: Started,
 ) -> Result<Ended, Failure> {
     let scratch = context.scratch()?;
     let session = session(&context.limits_in(&scratch))?;
@@ -173,7 +119,7 @@ async fn opened_job(
             conclude(opened, collector, ending, Done { recovered, pending, ..done }, seconds, stop).await
         }
         Err(failure) if recovered.is_empty() => {
-            opened.close().await;
+            opened.source.close().await;
             abandon(context, order, collector, &failure);
             Err(failure)
         }
@@ -188,8 +134,13 @@ async fn opened_job(
 }
 
 /// Looks at the source; where it cannot be looked at, the report says so.
-async fn look(context: &Context, order: &Order, loaded: &Arc<Loaded>, meta: &RunMeta) -> Result<Arc<Opened>, Failure> {
-    open::look(loaded).await.map(Arc::new).inspect_err(|failure| {
+async fn look(
+    context: &Context,
+    order: &Order,
+    (loaded, source): (&Arc<Loaded>, &dyn SourceKind),
+    meta: &RunMeta,
+) -> Result<Arc<Opened>, Failure> {
+    open::look_at(loaded, source).await.map(Arc::new).inspect_err(|failure| {
         if failure.exit() == Exit::Broken {
             let (dir, unseen) = (&loaded.job.report_dir.resolved, Arc::new(job::unseen(loaded)));
             let collector = Collector::new(dir, unseen, meta.clone(), Vec::new(), Previous::Unknown);
@@ -210,7 +161,7 @@ fn collector(
         true => history::previous_findings(dir, &program.job, meta.window)?,
         false => Previous::Unknown,
     };
-    Ok(Collector::new(dir, Arc::clone(program), meta.clone(), opened.file_names(), previous))
+    Ok(Collector::new(dir, Arc::clone(program), meta.clone(), opened.source.file_names(), previous))
 }
 
 /// Leaves nothing of a run but a row that says why. The failure is what the caller tells; where even the row cannot be
@@ -249,7 +200,7 @@ impl OfJob<'_> {
     ) -> Result<Ingested, Failure> {
         let Self { context, order, opened, program, meta } = *self;
         let window = meta.window;
-        let mut ingested = ingest::ingest(opened, program, context, &order.series).await?;
+        let mut ingested = opened.ingest(program, context, &order.series).await?;
         seconds.extract = ingested.extract_seconds;
         ingested.input.window = window;
         let started = Instant::now();
@@ -342,13 +293,13 @@ impl OfJob<'_> {
             Goal::Plan { file: Some(file), .. } => file.clone(),
             _ => removal::plan_path(dir, self.meta.run_id.as_str()),
         };
+        let note = self.opened.source.removal()?.what_moves(plan);
         plan.write(&path)?;
         let path = paths::tidy(&path);
         let command = format!("barkeep apply {} --confirm {}", typed(&path), plan.confirmation());
-        let note = removal::files::what_moves(plan);
-        match self.opened.check_only() {
+        match self.opened.source.check_only() {
             None => ending.next.push(NextStep { command, note: Some(note) }),
-            Some(only) => self.context.note(&format!("the plan is a list: {}; {}", only.reason, only.remedy)),
+            Some((reason, remedy)) => self.context.note(&format!("the plan is a list: {reason}; {remedy}")),
         }
         ending.plan = Some(PlanNote { path: path.display().to_string(), confirmation: plan.confirmation() });
         (ending.status, ending.exit) = match (ending.refusals.is_empty(), plan.rows.is_empty()) {
@@ -385,7 +336,7 @@ fn next(order: &Order, opened: &Opened, tally: &Tally, refused: bool) -> Vec<Nex
                 next.push(step(format!("barkeep plan {path}"), note));
             }
             Goal::Check => next.push(step(format!("barkeep plan {path}"), "what would be moved, for review")),
-            Goal::Run { dry: true } if refused || opened.check_only().is_some() => {}
+            Goal::Run { dry: true } if refused || opened.source.check_only().is_some() => {}
             Goal::Run { dry: true } => next.push(step(format!("barkeep run {path}"), "move bad rows to quarantine")),
             Goal::Run { dry: false } => next.push(step(format!("barkeep quarantine list {path}"), "what was moved")),
             Goal::Plan { .. } => {}

@@ -8,12 +8,14 @@ mod column;
 mod compression;
 mod csv;
 mod discover;
+mod document;
 mod error;
 mod extended_json;
 mod extract;
 mod identity;
 mod infer;
 mod lookup;
+#[cfg(feature = "mongodb")]
 pub mod mongodb;
 mod ndjson;
 mod parquet;
@@ -29,6 +31,7 @@ use std::path::{Path, PathBuf};
 
 pub use column::SourceColumn;
 pub use discover::discover;
+pub use document::id_text;
 pub use error::SourceError;
 pub use extract::extract;
 pub use identity::FileIdentity;

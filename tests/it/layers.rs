@@ -174,6 +174,29 @@ fn checks_and_market_know_nothing_of_engines_and_files() {
     }
 }
 
+/// Modules that a build without the feature `mongodb` leaves out.
+const OF_MONGODB: &[&str] =
+    &["source::mongodb", "quarantine::mongodb", "run::source::collection", "run::quarantine::collection"];
+/// Where the feature is asked for, so that nothing else has to.
+const ASK_FOR_THE_FEATURE: &[&str] = &["source", "source::document", "quarantine", "run::source", "run::quarantine"];
+
+#[test]
+fn what_a_build_can_leave_out_is_used_in_few_places() {
+    let inside = |name: &str, of: &str| name == of || name.strip_prefix(of).is_some_and(|rest| rest.starts_with("::"));
+    let left_out = |name: &str| OF_MONGODB.iter().any(|of| inside(name, of));
+    let modules = Modules::of_folder(&root());
+    for of in OF_MONGODB {
+        assert!(modules.code().any(|(name, _)| inside(name, of)), "`{of}` is no module");
+    }
+    for (name, uses) in modules.uses() {
+        let used = uses.iter().find(|used| left_out(used)).filter(|_| !left_out(name));
+        assert!(used.is_none() || ASK_FOR_THE_FEATURE.contains(&name), "{name} uses {used:?}");
+    }
+    for (name, code) in modules.code().filter(|(name, _)| !left_out(name)) {
+        assert!(!code.contains("mongodb::bson"), "{name} uses the crate `mongodb`");
+    }
+}
+
 #[test]
 fn only_the_command_line_prints() {
     for (path, text) in sources(&root()) {

@@ -1,25 +1,20 @@
 //! `barkeep doctor`: whether a job can do its work, and what to do where it cannot. Changes nothing.
 
-mod collection;
-mod files;
-mod lines;
-mod privileges;
-
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::{Days, NaiveDate, Utc};
+use serde_json::json;
 
-use self::lines::Lines;
 use super::args::Global;
 use super::output::{Output, message};
 use crate::config::Loaded;
-use crate::config::job::Source;
 use crate::quarantine::item::{State, Which};
+use crate::run::examination::Examination;
 use crate::run::load::load;
-use crate::run::open::{self, At, Opened};
-use crate::run::store::Store;
 use crate::run::{Exit, Failure};
+use crate::run::{open, source};
+use crate::text::escape::visible;
 use crate::text::numbers::counted;
 
 /// Free bytes below which a disk is said to be nearly full.
@@ -31,7 +26,9 @@ const AHEAD: u64 = 60;
 pub(crate) async fn doctor(global: &Global, jobs: &[PathBuf], output: &mut Output) -> Result<Exit, Failure> {
     let mut exit = Exit::Ok;
     for path in jobs {
-        let mut lines = Lines { job: path.display().to_string(), failed: false, wanting: false, output };
+        let job = path.display().to_string();
+        let mut show = |word: &str, what: &str, detail: &str| line(output, &job, word, what, detail);
+        let mut lines = Examination::new(&mut show);
         match one(global, path, &mut lines).await {
             Ok(()) if lines.failed => exit = exit.worst(Exit::Broken),
             Ok(()) => {}
@@ -44,51 +41,34 @@ pub(crate) async fn doctor(global: &Global, jobs: &[PathBuf], output: &mut Outpu
     Ok(exit)
 }
 
-async fn one(global: &Global, path: &Path, lines: &mut Lines<'_>) -> Result<(), Failure> {
+fn line(output: &mut Output, job: &str, word: &str, what: &str, detail: &str) -> Result<(), Failure> {
+    let text = match output.is_json() {
+        true => json!({ "type": "doctor", "job": job, "state": word, "what": what, "detail": detail }).to_string(),
+        false => format!("{word:<5} {what:<12} {}", visible(detail)),
+    };
+    Ok(output.line(&text)?)
+}
+
+async fn one(global: &Global, path: &Path, lines: &mut Examination<'_>) -> Result<(), Failure> {
     let loaded = Arc::new(load(path)?);
     lines.ok("job", &format!("{} and {} rule files have no mistakes", path.display(), loaded.rule_files.len()))?;
     calendar(&loaded, lines)?;
     disk("reports", &loaded.job.report_dir.resolved, lines)?;
     disk("snapshots", &global.temp_dir.clone().unwrap_or_else(std::env::temp_dir), lines)?;
-    if let Source::Mongodb(source) = &loaded.job.source {
-        // What the user may do is reported first: it says why the rest fails.
-        let Some(connection) = reached(lines, "FAIL", "server", open::connect(source).await)? else { return Ok(()) };
-        let connection = Arc::new(connection);
-        let ended = collection::server(&loaded, source, &connection, lines).await;
-        connection.close().await;
-        reached(lines, "FAIL", "server", ended)?;
+    if !source::of_job(&loaded).examine(lines).await? {
+        return Ok(());
     }
-    let Some(opened) = reached(lines, "FAIL", "source", open::look(&loaded).await)? else { return Ok(()) };
-    let ended = bars(&opened, lines).await;
-    opened.close().await;
-    reached(lines, "FAIL", "source", ended)?;
+    let Some(opened) = lines.reached("FAIL", "source", open::look(&loaded).await)? else { return Ok(()) };
+    let ended = opened.source.examine(lines).await;
+    opened.source.close().await;
+    lines.reached("FAIL", "source", ended)?;
     let ended = quarantine(&loaded, lines).await;
     // Of privileges that are missing was reported; who only checks need not look into it.
     let word = if lines.wanting { "warn" } else { "FAIL" };
-    reached(lines, word, "quarantine", ended).map(|_| ())
+    lines.reached(word, "quarantine", ended).map(|_| ())
 }
 
-/// What was reached; a failure is reported, under `word`, and is not the end of the examination.
-fn reached<T>(
-    lines: &mut Lines<'_>,
-    word: &str,
-    what: &str,
-    outcome: Result<T, Failure>,
-) -> Result<Option<T>, Failure> {
-    match outcome {
-        Ok(reached) => Ok(Some(reached)),
-        Err(failure @ Failure::Broken(_)) => {
-            let text = failure.render(false);
-            // What lies below is the driver's inner state.
-            let first = text.lines().next().unwrap_or_default();
-            lines.line(word, what, first.trim_start_matches("error: "))?;
-            Ok(None)
-        }
-        Err(failure) => Err(failure),
-    }
-}
-
-fn calendar(loaded: &Loaded, lines: &mut Lines<'_>) -> Result<(), Failure> {
+fn calendar(loaded: &Loaded, lines: &mut Examination<'_>) -> Result<(), Failure> {
     let zones = chrono_tz::IANA_TZDB_VERSION;
     let Some(calendar) = &loaded.job.bars.calendar else {
         return lines.ok("calendar", &format!("none; time zones {zones}"));
@@ -107,7 +87,7 @@ fn calendar(loaded: &Loaded, lines: &mut Lines<'_>) -> Result<(), Failure> {
     }
 }
 
-fn disk(what: &str, folder: &Path, lines: &mut Lines<'_>) -> Result<(), Failure> {
+fn disk(what: &str, folder: &Path, lines: &mut Examination<'_>) -> Result<(), Failure> {
     let there = folder.ancestors().find(|above| above.is_dir()).unwrap_or(Path::new("."));
     let name = folder.display();
     if let Err(error) = tempfile::tempfile_in(there) {
@@ -121,18 +101,8 @@ fn disk(what: &str, folder: &Path, lines: &mut Lines<'_>) -> Result<(), Failure>
     if free < LITTLE { lines.warn(what, &detail) } else { lines.ok(what, &detail) }
 }
 
-async fn bars(opened: &Opened, lines: &mut Lines<'_>) -> Result<(), Failure> {
-    match (&opened.at, &opened.loaded.job.source) {
-        (At::Collection(collection), Source::Mongodb(source)) => {
-            collection::collection(opened, collection, source, lines).await
-        }
-        (At::Files(set), _) => files::files(opened, set, lines),
-        (At::Collection(_), Source::Files(_)) => Ok(()),
-    }
-}
-
-async fn quarantine(loaded: &Arc<Loaded>, lines: &mut Lines<'_>) -> Result<(), Failure> {
-    let store = Store::open(loaded).await?;
+async fn quarantine(loaded: &Arc<Loaded>, lines: &mut Examination<'_>) -> Result<(), Failure> {
+    let store = source::of_job(loaded).quarantine().await?;
     let items = store.items(&Which::default(), false, &message).await;
     let under_way = store.under_way().await;
     store.close().await;

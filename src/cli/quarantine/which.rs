@@ -8,8 +8,8 @@ use crate::config::Loaded;
 use crate::quarantine::item::Which;
 use crate::report::store::resolve_run_of_job;
 use crate::run::Failure;
+use crate::run::quarantine::Quarantine;
 use crate::run::shell::{typed, typed_word};
-use crate::run::store::Store;
 use crate::schema::moment::Moment;
 
 /// A run that a person named, and what is known in the quarantine.
@@ -40,7 +40,7 @@ impl Moved {
 
 /// The choice with the whole id of the run that it names, so that a command typed later means the same run.
 pub(super) async fn resolved(
-    store: &Store<'_>,
+    store: &dyn Quarantine,
     loaded: &Loaded,
     which: &WhichArgs,
 ) -> Result<(WhichArgs, Option<Moved>), Failure> {

@@ -10,10 +10,11 @@ use super::error::QuarantineError;
 use super::lease::Lease;
 use super::recover::{Recovered, recover};
 use super::{Collection, LARGEST, LARGEST_STATEMENT, Order, delete, runs, sized};
+use crate::durable::from_hex as unhex;
 use crate::quarantine::crash::point;
 use crate::quarantine::item::{RemovalCounts, State};
 use crate::quarantine::plan::{Place, Plan};
-use crate::source::mongodb::id::{self, from_hex as unhex};
+use crate::source::mongodb::id;
 
 /// What applying a plan came to, also where it broke off.
 #[derive(Debug, Default)]

@@ -7,9 +7,10 @@ use sha2::{Digest, Sha256};
 
 use super::error::QuarantineError;
 use crate::decide::Action;
+use crate::durable::hex;
 use crate::quarantine::item::{Item, Reason, State};
 use crate::quarantine::plan::{Plan, PlanRow};
-use crate::source::mongodb::id::{self, to_hex as hex};
+use crate::source::mongodb::id;
 
 /// The collection of run records and leases, beside the quarantine.
 pub const RUNS: &str = "barkeep_runs";

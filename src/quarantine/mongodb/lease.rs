@@ -14,8 +14,8 @@ use tokio::task::JoinHandle;
 use super::document::{Names, RUNS};
 use super::error::QuarantineError;
 use super::server::{DUPLICATE_KEY, Outcome, Server, batch};
+use crate::durable::hex;
 use crate::durable::process::Process;
-use crate::source::mongodb::id::to_hex as hex;
 
 /// How long a lease lasts, in milliseconds.
 const LASTS: i64 = 60_000;

@@ -43,7 +43,7 @@ use self::command::Commands;
 use self::document::{Mark, Names};
 use self::server::Server;
 use super::item::UnderWay;
-use crate::source::mongodb::id::to_hex as hex;
+use crate::durable::hex;
 use crate::source::mongodb::{CollectionInfo, Connection};
 
 pub use self::apply::{Applied, Ended};

@@ -6,10 +6,10 @@ use mongodb::bson::{DateTime, Document, RawDocumentBuf, doc};
 use super::document::{Mark, Names, RUNS};
 use super::error::QuarantineError;
 use super::server::{DUPLICATE_KEY, Outcome, Server, batch, text, update};
+use crate::durable::hex;
 use crate::quarantine::crash::point;
 use crate::quarantine::item::RemovalCounts;
 use crate::quarantine::plan::Plan;
-use crate::source::mongodb::id::to_hex as hex;
 
 /// How often a document is written before its outcome counts as unknown.
 const TRIES: u32 = 3;

@@ -23,6 +23,7 @@ mod tests {
     use super::super::simulated::{Asked, Line, Reply, Request, State as Held, known, matches, parts};
     use super::super::{Collection, Order, RUNS};
     use crate::decide::Action;
+    use crate::durable::hex;
     use crate::quarantine::item::{State, Which};
     use crate::quarantine::plan::{Head, Place, Plan, PlanRow, PlanRule, SourceIdentity};
     use crate::source::mongodb::id;
@@ -148,7 +149,7 @@ mod tests {
             refusals: Vec::new(),
         };
         let rows = bad.values().map(|raw| PlanRow {
-            at: Place::Id(id::to_hex(&id::of(raw).unwrap())),
+            at: Place::Id(hex(&id::of(raw).unwrap())),
             sha256: Some(sha256(raw.as_bytes())),
             row_key: String::new(),
             series: "A".into(),

@@ -4,10 +4,9 @@ use chrono::TimeDelta;
 
 use crate::config::Job;
 use crate::quarantine::item::{RemovalCounts, State};
-use crate::quarantine::plan::{Place, Plan, PlanRow, SourceIdentity};
+use crate::quarantine::plan::PlanRow;
 use crate::report::run::ActionRow;
 use crate::run::failure::Failure;
-use crate::source::mongodb::id;
 use crate::text::utc::UtcMicros;
 
 /// What became of the rows of a plan.
@@ -83,18 +82,8 @@ pub(crate) fn retention(job: &Job) -> (i64, i64) {
     (micros(job.quarantine.keep), micros(job.quarantine.keep_deleted))
 }
 
-/// A row of the table `actions`.
-pub(crate) fn action(plan: &Plan, row: &PlanRow, item: &str, state: &str, at: UtcMicros) -> ActionRow {
-    let locator = match &row.at {
-        Place::Id(hex) => id::from_hex(hex).map_or_else(String::new, |id| id::text(&id)),
-        Place::Row { file, row } => match &plan.head.source {
-            SourceIdentity::Files(files) => {
-                let path = files.get(*file).map_or("", |file| file.name.as_str());
-                format!("{path}:{row}")
-            }
-            SourceIdentity::Mongodb { .. } => row.to_string(),
-        },
-    };
+/// A row of the table `actions`; `locator` is where it was in the source, as a person knows it.
+pub(crate) fn action(row: &PlanRow, locator: String, item: &str, state: &str, at: UtcMicros) -> ActionRow {
     ActionRow {
         finding_ids: row.found.iter().map(|(_, finding)| finding.clone()).collect(),
         quarantine_id: item.to_owned(),

@@ -9,7 +9,7 @@ use mongodb::bson::raw::{RawBson, RawBsonRef, RawDocument, RawDocumentBuf, cstr}
 use mongodb::bson::spec::ElementType;
 
 use super::literal;
-use crate::durable;
+use crate::durable::hex;
 
 /// Bytes of a document before the value of its only field, whose name is empty: length, type, end of the name.
 const BEFORE: usize = 6;
@@ -51,7 +51,7 @@ pub fn encode(id: RawBsonRef<'_>) -> Vec<u8> {
 /// # Errors
 /// When they are nothing that [`encode`] makes.
 pub fn decode(bytes: &[u8]) -> Result<RawBson, IdError> {
-    read(bytes).ok_or_else(|| IdError { hex: to_hex(bytes.get(..32).unwrap_or(bytes)) })
+    read(bytes).ok_or_else(|| IdError { hex: hex(bytes.get(..32).unwrap_or(bytes)) })
 }
 
 fn read(bytes: &[u8]) -> Option<RawBson> {
@@ -111,7 +111,7 @@ pub fn among<'a>(ids: impl IntoIterator<Item = &'a [u8]>) -> Result<RawDocumentB
 fn fields<'a>(fields: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Result<RawDocumentBuf, IdError> {
     let mut bytes = vec![0; 4];
     for (name, value) in fields {
-        let refused = || IdError { hex: to_hex(value.get(..32).unwrap_or(value)) };
+        let refused = || IdError { hex: hex(value.get(..32).unwrap_or(value)) };
         let (kind, value) = value.split_first().ok_or_else(refused)?;
         bytes.push(*kind);
         bytes.extend_from_slice(name.as_bytes());
@@ -143,28 +143,19 @@ fn place_text(bytes: &[u8]) -> Option<String> {
 }
 
 /// An encoded `_id` for people: `ObjectId("65…")`, `42` for both integer types, `"text"` with JSON's escapes,
-/// `{"$numberDouble":"42.0"}` and its kin for every other type; a locator with all it says. Bytes that are no `_id` are shown in hexadecimal.
+/// `{"$numberDouble":"42.0"}` and its kin for every other type; a locator with all it says. Bytes that are no `_id` are
+/// shown in hexadecimal.
 pub fn text(bytes: &[u8]) -> String {
     if let Some(text) = place_text(bytes) {
         return text;
     }
     match decode(bytes) {
-        Err(_) => format!("invalid _id 0x{}", to_hex(bytes)),
+        Err(_) => format!("invalid _id 0x{}", hex(bytes)),
         Ok(RawBson::ObjectId(id)) => format!("ObjectId(\"{}\")", id.to_hex()),
         Ok(RawBson::Int32(number)) => number.to_string(),
         Ok(RawBson::Int64(number)) => number.to_string(),
-        Ok(other) => literal::canonical(other.as_raw_bson_ref()).unwrap_or_else(|_| format!("0x{}", to_hex(bytes))),
+        Ok(other) => literal::canonical(other.as_raw_bson_ref()).unwrap_or_else(|_| format!("0x{}", hex(bytes))),
     }
-}
-
-/// The bytes in lower-case hexadecimal: the lossless form for files that hold text.
-pub fn to_hex(bytes: &[u8]) -> String {
-    durable::hex(bytes)
-}
-
-/// The bytes that [`to_hex`] wrote; `None` where the text is something else.
-pub fn from_hex(text: &str) -> Option<Vec<u8>> {
-    durable::from_hex(text)
 }
 
 #[cfg(test)]
@@ -177,20 +168,21 @@ mod tests {
 
     use super::super::testing::every_type;
     use super::*;
+    use crate::durable::from_hex;
 
     #[test]
     fn an_id_is_its_type_and_the_bytes_of_its_value() {
         let id = ObjectId::parse_str("65a1b2c3d4e5f60718293a4b").unwrap();
-        assert_eq!(to_hex(&encode(RawBsonRef::ObjectId(id))), "0765a1b2c3d4e5f60718293a4b");
-        assert_eq!(to_hex(&encode(RawBsonRef::Int32(42))), "102a000000");
-        assert_eq!(to_hex(&encode(RawBsonRef::Int64(-1))), "12ffffffffffffffff");
-        assert_eq!(to_hex(&encode(RawBsonRef::Double(1.0))), "01000000000000f03f");
-        assert_eq!(to_hex(&encode(RawBsonRef::String("ab"))), "0203000000616200");
-        assert_eq!(to_hex(&encode(RawBsonRef::Boolean(true))), "0801");
-        assert_eq!(to_hex(&encode(RawBsonRef::Null)), "0a");
-        assert_eq!(to_hex(&encode(RawBsonRef::MinKey)), "ff");
-        assert_eq!(to_hex(&encode(RawBsonRef::MaxKey)), "7f");
-        assert_eq!(to_hex(&encode(RawBsonRef::DateTime(DateTime::from_millis(1)))), "090100000000000000");
+        assert_eq!(hex(&encode(RawBsonRef::ObjectId(id))), "0765a1b2c3d4e5f60718293a4b");
+        assert_eq!(hex(&encode(RawBsonRef::Int32(42))), "102a000000");
+        assert_eq!(hex(&encode(RawBsonRef::Int64(-1))), "12ffffffffffffffff");
+        assert_eq!(hex(&encode(RawBsonRef::Double(1.0))), "01000000000000f03f");
+        assert_eq!(hex(&encode(RawBsonRef::String("ab"))), "0203000000616200");
+        assert_eq!(hex(&encode(RawBsonRef::Boolean(true))), "0801");
+        assert_eq!(hex(&encode(RawBsonRef::Null)), "0a");
+        assert_eq!(hex(&encode(RawBsonRef::MinKey)), "ff");
+        assert_eq!(hex(&encode(RawBsonRef::MaxKey)), "7f");
+        assert_eq!(hex(&encode(RawBsonRef::DateTime(DateTime::from_millis(1)))), "090100000000000000");
     }
 
     #[test]
@@ -198,7 +190,7 @@ mod tests {
         for (name, value) in every_type() {
             let bytes = encode(value.as_raw_bson_ref());
             assert_eq!(decode(&bytes), Ok(value), "{name}");
-            assert_eq!(from_hex(&to_hex(&bytes)), Some(bytes), "{name}");
+            assert_eq!(from_hex(&hex(&bytes)), Some(bytes), "{name}");
         }
     }
 
@@ -220,11 +212,11 @@ mod tests {
         bytes[at] = 0xff;
         let document_of = RawDocumentBuf::from_bytes(bytes).unwrap();
         let id = of(&document_of).unwrap();
-        assert_eq!(to_hex(&id), "0204000000ff626300");
+        assert_eq!(hex(&id), "0204000000ff626300");
         assert_eq!(of(&document("_id", &id).unwrap()).unwrap(), id);
         let among = among([id.as_slice(), &[0x0a]]).unwrap();
         assert_eq!(
-            to_hex(among.get_array("$in").unwrap().as_bytes()),
+            hex(among.get_array("$in").unwrap().as_bytes()),
             "130000000230000400".to_owned() + "0000ff6263000a310000"
         );
         assert_eq!(of(&rawdoc! { "a": 1 }), None);

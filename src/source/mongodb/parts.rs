@@ -61,7 +61,7 @@ impl<'a> Part<'a> {
     pub(super) async fn pages(&self) -> Result<Pages<'_>, MongoError> {
         Ok(match self.span {
             Span::Ids(range) => Pages::Ids { pager: &self.pager, range, after: None },
-            Span::Times(times) => Pages::Walk(Walk::begin(&self.of.reader, self.filter, times).await?),
+            Span::Times(times) => Pages::Walk(Box::new(Walk::begin(&self.of.reader, self.filter, times).await?)),
         })
     }
 }
@@ -71,7 +71,7 @@ pub(super) enum Pages<'a> {
     /// Each asked for by the `_id` that the last one ended with.
     Ids { pager: &'a Pager<'a>, range: &'a Range, after: Option<Vec<u8>> },
     /// From a cursor.
-    Walk(Walk<'a>),
+    Walk(Box<Walk<'a>>),
 }
 
 impl Pages<'_> {

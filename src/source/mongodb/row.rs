@@ -194,15 +194,16 @@ mod tests {
         Shape { unwind: unwind.map(str::to_owned), ..Shape::flat(&wanted) }
     }
 
-    fn number(number: i32) -> Option<Value<'static>> {
-        Some(Value::Number(f64::from(number)))
+    fn numbers(numbers: &[i32]) -> Values<'static> {
+        numbers.iter().map(|number| Some(Value::Number(f64::from(*number)))).collect()
     }
 
     #[test]
     fn fields_of_subdocuments_are_read_by_their_paths_and_literal_names_come_first() {
         let shape = shape(&["ohlc.open", "ohlc.close", "1. open", "volume", "ohlc.none"], None);
         let document = rawdoc! { "ohlc": { "open": 1, "close": 2 }, "ohlc.close": 3, "1. open": 4, "volume": 5 };
-        let expected = vec![number(1), number(3), number(4), number(5), None];
+        let mut expected = numbers(&[1, 3, 4, 5]);
+        expected.push(None);
         assert_eq!(shape.row(&document), Ok(expected));
     }
 
@@ -215,7 +216,7 @@ mod tests {
         assert_eq!(error, "field `volume` is in `bars[0]` and beside it; write `bars.volume` for the one inside");
         let shape = self::shape(&["bars.volume", "bars.day.open", "day.open"], Some("bars"));
         let beside = shape.beside(&document).unwrap();
-        assert_eq!(shape.element(&rows[0], &beside), Ok(vec![number(1), number(7), number(7)]));
+        assert_eq!(shape.element(&rows[0], &beside), Ok(numbers(&[1, 7, 7])));
     }
 
     #[test]
@@ -223,8 +224,9 @@ mod tests {
         let shape = shape(&["key", "close", "meta.n"], Some("days"));
         let document = rawdoc! { "meta": { "n": 9 }, "days": { "2024-01-02": { "close": 1 }, "x": { "key": 3 } } };
         let (rows, beside) = (elements(&document, "days").unwrap(), shape.beside(&document).unwrap());
-        let key = Some(Value::Text(Cow::Borrowed("2024-01-02")));
-        assert_eq!(shape.element(&rows[0], &beside), Ok(vec![key, number(1), number(9)]));
+        let mut expected = vec![Some(Value::Text(Cow::Borrowed("2024-01-02")))];
+        expected.extend(numbers(&[1, 9]));
+        assert_eq!(shape.element(&rows[0], &beside), Ok(expected));
         let error = shape.element(&rows[1], &beside).unwrap_err();
         assert_eq!(error, "the field `key` is the key `x` of an object, and another field has its name");
     }

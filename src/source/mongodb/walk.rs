@@ -95,7 +95,7 @@ mod tests {
         let (from, until) = (DateTime::from_millis(5), DateTime::from_millis(9));
         let times = |from, until| Times { field: "at".to_owned(), from, until };
         let sort = doc! { "$sort": { "at": 1, "_id": 1 } };
-        assert_eq!(pipeline(&doc! {}, &times(None, None)), [sort.clone()]);
+        assert_eq!(pipeline(&doc! {}, &times(None, None)), std::slice::from_ref(&sort));
         assert_eq!(
             pipeline(&doc! {}, &times(Some(from), None)),
             [doc! { "$match": { "at": { "$gte": from } } }, sort.clone()]

@@ -160,6 +160,7 @@ fn on_a_terminal(
     script.args(["-qec", &format!("{} {args}", env!("CARGO_BIN_EXE_barkeep"))]);
     script.arg(&transcript).current_dir(project.root());
     script.env("TMPDIR", project.path("tmp")).env("NO_COLOR", no_color).env("TERM", term);
+    script.env("CI", "true");
     let mut running = script.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().ok()?;
     running.stdin.take()?.write_all(typed.as_bytes()).ok()?;
     let status = running.wait().ok()?;

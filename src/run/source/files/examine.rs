@@ -3,16 +3,15 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::lines::Lines;
 use crate::quarantine::files;
-use crate::run::Failure;
-use crate::run::open::Opened;
-use crate::run::removal::files::{Files, failed};
+use crate::run::examination::Examination;
+use crate::run::failure::Failure;
+use crate::run::quarantine::files::{FilesOfJob, failed};
 use crate::source::FilesSet;
 use crate::text::numbers::counted;
 
 /// Tells of the files.
-pub(super) fn files(opened: &Opened, set: &FilesSet, lines: &mut Lines<'_>) -> Result<(), Failure> {
+pub(super) fn files(of_job: &FilesOfJob, set: &FilesSet, lines: &mut Examination<'_>) -> Result<(), Failure> {
     let bytes: u64 = set.files.iter().filter_map(|path| std::fs::metadata(path).ok()).map(|at| at.len()).sum();
     lines.ok("source", &format!("{}, {} MiB", counted(set.files.len() as u64, "file"), bytes >> 20))?;
     for folder in set.files.iter().filter_map(|path| path.parent()).collect::<BTreeSet<_>>() {
@@ -22,18 +21,17 @@ pub(super) fn files(opened: &Opened, set: &FilesSet, lines: &mut Lines<'_>) -> R
             lines.warn("source", &detail)?;
         }
     }
-    let of_job = Files::of(&opened.loaded.job);
     for path in &set.files {
         let obstacle = files::obstacle(of_job.place().disk, path, of_job.writers()).map_err(failed)?;
         if let Some(obstacle) = obstacle {
             lines.warn("source", &format!("no row can leave: {obstacle}"))?;
         }
     }
-    originals(&of_job, lines)
+    originals(of_job, lines)
 }
 
 /// Tells of whole files that were replaced: how much disk they take, and what loaders wrote to them since.
-fn originals(of_job: &Files<'_>, lines: &mut Lines<'_>) -> Result<(), Failure> {
+fn originals(of_job: &FilesOfJob, lines: &mut Examination<'_>) -> Result<(), Failure> {
     let place = of_job.place();
     let kept = files::kept_originals(place).map_err(failed)?;
     if kept.files > 0 {

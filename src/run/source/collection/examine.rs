@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use super::lines::Lines;
 use super::privileges;
 use crate::config::Loaded;
 use crate::config::job::MongoSource;
-use crate::run::Failure;
-use crate::run::open::{Collected, Opened};
-use crate::run::removal;
-use crate::source::mongodb::{Connection, IndexInfo, Kind, Reader, Topology};
+use crate::run::examination::Examination;
+use crate::run::failure::Failure;
+use crate::source::mongodb::{Collections, Connection, IndexInfo, Kind, Reader, Topology};
 use crate::text::numbers::counted;
 
 /// Milliseconds that two clocks may differ.
@@ -24,7 +22,7 @@ pub(super) async fn server(
     loaded: &Loaded,
     source: &MongoSource,
     connection: &Arc<Connection>,
-    lines: &mut Lines<'_>,
+    lines: &mut Examination<'_>,
 ) -> Result<(), Failure> {
     let info = connection.server();
     let topology = match &info.topology {
@@ -41,40 +39,30 @@ pub(super) async fn server(
     privileges::tell(loaded, source, &reader.privileges().await?, lines)
 }
 
-/// Tells of the collection: what it is, which indexes serve, whether rows can be moved.
-pub(super) async fn collection(
-    opened: &Opened,
-    collection: &Collected,
+/// Tells of the collection: what it is, and how its documents are found.
+pub(super) fn collection(
     source: &MongoSource,
-    lines: &mut Lines<'_>,
+    collections: &Collections,
+    lines: &mut Examination<'_>,
 ) -> Result<(), Failure> {
-    let info = &collection.info;
-    lines.ok("collection", &what(collection))?;
-    if let Some(field) = collection.collections.unwind() {
+    let info = collections.info();
+    lines.ok("collection", &what(collections))?;
+    if let Some(field) = collections.unwind() {
         lines.ok("rows", &format!("each element of `{field}` is a row, with the fields beside it"))?;
     }
     match (info.kind, &info.time_field) {
-        (Kind::View, _) => lines.ok("index", "all documents are read, as the view gives them")?,
+        (Kind::View, _) => lines.ok("index", "all documents are read, as the view gives them"),
         (Kind::TimeSeries, Some(field)) => {
-            lines.ok("index", &format!("documents are read by ranges of the time field `{field}`"))?;
+            lines.ok("index", &format!("documents are read by ranges of the time field `{field}`"))
         }
-        (Kind::TimeSeries | Kind::Several, _) => {}
-        (Kind::Collection | Kind::Capped, _) => index(source, &info.indexes, info.documents, lines)?,
-    }
-    match removal::check_fit(opened).await {
-        Err(Failure::Refused(reason, remedy)) if info.check_only.is_some() => {
-            lines.warn("fit", &format!("rows are checked and never moved: {reason}; {remedy}"))
-        }
-        Ok(()) => lines.ok("fit", "rows can be moved"),
-        Err(Failure::Refused(reason, remedy)) => lines.fail("fit", &format!("{reason}; {remedy}")),
-        Err(failure) => Err(failure),
+        (Kind::TimeSeries | Kind::Several, _) => Ok(()),
+        (Kind::Collection | Kind::Capped, _) => index(source, &info.indexes, info.documents, lines),
     }
 }
 
 /// What the source is, in words.
-fn what(collection: &Collected) -> String {
-    let info = &collection.info;
-    let names = collection.collections.names();
+fn what(collections: &Collections) -> String {
+    let (info, names) = (collections.info(), collections.names());
     match info.kind {
         Kind::View => format!("{} is a view", info.namespace),
         Kind::Several => {
@@ -87,9 +75,26 @@ fn what(collection: &Collected) -> String {
     }
 }
 
+/// Tells whether rows can be moved; of a source that is only checked that is no fault.
+pub(super) fn fit(checked: Result<(), Failure>, check_only: bool, lines: &mut Examination<'_>) -> Result<(), Failure> {
+    match checked {
+        Ok(()) => lines.ok("fit", "rows can be moved"),
+        Err(Failure::Refused(reason, remedy)) if check_only => {
+            lines.warn("fit", &format!("rows are checked and never moved: {reason}; {remedy}"))
+        }
+        Err(Failure::Refused(reason, remedy)) => lines.fail("fit", &format!("{reason}; {remedy}")),
+        Err(failure) => Err(failure),
+    }
+}
+
 /// Tells which index finds the documents of the job. All of them are read in the order of `_id`; a filter that few match
 /// wants an index that begins with one of its fields.
-fn index(source: &MongoSource, indexes: &[IndexInfo], documents: u64, lines: &mut Lines<'_>) -> Result<(), Failure> {
+fn index(
+    source: &MongoSource,
+    indexes: &[IndexInfo],
+    documents: u64,
+    lines: &mut Examination<'_>,
+) -> Result<(), Failure> {
     let fields: Vec<&str> = source.filter.iter().map(|filter| filter.field.as_str()).collect();
     if fields.is_empty() {
         return lines.ok("index", "all documents are read, by `_id`");

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::lines::Lines;
 use crate::config::Loaded;
 use crate::config::job::MongoSource;
 use crate::quarantine::mongodb::{RUNS, quarantine_of};
-use crate::run::Failure;
+use crate::run::examination::Examination;
+use crate::run::failure::Failure;
 use crate::source::mongodb::Privileges;
 
 /// Where an action is done.
@@ -59,7 +59,7 @@ pub(super) fn tell(
     loaded: &Loaded,
     source: &MongoSource,
     privileges: &Privileges,
-    lines: &mut Lines<'_>,
+    lines: &mut Examination<'_>,
 ) -> Result<(), Failure> {
     let Privileges::Granted { user, grants: _ } = privileges else {
         return lines.warn("privileges", "the server has no access control: everybody may do everything");

@@ -1,0 +1,107 @@
+//! What a run and the commands ask of a quarantine, whatever the kind of its source.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+
+use crate::quarantine::files::LateRestored;
+use crate::quarantine::item::{Item, UnderWay, Which};
+use crate::quarantine::plan::Plan;
+use crate::run::context::Context;
+use crate::run::failure::Failure;
+use crate::run::removal::Done;
+
+/// How a run moves rows of a source that was opened into its quarantine.
+#[async_trait]
+pub(crate) trait Removal: Send + Sync {
+    /// Fails where rows of the source must not be moved at all; nothing is touched.
+    async fn check_fit(&self) -> Result<(), Failure>;
+
+    /// Finishes what runs of the job before left open. What was done by then is reported also where that broke off.
+    async fn recover(&self, run_id: &str) -> Done;
+
+    /// Whether a person put any row of the source back.
+    async fn any_restored(&self) -> Result<bool, Failure>;
+
+    /// Which rows of `plan` were put back by a person and are rejected by nothing but the rules that took them then.
+    async fn exempt(&self, plan: &Plan) -> Result<Vec<usize>, Failure>;
+
+    /// How many rows of `plan` a person put back.
+    async fn put_back(&self, plan: &Plan) -> Result<u64, Failure>;
+
+    /// Carries out a plan.
+    async fn carry_out(&self, plan: &Plan, run_id: &str, context: &Context) -> Result<Done, Failure>;
+
+    /// What applying a plan does, in a few words.
+    fn what_moves(&self, plan: &Plan) -> String;
+}
+
+/// Takes what a person should know.
+pub(crate) type Note<'a> = dyn Fn(&str) + Sync + 'a;
+
+/// Where the moved rows of a job are.
+#[async_trait]
+pub(crate) trait Quarantine: Send + Sync {
+    /// What is under way, or was cut short.
+    async fn under_way(&self) -> Result<UnderWay, Failure>;
+
+    /// The items that `which` means, oldest first; with the bytes of their rows where `raw` says so.
+    /// Copies that do not read are left out, and reported to `note`.
+    async fn items(&self, which: &Which, raw: bool, note: &Note<'_>) -> Result<Vec<Item>, Failure>;
+
+    /// Of `items`, those that can be put back, as far as that can be told without a try.
+    async fn restorable(&self, items: Vec<Item>) -> Result<Vec<Item>, Failure>;
+
+    /// Puts the rows of `items` back; with `dry_run` says what would come back.
+    async fn restore(&self, items: &[Item], dry_run: bool, run_id: &str) -> Result<Restored, Failure>;
+
+    /// Files that were written to after they were replaced, as a failure.
+    fn late_by_now(&self) -> Result<Option<Failure>, Failure>;
+
+    /// Puts rows back that came to files after they had been replaced; with `dry_run` only counts them.
+    fn restore_late(&self, dry_run: bool, run_id: &str) -> Result<LateRestored, Failure>;
+
+    /// What could be erased that came here before `older_than`, µs UTC.
+    async fn purgeable(&self, older_than: i64) -> Result<Purge, Failure>;
+
+    /// Erases it.
+    async fn purge(&self, older_than: i64, run_id: &str) -> Result<Purge, Failure>;
+
+    /// Why rows that are old enough are kept nevertheless.
+    fn why_kept(&self) -> &'static str;
+
+    /// Why the clock of this machine may be wrong, so that rows would be erased that are not old.
+    fn clock_doubt(&self) -> Result<Option<String>, Failure>;
+
+    /// The row of an item as text.
+    fn text(&self, item: &Item) -> String;
+
+    /// Closes what is open.
+    async fn close(&self);
+}
+
+/// What restoring came to.
+#[derive(Debug, Default)]
+pub(crate) struct Restored {
+    pub(crate) back: u64,
+    pub(crate) already_there: u64,
+    /// Items that cannot go back, and why.
+    pub(crate) conflicts: BTreeMap<String, String>,
+    /// What does not read, so that its rows could not be put back.
+    pub(crate) failed: Vec<String>,
+}
+
+/// What is erased, or would be.
+#[derive(Debug, Default)]
+pub(crate) struct Purge {
+    /// Rows.
+    pub(crate) rows: u64,
+    /// Rows that are that old and still to be kept.
+    pub(crate) kept: u64,
+    /// Whole files that were replaced.
+    pub(crate) originals: u64,
+    /// Bytes of both, where known.
+    pub(crate) bytes: u64,
+    /// What is left alone, and why.
+    pub(crate) refused: Vec<String>,
+}

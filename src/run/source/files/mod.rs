@@ -1,0 +1,132 @@
+//! Files as the source of a job.
+
+mod examine;
+mod identity;
+mod read;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use self::read::Wanted;
+use super::contract::{Reading, Source, SourceKind};
+use crate::config::Loaded;
+use crate::config::job::{FileFormat, FileSource, Filter};
+use crate::quarantine::plan::{PlanFile, SourceIdentity};
+use crate::report::run::Connections;
+use crate::run::examination::Examination;
+use crate::run::failure::Failure;
+use crate::run::ingest::Ingested;
+use crate::run::quarantine::files::{FilesOfJob, FilesQuarantine, FilesRemoval};
+use crate::run::quarantine::{Quarantine, Removal};
+use crate::source::{self, Files, FilesSet, Format, SourceColumn};
+
+/// The files that a job names.
+pub(super) struct NamedFiles {
+    source: FileSource,
+    of_job: FilesOfJob,
+}
+
+impl NamedFiles {
+    pub(super) fn new(loaded: &Arc<Loaded>, source: &FileSource) -> Self {
+        Self { source: source.clone(), of_job: FilesOfJob::new(loaded, source) }
+    }
+}
+
+#[async_trait]
+impl SourceKind for NamedFiles {
+    async fn open(&self) -> Result<Arc<dyn Source>, Failure> {
+        let set = source::discover(&Files {
+            patterns: self.source.paths.iter().map(|path| path.resolved.clone()).collect(),
+            format: self.source.format.map(|format| match format {
+                FileFormat::Csv => Format::Csv,
+                FileFormat::Ndjson => Format::Ndjson,
+                FileFormat::Parquet => Format::Parquet,
+            }),
+            delimiter: self.source.delimiter,
+            nulls: self.source.nulls.clone(),
+        })?;
+        let columns = source::infer(&set)?;
+        let (of_job, filter) = (self.of_job.clone(), self.source.filter.clone());
+        Ok(Arc::new(FoundFiles { of_job, filter, set, columns }))
+    }
+
+    async fn quarantine(&self) -> Result<Box<dyn Quarantine>, Failure> {
+        Ok(Box::new(FilesQuarantine(self.of_job.clone())))
+    }
+
+    async fn examine(&self, _lines: &mut Examination<'_>) -> Result<bool, Failure> {
+        Ok(true)
+    }
+}
+
+/// Files that were found and looked at.
+#[derive(Debug)]
+struct FoundFiles {
+    of_job: FilesOfJob,
+    /// Which of their rows the job reads.
+    filter: Vec<Filter>,
+    set: FilesSet,
+    columns: Vec<SourceColumn>,
+}
+
+#[async_trait]
+impl Source for FoundFiles {
+    fn columns(&self) -> &[SourceColumn] {
+        &self.columns
+    }
+
+    async fn ingest(&self, reading: &Reading<'_>) -> Result<Ingested, Failure> {
+        let wanted = Wanted { set: &self.set, filter: &self.filter };
+        match self.set.format.is_text() {
+            true => wanted.ingest_text(reading).await,
+            false => wanted.ingest_parquet(reading, &self.columns).await,
+        }
+    }
+
+    /// A query does not say which Parquet file is damaged: it is looked for.
+    async fn damage(&self) -> Option<Failure> {
+        if self.set.format.is_text() {
+            return None;
+        }
+        let files = self.set.files.clone();
+        let damaged = tokio::task::spawn_blocking(move || source::damaged_parquet(&files)).await;
+        damaged.ok().flatten().map(Failure::from)
+    }
+
+    fn file_names(&self) -> Vec<String> {
+        self.set.files.iter().map(|path| path.display().to_string()).collect()
+    }
+
+    fn named(&self, ingested: &Ingested) -> SourceIdentity {
+        SourceIdentity::Files(ingested.identities.iter().map(|file| identity::named(file, String::new())).collect())
+    }
+
+    async fn identity(&self, ingested: &Ingested) -> Result<SourceIdentity, Failure> {
+        let identities = ingested.identities.clone();
+        let hashed = move || identities.iter().map(identity::hashed).collect::<Result<Vec<PlanFile>, Failure>>();
+        Ok(SourceIdentity::Files(tokio::task::spawn_blocking(hashed).await??))
+    }
+
+    fn check_same(&self, planned: &SourceIdentity) -> Result<(), String> {
+        let SourceIdentity::Files(files) = planned else {
+            return Err("the plan is of another kind of source".to_owned());
+        };
+        match identity::same_files(files, &self.set) {
+            true => Ok(()),
+            false => Err("the job reads other files than the plan is of".to_owned()),
+        }
+    }
+
+    fn removal(&self) -> Result<Box<dyn Removal + '_>, Failure> {
+        Ok(Box::new(FilesRemoval { of_job: &self.of_job, set: &self.set }))
+    }
+
+    async fn examine(&self, lines: &mut Examination<'_>) -> Result<(), Failure> {
+        examine::files(&self.of_job, &self.set, lines)
+    }
+
+    async fn close(&self) -> Option<Connections> {
+        None
+    }
+}
