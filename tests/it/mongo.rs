@@ -11,6 +11,7 @@ mod project;
 mod quotes;
 mod recipes;
 mod removal;
+mod reports;
 mod safety;
 pub(crate) mod server;
 mod soak;

@@ -61,7 +61,9 @@ impl Collections {
                     "rows of `{}` are elements of `{field}`: to remove one is to change the document that others are in",
                     found.info.namespace
                 ),
-                remedy: "`barkeep plan` lists them by `_id` and position for you to take out; bars that are documents of their own can be moved".to_owned(),
+                remedy:
+                    "`barkeep plan` lists them by `_id` and position; bars that are documents of their own can be moved"
+                        .to_owned(),
             });
         }
         Ok(found)

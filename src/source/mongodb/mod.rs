@@ -1,8 +1,12 @@
 //! MongoDB as a source of bars: a collection is looked at and copied into a columnar snapshot, never written to.
 //!
-//! A [`Connection`] is opened once a run; a [`Reader`] on it has no method that writes. [`Reader::extract`] makes one
-//! Parquet file with the wanted fields, a locator (`_id`) and the SHA-256 of the raw BSON of every document. Nothing
-//! here knows rules or jobs.
+//! A [`Connection`] is opened once a run; a [`Reader`] of one collection on it has no method that writes, nor have the
+//! [`Collections`] of a job. [`Collections::extract`] makes one Parquet file with the wanted fields, a locator (`_id`) and
+//! the SHA-256 of the raw BSON of every row.
+//!
+//! ```text
+//! collections  which there are       parts, page, walk  how documents come    elements, row, path  rows in documents
+//! ```
 
 mod address;
 mod call;

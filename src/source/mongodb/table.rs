@@ -419,6 +419,9 @@ mod tests {
                 bytes[4 + at % (length - 4)] = byte;
             }
             if let Ok(document) = RawDocument::from_bytes(&bytes) {
+                let unwound = Shape { unwind: Some("n".to_owned()), ..Shape::flat(&wanted()) };
+                let (batch, _) = shaped(unwound, &[document]);
+                prop_assert!(batch.num_rows() >= 1, "one value is one row, and so is damage");
                 let (batch, _) = table(&[document]);
                 prop_assert_eq!(batch.num_rows(), 1);
                 let hash = Sha256::digest(&bytes);

@@ -4,7 +4,7 @@
 use mongodb::bson::raw::{CString, RawArrayBuf, RawBson, RawDocumentBuf};
 use mongodb::bson::{DateTime, doc, rawdoc};
 
-use super::server::{Database, KINDS, Kind, Server};
+use super::server::{Database, KINDS, Kind, PASSWORD, Server};
 use crate::cli_support::{Project, RULES, Told};
 use crate::support;
 
@@ -205,6 +205,25 @@ fn a_time_series_collection_is_read_by_its_time_field_and_its_rows_are_never_mov
 }
 
 #[test]
+fn rows_with_one_id_are_listed_one_by_one() {
+    let bars = "series = [\"symbol\"]\ntime = { field = \"at\", formats = [\"bson-date\"], zone = \"UTC\" }";
+    Place::each_kind(&[Kind::Standalone], "collection = \"prices\"", bars, |place| {
+        let series = doc! { "timeField": "at", "metaField": "symbol" };
+        place.database.command(doc! { "create": "prices", "timeseries": series });
+        let bar = |day: i64| {
+            let at = DateTime::from_millis(1_704_153_600_000 + day * 86_400_000);
+            and(rawdoc! { "_id": 7, "at": at, "symbol": "A" }, &prices(if day == 3 { 10.0 } else { 12.0 }, 11.0))
+        };
+        place.database.insert("prices", &[bar(0), bar(1), bar(2), bar(3)]);
+        assert_eq!(place.found(), ["A ohlc 7"; 3]);
+        let planned = place.call(&["plan", "job.toml", "-o", "the.plan"]).exits(1);
+        assert_eq!(planned.value("to_quarantine"), "3");
+        place.call(&["apply", "the.plan", "--confirm", planned.value("confirm")]).exits(4);
+        assert_eq!(place.database.count("prices", doc! {}), 4);
+    });
+}
+
+#[test]
 fn many_ranges_of_time_miss_and_repeat_nothing_also_where_an_id_is_there_twice() {
     let bars = "series = [\"symbol\"]\ntime = { field = \"at\", formats = [\"bson-date\"], zone = \"UTC\" }";
     Place::each_kind(&[Kind::ReplicaSet], "collection = \"prices\"", bars, |place| {
@@ -345,6 +364,27 @@ fn several_collections_are_one_source_whose_rows_are_never_moved() {
         place.project.edit("job.toml", "quotes_{symbol}", "bars_{}");
         place.call(&["check", "job.toml"]).exits(2).says(&["`{}` names no field"]);
     });
+}
+
+#[test]
+fn who_may_only_read_a_database_may_check_and_is_told_so() {
+    let Some(server) = Server::get(Kind::Secured) else { return };
+    let place = Place { database: server.database(), project: Project::empty() };
+    place.write("collection = \"bars_{symbol}\"", DATES);
+    let bar = |(date, prices): (&str, RawDocumentBuf)| and(rawdoc! { "date": date }, &prices);
+    place.database.insert("bars_B", &of("B").map(bar).collect::<Vec<_>>());
+    let (name, password) = (format!("reader_{}", place.database.name), PASSWORD);
+    place.database.command(doc! { "createUser": &name, "pwd": password, "roles": ["read"] });
+    let uri = place.database.uri_of(&name, password);
+    let call = |args: &[&str]| {
+        let mut command = place.project.command(args);
+        command.env("BARKEEP_TEST_URI", &uri).env("BARKEEP_TEST_DATABASE", &place.database.name);
+        place.project.output(command.output().unwrap())
+    };
+    assert_eq!(call(&["check", "job.toml"]).exits(0).value("rows"), "3");
+    let doctor = call(&["doctor", "job.toml"]).exits(0);
+    assert!(doctor.out.contains("may do all that `check` needs"), "{doctor:?}");
+    place.database.command(doc! { "dropUser": &name });
 }
 
 #[test]
