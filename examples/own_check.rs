@@ -32,19 +32,17 @@ impl Check for OffTick {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let time = TimeSpec {
+        sources: vec!["date".into()],
+        formats: vec![TimeFormat::compile("%Y-%m-%d")?],
+        zone: chrono_tz::UTC,
+        label: Label::Session,
+        fold: Fold::Refuse,
+    };
     let bars = BarsSpec {
         series: vec!["symbol".into()],
-        interval: Interval::Day,
-        calendar: None,
-        grid: None,
-        time: TimeSpec {
-            source: "date".into(),
-            formats: vec![TimeFormat::compile("%Y-%m-%d")?],
-            zone: chrono_tz::UTC,
-            label: Label::Session,
-            fold: Fold::Refuse,
-        },
-        fields: vec![FieldSpec { name: "close".into(), source: "close".into(), kind: FieldKind::Number }],
+        fields: vec![FieldSpec::plain("close", FieldKind::Number)],
+        ..BarsSpec::new(Interval::Day, time)
     };
     let (close, _) = bars.field("close").ok_or("the bars have no close")?;
     let closes = [10.00, 10.05, 10.033];

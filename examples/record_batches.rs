@@ -85,19 +85,17 @@ fn bars() -> Result<RecordBatch, Box<dyn Error>> {
 /// What the bars are: daily, of the New York Stock Exchange.
 fn spec() -> Result<BarsSpec, Box<dyn Error>> {
     let calendar = Calendar::named("XNYS").ok_or("the calendar XNYS is built in")?;
-    let field = |name: &str| FieldSpec { name: Arc::from(name), source: Arc::from(name), kind: FieldKind::Number };
+    let time = TimeSpec {
+        sources: vec![Arc::from("time")],
+        formats: vec![TimeFormat::compile("%Y-%m-%d")?],
+        zone: chrono_tz::UTC,
+        label: Label::Session,
+        fold: Fold::Refuse,
+    };
     Ok(BarsSpec {
-        series: Vec::new(),
-        interval: Interval::Day,
         grid: Some(Arc::new(Grid::new(Arc::clone(&calendar), Interval::Day, Label::Session))),
         calendar: Some(calendar),
-        time: TimeSpec {
-            source: Arc::from("time"),
-            formats: vec![TimeFormat::compile("%Y-%m-%d")?],
-            zone: chrono_tz::UTC,
-            label: Label::Session,
-            fold: Fold::Refuse,
-        },
-        fields: FIELDS.map(field).to_vec(),
+        fields: FIELDS.map(|name| FieldSpec::plain(name, FieldKind::Number)).to_vec(),
+        ..BarsSpec::new(Interval::Day, time)
     })
 }

@@ -8,8 +8,6 @@ use std::borrow::Cow;
 const EXACT: char = '~';
 /// Ends the name of [`BarColumn::Other`].
 const OTHER: char = '!';
-/// Begins the names of the columns that say something of the whole row.
-const OF_ROW: &str = "__";
 /// Begins the name of [`BarColumn::Expression`].
 const EXPRESSION: &str = "__x";
 
@@ -96,10 +94,10 @@ impl<'a> BarColumn<'a> {
 
 /// Why a field of a source cannot have this name; `None` where it can.
 pub fn reserved(name: &str) -> Option<&'static str> {
-    match () {
-        () if name.starts_with(OF_ROW) => Some("names that begin with `__` are barkeep's own"),
-        () if name.ends_with([EXACT, OTHER]) => Some("names that end with `!` or `~` are barkeep's own"),
-        () => None,
+    match BarColumn::of(name) {
+        BarColumn::Value(_) => None,
+        BarColumn::Exact(_) | BarColumn::Other(_) => Some("names that end with `!` or `~` are barkeep's own"),
+        _ => Some("this name is one of barkeep's own"),
     }
 }
 
@@ -116,7 +114,7 @@ mod tests {
         }
         assert_eq!(BarColumn::Exact("close").name(), "close~");
         assert_eq!(BarColumn::of("").field(), Some(""));
-        for name in ["_id", "!a", "~a", "@close", ""] {
+        for name in ["_id", "!a", "~a", "@close", "__index_level_0__", "__x", ""] {
             assert_eq!((BarColumn::of(name), reserved(name)), (BarColumn::Value(name), None));
         }
     }

@@ -1,14 +1,17 @@
 //! What a bar looks like once it left its source: canonical names, and the description of a job's bars.
 //!
 //! Pure: no files, no clock, no DataFusion. `time.rs` reads timestamps, `number.rs` reads numbers, `spec.rs`
-//! says which fields a job's bars have and how its timestamps are to be read, `column.rs` in which columns they travel.
+//! says which fields a job's bars have and how its timestamps are to be read, `layout.rs` how records lie in text files,
+//! `column.rs` in which columns bars travel.
 
 pub mod column;
+pub mod layout;
 pub mod number;
 pub mod spec;
 pub mod time;
 
 pub use self::column::BarColumn;
+pub use self::layout::TextLayout;
 pub use self::spec::{BarsSpec, FieldKind, FieldSpec};
 pub use self::time::{Fold, TimeSpec};
 pub use crate::market::{DAY_US, Label};

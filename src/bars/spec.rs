@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::TIME;
+use super::number::{NumberFormat, Scale};
 use super::time::TimeSpec;
 use crate::market::{Calendar, Grid, Interval};
 
@@ -24,6 +25,10 @@ pub struct FieldSpec {
     pub source: Arc<str>,
     /// What it holds.
     pub kind: FieldKind,
+    /// What the job gives it in every bar; the source has no such column then.
+    pub constant: Option<Arc<str>>,
+    /// What its numbers are multiplied by.
+    pub scale: Option<Scale>,
 }
 
 /// The bars of one job.
@@ -39,11 +44,36 @@ pub struct BarsSpec {
     pub grid: Option<Arc<Grid>>,
     /// How timestamps are read.
     pub time: TimeSpec,
+    /// Fields that these bars are said not to have: rules that need one are not evaluated.
+    pub without: Vec<Arc<str>>,
+    /// How numbers are written that the source has as text.
+    pub numbers: NumberFormat,
     /// Every field rules can name, besides `time`; the order is that of the columns of a `Series`.
     pub fields: Vec<FieldSpec>,
 }
 
+impl FieldSpec {
+    /// A field that has the name that it has in the source.
+    pub fn plain(name: &str, kind: FieldKind) -> Self {
+        Self { name: Arc::from(name), source: Arc::from(name), kind, constant: None, scale: None }
+    }
+}
+
 impl BarsSpec {
+    /// Bars without a field, a series key or a calendar.
+    pub fn new(interval: Interval, time: TimeSpec) -> Self {
+        Self {
+            series: Vec::new(),
+            interval,
+            calendar: None,
+            grid: None,
+            time,
+            without: Vec::new(),
+            numbers: NumberFormat::default(),
+            fields: Vec::new(),
+        }
+    }
+
     /// Position and description of the field called `name`.
     pub fn field(&self, name: &str) -> Option<(usize, &FieldSpec)> {
         self.fields.iter().enumerate().find(|(_, field)| &*field.name == name)

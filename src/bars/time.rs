@@ -9,12 +9,14 @@ mod fault;
 mod format;
 mod pattern;
 mod readable;
+mod typed;
 
 use std::sync::Arc;
 
 use chrono_tz::Tz;
 
 use self::readable::is_readable;
+use self::typed::Typed;
 use crate::market::zone::{self, Local};
 use crate::market::{DAY_US, Label};
 
@@ -37,8 +39,8 @@ pub enum Fold {
 /// How the timestamp of a bar is found and read.
 #[derive(Debug, Clone)]
 pub struct TimeSpec {
-    /// The source field.
-    pub source: Arc<str>,
+    /// The source fields, mostly one; the values of several are read as one text, joined by a blank.
+    pub sources: Vec<Arc<str>>,
     /// Accepted spellings of text, tried in order; never empty.
     pub formats: Vec<TimeFormat>,
     /// Zone of timestamps that carry no offset, and of trading dates.
@@ -69,26 +71,56 @@ impl TimeSpec {
         Err(closest)
     }
 
-    /// The timestamp of an integer, which must be an epoch number: [`TimeFault::WrongType`] where no epoch format is
-    /// among the job's formats.
+    /// The timestamp of an integer: an epoch number, or digits that a pattern of the job's formats reads, e.g. 20240102.
+    /// [`TimeFault::WrongType`] where no format reads digits.
     pub fn read_number(&self, number: i64) -> Result<i64, TimeFault> {
         let mut closest = TimeFault::WrongType;
         for format in &self.formats {
-            match format.read_number(number).map(|read| read.and_then(|instant| self.read_instant(instant))) {
-                Some(Ok(timestamp)) => return Ok(timestamp),
-                Some(Err(fault)) => closest = closest.max(fault),
-                None => {}
+            let timestamp = match format.read_number(number) {
+                Some(read) => read.and_then(|instant| self.read_instant(instant)),
+                None => continue,
+            };
+            match timestamp {
+                Ok(timestamp) => return Ok(timestamp),
+                Err(fault) => closest = closest.max(fault),
+            }
+        }
+        if self.formats.iter().any(TimeFormat::is_digits) {
+            match self.read_text(&number.to_string()) {
+                Ok(timestamp) => return Ok(timestamp),
+                Err(fault) => closest = closest.max(fault),
             }
         }
         Err(closest)
     }
 
-    /// The timestamp of a value that is not text, as a JSON literal: an integer where the job's formats have an epoch, a date
-    /// of MongoDB (`{"$date":…}`, with a number of milliseconds or RFC 3339 text) where they have `bson-date`.
-    /// [`TimeFault::WrongType`] for everything else.
+    /// The timestamp of a number: one without a fraction is read as an integer, and one with a fraction is not readable.
+    pub fn read_float(&self, number: f64) -> Result<i64, TimeFault> {
+        /// Below it every whole number is exact.
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        if !number.is_finite() || number.abs() > EXACT || number.fract() != 0.0 {
+            return Err(TimeFault::WrongType);
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "whole, and within 2^53")]
+        self.read_number(number as i64)
+    }
+
+    /// The timestamp of a value that is not text, as a literal: a number (see [`TimeSpec::read_number`]), a date of MongoDB
+    /// (`{"$date":…}`, with a number of milliseconds or RFC 3339 text) where the job's formats have `bson-date`, or a
+    /// typed date or timestamp as Parquet shows it (`2024-01-02`, `2024-01-02T09:30:00`, with a `Z` where it is an
+    /// instant). [`TimeFault::WrongType`] for everything else.
     pub fn read_literal(&self, literal: &str) -> Result<i64, TimeFault> {
         if let Ok(number) = literal.parse() {
             return self.read_number(number);
+        }
+        if let Ok(number) = literal.parse() {
+            return self.read_float(number);
+        }
+        match typed::read(literal) {
+            Some(Typed::Day(day)) => return self.read_day(day),
+            Some(Typed::Local(day, micros)) => return self.read_local(day, micros),
+            Some(Typed::Instant(micros)) => return self.read_instant(micros),
+            None => {}
         }
         if !self.formats.iter().any(TimeFormat::is_bson_date) {
             return Err(TimeFault::WrongType);
@@ -116,6 +148,9 @@ impl TimeSpec {
 
     /// The timestamp of a local time in the job's zone.
     pub fn read_local(&self, day: i32, micros: i64) -> Result<i64, TimeFault> {
+        if !is_readable(day) {
+            return Err(TimeFault::OutOfRange);
+        }
         if self.label == Label::Session {
             return Ok(i64::from(day) * DAY_US);
         }

@@ -44,6 +44,7 @@ pub struct Params<'a> {
     rule: Arc<str>,
     expressions: &'a mut Vec<Expression>,
     used: Vec<usize>,
+    lacking: Vec<String>,
 }
 
 impl<'a> Params<'a> {
@@ -55,7 +56,7 @@ impl<'a> Params<'a> {
         rule: Arc<str>,
         expressions: &'a mut Vec<Expression>,
     ) -> Self {
-        Self { section, bars, rule, expressions, used: Vec::new() }
+        Self { section, bars, rule, expressions, used: Vec::new(), lacking: Vec::new() }
     }
 
     /// Whether the rule file gives `name`.
@@ -149,6 +150,7 @@ impl<'a> Params<'a> {
                 let help = suggestion(field, "fields", self.bars.names());
                 let at = Diagnostic::new("unknown-field", title, self.section.file(), self.section.span()).help(help);
                 self.section.reader().push(at);
+                self.lacking.push(field.to_owned());
                 0
             }
         }
@@ -187,6 +189,7 @@ impl<'a> Params<'a> {
             let at =
                 Diagnostic::new("unknown-field", title, self.section.file(), span).label("no such field").help(help);
             self.section.reader().push(at);
+            self.lacking.push(field.to_owned());
             return None;
         };
         self.used.push(index);
@@ -198,7 +201,7 @@ impl<'a> Params<'a> {
 
     /// What rules call the source field `field`, where it has another name than in the source.
     fn renamed(&self, field: &str) -> Option<&'a str> {
-        if *self.bars.time.source == *field {
+        if matches!(self.bars.time.sources.as_slice(), [only] if **only == *field) {
             return Some(TIME);
         }
         let renamed = self.bars.fields.iter().find(|spec| *spec.source == *field);
@@ -222,14 +225,15 @@ impl<'a> Params<'a> {
         Some(self.expressions.len() - 1)
     }
 
-    /// Ends reading: all mistakes, unknown keys and parameters without effect among them, and the fields that are used.
-    pub fn finish(mut self) -> (Vec<Diagnostic>, Vec<usize>) {
+    /// Ends reading: all mistakes, unknown keys and parameters without effect among them, the fields that are used, and the
+    /// names of those that the bars lack.
+    pub fn finish(mut self) -> (Vec<Diagnostic>, Vec<usize>, Vec<String>) {
         let ignored: Vec<_> = self.section.ignored().collect();
         for name in ignored {
             let title = format!("rule `{}`: `{name}` has no effect beside the other parameters", self.rule);
             let at = Diagnostic::new("unused-parameter", title, self.section.file(), self.section.span_of(name));
             self.section.reader().push(at.help("leave it out, or choose parameters that use it"));
         }
-        (self.section.finish(), self.used)
+        (self.section.finish(), self.used, self.lacking)
     }
 }

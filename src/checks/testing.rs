@@ -55,7 +55,7 @@ impl Fixture {
                 sorted.iter().map(|row| Some(row[column]).filter(|cell| !cell.is_empty())).collect();
             let numeric = cells.iter().flatten().all(|cell| cell.parse::<f64>().is_ok());
             let kind = if numeric { FieldKind::Number } else { FieldKind::Text };
-            spec.fields.push(FieldSpec { name: Arc::from(*name), source: Arc::from(*name), kind });
+            spec.fields.push(FieldSpec::plain(name, kind));
             numbers.push(numeric.then(|| nan_filled(&cells)));
             texts.push(
                 (!numeric).then(|| [text, literal].map(|part| cells.iter().map(|cell| cell.and_then(part)).collect())),
@@ -240,8 +240,8 @@ fn spec_of(bars: &str) -> BarsSpec {
     let mistakes = reader.finish("[bars]");
     assert!(mistakes.is_empty(), "{}", rendered(&mistakes));
     let grid = calendar.as_ref().map(|calendar| Arc::new(Grid::new(Arc::clone(calendar), interval, label)));
-    let time = TimeSpec { source: Arc::from("time"), formats, zone, label, fold: Fold::Refuse };
-    BarsSpec { series: vec![Arc::from("symbol")], interval, calendar, grid, time, fields: Vec::new() }
+    let time = TimeSpec { sources: vec![Arc::from("time")], formats, zone, label, fold: Fold::Refuse };
+    BarsSpec { series: vec![Arc::from("symbol")], calendar, grid, ..BarsSpec::new(interval, time) }
 }
 
 /// What every rule has, as far as examples write it.
@@ -272,7 +272,7 @@ pub(crate) fn compile(rule: &str, spec: &BarsSpec) -> Result<Box<dyn Check>, Vec
     let section = section.continued("rule `test`".to_owned(), kind.params());
     let mut params = Params::new(section, spec, Arc::from("test"), &mut expressions);
     let check = kind.compile(&mut params, spec);
-    let (mistakes, _) = params.finish();
+    let (mistakes, ..) = params.finish();
     if mistakes.is_empty() { Ok(check) } else { Err(mistakes) }
 }
 

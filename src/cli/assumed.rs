@@ -21,24 +21,18 @@ pub(super) fn usual_bars() -> BarsSpec {
     fields.insert(0, field("symbol", FieldKind::Text));
     let calendar = Calendar::named("weekdays");
     let grid = calendar.as_ref().map(|days| Arc::new(Grid::new(Arc::clone(days), Interval::Day, Label::Session)));
-    BarsSpec {
-        series: vec![Arc::from("symbol")],
-        interval: Interval::Day,
-        calendar,
-        grid,
-        time: TimeSpec {
-            source: Arc::from("time"),
-            formats: TimeFormat::compile("%Y-%m-%d").into_iter().collect(),
-            zone: chrono_tz::UTC,
-            label: Label::Session,
-            fold: Fold::Refuse,
-        },
-        fields,
-    }
+    let time = TimeSpec {
+        sources: vec![Arc::from("time")],
+        formats: TimeFormat::compile("%Y-%m-%d").into_iter().collect(),
+        zone: chrono_tz::UTC,
+        label: Label::Session,
+        fold: Fold::Refuse,
+    };
+    BarsSpec { series: vec![Arc::from("symbol")], calendar, grid, fields, ..BarsSpec::new(Interval::Day, time) }
 }
 
 fn field(name: &str, kind: FieldKind) -> FieldSpec {
-    FieldSpec { name: Arc::from(name), source: Arc::from(name), kind }
+    FieldSpec::plain(name, kind)
 }
 
 /// Compiles `files` over `bars` and whatever fields they use besides. The bars come back with these fields.

@@ -9,6 +9,7 @@ use arrow::datatypes::{Int8Type, Int64Type};
 use futures::TryStreamExt;
 use parquet::arrow::ArrowWriter;
 
+use crate::bars::spec::FieldSpec;
 use crate::bars::{BarsSpec, DAY_US, FieldKind, TIME};
 use crate::config::{Literal, RuleSet, RuleTest};
 use crate::decide::{Action, Severity};
@@ -46,9 +47,9 @@ pub(crate) async fn run(
 ) -> Result<Vec<Case>, Failure> {
     // Rows are literals under canonical names, their timestamps already on the scale of the bars.
     for field in &mut bars.fields {
-        field.source = Arc::clone(&field.name);
+        *field = FieldSpec::plain(&field.name, field.kind);
     }
-    bars.time.source = Arc::from(TIME);
+    bars.time.sources = vec![Arc::from(TIME)];
     bars.time.zone = chrono_tz::UTC;
     let context = session(limits)?;
     let used = plan::check_expressions(&context, &bars, &rules.expressions).map_err(Failure::Mistakes)?;
@@ -57,12 +58,7 @@ pub(crate) async fn run(
     for rule in std::mem::take(&mut rules.rules) {
         let tests = rule.tests.clone();
         let id = Arc::clone(&rule.id);
-        let alone = RuleSet {
-            rules: vec![rule],
-            expressions: rules.expressions.clone(),
-            used: Vec::new(),
-            sha256: String::new(),
-        };
+        let alone = RuleSet { rules: vec![rule], expressions: rules.expressions.clone(), ..RuleSet::default() };
         let program = Arc::new(Program {
             job: "test".to_owned(),
             bars: bars.clone(),
@@ -96,6 +92,7 @@ async fn flagged(
     let input = Input {
         groups: vec![vec![plan::table_file(file.path().to_path_buf(), 0, bytes)]],
         schema: plan::narrowed(&batch.schema(), &plan::columns_to_read(program)),
+        places: Vec::new(),
         locators: Locators::Counted,
         arrangement: Arrangement::InPlace,
         filter: Vec::new(),

@@ -196,5 +196,5 @@ fn kind_of(path: &Path) -> Result<Kind, Failure> {
     drop(table);
     let variables =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    Ok(Kind::Rules(RuleFile { file, environment: Arc::new(Environment::new(variables)) }))
+    Ok(Kind::Rules(RuleFile::new(file, Arc::new(Environment::new(variables)))))
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use toml::Spanned;
 
-use super::job::{Align, Bars, Job, Source};
+use super::job::{Align, Bars, FieldName, FileSource, Job, Source};
+use crate::bars::number::NumberFormat;
 use crate::bars::{BarsSpec, FieldKind, FieldSpec, NUMBERS, TIME, TimeSpec};
 use crate::market::Grid;
 use crate::schema::diagnostic::{Diagnostic, SourceText, suggestion};
@@ -49,7 +50,10 @@ impl Job {
     /// # Errors
     /// Every field that the job names and the source does not have.
     pub fn bars_spec(&self, columns: &[SourceColumn]) -> Result<BarsSpec, Vec<Diagnostic>> {
-        let spec = assemble(&self.bars, columns);
+        let mut spec = assemble(&self.bars, columns);
+        if let Source::Files(files) = &self.source {
+            spec.numbers = files.numbers.clone();
+        }
         let mut mistakes = Vec::new();
         let has = |name: &str| columns.iter().any(|column| column.name == name);
         let absent = |name: &str, span: Range<usize>| {
@@ -57,10 +61,13 @@ impl Job {
             let help = suggestion(name, "fields of the source", columns.iter().map(|column| column.name.as_str()));
             Diagnostic::new("unknown-field", title, &self.file, span).label("no such field").help(help)
         };
-        let time = &self.bars.time.field;
-        let sources = self.bars.fields.iter().map(|field| &field.source);
-        for name in std::iter::once(time).chain(sources).filter(|name| !has(name.get_ref())) {
+        for name in self.bars.time.fields.iter().filter(|name| !has(name.get_ref())) {
             mistakes.push(absent(name.get_ref(), name.span()));
+        }
+        // Of several names that files may use one is enough.
+        let named = self.bars.fields.iter().filter(|field| !field.sources.is_empty());
+        for field in named.filter(|field| !field.sources.iter().any(|source| has(source.get_ref()))) {
+            mistakes.push(absent(field.source().get_ref(), field.source().span()));
         }
         // A collection has no columns of its own: a filter may name a field that only few documents have.
         if let Source::Files(files) = &self.source {
@@ -79,7 +86,7 @@ impl Job {
         let field = name.get_ref();
         let mistake = |code, title: String| Diagnostic::new(code, title, &self.file, name.span());
         if spec.field(field).is_none() {
-            let renamed = spec.fields.iter().find(|other| other.source == *field);
+            let renamed = spec.fields.iter().find(|other| other.source == *field && other.constant.is_none());
             let help = match renamed {
                 Some(other) => format!("`[bars] fields` calls it `{}`", other.name),
                 None => suggestion(field, "fields", spec.fields.iter().map(|field| &*field.name)),
@@ -87,6 +94,12 @@ impl Job {
             // A field the job itself maps is reported about where it is mapped.
             let mapped = self.bars.fields.iter().any(|mapped| mapped.name.get_ref() == field);
             let title = format!("the series key needs the field `{field}`, which these bars do not have");
+            let help = match (&self.source, field.as_ref()) {
+                (Source::Files(files), "symbol") if renamed.is_none() && !help.starts_with("did you") => {
+                    symbol_from_place(&help, files)
+                }
+                _ => help,
+            };
             return (!mapped).then(|| mistake("unknown-field", title).label("no such field").help(help));
         }
         let declared = self.bars.fields.iter().find(|declared| declared.name.get_ref() == field);
@@ -106,12 +119,17 @@ impl Bars {
         let column = |name: &str, kind| SourceColumn { name: name.to_owned(), kind, typed_time: false };
         let is_series = |name: &str| self.series.iter().any(|series| &**series.get_ref() == name);
         let is_certain = |name: &str| NUMBERS.contains(&name) || is_series(name);
-        let named = self.fields.iter().filter(|field| field.kind.is_some() || is_certain(field.name.get_ref()));
-        let mut columns: Vec<_> = named.map(|field| column(field.source.get_ref(), FieldKind::Text)).collect();
+        let is_known = |field: &&FieldName| {
+            !field.sources.is_empty()
+                && (field.kind.is_some() || field.scale.is_some() || is_certain(field.name.get_ref()))
+        };
+        let named = self.fields.iter().filter(is_known);
+        let mut columns: Vec<_> = named.map(|field| column(field.source().get_ref(), FieldKind::Text)).collect();
         let usual = NUMBERS.iter().copied().chain(self.series.iter().map(|name| &**name.get_ref()));
         for name in usual {
-            let taken =
-                |field: &super::job::FieldName| &**field.name.get_ref() == name || &**field.source.get_ref() == name;
+            let taken = |field: &FieldName| {
+                **field.name.get_ref() == *name || field.sources.iter().any(|source| **source.get_ref() == *name)
+            };
             if !self.fields.iter().any(taken) && !columns.iter().any(|column| column.name == name) {
                 columns.push(column(name, FieldKind::Text));
             }
@@ -133,32 +151,115 @@ fn assemble(bars: &Bars, columns: &[SourceColumn]) -> BarsSpec {
         calendar: bars.calendar.clone(),
         grid,
         time: TimeSpec {
-            source: Arc::clone(time.field.get_ref()),
+            sources: time.fields.iter().map(|field| Arc::clone(field.get_ref())).collect(),
             formats: time.formats.clone(),
             zone: time.zone,
             label: time.label,
             fold: time.fold,
         },
-        fields: columns.iter().filter_map(|column| field_of(bars, column)).collect(),
+        numbers: NumberFormat::default(),
+        without: bars.without.iter().map(|name| Arc::from(name.get_ref().as_str())).collect(),
+        fields: fields(bars, columns),
     }
 }
 
+/// The fields of the bars: those that columns become, and those that the job gives a value.
+fn fields(bars: &Bars, columns: &[SourceColumn]) -> Vec<FieldSpec> {
+    let of_columns = columns.iter().filter_map(|column| field_of(bars, column, columns));
+    let constants = bars.fields.iter().filter_map(|field| {
+        let value = field.value.as_ref()?;
+        let name = Arc::clone(field.name.get_ref());
+        let kind = field.kind.unwrap_or(if is_usual_number(bars, &name) { FieldKind::Number } else { FieldKind::Text });
+        let constant = Some(Arc::clone(value));
+        Some(FieldSpec { source: Arc::clone(&name), name, kind, constant, scale: field.scale })
+    });
+    of_columns.chain(constants).collect()
+}
+
+fn is_usual_number(bars: &Bars, name: &str) -> bool {
+    NUMBERS.contains(&name) && !bars.series.iter().any(|series| **series.get_ref() == *name)
+}
+
 /// The field that `column` becomes; `None` for the timestamp, and for one whose name another one was given.
-fn field_of(bars: &Bars, column: &SourceColumn) -> Option<FieldSpec> {
-    if **bars.time.field.get_ref() == *column.name {
+fn field_of(bars: &Bars, column: &SourceColumn, columns: &[SourceColumn]) -> Option<FieldSpec> {
+    if let [only] = bars.time.fields.as_slice()
+        && **only.get_ref() == *column.name
+    {
         return None;
     }
-    let named = bars.fields.iter().find(|field| **field.source.get_ref() == *column.name);
-    let hidden = *column.name == *TIME || bars.fields.iter().any(|field| **field.name.get_ref() == *column.name);
+    let goes_by = |field: &&FieldName| field.sources.iter().any(|source| **source.get_ref() == *column.name);
+    let named = bars.fields.iter().find(goes_by);
+    if let Some(field) = named {
+        // Files may call it differently; it is read under the first of its names that is there.
+        let is_there = |source: &&Spanned<Arc<str>>| columns.iter().any(|column| *column.name == **source.get_ref());
+        let first = field.sources.iter().find(is_there)?;
+        if **first.get_ref() != *column.name {
+            return None;
+        }
+    }
     let name = match named {
         Some(field) => Arc::clone(field.name.get_ref()),
-        None if hidden => return None,
-        None => Arc::from(column.name.as_str()),
+        None => own_name(bars, column, columns)?,
     };
     let usual = if NUMBERS.contains(&&*name) { FieldKind::Number } else { column.kind };
     let is_series = bars.series.iter().any(|series| *series.get_ref() == name);
-    let kind = if is_series { FieldKind::Text } else { named.and_then(|field| field.kind).unwrap_or(usual) };
-    Some(FieldSpec { name, source: Arc::from(column.name.as_str()), kind })
+    let scale = named.and_then(|field| field.scale);
+    let kind = match named.and_then(|field| field.kind) {
+        _ if is_series => FieldKind::Text,
+        Some(kind) => kind,
+        None if scale.is_some() => FieldKind::Number,
+        None => usual,
+    };
+    Some(FieldSpec { name, source: Arc::from(column.name.as_str()), kind, constant: None, scale })
+}
+
+/// What rules call `column`, which the job gives no name: its usual name where it has one in another spelling, and
+/// nothing else goes by it.
+fn own_name(bars: &Bars, column: &SourceColumn, columns: &[SourceColumn]) -> Option<Arc<str>> {
+    // A job that names the column itself in its series key knows it by that name.
+    if bars.series.iter().any(|series| **series.get_ref() == *column.name) {
+        return Some(Arc::from(column.name.as_str()));
+    }
+    let taken = |name: &str| name == TIME || bars.fields.iter().any(|field| **field.name.get_ref() == *name);
+    let alone = |usual: &&str| {
+        let exact = columns.iter().any(|other| *other.name == **usual);
+        !exact && !taken(usual) && columns.iter().filter(|other| usual_name(&other.name) == Some(usual)).count() == 1
+    };
+    let name = usual_name(&column.name).filter(alone).unwrap_or(&column.name);
+    (!taken(name)).then(|| Arc::from(name))
+}
+
+/// The usual name of a field that a source spells in another case, or as AKShare does.
+fn usual_name(column: &str) -> Option<&'static str> {
+    const CHINESE: [(&str, &str); 9] = [
+        ("开盘", "open"),
+        ("最高", "high"),
+        ("最低", "low"),
+        ("收盘", "close"),
+        ("成交量", "volume"),
+        ("成交额", "amount"),
+        ("涨跌额", "change"),
+        ("涨跌幅", "pct_chg"),
+        ("股票代码", "symbol"),
+    ];
+    let column = column.trim();
+    let chinese = CHINESE.iter().find(|(name, _)| *name == column).map(|(_, usual)| *usual);
+    chinese.or_else(|| NUMBERS.into_iter().chain(["symbol"]).find(|usual| usual.eq_ignore_ascii_case(column)))
+}
+
+/// What to do where no column holds the symbol: mostly it stands in the names of the files.
+fn symbol_from_place(known: &str, files: &FileSource) -> String {
+    let path = files.paths.first().map_or("data/*.csv", |path| path.written.as_str());
+    let (folder, name) = path.rsplit_once('/').map_or(("", path), |(folder, name)| (folder, name));
+    let name = match name.rsplit_once('.') {
+        Some((_, ending)) if !ending.contains('*') => format!("{{symbol}}.{ending}"),
+        _ => "{symbol}.csv".to_owned(),
+    };
+    let slash = if folder.is_empty() { "" } else { "/" };
+    format!(
+        "{known}; where the names of the files hold it, write `path = \"{folder}{slash}{name}\"`; where all bars are of one \
+         symbol, `fields = {{ symbol = {{ value = \"…\" }} }}`"
+    )
 }
 
 /// Byte range of line `line` (from 1) of `text`, without its end.

@@ -13,11 +13,11 @@ use sha2::{Digest, Sha256};
 use toml::Spanned;
 
 use super::document::{self, NotUtf8};
-use super::job::{self, Draft, Job, JobPath};
+use super::job::{self, Draft, Job, JobPath, RulesEntry};
 use super::rules::{self, RuleFile, RuleSet};
 use crate::bars::BarsSpec;
 use crate::durable::paths;
-use crate::schema::diagnostic::{Diagnostic, SourceText, nearest};
+use crate::schema::diagnostic::{Diagnostic, SourceText, nearest, suggestion};
 use crate::schema::reader::Environment;
 
 /// Mistakes in the syntax of a file that may still be meant as TOML.
@@ -44,7 +44,7 @@ impl Loaded {
     /// # Errors
     /// Every mistake that shows only now, e.g. fields the source does not have.
     pub fn compile(&self, bars: &BarsSpec) -> Result<RuleSet, Vec<Diagnostic>> {
-        rules::compile(&self.rule_files, bars)
+        rules::compile_only(&self.rule_files, bars, &[])
     }
 
     /// [`Loaded::compile`] for the rules with the ids `only`; for all of them where it is empty.
@@ -152,15 +152,17 @@ fn read_all(
     let environment = Arc::new(environment(path, variables)?);
     let (file, mut mistakes) = document::open(path, &text);
     reject_other_text(&file)?;
-    let Draft { mut job, rules: paths, bars, mistakes: of_job } = job::read(&file, &environment);
+    let Draft { mut job, rules: entries, bars, mistakes: of_job } = job::read(&file, &environment);
     mistakes.extend(of_job);
     let mut rule_files = Vec::new();
     let mut of_rules = Vec::new();
-    for (index, path) in paths.iter().enumerate() {
-        match read_rules(&file, path, &paths[..index]) {
-            Ok((file, secrets)) => {
+    for (index, entry) in entries.iter().enumerate() {
+        match read_rules(&file, &entry.path, &entries[..index]) {
+            Ok((text, secrets)) => {
                 of_rules.extend(secrets);
-                rule_files.push(RuleFile { file, environment: Arc::clone(&environment) });
+                let rules = RuleFile::new(text, Arc::clone(&environment));
+                mistakes.extend(unknown_rules(&file, &rules, &entry.except));
+                rule_files.push(RuleFile { except: entry.except.clone(), ..rules });
             }
             Err(mistake) => mistakes.push(*mistake),
         }
@@ -232,15 +234,31 @@ fn unreadable_dotenv(path: &Path, error: dotenvy::Error, after: usize) -> LoadEr
     }
 }
 
+/// What `except` names and `rules` do not have.
+fn unknown_rules(job: &Arc<SourceText>, rules: &RuleFile, except: &[Spanned<String>]) -> Vec<Diagnostic> {
+    if except.is_empty() {
+        return Vec::new();
+    }
+    let ids = rules::ids(std::slice::from_ref(rules));
+    let unknown = except.iter().filter(|id| !ids.iter().any(|other| **other == **id.get_ref()));
+    let mistake = |id: &Spanned<String>| {
+        let title = format!("`{}` has no rule `{}`", rules.file.path.display(), id.get_ref());
+        let help = suggestion(id.get_ref(), "rules", ids.iter().map(|id| &**id));
+        Diagnostic::new("unknown-rule", title, job, id.span()).label("no such rule").help(help)
+    };
+    unknown.map(mistake).collect()
+}
+
 /// Reads the rule file that `job` names at `path`. The mistakes beside it are passwords in its text; the one
 /// instead of it is a mistake of the job.
 fn read_rules(
     job: &Arc<SourceText>,
     path: &Spanned<JobPath>,
-    before: &[Spanned<JobPath>],
+    before: &[RulesEntry],
 ) -> Result<(Arc<SourceText>, Vec<Diagnostic>), Box<Diagnostic>> {
     let JobPath { written, resolved } = path.get_ref();
-    if let Some(first) = before.iter().find(|other| is_same_file(&other.get_ref().resolved, resolved)) {
+    let before = before.iter().map(|entry| &entry.path);
+    if let Some(first) = before.into_iter().find(|other| is_same_file(&other.get_ref().resolved, resolved)) {
         let mistake = Diagnostic::new("duplicate-file", format!("`{written}` is named twice"), job, path.span());
         return Err(Box::new(mistake.also(job, first.span(), "first named here").help("name each rule file once")));
     }

@@ -130,7 +130,7 @@ mod tests {
     }
 
     fn rule_mistakes(text: &str) -> Vec<Diagnostic> {
-        let file = RuleFile { file: SourceText::new("rules.toml", text), environment: std::sync::Arc::default() };
+        let file = RuleFile::new(SourceText::new("rules.toml", text), std::sync::Arc::default());
         compile(&[file], &bars()).err().unwrap_or_default()
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::flagged::Flagged;
 use super::frame::{Frame, Layout};
 use super::program::Program;
-use crate::bars::{FieldKind, TIME, number, time};
+use crate::bars::{FieldKind, TIME, time};
 use crate::checks::Finding;
 use crate::checks::parse_error::{Cause, Evidence};
 use crate::decide::{Action, Severity};
@@ -88,7 +88,7 @@ impl View<'_> {
         for row in (0..self.frame.rows()).filter(|row| self.frame.number(index, *row).is_none()) {
             let text = self.frame.text(columns.text, row);
             let Some(observed) = text.or_else(|| self.frame.text(columns.other, row)) else { continue };
-            let fault = text.and_then(|text| number::read_number(text).err());
+            let fault = text.and_then(|text| self.program.bars.numbers.read(text).err());
             let cause = fault.map_or(Cause::WrongType, Cause::from);
             let finding = Finding::row(row).field(&field.name).observed_text(observed);
             found.push(finding.expected_text(Cow::Borrowed("a number")).cause(cause));

@@ -32,6 +32,8 @@ pub struct Input {
     pub groups: Vec<Vec<TableFile>>,
     /// Their columns.
     pub schema: SchemaRef,
+    /// Fields that the places of the files give; a snapshot has them as columns.
+    pub places: Vec<Arc<str>>,
     /// Where row numbers come from.
     pub locators: Locators,
     /// How series lie in them.
@@ -164,8 +166,9 @@ pub fn fields_to_read(bars: &BarsSpec, used: impl IntoIterator<Item = usize>) ->
 
 /// The names of the source columns that `program` reads.
 pub fn columns_to_read(program: &Program) -> Vec<Arc<str>> {
-    let fields = program.read.iter().map(|index| Arc::clone(&program.bars.fields[*index].source));
-    fields.chain([Arc::clone(&program.bars.time.source)]).collect()
+    let fields = program.read.iter().map(|index| &program.bars.fields[*index]);
+    let of_source = fields.filter(|field| field.constant.is_none()).map(|field| Arc::clone(&field.source));
+    of_source.chain(program.bars.time.sources.iter().map(Arc::clone)).collect()
 }
 
 /// Runs `program` over `input`.
@@ -192,7 +195,8 @@ pub fn canonical_view(program: &Program, input: &Input) -> Result<LogicalPlan> {
 /// Scan, filter, canonical columns, window.
 fn shaped(program: &Program, input: &Input) -> Result<LogicalPlanBuilder> {
     let first_row = i64::from(input.locators == Locators::Counted);
-    let table = Arc::new(BarsTable::new(input.groups.clone(), Arc::clone(&input.schema), input.locators));
+    let table =
+        Arc::new(BarsTable::new(input.groups.clone(), Arc::clone(&input.schema), input.locators, &input.places));
     let mut plan = LogicalPlanBuilder::scan("source", provider_as_source(table), None)?;
     let may_be_broken = shape::has(&input.schema, BarColumn::Broken);
     for (column, texts) in &input.filter {
@@ -287,5 +291,5 @@ pub fn sha256_of<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
 
 /// A file of a snapshot or of the source, as a table file.
 pub fn table_file(path: PathBuf, index: usize, bytes: u64) -> TableFile {
-    TableFile { path, index: i32::try_from(index).unwrap_or(i32::MAX), bytes }
+    TableFile { path, index: i32::try_from(index).unwrap_or(i32::MAX), bytes, places: Vec::new() }
 }

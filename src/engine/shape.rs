@@ -10,17 +10,17 @@ use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, StringVie
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type, Int64Type, Schema, TimeUnit, TimestampMicrosecondType};
 use datafusion::common::{ScalarValue, exec_err, plan_err};
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, cast as cast_expr, ident,
-    lit, try_cast,
+    ColumnarValue, Expr, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, binary_expr,
+    cast as cast_expr, ident, lit, try_cast,
 };
 
 use super::program::Program;
-use crate::bars::number::read_number;
+use crate::bars::number::{NumberFormat, Scale};
 use crate::bars::time::TimeFormat;
 use crate::bars::{BarColumn, Fold};
-use crate::bars::{DAY_US, FieldKind, Label, TIME, TimeSpec};
+use crate::bars::{DAY_US, FieldKind, FieldSpec, Label, TIME, TimeSpec};
 
 /// Type of the column `time`.
 pub fn time_type() -> DataType {
@@ -32,20 +32,10 @@ pub fn projection(program: &Program, source: &Schema, first_row: i64) -> Vec<Exp
     let mut out = time_columns(program, source);
     for index in &program.read {
         let field = &program.bars.fields[*index];
-        let (from, to) = (&*field.source, &*field.name);
-        let value = || ident(from);
-        let text = is_text(source, from);
-        out.push(match (field.kind, text) {
-            (FieldKind::Text, _) => cast_expr(value(), DataType::Utf8View).alias(to),
-            (FieldKind::Number, false) => try_cast(value(), DataType::Float64).alias(to),
-            (FieldKind::Number, true) => number_function().call(vec![as_view(value())]).alias(to),
-        });
-        match field.kind {
-            FieldKind::Number if text => out.push(as_view(value()).alias(BarColumn::Exact(to).name())),
-            FieldKind::Number => out.extend(renamed(source, BarColumn::Exact(from), BarColumn::Exact(to))),
-            FieldKind::Text => {}
+        match &field.constant {
+            Some(value) => out.push(constant(program, field, value).alias(&*field.name)),
+            None => field_columns(program, field, source, &mut out),
         }
-        out.extend(renamed(source, BarColumn::Other(from), BarColumn::Other(to)));
     }
     out.push(column(BarColumn::File));
     let row = column(BarColumn::Row);
@@ -56,18 +46,100 @@ pub fn projection(program: &Program, source: &Schema, first_row: i64) -> Vec<Exp
     out
 }
 
+/// What the job gives a field in every bar.
+fn constant(program: &Program, field: &FieldSpec, value: &str) -> Expr {
+    match field.kind {
+        FieldKind::Text => cast_expr(lit(value), DataType::Utf8View),
+        FieldKind::Number => {
+            let number = program.bars.numbers.read(value).ok();
+            lit(ScalarValue::Float64(number.map(|number| field.scale.map_or(number, |scale| scale.apply(number)))))
+        }
+    }
+}
+
+/// The columns of a field: its value, and beside a number its exact text and literals of other types.
+fn field_columns(program: &Program, field: &FieldSpec, source: &Schema, out: &mut Vec<Expr>) {
+    let (from, to) = (&*field.source, &*field.name);
+    let value = || ident(from);
+    if field.kind == FieldKind::Text {
+        out.push(cast_expr(value(), DataType::Utf8View).alias(to));
+        out.extend(renamed(source, BarColumn::Other(from), BarColumn::Other(to)));
+        return;
+    }
+    let text = is_text(source, from);
+    let number = match text {
+        true => number_function().call(number_arguments(program, as_view(value()))),
+        false => try_cast(value(), DataType::Float64),
+    };
+    out.push(scaled(number.clone(), field.scale).alias(to));
+    if text {
+        out.push(as_view(value()).alias(BarColumn::Exact(to).name()));
+    } else {
+        out.extend(renamed(source, BarColumn::Exact(from), BarColumn::Exact(to)));
+    }
+    match other_type(source, from) {
+        true => out.push(unread(value(), number).alias(BarColumn::Other(to).name())),
+        false => out.extend(renamed(source, BarColumn::Other(from), BarColumn::Other(to))),
+    }
+}
+
+/// Whether the column `name` of a Parquet file has a type whose values need not be numbers.
+fn other_type(source: &Schema, name: &str) -> bool {
+    !is_text(source, name)
+        && !has(source, BarColumn::Other(name))
+        && source.field_with_name(name).is_ok_and(|field| !field.data_type().is_numeric())
+}
+
+/// `value` as text where it is there and `read` is NULL.
+fn unread(value: Expr, read: Expr) -> Expr {
+    let lost = value.clone().is_not_null().and(read.is_null());
+    // Only values that were not read become text.
+    datafusion::logical_expr::when(lost, as_view(value)).end().unwrap_or_else(|_| lit(ScalarValue::Utf8View(None)))
+}
+
+fn number_arguments(program: &Program, text: Expr) -> Vec<Expr> {
+    let format = (!program.bars.numbers.is_plain()).then(|| serde_json::json!(program.bars.numbers).to_string());
+    std::iter::once(text).chain(format.map(lit)).collect()
+}
+
+fn scaled(number: Expr, scale: Option<Scale>) -> Expr {
+    let Some((factor, divisor)) = scale.map(Scale::factors) else { return number };
+    let number = if factor == 1.0 { number } else { number * lit(factor) };
+    if divisor == 1.0 { number } else { number / lit(divisor) }
+}
+
 fn time_columns(program: &Program, source: &Schema) -> Vec<Expr> {
     let spec = &program.bars.time;
-    let value = ident(&*spec.source);
-    if !is_text(source, &spec.source) {
-        return vec![time_function().call(vec![value, lit(encode(spec))]).alias(TIME)];
+    let [only] = spec.sources.as_slice() else { return joined_time(spec, source) };
+    let value = ident(&**only);
+    let other = BarColumn::Other(only);
+    if !is_text(source, only) {
+        let time = time_function().call(vec![value.clone(), lit(encode(spec, &[]))]);
+        let unread = unread(value, time.clone()).alias(BarColumn::Other(TIME).name());
+        return vec![time.alias(TIME), unread];
     }
-    let mut args = vec![as_view(value.clone()), lit(encode(spec))];
-    let other = BarColumn::Other(&spec.source);
+    let mut args = vec![as_view(value.clone()), lit(encode(spec, &[]))];
     args.extend(has(source, other).then(|| as_view(column(other))));
     let mut out = vec![time_function().call(args).alias(TIME), as_view(value).alias(BarColumn::Exact(TIME).name())];
     out.extend(renamed(source, other, BarColumn::Other(TIME)));
     out
+}
+
+/// The timestamp that several columns make: their texts joined by a blank. Typed dates and times have the texts of ISO
+/// 8601, whatever the formats of the job are.
+fn joined_time(spec: &TimeSpec, source: &Schema) -> Vec<Expr> {
+    let texts = spec.sources.iter().map(|name| as_text(source, name));
+    let joined = texts.reduce(|before, text| concatenated(concatenated(before, lit(" ")), text));
+    let joined = as_view(joined.unwrap_or_else(|| lit(ScalarValue::Utf8View(None))));
+    let typed = |name: &Arc<str>| source.field_with_name(name).is_ok_and(|field| field.data_type().is_temporal());
+    let iso: &[&str] = if spec.sources.iter().any(typed) { &["%Y-%m-%d %H:%M:%S%.f"] } else { &[] };
+    let time = time_function().call(vec![joined.clone(), lit(encode(spec, iso))]);
+    vec![time.alias(TIME), joined.alias(BarColumn::Exact(TIME).name())]
+}
+
+/// NULL where either is.
+fn concatenated(before: Expr, text: Expr) -> Expr {
+    binary_expr(before, Operator::StringConcat, text)
 }
 
 /// A column by its name.
@@ -100,10 +172,12 @@ fn as_view(value: Expr) -> Expr {
 
 /// Whether the column `name` of `source` holds text.
 pub fn is_text(source: &Schema, name: &str) -> bool {
-    let text = |data_type: &DataType| match data_type {
-        DataType::Dictionary(_, value) => matches!(**value, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View),
-        other => matches!(other, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View),
-    };
+    fn text(data_type: &DataType) -> bool {
+        match data_type {
+            DataType::Dictionary(_, value) => text(value),
+            other => matches!(other, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View),
+        }
+    }
     source.field_with_name(name).is_ok_and(|field| text(field.data_type()))
 }
 
@@ -115,9 +189,9 @@ fn number_function() -> ScalarUDF {
     ScalarUDF::from(ReadNumber::default())
 }
 
-/// A `TimeSpec` as a literal argument.
-fn encode(spec: &TimeSpec) -> String {
-    let formats: Vec<&str> = spec.formats.iter().map(TimeFormat::text).collect();
+/// A `TimeSpec` as a literal argument, with `more` formats.
+fn encode(spec: &TimeSpec, more: &[&'static str]) -> String {
+    let formats: Vec<&str> = spec.formats.iter().map(TimeFormat::text).chain(more.iter().copied()).collect();
     serde_json::json!({
         "formats": formats,
         "zone": spec.zone.name(),
@@ -133,7 +207,7 @@ fn decode(text: &str) -> Result<TimeSpec> {
         let value: serde_json::Value = serde_json::from_str(text).ok()?;
         let formats = value["formats"].as_array()?.iter().map(|format| TimeFormat::compile(format.as_str()?).ok());
         Some(TimeSpec {
-            source: Arc::from(TIME),
+            sources: vec![Arc::from(TIME)],
             formats: formats.collect::<Option<_>>()?,
             zone: value["zone"].as_str()?.parse().ok()?,
             label: match value["label"].as_str()? {
@@ -224,6 +298,10 @@ fn from_typed(value: &ArrayRef, spec: &TimeSpec) -> Result<TimestampMicrosecondA
             }
         }
         DataType::Date64 => return from_typed(&cast(value, &DataType::Timestamp(TimeUnit::Microsecond, None))?, spec),
+        DataType::Float16 | DataType::Float32 | DataType::Float64 => {
+            let numbers: Float64Array = cast(value, &DataType::Float64)?.as_primitive().clone();
+            numbers.iter().map(|number| number.and_then(|number| spec.read_float(number).ok())).collect()
+        }
         _ => {
             let numbers: Int64Array = cast(value, &DataType::Int64)?.as_primitive::<Int64Type>().clone();
             numbers.iter().map(|number| number.and_then(|number| spec.read_number(number).ok())).collect()
@@ -231,7 +309,7 @@ fn from_typed(value: &ArrayRef, spec: &TimeSpec) -> Result<TimestampMicrosecondA
     })
 }
 
-/// `read_number(text)`: `Float64`; NULL where the text is missing or no number.
+/// `read_number(text [, format])`: `Float64`; NULL where the text is missing or no number.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct ReadNumber {
     signature: Signature,
@@ -239,7 +317,7 @@ pub struct ReadNumber {
 
 impl Default for ReadNumber {
     fn default() -> Self {
-        Self { signature: Signature::exact(vec![DataType::Utf8View], Volatility::Immutable) }
+        Self { signature: Signature::variadic_any(Volatility::Immutable) }
     }
 }
 
@@ -257,11 +335,16 @@ impl ScalarUDFImpl for ReadNumber {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [texts] = args.args.as_slice() else {
-            return exec_err!("bug: read_number takes one argument");
+        let format = match args.args.get(1) {
+            None => NumberFormat::default(),
+            Some(ColumnarValue::Scalar(ScalarValue::Utf8(Some(format)))) => {
+                serde_json::from_str(format).map_err(|error| DataFusionError::External(Box::new(error)))?
+            }
+            Some(_) => return exec_err!("bug: read_number takes a text and a literal format"),
         };
+        let Some(texts) = args.args.first() else { return exec_err!("bug: read_number takes a text") };
         let texts = texts.to_array(args.number_rows)?;
-        let numbers = texts.as_string_view().iter().map(|text| text.and_then(|text| read_number(text).ok()));
+        let numbers = texts.as_string_view().iter().map(|text| text.and_then(|text| format.read(text).ok()));
         Ok(ColumnarValue::Array(Arc::new(numbers.collect::<Float64Array>())))
     }
 }

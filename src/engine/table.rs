@@ -34,6 +34,8 @@ pub struct TableFile {
     pub index: i32,
     /// Length in bytes.
     pub bytes: u64,
+    /// What its place gives, in the order of the table's place fields.
+    pub places: Vec<Option<Arc<str>>>,
 }
 
 /// Where the locators of the rows come from.
@@ -54,19 +56,18 @@ pub struct BarsTable {
 }
 
 impl BarsTable {
-    /// A table of `groups` of files, one partition each. `schema` has the columns to be read, by name.
-    pub fn new(groups: Vec<Vec<TableFile>>, schema: SchemaRef, locators: Locators) -> Self {
+    /// A table of `groups` of files, one partition each. `schema` has the columns to be read, by name; `places` are the
+    /// names of fields that the places of the files give, and come as text.
+    pub fn new(groups: Vec<Vec<TableFile>>, schema: SchemaRef, locators: Locators, places: &[Arc<str>]) -> Self {
         let tables = match locators {
             Locators::Stored => TableSchema::from(schema),
             Locators::Counted => {
                 let row: FieldRef =
                     Arc::new(Field::new(BarColumn::Row.name(), DataType::Int64, false).with_extension_type(RowNumber));
+                let file = Arc::new(Field::new(BarColumn::File.name(), DataType::Int32, false));
+                let places = places.iter().map(|name| Arc::new(Field::new(&**name, DataType::Utf8View, true)));
                 TableSchema::builder(schema)
-                    .with_table_partition_cols(vec![Arc::new(Field::new(
-                        BarColumn::File.name(),
-                        DataType::Int32,
-                        false,
-                    ))])
+                    .with_table_partition_cols(std::iter::once(file).chain(places).collect::<Vec<_>>())
                     .with_virtual_columns(vec![row])
                     .build()
             }
@@ -89,7 +90,12 @@ impl BarsTable {
             let part = PartitionedFile::new_from_meta(meta);
             Ok(match self.locators {
                 Locators::Stored => part,
-                Locators::Counted => part.with_partition_values(vec![file_index]),
+                Locators::Counted => {
+                    let place = |value: &Option<Arc<str>>| ScalarValue::Utf8View(value.as_deref().map(str::to_owned));
+                    part.with_partition_values(
+                        std::iter::once(file_index).chain(file.places.iter().map(place)).collect(),
+                    )
+                }
             })
         });
         Ok(FileGroup::new(files.collect::<Result<_>>()?))

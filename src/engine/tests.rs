@@ -61,30 +61,30 @@ assert = "close < 30 or volume is null"
 "#;
 
 fn bars() -> BarsSpec {
-    let number = |name: &str| FieldSpec { name: name.into(), source: name.into(), kind: FieldKind::Number };
-    let mut fields = vec![FieldSpec { name: "symbol".into(), source: "symbol".into(), kind: FieldKind::Text }];
+    let number = |name: &str| FieldSpec::plain(name, FieldKind::Number);
+    let mut fields = vec![FieldSpec::plain("symbol", FieldKind::Text)];
     fields.extend(["open", "high", "low", "close", "volume"].map(number));
     let calendar = Calendar::named("weekdays").unwrap();
     let grid = Grid::new(Arc::clone(&calendar), Interval::Day, Label::Session);
+    let time = TimeSpec {
+        sources: vec!["ts".into()],
+        formats: vec![TimeFormat::compile("%Y-%m-%d").unwrap()],
+        zone: chrono_tz::UTC,
+        label: Label::Session,
+        fold: Fold::Refuse,
+    };
     BarsSpec {
         series: vec!["symbol".into()],
-        interval: Interval::Day,
         calendar: Some(calendar),
         grid: Some(Arc::new(grid)),
-        time: TimeSpec {
-            source: "ts".into(),
-            formats: vec![TimeFormat::compile("%Y-%m-%d").unwrap()],
-            zone: chrono_tz::UTC,
-            label: Label::Session,
-            fold: Fold::Refuse,
-        },
         fields,
+        ..BarsSpec::new(Interval::Day, time)
     }
 }
 
 pub(super) fn program(text: &str) -> Arc<Program> {
     let bars = bars();
-    let file = RuleFile { file: SourceText::new("rules.toml", text), environment: Arc::new(Environment::default()) };
+    let file = RuleFile::new(SourceText::new("rules.toml", text), Arc::new(Environment::default()));
     let rules = rules::compile(&[file], &bars).unwrap_or_else(|d| panic!("{}", d[0].render(false)));
     let context = session(&Limits::default()).unwrap();
     let used = plan::check_expressions(&context, &bars, &rules.expressions).unwrap();
@@ -162,6 +162,7 @@ fn input(dir: &TempDir, program: &Program, parts: &[Vec<(String, i64, [Option<f6
     Input {
         groups,
         schema: plan::narrowed(&schema, &plan::columns_to_read(program)),
+        places: Vec::new(),
         locators: Locators::Counted,
         arrangement: how,
         filter: Vec::new(),
@@ -356,7 +357,7 @@ async fn rows_within_the_grace_time_are_only_reported() {
 fn mistakes(sql: &str) -> Vec<Diagnostic> {
     let text = format!("[[rule]]\nid = \"r\"\ncheck = \"sql\"\nassert = {sql:?}\n");
     let bars = bars();
-    let file = RuleFile { file: SourceText::new("r.toml", text), environment: Arc::new(Environment::default()) };
+    let file = RuleFile::new(SourceText::new("r.toml", text), Arc::new(Environment::default()));
     let rules = rules::compile(&[file], &bars).unwrap();
     plan::check_expressions(&session(&Limits::default()).unwrap(), &bars, &rules.expressions).err().unwrap_or_default()
 }

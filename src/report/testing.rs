@@ -52,7 +52,7 @@ budget = 0.01
 /// A job `demo` over daily bars with the rules `ohlc` (quarantine), `gap` (warn) and `close-outlier` (report).
 pub(super) fn program() -> Arc<Program> {
     let bars = Fixture::new("calendar = \"24/7\"", "time,open,high,low,close,volume\n").spec;
-    let file = RuleFile { file: SourceText::new("rules.toml", RULES), environment: Arc::new(Environment::default()) };
+    let file = RuleFile::new(SourceText::new("rules.toml", RULES), Arc::new(Environment::default()));
     let rules = compile(&[file], &bars).unwrap_or_else(|d| panic!("{}", d[0].render(false)));
     Arc::new(Program {
         job: "demo".to_owned(),

@@ -11,6 +11,8 @@ use super::failure::Failure;
 use super::ingest::Ingested;
 use super::job;
 use super::open::{Opened, open};
+use super::source::Reading;
+use crate::bars::column::reserved;
 use crate::engine::plan;
 use crate::engine::program::Program;
 
@@ -39,7 +41,13 @@ async fn ingest_all(
     context: &Context,
 ) -> Result<(Program, Ingested), Failure> {
     let mut program = job::program(opened, session, &[])?;
-    program.read = (0..program.bars.fields.len()).collect();
-    let ingested = opened.ingest(&program, context, &[]).await?;
+    // A query sees whatever can be read: names of barkeep's own cannot, and a column that some files lack is NULL there.
+    let readable = |index: &usize| {
+        let field = &program.bars.fields[*index];
+        [&field.name, &field.source].into_iter().all(|name| reserved(name).is_none())
+    };
+    program.read = (0..program.bars.fields.len()).filter(readable).collect();
+    let reading = Reading { program: &program, series: &[], missing_is_null: true, context };
+    let ingested = opened.source.ingest(&reading).await?;
     Ok((program, ingested))
 }

@@ -12,7 +12,7 @@ use crate::engine::Arrangement;
 use crate::engine::plan::{self, Input};
 use crate::engine::program::Program;
 use crate::engine::table::{Locators, TableFile};
-use crate::source::{self, FileIdentity, SeriesKey, SeriesOrder, SourceError, Wanted, WantedKind};
+use crate::source::{self, FileIdentity, KeyField, SeriesKey, SeriesOrder, SourceError, Wanted, WantedKind};
 
 /// Files smaller than this are not worth splitting over several cores.
 const WORTH_PARTITIONING: u64 = 4 << 20;
@@ -54,10 +54,11 @@ impl Stored {
         let bytes = FileIdentity::of(&self.path)?.length;
         let files = vec![plan::table_file(self.path.clone(), 0, bytes)];
         let filled = source::filled(&self.path, &self.schema)?;
-        let (arrangement, groups) = arrange(program, files, vec![self.path], threads).await?;
+        let key = key_columns(&program.bars).into_iter().map(KeyField::Column).collect();
+        let (arrangement, groups) = arrange(key, files, vec![self.path], threads).await?;
         let schema = plan::narrowed(&filled, columns);
-        let (locators, filter) = (Locators::Stored, self.filter);
-        Ok(Input { groups, schema, locators, arrangement, filter, window: (None, None) })
+        let (locators, filter, places) = (Locators::Stored, self.filter, Vec::new());
+        Ok(Input { groups, schema, places, locators, arrangement, filter, window: (None, None) })
     }
 }
 
@@ -80,15 +81,16 @@ fn reject_reserved(program: &Program, columns: &[Arc<str>]) -> Result<(), Source
     Ok(())
 }
 
-/// The source columns of the series key.
+/// The source columns of the series key; what the job itself says of it is the same in all rows and has none.
 pub(super) fn key_columns(bars: &BarsSpec) -> Vec<String> {
-    bars.series.iter().filter_map(|name| bars.field(name)).map(|(_, field)| field.source.to_string()).collect()
+    let fields = bars.series.iter().filter_map(|name| bars.field(name)).map(|(_, field)| field);
+    fields.filter(|field| field.constant.is_none()).map(|field| field.source.to_string()).collect()
 }
 
 /// What is read of the source columns `columns`.
 pub(super) fn wanted(program: &Program, columns: &[Arc<str>]) -> Vec<Wanted> {
     let kind = |column: &str| {
-        if *program.bars.time.source == *column {
+        if program.bars.time.sources.iter().any(|source| **source == *column) {
             return WantedKind::Time;
         }
         let field = program.bars.fields.iter().find(|field| *field.source == *column);
@@ -106,16 +108,15 @@ pub(super) fn wanted(program: &Program, columns: &[Arc<str>]) -> Vec<Wanted> {
     wanted
 }
 
-/// How the rows of the series lie in `files`, and which files a partition reads; `paths` are those of the files as a
-/// person knows them.
+/// How the rows of the series, known by the fields `key`, lie in `files`, and which files a partition reads; `paths` are
+/// those of the files as a person knows them.
 pub(super) async fn arrange(
-    program: &Program,
+    key: Vec<KeyField>,
     files: Vec<TableFile>,
     paths: Vec<PathBuf>,
     threads: usize,
 ) -> Result<(Arrangement, Vec<Vec<TableFile>>), Failure> {
-    let columns = key_columns(&program.bars);
-    let order = tokio::task::spawn_blocking(move || source::series_order(&paths, &columns, threads)).await??;
+    let order = tokio::task::spawn_blocking(move || source::series_order(&paths, &key, threads)).await??;
     let SeriesOrder::Contiguous(spans) = order else {
         return Ok((Arrangement::Sorted, plan::balanced(files.into_iter().map(|file| vec![file]).collect(), threads)));
     };

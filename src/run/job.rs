@@ -39,7 +39,7 @@ pub(crate) fn program(opened: &Opened, context: &SessionContext, only: &[String]
 pub(crate) fn unseen(loaded: &Loaded) -> Program {
     let job = &loaded.job;
     let time = TimeSpec {
-        source: Arc::clone(job.bars.time.field.get_ref()),
+        sources: job.bars.time.fields.iter().map(|field| Arc::clone(field.get_ref())).collect(),
         formats: job.bars.time.formats.clone(),
         zone: job.bars.time.zone,
         label: job.bars.time.label,
@@ -48,8 +48,8 @@ pub(crate) fn unseen(loaded: &Loaded) -> Program {
     let (interval, calendar) = (job.bars.interval, job.bars.calendar.clone());
     Program {
         job: job.name.clone(),
-        bars: BarsSpec { series: Vec::new(), interval, calendar, grid: None, time, fields: Vec::new() },
-        rules: RuleSet { rules: Vec::new(), expressions: Vec::new(), used: Vec::new(), sha256: String::new() },
+        bars: BarsSpec { calendar, ..BarsSpec::new(interval, time) },
+        rules: RuleSet::default(),
         parse_error_severity: job.parse_error.severity,
         parse_error_action: job.parse_error.action,
         movable_before: None,

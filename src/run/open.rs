@@ -31,7 +31,7 @@ impl Opened {
         context: &Context,
         series: &[String],
     ) -> Result<Ingested, Failure> {
-        self.source.ingest(&Reading { program, series, context }).await
+        self.source.ingest(&Reading { program, series, missing_is_null: false, context }).await
     }
 }
 

@@ -124,13 +124,13 @@ mod tests {
         let calendar = calendar.and_then(Calendar::named);
         let grid = calendar.clone().map(|calendar| Arc::new(Grid::new(calendar, Interval::Day, Label::Session)));
         let time = TimeSpec {
-            source: Arc::from("date"),
+            sources: vec![Arc::from("date")],
             formats: Vec::new(),
             zone: UTC,
             label: Label::Session,
             fold: Fold::Refuse,
         };
-        BarsSpec { series: Vec::new(), interval: Interval::Day, calendar, grid, time, fields: Vec::new() }
+        BarsSpec { calendar, grid, ..BarsSpec::new(Interval::Day, time) }
     }
 
     fn day(text: &str) -> i64 {

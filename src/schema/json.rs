@@ -56,8 +56,16 @@ pub fn property(key: &Key) -> Value {
             json!({ "type": "object", "additionalProperties": value })
         }
         Holds::Flag => json!({ "type": "boolean" }),
+        Holds::Factor => factor(),
+        Holds::Factors => json!({ "type": "object", "additionalProperties": factor() }),
+        Holds::Files(part) => {
+            let file = json!({ "anyOf": [{ "type": "string", "minLength": 1 }, section(part)] });
+            json!({ "anyOf": [file, array_of(&file, true)] })
+        }
         Holds::Names(part) => {
-            json!({ "type": "object", "additionalProperties": { "anyOf": [{ "type": "string", "minLength": 1 }, section(part)] } })
+            let text = json!({ "type": "string", "minLength": 1 });
+            let names = json!({ "type": "array", "items": text, "minItems": 1 });
+            json!({ "type": "object", "additionalProperties": { "anyOf": [text, names, section(part)] } })
         }
         Holds::Rows => {
             let value = json!({ "type": ["string", "number", "boolean"] });
@@ -83,6 +91,10 @@ fn array_of(items: &Value, some: bool) -> Value {
     } else {
         json!({ "type": "array", "items": items })
     }
+}
+
+fn factor() -> Value {
+    json!({ "type": ["number", "string"] })
 }
 
 fn strings() -> Value {

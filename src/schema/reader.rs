@@ -86,6 +86,11 @@ impl<'a> Reader<'a> {
         self.file
     }
 
+    /// Values for `${NAME}`.
+    pub fn environment(&self) -> &'a Environment {
+        self.environment
+    }
+
     /// Where the table stands; for mistakes that concern the whole of it.
     pub fn span(&self) -> Range<usize> {
         self.span.clone()
@@ -126,7 +131,8 @@ impl<'a> Reader<'a> {
         self.string_at(key, value)
     }
 
-    fn string_at(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<Spanned<String>> {
+    /// The string that `value`, at or inside `key`, is.
+    pub fn string_at(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<Spanned<String>> {
         let span = value.span();
         let Some(text) = value.get_ref().as_str() else {
             self.wrong_type(key, value, "a string");

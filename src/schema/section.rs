@@ -84,7 +84,13 @@ pub enum Holds {
     MongoFilter,
     /// A truth value.
     Flag,
-    /// A table of names, each with a string or such a table.
+    /// A number that is not 0, or a string with one.
+    Factor,
+    /// A table of names, each with a number that is not 0, or a string with one.
+    Factors,
+    /// A string or such a table, or an array of both, and at least one.
+    Files(&'static Section),
+    /// A table of names, each with a string, an array of strings, or such a table.
     Names(&'static Section),
     /// An array of tables of names, each with a string, a number, a boolean or a time.
     Rows,

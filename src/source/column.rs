@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use arrow::datatypes::DataType;
 
 use crate::bars::FieldKind;
@@ -12,6 +14,24 @@ pub struct SourceColumn {
     pub kind: FieldKind,
     /// Whether its values are typed dates or instants: a Parquet type, or MongoDB's `{"$date": …}`.
     pub typed_time: bool,
-    /// The type in a Parquet file.
+    /// The type in Parquet files, wide enough for all of them.
     pub arrow: Option<DataType>,
+    /// How Parquet files differ in it, if they do; only of interest where it is read.
+    pub drift: Option<Drift>,
+}
+
+impl SourceColumn {
+    /// A column of text or of values without a type.
+    pub(crate) fn untyped(name: String, kind: FieldKind, typed_time: bool) -> Self {
+        Self { name, kind, typed_time, arrow: None, drift: None }
+    }
+}
+
+/// How files differ in a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Drift {
+    /// The second file lacks what the first one has.
+    Missing(PathBuf, PathBuf),
+    /// The files have types that no type holds.
+    Types([(PathBuf, DataType); 2]),
 }

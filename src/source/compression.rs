@@ -1,4 +1,5 @@
-//! Plain, gzip and zstd files as one stream of text, with the hash of the bytes on disk taken on the way.
+//! Plain and packed files (gzip, zstd, bzip2, xz) as one stream of text, with the hash of the bytes on disk taken on
+//! the way.
 //!
 //! What a file is packed with is reported by its first bytes; a name that promises packing the bytes do not have is an
 //! error. Every member or frame is unpacked; one that breaks off is an error, never a short file.
@@ -11,21 +12,56 @@ use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
 use super::{FileIdentity, SourceError};
+use crate::bars::layout::Encoding;
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+const BZIP2: [u8; 3] = *b"BZh";
+const XZ: [u8; 6] = [0xfd, b'7', b'z', b'X', b'Z', 0];
 const INPUT_BUFFER: usize = 256 << 10;
 
 /// The unpacked text of one file.
 pub(super) struct Unpacked {
     identity: FileIdentity,
     decoder: Decoder,
+    characters: Option<Characters>,
+}
+
+/// Turns text of another encoding into UTF-8.
+struct Characters {
+    decoder: encoding_rs::Decoder,
+    name: &'static str,
+    /// UTF-8 that nobody took yet.
+    ready: Vec<u8>,
+    ended: bool,
+}
+
+impl Characters {
+    /// Decodes the next bytes; `false` where they are not of the encoding.
+    fn take(&mut self, mut bytes: &[u8]) -> bool {
+        loop {
+            let room = self.decoder.max_utf8_buffer_length_without_replacement(bytes.len()).unwrap_or(bytes.len());
+            let before = self.ready.len();
+            self.ready.resize(before + room, 0);
+            let (result, read, written) =
+                self.decoder.decode_to_utf8_without_replacement(bytes, &mut self.ready[before..], self.ended);
+            self.ready.truncate(before + written);
+            bytes = &bytes[read..];
+            match result {
+                encoding_rs::DecoderResult::InputEmpty => return true,
+                encoding_rs::DecoderResult::OutputFull => {}
+                encoding_rs::DecoderResult::Malformed(..) => return false,
+            }
+        }
+    }
 }
 
 enum Decoder {
     Plain(Hashed),
     Gzip(Box<MultiGzDecoder<BufReader<Hashed>>>),
     Zstd(zstd::Decoder<'static, BufReader<Hashed>>),
+    Bzip2(Box<bzip2::bufread::MultiBzDecoder<BufReader<Hashed>>>),
+    Xz(Box<lzma_rust2::XzReader<BufReader<Hashed>>>),
 }
 
 /// An open file, of whatever file system.
@@ -52,8 +88,8 @@ impl Unpacked {
     pub(super) fn over(identity: FileIdentity, mut file: Box<dyn Input>) -> Result<Self, SourceError> {
         let path = identity.path.as_path();
         let failed = |error| SourceError::read(path, error);
-        let mut magic = Vec::with_capacity(4);
-        (&mut file).take(4).read_to_end(&mut magic).map_err(failed)?;
+        let mut magic = Vec::with_capacity(6);
+        (&mut file).take(6).read_to_end(&mut magic).map_err(failed)?;
         file.rewind().map_err(failed)?;
         let hashed = Hashed { file, hash: Sha256::new(), bytes: 0 };
         let decoder = if magic.starts_with(&GZIP) {
@@ -61,20 +97,50 @@ impl Unpacked {
         } else if magic.starts_with(&ZSTD) {
             let input = BufReader::with_capacity(INPUT_BUFFER, hashed);
             Decoder::Zstd(zstd::Decoder::with_buffer(input).map_err(failed)?)
+        } else if magic.starts_with(&BZIP2) && packed_by_name(path) == Some("bzip2") {
+            let input = BufReader::with_capacity(INPUT_BUFFER, hashed);
+            Decoder::Bzip2(Box::new(bzip2::bufread::MultiBzDecoder::new(input)))
+        } else if magic.starts_with(&XZ) {
+            let input = BufReader::with_capacity(INPUT_BUFFER, hashed);
+            Decoder::Xz(Box::new(lzma_rust2::XzReader::new(input, true)))
         } else {
             promised(path)?;
             Decoder::Plain(hashed)
         };
-        Ok(Self { identity, decoder })
+        Ok(Self { identity, decoder, characters: None })
+    }
+
+    /// From here on the text is read as `encoding` and given as UTF-8.
+    pub(super) fn decode_from(&mut self, encoding: Encoding) {
+        let (decoder, name) = (encoding.decoder(), encoding.name());
+        self.characters = Some(Characters { decoder, name, ready: Vec::new(), ended: false });
     }
 
     /// Appends up to `limit` bytes to `buffer`; fewer only at the end of the text. `row` is for the message.
     pub(super) fn fill(&mut self, buffer: &mut Vec<u8>, limit: usize, row: u64) -> Result<usize, SourceError> {
+        let Some(mut characters) = self.characters.take() else { return self.fill_bytes(buffer, limit, row) };
+        while characters.ready.len() < limit && !characters.ended {
+            let mut bytes = Vec::new();
+            characters.ended = self.fill_bytes(&mut bytes, limit, row)? < limit;
+            if !characters.take(&bytes) {
+                let reason = format!("the text behind row {row} is not {}; set `encoding`", characters.name);
+                return Err(SourceError::NotCsv { path: self.identity.path.clone(), reason });
+            }
+        }
+        let taken = characters.ready.len().min(limit);
+        buffer.extend(characters.ready.drain(..taken));
+        self.characters = Some(characters);
+        Ok(taken)
+    }
+
+    fn fill_bytes(&mut self, buffer: &mut Vec<u8>, limit: usize, row: u64) -> Result<usize, SourceError> {
         let limit = u64::try_from(limit).unwrap_or(u64::MAX);
         let result = match &mut self.decoder {
             Decoder::Plain(reader) => reader.take(limit).read_to_end(buffer),
             Decoder::Gzip(reader) => reader.take(limit).read_to_end(buffer),
             Decoder::Zstd(reader) => reader.take(limit).read_to_end(buffer),
+            Decoder::Bzip2(reader) => reader.take(limit).read_to_end(buffer),
+            Decoder::Xz(reader) => reader.take(limit).read_to_end(buffer),
         };
         result.map_err(|source| match self.packing() {
             Some(packing) => SourceError::Packed { path: self.identity.path.clone(), packing, row, source },
@@ -104,6 +170,8 @@ impl Unpacked {
             Decoder::Plain(_) => None,
             Decoder::Gzip(_) => Some("gzip"),
             Decoder::Zstd(_) => Some("zstd"),
+            Decoder::Bzip2(_) => Some("bzip2"),
+            Decoder::Xz(_) => Some("xz"),
         }
     }
 
@@ -112,6 +180,8 @@ impl Unpacked {
             Decoder::Plain(hashed) => hashed,
             Decoder::Gzip(decoder) => decoder.get_ref().get_ref(),
             Decoder::Zstd(decoder) => decoder.get_ref().get_ref(),
+            Decoder::Bzip2(decoder) => decoder.get_ref().get_ref(),
+            Decoder::Xz(decoder) => decoder.inner().get_ref(),
         }
     }
 }
@@ -125,13 +195,21 @@ impl Read for Hashed {
     }
 }
 
+/// What the name of a file says that it is packed with.
+pub(super) fn packed_by_name(path: &Path) -> Option<&'static str> {
+    let ending = path.extension()?.to_str()?.to_ascii_lowercase();
+    match ending.as_str() {
+        "gz" => Some("gzip"),
+        "zst" => Some("zstd"),
+        "bz2" => Some("bzip2"),
+        "xz" => Some("xz"),
+        _ => None,
+    }
+}
+
 /// Fails when the name of a plain file says that it is packed.
 fn promised(path: &Path) -> Result<(), SourceError> {
-    let packing = match path.extension() {
-        Some(ending) if ending.eq_ignore_ascii_case("gz") => "gzip",
-        Some(ending) if ending.eq_ignore_ascii_case("zst") => "zstd",
-        _ => return Ok(()),
-    };
+    let Some(packing) = packed_by_name(path) else { return Ok(()) };
     let source = io::Error::new(io::ErrorKind::InvalidData, "the first bytes are not those of a packed file");
     Err(SourceError::Packed { path: path.to_path_buf(), packing, row: 0, source })
 }

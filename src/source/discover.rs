@@ -7,8 +7,11 @@ use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::{FileIdentity, Files, FilesSet, Format, SourceError};
+use super::place::{self, PlacePattern};
+use super::{FileIdentity, Files, FilesSet, Format, PACKED, SourceError};
+use crate::bars::layout::Delimiter;
 use crate::schema::diagnostic::nearest;
 
 /// Finds the files of a source.
@@ -22,23 +25,66 @@ use crate::schema::diagnostic::nearest;
 /// When a pattern stands for no file, when a file is empty or cannot be looked at, or when formats differ.
 pub fn discover(files: &Files) -> Result<FilesSet, SourceError> {
     let mut seen = HashSet::new();
-    let mut found = Vec::new();
+    let (mut found, mut empty) = (Vec::new(), Vec::new());
     for pattern in &files.patterns {
-        for path in expand(pattern, files.format)? {
+        for (path, fields) in expand_fields(pattern, files.format)? {
             let identity = FileIdentity::of(&path)?;
-            if identity.length == 0 {
-                return Err(SourceError::Empty { path });
+            if !seen.insert((identity.device, identity.inode)) {
+                continue;
             }
-            if seen.insert((identity.device, identity.inode)) {
-                found.push(path);
+            match identity.length {
+                0 => empty.push(path),
+                _ => found.push((path, fields)),
             }
         }
     }
+    if let Some(path) = empty.first().filter(|_| found.is_empty() || !files.skip_empty) {
+        return Err(SourceError::Empty { path: path.clone() });
+    }
+    let paths: Vec<PathBuf> = found.iter().map(|(path, _)| path.clone()).collect();
     let format = match files.format {
         Some(format) => format,
-        None => common_format(&found)?,
+        None => common_format(&paths)?,
     };
-    Ok(FilesSet { format, files: found, delimiter: files.delimiter, nulls: files.nulls.clone() })
+    let mut layout = files.layout.clone();
+    if !files.delimiter_is_given && paths.iter().all(|path| is_tsv(path)) {
+        layout.delimiter = Delimiter::Byte(b'\t');
+    }
+    let (places, aliases) = (place::together(found)?, files.aliases.clone());
+    let Files { missing_is_null, skip_empty, .. } = *files;
+    Ok(FilesSet { format, files: paths, places, layout, aliases, missing_is_null, skip_empty, empty })
+}
+
+/// Whether the name of a text file promises tabs between cells.
+fn is_tsv(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_ascii_lowercase();
+    PACKED.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name).ends_with(".tsv")
+}
+
+/// Fields that the path of a file gives, with their values.
+type Fields = Vec<(Arc<str>, Option<Arc<str>>)>;
+
+/// The files one pattern stands for, sorted, with the fields that their places give; never none.
+fn expand_fields(pattern: &Path, format: Option<Format>) -> Result<Vec<(PathBuf, Fields)>, SourceError> {
+    // A path that exists as it is written is literal.
+    let names = if fs::symlink_metadata(pattern).is_ok() { None } else { PlacePattern::read(pattern)? };
+    let glob = names.as_ref().map_or(pattern, |names| names.glob.as_path());
+    let base = if fs::symlink_metadata(pattern).is_ok() { pattern.to_path_buf() } else { place::base(glob) };
+    let with_fields = |path: PathBuf| {
+        let mut fields = place::folders(&base, &path)?;
+        if let Some(names) = &names {
+            fields.extend(names.fields(&path)?);
+        }
+        Ok((path, fields))
+    };
+    let found = match &names {
+        Some(_) => expand_glob(glob).map_err(|error| match error {
+            SourceError::NoMatch { .. } => SourceError::NoMatch { pattern: pattern.to_path_buf() },
+            error => error,
+        })?,
+        None => expand(glob, format)?,
+    };
+    found.into_iter().map(with_fields).collect()
 }
 
 /// The files one pattern stands for, sorted; never none.
@@ -125,10 +171,10 @@ fn is_glob(pattern: &Path) -> bool {
 
 fn endings(format: Option<Format>) -> &'static str {
     match format {
-        None => ".csv, .ndjson, .jsonl, .json (also .gz, .zst), .parquet",
-        Some(Format::Csv) => ".csv (also .gz, .zst)",
-        Some(Format::Ndjson) => ".ndjson, .jsonl, .json (also .gz, .zst)",
-        Some(Format::Parquet) => ".parquet",
+        None => ".csv, .tsv, .txt, .ndjson, .jsonl, .json (also .gz, .zst, .bz2, .xz), .parquet, .pq, .parq",
+        Some(Format::Csv) => ".csv, .tsv, .txt (also .gz, .zst, .bz2, .xz)",
+        Some(Format::Ndjson) => ".ndjson, .jsonl, .json (also .gz, .zst, .bz2, .xz)",
+        Some(Format::Parquet) => ".parquet, .pq, .parq",
     }
 }
 
@@ -158,9 +204,13 @@ mod tests {
         dir
     }
 
+    fn files(patterns: Vec<PathBuf>, format: Option<Format>) -> Files {
+        Files { format, ..Files::all(patterns) }
+    }
+
     fn find(dir: &Path, patterns: &[&str], format: Option<Format>) -> Result<Vec<String>, SourceError> {
         let patterns = patterns.iter().map(|pattern| dir.join(pattern)).collect();
-        let set = discover(&Files { patterns, format, delimiter: b',', nulls: vec![] })?;
+        let set = discover(&files(patterns, format))?;
         Ok(set.files.iter().map(|path| path.strip_prefix(dir).unwrap().display().to_string()).collect())
     }
 

@@ -47,6 +47,46 @@ pub enum SourceError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A file does not fit the names in the pattern that found it.
+    #[error("`{}` does not fit `{}`: each `{{name}}` stands for at least one character of one folder or file name; make the pattern fit, or leave the file out", path.display(), pattern.display())]
+    Misplaced {
+        /// The file.
+        path: PathBuf,
+        /// The pattern.
+        pattern: PathBuf,
+    },
+    /// The name of a folder is not readable text.
+    #[error("the folder `{}` of `{}` is not UTF-8 once its `%` codes are decoded; rename it", folder.display(), path.display())]
+    BadPlace {
+        /// The file.
+        path: PathBuf,
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The path of a file gives one field two values.
+    #[error("the path of `{}` gives the field `{field}` twice; name it once", path.display())]
+    TwoInPlace {
+        /// The file.
+        path: PathBuf,
+        /// The field.
+        field: String,
+    },
+    /// The paths of other files give a field, that of this file does not.
+    #[error("the path of `{}` does not give the field `{field}`, as those of other files do; move it, or leave it out", path.display())]
+    NotInPlace {
+        /// The file.
+        path: PathBuf,
+        /// The field.
+        field: String,
+    },
+    /// A field of the path is a column of the file too.
+    #[error("`{field}` is a column of `{}` and a part of its path; give the one in the path another name, or read a path without it", path.display())]
+    InBoth {
+        /// The file.
+        path: PathBuf,
+        /// The field.
+        field: String,
+    },
     /// The name does not tell the format, and neither does the job.
     #[error("the name of `{}` does not tell its format; set `format` to csv, ndjson or parquet", path.display())]
     UnknownFormat {
@@ -103,8 +143,8 @@ pub enum SourceError {
         /// What the unpacker said.
         source: io::Error,
     },
-    /// Not text, or no header row.
-    #[error("`{}` is not a CSV file with a header row: {reason}", path.display())]
+    /// Not text, or its columns have no names.
+    #[error("`{}` cannot be read as CSV: {reason}", path.display())]
     NotCsv {
         /// The file.
         path: PathBuf,

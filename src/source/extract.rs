@@ -16,10 +16,10 @@ use ::parquet::errors::ParquetError;
 use ::parquet::file::writer::SerializedFileWriter;
 use arrow::datatypes::SchemaRef;
 
+use super::csv;
 use super::error::quoted;
-use super::infer::check_columns;
 use super::snapshot::{check_names, snapshot_schema, writer_properties};
-use super::table::{Layout, Table};
+use super::table::{Given, Layout, Records, Table};
 use super::text::CHUNK;
 use super::{Chunk, FileIdentity, FilesSet, Format, Snapshot, SourceError, TextFile, Wanted};
 
@@ -161,12 +161,12 @@ impl<'a> Reader<'a> {
     /// Returns the files and the rows in them. Stops early when nobody takes the blocks any more.
     fn read(mut self) -> Result<(Vec<FileIdentity>, u64), SourceError> {
         let mut files = Vec::with_capacity(self.job.set.files.len());
-        let mut columns: Option<Vec<String>> = None;
         for (path, number) in self.job.set.files.iter().zip(0_i32..) {
-            let mut file = TextFile::open_in_chunks(path, self.job.set, self.job.chunk)?;
-            let first = columns.get_or_insert_with(|| file.columns().to_vec());
-            check_columns((&self.job.set.files[0], first), (path, file.columns()))?;
-            let layout = Arc::new(self.layout(path, file.columns())?);
+            let Some(mut file) = TextFile::open_unless_empty(path, self.job.set, self.job.chunk)? else {
+                files.push(FileIdentity::of(path)?);
+                continue;
+            };
+            let layout = Arc::new(self.layout(path, files.len(), file.columns())?);
             while let Some(chunk) = file.next_chunk()? {
                 if !self.push(number, &layout, chunk) {
                     return Ok((files, self.rows));
@@ -180,20 +180,38 @@ impl<'a> Reader<'a> {
         Ok((files, self.rows))
     }
 
-    fn layout(&self, path: &Path, columns: &[String]) -> Result<Layout, SourceError> {
-        if self.job.set.format != Format::Csv {
-            return Ok(Layout::Ndjson);
+    /// Where the wanted columns are in the records of the file at `path`, number `file` from 0.
+    fn layout(&self, path: &Path, file: usize, columns: &[String]) -> Result<Layout, SourceError> {
+        let (set, wanted) = (self.job.set, self.job.wanted);
+        let given: Vec<Option<Given>> = wanted
+            .iter()
+            .map(|wanted| set.places.value(&wanted.column, file).map(Option::<&Arc<str>>::cloned))
+            .collect();
+        if set.format != Format::Csv {
+            return Ok(Layout { given, records: Records::Ndjson });
         }
-        let positions: Vec<Option<usize>> =
-            self.job.wanted.iter().map(|wanted| columns.iter().position(|name| *name == wanted.column)).collect();
+        let is_wanted = |name: &str| wanted.iter().any(|wanted| *wanted.column == *name);
+        csv::check_distinct(path, columns, is_wanted)?;
+        let position = |wanted: &Wanted| columns.iter().position(|name| *name == wanted.column);
+        let positions: Vec<Option<usize>> = wanted.iter().map(position).collect();
+        let mut lacking =
+            wanted.iter().zip(&positions).zip(&given).filter(|((_, at), given)| at.is_none() && given.is_none());
         if positions.iter().all(Option::is_none) {
             return Err(SourceError::NoWantedColumn {
                 path: path.to_path_buf(),
-                wanted: quoted(self.job.wanted.iter().map(|wanted| wanted.column.as_str())),
+                wanted: quoted(wanted.iter().map(|wanted| wanted.column.as_str())),
                 available: quoted(columns.iter().map(String::as_str)),
             });
         }
-        Ok(Layout::Csv { delimiter: self.job.set.delimiter, width: columns.len(), positions })
+        if let Some(((wanted, _), _)) = lacking.next().filter(|_| !set.missing_is_null) {
+            return Err(SourceError::MissingColumn {
+                path: path.to_path_buf(),
+                column: wanted.column.clone(),
+                available: quoted(columns.iter().map(String::as_str)),
+            });
+        }
+        let named_by = if set.layout.columns.is_empty() { "header has" } else { "`columns` has" };
+        Ok(Layout { given, records: Records::Csv { width: columns.len(), positions, named_by } })
     }
 
     fn push(&mut self, file: i32, layout: &Arc<Layout>, chunk: Chunk) -> bool {
@@ -231,7 +249,7 @@ fn work(job: &Job<'_>, blocks: &Receiver<Block>, encoded: &SyncSender<Result<Enc
 
 fn encode(job: &Job<'_>, block: &Block) -> Result<Encoded, ParquetError> {
     let rows = block.pieces.iter().map(|(_, _, chunk)| chunk.records.len()).sum();
-    let mut table = Table::new(job.wanted, &job.set.nulls, job.set.format == Format::Ndjson, rows);
+    let mut table = Table::new(job.wanted, job.set, rows);
     for (file, layout, chunk) in &block.pieces {
         table.push(*file, layout, chunk);
     }

@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::path::Path;
 
 use super::column::SourceColumn;
 use super::csv::Cells;
@@ -21,62 +20,69 @@ const SAMPLED_RECORDS: usize = 1000;
 /// Text read from each, in bytes.
 const SAMPLED_BYTES: usize = 256 << 10;
 
-/// The columns of a source, in the order of its first file; for NDJSON, in the order they are met.
+/// The columns of a source: those of its first file, then those that other files add, then the fields that the places
+/// of the files give. For NDJSON, in the order they are met in a sample.
 ///
 /// # Errors
-/// When a file cannot be read or is not of its format, and when CSV or Parquet files differ in their columns.
+/// When a file cannot be read or is not of its format, and when a field of the path is a column of a file too.
 pub fn infer(set: &FilesSet) -> Result<Vec<SourceColumn>, SourceError> {
-    match set.format {
-        Format::Csv => infer_csv(set),
-        Format::Ndjson => infer_ndjson(set),
-        Format::Parquet => parquet::columns(&set.files),
+    let mut columns = match set.format {
+        Format::Csv => infer_csv(set)?,
+        Format::Ndjson => infer_ndjson(set)?,
+        Format::Parquet => parquet::columns(&set.files)?,
+    };
+    for name in &set.places.names {
+        if columns.iter().any(|column| *column.name == **name) {
+            return Err(SourceError::InBoth { path: set.files[0].clone(), field: name.to_string() });
+        }
+        columns.push(SourceColumn::untyped(name.to_string(), FieldKind::Text, false));
     }
+    Ok(columns)
 }
 
 fn infer_csv(set: &FilesSet) -> Result<Vec<SourceColumn>, SourceError> {
-    let mut first: Option<(&Path, Vec<String>)> = None;
-    let mut tallies = Vec::new();
+    let mut columns: Vec<(String, Tally)> = Vec::new();
     let mut cells = Cells::default();
     for (index, path) in set.files.iter().enumerate() {
-        let mut file = TextFile::open_in_chunks(path, set, SAMPLED_BYTES)?;
-        let (first_path, columns) = first.get_or_insert_with(|| (path, file.columns().to_vec()));
-        check_columns((*first_path, columns.as_slice()), (path, file.columns()))?;
+        let Some(mut file) = TextFile::open_unless_empty(path, set, SAMPLED_BYTES)? else { continue };
+        let mut targets = Vec::with_capacity(file.columns().len());
+        for name in file.columns() {
+            let known = columns.iter().position(|(column, _)| column == name);
+            targets.push(known.unwrap_or_else(|| {
+                columns.push((name.clone(), Tally::default()));
+                columns.len() - 1
+            }));
+        }
         if index >= SAMPLED_FILES {
             continue;
         }
-        tallies.resize(columns.len(), Tally::default());
-        // Files may have the same columns in another order.
-        let targets: Vec<Option<usize>> =
-            file.columns().iter().map(|name| columns.iter().position(|column| column == name)).collect();
         let Some(chunk) = file.next_chunk()? else { continue };
         for (_, _, record) in chunk.rows().take(SAMPLED_RECORDS) {
-            cells.read(record, set.delimiter);
-            let text = cells.text(record);
+            let Some(record) = set.layout.encoding.decode(record) else { continue };
+            cells.read(record.as_bytes(), &set.layout);
+            let text = cells.text(record.as_bytes());
             for (position, target) in targets.iter().enumerate() {
                 let cell = cells.range(position).and_then(|range| std::str::from_utf8(&text[range]).ok());
-                if let (Some(cell), Some(target)) = (cell, *target)
-                    && !set.nulls.iter().any(|null| null == cell)
-                {
-                    tallies[target].count_cell(cell);
+                if let Some(cell) = cell.filter(|cell| !set.layout.nulls.iter().any(|null| null == cell)) {
+                    columns[*target].1.count_cell(cell);
                 }
             }
         }
     }
-    let columns = first.map(|(_, columns)| columns).unwrap_or_default();
-    Ok(columns.into_iter().zip(tallies).map(|(name, tally)| tally.column(name)).collect())
+    Ok(columns.into_iter().map(|(name, tally)| tally.column(name)).collect())
 }
 
 fn infer_ndjson(set: &FilesSet) -> Result<Vec<SourceColumn>, SourceError> {
     let mut positions: HashMap<String, usize> = HashMap::new();
     let mut tallies: Vec<(String, Tally)> = Vec::new();
     for path in set.files.iter().take(SAMPLED_FILES) {
-        let mut file = TextFile::open_in_chunks(path, set, SAMPLED_BYTES)?;
+        let Some(mut file) = TextFile::open_unless_empty(path, set, SAMPLED_BYTES)? else { continue };
         let Some(chunk) = file.next_chunk()? else { continue };
         for (_, _, record) in chunk.rows().take(SAMPLED_RECORDS) {
             let Ok(text) = ndjson::utf8(record) else { continue };
             let mut values = Vec::new();
             let whole = ndjson::fields(text, |key, value| {
-                values.push((key.to_owned(), value));
+                values.push((set.canonical(key).to_owned(), value));
                 Ok(())
             });
             if whole.is_err() {
@@ -95,20 +101,6 @@ fn infer_ndjson(set: &FilesSet) -> Result<Vec<SourceColumn>, SourceError> {
         }
     }
     Ok(tallies.into_iter().map(|(name, tally)| tally.column(name)).collect())
-}
-
-/// Fails when two files do not have the same columns; their order may differ.
-pub(super) fn check_columns(first: (&Path, &[String]), other: (&Path, &[String])) -> Result<(), SourceError> {
-    for (has, lacks) in [(first, other), (other, first)] {
-        if let Some(column) = has.1.iter().find(|name| !lacks.1.contains(name)) {
-            return Err(SourceError::MixedColumns {
-                column: column.clone(),
-                has: has.0.to_path_buf(),
-                lacks: lacks.0.to_path_buf(),
-            });
-        }
-    }
-    Ok(())
 }
 
 /// What was seen in one column, NULL left out.
@@ -161,7 +153,7 @@ impl Tally {
         let number = self.numbers > 0 && self.dates + self.others == 0;
         let typed_time = self.dates > 0 && self.numbers + self.numeric_texts + self.others == 0;
         let kind = if number { FieldKind::Number } else { FieldKind::Text };
-        SourceColumn { name, kind, typed_time, arrow: None }
+        SourceColumn::untyped(name, kind, typed_time)
     }
 }
 

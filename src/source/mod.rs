@@ -19,6 +19,7 @@ mod lookup;
 pub mod mongodb;
 mod ndjson;
 mod parquet;
+mod place;
 mod records;
 mod series_order;
 mod snapshot;
@@ -29,6 +30,8 @@ mod text;
 
 use std::path::{Path, PathBuf};
 
+use crate::bars::TextLayout;
+
 pub use column::SourceColumn;
 pub use discover::discover;
 pub use document::id_text;
@@ -37,11 +40,15 @@ pub use extract::extract;
 pub use identity::FileIdentity;
 pub use infer::infer;
 pub use lookup::{Original, filled, originals};
-pub use parquet::damaged as damaged_parquet;
+pub use parquet::{check_wanted as check_parquet, damaged as damaged_parquet};
+pub use place::PlaceFields;
 pub use records::Record;
-pub use series_order::{KeySpan, SeriesKey, SeriesOrder, series_order};
+pub use series_order::{KeyField, KeySpan, SeriesKey, SeriesOrder, series_order};
 pub use snapshot::{Snapshot, Wanted, WantedKind, snapshot_schema};
 pub use text::{Chunk, TextFile};
+
+/// How the names of packed files end.
+const PACKED: [&str; 4] = [".gz", ".zst", ".bz2", ".xz"];
 
 /// How the records of a file are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -55,16 +62,16 @@ pub enum Format {
 }
 
 impl Format {
-    /// The format a file name announces: `.csv`, `.ndjson`, `.jsonl`, `.json` (each also with `.gz` or `.zst`),
-    /// `.parquet`. Upper and lower case are the same.
+    /// The format a file name announces: `.csv`, `.tsv`, `.txt`, `.ndjson`, `.jsonl`, `.json` (each also with `.gz`,
+    /// `.zst`, `.bz2` or `.xz`), `.parquet`, `.pq`, `.parq`. Upper and lower case are the same.
     pub fn of(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_str()?.to_ascii_lowercase();
-        let bare = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst"));
+        let bare = PACKED.iter().find_map(|ending| name.strip_suffix(ending));
         let (_, extension) = bare.unwrap_or(&name).rsplit_once('.')?;
         match extension {
-            "csv" => Some(Self::Csv),
+            "csv" | "tsv" | "txt" => Some(Self::Csv),
             "ndjson" | "jsonl" | "json" => Some(Self::Ndjson),
-            "parquet" if bare.is_none() => Some(Self::Parquet),
+            "parquet" | "pq" | "parq" if bare.is_none() => Some(Self::Parquet),
             _ => None,
         }
     }
@@ -91,10 +98,31 @@ pub struct Files {
     pub patterns: Vec<PathBuf>,
     /// The format; without one the file names tell.
     pub format: Option<Format>,
-    /// The byte between CSV cells: ASCII, and neither a quote nor a line end.
-    pub delimiter: u8,
-    /// CSV cells with one of these texts, quoted or not, are NULL. An empty cell is NULL where `""` is among them.
-    pub nulls: Vec<String>,
+    /// How records lie in text files. Without a delimiter of the job, the names of the files tell it.
+    pub layout: TextLayout,
+    /// Whether the job names the delimiter.
+    pub delimiter_is_given: bool,
+    /// Names that mean one column: the first is its name, and files may call it by any of the others.
+    pub aliases: Vec<Vec<String>>,
+    /// Whether files without any record are left out where others have some.
+    pub skip_empty: bool,
+    /// Whether a column that a file lacks is NULL in it.
+    pub missing_is_null: bool,
+}
+
+impl Files {
+    /// These files, read as files usually are.
+    pub fn all(patterns: Vec<PathBuf>) -> Self {
+        Self {
+            patterns,
+            format: None,
+            layout: TextLayout { nulls: vec![String::new()], ..TextLayout::default() },
+            delimiter_is_given: false,
+            aliases: Vec::new(),
+            skip_empty: true,
+            missing_is_null: false,
+        }
+    }
 }
 
 /// The files of a source: at least one, all of one format, each listed once, in a fixed order.
@@ -104,10 +132,55 @@ pub struct FilesSet {
     pub format: Format,
     /// The files; a locator counts into this list.
     pub files: Vec<PathBuf>,
-    /// See [`Files::delimiter`].
-    pub delimiter: u8,
-    /// See [`Files::nulls`].
-    pub nulls: Vec<String>,
+    /// Fields that the places of the files give, and their values for each file.
+    pub places: PlaceFields,
+    /// See [`Files::layout`].
+    pub layout: TextLayout,
+    /// See [`Files::aliases`].
+    pub aliases: Vec<Vec<String>>,
+    /// See [`Files::missing_is_null`].
+    pub missing_is_null: bool,
+    /// See [`Files::skip_empty`].
+    pub skip_empty: bool,
+    /// Files that were left out, for there is nothing in them.
+    pub empty: Vec<PathBuf>,
+}
+
+impl FilesSet {
+    /// Files of one format, read as its files usually are.
+    pub fn new(format: Format, files: Vec<PathBuf>, layout: TextLayout) -> Self {
+        Self {
+            format,
+            files,
+            places: PlaceFields::default(),
+            layout,
+            aliases: Vec::new(),
+            missing_is_null: false,
+            skip_empty: false,
+            empty: Vec::new(),
+        }
+    }
+
+    /// The name of the column that a file calls `name`.
+    fn canonical<'a>(&'a self, name: &'a str) -> &'a str {
+        let of = |names: &&Vec<String>| names.iter().any(|other| other == name);
+        self.aliases.iter().find(of).and_then(|names| names.first()).map_or(name, String::as_str)
+    }
+
+    /// Why no row can leave these files, where none can.
+    pub fn check_only(&self) -> Option<String> {
+        if !self.format.is_text() {
+            return None;
+        }
+        if !self.layout.encoding.keeps_lines() {
+            return Some(format!("in {} a record is not a stretch of the file's bytes", self.layout.encoding.name()));
+        }
+        let packed = |path: &&PathBuf| matches!(compression::packed_by_name(path), Some("bzip2" | "xz"));
+        self.files
+            .iter()
+            .find(packed)
+            .map(|path| format!("barkeep reads `{}` and does not pack it again", path.display()))
+    }
 }
 
 #[cfg(test)]
@@ -125,7 +198,10 @@ mod tests {
             ("a.parquet", Some(Format::Parquet)),
             ("a.parquet.gz", None),
             ("csv", None),
-            ("a.txt", None),
+            ("a.txt", Some(Format::Csv)),
+            ("a.tsv.xz", Some(Format::Csv)),
+            ("a.pq", Some(Format::Parquet)),
+            ("a.xlsx", None),
             ("a.gz", None),
         ] {
             assert_eq!(Format::of(Path::new(name)), format, "{name}");

@@ -6,11 +6,13 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use ::parquet::errors::ParquetError;
-use arrow::datatypes::{DataType, Schema};
+use arrow::datatypes::{DataType, Schema, TimeUnit};
 
+use super::column::Drift;
 use super::error::quoted;
 use super::{SourceColumn, SourceError};
 use crate::bars::FieldKind;
@@ -50,23 +52,81 @@ fn check_places(metadata: &ArrowReaderMetadata, length: u64) -> Result<(), Parqu
     Ok(())
 }
 
-/// The columns of Parquet files, in the order of the first one.
+/// The columns of Parquet files: those of the first one, then those that others add. Files may differ in them.
 pub(super) fn columns(files: &[PathBuf]) -> Result<Vec<SourceColumn>, SourceError> {
-    let mut first = None;
-    for path in files {
+    let mut columns: Vec<(SourceColumn, PathBuf)> = Vec::new();
+    for (number, path) in files.iter().enumerate() {
         let (_, metadata) = open(path, ArrowReaderOptions::new())?;
         let schema = metadata.schema().as_ref();
         check_distinct(path, schema)?;
-        match &first {
-            None => first = Some((path, schema.clone())),
-            Some((first_path, first_schema)) => {
-                check_same((first_path.as_path(), first_schema), (path, schema))?;
-                check_same((path, schema), (first_path.as_path(), first_schema))?;
+        for (known, first) in &mut columns {
+            match schema.field_with_name(&known.name) {
+                Ok(field) => widen(known, first, (path, field.data_type())),
+                Err(_) => drift(known, Drift::Missing(first.clone(), path.clone())),
+            }
+        }
+        for field in schema.fields() {
+            if columns.iter().all(|(known, _)| known.name != *field.name()) {
+                let mut added = column(field.name(), field.data_type());
+                if number > 0 {
+                    drift(&mut added, Drift::Missing(path.clone(), files[0].clone()));
+                }
+                columns.push((added, path.clone()));
             }
         }
     }
-    let fields = first.map(|(_, schema)| schema.fields).unwrap_or_default();
-    Ok(fields.iter().map(|field| column(field.name(), field.data_type())).collect())
+    Ok(columns.into_iter().map(|(column, _)| column).collect())
+}
+
+/// Remembers the first way in which files differ in a column.
+fn drift(column: &mut SourceColumn, drift: Drift) {
+    column.drift.get_or_insert(drift);
+}
+
+/// Makes the type of `known`, as the file `first` has it, wide enough for that of another file: any numbers are numbers,
+/// timestamps of any units instants, texts of any kind text.
+fn widen(known: &mut SourceColumn, first: &Path, (path, other): (&Path, &DataType)) {
+    let Some(mine) = known.arrow.clone() else { return };
+    let wide = match (plain(&mine), plain(other)) {
+        (mine, other) if mine == other => return,
+        (mine, other) if mine.is_numeric() && other.is_numeric() => match mine.is_integer() && other.is_integer() {
+            true => DataType::Int64,
+            false => DataType::Float64,
+        },
+        (DataType::Timestamp(_, zone), DataType::Timestamp(_, other)) if zone.is_some() == other.is_some() => {
+            DataType::Timestamp(TimeUnit::Microsecond, zone.clone())
+        }
+        _ => {
+            return drift(known, Drift::Types([(first.to_path_buf(), mine), (path.to_path_buf(), other.clone())]));
+        }
+    };
+    known.arrow = Some(wide);
+}
+
+/// Fails where files differ in a column that is read.
+///
+/// # Errors
+/// A file lacks it, unless that is NULL, or the files have types that no type holds.
+pub fn check_wanted(columns: &[SourceColumn], wanted: &[Arc<str>], missing_is_null: bool) -> Result<(), SourceError> {
+    for column in columns.iter().filter(|column| wanted.iter().any(|name| **name == *column.name)) {
+        let name = column.name.clone();
+        match &column.drift {
+            Some(Drift::Missing(has, lacks)) if !missing_is_null => {
+                return Err(SourceError::MixedColumns { column: name, has: has.clone(), lacks: lacks.clone() });
+            }
+            Some(Drift::Types([(first, first_type), (other, other_type)])) => {
+                return Err(SourceError::MixedTypes {
+                    column: name,
+                    first: first.clone(),
+                    first_type: first_type.to_string(),
+                    other: other.clone(),
+                    other_type: other_type.to_string(),
+                });
+            }
+            Some(Drift::Missing(..)) | None => {}
+        }
+    }
+    Ok(())
 }
 
 /// What is wrong with the first of `files` that does not read to its end, if there is one. Reads all of them.
@@ -90,6 +150,7 @@ fn column(name: &str, data_type: &DataType) -> SourceColumn {
         kind: if number { FieldKind::Number } else { FieldKind::Text },
         typed_time: matches!(plain, DataType::Timestamp(..) | DataType::Date32 | DataType::Date64),
         arrow: Some(data_type.clone()),
+        drift: None,
     }
 }
 
@@ -101,29 +162,6 @@ fn check_distinct(path: &Path, schema: &Schema) -> Result<(), SourceError> {
         return Ok(());
     }
     Err(SourceError::DuplicateColumns { path: path.to_path_buf(), columns: quoted(twice) })
-}
-
-/// Fails when `other` lacks a column of `first` or has it with another type.
-fn check_same(first: (&Path, &Schema), other: (&Path, &Schema)) -> Result<(), SourceError> {
-    for field in first.1.fields() {
-        let Ok(twin) = other.1.field_with_name(field.name()) else {
-            return Err(SourceError::MixedColumns {
-                column: field.name().clone(),
-                has: first.0.to_path_buf(),
-                lacks: other.0.to_path_buf(),
-            });
-        };
-        if plain(field.data_type()) != plain(twin.data_type()) {
-            return Err(SourceError::MixedTypes {
-                column: field.name().clone(),
-                first: first.0.to_path_buf(),
-                first_type: field.data_type().to_string(),
-                other: other.0.to_path_buf(),
-                other_type: twin.data_type().to_string(),
-            });
-        }
-    }
-    Ok(())
 }
 
 /// The type of the values, without what only says how they lie in memory.
@@ -258,7 +296,9 @@ mod tests {
                 bytes[at] = value;
                 std::fs::write(&fixture.set.files[0], bytes).unwrap();
                 refused += usize::from(infer(&fixture.set).is_err());
-                refused += usize::from(series_order(&fixture.set.files, &["s".to_owned()], 2).is_err());
+                refused += usize::from(
+                    series_order(&fixture.set.files, &[super::super::KeyField::Column("s".to_owned())], 2).is_err(),
+                );
             }
         }
         assert!(refused > footer, "{refused}");

@@ -31,6 +31,21 @@ pub(super) enum Grammar {
     Lines,
 }
 
+/// Which stretches of a text are records.
+#[derive(Clone, Copy)]
+pub(super) struct Rules<'a> {
+    /// How records are distinguished.
+    pub(super) grammar: Grammar,
+    /// Lines that are no records though they stand where one begins, without their line feed.
+    pub(super) ignored: Option<&'a dyn Fn(&[u8]) -> bool>,
+}
+
+impl From<Grammar> for Rules<'_> {
+    fn from(grammar: Grammar) -> Self {
+        Self { grammar, ignored: None }
+    }
+}
+
 /// What is left over after the last whole record of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rest {
@@ -43,10 +58,23 @@ pub(super) struct Rest {
 }
 
 /// The records of `block` from byte `start` on. At the end of the text (`last`) the last record needs no line end.
-pub(super) fn split(block: &[u8], start: usize, last: bool, grammar: Grammar) -> (Vec<Record>, Rest) {
+pub(super) fn split<'a>(block: &[u8], start: usize, last: bool, rules: impl Into<Rules<'a>>) -> (Vec<Record>, Rest) {
+    let Rules { grammar, ignored } = rules.into();
     let mut records = Vec::with_capacity(block.len() / 64);
     let mut rest = Rest { start, lines: 0, quoted: false };
     while rest.start < block.len() {
+        if let Some(ignored) = ignored {
+            let line_feed = memchr(b'\n', &block[rest.start..]).map(|length| rest.start + length);
+            let end = match line_feed {
+                None if !last => break,
+                end => end.unwrap_or(block.len()),
+            };
+            if ignored(&block[rest.start..end]) {
+                rest.start = block.len().min(end + 1);
+                rest.lines += 1;
+                continue;
+            }
+        }
         let (stop, next, inner_lines) = match find_end(block, rest.start, grammar) {
             End::At { line_feed, inner_lines } => (line_feed, line_feed + 1, inner_lines),
             End::Missing { quoted, inner_lines } if last && !quoted => (block.len(), block.len(), inner_lines),
@@ -171,6 +199,17 @@ pub(super) mod tests {
         assert_eq!(texts("5\" pipe,1\nb\n", CSV), ["5\" pipe,1", "b"]);
         assert_eq!(texts("\"a\"b\",c\nd\n", CSV), ["\"a\"b\",c", "d"]);
         assert_eq!(texts("\"a\n", Grammar::Lines), ["\"a"]);
+    }
+
+    #[test]
+    fn ignored_lines_are_no_records_but_lines_and_open_no_quote() {
+        let comment = |line: &[u8]| line.starts_with(b"#");
+        let rules = Rules { grammar: CSV, ignored: Some(&comment) };
+        let (records, rest) = split(b"#a \"\n1,2\n#b\n\"x\n#y\",3\n#", 0, true, rules);
+        assert_eq!(records.iter().map(|record| (record.start, record.line)).collect::<Vec<_>>(), [(5, 1), (12, 3)]);
+        assert_eq!(rest, Rest { start: 23, lines: 6, quoted: false });
+        let (records, rest) = split(b"1\n#not wh", 0, false, rules);
+        assert_eq!((records.len(), rest), (1, Rest { start: 2, lines: 1, quoted: false }));
     }
 
     #[test]

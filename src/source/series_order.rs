@@ -65,14 +65,23 @@ pub enum SeriesOrder {
     },
 }
 
-/// Looks at the key `columns` of Parquet files, read in this order.
+/// A field of the series key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyField {
+    /// A column of the files.
+    Column(String),
+    /// What it is in every row of a file, by the position of the file.
+    Given(Vec<Option<String>>),
+}
+
+/// Looks at the key `fields` of Parquet files, read in this order.
 ///
 /// # Errors
 /// When a file does not read or has no such column.
-pub fn series_order(files: &[PathBuf], columns: &[String], threads: usize) -> Result<SeriesOrder, SourceError> {
+pub fn series_order(files: &[PathBuf], fields: &[KeyField], threads: usize) -> Result<SeriesOrder, SourceError> {
     let mut sources = Vec::with_capacity(files.len());
-    for path in files {
-        match Source::open(path, columns)? {
+    for (file, path) in files.iter().enumerate() {
+        match Source::open(path, file, fields)? {
             Ok(source) => sources.push(source),
             Err(column) => return Ok(SeriesOrder::NotText { file: path.clone(), column }),
         }
@@ -87,8 +96,16 @@ pub fn series_order(files: &[PathBuf], columns: &[String], threads: usize) -> Re
 struct Source<'a> {
     path: &'a Path,
     metadata: ArrowReaderMetadata,
-    /// Positions of the key columns in the file.
-    positions: Vec<usize>,
+    /// Where the key fields are.
+    key: Vec<Part>,
+}
+
+/// Where a field of the series key is.
+enum Part {
+    /// At this position of the file's columns.
+    Column(usize),
+    /// The same in the whole file.
+    Given(Option<String>),
 }
 
 /// One row group.
@@ -110,11 +127,18 @@ struct Runs {
 
 impl<'a> Source<'a> {
     /// Reads the footer. The inner error is the name of a column that is not text.
-    fn open(path: &'a Path, columns: &[String]) -> Result<Result<Self, String>, SourceError> {
+    fn open(path: &'a Path, file: usize, key_fields: &[KeyField]) -> Result<Result<Self, String>, SourceError> {
         let (_, metadata) = open(path, ArrowReaderOptions::new().with_skip_arrow_metadata(true))?;
         let mut fields: Vec<FieldRef> = metadata.schema().fields().to_vec();
-        let mut positions = Vec::with_capacity(columns.len());
-        for column in columns {
+        let mut key = Vec::with_capacity(key_fields.len());
+        for field in key_fields {
+            let column = match field {
+                KeyField::Column(column) => column,
+                KeyField::Given(values) => {
+                    key.push(Part::Given(values.get(file).cloned().flatten()));
+                    continue;
+                }
+            };
             let position = fields.iter().position(|field| field.name() == column).ok_or_else(|| {
                 let available = quoted(fields.iter().map(|field| field.name().as_str()));
                 SourceError::MissingColumn { path: path.to_path_buf(), column: column.clone(), available }
@@ -124,18 +148,22 @@ impl<'a> Source<'a> {
             }
             let indices = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
             fields[position] = Arc::new(Field::new(column, indices, fields[position].is_nullable()));
-            positions.push(position);
+            key.push(Part::Column(position));
         }
         let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
         let metadata = ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options)
             .map_err(|error| SourceError::parquet(path, error))?;
-        Ok(Ok(Self { path, metadata, positions }))
+        Ok(Ok(Self { path, metadata, key }))
     }
 
     /// The runs of one row group, as far as they were found before `stop` was set.
     fn scan(&self, row_group: usize, stop: &AtomicBool) -> Result<Runs, SourceError> {
+        let given = |part: &Part| if let Part::Given(value) = part { Some(value.clone()) } else { None };
+        if let Some(series) = self.key.iter().map(given).collect::<Option<SeriesKey>>() {
+            return Ok(Runs { runs: vec![(0, series)], scattered: false });
+        }
         let file = File::open(self.path).map_err(|error| SourceError::read(self.path, error))?;
-        let mask = ProjectionMask::roots(self.metadata.parquet_schema(), self.positions.iter().copied());
+        let mask = ProjectionMask::roots(self.metadata.parquet_schema(), self.positions());
         let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
             .with_row_groups(vec![row_group])
             .with_projection(mask)
@@ -156,18 +184,33 @@ impl<'a> Source<'a> {
         Ok(Runs { runs: search.runs, scattered: false })
     }
 
+    /// Positions of the columns that are read.
+    fn positions(&self) -> impl Iterator<Item = usize> {
+        self.key.iter().filter_map(|part| if let Part::Column(position) = part { Some(*position) } else { None })
+    }
+
     /// Adds the runs of a batch; `true` when a series came back.
     fn add(&self, search: &mut Search, batch: &RecordBatch) -> bool {
-        let mut in_file: Vec<usize> = self.positions.clone();
+        let mut in_file: Vec<usize> = self.positions().collect();
         in_file.sort_unstable();
         in_file.dedup();
-        let columns: Option<Vec<&DictionaryArray<Int32Type>>> = self
-            .positions
-            .iter()
-            .map(|position| batch.column(in_file.binary_search(position).ok()?).as_dictionary_opt())
-            .collect();
-        columns.is_some_and(|columns| search.add(&columns, batch.num_rows()))
+        let field = |part: &'_ Part| {
+            Some(match part {
+                Part::Column(position) => {
+                    InBatch::Column(batch.column(in_file.binary_search(position).ok()?).as_dictionary_opt()?)
+                }
+                Part::Given(value) => InBatch::Given(value.clone()),
+            })
+        };
+        let fields: Option<Vec<InBatch<'_>>> = self.key.iter().map(field).collect();
+        fields.is_some_and(|fields| search.add(&fields, batch.num_rows()))
     }
+}
+
+/// A field of the series key in a batch.
+enum InBatch<'a> {
+    Column(&'a DictionaryArray<Int32Type>),
+    Given(Option<String>),
 }
 
 /// The runs found so far in one row group.
@@ -179,16 +222,20 @@ struct Search {
 
 impl Search {
     /// Adds the runs of one batch; `true` when a series came back, which is then the last run.
-    fn add(&mut self, columns: &[&DictionaryArray<Int32Type>], rows: usize) -> bool {
-        let mut ends = vec![0; columns.len()];
+    fn add(&mut self, fields: &[InBatch<'_>], rows: usize) -> bool {
+        let mut ends = vec![0; fields.len()];
         let mut at = 0;
         while at < rows {
-            for (end, column) in ends.iter_mut().zip(columns) {
+            for (end, field) in ends.iter_mut().zip(fields) {
                 if *end <= at {
-                    *end = run_end(column, at);
+                    *end = if let InBatch::Column(column) = field { run_end(column, at) } else { rows };
                 }
             }
-            let key: SeriesKey = columns.iter().map(|column| text(column, at)).collect();
+            let value = |field: &InBatch<'_>| match field {
+                InBatch::Column(column) => text(column, at),
+                InBatch::Given(value) => value.clone(),
+            };
+            let key: SeriesKey = fields.iter().map(value).collect();
             if self.runs.last().is_none_or(|(_, last)| *last != key) {
                 let back = !self.seen.insert(key.clone());
                 self.runs.push((self.rows + at as u64, key));
@@ -336,11 +383,15 @@ mod tests {
         writer.into_inner().unwrap()
     }
 
+    fn columns(names: &[&str]) -> Vec<KeyField> {
+        names.iter().map(|name| KeyField::Column((*name).to_owned())).collect()
+    }
+
     fn order(files: &[Vec<u8>]) -> SeriesOrder {
         let names: Vec<String> = (0..files.len()).map(|n| format!("{n}.parquet")).collect();
         let files: Vec<(&str, &Vec<u8>)> = names.iter().map(String::as_str).zip(files).collect();
         let fixture = Fixture::new(Format::Parquet, &files);
-        series_order(&fixture.set.files, &["symbol".to_owned(), "period".to_owned()], 2).unwrap()
+        series_order(&fixture.set.files, &columns(&["symbol", "period"]), 2).unwrap()
     }
 
     fn daily<'a>(symbols: &[&'a str]) -> Rows<'a> {
@@ -371,6 +422,27 @@ mod tests {
                 span(1, 0, 2, 2, "A", "C"),
             ])
         );
+    }
+
+    #[test]
+    fn a_field_of_the_path_is_one_value_a_file() {
+        let files = [file(&daily(&["B", "A"]), 1, true), file(&daily(&["B"]), 9, true)];
+        let fixture = Fixture::new(Format::Parquet, &[("0.parquet", &files[0]), ("1.parquet", &files[1])]);
+        let given = |values: [Option<&str>; 2]| KeyField::Given(values.map(|value| value.map(str::to_owned)).to_vec());
+        let ends = |fields: &[KeyField]| match series_order(&fixture.set.files, fields, 2).unwrap() {
+            SeriesOrder::Contiguous(spans) => {
+                Some(spans.into_iter().map(|span| (span.first, span.last)).collect::<Vec<_>>())
+            }
+            _ => None,
+        };
+        let key = |texts: &[&str]| texts.iter().map(|text| Some((*text).to_owned())).collect::<SeriesKey>();
+        let whole = |text: &str| (key(&[text]), key(&[text]));
+        assert_eq!(ends(&[given([Some("X"), Some("Y")])]).unwrap(), [whole("X"), whole("X"), whole("Y")]);
+        assert_eq!(ends(&[given([Some("X"), None])]).unwrap()[2], (vec![None], vec![None]));
+        let both = [given([Some("X"), Some("Y")]), KeyField::Column("symbol".to_owned())];
+        assert_eq!(ends(&both).unwrap()[0], (key(&["X", "B"]), key(&["X", "B"])));
+        let same = [given([Some("X"), Some("X")]), KeyField::Column("symbol".to_owned())];
+        assert_eq!(ends(&same), None, "B of X comes back");
     }
 
     #[test]
@@ -405,9 +477,9 @@ mod tests {
     #[test]
     fn a_column_that_is_missing_or_no_text_is_reported() {
         let fixture = Fixture::new(Format::Parquet, &[("a.parquet", file(&daily(&["A"]), 9, true))]);
-        let error = series_order(&fixture.set.files, &["symbl".to_owned()], 2).unwrap_err().to_string();
+        let error = series_order(&fixture.set.files, &columns(&["symbl"]), 2).unwrap_err().to_string();
         assert!(error.ends_with("a.parquet` has no column `symbl`; it has `period`, `n`, `symbol`"), "{error}");
-        let order = series_order(&fixture.set.files, &["symbol".to_owned(), "n".to_owned()], 2).unwrap();
+        let order = series_order(&fixture.set.files, &columns(&["symbol", "n"]), 2).unwrap();
         assert!(matches!(order, SeriesOrder::NotText { column, .. } if column == "n"));
     }
 
@@ -416,7 +488,7 @@ mod tests {
         let numbers: ArrayRef = Arc::new(Int64Array::from(vec![1]));
         let bytes = parquet_bytes(&RecordBatch::try_from_iter([("n", numbers)]).unwrap());
         let fixture = Fixture::new(Format::Parquet, &[("a.parquet", &bytes[..bytes.len() - 4])]);
-        assert!(matches!(series_order(&fixture.set.files, &["n".to_owned()], 2), Err(SourceError::NotParquet { .. })));
+        assert!(matches!(series_order(&fixture.set.files, &columns(&["n"]), 2), Err(SourceError::NotParquet { .. })));
     }
 
     proptest! {

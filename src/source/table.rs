@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use super::csv::Cells;
 use super::extended_json::Value;
 use super::snapshot::{Wanted, WantedKind};
-use super::{Chunk, ndjson};
+use super::{Chunk, FilesSet, Format, ndjson};
 
 /// The longest piece of a broken record that is kept, in characters.
 const RAW_CHARS: usize = 1024;
@@ -24,9 +24,21 @@ const CELL_BYTES: usize = 10;
 
 /// Where the wanted columns are in the records of one file.
 #[derive(Debug)]
-pub(super) enum Layout {
+pub(super) struct Layout {
+    /// What the place of the file says of a wanted column, in the order of the wanted columns.
+    pub(super) given: Vec<Option<Given>>,
+    /// What its records are.
+    pub(super) records: Records,
+}
+
+/// A value that all records of a file have; `None` is NULL.
+pub(super) type Given = Option<Arc<str>>;
+
+/// What the records of a file are.
+#[derive(Debug)]
+pub(super) enum Records {
     /// CSV: the cells a record must have, and the cell of each wanted column.
-    Csv { delimiter: u8, width: usize, positions: Vec<Option<usize>> },
+    Csv { width: usize, positions: Vec<Option<usize>>, named_by: &'static str },
     /// NDJSON: fields have names.
     Ndjson,
 }
@@ -34,7 +46,7 @@ pub(super) enum Layout {
 /// The columns of a snapshot, being filled.
 pub(super) struct Table<'w> {
     wanted: &'w [Wanted],
-    nulls: &'w [String],
+    set: &'w FilesSet,
     values: Vec<StringBuilder>,
     /// One for each wanted column where the records are JSON.
     others: Vec<StringBuilder>,
@@ -51,12 +63,13 @@ pub(super) struct Table<'w> {
 }
 
 impl<'w> Table<'w> {
-    /// An empty table for about `rows` rows; `json` says whether there are columns for other JSON values.
-    pub(super) fn new(wanted: &'w [Wanted], nulls: &'w [String], json: bool, rows: usize) -> Self {
+    /// An empty table of records of `set`, for about `rows` rows.
+    pub(super) fn new(wanted: &'w [Wanted], set: &'w FilesSet, rows: usize) -> Self {
+        let json = set.format == Format::Ndjson;
         let builders = |count, cell| (0..count).map(|_| StringBuilder::with_capacity(rows, rows * cell)).collect();
         Self {
             wanted,
-            nulls,
+            set,
             values: builders(wanted.len(), CELL_BYTES),
             others: builders(if json { wanted.len() } else { 0 }, 0),
             present: vec![false; wanted.len()],
@@ -74,9 +87,11 @@ impl<'w> Table<'w> {
     /// Adds the records of a chunk of the file at position `file`.
     pub(super) fn push(&mut self, file: i32, layout: &Layout, chunk: &Chunk) {
         for (row, line, record) in chunk.rows() {
-            let result = match layout {
-                Layout::Csv { delimiter, width, positions } => self.push_csv(record, *delimiter, *width, positions),
-                Layout::Ndjson => self.push_json(record),
+            let result = match &layout.records {
+                Records::Csv { width, positions, named_by } => {
+                    self.push_csv(record, (*width, named_by), positions, &layout.given)
+                }
+                Records::Ndjson => self.push_json(record, &layout.given),
             };
             self.files.push(file);
             self.rows.push(row.cast_signed());
@@ -88,7 +103,11 @@ impl<'w> Table<'w> {
                     self.raw.append_null();
                 }
                 Err(reason) => {
-                    self.values.iter_mut().chain(&mut self.others).for_each(StringBuilder::append_null);
+                    // Where the record belongs is known from its place, whatever is in it.
+                    for (values, given) in self.values.iter_mut().zip(&layout.given) {
+                        values.append_option(given.as_ref().and_then(Option::as_deref));
+                    }
+                    self.others.iter_mut().for_each(StringBuilder::append_null);
                     self.broken.append_value(reason);
                     self.raw.append_value(excerpt(record));
                     self.broken_rows += 1;
@@ -101,13 +120,24 @@ impl<'w> Table<'w> {
     fn push_csv(
         &mut self,
         record: &[u8],
-        delimiter: u8,
-        width: usize,
+        (width, named_by): (usize, &str),
         positions: &[Option<usize>],
+        given: &[Option<Given>],
     ) -> Result<(), String> {
-        self.cells.read(record, delimiter);
+        let layout = &self.set.layout;
+        let decoded = match layout.encoding.is_utf8() {
+            true => Cow::Borrowed(record),
+            false => match layout.encoding.decode(record) {
+                Some(Cow::Borrowed(text)) => Cow::Borrowed(text.as_bytes()),
+                Some(Cow::Owned(text)) => Cow::Owned(text.into_bytes()),
+                None => return Err(format!("the record is not {}", layout.encoding.name())),
+            },
+        };
+        let record = decoded.as_ref();
+        self.cells.read(record, layout);
+        self.cells.drop_empty_end(width);
         if self.cells.len() != width {
-            return Err(format!("ragged row: {} cells, header has {width}", self.cells.len()));
+            return Err(format!("ragged row: {} cells, {named_by} {width}", self.cells.len()));
         }
         let bytes = self.cells.text(record);
         let wanted = || positions.iter().map(|position| self.cells.range((*position)?));
@@ -120,28 +150,36 @@ impl<'w> Table<'w> {
                 }
             }
         }
-        for (range, column) in wanted().zip(&mut self.values) {
+        for ((range, column), given) in wanted().zip(&mut self.values).zip(given) {
+            if let Some(given) = given {
+                column.append_option(given.as_deref());
+                continue;
+            }
             let cell = range.and_then(|range| match text {
                 Ok(text) => text.get(range),
                 Err(_) => std::str::from_utf8(&bytes[range]).ok(),
             });
-            column.append_option(cell.filter(|cell| !self.nulls.iter().any(|null| null == cell)));
+            column.append_option(cell.filter(|cell| !layout.nulls.iter().any(|null| null == cell)));
         }
         Ok(())
     }
 
     /// Adds the wanted fields of a record, or nothing and the reason.
-    fn push_json(&mut self, record: &[u8]) -> Result<(), String> {
+    fn push_json(&mut self, record: &[u8], given: &[Option<Given>]) -> Result<(), String> {
         let text = ndjson::utf8(record).map_err(|reason| format!("the record is {reason}"))?;
         let mut found: Vec<Option<Value<'_>>> = self.wanted.iter().map(|_| None).collect();
         let mut next = 0;
         ndjson::fields(text, |key, literal| {
             // Records of a file mostly have their fields in one order: look after the last one found.
             let count = self.wanted.len();
+            let key = self.set.canonical(key);
             let Some(at) = (next..count).chain(0..next).find(|&at| self.wanted[at].column == key) else {
                 return Ok(());
             };
             next = at + 1;
+            if given[at].is_some() {
+                return Err(format!("ambiguous: field `{key}` is a part of the file's path too"));
+            }
             if found[at].is_some() {
                 return Err(format!("ambiguous: field `{key}` appears twice"));
             }
@@ -151,6 +189,11 @@ impl<'w> Table<'w> {
         })
         .map_err(|reason| format!("the record is {reason}"))?;
         for (at, value) in found.into_iter().enumerate() {
+            if let Some(given) = &given[at] {
+                self.values[at].append_option(given.as_deref());
+                self.others[at].append_null();
+                continue;
+            }
             self.present[at] |= value.is_some();
             let (text, other) = place(value.unwrap_or(Value::Null), self.wanted[at].kind);
             self.values[at].append_option(text);
@@ -216,6 +259,7 @@ mod tests {
     use super::super::records::{Grammar, split};
     use super::super::snapshot::snapshot_schema;
     use super::*;
+    use crate::bars::TextLayout;
 
     fn wanted(columns: &[(&str, WantedKind)]) -> Vec<Wanted> {
         columns.iter().map(|(column, kind)| Wanted { column: (*column).to_owned(), kind: *kind }).collect()
@@ -229,17 +273,20 @@ mod tests {
     /// The rows of a CSV body under the header `symbol,name,close`, of which `symbol` and `close` are wanted.
     fn csv(text: &[u8]) -> RecordBatch {
         let wanted = wanted(&[("symbol", WantedKind::Text), ("gone", WantedKind::Text), ("close", WantedKind::Number)]);
-        let nulls = [String::new(), "NA".to_owned()];
-        let mut table = Table::new(&wanted, &nulls, false, 0);
-        let layout = Layout::Csv { delimiter: b',', width: 3, positions: vec![Some(0), None, Some(2)] };
+        let nulls = vec![String::new(), "NA".to_owned()];
+        let set = FilesSet::new(Format::Csv, Vec::new(), TextLayout { nulls, ..TextLayout::default() });
+        let mut table = Table::new(&wanted, &set, 0);
+        let records = Records::Csv { width: 3, positions: vec![Some(0), None, Some(2)], named_by: "header has" };
+        let layout = Layout { given: vec![None; 3], records };
         table.push(4, &layout, &chunk(text, Grammar::Csv { delimiter: b',' }));
         table.finish(snapshot_schema(Format::Csv, &wanted)).unwrap()
     }
 
     fn json(text: &[u8]) -> (RecordBatch, Vec<bool>) {
         let wanted = wanted(&[("s", WantedKind::Text), ("t", WantedKind::Time), ("n", WantedKind::Number)]);
-        let mut table = Table::new(&wanted, &[], true, 0);
-        table.push(0, &Layout::Ndjson, &chunk(text, Grammar::Lines));
+        let set = FilesSet::new(Format::Ndjson, Vec::new(), TextLayout::default());
+        let mut table = Table::new(&wanted, &set, 0);
+        table.push(0, &Layout { given: vec![None; 3], records: Records::Ndjson }, &chunk(text, Grammar::Lines));
         let present = table.present().to_vec();
         (table.finish(snapshot_schema(Format::Ndjson, &wanted)).unwrap(), present)
     }

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::{FilesSet, Format};
+use crate::bars::TextLayout;
 
 /// A folder of files that goes away with it, and the source they make.
 pub(crate) struct Fixture {
@@ -25,7 +26,7 @@ impl Fixture {
             })
             .collect();
         let nulls = vec![String::new(), "NA".to_owned()];
-        Self { dir, set: FilesSet { format, files: paths, delimiter: b',', nulls } }
+        Self { dir, set: FilesSet::new(format, paths, TextLayout { nulls, ..TextLayout::default() }) }
     }
 
     /// One CSV file.

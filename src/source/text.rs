@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use memchr::memchr;
 
 use super::compression::Unpacked;
-use super::records::{Grammar, Record, Rest, split};
+use super::records::{Grammar, Record, Rest, Rules, split};
 use super::{FileIdentity, FilesSet, Format, SourceError, csv, ndjson};
+use crate::bars::layout::{Delimiter, Encoding, Header, TextLayout};
 use crate::durable::Reader;
 
 /// Text read at a time, in bytes.
@@ -61,7 +62,9 @@ impl Chunk {
 /// A text file that is being read.
 pub struct TextFile {
     path: PathBuf,
+    format: Format,
     grammar: Grammar,
+    layout: TextLayout,
     sizes: Sizes,
     unpacked: Unpacked,
     /// Text read but not yet handed out; begins at a record.
@@ -88,6 +91,14 @@ impl TextFile {
         Self::open_in_chunks(path, set, CHUNK)
     }
 
+    /// The same; `None` for a file without any record where those are left out.
+    pub(super) fn open_unless_empty(path: &Path, set: &FilesSet, bytes: usize) -> Result<Option<Self>, SourceError> {
+        match Self::open_in_chunks(path, set, bytes) {
+            Err(SourceError::Empty { .. }) if set.skip_empty && set.files.len() > 1 => Ok(None),
+            opened => opened.map(Some),
+        }
+    }
+
     /// The same, with chunks of about `bytes`.
     pub(super) fn open_in_chunks(path: &Path, set: &FilesSet, bytes: usize) -> Result<Self, SourceError> {
         Self::open_sized(path, set, Sizes { chunk: bytes, longest: LONGEST })
@@ -109,14 +120,21 @@ impl TextFile {
         Self::unpack(Unpacked::open(path)?, path, set, sizes)
     }
 
-    fn unpack(unpacked: Unpacked, path: &Path, set: &FilesSet, sizes: Sizes) -> Result<Self, SourceError> {
-        let grammar = match set.format {
-            Format::Csv => Grammar::Csv { delimiter: set.delimiter },
-            Format::Ndjson | Format::Parquet => Grammar::Lines,
+    fn unpack(mut unpacked: Unpacked, path: &Path, set: &FilesSet, sizes: Sizes) -> Result<Self, SourceError> {
+        let mut layout = set.layout.clone();
+        if !layout.encoding.keeps_lines() {
+            unpacked.decode_from(layout.encoding);
+            layout.encoding = Encoding::default();
+        }
+        let grammar = match (set.format, set.layout.delimiter) {
+            (Format::Csv, Delimiter::Byte(delimiter)) => Grammar::Csv { delimiter },
+            _ => Grammar::Lines,
         };
         let mut file = Self {
             path: path.to_path_buf(),
+            format: set.format,
             grammar,
+            layout,
             sizes,
             unpacked,
             buffer: Vec::new(),
@@ -127,6 +145,11 @@ impl TextFile {
             ahead: None,
         };
         file.read_ahead()?;
+        for name in &mut file.columns {
+            if set.canonical(name) != name {
+                *name = set.canonical(name).to_owned();
+            }
+        }
         Ok(file)
     }
 
@@ -142,7 +165,7 @@ impl TextFile {
     pub fn next_chunk(&mut self) -> Result<Option<Chunk>, SourceError> {
         match self.ahead.take() {
             Some(chunk) => Ok(Some(chunk)),
-            None => self.read_chunk(0, 0),
+            None => self.read_chunk((0, 0), 0),
         }
     }
 
@@ -159,21 +182,81 @@ impl TextFile {
         if let Some(reason) = not_text(&self.buffer) {
             return Err(self.refuse(reason.to_owned()));
         }
-        let start = if self.buffer.starts_with(BOM) { BOM.len() } else { 0 };
-        let headers = u64::from(self.grammar != Grammar::Lines);
+        let start = self.skip()?;
+        let header = self.format == Format::Csv && self.layout.header != Header::None;
         let mut chunk = self
-            .read_chunk(start, headers)?
+            .read_chunk(start, u64::from(header))?
             .filter(|chunk| !chunk.records.is_empty())
             .ok_or_else(|| SourceError::Empty { path: self.path.clone() })?;
-        if let Grammar::Csv { delimiter } = self.grammar {
-            let header = chunk.records.remove(0);
-            self.columns = csv::header(&self.path, &chunk.data[header.start..header.end], delimiter)?;
-            self.rows -= 1;
-        } else {
-            self.check_objects(&chunk)?;
+        match self.format {
+            Format::Csv => self.name_columns(&mut chunk)?,
+            _ => self.check_objects(&chunk)?,
         }
         self.ahead = Some(chunk);
         Ok(())
+    }
+
+    /// Where the first record may begin: behind a byte order mark and the lines that the layout skips, and how many
+    /// those are.
+    fn skip(&mut self) -> Result<(usize, u64), SourceError> {
+        let mut start = if self.buffer.starts_with(BOM) { BOM.len() } else { 0 };
+        let mut lines = 0;
+        while lines < self.layout.skip {
+            match memchr(b'\n', &self.buffer[start..]) {
+                Some(length) => {
+                    start += length + 1;
+                    lines += 1;
+                }
+                None if self.ended => return Err(SourceError::Empty { path: self.path.clone() }),
+                None if self.buffer.len() > self.sizes.longest => {
+                    return Err(self.refuse(format!("line {} is longer than 64 MiB", lines + 1)));
+                }
+                None => self.fill(self.buffer.len() + self.sizes.chunk)?,
+            }
+        }
+        Ok((start, lines))
+    }
+
+    /// Takes the names of the columns from the header, or from the layout.
+    fn name_columns(&mut self, chunk: &mut Chunk) -> Result<(), SourceError> {
+        let record = chunk.records[0];
+        let (line, bytes) = (chunk.line(&record), &chunk.data[record.start..record.end]);
+        match csv::first(&self.path, bytes, line, &self.layout)? {
+            csv::First::Header(names) => {
+                if let Some(reason) = other_names(&names, &self.layout.columns, line) {
+                    return Err(self.refuse(reason));
+                }
+                self.check_title(chunk, &names)?;
+                chunk.records.remove(0);
+                self.columns = names;
+                self.rows -= 1;
+            }
+            csv::First::Record(cells) => {
+                if self.layout.columns.is_empty() {
+                    let reason = format!("its {cells} columns have no names; write `columns = [...]`, in order");
+                    return Err(self.refuse(reason));
+                }
+                self.columns.clone_from(&self.layout.columns);
+            }
+        }
+        Ok(())
+    }
+
+    /// Fails where the first line is a title: one cell, and records of several below it.
+    fn check_title(&self, chunk: &Chunk, names: &[String]) -> Result<(), SourceError> {
+        let mut cells = csv::Cells::default();
+        let Some(below) = chunk.records.get(1).filter(|_| names.len() == 1) else { return Ok(()) };
+        cells.read(&chunk.data[below.start..below.end], &self.layout);
+        match cells.len() {
+            0..=2 => Ok(()),
+            several => Err(self.refuse(format!(
+                "line {} is one cell, `{}`, and line {} has {several}; where titles stand above the header, write `skip = {}`",
+                chunk.line(&chunk.records[0]),
+                names[0],
+                chunk.line(below),
+                chunk.line(below) - 1,
+            ))),
+        }
     }
 
     /// Fails when none of the first records is a JSON object.
@@ -192,12 +275,20 @@ impl TextFile {
         }
     }
 
-    /// The chunk that begins with the buffer; records are looked for from byte `start` on, and the first `headers`
-    /// of them have no row number.
-    fn read_chunk(&mut self, start: usize, headers: u64) -> Result<Option<Chunk>, SourceError> {
+    fn split(&self, start: usize) -> (Vec<Record>, Rest) {
+        let ignored = |line: &[u8]| self.layout.ignores(line);
+        let ignored: Option<&dyn Fn(&[u8]) -> bool> = (!self.layout.ignore.is_empty()).then_some(&ignored);
+        split(&self.buffer, start, self.ended, Rules { grammar: self.grammar, ignored })
+    }
+
+    /// The chunk that begins with the buffer; records are looked for from byte `start` on, `skipped` lines into it, and
+    /// the first `headers` of them have no row number.
+    fn read_chunk(&mut self, (start, skipped): (usize, u64), headers: u64) -> Result<Option<Chunk>, SourceError> {
         self.fill(self.sizes.chunk)?;
         loop {
-            let (records, rest) = split(&self.buffer, start, self.ended, self.grammar);
+            let (mut records, mut rest) = self.split(start);
+            records.iter_mut().for_each(|record| record.line += skipped);
+            rest.lines += skipped;
             self.check(&records, rest, headers)?;
             let whole = !records.is_empty() || self.ended || self.buffer.len() > self.sizes.longest;
             if whole {
@@ -257,11 +348,21 @@ impl TextFile {
 
     fn refuse(&self, reason: String) -> SourceError {
         let path = self.path.clone();
-        match self.grammar {
-            Grammar::Csv { .. } => SourceError::NotCsv { path, reason },
-            Grammar::Lines => SourceError::NotNdjson { path, reason },
+        match self.format {
+            Format::Csv => SourceError::NotCsv { path, reason },
+            _ => SourceError::NotNdjson { path, reason },
         }
     }
+}
+
+/// How `header`, which stands in `line`, differs from the names that the layout gives, if it does.
+fn other_names(header: &[String], columns: &[String], line: u64) -> Option<String> {
+    let other = |name: &&String| !columns.iter().any(|column| column.eq_ignore_ascii_case(name));
+    let found = header.iter().find(other).filter(|_| !columns.is_empty())?;
+    Some(format!(
+        "its header in line {line} names the column `{found}`, and `columns` does not; leave `columns` out where all files \
+         have a header, or give it the names of the header"
+    ))
 }
 
 /// What the text is, when its first line shows that it is none.
@@ -270,7 +371,7 @@ fn not_text(text: &[u8]) -> Option<&'static str> {
     if text.starts_with(b"PAR1") {
         Some("it is a Parquet file; set `format` to parquet")
     } else if text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") {
-        Some("it is UTF-16; write it as UTF-8")
+        Some("it is UTF-16; write `encoding = \"utf-16\"`")
     } else if memchr(0, line).is_some() {
         Some("it holds binary data")
     } else {
@@ -336,7 +437,7 @@ mod tests {
         for (bytes, reason) in [
             (&b"\0\x01\x02\x03,\n"[..], "it holds binary data"),
             (b"PAR1\x15\x04", "it is a Parquet file; set `format` to parquet"),
-            (b"\xff\xfea\0,\0", "it is UTF-16; write it as UTF-8"),
+            (b"\xff\xfea\0,\0", "it is UTF-16; write `encoding = \"utf-16\"`"),
             (b"na\xefve,b\n1,2\n", "its header row is not UTF-8; write the file as UTF-8"),
         ] {
             assert_eq!(error(&Fixture::csv(bytes)), format!("`a.csv` is not a CSV file with a header row: {reason}"));

@@ -22,7 +22,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("source", &["bars", "config", "durable", "schema"]),
     ("engine", &["bars", "checks", "config", "decide", "durable", "market", "schema"]),
     ("report", &["bars", "checks", "decide", "durable", "engine", "market", "schema", "source", "text"]),
-    ("quarantine", &["decide", "durable", "report", "source", "text"]),
+    ("quarantine", &["bars", "decide", "durable", "report", "source", "text"]),
     (
         "run",
         &[

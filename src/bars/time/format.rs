@@ -66,6 +66,13 @@ impl TimeFormat {
         if let Kind::Epoch(epoch) = &self.kind { Some(epoch.read(number)) } else { None }
     }
 
+    /// Whether this is a pattern of digits alone, such as `%Y%m%d`.
+    pub(super) fn is_digits(&self) -> bool {
+        let digits =
+            |c: char| c.is_ascii_digit() || matches!(c, '%' | 'Y' | 'y' | 'm' | 'd' | 'j' | 'H' | 'M' | 'S' | 'f');
+        matches!(self.kind, Kind::Pattern(_)) && self.text.chars().all(digits)
+    }
+
     /// Whether this is the format of dates of MongoDB.
     pub(super) fn is_bson_date(&self) -> bool {
         self.kind == Kind::BsonDate

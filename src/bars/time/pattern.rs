@@ -98,6 +98,12 @@ impl Said {
                 *self.field(field) = number(digits).filter(|_| digits == b"0" || !digits.starts_with(b"0"))?;
                 Some(rest)
             }
+            Piece::UnpaddedBefore(field, behind) => {
+                let width = leading_digits(text, usize::from(behind) + 2).checked_sub(usize::from(behind))?;
+                let (digits, rest) = text.split_at_checked(width)?;
+                *self.field(field) = number(digits).filter(|_| digits == b"0" || !digits.starts_with(b"0"))?;
+                Some(rest)
+            }
             Piece::BlankPadded(field) => {
                 let (digits, rest) = text.split_at_checked(2)?;
                 *self.field(field) = number(digits.strip_prefix(b" ").unwrap_or(digits))?;

@@ -27,7 +27,7 @@ fn utc_text(instant: i64) -> String {
 
 fn spec(formats: &[&str], zone: Tz, label: Label) -> TimeSpec {
     let formats = formats.iter().map(|text| format(text)).collect();
-    TimeSpec { source: Arc::from("time"), formats, zone, label, fold: Fold::Refuse }
+    TimeSpec { sources: vec![Arc::from("time")], formats, zone, label, fold: Fold::Refuse }
 }
 
 fn day(text: &str) -> i32 {

@@ -7,11 +7,14 @@ use chrono_tz::{TZ_VARIANTS, Tz};
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::factor;
 use super::path::JobPath;
+use crate::bars::number::Scale;
 use crate::bars::time::TimeFormat;
 use crate::bars::{FieldKind, Fold, Label, TIME};
 use crate::market::{Calendar, Interval};
 use crate::schema::diagnostic::{Diagnostic, nearest, suggestion};
+use crate::schema::reader::Reader;
 use crate::schema::section::Otherwise::{Mistake, Nothing, Text};
 use crate::schema::section::{Holds, Section, SectionReader, key};
 
@@ -32,6 +35,8 @@ pub struct Bars {
     pub time: Time,
     /// Fields whose name or type the job sets, in the order of the names rules use.
     pub fields: Vec<FieldName>,
+    /// Fields that these bars do not have: rules that need one are not evaluated.
+    pub without: Vec<Spanned<String>>,
 }
 
 /// Where bars inside a session begin.
@@ -46,8 +51,8 @@ pub enum Align {
 /// How the timestamp of a bar is found and read.
 #[derive(Debug, Clone)]
 pub struct Time {
-    /// The source field.
-    pub field: Spanned<Arc<str>>,
+    /// The source fields; their values are joined by a blank.
+    pub fields: Vec<Spanned<Arc<str>>>,
     /// Accepted spellings, tried in order; at least one.
     pub formats: Vec<TimeFormat>,
     /// Zone of timestamps without an offset, and of trading dates.
@@ -63,10 +68,21 @@ pub struct Time {
 pub struct FieldName {
     /// The name rules use.
     pub name: Spanned<Arc<str>>,
-    /// The name in the source.
-    pub source: Spanned<Arc<str>>,
+    /// Its names in the source: the first is the usual one, files may have any of the others instead.
+    pub sources: Vec<Spanned<Arc<str>>>,
+    /// What it is in every bar; it has no name in the source then.
+    pub value: Option<Arc<str>>,
+    /// What its numbers are multiplied by.
+    pub scale: Option<Scale>,
     /// What it holds, where the job says.
     pub kind: Option<FieldKind>,
+}
+
+impl FieldName {
+    /// The name in the source that it goes by; its own for one that has a value of the job.
+    pub fn source(&self) -> &Spanned<Arc<str>> {
+        self.sources.first().unwrap_or(&self.name)
+    }
 }
 
 pub(super) const BARS: Section = Section {
@@ -88,7 +104,13 @@ pub(super) const BARS: Section = Section {
             "fields",
             Holds::Names(&FIELD),
             Nothing,
-            "Names rules use, each with the field's name in the source, or a table that also sets its type.",
+            "Names rules use, each with the field's name in the source, several names that files call it by, or a table.",
+        ),
+        key(
+            "without",
+            Holds::Texts,
+            Nothing,
+            "Fields that these bars do not have: rules that need one are not evaluated.",
         ),
     ],
 };
@@ -98,6 +120,12 @@ const TIME_KEYS: Section = Section {
     doc: "How the timestamp of a bar is found and read.",
     keys: &[
         key("field", Holds::Text, Text(TIME), "The source field that holds the timestamp."),
+        key(
+            "fields",
+            Holds::SomeTexts,
+            Nothing,
+            "Several source fields whose values make the timestamp, joined by a blank.",
+        ),
         key(
             "formats",
             Holds::SomeTexts,
@@ -129,7 +157,14 @@ const FIELD: Section = Section {
     name: "a field of `[bars]`",
     doc: "A field whose name or type the job sets.",
     keys: &[
-        key("field", Holds::Text, Nothing, "Its name in the source; default the name rules use."),
+        key(
+            "field",
+            Holds::SomeTexts,
+            Nothing,
+            "Its name in the source, or several of which files have one; default the name rules use.",
+        ),
+        key("value", Holds::Text, Nothing, "What it is in every bar, where the source does not have it."),
+        key("scale", Holds::Factor, Nothing, "What its numbers are multiplied by, e.g. `100` or `\"1e-9\"`."),
         key("type", Holds::Choice(&["number", "text"]), Nothing, "What it holds."),
     ],
 };
@@ -153,11 +188,15 @@ pub(super) fn read(mut section: SectionReader<'_>) -> (Option<Bars>, Vec<Diagnos
     }
     let time = read_time(&mut section, interval, calendar.as_deref());
     let fields = read_fields(&mut section);
+    let without = section.texts("without");
     if let Some(time) = &time {
         reject_timestamp_among(&mut section, time, &series, &fields);
     }
     let mistakes = section.finish();
-    let bars = || Some(Bars { series, interval: interval?, calendar, calendar_file, align, time: time?, fields });
+    let bars = || {
+        let (interval, time) = (interval?, time?);
+        Some(Bars { series, interval, calendar, calendar_file, align, time, fields, without })
+    };
     (if mistakes.is_empty() { bars() } else { None }, mistakes)
 }
 
@@ -191,7 +230,7 @@ fn read_calendar(section: &mut SectionReader<'_>) -> Option<Arc<Calendar>> {
 
 fn read_time(bars: &mut SectionReader<'_>, interval: Option<Interval>, calendar: Option<&Calendar>) -> Option<Time> {
     let mut section = bars.section("time")?;
-    let field = section.text("field");
+    let fields = read_time_fields(&mut section);
     let formats = read_formats(&mut section, interval);
     let zone = match section.text("zone") {
         Some(name) => read_zone(&mut section, name.get_ref()),
@@ -205,8 +244,18 @@ fn read_time(bars: &mut SectionReader<'_>, interval: Option<Interval>, calendar:
     };
     let mistakes = section.finish();
     bars.absorb(mistakes);
-    let field = field.map(|name| Spanned::new(name.span(), Arc::from(name.get_ref().as_str())))?;
-    Some(Time { field, formats, zone: zone?, label, fold })
+    Some(Time { fields, formats, zone: zone?, label, fold })
+}
+
+fn read_time_fields(section: &mut SectionReader<'_>) -> Vec<Spanned<Arc<str>>> {
+    if section.has("field") && section.has("fields") {
+        section.reject("fields", "`field` and `fields` are both written", "keep one of them");
+    }
+    let names = match section.has("fields") {
+        true => section.texts("fields"),
+        false => section.text("field").into_iter().collect(),
+    };
+    names.into_iter().map(|name| Spanned::new(name.span(), Arc::from(name.get_ref().as_str()))).collect()
 }
 
 fn read_formats(section: &mut SectionReader<'_>, interval: Option<Interval>) -> Vec<TimeFormat> {
@@ -260,21 +309,8 @@ fn read_fields(section: &mut SectionReader<'_>) -> Vec<FieldName> {
     let Some(mut table) = section.reader().table("fields") else { return Vec::new() };
     let mut fields: Vec<FieldName> = Vec::new();
     for (name, span) in table.keys() {
-        let own = Spanned::new(span.clone(), name.to_owned());
-        let (source, kind) = match table.value(name).map(Spanned::get_ref) {
-            Some(DeValue::Table(_)) => {
-                let Some(part) = table.table(name) else { continue };
-                let mut part = SectionReader::new(&FIELD, part);
-                let source = part.text("field").unwrap_or(own);
-                let kind = part.choice("type");
-                table.absorb(part.finish());
-                (source, kind)
-            }
-            _ => (table.string(name).unwrap_or(own), None),
-        };
-        let kind = kind.map(|kind| if kind == "number" { FieldKind::Number } else { FieldKind::Text });
-        let source = Spanned::new(source.span(), Arc::from(source.get_ref().as_str()));
-        fields.push(FieldName { name: Spanned::new(span, Arc::from(name)), source, kind });
+        let own = Spanned::new(span.clone(), Arc::from(name));
+        fields.extend(read_field(&mut table, name, own));
     }
     let mistakes = table.finish("`fields`");
     section.absorb(mistakes);
@@ -282,14 +318,36 @@ fn read_fields(section: &mut SectionReader<'_>) -> Vec<FieldName> {
     fields
 }
 
+fn read_field(table: &mut Reader<'_>, key: &str, name: Spanned<Arc<str>>) -> Option<FieldName> {
+    let shared = |text: Spanned<String>| Spanned::new(text.span(), Arc::from(text.get_ref().as_str()));
+    let Some(DeValue::Table(_)) = table.value(key).map(Spanned::get_ref) else {
+        let sources = table.strings(key)?.into_iter().map(shared).collect();
+        return Some(FieldName { name, sources, value: None, scale: None, kind: None });
+    };
+    let mut part = SectionReader::new(&FIELD, table.table(key)?);
+    let mut sources: Vec<Spanned<Arc<str>>> = part.texts("field").into_iter().map(shared).collect();
+    let value = part.text("value").map(|value| Arc::from(value.get_ref().as_str()));
+    if value.is_some() && !sources.is_empty() {
+        part.reject("value", "a field has a name in the source or a value, not both", "keep one of them");
+    } else if value.is_none() && sources.is_empty() {
+        sources.push(name.clone());
+    }
+    let scale = factor::read(part.reader(), "scale");
+    let kind = part.choice("type").map(|kind| if kind == "number" { FieldKind::Number } else { FieldKind::Text });
+    if scale.is_some() && kind == Some(FieldKind::Text) {
+        part.reject("scale", "text cannot be multiplied", "take `scale` out, or write `type = \"number\"`");
+    }
+    table.absorb(part.finish());
+    Some(FieldName { name, sources, value, scale, kind })
+}
+
 fn reject_shared_sources(section: &mut SectionReader<'_>, fields: &[FieldName]) {
     let mut names: BTreeMap<&str, &FieldName> = BTreeMap::new();
-    for field in fields {
-        let source = field.source.get_ref();
-        if let Some(first) = names.insert(source, field) {
-            let title = format!("the source field `{source}` is named twice");
+    for (field, source) in fields.iter().flat_map(|field| field.sources.iter().map(move |source| (field, source))) {
+        if let Some(first) = names.insert(source.get_ref(), field) {
+            let title = format!("the source field `{}` is named twice", source.get_ref());
             let help = format!("it is `{}` already; a field has one name in rules", first.name.get_ref());
-            section.reject_at(field.source.span(), title, help);
+            section.reject_at(source.span(), title, help);
         }
     }
 }
@@ -301,8 +359,10 @@ fn reject_timestamp_among(
     series: &[Spanned<Arc<str>>],
     fields: &[FieldName],
 ) {
-    let timestamp = time.field.get_ref();
-    for name in series.iter().filter(|name| *name.get_ref() == *timestamp || &**name.get_ref() == TIME) {
+    let is_timestamp = |name: &str| time.fields.iter().any(|field| **field.get_ref() == *name);
+    // A part of the timestamp, such as the date, may be a field of its own; the whole of it is `time`.
+    let is_whole = |name: &str| time.fields.len() == 1 && is_timestamp(name);
+    for name in series.iter().filter(|name| is_whole(name.get_ref()) || &**name.get_ref() == TIME) {
         let title = format!("`{}` is the timestamp of a bar and cannot tell series apart", name.get_ref());
         section.reject_at(name.span(), title, "take it out of `series`");
     }
@@ -310,9 +370,9 @@ fn reject_timestamp_among(
         if &**field.name.get_ref() == TIME {
             let help = "write `time = { field = \"…\" }` to say where the timestamp is";
             section.reject_at(field.name.span(), "`time` is the name of the timestamp", help);
-        } else if field.source.get_ref() == timestamp {
-            let help = "rules call it `time`";
-            section.reject_at(field.source.span(), format!("`{timestamp}` is the timestamp of a bar"), help);
+        } else if let Some(source) = field.sources.iter().find(|source| is_whole(source.get_ref())) {
+            let title = format!("`{}` is the timestamp of a bar", source.get_ref());
+            section.reject_at(source.span(), title, "rules call it `time`");
         }
     }
 }

@@ -1,13 +1,18 @@
 //! `[source.files]`: which files hold the bars, and how they are written.
 
+use std::collections::BTreeSet;
+
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::factor;
 use super::path::JobPath;
+use crate::bars::layout::{Delimiter, Encoding, Header, LinePattern, TextLayout};
+use crate::bars::number::{NumberFormat, Scale};
 use crate::schema::diagnostic::Diagnostic;
 use crate::schema::reader::Reader;
-use crate::schema::section::Otherwise::{Mistake, Nothing, Text, Texts};
-use crate::schema::section::{Holds, Section, SectionReader, key};
+use crate::schema::section::Otherwise::{Count, Flag, Mistake, Nothing, Text, Texts};
+use crate::schema::section::{ANY_COUNT, Holds, Section, SectionReader, key};
 
 /// Files as a source.
 #[derive(Debug, Clone)]
@@ -16,10 +21,16 @@ pub struct FileSource {
     pub paths: Vec<JobPath>,
     /// The format; without one the file names tell.
     pub format: Option<FileFormat>,
-    /// The byte between CSV cells: ASCII, and neither a quote, a letter, a digit nor a line end.
-    pub delimiter: u8,
-    /// CSV cells with one of these texts are NULL.
-    pub nulls: Vec<String>,
+    /// How records lie in text files.
+    pub layout: TextLayout,
+    /// Whether the job names the delimiter.
+    pub delimiter_is_given: bool,
+    /// How numbers are written that are text.
+    pub numbers: NumberFormat,
+    /// Whether files without any record are left out; where the job does not say, if others have some.
+    pub skip_empty: bool,
+    /// Whether a column that a file lacks is NULL in it.
+    pub missing_is_null: bool,
     /// Conditions on source fields; a row that breaks one is not read.
     pub filter: Vec<Filter>,
     /// Whether other programs may write to the files while rows are moved.
@@ -78,20 +89,59 @@ pub(super) const FILES: Section = Section {
     name: "`[source.files]`",
     doc: "Files as a source.",
     keys: &[
-        key("path", Holds::SomeTexts, Mistake, "A file, a folder or a glob, or several, relative to the job file."),
+        key(
+            "path",
+            Holds::SomeTexts,
+            Mistake,
+            "A file, a folder or a glob, or several, relative to the job file; `{symbol}` is a piece of a name that becomes the field `symbol`.",
+        ),
         key(
             "format",
             Holds::Choice(FORMATS),
             Nothing,
-            "The format; without it the names tell: .csv, .ndjson, .jsonl, .json (each also .gz, .zst), .parquet.",
+            "The format; without it the names tell: .csv, .tsv, .txt, .ndjson, .jsonl, .json (each also .gz, .zst, .bz2, .xz), .parquet, .pq, .parq.",
         ),
-        key("delimiter", Holds::Text, Text(","), "The character between CSV cells."),
+        key(
+            "header",
+            Holds::Choice(&["first", "none", "auto"]),
+            Text("first"),
+            "Whether the first record of a CSV file names the columns: always, never, or where no cell of it is a number or a date.",
+        ),
+        key("columns", Holds::Texts, Nothing, "The names of the columns in order, for files without a header."),
+        key("skip", ANY_COUNT, Count(0), "Lines before the header."),
+        key("ignore", Holds::Texts, Nothing, "Patterns of whole lines that are not records, e.g. `#*`."),
+        key(
+            "delimiter",
+            Holds::Text,
+            Nothing,
+            "The character between CSV cells, `\\t`, or `blanks` for any number of blanks and tabs; default `,`, in .tsv files a tab.",
+        ),
+        key(
+            "encoding",
+            Holds::Text,
+            Text("utf-8"),
+            "How characters are written as bytes, e.g. `gbk`, `big5`, `shift_jis`, `windows-1252`, `utf-16`.",
+        ),
+        key("trim", Holds::Flag, Flag(false), "Whether blanks around names and cells are left out."),
+        key("numbers", Holds::Table(&NUMBERS), Nothing, "How numbers are written that are text."),
         key("nulls", Holds::Texts, Texts(NULLS), "CSV cells with one of these texts, case and all, are NULL."),
         key(
             "filter",
             Holds::Filter,
             Nothing,
             "Source fields and what they must equal: a string, an integer, a boolean, or one of several strings. Other rows are not read.",
+        ),
+        key(
+            "empty",
+            Holds::Choice(&["error", "skip"]),
+            Nothing,
+            "What a file without any record is; default `skip` where other files have some.",
+        ),
+        key(
+            "missing",
+            Holds::Choice(&["error", "null"]),
+            Text("error"),
+            "What a column is that a file lacks and others have.",
         ),
         key(
             "writers",
@@ -102,16 +152,37 @@ pub(super) const FILES: Section = Section {
     ],
 };
 
+const NUMBERS: Section = Section {
+    name: "`numbers`",
+    doc: "How numbers are written that are text.",
+    keys: &[
+        key("decimal", Holds::Text, Text("."), "The character before the fraction."),
+        key("thousands", Holds::Text, Nothing, "The character between groups of digits."),
+        key(
+            "units",
+            Holds::Factors,
+            Nothing,
+            "Ends of numbers and what they multiply by, e.g. `{ K = 1000, M = \"1e6\" }`.",
+        ),
+        key("around", Holds::Texts, Nothing, "Texts before or behind numbers that are left out, e.g. `$` and `%`."),
+    ],
+};
+
 pub(super) fn read(mut section: SectionReader<'_>) -> (Option<FileSource>, Vec<Diagnostic>) {
     let job = &section.file().path;
     let paths = section.texts("path").into_iter().map(|path| JobPath::new(job, path.into_inner())).collect();
     let format = section.choice("format").and_then(FileFormat::parse);
-    let delimiter = read_delimiter(&mut section, format);
-    let nulls = section.texts("nulls").into_iter().map(Spanned::into_inner).collect();
+    let layout = read_layout(&mut section, format);
+    let numbers = read_numbers(&mut section, &layout);
     let filter = read_filter(&mut section);
+    let skip_empty = section.choice("empty") != Some("error");
+    let missing_is_null = section.choice("missing") == Some("null");
     let writers = if section.choice("writers") == Some("none") { Writers::None } else { Writers::Any };
-    let files = delimiter.map(|delimiter| FileSource { paths, format, delimiter, nulls, filter, writers });
-    (files, section.finish())
+    let delimiter_is_given = section.has("delimiter");
+    let files =
+        FileSource { paths, format, layout, delimiter_is_given, numbers, skip_empty, missing_is_null, filter, writers };
+    let mistakes = section.finish();
+    (mistakes.is_empty().then_some(files), mistakes)
 }
 
 impl FileFormat {
@@ -129,16 +200,147 @@ impl FileFormat {
     }
 }
 
-fn read_delimiter(section: &mut SectionReader<'_>, format: Option<FileFormat>) -> Option<u8> {
-    let text = section.text("delimiter")?.into_inner();
-    if section.has("delimiter") && format.is_some_and(|format| format != FileFormat::Csv) {
-        section.reject("delimiter", "only CSV files have a delimiter", "leave it out");
+fn read_layout(section: &mut SectionReader<'_>, format: Option<FileFormat>) -> TextLayout {
+    if format.is_some_and(|format| format != FileFormat::Csv) {
+        for name in ["header", "skip", "ignore", "delimiter", "trim"] {
+            if section.has(name) {
+                section.reject(name, format!("only CSV files have a `{name}`"), "leave it out");
+            }
+        }
     }
+    let header = match section.choice("header") {
+        Some("none") => Header::None,
+        Some("auto") => Header::Auto,
+        _ => Header::First,
+    };
+    let columns = read_columns(section, header);
+    let encoding = read_encoding(section);
+    TextLayout {
+        header,
+        columns,
+        skip: section.count("skip").unwrap_or_default(),
+        ignore: read_ignored(section),
+        delimiter: read_delimiter(section, encoding).unwrap_or_default(),
+        encoding,
+        trim: section.flag("trim"),
+        nulls: section.texts("nulls").into_iter().map(Spanned::into_inner).collect(),
+    }
+}
+
+fn read_columns(section: &mut SectionReader<'_>, header: Header) -> Vec<String> {
+    let columns = section.texts("columns");
+    let mut seen = BTreeSet::new();
+    for name in &columns {
+        if !seen.insert(name.get_ref()) {
+            section.reject_at(name.span(), format!("the column `{}` is named twice", name.get_ref()), "rename one");
+        }
+    }
+    if header == Header::First && !columns.is_empty() {
+        let help = "write `header = \"none\"`, or `\"auto\"` where some files have a header; else leave it out";
+        section.reject("columns", "`columns` names what the header names already", help);
+    }
+    if header == Header::None && columns.is_empty() {
+        let help = "write `columns = [...]`, in the order of the file";
+        section.reject("header", "without a header the columns have no names", help);
+    }
+    columns.into_iter().map(Spanned::into_inner).collect()
+}
+
+fn read_ignored(section: &mut SectionReader<'_>) -> Vec<LinePattern> {
+    let mut patterns = Vec::new();
+    for text in section.texts("ignore") {
+        match LinePattern::try_from(text.get_ref().clone()) {
+            Ok(pattern) if pattern.matches_everything() => {
+                let help = "begin it with what these lines begin with, e.g. `#*`";
+                section.reject_at(text.span(), "this pattern matches every line", help);
+            }
+            Ok(pattern) => patterns.push(pattern),
+            Err(error) => {
+                let help = "`*` stands for any characters, `?` for one, `[...]` for one of several";
+                section.reject_at(text.span(), format!("not a pattern: {}", error.msg), help);
+            }
+        }
+    }
+    patterns
+}
+
+fn read_encoding(section: &mut SectionReader<'_>) -> Encoding {
+    let Some(label) = section.text("encoding") else { return Encoding::default() };
+    Encoding::named(label.get_ref()).unwrap_or_else(|| {
+        let help = "write for instance `utf-8`, `gbk`, `gb18030`, `big5`, `shift_jis`, `windows-1252` or `utf-16`";
+        section.reject("encoding", format!("no encoding is called `{}`", label.get_ref()), help);
+        Encoding::default()
+    })
+}
+
+fn read_delimiter(section: &mut SectionReader<'_>, encoding: Encoding) -> Option<Delimiter> {
+    let text = section.text("delimiter")?.into_inner();
     match text.as_bytes() {
-        [byte] if byte.is_ascii() && !byte.is_ascii_alphanumeric() && !b"\"\r\n".contains(byte) => Some(*byte),
+        b"blanks" => Some(Delimiter::Blanks),
+        [byte] if encoding.hides(*byte) => {
+            let title = format!("in {} the byte of `{text}` can be a part of another character", encoding.name());
+            section.reject("delimiter", title, "write the files as UTF-8, or with another delimiter");
+            None
+        }
+        [byte] if byte.is_ascii() && !byte.is_ascii_alphanumeric() && !b"\"\r\n".contains(byte) => {
+            Some(Delimiter::Byte(*byte))
+        }
         _ => {
             let help = "write for instance \";\" or \"\\t\"";
-            section.reject("delimiter", "a delimiter is one ASCII character, no letter, digit or quote", help);
+            section.reject(
+                "delimiter",
+                "a delimiter is one ASCII character, no letter, digit or quote, or `blanks`",
+                help,
+            );
+            None
+        }
+    }
+}
+
+fn read_numbers(files: &mut SectionReader<'_>, layout: &TextLayout) -> NumberFormat {
+    let Some(mut section) = files.section("numbers") else { return NumberFormat::default() };
+    let decimal = read_mark(&mut section, "decimal").unwrap_or('.');
+    let thousands = read_mark(&mut section, "thousands");
+    let delimiter = match layout.delimiter {
+        Delimiter::Byte(byte) => char::from(byte),
+        Delimiter::Blanks => ' ',
+    };
+    if thousands == Some(decimal) {
+        section.reject("thousands", "`thousands` and `decimal` are the same character", "change one of them");
+    }
+    // A quoted cell may hold the delimiter; where it is what stands before every fraction, nothing is quoted.
+    if decimal == delimiter && section.has("decimal") {
+        let help = "name the delimiter of the files: with a decimal comma it is mostly `delimiter = \";\"`";
+        section.reject("decimal", "`decimal` is the delimiter of the cells too", help);
+    }
+    let units = read_units(&mut section);
+    let around = section.texts("around").into_iter().map(Spanned::into_inner).filter(|text| !text.is_empty()).collect();
+    files.absorb(section.finish());
+    NumberFormat { decimal, thousands, units, around }
+}
+
+fn read_units(section: &mut SectionReader<'_>) -> Vec<(String, Scale)> {
+    let Some(mut table) = section.reader().table("units") else { return Vec::new() };
+    let names: Vec<&str> = table.keys().map(|(name, _)| name).collect();
+    let read = |name: &str| factor::read(&mut table, name).map(|scale| (name.to_owned(), scale));
+    let units = names.into_iter().filter_map(read).collect();
+    let mistakes = table.finish("`units`");
+    section.absorb(mistakes);
+    units
+}
+
+/// One character that stands in numbers.
+fn read_mark(section: &mut SectionReader<'_>, name: &'static str) -> Option<char> {
+    let text = section.text(name)?.into_inner();
+    let mut characters = text.chars();
+    match (characters.next(), characters.next()) {
+        (Some(mark), None) if !mark.is_ascii_alphanumeric() && !matches!(mark, '+' | '-' | '"') => Some(mark),
+        _ => {
+            section.reject(
+                name,
+                format!("`{name}` is one character, no letter, digit or sign"),
+                "write for instance \",\"",
+            );
             None
         }
     }

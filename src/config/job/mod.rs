@@ -4,6 +4,7 @@
 //! the paths in a [`Job`] are only resolved, and what the source holds is not known here.
 
 mod bars;
+mod factor;
 mod files;
 mod mongodb;
 mod name_pattern;
@@ -14,6 +15,7 @@ mod source;
 use std::sync::Arc;
 
 use toml::Spanned;
+use toml::de::DeValue;
 
 pub use bars::{Align, Bars, FieldName, Time};
 pub use files::{FileFormat, FileSource, Filter, FilterValue, Writers};
@@ -60,7 +62,7 @@ pub struct Draft {
     /// The job, where nothing is wrong with it.
     pub job: Option<Job>,
     /// The rule files it names, with their places.
-    pub rules: Vec<Spanned<JobPath>>,
+    pub rules: Vec<RulesEntry>,
     /// Its bars, where nothing is wrong with `[bars]`.
     pub bars: Option<Bars>,
     /// Every mistake.
@@ -73,7 +75,12 @@ pub const JOB: Section = Section {
     doc: "A barkeep job: which bars to read, which rules to hold them against, and what a run may do.",
     keys: &[
         key("name", Holds::Text, Mistake, "Name of the job, of a-z, 0-9, `-` and `_`."),
-        key("rules", Holds::SomeTexts, Mistake, "Rule files, relative to the job file; no globs."),
+        key(
+            "rules",
+            Holds::Files(&RULES),
+            Mistake,
+            "Rule files, relative to the job file, each a path or a table that also leaves rules out; no globs.",
+        ),
         key("source", Holds::Table(&source::SOURCE), Mistake, "Where the bars come from."),
         key("bars", Holds::Table(&bars::BARS), Mistake, "What the bars are."),
         key("window", Holds::Table(&run::WINDOW), Nothing, "Which bars a run looks at."),
@@ -84,6 +91,24 @@ pub const JOB: Section = Section {
         key("schedule", Holds::NotYet, Nothing, "let cron or a timer start the run, and take the section out"),
     ],
 };
+
+const RULES: Section = Section {
+    name: "an entry of `rules`",
+    doc: "A rule file, and the rules of it that the job does without.",
+    keys: &[
+        key("file", Holds::Text, Mistake, "The rule file, relative to the job file."),
+        key("except", Holds::Texts, Nothing, "Ids of rules in it that the job does without."),
+    ],
+};
+
+/// A rule file as a job names it.
+#[derive(Debug, Clone)]
+pub struct RulesEntry {
+    /// The file.
+    pub path: Spanned<JobPath>,
+    /// Ids of rules in it that the job does without.
+    pub except: Vec<Spanned<String>>,
+}
 
 /// Reads a job file.
 pub fn read(file: &Arc<SourceText>, environment: &Environment) -> Draft {
@@ -116,7 +141,7 @@ fn read_sections(section: &mut SectionReader<'_>) -> Draft {
         Some(Job {
             file: Arc::clone(file),
             name: name?,
-            rules: rules.iter().map(|path| path.get_ref().clone()).collect(),
+            rules: rules.iter().map(|entry| entry.path.get_ref().clone()).collect(),
             source: source?,
             bars: bars.clone()?,
             window: window?,
@@ -153,14 +178,47 @@ pub(super) fn is_identifier(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(allowed)
 }
 
-fn read_rules(section: &mut SectionReader<'_>) -> Vec<Spanned<JobPath>> {
-    let job = &section.file().path;
-    let written = section.texts("rules").into_iter();
-    written.map(|text| Spanned::new(text.span(), JobPath::new(job, text.into_inner()))).collect()
+fn read_rules(section: &mut SectionReader<'_>) -> Vec<RulesEntry> {
+    let job = Arc::clone(section.file());
+    let Some(value) = section.reader().value("rules") else { return Vec::new() };
+    let items = match value.get_ref() {
+        DeValue::Array(items) => items.iter().collect(),
+        _ => vec![value],
+    };
+    if items.is_empty() {
+        section.reject("rules", "`rules` is empty", "name at least one rule file");
+    }
+    let mut entries = Vec::new();
+    for item in items {
+        match item.get_ref() {
+            DeValue::Table(table) => {
+                let (file, environment) = (section.file(), section.reader().environment());
+                let reader = Reader::new(file, table, item.span(), environment);
+                let mut part = SectionReader::new(&RULES, reader);
+                let path = part.text("file");
+                let except = part.texts("except");
+                section.absorb(part.finish());
+                let Some(path) = path else { continue };
+                let path = Spanned::new(path.span(), JobPath::new(&job.path, path.into_inner()));
+                entries.push(RulesEntry { path, except });
+            }
+            _ => {
+                let Some(text) = section.reader().string_at("rules", item) else { continue };
+                if text.get_ref().is_empty() {
+                    section.reject_at(text.span(), "`rules` holds an empty string", "name a rule file");
+                    continue;
+                }
+                let path = Spanned::new(text.span(), JobPath::new(&job.path, text.into_inner()));
+                entries.push(RulesEntry { path, except: Vec::new() });
+            }
+        }
+    }
+    entries
 }
 
 #[cfg(test)]
 mod tests {
+    use crate::bars::layout::Delimiter;
     use std::path::Path;
 
     use chrono::TimeDelta;
@@ -260,8 +318,8 @@ mod tests {
         let job = minimal();
         assert_eq!(job.rules, [JobPath { written: "../rules/ohlcv.toml".into(), resolved: "rules/ohlcv.toml".into() }]);
         assert_eq!(files(&job).paths[0].resolved, Path::new("data"));
-        assert_eq!((files(&job).format, files(&job).delimiter), (None, b','));
-        assert_eq!(files(&job).nulls, ["", "null", "NULL", "None", "N/A"]);
+        assert_eq!((files(&job).format, files(&job).layout.delimiter), (None, Delimiter::Byte(b',')));
+        assert_eq!(files(&job).layout.nulls, ["", "null", "NULL", "None", "N/A"]);
         assert!(files(&job).filter.is_empty() && job.bars.fields.is_empty());
         assert_eq!(job.window, Window { since: None, until: None, grace: TimeDelta::zero() });
         assert_eq!(job.limits, Limits { rows: 10_000, fraction: 0.01, series_fraction: 0.2 });
@@ -273,7 +331,10 @@ mod tests {
     #[test]
     fn defaults_of_the_timestamp_follow_interval_and_calendar() {
         let time = minimal().bars.time;
-        assert_eq!((&**time.field.get_ref(), time.formats[0].text(), time.label), ("time", "%Y-%m-%d", Label::Session));
+        assert_eq!(
+            (&**time.fields[0].get_ref(), time.formats[0].text(), time.label),
+            ("time", "%Y-%m-%d", Label::Session)
+        );
         assert_eq!((time.zone, time.fold), (chrono_tz::UTC, Fold::Refuse));
         let minutes = "series = \"symbol\"\ninterval = \"1m\"\ncalendar = \"NYSE\"\nalign = \"clock\"\n";
         let bars = good(&format!("{HEAD}[bars]\n{minutes}")).bars;
@@ -287,8 +348,8 @@ mod tests {
         let job = good(FULL);
         assert_eq!(job.rules[1].resolved, Path::new("/etc/rules/b.toml"));
         assert_eq!(
-            (files(&job).format, files(&job).delimiter, files(&job).nulls.len()),
-            (Some(FileFormat::Csv), b'\t', 0)
+            (files(&job).format, files(&job).layout.delimiter, files(&job).layout.nulls.len()),
+            (Some(FileFormat::Csv), Delimiter::Byte(b'\t'), 0)
         );
         let filter: Vec<_> = files(&job).filter.iter().map(|f| (f.field.get_ref().as_str(), f.value.clone())).collect();
         let sources = FilterValue::AnyOf(vec!["akshare".into(), "tushare".into()]);
@@ -303,7 +364,7 @@ mod tests {
         assert_eq!((job.bars.time.formats.len(), job.bars.time.fold), (2, Fold::Later));
         assert_eq!(job.bars.calendar_file.unwrap().get_ref().resolved, Path::new("jobs/xshg.csv"));
         let fields: Vec<_> =
-            job.bars.fields.iter().map(|f| (&**f.name.get_ref(), &**f.source.get_ref(), f.kind)).collect();
+            job.bars.fields.iter().map(|f| (&**f.name.get_ref(), &**f.source().get_ref(), f.kind)).collect();
         let turnover = ("turnover", "turnover_rate", Some(FieldKind::Number));
         assert_eq!(fields, [("isST", "isST", Some(FieldKind::Text)), turnover, ("volume", "vol", None)]);
         // 2024-03-01 begins in Shanghai eight hours before it does in UTC.
@@ -438,7 +499,7 @@ error[toml-syntax]: not valid TOML: duplicate key
     #[test]
     fn rules_of_a_job_with_syntax_errors_are_still_named() {
         let draft = draft("name = \nrules = [\"a.toml\"]\n");
-        assert_eq!(draft.rules[0].get_ref().written, "a.toml");
+        assert_eq!(draft.rules[0].path.get_ref().written, "a.toml");
         assert_eq!(draft.mistakes.len(), 1);
     }
 

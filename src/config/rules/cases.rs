@@ -40,6 +40,9 @@ pub enum Literal {
     Time(i64),
 }
 
+/// The code of a test row with a field that the bars do not have.
+pub(super) const UNKNOWN_FIELD: &str = "unknown-test-field";
+
 pub(super) const TEST: Section = Section {
     name: "the test",
     doc: "Rows, and which of them the rule must flag.",
@@ -116,7 +119,7 @@ fn is_empty_array(value: &DeValue<'_>) -> bool {
 fn reject_unknown_field(table: &mut Reader<'_>, name: &str, span: Range<usize>, bars: Option<&BarsSpec>) {
     let Some(bars) = bars.filter(|bars| name != TIME && bars.field(name).is_none()) else { return };
     let title = format!("a test row has the field `{name}`, which these bars do not have");
-    let mistake = Diagnostic::new("unknown-field", title, table.file(), span).label("no such field");
+    let mistake = Diagnostic::new(UNKNOWN_FIELD, title, table.file(), span).label("no such field");
     table.push(mistake.help(suggestion(name, "fields", bars.names())));
 }
 

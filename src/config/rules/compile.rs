@@ -24,17 +24,23 @@ use crate::schema::section::SectionReader;
 /// # Errors
 /// Every mistake of every file, in the order of the files and then of their text.
 pub fn compile(files: &[RuleFile], bars: &BarsSpec) -> Result<RuleSet, Vec<Diagnostic>> {
-    compile_only(files, bars, &[])
+    finished(Compiler::over(files, Some(bars), &[]))
 }
 
-/// [`compile`] for the rules with the ids `only`, or for all of them where it is empty; the mistakes of others do not
-/// count. The identity is that of the whole set.
+/// [`compile`] over the bars of a job, for the rules with the ids `only`, or for all of them where it is empty; the
+/// mistakes of others do not count, and test rows may have fields that these bars lack. The identity is that of the
+/// whole set.
 pub(in crate::config) fn compile_only(
     files: &[RuleFile],
     bars: &BarsSpec,
     only: &[String],
 ) -> Result<RuleSet, Vec<Diagnostic>> {
     let mut compiler = Compiler::over(files, Some(bars), only);
+    compiler.mistakes.retain(|mistake| mistake.code != cases::UNKNOWN_FIELD);
+    finished(compiler)
+}
+
+fn finished(mut compiler: Compiler<'_>) -> Result<RuleSet, Vec<Diagnostic>> {
     if !compiler.mistakes.is_empty() {
         return Err(compiler.mistakes);
     }
@@ -44,6 +50,7 @@ pub(in crate::config) fn compile_only(
         rules: compiler.rules,
         expressions: compiler.expressions,
         used: compiler.used,
+        left_out: compiler.left_out,
         sha256: format!("{:x}", compiler.digest.finalize()),
     })
 }
@@ -53,7 +60,7 @@ pub(in crate::config) fn compile_only(
 pub(in crate::config) fn lint(files: &[RuleFile], bars: Option<&BarsSpec>, only: &[String]) -> Vec<Diagnostic> {
     let mut compiler = Compiler::over(files, bars, only);
     // Which fields there are is the source's to say.
-    compiler.mistakes.retain(|mistake| mistake.code != "unknown-field");
+    compiler.mistakes.retain(|mistake| !matches!(mistake.code, "unknown-field" | cases::UNKNOWN_FIELD));
     compiler.mistakes
 }
 
@@ -71,6 +78,7 @@ struct Compiler<'b> {
     digest: Sha256,
     ids: BTreeMap<Arc<str>, (Arc<SourceText>, Range<usize>)>,
     mistakes: Vec<Diagnostic>,
+    left_out: Vec<Arc<str>>,
 }
 
 impl<'b> Compiler<'b> {
@@ -85,6 +93,7 @@ impl<'b> Compiler<'b> {
             digest: Sha256::new(),
             ids: BTreeMap::new(),
             mistakes: Vec::new(),
+            left_out: Vec::new(),
         };
         for file in files {
             compiler.add_file(file);
@@ -123,10 +132,15 @@ impl<'b> Compiler<'b> {
         let span = section.reader().span();
         let sha256 = self.digest_rule(&head, (from, until), section.reader().entries(), &file.environment);
         let (check, mistakes) = self.compile_check(&head, section);
-        if !self.only.is_empty() && !self.only.iter().any(|wanted| **wanted == *id) {
+        let excepted = file.except.iter().any(|except| **except.get_ref() == *id);
+        if excepted || !self.only.is_empty() && !self.only.iter().any(|wanted| **wanted == *id) {
             self.expressions.truncate(before.0);
             self.used.truncate(before.1);
             return Vec::new();
+        }
+        if self.left_out.last() == Some(&id) {
+            self.expressions.truncate(before.0);
+            self.used.truncate(before.1);
         }
         if let (Some(kind), Some(check)) = (head.kind, check) {
             self.rules.push(Rule {
@@ -158,7 +172,14 @@ impl<'b> Compiler<'b> {
         let Some(bars) = self.bars else { return (None, section.finish()) };
         let mut params = Params::new(section, bars, Arc::clone(id), &mut self.expressions);
         let check = kind.compile(&mut params, bars);
-        let (mistakes, used) = params.finish();
+        let (mut mistakes, used, lacking) = params.finish();
+        if !lacking.is_empty() && lacking.iter().all(|field| bars.without.iter().any(|without| **without == **field)) {
+            mistakes.retain(|mistake| mistake.code != "unknown-field");
+            if mistakes.is_empty() {
+                self.left_out.push(Arc::clone(id));
+                return (None, mistakes);
+            }
+        }
         self.used.extend(used);
         (Some(check), mistakes)
     }

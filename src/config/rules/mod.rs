@@ -11,6 +11,8 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use toml::Spanned;
+
 pub use cases::{Literal, RuleTest};
 pub use compile::compile;
 pub(super) use compile::{compile_only, ids, lint};
@@ -30,6 +32,8 @@ pub struct RuleFile {
     pub file: Arc<SourceText>,
     /// Values for `${NAME}`.
     pub environment: Arc<Environment>,
+    /// Ids of rules in it that the job does without.
+    pub except: Vec<Spanned<String>>,
 }
 
 impl RuleFile {
@@ -40,9 +44,14 @@ impl RuleFile {
     pub fn from_text(name: &str, text: &str) -> Result<Self, Vec<Diagnostic>> {
         let (file, mistakes) = document::open(name, text);
         match mistakes.is_empty() {
-            true => Ok(Self { file, environment: Arc::new(Environment::new([])) }),
+            true => Ok(Self::new(file, Arc::new(Environment::new([])))),
             false => Err(mistakes),
         }
+    }
+
+    /// All rules of `file`.
+    pub(crate) fn new(file: Arc<SourceText>, environment: Arc<Environment>) -> Self {
+        Self { file, environment, except: Vec::new() }
     }
 }
 
@@ -95,7 +104,7 @@ impl fmt::Debug for Rule {
 }
 
 /// The rules of a job.
-#[derive(Debug)]
+#[derive(Default, Debug)]
 pub struct RuleSet {
     /// The rules in the order of the files.
     pub rules: Vec<Rule>,
@@ -103,6 +112,8 @@ pub struct RuleSet {
     pub expressions: Vec<Expression>,
     /// Indices into `BarsSpec::fields` that checks use, ascending; what only SQL uses is not among them.
     pub used: Vec<usize>,
+    /// Ids of the rules that are not evaluated, for they need a field that the bars are said not to have.
+    pub left_out: Vec<Arc<str>>,
     /// SHA-256 (hex) of everything that decides a verdict: identifiers, checks, parameters, levels, conditions,
     /// validity and budgets. Comments, layout, `why`, `owner` and tests do not change it.
     pub sha256: String,
@@ -129,10 +140,7 @@ mod tests {
 
     fn files(texts: &[(&str, &str)]) -> Vec<RuleFile> {
         let environment = Arc::new(Environment::new([("LIMIT".to_owned(), "close > 1".to_owned())]));
-        let file = |(path, text): &(&str, &str)| RuleFile {
-            file: SourceText::new(path, *text),
-            environment: Arc::clone(&environment),
-        };
+        let file = |(path, text): &(&str, &str)| RuleFile::new(SourceText::new(path, *text), Arc::clone(&environment));
         texts.iter().map(file).collect()
     }
 

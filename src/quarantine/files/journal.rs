@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::bars::layout::{Delimiter, TextLayout};
 use crate::durable::paths;
 use crate::durable::{Disk, FileId, folder_of, hex, sha256};
 use crate::quarantine::item::State;
@@ -32,6 +33,10 @@ pub(super) struct Begun {
     #[serde(deserialize_with = "without_detours")]
     pub(super) source: PathBuf,
     pub(super) format: String,
+    /// How records of text lie in it; in records of earlier versions only the delimiter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) layout: Option<TextLayout>,
+    #[serde(default)]
     pub(super) delimiter: u8,
     /// The rows that come back; a removal has none.
     pub(super) restoring: Option<Restoring>,
@@ -203,7 +208,8 @@ impl Begun {
     pub(super) fn set(&self) -> FilesSet {
         let formats = [Format::Csv, Format::Ndjson, Format::Parquet];
         let format = formats.into_iter().find(|format| format.as_str() == self.format).unwrap_or(Format::Ndjson);
-        FilesSet { format, files: vec![self.source.clone()], delimiter: self.delimiter, nulls: Vec::new() }
+        let earlier = || TextLayout { delimiter: Delimiter::Byte(self.delimiter), ..TextLayout::default() };
+        FilesSet::new(format, vec![self.source.clone()], self.layout.clone().unwrap_or_else(earlier))
     }
 
     /// The new file, and after the swap the old one, beside the source.

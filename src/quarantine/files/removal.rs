@@ -156,7 +156,8 @@ impl Work<'_> {
             at: self.order.at,
             source: self.source.clone(),
             format: self.order.set.format.as_str().to_owned(),
-            delimiter: self.order.set.delimiter,
+            layout: Some(self.order.set.layout.clone()),
+            delimiter: 0,
             restoring: None,
         };
         let draft = Draft { work: self, seen, begun: &begun };

@@ -77,6 +77,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) program: &'a Program,
     /// Only the series with these first key values; all where there are none.
     pub(crate) series: &'a [String],
+    /// Whether a column that only some files have is NULL in the others, whatever the job says.
+    pub(crate) missing_is_null: bool,
     /// What the run uses.
     pub(crate) context: &'a Context,
 }

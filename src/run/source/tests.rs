@@ -24,7 +24,7 @@ use crate::run::load::load;
 use crate::run::peak::Peak;
 use crate::run::quarantine::{Quarantine, Removal};
 use crate::run::{Context, Goal, Order};
-use crate::source::SourceColumn;
+use crate::source::{KeyField, SourceColumn};
 
 /// Bars in memory, all of them texts.
 #[derive(Debug, Clone)]
@@ -38,12 +38,8 @@ impl Memory {
         let column = |(name, _, texts): &(&str, FieldKind, &[&str])| {
             (name.to_string(), Arc::new(StringArray::from(texts.to_vec())) as ArrayRef)
         };
-        let described = |(name, kind, _): &(&str, FieldKind, &[&str])| SourceColumn {
-            name: name.to_string(),
-            kind: *kind,
-            typed_time: false,
-            arrow: None,
-        };
+        let described =
+            |(name, kind, _): &(&str, FieldKind, &[&str])| SourceColumn::untyped(name.to_string(), *kind, false);
         let bars = RecordBatch::try_from_iter(columns.iter().map(column)).unwrap();
         Self { bars, columns: columns.iter().map(described).collect() }
     }
@@ -84,10 +80,11 @@ impl Source for Memory {
         writer.close()?;
         let bytes = fs::metadata(&path)?.len();
         let files = vec![table_file(path.clone(), 0, bytes)];
-        let (arrangement, groups) = ingest::arrange(program, files, vec![path.clone()], 1).await?;
+        let key = ingest::key_columns(&program.bars).into_iter().map(KeyField::Column).collect();
+        let (arrangement, groups) = ingest::arrange(key, files, vec![path.clone()], 1).await?;
         let schema = narrowed(&self.bars.schema(), &columns);
-        let (locators, filter, window) = (Locators::Counted, Vec::new(), (None, None));
-        let input = Input { groups, schema, locators, arrangement, filter, window };
+        let (locators, filter, window, places) = (Locators::Counted, Vec::new(), (None, None), Vec::new());
+        let input = Input { groups, schema, places, locators, arrangement, filter, window };
         let (rows, snapshot) = (Some(self.bars.num_rows() as u64), Some((path, folder)));
         Ok(Ingested { input, identities: Vec::new(), rows, bytes, extract_seconds: 0.0, snapshot })
     }

@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use barkeep::config;
-use barkeep::source::{self, Files, Wanted, WantedKind};
+use barkeep::source::{self, Files, KeyField, Wanted, WantedKind};
 use proptest::prelude::*;
 
 use crate::cli_support::{BARS, JOB, Project, RULES};
@@ -52,12 +52,11 @@ fn load(job: &Path) {
 
 /// Looks at and copies a source as the program does; the rows it has, if it is one.
 fn extract(folder: &Path, name: &str) -> Option<u64> {
-    let nulls = vec![String::new()];
-    let files = Files { patterns: vec![folder.join(name)], format: None, delimiter: b',', nulls };
+    let files = Files::all(vec![folder.join(name)]);
     let set = source::discover(&files).ok()?;
     let columns = source::infer(&set).ok()?;
     if !set.format.is_text() {
-        let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
+        let names: Vec<KeyField> = columns.iter().map(|column| KeyField::Column(column.name.clone())).collect();
         source::series_order(&set.files, &names, 2).ok();
         return None;
     }

@@ -59,6 +59,7 @@ impl Pattern {
         let mut pieces = Vec::new();
         read(text, &mut pieces).map_err(|problem| format!("`{text}` is not a time format: {problem}"))?;
         end_with_zulu(&mut pieces);
+        measure_unpadded(&mut pieces);
         let problem = missing(&pieces).or_else(|| twice(&pieces)).or_else(|| ambiguous(&pieces));
         if let Some(problem) = problem {
             return Err(format!("`{text}` is not a time format: {problem}"));
@@ -115,6 +116,20 @@ fn end_with_zulu(pieces: &mut [Piece]) {
     }
 }
 
+/// Gives an unpadded part right before others of fixed width the digits that those leave over: `930` by `%-H%M`.
+fn measure_unpadded(pieces: &mut [Piece]) {
+    for index in 0..pieces.len() {
+        let Piece::Unpadded(field) = pieces[index] else { continue };
+        let width = |piece: &Piece| if let Piece::Digits(_, width) = piece { Some(*width) } else { None };
+        let behind = &pieces[index + 1..];
+        let digits: u8 = behind.iter().map_while(width).sum();
+        let then = behind.iter().find(|piece| width(piece).is_none()).copied();
+        if digits > 0 && !then.is_some_and(begins_with_digit) {
+            pieces[index] = Piece::UnpaddedBefore(field, digits);
+        }
+    }
+}
+
 /// What a pattern lacks to tell a date, or half of what it says of the time of day.
 fn missing(pieces: &[Piece]) -> Option<String> {
     let has = |part| tells(pieces, part);
@@ -164,13 +179,21 @@ fn ambiguous(pieces: &[Piece]) -> Option<String> {
         let widths = matches!(piece, Piece::Fraction(least, most) if least < most);
         widths || matches!(piece, Piece::Unpadded(_) | Piece::PointFraction)
     };
-    let digit = |piece: Piece| match piece {
-        Piece::Literal(byte) => byte.is_ascii_digit(),
-        Piece::Digits(..) | Piece::Unpadded(_) | Piece::BlankPadded(_) | Piece::ShortYear | Piece::Fraction(..) => true,
-        _ => false,
-    };
-    let ambiguous = pieces.windows(2).any(|pair| open(pair[0]) && digit(pair[1]));
+    let ambiguous = pieces.windows(2).any(|pair| open(pair[0]) && begins_with_digit(pair[1]));
     ambiguous.then(|| "digits follow a part of no fixed width".to_owned())
+}
+
+fn begins_with_digit(piece: Piece) -> bool {
+    match piece {
+        Piece::Literal(byte) => byte.is_ascii_digit(),
+        Piece::Digits(..)
+        | Piece::Unpadded(_)
+        | Piece::UnpaddedBefore(..)
+        | Piece::BlankPadded(_)
+        | Piece::ShortYear
+        | Piece::Fraction(..) => true,
+        _ => false,
+    }
 }
 
 fn tells(pieces: &[Piece], wanted: Part) -> bool {
@@ -185,7 +208,10 @@ fn part(piece: Piece) -> Option<Part> {
         Piece::MonthName => Part::Month,
         Piece::HalfDay => Part::HalfDay,
         Piece::Fraction(..) | Piece::PointFraction => Part::Fraction,
-        Piece::Digits(field, _) | Piece::Unpadded(field) | Piece::BlankPadded(field) => match field {
+        Piece::Digits(field, _)
+        | Piece::Unpadded(field)
+        | Piece::UnpaddedBefore(field, _)
+        | Piece::BlankPadded(field) => match field {
             Field::Year => Part::Year,
             Field::Month => Part::Month,
             Field::Day => Part::Day,

@@ -11,6 +11,8 @@ pub(super) enum Piece {
     Digits(Field, u8),
     /// One or two digits without leading zero.
     Unpadded(Field),
+    /// The same right before so many digits of other parts: what they leave over of the digits that stand there.
+    UnpaddedBefore(Field, u8),
     /// Two digits, the first of which may be a blank.
     BlankPadded(Field),
     /// Two digits of a year.

@@ -30,7 +30,7 @@ fn place(disk: &Disk) -> Place<'_> {
 }
 
 fn set() -> FilesSet {
-    FilesSet { format: Format::Csv, files: vec![PathBuf::from(SOURCE)], delimiter: b',', nulls: Vec::new() }
+    FilesSet::new(Format::Csv, vec![PathBuf::from(SOURCE)], crate::bars::TextLayout::default())
 }
 
 /// The file as it is when its rows are evaluated.

@@ -98,7 +98,7 @@ impl Source for FoundCollection {
 
     /// Copies documents into a snapshot.
     async fn ingest(&self, reading: &Reading<'_>) -> Result<Ingested, Failure> {
-        let Reading { program, context, series } = *reading;
+        let Reading { program, context, series, .. } = *reading;
         let columns = ingest::columns(program, &[])?;
         let wanted = ingest::wanted(program, &columns);
         let limits = context.limits();

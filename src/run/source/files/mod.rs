@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use self::read::Wanted;
 use super::contract::{Reading, Source, SourceKind};
 use crate::config::Loaded;
-use crate::config::job::{FileFormat, FileSource, Filter};
+use crate::config::job::{FieldName, FileFormat, FileSource, Filter};
 use crate::quarantine::plan::{PlanFile, SourceIdentity};
 use crate::report::run::Connections;
 use crate::run::examination::Examination;
@@ -24,12 +24,16 @@ use crate::source::{self, Files, FilesSet, Format, SourceColumn};
 /// The files that a job names.
 pub(super) struct NamedFiles {
     source: FileSource,
+    /// Names that mean one column.
+    aliases: Vec<Vec<String>>,
     of_job: FilesOfJob,
 }
 
 impl NamedFiles {
     pub(super) fn new(loaded: &Arc<Loaded>, source: &FileSource) -> Self {
-        Self { source: source.clone(), of_job: FilesOfJob::new(loaded, source) }
+        let names = |field: &FieldName| field.sources.iter().map(|name| name.get_ref().to_string()).collect();
+        let several = loaded.job.bars.fields.iter().filter(|field| field.sources.len() > 1);
+        Self { source: source.clone(), aliases: several.map(names).collect(), of_job: FilesOfJob::new(loaded, source) }
     }
 }
 
@@ -43,8 +47,11 @@ impl SourceKind for NamedFiles {
                 FileFormat::Ndjson => Format::Ndjson,
                 FileFormat::Parquet => Format::Parquet,
             }),
-            delimiter: self.source.delimiter,
-            nulls: self.source.nulls.clone(),
+            layout: self.source.layout.clone(),
+            delimiter_is_given: self.source.delimiter_is_given,
+            aliases: self.aliases.clone(),
+            skip_empty: self.source.skip_empty,
+            missing_is_null: self.source.missing_is_null,
         })?;
         let columns = source::infer(&set)?;
         let (of_job, filter) = (self.of_job.clone(), self.source.filter.clone());

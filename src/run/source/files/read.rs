@@ -7,12 +7,13 @@ use arrow::datatypes::{DataType, Field, Schema};
 
 use crate::config::job::{Filter, FilterValue};
 use crate::engine::plan::{self, Input};
-use crate::engine::table::Locators;
+use crate::engine::program::Program;
+use crate::engine::table::{Locators, TableFile};
 use crate::run::events::Stage;
 use crate::run::failure::Failure;
 use crate::run::ingest::{self, Ingested, Stored};
 use crate::run::source::Reading;
-use crate::source::{self, FileIdentity, FilesSet, SourceColumn};
+use crate::source::{self, FileIdentity, FilesSet, KeyField, SourceColumn};
 
 /// The files that are read, and which of their rows.
 pub(super) struct Wanted<'a> {
@@ -29,7 +30,8 @@ impl Wanted<'_> {
         let wanted = ingest::wanted(program, &columns);
         let limits = context.limits();
         let temp = context.scratch()?;
-        let (dir, set) = (temp.path().to_path_buf(), self.set.clone());
+        let (dir, mut set) = (temp.path().to_path_buf(), self.set.clone());
+        set.missing_is_null |= reading.missing_is_null;
         let threads = NonZeroUsize::new(limits.threads).unwrap_or(NonZeroUsize::MIN);
         let progress = context.begin(&program.job, Stage::Reading, None);
         let started = std::time::Instant::now();
@@ -55,17 +57,33 @@ impl Wanted<'_> {
         let Reading { program, context, .. } = *reading;
         let filter = self.filters(reading);
         let columns = ingest::columns(program, &filter)?;
+        source::check_parquet(found, &columns, self.set.missing_is_null || reading.missing_is_null)?;
         let identities = self.set.files.iter().map(|path| FileIdentity::of(path)).collect::<Result<Vec<_>, _>>()?;
         let mut files = Vec::with_capacity(identities.len());
+        let is_read = |name: &&Arc<str>| columns.contains(name);
+        let places: Vec<Arc<str>> = self.set.places.names.iter().filter(is_read).cloned().collect();
         for (index, identity) in identities.iter().enumerate() {
-            files.push(plan::table_file(identity.path.clone(), index, identity.length));
+            let of_place = |name: &Arc<str>| self.set.places.value(name, index).flatten().cloned();
+            let file = plan::table_file(identity.path.clone(), index, identity.length);
+            files.push(TableFile { places: places.iter().map(of_place).collect(), ..file });
         }
         let bytes = identities.iter().map(|identity| identity.length).sum();
-        let (arrangement, groups) =
-            ingest::arrange(program, files, self.set.files.clone(), context.limits().threads).await?;
+        let (key, threads) = (self.key(program), context.limits().threads);
+        let (arrangement, groups) = ingest::arrange(key, files, self.set.files.clone(), threads).await?;
         let schema = plan::narrowed(&parquet_schema(found, &columns), &columns);
-        let input = Input { groups, schema, locators: Locators::Counted, arrangement, filter, window: (None, None) };
+        let locators = Locators::Counted;
+        let input = Input { groups, schema, places, locators, arrangement, filter, window: (None, None) };
         Ok(Ingested { input, identities, rows: None, bytes, extract_seconds: 0.0, snapshot: None })
+    }
+
+    /// The fields of the series key, as the files and their places have them.
+    fn key(&self, program: &Program) -> Vec<KeyField> {
+        let field = |column: String| {
+            let values = self.set.places.field(&column);
+            let given = values.map(|values| values.map(|value| value.map(|value| value.to_string())).collect());
+            given.map_or_else(|| KeyField::Column(column.clone()), KeyField::Given)
+        };
+        ingest::key_columns(&program.bars).into_iter().map(field).collect()
     }
 
     /// Which texts a column may have, for each column that is asked about.
@@ -88,7 +106,8 @@ impl Wanted<'_> {
 
 /// The columns of Parquet files that are read: others may have any name.
 fn parquet_schema(columns: &[SourceColumn], read: &[Arc<str>]) -> Schema {
-    let columns = columns.iter().filter(|column| read.iter().any(|name| **name == *column.name));
+    let is_read = |column: &&SourceColumn| column.arrow.is_some() && read.iter().any(|name| **name == *column.name);
+    let columns = columns.iter().filter(is_read);
     let field = |column: &SourceColumn| {
         let data_type = column.arrow.clone().unwrap_or(DataType::Null);
         Field::new(&column.name, data_type, true)
