@@ -144,7 +144,7 @@ impl Collections {
         if let Some(field) = pieces.iter().find(|name| seen.has(name)) {
             return Err(MongoError::PieceIsField { namespace: self.info.namespace.clone(), field: field.clone() });
         }
-        let column = |name| SourceColumn { name, kind: FieldKind::Text, typed_time: false, arrow: None };
+        let column = |name| SourceColumn::untyped(name, FieldKind::Text, false);
         Ok(pieces.into_iter().map(column).chain(seen.columns()).collect())
     }
 }
