@@ -456,7 +456,11 @@ mod tests {
     #[test]
     fn fields_that_are_not_compared_do_not_make_a_conflict() {
         let bars = Fixture::daily("time,close,vendor,fetched\n2024-01-02,1,a,7\n2024-01-02,1,b,8");
-        assert_eq!(found(&bars.evaluate(RULE)), [(0, "conflicting"), (1, "conflicting")], "nothing is lost with a copy");
+        assert_eq!(
+            found(&bars.evaluate(RULE)),
+            [(0, "conflicting"), (1, "conflicting")],
+            "nothing is lost with a copy"
+        );
         let ignoring = bars.evaluate("check = \"duplicate\"\nignore = [\"vendor\", \"fetched\"]");
         assert_eq!(found(&ignoring), [(1, "identical")]);
         let evaluated = bars.evaluate("check = \"duplicate\"\nkeep = \"first\"\ncompare = [\"vendor\", \"close\"]");

@@ -60,7 +60,7 @@ fn infer_csv(set: &FilesSet) -> Result<Vec<SourceColumn>, SourceError> {
         let Some(chunk) = file.next_chunk()? else { continue };
         reject_title(path, file.columns(), &chunk, set)?;
         for (_, _, record) in chunk.rows().take(SAMPLED_RECORDS) {
-            let Some(record) = set.layout.encoding.decode(record) else { continue };
+            let Some(record) = set.layout.encoding_of_records().decode(record) else { continue };
             cells.read(record.as_bytes(), &set.layout);
             let text = cells.text(record.as_bytes());
             for (position, target) in targets.iter().enumerate() {

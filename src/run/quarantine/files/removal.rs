@@ -33,8 +33,7 @@ impl Removal for FilesRemoval<'_> {
     /// Each file is looked at when its rows are to leave; here only whether rows of such files can leave at all.
     async fn check_fit(&self) -> Result<(), Failure> {
         let Some(reason) = self.set.check_only() else { return Ok(()) };
-        let help = "nothing was touched; `barkeep check` evaluates these bars, and rows can be moved where they are kept as \
-                    CSV, NDJSON or Parquet files";
+        let help = "nothing was touched; keep the bars as CSV, NDJSON or Parquet files to move their rows";
         Err(Failure::Refused(format!("no row can leave this source: {reason}"), help.to_owned()))
     }
 
