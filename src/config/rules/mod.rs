@@ -15,7 +15,7 @@ use toml::Spanned;
 
 pub use cases::{Literal, RuleTest};
 pub use compile::compile;
-pub(super) use compile::{compile_only, ids, lint};
+pub(super) use compile::{Unfit, compile_only, ids, lint};
 pub(super) use head::{RULE, RULE_FILE};
 
 use super::document;
