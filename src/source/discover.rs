@@ -7,9 +7,8 @@ use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use super::place::{self, PlacePattern};
+use super::place::{self, Fields, PlacePattern};
 use super::{FileIdentity, Files, FilesSet, Format, PACKED, SourceError};
 use crate::bars::layout::Delimiter;
 use crate::schema::diagnostic::nearest;
@@ -58,11 +57,13 @@ pub fn discover(files: &Files) -> Result<FilesSet, SourceError> {
 /// Whether the name of a text file promises tabs between cells.
 fn is_tsv(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_ascii_lowercase();
-    PACKED.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name).ends_with(".tsv")
+    PACKED
+        .iter()
+        .find_map(|ending| name.strip_suffix(ending))
+        .unwrap_or(&name)
+        .rsplit_once('.')
+        .is_some_and(|(_, ending)| ending == "tsv")
 }
-
-/// Fields that the path of a file gives, with their values.
-type Fields = Vec<(Arc<str>, Option<Arc<str>>)>;
 
 /// The files one pattern stands for, sorted, with the fields that their places give; never none.
 fn expand_fields(pattern: &Path, format: Option<Format>) -> Result<Vec<(PathBuf, Fields)>, SourceError> {
