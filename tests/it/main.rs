@@ -15,4 +15,5 @@ mod layers;
 mod layouts;
 mod mongo;
 mod races;
+mod recipes;
 mod support;
