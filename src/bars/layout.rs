@@ -156,13 +156,19 @@ impl Encoding {
 }
 
 impl TextLayout {
+    /// How a single record is written: text in which a record is not a stretch of bytes is decoded as a whole, before
+    /// records are found in it.
+    pub fn encoding_of_records(&self) -> Encoding {
+        if self.encoding.keeps_lines() { self.encoding } else { Encoding::default() }
+    }
+
     /// Whether `line` is not a record.
     pub fn ignores(&self, line: &[u8]) -> bool {
         if self.ignore.is_empty() {
             return false;
         }
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let text = self.encoding.decode(line).unwrap_or_else(|| String::from_utf8_lossy(line));
+        let text = self.encoding_of_records().decode(line).unwrap_or_else(|| String::from_utf8_lossy(line));
         self.ignore.iter().any(|pattern| pattern.0.matches(&text))
     }
 }

@@ -29,6 +29,8 @@ pub struct FieldSpec {
     pub constant: Option<Arc<str>>,
     /// What its numbers are multiplied by.
     pub scale: Option<Scale>,
+    /// Whether it is text that the source has as whole numbers: it is read as their digits.
+    pub digits: bool,
 }
 
 /// The bars of one job.
@@ -55,7 +57,7 @@ pub struct BarsSpec {
 impl FieldSpec {
     /// A field that has the name that it has in the source.
     pub fn plain(name: &str, kind: FieldKind) -> Self {
-        Self { name: Arc::from(name), source: Arc::from(name), kind, constant: None, scale: None }
+        Self { name: Arc::from(name), source: Arc::from(name), kind, constant: None, scale: None, digits: false }
     }
 }
 

@@ -15,7 +15,9 @@ use super::cause::causes;
 use super::evidence::Shown;
 use super::params::{FieldRef, Params};
 use super::{Check, CheckKind, Column, Context, Described, Facts, Finding, FindingSink, Series, Stage};
-use crate::bars::{BarsSpec, FieldKind, NUMBERS};
+use crate::bars::column::reserved;
+use crate::bars::spec::FieldSpec;
+use crate::bars::{BarsSpec, NUMBERS};
 use crate::schema::{Holds, Key, Otherwise, key};
 use crate::text::escape::visible;
 
@@ -34,7 +36,13 @@ const PARAMS: &[Key] = &[
         "compare",
         Holds::Fields,
         Otherwise::Nothing,
-        "Fields that must agree for copies to be identical; without it every usual number the bars have.",
+        "Fields that must agree for copies to be identical; without it every field the bars have.",
+    ),
+    key(
+        "ignore",
+        Holds::Fields,
+        Otherwise::Nothing,
+        "Fields that may differ between identical copies, e.g. `updated_at`.",
     ),
 ];
 
@@ -112,8 +120,13 @@ impl CheckKind for Duplicate {
         let key = columns(params.any_fields("key"));
         let given = params.given("compare");
         let mut compared = columns(params.any_fields("compare"));
+        let ignored = columns(params.any_fields("ignore"));
+        if given && params.given("ignore") {
+            params.reject("ignore", "`compare` and `ignore` are both written", "keep one of them");
+        }
         if !given {
-            compared = usual_numbers(params, bars);
+            compared = params.fields_where(|index, field| tells_copies_apart(bars, field) && !ignored.contains(&index));
+            compared.sort_by_key(|index| usual(&bars.fields[*index].name));
         } else if compared.is_empty() {
             params.reject(
                 "compare",
@@ -141,14 +154,18 @@ fn columns(fields: Vec<FieldRef>) -> Vec<usize> {
     fields.into_iter().filter_map(column).collect()
 }
 
-/// The canonical numbers the bars have; every number where they have none of these.
-fn usual_numbers(params: &mut Params<'_>, bars: &BarsSpec) -> Vec<usize> {
-    let usual: Vec<usize> = NUMBERS.iter().filter_map(|name| params.optional_bar_field(name)).collect();
-    if !usual.is_empty() {
-        return usual;
-    }
-    let numbers = bars.fields.iter().filter(|field| field.kind == FieldKind::Number);
-    numbers.filter_map(|field| params.optional_bar_field(&field.name)).collect()
+/// Whether copies that differ in `field` are not the same row: parts of the key and of the timestamp are the same in all
+/// of them, and numbers of rows, as `_id` and the index that pandas writes, say nothing of a bar.
+fn tells_copies_apart(bars: &BarsSpec, field: &FieldSpec) -> bool {
+    let name = field.source.as_ref();
+    let counts_rows = matches!(name, "" | "_id" | "__index_level_0__") || name.starts_with("Unnamed: ");
+    let in_key = bars.series.contains(&field.name) || bars.time.sources.contains(&field.source);
+    !counts_rows && !in_key && field.constant.is_none() && reserved(name).is_none()
+}
+
+/// Where a field stands among those that are compared: the usual numbers first, in their order.
+fn usual(name: &str) -> usize {
+    NUMBERS.iter().position(|usual| *usual == name).unwrap_or(NUMBERS.len())
 }
 
 /// Which of several equally good copies of a bar is the bar.
@@ -440,7 +457,13 @@ mod tests {
     #[test]
     fn fields_that_are_not_compared_do_not_make_a_conflict() {
         let bars = Fixture::daily("time,close,vendor,fetched\n2024-01-02,1,a,7\n2024-01-02,1,b,8");
-        assert_eq!(found(&bars.evaluate(RULE)), [(1, "identical")]);
+        assert_eq!(
+            found(&bars.evaluate(RULE)),
+            [(0, "conflicting"), (1, "conflicting")],
+            "nothing is lost with a copy"
+        );
+        let ignoring = bars.evaluate("check = \"duplicate\"\nignore = [\"vendor\", \"fetched\"]");
+        assert_eq!(found(&ignoring), [(1, "identical")]);
         let evaluated = bars.evaluate("check = \"duplicate\"\nkeep = \"first\"\ncompare = [\"vendor\", \"close\"]");
         assert_eq!(found(&evaluated), [(1, "conflicting")]);
         assert_eq!(evidence(&evaluated, 0)["differs"], json!({"vendor": ["b", "a"]}));

@@ -21,6 +21,8 @@ pub(super) struct ParseError;
 causes! {
     /// The row cannot be split into fields.
     BrokenRow = "broken-row",
+    /// A field of the series key is missing, or of another type: the row belongs to no series.
+    NoSeriesKey = "no-series-key",
     /// The text is not a number.
     NotANumber = "not-a-number",
     /// The number is too large, or the date outside the years that can be read.
@@ -91,6 +93,11 @@ impl Described for ParseError {
                 let reason = facts.evidence::<Evidence>().reason.unwrap_or_else(|| "it is broken".to_owned());
                 format!("the row cannot be read: {}", shortened(&reason, LONGEST_REASON))
             }
+            Some(Cause::NoSeriesKey) => match (facts.field, facts.observed_text) {
+                (Some(_), Some(_)) => format!("no series key: {} is not text", facts.subject()),
+                (Some(field), None) => format!("no series key: {field} is missing"),
+                (None, _) => "no series key".to_owned(),
+            },
             Some(Cause::NotANumber) => format!("{} is not a number", facts.subject()),
             Some(Cause::OutOfRange) => format!("{} is too large for a number", facts.subject()),
             Some(Cause::WrongType) => format!("{} is of a type that holds no number", facts.subject()),
@@ -118,6 +125,7 @@ mod tests {
         let broken = Finding::row(0).observed_text("a,b").evidence(Evidence { reason: Some("2 fields".to_owned()) });
         let cases = [
             (broken, Cause::BrokenRow, "the row cannot be read: 2 fields"),
+            (Finding::row(0).field(&Arc::from("symbol")), Cause::NoSeriesKey, "no series key: symbol is missing"),
             (number.clone(), Cause::NotANumber, "close `1,000` is not a number"),
             (number.clone(), Cause::OutOfRange, "close `1,000` is too large for a number"),
             (number, Cause::WrongType, "close `1,000` is of a type that holds no number"),

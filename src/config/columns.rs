@@ -151,6 +151,7 @@ fn assemble(bars: &Bars, columns: &[SourceColumn]) -> BarsSpec {
         calendar: bars.calendar.clone(),
         grid,
         time: TimeSpec {
+            digits: is_number(&time.fields, columns),
             sources: time.fields.iter().map(|field| Arc::clone(field.get_ref())).collect(),
             formats: time.formats.clone(),
             zone: time.zone,
@@ -163,6 +164,12 @@ fn assemble(bars: &Bars, columns: &[SourceColumn]) -> BarsSpec {
     }
 }
 
+/// Whether the timestamp is one column, and holds numbers.
+fn is_number(fields: &[Spanned<Arc<str>>], columns: &[SourceColumn]) -> bool {
+    let [only] = fields else { return false };
+    columns.iter().any(|column| *column.name == **only.get_ref() && column.kind == FieldKind::Number)
+}
+
 /// The fields of the bars: those that columns become, and those that the job gives a value.
 fn fields(bars: &Bars, columns: &[SourceColumn]) -> Vec<FieldSpec> {
     let of_columns = columns.iter().filter_map(|column| field_of(bars, column, columns));
@@ -171,7 +178,7 @@ fn fields(bars: &Bars, columns: &[SourceColumn]) -> Vec<FieldSpec> {
         let name = Arc::clone(field.name.get_ref());
         let kind = field.kind.unwrap_or(if is_usual_number(bars, &name) { FieldKind::Number } else { FieldKind::Text });
         let constant = Some(Arc::clone(value));
-        Some(FieldSpec { source: Arc::clone(&name), name, kind, constant, scale: field.scale })
+        Some(FieldSpec { source: Arc::clone(&name), name, kind, constant, scale: field.scale, digits: false })
     });
     of_columns.chain(constants).collect()
 }
@@ -210,7 +217,8 @@ fn field_of(bars: &Bars, column: &SourceColumn, columns: &[SourceColumn]) -> Opt
         None if scale.is_some() => FieldKind::Number,
         None => usual,
     };
-    Some(FieldSpec { name, source: Arc::from(column.name.as_str()), kind, constant: None, scale })
+    let digits = is_series && column.kind == FieldKind::Number;
+    Some(FieldSpec { name, source: Arc::from(column.name.as_str()), kind, constant: None, scale, digits })
 }
 
 /// What rules call `column`, which the job gives no name: its usual name where it has one in another spelling, and

@@ -34,6 +34,10 @@ pub fn evaluate(program: &Program, layout: &Layout, frame: &Frame, key: &str) ->
     parse_errors::add(program, layout, frame, &mut flagged);
     totals[program.parse_error()].evaluated = frame.rows() as u64;
 
+    // Rows that belong to no series are no series: each is reported, and nothing is said of them together.
+    if parse_errors::add_keyless(program, layout, frame, &mut flagged) {
+        return Ok(Evaluated { flagged, totals });
+    }
     let time = frame.time(layout);
     let distinct = time.windows(2).all(|pair| pair[0] != pair[1]);
     if distinct && !flagged.iter().any(|finding| rejects(program, finding)) {

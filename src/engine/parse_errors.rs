@@ -46,6 +46,26 @@ pub(super) fn add(program: &Program, layout: &Layout, frame: &Frame, flagged: &m
     flagged.extend(found.into_iter().map(|finding| Flagged::new(program.parse_error(), finding, None)));
 }
 
+/// Adds a finding for each row of `frame` where a field of the series key is NULL in it; whether that is so. Rows that
+/// cannot be read at all have been reported.
+pub(super) fn add_keyless(program: &Program, layout: &Layout, frame: &Frame, flagged: &mut Vec<Flagged>) -> bool {
+    let lacks = |place: &usize| frame.text(layout.keys.get(*place).copied(), 0).is_none();
+    let Some(place) = (0..layout.keys.len()).find(lacks).filter(|_| frame.rows() > 0) else { return false };
+    let Some((index, field)) = program.bars.series.get(place).and_then(|name| program.bars.field(name)) else {
+        return false;
+    };
+    for row in (0..frame.rows()).filter(|row| frame.text(layout.broken, *row).is_none()) {
+        let finding =
+            Finding::row(row).field(&field.name).expected_text(Cow::Borrowed("a text")).cause(Cause::NoSeriesKey);
+        let finding = match frame.text(layout.fields[index].other, row) {
+            Some(observed) => finding.observed_text(observed),
+            None => finding,
+        };
+        flagged.push(Flagged::new(program.parse_error(), finding, None));
+    }
+    true
+}
+
 struct View<'a> {
     program: &'a Program,
     layout: &'a Layout,

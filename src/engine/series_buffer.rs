@@ -16,6 +16,9 @@ use super::evaluation;
 use super::frame::{Frame, Layout};
 use super::program::Program;
 
+/// How a series key shows a field that is NULL.
+const NULL: &str = "(null)";
+
 /// What one partition of the operator is measured by.
 pub(super) struct Measured {
     output: BaselineMetrics,
@@ -142,12 +145,14 @@ impl SeriesBuffer {
     }
 }
 
-/// The series key of a row: its fields joined with `|` (written `\\|` inside one), NULL as `(null)`.
+/// The series key of a row: its fields joined with `|` (written `\\|` inside one), NULL as `(null)`. A text that reads
+/// `(null)` gets a `\\` in front, so that it is never the key of rows without one.
 fn key_of(batch: &RecordBatch, columns: &[usize], row: usize) -> String {
     let text = |column: &usize| {
         let texts = batch.column(*column).as_string_view();
         match texts.is_null(row) {
-            true => Cow::Borrowed("(null)"),
+            true => Cow::Borrowed(NULL),
+            false if texts.value(row).trim_start_matches('\\') == NULL => Cow::Owned(format!("\\{}", texts.value(row))),
             false if texts.value(row).contains('|') => Cow::Owned(texts.value(row).replace('|', "\\|")),
             false => Cow::Borrowed(texts.value(row)),
         }

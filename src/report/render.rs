@@ -153,6 +153,12 @@ fn accounts(summary: &Summary) -> Vec<String> {
         let rules: Vec<_> = summary.not_evaluated.iter().map(|rule| visible(rule)).collect();
         lines.push(format!("  evaluated nothing: {}", rules.join(", ")));
     }
+    if !summary.left_out.is_empty() {
+        let rules: Vec<_> = summary.left_out.iter().map(|rule| visible(rule)).collect();
+        let count = counted(summary.left_out.len() as u64, "rule");
+        let need = if summary.left_out.len() == 1 { "needs" } else { "need" };
+        lines.push(format!("  {count} left out that {need} a field of `without`: {}", rules.join(", ")));
+    }
     if let Some(calendar) = &summary.calendar {
         let known = calendar.known_until.as_ref().map(|day| format!(", known until {day}")).unwrap_or_default();
         lines.push(format!("  calendar {}{known}", calendar.name));
@@ -288,6 +294,9 @@ pub fn render_line(summary: &Summary) -> String {
     if !summary.not_evaluated.is_empty() {
         pairs.push(("not_evaluated", summary.not_evaluated.join(",")));
     }
+    if !summary.left_out.is_empty() {
+        pairs.push(("left_out", summary.left_out.join(",")));
+    }
     let failed = summary.rules.iter().filter(|rule| rule.status == RuleStatus::Fail);
     let failed: Vec<String> = failed.map(|rule| format!("{}:{}", rule.id, rule.findings)).collect();
     if !failed.is_empty() {
@@ -409,6 +418,7 @@ mod tests {
             rules,
             refusals: Vec::new(),
             not_evaluated: Vec::new(),
+            left_out: Vec::new(),
             actions: BTreeMap::new(),
             plan: None,
             connections: None,

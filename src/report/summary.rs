@@ -77,6 +77,9 @@ pub struct Summary {
     /// Rules that evaluated nothing: in this run, and, where it looked at a part of the data, in the last ones too.
     #[serde(default)]
     pub not_evaluated: Vec<String>,
+    /// Rules that are left out, for the bars are said not to have a field that they need.
+    #[serde(default)]
+    pub left_out: Vec<String>,
     /// Rows that were to be moved, by how far that is.
     pub actions: BTreeMap<String, u64>,
     /// The connections to a server; `None` where there is none.
@@ -255,6 +258,7 @@ impl Summary {
             rules,
             refusals: outcome.refusals.iter().map(ToString::to_string).collect(),
             not_evaluated: outcome.not_evaluated.iter().map(|rule| program.rule_id(*rule).to_owned()).collect(),
+            left_out: program.rules.left_out.iter().map(ToString::to_string).collect(),
             actions: states(outcome),
             connections: outcome.connections.clone(),
             plan: outcome.plan.clone(),

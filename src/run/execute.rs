@@ -297,7 +297,10 @@ impl OfJob<'_> {
         plan.write(&path)?;
         let path = paths::tidy(&path);
         let command = format!("barkeep apply {} --confirm {}", typed(&path), plan.confirmation());
-        ending.next.push(NextStep { command, note: Some(note) });
+        match self.opened.source.check_only() {
+            None => ending.next.push(NextStep { command, note: Some(note) }),
+            Some((reason, remedy)) => self.context.note(&format!("the plan is a list: {reason}; {remedy}")),
+        }
         ending.plan = Some(PlanNote { path: path.display().to_string(), confirmation: plan.confirmation() });
         (ending.status, ending.exit) = match (ending.refusals.is_empty(), plan.rows.is_empty()) {
             (false, _) => (RunStatus::Refused, Exit::Refused),
@@ -333,7 +336,7 @@ fn next(order: &Order, opened: &Opened, tally: &Tally, refused: bool) -> Vec<Nex
                 next.push(step(format!("barkeep plan {path}"), note));
             }
             Goal::Check => next.push(step(format!("barkeep plan {path}"), "what would be moved, for review")),
-            Goal::Run { dry: true } if refused => {}
+            Goal::Run { dry: true } if refused || opened.source.check_only().is_some() => {}
             Goal::Run { dry: true } => next.push(step(format!("barkeep run {path}"), "move bad rows to quarantine")),
             Goal::Run { dry: false } => next.push(step(format!("barkeep quarantine list {path}"), "what was moved")),
             Goal::Plan { .. } => {}

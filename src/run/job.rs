@@ -40,6 +40,7 @@ pub(crate) fn unseen(loaded: &Loaded) -> Program {
     let job = &loaded.job;
     let time = TimeSpec {
         sources: job.bars.time.fields.iter().map(|field| Arc::clone(field.get_ref())).collect(),
+        digits: false,
         formats: job.bars.time.formats.clone(),
         zone: job.bars.time.zone,
         label: job.bars.time.label,

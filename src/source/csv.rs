@@ -266,7 +266,7 @@ mod tests {
             assert_eq!(
                 names(row).unwrap_err(),
                 format!(
-                    "`a.csv` is not a CSV file with a header row: line 1 looks like data, not like column names ({cell}); \
+                    "`a.csv` cannot be read as CSV: line 1 looks like data, not like column names ({cell}); \
                      where the files have no header, write `header = \"none\"` and `columns = [2 names]`; where lines \
                      stand before it, `skip`"
                 )

@@ -387,7 +387,7 @@ mod tests {
 
     #[test]
     fn folders_and_globs_without_files_are_errors() {
-        let dir = folder(&["d/readme.txt", "d/data.csv/note.txt"]);
+        let dir = folder(&["d/readme.md", "d/data.csv/note.md"]);
         assert!(matches!(find(dir.path(), &["d"], None), Err(SourceError::EmptyFolder { .. })));
         assert!(matches!(find(dir.path(), &["d/data.csv"], None), Err(SourceError::EmptyFolder { .. })));
         assert!(matches!(find(dir.path(), &["d/*.csv"], None), Err(SourceError::NoMatch { .. })));
@@ -395,19 +395,47 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_file_is_an_error_even_among_others() {
+    fn an_empty_file_is_left_out_among_others_and_an_error_alone_or_where_the_job_says_so() {
         let dir = folder(&["a.csv"]);
         fs::write(dir.path().join("b.csv"), "").unwrap();
-        let error = find(dir.path(), &[""], None).unwrap_err();
-        assert!(matches!(&error, SourceError::Empty { path } if path.ends_with("b.csv")), "{error}");
+        let mut all = Files::all(vec![dir.path().to_path_buf()]);
+        let set = discover(&all).unwrap();
+        assert_eq!((set.files.len(), set.empty.len()), (1, 1));
+        all.skip_empty = false;
+        for files in [all, Files::all(vec![dir.path().join("b.csv")])] {
+            let error = discover(&files).unwrap_err();
+            assert!(matches!(&error, SourceError::Empty { path } if path.ends_with("b.csv")), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_places_of_files_give_fields() {
+        let dir = folder(&["data/year=2024/AAPL-1d.csv", "data/year=2023/BRK.B-1d.csv"]);
+        let set = discover(&Files::all(vec![dir.path().join("data/*/{symbol}-1d.csv")])).unwrap();
+        let values = |name| -> Vec<&str> { set.places.field(name).unwrap().map(|value| &**value.unwrap()).collect() };
+        assert_eq!((values("symbol"), values("year")), (vec!["BRK.B", "AAPL"], vec!["2023", "2024"]));
+        let folder = discover(&Files::all(vec![dir.path().join("data")])).unwrap();
+        assert_eq!(folder.places.names.len(), 1, "folders called key=value need no pattern");
+        fs::write(dir.path().join("data/{symbol}.csv"), "x").unwrap();
+        let literal = discover(&Files::all(vec![dir.path().join("data/{symbol}.csv")])).unwrap();
+        assert!(literal.places.names.is_empty(), "a path that exists as it is written is literal");
+    }
+
+    #[test]
+    fn tabs_are_what_a_tsv_file_promises() {
+        let dir = folder(&["a.tsv", "b.tsv.gz"]);
+        let set = discover(&Files::all(vec![dir.path().to_path_buf()])).unwrap();
+        assert_eq!(set.layout.delimiter, Delimiter::Byte(b'\t'));
+        let given = Files { delimiter_is_given: true, ..Files::all(vec![dir.path().to_path_buf()]) };
+        assert_eq!(discover(&given).unwrap().layout.delimiter, Delimiter::Byte(b','));
     }
 
     #[test]
     fn a_name_without_a_known_ending_needs_a_format() {
-        let dir = folder(&["bars.txt"]);
-        assert!(matches!(find(dir.path(), &["bars.txt"], None), Err(SourceError::UnknownFormat { .. })));
-        assert_eq!(find(dir.path(), &["bars.txt"], Some(Format::Csv)).unwrap(), ["bars.txt"]);
-        assert_eq!(find(dir.path(), &["*.txt"], Some(Format::Csv)).unwrap(), ["bars.txt"]);
+        let dir = folder(&["bars.dat"]);
+        assert!(matches!(find(dir.path(), &["bars.dat"], None), Err(SourceError::UnknownFormat { .. })));
+        assert_eq!(find(dir.path(), &["bars.dat"], Some(Format::Csv)).unwrap(), ["bars.dat"]);
+        assert_eq!(find(dir.path(), &["*.dat"], Some(Format::Csv)).unwrap(), ["bars.dat"]);
     }
 
     #[test]

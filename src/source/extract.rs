@@ -363,7 +363,7 @@ mod tests {
     #[test]
     fn files_of_any_packing_and_column_order_become_one_snapshot_in_order() {
         let packed = gzip(b"close,symbol\n2,B\n3\n");
-        let fixture = Fixture::new(
+        let mut fixture = Fixture::new(
             Format::Csv,
             &[
                 ("a.csv", b"symbol,close\r\nA,1\r\n".to_vec()),
@@ -371,6 +371,9 @@ mod tests {
                 ("c.csv.zst", zstd(b"symbol,close\nC,NA")),
             ],
         );
+        let error = copy(&fixture, &["symbol", "close", "gone"]).unwrap_err().to_string();
+        assert!(error.contains("a.csv` has no column `gone`; it has `symbol`, `close`"), "{error}");
+        fixture.set.missing_is_null = true;
         let snapshot = copy(&fixture, &["symbol", "close", "gone"]).unwrap();
         assert_eq!((snapshot.rows, snapshot.broken), (4, 1));
         assert_eq!(snapshot.files[1].sha256, Some(Sha256::digest(&packed).into()));
@@ -436,7 +439,7 @@ mod tests {
         for (what, bytes) in [
             ("open quote", format!("s,n,p\n{large}\"A,1,2\n").into_bytes()),
             ("breaks off", broken_off[..broken_off.len() - 100].to_vec()),
-            ("other columns", b"s,n\nA,1\n".to_vec()),
+            ("other columns", b"n,p\n1,2\n".to_vec()),
         ] {
             let fixture = Fixture::new(Format::Csv, &[good.clone(), ("b.csv", bytes)]);
             for chunk in [1000, CHUNK] {

@@ -5,13 +5,14 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::path::Path;
 
 use super::column::SourceColumn;
 use super::csv::Cells;
 use super::extended_json::{Value, is_date};
 use super::ndjson::Shape;
 use super::opened::Opened;
-use super::{FilesSet, Format, SourceError, arrow_ipc, json_nested, ndjson, parquet};
+use super::{Chunk, FilesSet, Format, SourceError, arrow_ipc, json_nested, ndjson, parquet};
 use crate::bars::FieldKind;
 use crate::bars::number::read_number;
 
@@ -66,8 +67,9 @@ fn infer_csv(set: &FilesSet) -> Result<Vec<SourceColumn>, SourceError> {
             continue;
         }
         let Some(chunk) = file.next_chunk()? else { continue };
+        reject_title(path, file.columns(), &chunk, set)?;
         for (_, _, record) in chunk.rows().take(SAMPLED_RECORDS) {
-            let Some(record) = set.layout.encoding.decode(record) else { continue };
+            let Some(record) = set.layout.encoding_of_records().decode(record) else { continue };
             cells.read(record.as_bytes(), &set.layout);
             let text = cells.text(record.as_bytes());
             for (position, target) in targets.iter().enumerate() {
@@ -79,6 +81,24 @@ fn infer_csv(set: &FilesSet) -> Result<Vec<SourceColumn>, SourceError> {
         }
     }
     Ok(columns.into_iter().map(|(name, tally)| tally.column(name)).collect())
+}
+
+/// Fails where the header is a title: one cell, and records of several below it.
+fn reject_title(path: &Path, columns: &[String], chunk: &Chunk, set: &FilesSet) -> Result<(), SourceError> {
+    let ([title], Some((_, line, below))) = (columns, chunk.rows().next()) else { return Ok(()) };
+    let mut cells = Cells::default();
+    cells.read(below, &set.layout);
+    match cells.len() {
+        0..=2 => Ok(()),
+        several => Err(SourceError::NotCsv {
+            path: path.to_path_buf(),
+            reason: format!(
+                "its header is one cell, `{title}`, and line {line} has {several}; where titles stand above the header, \
+                 write `skip = {}`",
+                line - 1
+            ),
+        }),
+    }
 }
 
 fn infer_json(set: &FilesSet) -> Result<Vec<SourceColumn>, SourceError> {
@@ -216,6 +236,7 @@ fn is_number(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::PlaceFields;
     use super::super::testing::Fixture;
     use super::*;
 
@@ -275,23 +296,21 @@ not json
     }
 
     #[test]
-    fn a_column_missing_in_one_file_is_an_error_that_names_both() {
-        for files in [[("a.csv", "s,n\n"), ("b.csv", "s\n")], [("a.csv", "s\n"), ("b.csv", "s,n\n")]] {
-            let error = infer(&Fixture::new(Format::Csv, &files).set).unwrap_err();
-            let (has, lacks) = if files[0].1.len() > 3 { ("a.csv", "b.csv") } else { ("b.csv", "a.csv") };
-            assert!(
-                matches!(&error, SourceError::MixedColumns { column, has: h, lacks: l } if column == "n" && h.ends_with(has) && l.ends_with(lacks)),
-                "{error}"
-            );
-        }
+    fn columns_are_those_of_all_files_and_of_their_places() {
+        let mut fixture = Fixture::new(Format::Csv, &[("a.csv", "s,n\nx,1\n"), ("b.csv", "s,m\nx,y\n")]);
+        assert_eq!(kinds(&fixture), plain(&[("s", false), ("n", true), ("m", false)]));
+        let values = vec![vec![None], vec![None]];
+        fixture.set.places = PlaceFields { names: vec!["year".into()], values };
+        assert_eq!(kinds(&fixture).last().unwrap().0, "year");
+        fixture.set.places.names = vec!["m".into()];
+        let error = infer(&fixture.set).unwrap_err();
+        assert!(matches!(error, SourceError::InBoth { ref field, .. } if field == "m"), "{error}");
     }
 
     #[test]
-    fn every_file_is_looked_at_even_when_few_are_sampled() {
-        let mut files: Vec<(String, &str)> = (0..20).map(|n| (format!("{n:02}.csv"), "s\nx\n")).collect();
-        files.push(("99.csv".to_owned(), "s,s\n"));
-        let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), *text)).collect();
-        let error = infer(&Fixture::new(Format::Csv, &files).set).unwrap_err();
-        assert!(matches!(error, SourceError::DuplicateColumns { .. }), "{error}");
+    fn a_title_above_the_header_is_told() {
+        let error = infer(&Fixture::csv("Bars of Binance\nsymbol,date,close\nA,2024-01-02,1\n").set).unwrap_err();
+        assert!(error.to_string().ends_with("where titles stand above the header, write `skip = 1`"), "{error}");
+        assert_eq!(kinds(&Fixture::csv("close\n1\n")), plain(&[("close", true)]));
     }
 }

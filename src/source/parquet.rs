@@ -222,15 +222,25 @@ mod tests {
         assert_eq!(columns[0].arrow, Some(DataType::Utf8));
     }
 
+    fn wanted(columns: &[SourceColumn], missing_is_null: bool) -> Result<(), SourceError> {
+        let names: Vec<Arc<str>> = columns.iter().map(|column| Arc::from(column.name.as_str())).collect();
+        check_wanted(columns, &names, missing_is_null)
+    }
+
     #[test]
-    fn a_type_that_differs_between_files_is_an_error_that_names_both() {
+    fn numbers_of_any_type_are_numbers_and_other_types_that_differ_are_an_error_where_they_are_read() {
         let whole: ArrayRef = Arc::new(Int64Array::from(vec![1]));
-        let error =
-            look(&[("a.parquet", batch(vec![("n", number())])), ("b.parquet", batch(vec![("n", whole)]))]).unwrap_err();
-        let message = error.to_string();
+        let of = |other: ArrayRef| {
+            look(&[("a.parquet", batch(vec![("n", number())])), ("b.parquet", batch(vec![("n", other)]))]).unwrap()
+        };
+        let mixed = of(whole);
+        assert_eq!((mixed[0].arrow.as_ref(), wanted(&mixed, false).is_ok()), (Some(&DataType::Float64), true));
+        let columns = of(text());
+        let message = wanted(&columns, true).unwrap_err().to_string();
         assert!(message.starts_with("mixed schemas: column `n` is Float64 in `"), "{message}");
-        assert!(message.contains("a.parquet` and Int64 in `"), "{message}");
+        assert!(message.contains("a.parquet` and Utf8 in `"), "{message}");
         assert!(message.ends_with("b.parquet`; rewrite one of them"), "{message}");
+        check_wanted(&columns, &[], false).unwrap();
     }
 
     #[test]
@@ -240,13 +250,16 @@ mod tests {
     }
 
     #[test]
-    fn a_column_missing_in_one_file_is_an_error() {
+    fn a_column_missing_in_one_file_is_an_error_where_it_is_read_and_not_null() {
         let (one, two) = (batch(vec![("s", text())]), batch(vec![("s", text()), ("n", number())]));
         for files in
             [[("a.parquet", one.clone()), ("b.parquet", two.clone())], [("a.parquet", two), ("b.parquet", one)]]
         {
-            let error = look(&files).unwrap_err();
+            let columns = look(&files).unwrap();
+            let error = wanted(&columns, false).unwrap_err();
             assert!(matches!(&error, SourceError::MixedColumns { column, .. } if column == "n"), "{error}");
+            wanted(&columns, true).unwrap();
+            check_wanted(&columns, &["s".into()], false).unwrap();
         }
     }
 

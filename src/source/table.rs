@@ -129,12 +129,13 @@ impl<'w> Table<'w> {
         given: &[Option<Given>],
     ) -> Result<(), String> {
         let layout = &self.set.layout;
-        let decoded = match layout.encoding.is_utf8() {
+        let encoding = layout.encoding_of_records();
+        let decoded = match encoding.is_utf8() {
             true => Cow::Borrowed(record),
-            false => match layout.encoding.decode(record) {
+            false => match encoding.decode(record) {
                 Some(Cow::Borrowed(text)) => Cow::Borrowed(text.as_bytes()),
                 Some(Cow::Owned(text)) => Cow::Owned(text.into_bytes()),
-                None => return Err(format!("the record is not {}", layout.encoding.name())),
+                None => return Err(format!("the record is not {}", encoding.name())),
             },
         };
         let record = decoded.as_ref();

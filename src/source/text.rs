@@ -222,7 +222,6 @@ impl TextFile {
                 if let Some(reason) = other_names(&names, &self.layout.columns, line) {
                     return Err(self.refuse(reason));
                 }
-                self.check_title(chunk, &names)?;
                 chunk.records.remove(0);
                 self.columns = names;
                 self.rows -= 1;
@@ -236,23 +235,6 @@ impl TextFile {
             }
         }
         Ok(())
-    }
-
-    /// Fails where the first line is a title: one cell, and records of several below it.
-    fn check_title(&self, chunk: &Chunk, names: &[String]) -> Result<(), SourceError> {
-        let mut cells = csv::Cells::default();
-        let Some(below) = chunk.records.get(1).filter(|_| names.len() == 1) else { return Ok(()) };
-        cells.read(&chunk.data[below.start..below.end], &self.layout);
-        match cells.len() {
-            0..=2 => Ok(()),
-            several => Err(self.refuse(format!(
-                "line {} is one cell, `{}`, and line {} has {several}; where titles stand above the header, write `skip = {}`",
-                chunk.line(&chunk.records[0]),
-                names[0],
-                chunk.line(below),
-                chunk.line(below) - 1,
-            ))),
-        }
     }
 
     /// Fails when none of the first records is a JSON object.
@@ -390,6 +372,7 @@ mod tests {
     use super::super::records::tests::csv_text;
     use super::super::testing::{Fixture, gzip, zstd};
     use super::*;
+    use crate::bars::layout::LinePattern;
 
     type Row = (u64, u64, Vec<u8>);
 
@@ -436,15 +419,67 @@ mod tests {
         assert_eq!(read(&Fixture::csv("a,b\r\n")).unwrap().0, []);
     }
 
+    fn laid_out(text: impl AsRef<[u8]>, layout: TextLayout) -> Fixture {
+        let mut fixture = Fixture::csv(text);
+        fixture.set.layout = layout;
+        fixture
+    }
+
+    #[test]
+    fn lines_before_the_header_and_ignored_ones_are_lines_and_no_rows() {
+        let ignore = vec![LinePattern::try_from("#*".to_owned()).unwrap()];
+        let layout = TextLayout { skip: 2, ignore, ..TextLayout::default() };
+        let text = "a title, \"open\nsecond\n# note\na,b\n1,2\n# x\n3,4\n";
+        let fixture = laid_out(text, layout);
+        let (rows, copy) = read(&fixture).unwrap();
+        assert_eq!(rows, [(1, 5, b"1,2".to_vec()), (2, 7, b"3,4".to_vec())]);
+        assert_eq!(copy, text.as_bytes());
+        let short = laid_out("one line\n", TextLayout { skip: 2, ..TextLayout::default() });
+        assert!(matches!(read(&short), Err(SourceError::Empty { .. })));
+    }
+
+    #[test]
+    fn files_without_a_header_have_the_columns_of_the_layout() {
+        let columns = vec!["a".to_owned(), "b".to_owned()];
+        let none = TextLayout { header: Header::None, columns: columns.clone(), ..TextLayout::default() };
+        let auto = TextLayout { header: Header::Auto, ..none.clone() };
+        let opened =
+            |fixture: &Fixture| TextFile::open(&fixture.set.files[0], &fixture.set).unwrap().columns().to_vec();
+        for (text, layout, rows) in
+            [("1,2\n", &none, 1), ("1,2\n", &auto, 1), ("b,a\n1,2\n", &auto, 1), ("b,a\n", &none, 1)]
+        {
+            let fixture = laid_out(text, layout.clone());
+            assert_eq!(read(&fixture).unwrap().0.len(), rows, "{text}");
+            let expected =
+                if text.starts_with("b,a\n1") { vec!["b".to_owned(), "a".to_owned()] } else { columns.clone() };
+            assert_eq!(opened(&fixture), expected, "{text}");
+        }
+        assert!(error(&laid_out("a,c\n1,2\n", auto)).contains("names the column `c`, and `columns` does not"));
+    }
+
+    #[test]
+    fn utf_16_is_read_as_text() {
+        let bytes: Vec<u8> = "\u{feff}a,b\n1,\u{6570}\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let layout = TextLayout { encoding: Encoding::named("utf-16").unwrap(), ..TextLayout::default() };
+        let fixture = laid_out(&bytes, layout.clone());
+        assert_eq!(read(&fixture).unwrap().0, [(1, 2, "1,\u{6570}".as_bytes().to_vec())]);
+        assert!(fixture.set.check_only().unwrap().contains("UTF-16"));
+        let cut = laid_out(&bytes[..bytes.len() - 1], layout);
+        assert!(error(&cut).contains("is not UTF-16"), "{}", error(&cut));
+    }
+
     #[test]
     fn what_is_no_csv_is_refused_with_what_it_is() {
         for (bytes, reason) in [
             (&b"\0\x01\x02\x03,\n"[..], "it holds binary data"),
             (b"PAR1\x15\x04", "it is a Parquet file; set `format` to parquet"),
             (b"\xff\xfea\0,\0", "it is UTF-16; write `encoding = \"utf-16\"`"),
-            (b"na\xefve,b\n1,2\n", "its header row is not UTF-8; write the file as UTF-8"),
+            (
+                b"na\xefve,b\n1,2\n",
+                "line 1, its first record, is not UTF-8; set `encoding`, for instance to `gbk` or `windows-1252`",
+            ),
         ] {
-            assert_eq!(error(&Fixture::csv(bytes)), format!("`a.csv` is not a CSV file with a header row: {reason}"));
+            assert_eq!(error(&Fixture::csv(bytes)), format!("`a.csv` cannot be read as CSV: {reason}"));
         }
     }
 

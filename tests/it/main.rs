@@ -11,6 +11,7 @@ mod cli_support;
 mod data;
 mod earlier;
 mod layers;
+mod layouts;
 mod mongo;
 mod races;
 mod support;

@@ -1,6 +1,7 @@
 //! A real server: collections are read, rows leave them and come back, and everything that can be cut short is.
 
 mod bad_input;
+mod collections;
 mod crashes;
 mod doctor;
 mod faults;
@@ -8,7 +9,9 @@ mod outages;
 mod privileges;
 mod project;
 mod quotes;
+mod recipes;
 mod removal;
+mod reports;
 mod safety;
 pub(crate) mod server;
 mod soak;

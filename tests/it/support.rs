@@ -302,3 +302,36 @@ pub(crate) fn kill_after(process: &mut Child, writer_timeout: Duration) {
     process.kill().ok();
     process.wait().unwrap();
 }
+
+/// `text` packed with gzip.
+pub(crate) fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut encoder, text).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// `text` packed with zstd.
+pub(crate) fn zstd(text: &[u8]) -> Vec<u8> {
+    zstd::encode_all(text, 1).unwrap()
+}
+
+/// One bar of `A` at each of these local times, typed, without a zone.
+pub(crate) fn write_local_bars(path: &Path, times: &[&str]) {
+    let micros = |time: &&str| -> i64 {
+        let local = chrono::NaiveDateTime::parse_from_str(time, "%Y-%m-%dT%H:%M:%S").unwrap();
+        local.and_utc().timestamp_micros()
+    };
+    let number = |value: f64| Arc::new(Float64Array::from(vec![value; times.len()])) as ArrayRef;
+    let dates: TimestampMicrosecondArray = times.iter().map(|time| Some(micros(time))).collect();
+    let batch = RecordBatch::try_from_iter([
+        ("symbol", Arc::new(StringArray::from(vec!["A"; times.len()])) as ArrayRef),
+        ("date", Arc::new(dates) as ArrayRef),
+        ("open", number(10.0)),
+        ("high", number(11.0)),
+        ("low", number(9.0)),
+        ("close", number(10.0)),
+        ("volume", number(5.0)),
+    ])
+    .unwrap();
+    write_parquet(path, &batch, 100);
+}

@@ -27,7 +27,7 @@ fn utc_text(instant: i64) -> String {
 
 fn spec(formats: &[&str], zone: Tz, label: Label) -> TimeSpec {
     let formats = formats.iter().map(|text| format(text)).collect();
-    TimeSpec { sources: vec![Arc::from("time")], formats, zone, label, fold: Fold::Refuse }
+    TimeSpec { sources: vec![Arc::from("time")], digits: false, formats, zone, label, fold: Fold::Refuse }
 }
 
 fn day(text: &str) -> i32 {
@@ -190,7 +190,7 @@ fn a_pattern_that_cannot_tell_a_date_is_refused_with_what_is_missing() {
         ("%F %j", "it tells a part of the date or time twice"),
         ("%F %H:%M:%S %I %p", "it tells a part of the date or time twice"),
         ("%F %T%zZ %:z", "it tells a part of the date or time twice"),
-        ("%-m%d%Y", "digits follow a part of no fixed width"),
+        ("%-m%y%d", "digits follow a part of no fixed width"),
         ("%H%M%S%f%F", "digits follow a part of no fixed width"),
     ] {
         let found = TimeFormat::compile(pattern).unwrap_err();
@@ -255,9 +255,42 @@ fn the_closest_format_names_the_fault() {
 }
 
 #[test]
-fn an_integer_is_a_timestamp_only_by_an_epoch_format() {
+fn an_unpadded_part_takes_the_digits_that_the_next_ones_leave_over() {
+    let hours = spec(&["%Y%m%d %-H%M"], Tz::UTC, Label::Start);
+    assert_eq!(hours.read_text("20240102 930"), Ok(utc("2024-01-02T09:30:00Z")));
+    assert_eq!(hours.read_text("20240102 1030"), Ok(utc("2024-01-02T10:30:00Z")));
+    for text in ["20240102 0930", "20240102 30", "20240102 10300", "20240102 "] {
+        assert_eq!(hours.read_text(text), Err(TimeFault::Format), "{text}");
+    }
+    let american = spec(&["%-m%d%Y"], Tz::UTC, Label::Session);
+    assert_eq!(american.read_text("1082024"), Ok(utc("2024-01-08T00:00:00Z")));
+    assert_eq!(american.read_text("11082024"), Ok(utc("2024-11-08T00:00:00Z")));
+}
+
+#[test]
+fn typed_dates_and_timestamps_are_read_from_what_they_show() {
+    let new_york = spec(&["epoch"], Tz::America__New_York, Label::Start);
+    assert_eq!(new_york.read_literal("2024-03-08T14:30:00Z"), Ok(utc("2024-03-08T14:30:00Z")));
+    assert_eq!(new_york.read_literal("2024-03-08T09:30:00"), Ok(utc("2024-03-08T14:30:00Z")));
+    assert_eq!(new_york.read_literal("2024-03-10T02:30:00"), Err(TimeFault::Skipped));
+    assert_eq!(new_york.read_literal("2900-01-01"), Err(TimeFault::OutOfRange));
+    assert_eq!(new_york.read_literal("0001-01-01"), Err(TimeFault::OutOfRange));
+    assert_eq!(new_york.read_literal("true"), Err(TimeFault::WrongType));
+}
+
+#[test]
+fn a_number_is_a_timestamp_by_an_epoch_format_or_by_digits() {
     let dates = spec(&["%Y%m%d"], Tz::UTC, Label::Session);
-    assert_eq!(dates.read_number(20_251_016), Err(TimeFault::WrongType));
+    assert_eq!(dates.read_number(20_251_016), Err(TimeFault::WrongType), "a number among texts");
+    let dates = TimeSpec { digits: true, ..dates };
+    assert_eq!(dates.read_number(20_251_016), Ok(utc("2025-10-16T00:00:00Z")));
+    assert_eq!(dates.read_number(20_251_301), Err(TimeFault::Impossible));
+    assert_eq!(dates.read_float(20_251_016.0), Ok(utc("2025-10-16T00:00:00Z")));
+    for number in [20_251_016.5, f64::NAN, f64::INFINITY, 1e300] {
+        assert_eq!(dates.read_float(number), Err(TimeFault::WrongType), "{number}");
+    }
+    let dashed = TimeSpec { digits: true, ..spec(&["%Y-%m-%d"], Tz::UTC, Label::Session) };
+    assert_eq!(dashed.read_number(20_251_016), Err(TimeFault::WrongType));
     let either = spec(&["%Y%m%d", "epoch-ms"], Tz::UTC, Label::Start);
     assert_eq!(either.read_number(1_709_908_200_000), Ok(utc("2024-03-08T14:30:00Z")));
     assert_eq!(either.read_number(i64::MAX), Err(TimeFault::OutOfRange));

@@ -251,10 +251,8 @@ fn read_time_fields(section: &mut SectionReader<'_>) -> Vec<Spanned<Arc<str>>> {
     if section.has("field") && section.has("fields") {
         section.reject("fields", "`field` and `fields` are both written", "keep one of them");
     }
-    let names = match section.has("fields") {
-        true => section.texts("fields"),
-        false => section.text("field").into_iter().collect(),
-    };
+    let (one, several) = (section.text("field"), section.texts("fields"));
+    let names = if section.has("fields") { several } else { one.into_iter().collect() };
     names.into_iter().map(|name| Spanned::new(name.span(), Arc::from(name.get_ref().as_str()))).collect()
 }
 

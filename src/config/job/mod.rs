@@ -7,6 +7,7 @@ mod bars;
 mod factor;
 mod files;
 mod mongodb;
+mod name_pattern;
 mod path;
 mod run;
 mod source;
@@ -19,6 +20,7 @@ use toml::de::DeValue;
 pub use bars::{Align, Bars, FieldName, Time};
 pub use files::{FileFormat, FileSource, Filter, FilterValue, Writers};
 pub use mongodb::{Condition, MongoSource, OPERATORS, Operand, Test, Uri};
+pub use name_pattern::{Match, NamePattern};
 pub use path::JobPath;
 pub use run::{Limits, ParseError, Quarantine, Window};
 pub use source::Source;
@@ -413,7 +415,7 @@ error[bad-value]: `rules` is empty
 2 | rules = []
   |         ^^
   |
-  = help: Rule files, relative to the job file; no globs.
+  = help: name at least one rule file
 
 error[unknown-key]: unknown key `reports` in the job
  --> jobs/demo.toml:3:1
@@ -429,7 +431,7 @@ error[bad-value]: `path` holds an empty string
 5 | path = ""
   |        ^^
   |
-  = help: A file, a folder or a glob, or several, relative to the job file.
+  = help: A file, a folder or a glob, or several, relative to the job file; `{symbol}` is a piece of a name that becomes the field `symbol`.
 
 error[unknown-value]: `cvs` is not a value of `format`
  --> jobs/demo.toml:6:10
@@ -627,7 +629,7 @@ error[unknown-key]: unknown key `kind` in a field of `[bars]`
 7 | fields = { close = "px", last = { field = "px", kind = "number" } }
   |                                                 ^^^^ no such key
   |
-  = help: keys: field, type
+  = help: keys: field, value, scale, type
 "#);
     }
 
@@ -680,7 +682,7 @@ error[bad-value]: `10 days` is not a span of time; write for instance `90m`, `24
         }
         let parquet = "name = \"x\"\nrules = \"r\"\nbars = { series = \"s\", interval = \"1d\" }\n\
                        source.files = { path = \"x\", delimiter = \";\", format = \"parquet\" }";
-        assert!(mistakes(parquet).contains("only CSV files have a delimiter"));
+        assert!(mistakes(parquet).contains("only CSV files have a `delimiter`"));
     }
 
     #[test]

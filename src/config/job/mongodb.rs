@@ -7,7 +7,9 @@ use secrecy::SecretString;
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::name_pattern::NamePattern;
 use super::path::JobPath;
+use crate::bars::column::reserved;
 use crate::schema::diagnostic::{Diagnostic, suggestion};
 use crate::schema::moment::Moment;
 use crate::schema::reader::Reader;
@@ -24,8 +26,12 @@ pub struct MongoSource {
     pub uri: Uri,
     /// The database.
     pub database: String,
-    /// The collection.
+    /// The collection, or the pattern of their names where it is several.
     pub collection: String,
+    /// What tells the collections of the source from others, where `{field}` is in the name.
+    pub pattern: Option<NamePattern>,
+    /// The field of a document that holds its bars; `None` where every document is a bar.
+    pub unwind: Option<String>,
     /// Conditions on documents; one that breaks any is not read.
     pub filter: Vec<Condition>,
     /// Whether a server that is not on this machine may be spoken to without TLS.
@@ -93,7 +99,18 @@ pub(super) const MONGODB: Section = Section {
             "A file of mode 0600 with the connection string, relative to the job file.",
         ),
         key("database", Holds::Text, Mistake, "The database."),
-        key("collection", Holds::Text, Mistake, "The collection."),
+        key(
+            "collection",
+            Holds::Text,
+            Mistake,
+            "The collection; `bars_{symbol}` reads all with such names as one source, and the piece is a field.",
+        ),
+        key(
+            "unwind",
+            Holds::Text,
+            Nothing,
+            "The field of a document that holds its bars: an array of subdocuments, or an object whose keys become the field `key`.",
+        ),
         key(
             "filter",
             Holds::MongoFilter,
@@ -119,7 +136,16 @@ pub(super) fn read(mut section: SectionReader<'_>) -> (Option<MongoSource>, Vec<
     {
         section.reject("collection", "collections of the server itself hold no bars", "name a collection of your own");
     }
+    let pattern = collection.as_ref().and_then(|name| read_pattern(&mut section, name.get_ref()));
+    let unwind = section.text("unwind").map(Spanned::into_inner);
     let filter = read_filter(&mut section);
+    let of_name = |condition: &&Condition| {
+        pattern.as_ref().is_some_and(|pattern| pattern.fields().any(|field| field == condition.field))
+    };
+    if let Some(Condition { field, .. }) = filter.iter().find(of_name) {
+        let title = format!("`{field}` is a piece of the collection's name, which no document has");
+        section.reject("filter", title, "write the name of the collection that is meant, or use `--series`");
+    }
     let (allow_plaintext, allow_sharded) = (section.flag("allow_plaintext"), section.flag("allow_sharded"));
     let mistakes = section.finish();
     let source = || {
@@ -127,12 +153,30 @@ pub(super) fn read(mut section: SectionReader<'_>) -> (Option<MongoSource>, Vec<
             uri: uri?,
             database: database?,
             collection: collection?.into_inner(),
+            pattern,
+            unwind,
             filter,
             allow_plaintext,
             allow_sharded,
         })
     };
     (if mistakes.is_empty() { source() } else { None }, mistakes)
+}
+
+fn read_pattern(section: &mut SectionReader<'_>, name: &str) -> Option<NamePattern> {
+    let pattern = match NamePattern::parse(name) {
+        Ok(pattern) => pattern?,
+        Err(problem) => {
+            section.reject("collection", problem, "write for instance `bars_{symbol}`: the piece becomes the field");
+            return None;
+        }
+    };
+    for field in pattern.fields() {
+        if let Some(reason) = reserved(field) {
+            section.reject("collection", format!("`{{{field}}}` cannot be a field: {reason}"), "name it otherwise");
+        }
+    }
+    Some(pattern)
 }
 
 fn read_uri(section: &mut SectionReader<'_>) -> Option<Uri> {
@@ -333,6 +377,28 @@ mod tests {
             let found = mistakes(&format!("{WHERE}filter = {filter}"));
             assert!(found.iter().any(|found| found == title), "{filter}: {found:?}");
         }
+    }
+
+    #[test]
+    fn a_name_with_a_piece_stands_for_several_collections() {
+        let named = |name: &str| format!("uri = \"${{URI}}\"\ndatabase = \"d\"\ncollection = \"{name}\"\n");
+        let many = source(&named("bars_{symbol}"));
+        assert_eq!((many.namespace().as_str(), many.collection.as_str()), ("d.bars_{symbol}", "bars_{symbol}"));
+        assert_eq!(many.pattern.unwrap().fields().collect::<Vec<_>>(), ["symbol"]);
+        assert!(source(WHERE).pattern.is_none());
+        assert_eq!(
+            mistakes(&format!("{}filter = {{ symbol = \"A\" }}", named("bars_{symbol}"))),
+            ["`symbol` is a piece of the collection's name, which no document has"]
+        );
+        assert_eq!(mistakes(&named("bars_{}")), ["`{}` names no field"]);
+        assert_eq!(mistakes(&named("bars_{__id}")), ["`{__id}` cannot be a field: this name is one of barkeep's own"]);
+    }
+
+    #[test]
+    fn the_field_that_holds_the_bars_is_named() {
+        assert_eq!(source(&format!("{WHERE}unwind = \"bars\"")).unwind.as_deref(), Some("bars"));
+        assert_eq!(source(WHERE).unwind, None);
+        assert_eq!(mistakes(&format!("{WHERE}unwind = \"\"")), ["`unwind` is empty"]);
     }
 
     #[test]

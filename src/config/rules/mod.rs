@@ -15,7 +15,7 @@ use toml::Spanned;
 
 pub use cases::{Literal, RuleTest};
 pub use compile::compile;
-pub(super) use compile::{compile_only, ids, lint};
+pub(super) use compile::{Unfit, compile_only, ids, lint};
 pub(super) use head::{RULE, RULE_FILE};
 
 use super::document;
@@ -538,7 +538,7 @@ error[unknown-check]: rule `b` names a check that does not exist
                     [[rule.test]]\nname = \"x\"\nrows = [{ close = 1.0, clsoe = 2.0 }, { open = [1] }]\nflag = [1, 2, -1]\n\
                     [[rule.test]]\nrows = []\nflag = []\n";
         insta::assert_snapshot!(mistakes(text), @r"
-error[unknown-field]: a test row has the field `clsoe`, which these bars do not have
+error[unknown-test-field]: a test row has the field `clsoe`, which these bars do not have
  --> rules/ohlcv.toml:6:24
   |
 6 | rows = [{ close = 1.0, clsoe = 2.0 }, { open = [1] }]

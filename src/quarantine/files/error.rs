@@ -53,6 +53,12 @@ pub enum FilesError {
         /// The source.
         path: PathBuf,
     },
+    /// The file is packed in a way that barkeep only reads.
+    #[error("`{}` is packed with bzip2, xz or zip, which barkeep reads and does not write; pack it with gzip or zstd to move its rows", path.display())]
+    NotPackedAgain {
+        /// The source.
+        path: PathBuf,
+    },
     /// Writers cannot be held back here.
     #[error("`{}`: {reason}, so a loader that writes at the same time could lose rows; where nothing writes to it, set `writers = \"none\"` in `[source.files]`", path.display())]
     NoLease {

@@ -118,14 +118,18 @@ enum Packing {
 }
 
 fn packing(open: &Open) -> Result<Option<Packing>, FilesError> {
-    let mut magic = Vec::with_capacity(4);
-    let read = open.reader().take(4).read_to_end(&mut magic);
+    let mut magic = Vec::with_capacity(6);
+    let read = open.reader().take(6).read_to_end(&mut magic);
     read.map_err(|source| FilesError::read(&open.path, source))?;
-    Ok(match magic.as_slice() {
-        [0x1f, 0x8b, ..] => Some(Packing::Gzip),
-        [0x28, 0xb5, 0x2f, 0xfd] => Some(Packing::Zstd),
-        _ => None,
-    })
+    match magic.as_slice() {
+        [0x1f, 0x8b, ..] => Ok(Some(Packing::Gzip)),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Ok(Some(Packing::Zstd)),
+        // Read they can be: written again as plain text they would not be what they were.
+        [b'B', b'Z', b'h', ..] | [0xfd, b'7', b'z', b'X', b'Z', 0] | [b'P', b'K', 3, 4, ..] => {
+            Err(FilesError::NotPackedAgain { path: open.path.clone() })
+        }
+        _ => Ok(None),
+    }
 }
 
 /// The columns that the header of a CSV file names; none where there is no header.

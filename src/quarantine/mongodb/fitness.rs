@@ -6,7 +6,7 @@ use super::Collection;
 use super::document::Names;
 use super::error::QuarantineError;
 use super::server::first_batch;
-use crate::source::mongodb::{CollectionInfo, Kind, Topology};
+use crate::source::mongodb::{CheckOnly, CollectionInfo, Kind, Topology};
 
 impl Collection {
     /// Fails where rows must not be moved; nothing is written.
@@ -14,6 +14,9 @@ impl Collection {
     /// # Errors
     /// [`QuarantineError::Unfit`] with what to do.
     pub async fn check_fit(&self, info: &CollectionInfo, allow_sharded: bool) -> Result<(), QuarantineError> {
+        if let Some(CheckOnly { reason, remedy }) = info.check_only.clone() {
+            return Err(QuarantineError::Unfit { reason, remedy });
+        }
         fit(&self.names, info.kind, &info.server.topology, allow_sharded)?;
         self.check_quarantine().await
     }
@@ -62,7 +65,7 @@ fn fit(names: &Names, kind: Kind, topology: &Topology, allow_sharded: bool) -> R
                 "copy the bars into an ordinary collection",
             );
         }
-        Kind::View | Kind::TimeSeries => {
+        Kind::View | Kind::TimeSeries | Kind::Several => {
             return unfit(
                 format!("`{namespace}` is not an ordinary collection: single rows cannot be removed from it"),
                 "name the collection that holds the documents",

@@ -52,6 +52,11 @@ pub(crate) trait Source: Debug + Send + Sync {
     /// Fails with the reason where a plan is not of this source.
     fn check_same(&self, planned: &SourceIdentity) -> Result<(), String>;
 
+    /// Why its rows are evaluated and reported and never moved, and what to do; `None` where they can be moved.
+    fn check_only(&self) -> Option<(&str, &str)> {
+        None
+    }
+
     /// What moves its rows.
     ///
     /// # Errors

@@ -25,14 +25,16 @@ use crate::source::{Wanted, WantedKind};
 /// and `c!` `Utf8`, a value of any other type: the digits of a number, else canonical extended JSON. Null, undefined and
 /// missing are NULL in all of them. Then come
 ///
-/// - `__file` `Int32`: the number of the range of `_id` the document was read in, from 0, in the order of `_id`,
+/// - `__file` `Int32`: the number of the range the row was read in, from 0; ranges of one collection are in the order of
+///   `_id`, or of time,
 /// - `__row` `Int64`: its number in the range, from 1,
-/// - `__hash` `FixedSizeBinary(32)`: SHA-256 of the whole document's BSON,
-/// - `__id` `Binary`: the `_id` as [`id::encode`](super::id::encode) gives it,
-/// - `__broken` and `__raw` `Utf8`: what is wrong with a document, and the beginning of it as extended JSON; NULL for a
-///   good one. All wanted columns of a broken one are NULL.
+/// - `__hash` `FixedSizeBinary(32)`: SHA-256 of the whole document's BSON, or of the element that the row is,
+/// - `__id` `Binary`: the `_id` as [`id::encode`](super::id::encode) gives it, or a locator that says more: the collection
+///   of several, the place in the document,
+/// - `__broken` and `__raw` `Utf8`: what is wrong with a row, and the beginning of its document as extended JSON; NULL for
+///   a good one. All wanted columns of a broken one are NULL.
 ///
-/// Row groups may stand in any order: (`__file`, `__row`) is the order of `_id`.
+/// Row groups may stand in any order: (`__file`, `__row`) is the order of the rows.
 pub fn snapshot_schema(wanted: &[Wanted]) -> SchemaRef {
     let mut fields = Vec::new();
     for Wanted { column, kind } in wanted {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::TryStreamExt;
 use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc};
 use mongodb::error::{Error, ErrorKind};
-use mongodb::raw_batch_cursor::RawBatch;
+use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor};
 
 use super::call::Call;
 use super::connection::Connection;
@@ -56,6 +56,31 @@ pub(super) async fn first_batch(
     batch.ok_or_else(|| connection.nonsense(call.what, "it has no batch of documents".to_owned()))
 }
 
+/// A cursor over what a command answers with. Opening it is tried again when it fails for a passing reason.
+pub(super) async fn cursor(
+    connection: &Connection,
+    database: &str,
+    call: Call<'_>,
+    command: &RawDocumentBuf,
+) -> Result<RawBatchCursor, MongoError> {
+    let database = connection.client().database(database);
+    again(connection, call, name(command), || async { database.run_raw_cursor_command(command.clone()).batch().await })
+        .await
+}
+
+/// What a cursor or another part of a call answers, where it comes in time.
+pub(super) async fn in_time<T>(
+    connection: &Connection,
+    call: Call<'_>,
+    answer: impl Future<Output = mongodb::error::Result<T>>,
+) -> Result<T, MongoError> {
+    match tokio::time::timeout(call.limit + GRACE, answer).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(connection.explain(call, &error)),
+        Err(_) => Err(connection.timeout(call)),
+    }
+}
+
 /// All documents an aggregation answers with; one that fails for a passing reason is tried again from its start.
 pub(super) async fn aggregate(
     reader: &Reader,
@@ -71,8 +96,20 @@ pub(super) async fn aggregate(
         "maxTimeMS": call.max_time_ms(),
         "readConcern": { "level": connection.server().topology.read_concern() },
     };
+    all(connection, database, call, &command).await
+}
+
+/// All documents that a command with a cursor answers with; one that fails for a passing reason is tried again from its
+/// start.
+pub(super) async fn all(
+    connection: &Connection,
+    database: &str,
+    call: Call<'_>,
+    command: &Document,
+) -> Result<Vec<RawDocumentBuf>, MongoError> {
     let database = connection.client().database(database);
-    again(connection, call, "aggregate", || async {
+    let name = command.keys().next().map_or("", String::as_str);
+    again(connection, call, name, || async {
         let mut batches = database.run_cursor_command(command.clone()).batch().await?;
         let mut documents = Vec::new();
         while let Some(batch) = batches.try_next().await? {

@@ -127,13 +127,45 @@ pub enum MongoError {
         /// A name that is close to it.
         near: Option<String>,
     },
-    /// Views and time-series collections have no index on `_id` to read by.
-    #[error("`{namespace}` is a {kind}, which cannot be read by `_id`; name the collection it is made from")]
-    NotReadable {
+    /// No collection has a name that fits the pattern.
+    #[error("database `{database}` has no collection whose name fits `{pattern}`; {}", meant(near.as_deref()))]
+    NoCollectionFits {
+        /// The database.
+        database: String,
+        /// The pattern.
+        pattern: String,
+        /// The name of a collection that is close to it.
+        near: Option<String>,
+    },
+    /// A name fits the pattern in more than one way.
+    #[error(
+        "the name `{collection}` fits `{pattern}` in more than one way; write a pattern with one piece, or put more of the name into it"
+    )]
+    AmbiguousName {
+        /// The name of the collection.
+        collection: String,
+        /// The pattern.
+        pattern: String,
+    },
+    /// A piece of the name of collections is also a field of their documents.
+    #[error(
+        "documents of `{namespace}` have a field `{field}` themselves, so that `{{{field}}}` would be two things; give the piece another name"
+    )]
+    PieceIsField {
+        /// `database.pattern`.
+        namespace: String,
+        /// The field.
+        field: String,
+    },
+    /// No document of the sample has the field that should hold bars.
+    #[error("no document of `{namespace}` has an array or object `{field}` for `unwind`; {}", meant(near.as_deref()))]
+    NothingToUnwind {
         /// `database.collection`.
         namespace: String,
-        /// What it is.
-        kind: &'static str,
+        /// The field.
+        field: String,
+        /// A field that is close to it.
+        near: Option<String>,
     },
     /// An answer did not come in time.
     #[error(
@@ -240,9 +272,9 @@ pub enum MongoError {
         source: ParquetError,
     },
     /// Rows went missing between reading and writing, or a thread died.
-    #[error("read {read} documents and wrote {written}; this is a bug in barkeep, please report it")]
+    #[error("read {read} rows and wrote {written}; this is a bug in barkeep, please report it")]
     Unbalanced {
-        /// Documents that were read.
+        /// Rows that were read.
         read: u64,
         /// Rows in the snapshot.
         written: u64,

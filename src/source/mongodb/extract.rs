@@ -1,4 +1,4 @@
-//! Documents -> a snapshot: several ranges of `_id` are fetched, decoded and encoded at the same time, one thread
+//! Documents -> a snapshot: several ranges of a collection are fetched, decoded and encoded at the same time, one thread
 //! writes.
 //!
 //! While a page of a range is decoded on a thread of its own, the next one is on its way; memory is bounded by two
@@ -16,22 +16,24 @@ use ::parquet::errors::ParquetError;
 use ::parquet::file::writer::SerializedFileWriter;
 use arrow::datatypes::SchemaRef;
 use futures::future::try_join_all;
-use mongodb::bson::{Document, RawDocumentBuf, doc};
+use futures::{StreamExt, TryStreamExt, stream};
+use mongodb::bson::Document;
 use tempfile::NamedTempFile;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::call::Call;
+use super::collections::{Collections, Member};
 use super::columns::{check_names, snapshot_schema, writer_properties};
-use super::command;
-use super::connection::integer;
+use super::counts::{count, verify};
 use super::error::MongoError;
-use super::id;
-use super::look::{self, Identity, Kind};
-use super::page::{Page, Pager, Range};
-use super::ranges::ranges;
+use super::look::{self, Kind};
+use super::page::Page;
+use super::parts::{Part, Span};
+use super::ranges::{ranges, times};
 use super::reader::Reader;
+use super::row::Shape;
 use super::table::Table;
+use super::walk::Times;
 use crate::source::Wanted;
 use crate::source::error::quoted;
 
@@ -44,6 +46,8 @@ const MOST_WORKERS: usize = 4;
 const GROUP_ROWS: [usize; 2] = [8_192, 65_536];
 /// Row groups of a large snapshot, about: each of them costs memory when it is read.
 const GROUPS: u64 = 512;
+/// Rows of a document that holds many, about: so many trading days a year has.
+const ROWS_INSIDE: u64 = 250;
 /// A row group ends early after so many bytes of BSON: large documents may have large texts.
 const GROUP_BYTES: u64 = 64 << 20;
 
@@ -54,7 +58,7 @@ pub struct MongoSnapshot {
     pub path: PathBuf,
     /// Its columns, as [`snapshot_schema`] gives them.
     pub schema: SchemaRef,
-    /// Documents read: as many rows as the Parquet file has.
+    /// Rows read: as many as the Parquet file has.
     pub rows: u64,
     /// How many of them are broken.
     pub broken: u64,
@@ -64,7 +68,8 @@ pub struct MongoSnapshot {
 
 /// What a thread that decodes needs to know.
 struct Job {
-    wanted: Arc<[Wanted]>,
+    /// How many fields are wanted.
+    wanted: usize,
     dir: PathBuf,
     schema: SchemaRef,
     factory: ArrowRowGroupWriterFactory,
@@ -81,8 +86,8 @@ struct Encoded {
     bytes: u64,
 }
 
-/// A page on its way into a table, and into a row group where that is full.
-type Decoding = JoinHandle<Result<(Table, Option<Encoded>), MongoError>>;
+/// A page on its way into a table, and into row groups where that is full.
+type Decoding = JoinHandle<Result<(Table, Vec<Encoded>), MongoError>>;
 
 /// What was written, so far.
 struct Written {
@@ -93,21 +98,46 @@ struct Written {
 }
 
 /// What was handed to the writer, so far.
-#[derive(Default)]
 struct Totals {
+    /// Documents read of each collection.
+    documents: Vec<AtomicU64>,
     rows: AtomicU64,
     bytes: AtomicU64,
 }
 
+impl Totals {
+    fn of(collections: usize) -> Self {
+        let documents = (0..collections).map(|_| AtomicU64::new(0)).collect();
+        Self { documents, rows: AtomicU64::new(0), bytes: AtomicU64::new(0) }
+    }
+}
+
 impl Reader {
-    /// Copies the documents that match `filter` into a snapshot in the folder `dir`, in place of one that is there;
-    /// `workers` ranges of `_id` are read at the same time. `progress` is reported the rows written and the bytes of BSON
+    /// Copies the documents of the collection; see [`Collections::extract`].
+    ///
+    /// # Errors
+    /// See [`Collections::extract`].
+    pub async fn extract(
+        &self,
+        filter: &Document,
+        wanted: &[Wanted],
+        dir: &Path,
+        workers: NonZeroUsize,
+        progress: impl Fn(u64, u64) + Send + Sync,
+    ) -> Result<MongoSnapshot, MongoError> {
+        let collection = Collections::one(self.clone()).await?;
+        collection.extract(filter, wanted, dir, workers, progress).await
+    }
+}
+
+impl Collections {
+    /// Copies the rows of the documents that match `filter` into a snapshot in the folder `dir`, in place of one that is
+    /// there; `workers` ranges are read at the same time. `progress` is reported the rows written and the bytes of BSON
     /// read so far. Dropping the future leaves no file behind.
     ///
     /// # Errors
-    /// When a wanted name is barkeep's own, the collection cannot be read by `_id`, the server fails more often than
-    /// is tried again, fewer documents are read than there are, none has a wanted field, or the snapshot cannot be
-    /// written. A damaged document is not an error.
+    /// When a wanted name is barkeep's own, the server fails more often than is tried again, fewer documents are read than
+    /// there are, none has a wanted field, or the snapshot cannot be written. A damaged document is not an error.
     pub async fn extract(
         &self,
         filter: &Document,
@@ -117,37 +147,80 @@ impl Reader {
         progress: impl Fn(u64, u64) + Send + Sync,
     ) -> Result<MongoSnapshot, MongoError> {
         check_names(wanted)?;
-        let identity = look::identify(self).await?;
-        if matches!(identity.kind, Kind::View | Kind::TimeSeries) {
-            return Err(MongoError::NotReadable { namespace: self.namespace(), kind: identity.kind.as_str() });
-        }
-        let pager = Pager::new(self, raw(filter)?);
-        let before = count(self, filter).await?;
-        let ranges = ranges(self, filter, before, look::documents(self).await?).await?;
-        let totals = Totals::default();
-        let opened = open(wanted, dir, before)?;
-        let written = run(&pager, &ranges, opened, workers.get().min(MOST_WORKERS), &totals, &progress).await?;
-        let read = totals.rows.into_inner();
+        let wanted: Arc<[Wanted]> = wanted.into();
+        let shapes: Vec<Arc<Shape>> = self.members.iter().map(|member| Arc::new(self.shape(member, &wanted))).collect();
+        // What is asked of each collection before it is read is asked of a few at a time.
+        let rows_each = if self.unwind.is_some() { ROWS_INSIDE } else { 1 };
+        let members = || stream::iter(0..self.members.len());
+        let ready = members().map(|at| prepare(&self.members[at], filter, rows_each)).buffered(MOST_WORKERS);
+        let ready: Vec<(u64, Vec<Span>)> = ready.try_collect().await?;
+        let parts = Part::all(&self.members, &shapes, ready.iter().map(|(_, spans)| spans.as_slice()), filter)?;
+        let documents: u64 = ready.iter().map(|(before, _)| before).sum();
+        let rows = documents.saturating_mul(rows_each);
+        let totals = Totals::of(self.members.len());
+        let opened = open(&wanted, dir, rows)?;
+        let written = run(&parts, opened, workers.get().min(MOST_WORKERS), &totals, &progress).await?;
+        let read = totals.rows.load(Ordering::Relaxed);
         if read != written.rows {
             return Err(MongoError::Unbalanced { read, written: written.rows });
         }
-        verify(self, filter, &identity, read, before).await?;
-        check_present(self, filter, wanted, &written).await?;
+        let verified = members().map(|at| {
+            let read = totals.documents[at].load(Ordering::Relaxed);
+            verify(&self.members[at], filter, read, ready[at].0)
+        });
+        verified.buffered(MOST_WORKERS).try_collect::<()>().await?;
+        self.check_present(filter, &wanted, &written).await?;
         let Written { file, rows, broken, .. } = written;
         let path = dir.join(NAME);
         file.persist(&path).map_err(|error| MongoError::write(dir, error.error.into()))?;
-        Ok(MongoSnapshot { path, schema: snapshot_schema(wanted), rows, broken, bytes: totals.bytes.into_inner() })
+        Ok(MongoSnapshot { path, schema: snapshot_schema(&wanted), rows, broken, bytes: totals.bytes.into_inner() })
+    }
+
+    /// How rows lie in one of the collections.
+    fn shape(&self, member: &Member, wanted: &Arc<[Wanted]>) -> Shape {
+        Shape {
+            wanted: Arc::clone(wanted),
+            unwind: self.unwind.clone(),
+            pieces: member.pieces.clone(),
+            collection: (!member.pieces.is_empty()).then(|| member.reader.collection.clone()),
+        }
+    }
+
+    /// Fails when no good row had any of the wanted fields.
+    async fn check_present(&self, filter: &Document, wanted: &[Wanted], written: &Written) -> Result<(), MongoError> {
+        if written.rows == written.broken || written.present.contains(&true) {
+            return Ok(());
+        }
+        let available = self.infer(filter).await?;
+        Err(MongoError::NoWantedField {
+            namespace: self.info().namespace.clone(),
+            wanted: quoted(wanted.iter().map(|wanted| wanted.column.as_str())),
+            available: quoted(available.iter().map(|column| column.name.as_str())),
+        })
     }
 }
 
-fn raw(filter: &Document) -> Result<RawDocumentBuf, MongoError> {
-    RawDocumentBuf::try_from(filter).map_err(|error| MongoError::Filter { reason: error.to_string() })
+/// How many documents of a collection match, of about so many rows each, and the parts in which it is read.
+async fn prepare(member: &Member, filter: &Document, rows_each: u64) -> Result<(u64, Vec<Span>), MongoError> {
+    let Member { reader, identity, .. } = member;
+    let before = count(reader, filter).await?;
+    let spans = match (identity.kind, &identity.time_field) {
+        (Kind::TimeSeries, Some(field)) => {
+            let ranges = times(reader, field, look::documents(reader).await?).await?;
+            ranges.into_iter().map(Span::Times).collect()
+        }
+        (Kind::View | Kind::TimeSeries | Kind::Several, _) => vec![Span::Times(Times::default())],
+        (Kind::Collection | Kind::Capped, _) => {
+            let ranges = ranges(reader, filter, [before, look::documents(reader).await?], rows_each).await?;
+            ranges.into_iter().map(Span::Ids).collect()
+        }
+    };
+    Ok((before, spans))
 }
 
 /// Reads all ranges, a few at a time, and writes what comes of them.
 async fn run(
-    pager: &Pager<'_>,
-    ranges: &[Range],
+    parts: &[Part<'_>],
     (writer, job): (SerializedFileWriter<NamedTempFile>, Arc<Job>),
     workers: usize,
     totals: &Totals,
@@ -160,8 +233,8 @@ async fn run(
     };
     let next = AtomicUsize::new(0);
     let workers = (0..workers).map(|_| async {
-        while let Some(range) = ranges.get(next.fetch_add(1, Ordering::Relaxed)) {
-            read(pager, range, &job, &sender, totals, progress).await?;
+        while let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
+            read(part, &job, &sender, totals, progress).await?;
         }
         Ok(())
     });
@@ -174,9 +247,9 @@ async fn run(
 }
 
 fn open(
-    wanted: &[Wanted],
+    wanted: &Arc<[Wanted]>,
     dir: &Path,
-    documents: u64,
+    rows: u64,
 ) -> Result<(SerializedFileWriter<NamedTempFile>, Arc<Job>), MongoError> {
     let failed = |error| MongoError::write(dir, error);
     let file = tempfile::Builder::new()
@@ -185,35 +258,28 @@ fn open(
         .tempfile_in(dir)
         .map_err(|error| failed(error.into()))?;
     let [least, most] = GROUP_ROWS;
-    let rows = usize::try_from(documents / GROUPS).unwrap_or(most).clamp(least, most);
+    let rows = usize::try_from(rows / GROUPS).unwrap_or(most).clamp(least, most);
     let schema = snapshot_schema(wanted);
     let properties = writer_properties(&schema, wanted);
     let (writer, factory) = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties))
         .and_then(ArrowWriter::into_serialized_writer)
         .map_err(failed)?;
-    Ok((writer, Arc::new(Job { wanted: wanted.into(), dir: dir.to_path_buf(), schema, factory, rows })))
+    Ok((writer, Arc::new(Job { wanted: wanted.len(), dir: dir.to_path_buf(), schema, factory, rows })))
 }
 
-/// Reads one range, page by page: while one is decoded the next one is fetched.
+/// Reads one part, page by page: while one is decoded the next one is fetched.
 async fn read(
-    pager: &Pager<'_>,
-    range: &Range,
+    part: &Part<'_>,
     job: &Arc<Job>,
     sender: &Sender<Encoded>,
     totals: &Totals,
     progress: &(impl Fn(u64, u64) + Send + Sync),
 ) -> Result<(), MongoError> {
-    let table = Table::new(&job.wanted, range.number, 1, 0);
-    let mut decoding = decode(job, table, None);
-    let mut after: Option<Vec<u8>> = None;
+    let mut pages = part.pages().await?;
+    let mut decoding = decode(job, Table::new(&part.shape, part.number, 1, 0), None);
     loop {
-        // Nothing can follow the last `_id` there is, and the server refuses to look.
-        let page = match after.as_deref() {
-            Some(id::LAST) => None,
-            after => pager.page(range, after).await?,
-        };
-        after = page.as_ref().and_then(Page::last).map(<[u8]>::to_vec);
-        let page = page.filter(|_| after.is_some());
+        let page = pages.next().await?;
+        totals.documents[part.member].fetch_add(page.as_ref().map_or(0, Page::len), Ordering::Relaxed);
         let at_end = page.is_none();
         let (table, full) = joined(decoding.await)??;
         decoding = decode(job, table, page);
@@ -231,20 +297,21 @@ fn decode(job: &Arc<Job>, table: Table, page: Option<Page>) -> Decoding {
     spawn_blocking(move || job.decode(table, page.as_ref()))
 }
 
-/// Gives a row group, if there is one, to the writer.
+/// Gives row groups to the writer.
 async fn hand_over(
-    encoded: Option<Encoded>,
+    encoded: Vec<Encoded>,
     sender: &Sender<Encoded>,
     totals: &Totals,
     progress: &(impl Fn(u64, u64) + Send + Sync),
 ) -> Result<(), MongoError> {
-    let Some(encoded) = encoded else { return Ok(()) };
-    let (rows, bytes) = (encoded.rows, encoded.bytes);
-    sender.send(encoded).await.map_err(|_| MongoError::Thread)?;
-    // Nothing is awaited in between, so the numbers that are reported only grow.
-    let rows = totals.rows.fetch_add(rows, Ordering::Relaxed) + rows;
-    let bytes = totals.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
-    progress(rows, bytes);
+    for encoded in encoded {
+        let (rows, bytes) = (encoded.rows, encoded.bytes);
+        sender.send(encoded).await.map_err(|_| MongoError::Thread)?;
+        // Nothing is awaited in between, so the numbers that are reported only grow.
+        let rows = totals.rows.fetch_add(rows, Ordering::Relaxed) + rows;
+        let bytes = totals.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        progress(rows, bytes);
+    }
     Ok(())
 }
 
@@ -257,19 +324,25 @@ fn joined<T>(outcome: Result<T, tokio::task::JoinError>) -> Result<T, MongoError
 }
 
 impl Job {
-    /// Adds a page to the table, and encodes the table when it is full or there are no more pages. Returns the table
-    /// for the next page.
-    fn decode(&self, mut table: Table, page: Option<&Page>) -> Result<(Table, Option<Encoded>), MongoError> {
+    /// Adds a page to the table, and encodes the table whenever it is full, and when there are no more pages. Returns the
+    /// table for the next page.
+    fn decode(&self, mut table: Table, page: Option<&Page>) -> Result<(Table, Vec<Encoded>), MongoError> {
+        let mut encoded = Vec::new();
+        let mut encode = |table: &mut Table| {
+            let next = table.next(self.rows);
+            let full = self.encode(std::mem::replace(table, next));
+            full.map(|full| encoded.push(full)).map_err(|error| MongoError::write(&self.dir, error))
+        };
         for (document, id) in page.into_iter().flat_map(Page::documents) {
             table.push(document, id);
+            if table.len() >= self.rows || table.bytes() >= GROUP_BYTES {
+                encode(&mut table)?;
+            }
         }
-        let full = table.len() >= self.rows || table.bytes() >= GROUP_BYTES;
-        if table.len() == 0 || (page.is_some() && !full) {
-            return Ok((table, None));
+        if page.is_none() && table.len() > 0 {
+            encode(&mut table)?;
         }
-        let next = table.next(self.rows);
-        let encoded = self.encode(table).map_err(|error| MongoError::write(&self.dir, error))?;
-        Ok((next, Some(encoded)))
+        Ok((table, encoded))
     }
 
     fn encode(&self, table: Table) -> Result<Encoded, ParquetError> {
@@ -296,7 +369,7 @@ fn write(
     mut groups: Receiver<Encoded>,
 ) -> Result<Written, MongoError> {
     let failed = |error| MongoError::write(&job.dir, error);
-    let (mut rows, mut broken, mut present) = (0, 0, vec![false; job.wanted.len()]);
+    let (mut rows, mut broken, mut present) = (0, 0, vec![false; job.wanted]);
     while let Some(encoded) = groups.blocking_recv() {
         let mut group = writer.next_row_group().map_err(failed)?;
         for column in encoded.columns {
@@ -308,56 +381,4 @@ fn write(
     }
     let file = writer.into_inner().map_err(failed)?;
     Ok(Written { file, rows, broken, present })
-}
-
-/// Fails when the collection is another one than it was, or has more matching documents than were read.
-async fn verify(
-    reader: &Reader,
-    filter: &Document,
-    identity: &Identity,
-    read: u64,
-    before: u64,
-) -> Result<(), MongoError> {
-    let after = count(reader, filter).await?;
-    let same = match look::identify(reader).await {
-        Ok(now) => now == *identity,
-        Err(MongoError::NoCollection { .. } | MongoError::NoDatabase { .. }) => false,
-        Err(error) => return Err(error),
-    };
-    if !same {
-        return Err(MongoError::Replaced { namespace: reader.namespace() });
-    }
-    if read < before.min(after) {
-        return Err(MongoError::Shortfall { namespace: reader.namespace(), read, before, after });
-    }
-    Ok(())
-}
-
-/// How many documents match, by looking at them: metadata may be wrong.
-async fn count(reader: &Reader, filter: &Document) -> Result<u64, MongoError> {
-    let what = format!("count the documents of `{}`", reader.namespace());
-    let pipeline = [doc! { "$match": filter }, doc! { "$count": "n" }];
-    let answer = command::aggregate(reader, Call::long(&what), &pipeline).await?;
-    let Some(document) = answer.first() else { return Ok(0) };
-    let number = document.get("n").ok().flatten().and_then(|number| number.try_into().ok());
-    let number = number.as_ref().and_then(integer).and_then(|number| u64::try_from(number).ok());
-    number.ok_or_else(|| reader.connection.nonsense(&what, "it has no count".to_owned()))
-}
-
-/// Fails when no good document had any of the wanted fields.
-async fn check_present(
-    reader: &Reader,
-    filter: &Document,
-    wanted: &[Wanted],
-    written: &Written,
-) -> Result<(), MongoError> {
-    if written.rows == written.broken || written.present.contains(&true) {
-        return Ok(());
-    }
-    let available = reader.infer(filter).await?;
-    Err(MongoError::NoWantedField {
-        namespace: reader.namespace(),
-        wanted: quoted(wanted.iter().map(|wanted| wanted.column.as_str())),
-        available: quoted(available.iter().map(|column| column.name.as_str())),
-    })
 }

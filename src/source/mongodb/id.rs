@@ -3,6 +3,8 @@
 //! Two ids that MongoDB takes for equal (`1` and `1.0`) have different bytes, and an embedded document keeps the
 //! order and the duplicates of its fields: nothing but the very same `_id` has the same bytes. Pure.
 
+use std::borrow::Cow;
+
 use mongodb::bson::raw::{RawBson, RawBsonRef, RawDocument, RawDocumentBuf, cstr};
 use mongodb::bson::spec::ElementType;
 
@@ -14,6 +16,9 @@ const BEFORE: usize = 6;
 
 /// The encoded `_id` that follows every other.
 pub(super) const LAST: &[u8] = &[0x7f];
+
+/// Begins a locator that says more than an `_id`; no type of BSON has this number, so nothing takes one for an `_id`.
+const PLACE: u8 = 0;
 
 /// Why bytes are no `_id`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -119,9 +124,31 @@ fn fields<'a>(fields: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Result<R
     RawDocumentBuf::from_bytes(bytes).map_err(|error| IdError { hex: error.to_string() })
 }
 
+/// The locator of a row: the encoded `_id` as it is, or with the collection it is in and its place in the document.
+pub(super) fn locator<'i>(collection: &str, id: &'i [u8], place: &str) -> Cow<'i, [u8]> {
+    if collection.is_empty() && place.is_empty() {
+        return Cow::Borrowed(id);
+    }
+    // Neither names of collections nor of fields have zeros in them.
+    Cow::Owned([&[PLACE], collection.as_bytes(), &[0], place.as_bytes(), &[0], id].concat())
+}
+
+/// A locator that says more than an `_id` for people: `bars_AAPL ObjectId("65…") bars[3]`.
+fn place_text(bytes: &[u8]) -> Option<String> {
+    let mut parts = bytes.strip_prefix(&[PLACE])?.splitn(3, |byte| *byte == 0);
+    let (collection, place, id) = (parts.next()?, parts.next()?, parts.next()?);
+    let id = if id.is_empty() { String::new() } else { text(id) };
+    let shown = [String::from_utf8_lossy(collection), id.into(), String::from_utf8_lossy(place)];
+    Some(shown.iter().filter(|part| !part.is_empty()).map(AsRef::as_ref).collect::<Vec<&str>>().join(" "))
+}
+
 /// An encoded `_id` for people: `ObjectId("65…")`, `42` for both integer types, `"text"` with JSON's escapes,
-/// `{"$numberDouble":"42.0"}` and its kin for every other type. Bytes that are no `_id` are shown in hexadecimal.
+/// `{"$numberDouble":"42.0"}` and its kin for every other type; a locator with all it says. Bytes that are no `_id` are
+/// shown in hexadecimal.
 pub fn text(bytes: &[u8]) -> String {
+    if let Some(text) = place_text(bytes) {
+        return text;
+    }
     match decode(bytes) {
         Err(_) => format!("invalid _id 0x{}", hex(bytes)),
         Ok(RawBson::ObjectId(id)) => format!("ObjectId(\"{}\")", id.to_hex()),
@@ -233,6 +260,21 @@ mod tests {
         }
         let id = ObjectId::parse_str("65a1b2c3d4e5f60718293a4b").unwrap();
         assert_eq!(text(&encode(RawBsonRef::ObjectId(id))), "ObjectId(\"65a1b2c3d4e5f60718293a4b\")");
+    }
+
+    #[test]
+    fn a_locator_may_say_more_than_an_id_and_is_never_taken_for_one() {
+        let id = encode(RawBsonRef::Int32(42));
+        assert_eq!(locator("", &id, ""), id);
+        for (locator, shown) in [
+            (locator("", &id, "bars[3]"), "42 bars[3]"),
+            (locator("bars_A", &id, ""), "bars_A 42"),
+            (locator("bars_A", &id, "days.2024-01-02"), "bars_A 42 days.2024-01-02"),
+            (locator("", &[], "document 7"), "document 7"),
+        ] {
+            assert_eq!(text(&locator), shown);
+            assert!(decode(&locator).is_err());
+        }
     }
 
     #[test]

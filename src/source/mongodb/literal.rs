@@ -2,7 +2,7 @@
 //!
 //! The same value is spelled the same whether it came from a server or from an NDJSON export of it. Pure.
 
-use mongodb::bson::error::Error;
+use mongodb::bson::error::{Error, ErrorKind};
 use mongodb::bson::raw::{RawBsonRef, RawDocument};
 use serde_json::Value;
 
@@ -23,6 +23,22 @@ pub(super) enum LiteralError {
     /// It has no spelling.
     #[error(transparent)]
     Unspelled(#[from] serde_json::Error),
+}
+
+/// What is wrong with a document whose bytes do not read.
+pub(super) fn damaged(error: &Error) -> String {
+    format!("the document is damaged: {error}")
+}
+
+/// What is wrong with a value.
+pub(super) fn broken(error: &LiteralError) -> String {
+    match error {
+        LiteralError::Damaged(error) if matches!(error.kind, ErrorKind::Utf8Encoding { .. }) => {
+            "text is not UTF-8".to_owned()
+        }
+        LiteralError::Damaged(error) => damaged(error),
+        other => other.to_string(),
+    }
 }
 
 /// Canonical extended JSON of a value, without blanks; all fields of an embedded document in their order, also those

@@ -21,6 +21,8 @@ pub enum Kind {
     View,
     /// Buckets of measurements: documents have no `_id` of their own to find them by.
     TimeSeries,
+    /// Several that are read as one.
+    Several,
 }
 
 impl Kind {
@@ -31,6 +33,7 @@ impl Kind {
             Self::Capped => "capped collection",
             Self::View => "view",
             Self::TimeSeries => "time-series collection",
+            Self::Several => "set of collections",
         }
     }
 }
@@ -67,6 +70,19 @@ pub struct CollectionInfo {
     pub default_collation: bool,
     /// Who was asked.
     pub server: ServerInfo,
+    /// The time field of a time-series collection.
+    pub time_field: Option<String>,
+    /// Why no row can be moved, whatever a job says; `None` where rows can be.
+    pub check_only: Option<CheckOnly>,
+}
+
+/// Why rows are evaluated and reported, and never moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckOnly {
+    /// The reason.
+    pub reason: String,
+    /// What to do.
+    pub remedy: String,
 }
 
 impl Reader {
@@ -76,13 +92,55 @@ impl Reader {
     /// When there is no such database or collection (the error names the nearest there is), the user may not look, or
     /// the server fails. A view or a time-series collection is not an error here.
     pub async fn look(&self) -> Result<CollectionInfo, MongoError> {
-        let Identity { kind, uuid, default_collation } = identify(self).await?;
+        let identity = identify(self).await?;
+        let check_only = check_only(self, &identity);
+        let Identity { kind, uuid, default_collation, time_field, .. } = identity;
         let (indexes, documents) = match kind {
-            Kind::View => (Vec::new(), 0),
+            Kind::View | Kind::Several => (Vec::new(), 0),
             _ => (indexes(self).await?, documents(self).await?),
         };
-        let server = self.connection.server().clone();
-        Ok(CollectionInfo { kind, uuid, namespace: self.namespace(), indexes, documents, default_collation, server })
+        let (namespace, server) = (self.namespace(), self.connection.server().clone());
+        Ok(CollectionInfo {
+            kind,
+            uuid,
+            namespace,
+            indexes,
+            documents,
+            default_collation,
+            server,
+            time_field,
+            check_only,
+        })
+    }
+}
+
+/// Why no row of such a collection can be moved. A removal names one document by its `_id` and its bytes: that of a
+/// time-series collection need not be unique, and its documents are made anew from buckets whenever they are read.
+fn check_only(reader: &Reader, identity: &Identity) -> Option<CheckOnly> {
+    let namespace = reader.namespace();
+    match identity.kind {
+        Kind::View => {
+            let base = identity.view_on.as_deref().unwrap_or("the collection it is made from");
+            Some(CheckOnly {
+                reason: format!("`{namespace}` is a view: it has no rows of its own that could be moved"),
+                remedy: format!("name the collection it is made from, `{base}`"),
+            })
+        }
+        Kind::TimeSeries => {
+            let version = &reader.connection.server().version;
+            let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+            let server = match major {
+                Some(major) if major >= 7 => "that this server removes exactly one was not tried",
+                _ => "this server removes them only by their meta field, many at once",
+            };
+            Some(CheckOnly {
+                reason: format!(
+                    "`{namespace}` is a time-series collection: the `_id` of a document need not be unique, and {server} (version {version})"
+                ),
+                remedy: "`barkeep plan` lists the rows; bars in an ordinary collection can be moved".to_owned(),
+            })
+        }
+        Kind::Collection | Kind::Capped | Kind::Several => None,
     }
 }
 
@@ -92,6 +150,10 @@ pub(super) struct Identity {
     pub(super) kind: Kind,
     pub(super) uuid: [u8; 16],
     pub(super) default_collation: bool,
+    /// The time field of a time-series collection.
+    pub(super) time_field: Option<String>,
+    /// The collection that a view is made from.
+    pub(super) view_on: Option<String>,
 }
 
 /// The collection's identity; fails with near names where there is none of its name.
@@ -105,7 +167,8 @@ pub(super) async fn identify(reader: &Reader) -> Result<Identity, MongoError> {
     }
 }
 
-fn identity(entry: &Document) -> Identity {
+/// The identity that an entry of the list of collections tells.
+pub(super) fn identity(entry: &Document) -> Identity {
     let options = entry.get_document("options").ok();
     let kind = match entry.get_str("type") {
         Ok("view") => Kind::View,
@@ -121,7 +184,10 @@ fn identity(entry: &Document) -> Identity {
     };
     let collation = options.and_then(|options| options.get_document("collation").ok());
     let default_collation = collation.is_some_and(|collation| collation.get_str("locale").ok() != Some("simple"));
-    Identity { kind, uuid, default_collation }
+    let text = |from: Option<&Document>, name| from.and_then(|from| from.get_str(name).ok()).map(str::to_owned);
+    let series = options.and_then(|options| options.get_document("timeseries").ok());
+    let (time_field, view_on) = (text(series, "timeField"), text(options, "viewOn"));
+    Identity { kind, uuid, default_collation, time_field, view_on }
 }
 
 async fn missing(reader: &Reader) -> MongoError {
@@ -212,8 +278,13 @@ mod tests {
             (doc! { "options": { "collation": { "locale": "en" } } }, Kind::Collection, [0; 16], true),
             (doc! { "options": { "collation": { "locale": "simple" } } }, Kind::Collection, [0; 16], false),
         ] {
-            assert_eq!(identity(&entry), Identity { kind, uuid, default_collation }, "{entry}");
+            let found = identity(&entry);
+            assert_eq!((found.kind, found.uuid, found.default_collation), (kind, uuid, default_collation), "{entry}");
         }
+        let series = doc! { "type": "timeseries", "options": { "timeseries": { "timeField": "at" } } };
+        assert_eq!(identity(&series).time_field.as_deref(), Some("at"));
+        let view = doc! { "type": "view", "options": { "viewOn": "a", "pipeline": [] } };
+        assert_eq!(identity(&view).view_on.as_deref(), Some("a"));
     }
 
     #[test]

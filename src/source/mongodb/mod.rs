@@ -1,14 +1,21 @@
 //! MongoDB as a source of bars: a collection is looked at and copied into a columnar snapshot, never written to.
 //!
-//! A [`Connection`] is opened once a run; a [`Reader`] on it has no method that writes. [`Reader::extract`] makes one
-//! Parquet file with the wanted fields, a locator (`_id`) and the SHA-256 of the raw BSON of every document. Nothing
-//! here knows rules or jobs.
+//! A [`Connection`] is opened once a run; a [`Reader`] of one collection on it has no method that writes, nor have the
+//! [`Collections`] of a job. [`Collections::extract`] makes one Parquet file with the wanted fields, a locator (`_id`) and
+//! the SHA-256 of the raw BSON of every row.
+//!
+//! ```text
+//! collections  which there are       parts, page, walk  how documents come    elements, row, path  rows in documents
+//! ```
 
 mod address;
 mod call;
+mod collections;
 mod columns;
 mod command;
 mod connection;
+mod counts;
+mod elements;
 mod error;
 mod extract;
 pub mod filter;
@@ -19,16 +26,21 @@ mod literal;
 mod look;
 mod open;
 mod page;
+mod parts;
+mod path;
 mod ranges;
 mod reader;
 mod redact;
+mod row;
 mod table;
 #[cfg(test)]
 mod testing;
 mod usage;
+mod walk;
 mod words;
 
 pub use address::Address;
+pub use collections::Collections;
 pub use columns::snapshot_schema;
 pub(crate) use command::name as command_name;
 pub use connection::{Connection, ServerInfo, Topology};
@@ -36,6 +48,6 @@ pub use error::{MongoError, Words};
 pub use extract::MongoSnapshot;
 pub use health::{Grant, Privileges, User};
 pub use literal::document_json;
-pub use look::{CollectionInfo, IndexInfo, Kind};
+pub use look::{CheckOnly, CollectionInfo, IndexInfo, Kind};
 pub use reader::Reader;
 pub use usage::ConnectionUse;

@@ -21,8 +21,6 @@ const DOCUMENTS: i32 = 1024;
 /// those named.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Range {
-    /// Its number in the order of `_id`, from 0.
-    pub(super) number: i32,
     /// `None` for the first range.
     pub(super) from: Option<Vec<u8>>,
     /// `None` for the last range.
@@ -55,6 +53,22 @@ impl Page {
     pub(super) fn documents(&self) -> impl Iterator<Item = (&RawDocument, &[u8])> {
         let documents = self.batch.doc_slices().ok().into_iter().flat_map(documents);
         documents.filter_map(Result::ok).zip(self.ids.iter().map(Vec::as_slice))
+    }
+
+    /// The documents of a cursor, of which the first is the `first`th; one without an `_id` is named by that number.
+    pub(super) fn counted(batch: RawBatch, first: u64) -> Result<Self, String> {
+        let list = batch.doc_slices().map_err(|error| error.to_string())?;
+        let id = |(number, document): (u64, Result<&RawDocument, String>)| {
+            let id = id::of(document?);
+            Ok(id.unwrap_or_else(|| id::locator("", &[], &format!("document {number}")).into_owned()))
+        };
+        let ids = (first..).zip(documents(list)).map(id).collect::<Result<_, String>>()?;
+        Ok(Self { batch, ids })
+    }
+
+    /// How many documents it has.
+    pub(super) fn len(&self) -> u64 {
+        self.ids.len() as u64
     }
 
     /// The encoded `_id` of the last document; `None` where the range is at its end.

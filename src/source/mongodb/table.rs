@@ -3,7 +3,6 @@
 //! A document that does not fit (a wanted field twice, text that is not UTF-8, damaged bytes) becomes a broken row
 //! with its reason; none is ever left out. Pure: raw documents in, a record batch out.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -13,13 +12,15 @@ use arrow::array::{
 use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
-use mongodb::bson::error::{Error, ErrorKind};
-use mongodb::bson::raw::{RawBsonRef, RawDocument};
+use mongodb::bson::raw::RawDocument;
 use sha2::{Digest, Sha256};
 
-use super::literal::{self, LiteralError};
+use super::elements::elements;
+use super::id;
+use super::literal;
+use super::row::{Shape, Value, Values};
 use crate::bars::number::read_number;
-use crate::source::{Wanted, WantedKind};
+use crate::source::WantedKind;
 
 /// Room made for a text, in bytes; most are shorter.
 const TEXT_BYTES: usize = 10;
@@ -28,7 +29,7 @@ const ID_BYTES: usize = 13;
 
 /// The columns of a snapshot, being filled with documents of one range of `_id`.
 pub(super) struct Table {
-    wanted: Arc<[Wanted]>,
+    shape: Arc<Shape>,
     columns: Vec<Columns>,
     /// Which wanted fields were in a document at all.
     present: Vec<bool>,
@@ -43,10 +44,11 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// An empty table for about `rows` documents of a range, of which the first is the `first_row`th.
-    pub(super) fn new(wanted: &Arc<[Wanted]>, range: i32, first_row: i64, rows: usize) -> Self {
+    /// An empty table for about `rows` rows of a range, of which the first is the `first_row`th.
+    pub(super) fn new(shape: &Arc<Shape>, range: i32, first_row: i64, rows: usize) -> Self {
+        let wanted = &shape.wanted;
         Self {
-            wanted: Arc::clone(wanted),
+            shape: Arc::clone(shape),
             columns: wanted.iter().map(|wanted| Columns::new(wanted.kind, rows)).collect(),
             present: vec![false; wanted.len()],
             range,
@@ -60,12 +62,30 @@ impl Table {
         }
     }
 
-    /// Adds a document; `id` is its `_id`, encoded.
+    /// Adds the rows of a document; `id` is its `_id`, encoded.
     pub(super) fn push(&mut self, document: &RawDocument, id: &[u8]) {
-        self.hashes.extend_from_slice(&Sha256::digest(document.as_bytes()));
-        self.ids.append_value(id);
+        let shape = Arc::clone(&self.shape);
+        let locator = |place: &str| id::locator(shape.collection.as_deref().unwrap_or_default(), id, place);
         self.bytes += document.as_bytes().len() as u64;
-        match fields(&self.wanted, document) {
+        let Some(field) = shape.unwind.as_deref() else {
+            return self.add(document, document, &locator(""), shape.row(document));
+        };
+        match elements(document, field).and_then(|elements| Ok((elements, shape.beside(document)?))) {
+            Ok((elements, beside)) => {
+                for element in &elements {
+                    let own = element.fields.as_ref().copied().unwrap_or(document);
+                    self.add(own, document, &locator(&element.place), shape.element(element, &beside));
+                }
+            }
+            Err(reason) => self.add(document, document, &locator(""), Err(reason)),
+        }
+    }
+
+    /// Adds a row: its own bytes, the document it is in, its locator, and what it has of the wanted fields.
+    fn add(&mut self, own: &RawDocument, document: &RawDocument, locator: &[u8], row: Result<Values<'_>, String>) {
+        self.hashes.extend_from_slice(&Sha256::digest(own.as_bytes()));
+        self.ids.append_value(locator);
+        match row {
             Ok(found) => {
                 for ((value, columns), present) in found.into_iter().zip(&mut self.columns).zip(&mut self.present) {
                     *present |= value.is_some();
@@ -83,14 +103,14 @@ impl Table {
         }
     }
 
-    /// How many documents were added.
+    /// How many rows were added.
     pub(super) fn len(&self) -> usize {
         self.ids.len()
     }
 
-    /// An empty table for about `rows` documents that follow those of this one.
+    /// An empty table for about `rows` rows that follow those of this one.
     pub(super) fn next(&self, rows: usize) -> Self {
-        Self::new(&self.wanted, self.range, self.first_row + (self.len() as u64).cast_signed(), rows)
+        Self::new(&self.shape, self.range, self.first_row + (self.len() as u64).cast_signed(), rows)
     }
 
     /// Bytes of BSON in the documents.
@@ -98,7 +118,7 @@ impl Table {
         self.bytes
     }
 
-    /// How many of the documents are broken.
+    /// How many of the rows are broken.
     pub(super) fn broken(&self) -> u64 {
         self.broken_rows
     }
@@ -125,73 +145,6 @@ impl Table {
         columns.push(Arc::new(self.raw.finish()));
         RecordBatch::try_new(schema, columns)
     }
-}
-
-/// The wanted fields of a document, `None` for those it lacks; or why it is broken.
-fn fields<'d>(wanted: &[Wanted], document: &'d RawDocument) -> Result<Vec<Option<Value<'d>>>, String> {
-    let count = wanted.len();
-    let mut found: Vec<Option<Value<'d>>> = (0..count).map(|_| None).collect();
-    let mut next = 0;
-    for element in document.iter_elements() {
-        let element = element.map_err(|error| damaged(&error))?;
-        let key = element.key().as_str();
-        // Documents of a collection mostly have their fields in one order: look after the last one found.
-        let Some(at) = (next..count).chain(0..next).find(|&at| wanted[at].column == key) else { continue };
-        next = at + 1;
-        if found[at].is_some() {
-            return Err(format!("the document is ambiguous: field `{key}` appears twice"));
-        }
-        let value = element.value().map_err(LiteralError::from).and_then(|value| place(value, wanted[at].kind));
-        found[at] = Some(value.map_err(|error| format!("field `{key}`: {}", broken(&error)))?);
-    }
-    Ok(found)
-}
-
-fn damaged(error: &Error) -> String {
-    format!("the document is damaged: {error}")
-}
-
-fn broken(error: &LiteralError) -> String {
-    match error {
-        LiteralError::Damaged(error) if matches!(error.kind, ErrorKind::Utf8Encoding { .. }) => {
-            "text is not UTF-8".to_owned()
-        }
-        LiteralError::Damaged(error) => damaged(error),
-        other => other.to_string(),
-    }
-}
-
-/// Where a value goes.
-#[derive(Debug, Clone, PartialEq)]
-enum Value<'d> {
-    /// Nowhere: null, undefined.
-    Null,
-    /// To the numbers.
-    Number(f64),
-    /// To the texts; of a wanted number, also to the numbers, where it reads as one.
-    Text(Cow<'d, str>),
-    /// Beside them.
-    Other(String),
-}
-
-fn place(value: RawBsonRef<'_>, kind: WantedKind) -> Result<Value<'_>, LiteralError> {
-    Ok(match (value, kind) {
-        (RawBsonRef::Null | RawBsonRef::Undefined, _) => Value::Null,
-        (RawBsonRef::String(text), _) => Value::Text(Cow::Borrowed(text)),
-        (RawBsonRef::Double(number), WantedKind::Number) => Value::Number(number),
-        (RawBsonRef::Int32(number), WantedKind::Number) => Value::Number(f64::from(number)),
-        // Beyond this a Float64 does not hold every whole number, so the text says what it was.
-        (RawBsonRef::Int64(number), WantedKind::Number) if number.unsigned_abs() > 1 << 53 => {
-            Value::Text(Cow::Owned(number.to_string()))
-        }
-        (RawBsonRef::Int64(number), WantedKind::Number) => Value::Number(number as f64),
-        (RawBsonRef::Decimal128(number), WantedKind::Number) => Value::Text(Cow::Owned(number.to_string())),
-        (RawBsonRef::ObjectId(id), WantedKind::Text) => Value::Text(Cow::Owned(id.to_hex())),
-        (other, _) => match literal::digits(other) {
-            Some(digits) => Value::Other(digits),
-            None => Value::Other(literal::canonical(other)?),
-        },
-    })
 }
 
 /// The columns of one wanted field.
@@ -233,7 +186,7 @@ impl Columns {
 mod tests {
     use arrow::array::{Array, AsArray};
     use arrow::datatypes::{Float64Type, Int32Type, Int64Type};
-    use mongodb::bson::raw::{RawBson, RawDocumentBuf, cstr};
+    use mongodb::bson::raw::{RawBson, RawBsonRef, RawDocumentBuf, cstr};
     use mongodb::bson::rawdoc;
     use proptest::prelude::*;
 
@@ -241,6 +194,7 @@ mod tests {
     use super::super::id;
     use super::super::testing::every_type;
     use super::*;
+    use crate::source::Wanted;
 
     fn wanted() -> Vec<Wanted> {
         [("s", WantedKind::Text), ("t", WantedKind::Time), ("n", WantedKind::Number)]
@@ -249,13 +203,22 @@ mod tests {
     }
 
     fn table(documents: &[&RawDocument]) -> (RecordBatch, Vec<bool>) {
-        let wanted: Arc<[Wanted]> = wanted().into();
-        let mut table = Table::new(&wanted, 3, 7, 0);
+        shaped(Shape::flat(&wanted()), documents)
+    }
+
+    fn shaped(shape: Shape, documents: &[&RawDocument]) -> (RecordBatch, Vec<bool>) {
+        let shape = Arc::new(shape);
+        let mut table = Table::new(&shape, 3, 7, 0);
         for document in documents {
             table.push(document, &id::encode(RawBsonRef::Int32(9)));
         }
         let present = table.present().to_vec();
-        (table.finish(snapshot_schema(&wanted)).unwrap(), present)
+        (table.finish(snapshot_schema(&shape.wanted)).unwrap(), present)
+    }
+
+    fn locators(batch: &RecordBatch) -> Vec<String> {
+        let ids = batch.column_by_name("__id").unwrap().as_binary::<i32>();
+        ids.iter().map(|id| id::text(id.unwrap())).collect()
     }
 
     fn texts<'a>(batch: &'a RecordBatch, name: &str) -> Vec<Option<&'a str>> {
@@ -267,9 +230,9 @@ mod tests {
     }
 
     /// What a value becomes: number, its text, its literal; text, its literal; time, its literal.
-    type Shape = (Option<f64>, Option<&'static str>, Option<&'static str>, [Option<&'static str>; 4]);
+    type Becomes = (Option<f64>, Option<&'static str>, Option<&'static str>, [Option<&'static str>; 4]);
 
-    fn shape_of(name: &str) -> Shape {
+    fn becomes(name: &str) -> Becomes {
         let other = |literal: &'static str| (None, None, Some(literal), [None, Some(literal), None, Some(literal)]);
         let typed = |number, digits: &'static str| (Some(number), None, None, [None, Some(digits), None, Some(digits)]);
         match name {
@@ -306,7 +269,7 @@ mod tests {
     fn every_type_has_its_place_in_every_kind_of_column() {
         for (name, value) in every_type() {
             let (batch, present) = table(&[&rawdoc! { "s": value.clone(), "t": value.clone(), "n": value.clone() }]);
-            let (number, exact, literal, [text, text_other, time, time_other]) = shape_of(name);
+            let (number, exact, literal, [text, text_other, time, time_other]) = becomes(name);
             assert_eq!(numbers(&batch, "n"), [number], "{name}");
             assert_eq!(texts(&batch, "n~"), [exact], "{name}");
             assert_eq!(texts(&batch, "n!"), [literal], "{name}");
@@ -347,6 +310,49 @@ mod tests {
         assert_eq!(numbers(&batch, "n"), [Some(2.0), None]);
         assert_eq!(texts(&batch, "t"), [None, None]);
         assert_eq!(present, [true, false, true]);
+    }
+
+    #[test]
+    fn every_element_of_an_array_is_a_row_with_the_fields_beside_it() {
+        let bars = rawdoc! { "s": "A", "bars": [{ "t": "2024-01-02", "n": 1 }, { "t": "2024-01-03", "n": 2 }] };
+        let shape = Shape { unwind: Some("bars".to_owned()), ..Shape::flat(&wanted()) };
+        let (batch, present) = shaped(shape, &[&bars, &rawdoc! { "s": "B", "bars": [] }, &rawdoc! { "s": "C" }]);
+        assert_eq!(texts(&batch, "s"), [Some("A"), Some("A"), None]);
+        assert_eq!(numbers(&batch, "n"), [Some(1.0), Some(2.0), None]);
+        assert_eq!(locators(&batch), ["9 bars[0]", "9 bars[1]", "9"]);
+        assert_eq!(texts(&batch, "__broken"), [None, None, Some("the document has no `bars` to take bars from")]);
+        assert_eq!(batch.column_by_name("__row").unwrap().as_primitive::<Int64Type>().values(), &[7, 8, 9]);
+        assert_eq!(present, [true; 3]);
+        let hashes = batch.column_by_name("__hash").unwrap().as_fixed_size_binary();
+        assert_ne!(hashes.value(0), hashes.value(1), "the hash is that of the element");
+    }
+
+    #[test]
+    fn an_element_that_is_broken_does_not_take_the_others_with_it() {
+        let bars = rawdoc! { "s": "A", "bars": [{ "n": 1 }, 5, { "n": 2, "s": "B" }] };
+        let shape = Shape { unwind: Some("bars".to_owned()), ..Shape::flat(&wanted()) };
+        let (batch, _) = shaped(shape, &[&bars]);
+        assert_eq!(
+            texts(&batch, "__broken"),
+            [
+                None,
+                Some("`bars[1]` is a number, and no subdocument with the fields of a bar"),
+                Some("field `s` is in `bars[2]` and beside it; write `bars.s` for the one inside"),
+            ]
+        );
+        assert_eq!(numbers(&batch, "n"), [Some(1.0), None, None]);
+        assert_eq!(locators(&batch), ["9 bars[0]", "9 bars[1]", "9 bars[2]"]);
+    }
+
+    #[test]
+    fn a_row_of_several_collections_names_its_own() {
+        let pieces = vec![("s".to_owned(), "A".to_owned())];
+        let shape = Shape { pieces, collection: Some("bars_A".to_owned()), ..Shape::flat(&wanted()) };
+        let (batch, _) = shaped(shape, &[&rawdoc! { "n": 1 }, &rawdoc! { "s": "B" }]);
+        assert_eq!(texts(&batch, "s"), [Some("A"), None]);
+        assert_eq!(locators(&batch), ["bars_A 9", "bars_A 9"]);
+        let broken = "field `s` is in the document and in the name of its collection; give the piece another name";
+        assert_eq!(texts(&batch, "__broken"), [None, Some(broken)]);
     }
 
     #[test]
@@ -413,6 +419,9 @@ mod tests {
                 bytes[4 + at % (length - 4)] = byte;
             }
             if let Ok(document) = RawDocument::from_bytes(&bytes) {
+                let unwound = Shape { unwind: Some("n".to_owned()), ..Shape::flat(&wanted()) };
+                let (batch, _) = shaped(unwound, &[document]);
+                prop_assert!(batch.num_rows() >= 1, "one value is one row, and so is damage");
                 let (batch, _) = table(&[document]);
                 prop_assert_eq!(batch.num_rows(), 1);
                 let hash = Sha256::digest(&bytes);

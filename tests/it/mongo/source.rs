@@ -348,12 +348,6 @@ fn a_look_tells_kind_identity_and_indexes() {
         for (name, kind) in [("capped", Kind::Capped), ("view", Kind::View), ("series", Kind::TimeSeries)] {
             assert_eq!(own.reader(name).await.look().await.unwrap().kind, kind);
         }
-        for name in ["view", "series"] {
-            let reader = own.reader(name).await;
-            let workers = NonZeroUsize::new(1).unwrap();
-            let copied = reader.extract(&doc! {}, &wanted(), own.out.path(), workers, |_, _| ()).await;
-            assert!(matches!(copied, Err(MongoError::NotReadable { .. })), "{name}: {copied:?}");
-        }
         let error = own.reader("capedd").await.look().await.unwrap_err().to_string();
         assert!(error.ends_with("has no collection `capedd`; did you mean `capped`?"), "{error}");
         let connection = Arc::new(Connection::open(&own.address("c")).await.unwrap());

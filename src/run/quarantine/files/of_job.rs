@@ -110,6 +110,7 @@ pub(crate) fn failed(error: FilesError) -> Failure {
         FilesError::HardLinks { .. }
         | FilesError::MountPoint { .. }
         | FilesError::NoLease { .. }
+        | FilesError::NotPackedAgain { .. }
         | FilesError::NotOwner { .. }
         | FilesError::Symlink { .. } => {
             let text = error.to_string();

@@ -30,9 +30,11 @@ pub(crate) struct FilesRemoval<'a> {
 
 #[async_trait]
 impl Removal for FilesRemoval<'_> {
-    /// Each file is looked at when its rows are to leave.
+    /// Each file is looked at when its rows are to leave; here only whether rows of such files can leave at all.
     async fn check_fit(&self) -> Result<(), Failure> {
-        Ok(())
+        let Some(reason) = self.set.check_only() else { return Ok(()) };
+        let help = "nothing was touched; keep the bars as CSV, NDJSON or Parquet files to move their rows";
+        Err(Failure::Refused(format!("no row can leave this source: {reason}"), help.to_owned()))
     }
 
     async fn recover(&self, _run_id: &str) -> Done {

@@ -7,13 +7,15 @@ use crate::config::Loaded;
 use crate::config::job::MongoSource;
 use crate::run::examination::Examination;
 use crate::run::failure::Failure;
-use crate::source::mongodb::{CollectionInfo, Connection, IndexInfo, Reader, Topology};
+use crate::source::mongodb::{Collections, Connection, IndexInfo, Kind, Reader, Topology};
 use crate::text::numbers::counted;
 
 /// Milliseconds that two clocks may differ.
 const APART: i64 = 2_000;
 /// Documents that take the server noticeable time to pass over.
 const MANY: u64 = 100_000;
+/// Of several collections so many are named.
+const SHOWN: usize = 5;
 
 /// Tells of the server, and of what its user may do there.
 pub(super) async fn server(
@@ -37,23 +39,49 @@ pub(super) async fn server(
     privileges::tell(loaded, source, &reader.privileges().await?, lines)
 }
 
-/// Tells of the collection: what it is, and which indexes serve.
+/// Tells of the collection: what it is, and how its documents are found.
 pub(super) fn collection(
     source: &MongoSource,
-    info: &CollectionInfo,
+    collections: &Collections,
     lines: &mut Examination<'_>,
 ) -> Result<(), Failure> {
-    lines.ok(
-        "collection",
-        &format!("{} has {} and is a {}", info.namespace, counted(info.documents, "document"), info.kind.as_str()),
-    )?;
-    index(source, &info.indexes, info.documents, lines)
+    let info = collections.info();
+    lines.ok("collection", &what(collections))?;
+    if let Some(field) = collections.unwind() {
+        lines.ok("rows", &format!("each element of `{field}` is a row, with the fields beside it"))?;
+    }
+    match (info.kind, &info.time_field) {
+        (Kind::View, _) => lines.ok("index", "all documents are read, as the view gives them"),
+        (Kind::TimeSeries, Some(field)) => {
+            lines.ok("index", &format!("documents are read by ranges of the time field `{field}`"))
+        }
+        (Kind::TimeSeries | Kind::Several, _) => Ok(()),
+        (Kind::Collection | Kind::Capped, _) => index(source, &info.indexes, info.documents, lines),
+    }
 }
 
-/// Tells whether rows can be moved.
-pub(super) fn fit(checked: Result<(), Failure>, lines: &mut Examination<'_>) -> Result<(), Failure> {
+/// What the source is, in words.
+fn what(collections: &Collections) -> String {
+    let (info, names) = (collections.info(), collections.names());
+    match info.kind {
+        Kind::View => format!("{} is a view", info.namespace),
+        Kind::Several => {
+            let count = counted(names.len() as u64, "collection");
+            let more = if names.len() > SHOWN { ", …" } else { "" };
+            let shown = names.take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            format!("{} is {count}: {shown}{more}", info.namespace)
+        }
+        kind => format!("{} has {} and is a {}", info.namespace, counted(info.documents, "document"), kind.as_str()),
+    }
+}
+
+/// Tells whether rows can be moved; of a source that is only checked that is no fault.
+pub(super) fn fit(checked: Result<(), Failure>, check_only: bool, lines: &mut Examination<'_>) -> Result<(), Failure> {
     match checked {
         Ok(()) => lines.ok("fit", "rows can be moved"),
+        Err(Failure::Refused(reason, remedy)) if check_only => {
+            lines.warn("fit", &format!("rows are checked and never moved: {reason}; {remedy}"))
+        }
         Err(Failure::Refused(reason, remedy)) => lines.fail("fit", &format!("{reason}; {remedy}")),
         Err(failure) => Err(failure),
     }

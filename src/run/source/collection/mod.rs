@@ -24,7 +24,7 @@ use crate::run::ingest::{self, Ingested, Stored};
 use crate::run::quarantine::collection::{CollectionQuarantine, CollectionRemoval};
 use crate::run::quarantine::{Quarantine, Removal};
 use crate::source::SourceColumn;
-use crate::source::mongodb::{CollectionInfo, Connection, ConnectionUse, Kind, MongoError, Reader, filter};
+use crate::source::mongodb::{Collections, Connection, ConnectionUse, MongoError, filter};
 
 /// The collection that a job names.
 pub(super) struct NamedCollection {
@@ -36,22 +36,17 @@ impl NamedCollection {
     pub(super) fn new(loaded: &Arc<Loaded>, source: &MongoSource) -> Self {
         Self { loaded: Arc::clone(loaded), source: source.clone() }
     }
-
-    fn reader(&self, connection: &Arc<Connection>) -> Reader {
-        Reader::new(Arc::clone(connection), &self.source.database, &self.source.collection)
-    }
 }
 
 #[async_trait]
 impl SourceKind for NamedCollection {
     async fn open(&self) -> Result<Arc<dyn Source>, Failure> {
         let connection = Arc::new(connect(&self.source).await?);
-        let reader = self.reader(&connection);
         let filter = filter::query(&self.source.filter);
-        match infer(&reader, &filter).await {
-            Ok((info, columns)) => {
+        match infer(&connection, &self.source, &filter).await {
+            Ok((collections, columns)) => {
                 let (loaded, source) = (Arc::clone(&self.loaded), self.source.clone());
-                Ok(Arc::new(FoundCollection { loaded, source, connection, reader, info, filter, columns }))
+                Ok(Arc::new(FoundCollection { loaded, source, connection, collections, filter, columns }))
             }
             Err(error) => {
                 connection.close().await;
@@ -62,8 +57,8 @@ impl SourceKind for NamedCollection {
 
     async fn quarantine(&self) -> Result<Box<dyn Quarantine>, Failure> {
         let connection = Arc::new(connect(&self.source).await?);
-        match self.reader(&connection).look().await {
-            Ok(info) => Ok(Box::new(CollectionQuarantine::new(&self.loaded, &self.source, &connection, &info))),
+        match Collections::find(Arc::clone(&connection), &self.source).await {
+            Ok(found) => Ok(Box::new(CollectionQuarantine::new(&self.loaded, &self.source, &connection, found.info()))),
             Err(error) => {
                 connection.close().await;
                 Err(error.into())
@@ -83,14 +78,13 @@ impl SourceKind for NamedCollection {
     }
 }
 
-/// A collection that was found and looked at.
+/// A collection that was found and looked at, or several that are read as one.
 #[derive(Debug)]
 struct FoundCollection {
     loaded: Arc<Loaded>,
     source: MongoSource,
     connection: Arc<Connection>,
-    reader: Reader,
-    info: CollectionInfo,
+    collections: Collections,
     /// Which of its documents the job reads.
     filter: Document,
     columns: Vec<SourceColumn>,
@@ -109,18 +103,20 @@ impl Source for FoundCollection {
         let wanted = ingest::wanted(program, &columns);
         let limits = context.limits();
         let temp = context.scratch()?;
-        let filter = match ingest::key_columns(&program.bars).first() {
-            Some(key) => filter::and_one_of(&self.filter, key, series),
-            None => self.filter.clone(),
+        // What the server cannot choose by is chosen when the snapshot is read.
+        let (filter, chosen) = match ingest::key_columns(&program.bars).first() {
+            Some(key) if self.collections.serves(key) => (filter::and_one_of(&self.filter, key, series), Vec::new()),
+            Some(key) if !series.is_empty() => (self.filter.clone(), vec![(key.clone(), series.to_vec())]),
+            _ => (self.filter.clone(), Vec::new()),
         };
         let workers = NonZeroUsize::new(limits.threads).unwrap_or(NonZeroUsize::MIN);
         let started = std::time::Instant::now();
         let progress = context.begin(&program.job, Stage::Reading, None);
         let reported = |rows, _| progress.at(rows);
-        let snapshot = self.reader.extract(&filter, &wanted, temp.path(), workers, reported).await?;
+        let snapshot = self.collections.extract(&filter, &wanted, temp.path(), workers, reported).await?;
         let extract_seconds = started.elapsed().as_secs_f64();
         let path = snapshot.path;
-        let stored = Stored { path: path.clone(), schema: snapshot.schema, filter: Vec::new() };
+        let stored = Stored { path: path.clone(), schema: snapshot.schema, filter: chosen };
         let input = stored.input(program, &columns, limits.threads).await?;
         let (bytes, rows) = (snapshot.bytes, Some(snapshot.rows));
         Ok(Ingested {
@@ -146,9 +142,13 @@ impl Source for FoundCollection {
     fn named(&self, _ingested: &Ingested) -> SourceIdentity {
         SourceIdentity::Mongodb {
             server: self.connection.redacted().to_owned(),
-            namespace: self.info.namespace.clone(),
-            uuid: hex(&self.info.uuid),
+            namespace: self.collections.info().namespace.clone(),
+            uuid: hex(&self.collections.info().uuid),
         }
+    }
+
+    fn check_only(&self) -> Option<(&str, &str)> {
+        self.collections.info().check_only.as_ref().map(|only| (only.reason.as_str(), only.remedy.as_str()))
     }
 
     /// Its UUID says which collection it is; each document is looked at when it is to leave.
@@ -160,11 +160,12 @@ impl Source for FoundCollection {
         let SourceIdentity::Mongodb { namespace, uuid, server } = planned else {
             return Err("the plan is of another kind of source".to_owned());
         };
-        let (now, now_server) = (&self.info.namespace, self.connection.redacted());
+        let (info, now_server) = (self.collections.info(), self.connection.redacted());
+        let now = &info.namespace;
         if server != now_server {
             return Err(format!("the plan is of {server}, and the job reads {now_server} now"));
         }
-        if (namespace, uuid) == (now, &hex(&self.info.uuid)) {
+        if (namespace, uuid) == (now, &hex(&info.uuid)) {
             return Ok(());
         }
         if namespace == now {
@@ -174,14 +175,15 @@ impl Source for FoundCollection {
     }
 
     fn removal(&self) -> Result<Box<dyn Removal + '_>, Failure> {
-        let quarantine = CollectionQuarantine::new(&self.loaded, &self.source, &self.connection, &self.info);
+        let info = self.collections.info();
+        let quarantine = CollectionQuarantine::new(&self.loaded, &self.source, &self.connection, info);
         let allow_sharded = self.source.allow_sharded;
-        Ok(Box::new(CollectionRemoval { quarantine, info: &self.info, allow_sharded }))
+        Ok(Box::new(CollectionRemoval { quarantine, info, allow_sharded }))
     }
 
     async fn examine(&self, lines: &mut Examination<'_>) -> Result<(), Failure> {
-        examine::collection(&self.source, &self.info, lines)?;
-        examine::fit(self.removal()?.check_fit().await, lines)
+        examine::collection(&self.source, &self.collections, lines)?;
+        examine::fit(self.removal()?.check_fit().await, self.check_only().is_some(), lines)
     }
 
     async fn close(&self) -> Option<Connections> {
@@ -190,11 +192,12 @@ impl Source for FoundCollection {
     }
 }
 
-async fn infer(reader: &Reader, filter: &Document) -> Result<(CollectionInfo, Vec<SourceColumn>), MongoError> {
-    let info = reader.look().await?;
-    if let Kind::View | Kind::TimeSeries = info.kind {
-        return Err(MongoError::NotReadable { namespace: reader.namespace(), kind: info.kind.as_str() });
-    }
-    let columns = reader.infer(filter).await?;
-    Ok((info, columns))
+async fn infer(
+    connection: &Arc<Connection>,
+    source: &MongoSource,
+    filter: &Document,
+) -> Result<(Collections, Vec<SourceColumn>), MongoError> {
+    let collections = Collections::find(Arc::clone(connection), source).await?;
+    let columns = collections.infer(filter).await?;
+    Ok((collections, columns))
 }

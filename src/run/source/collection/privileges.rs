@@ -67,6 +67,8 @@ pub(super) fn tell(
     let quarantine = quarantine_of(&source.collection, loaded.job.quarantine.collection.as_deref());
     let name = |on: On| match on {
         On::Database => "",
+        // What may be done in each of several collections is granted for all of a database.
+        On::Source if source.pattern.is_some() => "",
         On::Source => source.collection.as_str(),
         On::Quarantine => quarantine.as_str(),
         On::Runs => RUNS,

@@ -21,6 +21,9 @@ pub(super) fn files(of_job: &FilesOfJob, set: &FilesSet, lines: &mut Examination
             lines.warn("source", &detail)?;
         }
     }
+    if let Some(reason) = set.check_only() {
+        lines.warn("source", &format!("no row can leave: {reason}"))?;
+    }
     for path in set.on_disk() {
         let obstacle = files::obstacle(of_job.place().disk, path, of_job.writers()).map_err(failed)?;
         if let Some(obstacle) = obstacle {

@@ -58,7 +58,8 @@ impl SourceKind for NamedFiles {
         })?;
         let columns = source::infer(&set)?;
         let (of_job, filter) = (self.of_job.clone(), self.source.filter.clone());
-        Ok(Arc::new(FoundFiles { of_job, filter, set, columns }))
+        let check_only = set.check_only();
+        Ok(Arc::new(FoundFiles { of_job, filter, set, columns, check_only }))
     }
 
     async fn quarantine(&self) -> Result<Box<dyn Quarantine>, Failure> {
@@ -78,7 +79,12 @@ struct FoundFiles {
     filter: Vec<Filter>,
     set: FilesSet,
     columns: Vec<SourceColumn>,
+    /// Why no row can leave them, where none can.
+    check_only: Option<String>,
 }
+
+/// What to do where no row can leave files.
+const MOVABLE: &str = "keep the bars as CSV, NDJSON or Parquet files to move their rows";
 
 #[async_trait]
 impl Source for FoundFiles {
@@ -88,6 +94,7 @@ impl Source for FoundFiles {
 
     async fn ingest(&self, reading: &Reading<'_>) -> Result<Ingested, Failure> {
         let wanted = Wanted { set: &self.set, filter: &self.filter };
+        wanted.tell_empty(reading);
         match self.set.format {
             Format::Csv | Format::Ndjson | Format::Json => wanted.ingest_text(reading).await,
             Format::Parquet => wanted.ingest_parquet(reading, &self.columns).await,
@@ -127,6 +134,10 @@ impl Source for FoundFiles {
             true => Ok(()),
             false => Err("the job reads other files than the plan is of".to_owned()),
         }
+    }
+
+    fn check_only(&self) -> Option<(&str, &str)> {
+        self.check_only.as_deref().map(|reason| (reason, MOVABLE))
     }
 
     fn removal(&self) -> Result<Box<dyn Removal + '_>, Failure> {

@@ -15,6 +15,7 @@ use crate::run::failure::Failure;
 use crate::run::ingest::{self, Ingested, Stored};
 use crate::run::source::Reading;
 use crate::source::{self, FileIdentity, FilesSet, KeyField, SourceColumn};
+use crate::text::numbers::counted;
 
 /// The files that are read, and which of their rows.
 pub(super) struct Wanted<'a> {
@@ -23,6 +24,14 @@ pub(super) struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
+    /// Says which files were left out.
+    pub(super) fn tell_empty(&self, reading: &Reading<'_>) {
+        if let Some(first) = self.set.empty.first() {
+            let count = counted(self.set.empty.len() as u64, "empty file");
+            reading.context.note(&format!("note: {count} left out, the first is `{}`", first.display()));
+        }
+    }
+
     /// Copies text into a snapshot.
     pub(super) async fn ingest_text(&self, reading: &Reading<'_>) -> Result<Ingested, Failure> {
         let Reading { program, context, .. } = *reading;
