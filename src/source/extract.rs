@@ -18,10 +18,12 @@ use arrow::datatypes::SchemaRef;
 
 use super::csv;
 use super::error::quoted;
+use super::opened::Opened;
 use super::snapshot::{check_names, snapshot_schema, writer_properties};
 use super::table::{Given, Layout, Records, Table};
 use super::text::CHUNK;
-use super::{Chunk, FileIdentity, FilesSet, Format, Snapshot, SourceError, TextFile, Wanted};
+use super::zip_archive::Member;
+use super::{Chunk, FileIdentity, FilesSet, Format, Snapshot, SourceError, Wanted};
 
 /// The name of a snapshot in its folder.
 const NAME: &str = "snapshot.parquet";
@@ -162,18 +164,18 @@ impl<'a> Reader<'a> {
     fn read(mut self) -> Result<(Vec<FileIdentity>, u64), SourceError> {
         let mut files = Vec::with_capacity(self.job.set.files.len());
         for (path, number) in self.job.set.files.iter().zip(0_i32..) {
-            let Some(mut file) = TextFile::open_unless_empty(path, self.job.set, self.job.chunk)? else {
-                files.push(FileIdentity::of(path)?);
+            let Some(mut file) = Opened::open(path, self.job.set, self.job.chunk)? else {
+                files.push(self.job.set.identity(path)?);
                 continue;
             };
-            let layout = Arc::new(self.layout(path, files.len(), file.columns())?);
+            let layout = Arc::new(self.layout(path, files.len(), &file)?);
             while let Some(chunk) = file.next_chunk()? {
                 if !self.push(number, &layout, chunk) {
                     return Ok((files, self.rows));
                 }
             }
             let identity = file.finish()?;
-            self.bytes_before += identity.length;
+            self.bytes_before += self.job.set.members.get(path).map_or(identity.length, Member::length);
             files.push(identity);
         }
         self.send();
@@ -181,14 +183,19 @@ impl<'a> Reader<'a> {
     }
 
     /// Where the wanted columns are in the records of the file at `path`, number `file` from 0.
-    fn layout(&self, path: &Path, file: usize, columns: &[String]) -> Result<Layout, SourceError> {
-        let (set, wanted) = (self.job.set, self.job.wanted);
+    fn layout(&self, path: &Path, file: usize, opened: &Opened) -> Result<Layout, SourceError> {
+        let (set, wanted, columns) = (self.job.set, self.job.wanted, opened.columns());
         let given: Vec<Option<Given>> = wanted
             .iter()
             .map(|wanted| set.places.value(&wanted.column, file).map(Option::<&Arc<str>>::cloned))
             .collect();
         if set.format != Format::Csv {
-            return Ok(Layout { given, records: Records::Ndjson });
+            let value = |value: &Option<String>| value.as_deref().map(Arc::from);
+            let beside = |wanted: &Wanted| {
+                opened.beside().iter().rfind(|(name, _)| set.canonical(name) == wanted.column).map(|(_, of)| value(of))
+            };
+            let beside = wanted.iter().map(beside).collect();
+            return Ok(Layout { given, records: Records::Json { keyed: opened.is_keyed(), beside } });
         }
         let is_wanted = |name: &str| wanted.iter().any(|wanted| *wanted.column == *name);
         csv::check_distinct(path, columns, is_wanted)?;
@@ -296,7 +303,7 @@ fn write<W: std::io::Write + Send>(
 /// Fails when no JSON object had any of the wanted fields.
 fn check_present(set: &FilesSet, wanted: &[Wanted], written: &Written) -> Result<(), SourceError> {
     let good = written.rows > written.broken;
-    if set.format != Format::Ndjson || !good || written.present.contains(&true) {
+    if !set.format.is_json() || !good || written.present.contains(&true) {
         return Ok(());
     }
     let available = super::infer(set)?;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use ::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use ::parquet::errors::ParquetError;
-use arrow::datatypes::{DataType, Schema, TimeUnit};
+use arrow::datatypes::{DataType, Schema, SchemaRef, TimeUnit};
 
 use super::column::Drift;
 use super::error::quoted;
@@ -54,10 +54,18 @@ fn check_places(metadata: &ArrowReaderMetadata, length: u64) -> Result<(), Parqu
 
 /// The columns of Parquet files: those of the first one, then those that others add. Files may differ in them.
 pub(super) fn columns(files: &[PathBuf]) -> Result<Vec<SourceColumn>, SourceError> {
+    columns_by(files, |path| Ok(Arc::clone(open(path, ArrowReaderOptions::new())?.1.schema())))
+}
+
+/// The same for files of any typed format, whose columns `schema_of` tells.
+pub(super) fn columns_by(
+    files: &[PathBuf],
+    schema_of: impl Fn(&Path) -> Result<SchemaRef, SourceError>,
+) -> Result<Vec<SourceColumn>, SourceError> {
     let mut columns: Vec<(SourceColumn, PathBuf)> = Vec::new();
     for (number, path) in files.iter().enumerate() {
-        let (_, metadata) = open(path, ArrowReaderOptions::new())?;
-        let schema = metadata.schema().as_ref();
+        let schema = schema_of(path)?;
+        let schema = schema.as_ref();
         check_distinct(path, schema)?;
         for (known, first) in &mut columns {
             match schema.field_with_name(&known.name) {

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use memchr::memchr;
 
 use super::compression::Unpacked;
+use super::ndjson::Shape;
 use super::records::{Grammar, IsIgnored, Record, Rest, Rules, split};
-use super::{FileIdentity, FilesSet, Format, SourceError, csv, ndjson};
+use super::{FileIdentity, FilesSet, Format, SourceError, csv, ndjson, unread};
 use crate::bars::layout::{Delimiter, Encoding, Header, TextLayout};
 use crate::durable::Reader;
 
@@ -19,7 +20,7 @@ pub(super) const CHUNK: usize = 4 << 20;
 /// The longest record that is read, in bytes.
 const LONGEST: usize = 64 << 20;
 /// Records looked at to tell an NDJSON file from something else.
-const FIRST_RECORDS: usize = 16;
+pub(super) const FIRST_RECORDS: usize = 16;
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// Whole records of a file, with the text between them.
@@ -91,14 +92,6 @@ impl TextFile {
         Self::open_in_chunks(path, set, CHUNK)
     }
 
-    /// The same; `None` for a file without any record where those are left out.
-    pub(super) fn open_unless_empty(path: &Path, set: &FilesSet, bytes: usize) -> Result<Option<Self>, SourceError> {
-        match Self::open_in_chunks(path, set, bytes) {
-            Err(SourceError::Empty { .. }) if set.skip_empty && set.files.len() > 1 => Ok(None),
-            opened => opened.map(Some),
-        }
-    }
-
     /// The same, with chunks of about `bytes`.
     pub(super) fn open_in_chunks(path: &Path, set: &FilesSet, bytes: usize) -> Result<Self, SourceError> {
         Self::open_sized(path, set, Sizes { chunk: bytes, longest: LONGEST })
@@ -117,7 +110,7 @@ impl TextFile {
     }
 
     fn open_sized(path: &Path, set: &FilesSet, sizes: Sizes) -> Result<Self, SourceError> {
-        Self::unpack(Unpacked::open(path)?, path, set, sizes)
+        Self::unpack(set.unpacked(path)?, path, set, sizes)
     }
 
     fn unpack(mut unpacked: Unpacked, path: &Path, set: &FilesSet, sizes: Sizes) -> Result<Self, SourceError> {
@@ -179,6 +172,9 @@ impl TextFile {
 
     fn read_ahead(&mut self) -> Result<(), SourceError> {
         self.fill(self.sizes.chunk.max(BOM.len() + 1))?;
+        if let Some(error) = unread::by_bytes(&self.path, &self.buffer) {
+            return Err(error);
+        }
         if let Some(reason) = not_text(&self.buffer) {
             return Err(self.refuse(reason.to_owned()));
         }
@@ -243,14 +239,22 @@ impl TextFile {
 
     /// Fails when none of the first records is a JSON object.
     fn check_objects(&self, chunk: &Chunk) -> Result<(), SourceError> {
-        let mut faults = chunk.rows().take(FIRST_RECORDS).map(|(_, _, record)| (record, ndjson::check(record).err()));
+        let shape = Shape { columns: &self.layout.columns, keyed: false };
+        let fault = |record| ndjson::check(record, shape).err();
+        let mut faults = chunk.rows().take(FIRST_RECORDS).map(|(_, _, record)| (record, fault(record)));
         let first = faults.next();
         if faults.any(|(_, fault)| fault.is_none()) {
             return Ok(());
         }
         match first {
-            Some((record, Some(_))) if record.trim_ascii_start().starts_with(b"[") => {
-                Err(self.refuse("it begins like one JSON array; write each object on a line of its own".to_owned()))
+            Some((record, Some(fault))) if record.trim_ascii_start().starts_with(b"[") => {
+                let help = match self.layout.columns.is_empty() {
+                    true => "it begins like one JSON array; write `format = \"json\"`, or, where each line is an array of its \
+                             own, `columns = [...]`"
+                        .to_owned(),
+                    false => format!("the first record is {fault}; where the file is one array, write `format = \"json\"`"),
+                };
+                Err(self.refuse(help))
             }
             Some((_, Some(fault))) => Err(self.refuse(format!("the first record is {fault}"))),
             _ => Ok(()),
@@ -350,7 +354,7 @@ fn other_names(header: &[String], columns: &[String], line: u64) -> Option<Strin
 }
 
 /// What the text is, when its first line shows that it is none.
-fn not_text(text: &[u8]) -> Option<&'static str> {
+pub(super) fn not_text(text: &[u8]) -> Option<&'static str> {
     let line = &text[..memchr(b'\n', text).unwrap_or(text.len())];
     if text.starts_with(b"PAR1") {
         Some("it is a Parquet file; set `format` to parquet")
@@ -484,7 +488,10 @@ mod tests {
     #[test]
     fn what_is_no_ndjson_is_refused_with_the_fault_of_its_first_record() {
         for (text, reason) in [
-            ("[\n{\"a\": 1},\n", "it begins like one JSON array; write each object on a line of its own"),
+            (
+                "[\n{\"a\": 1},\n",
+                "it begins like one JSON array; write `format = \"json\"`, or, where each line is an array of its own, `columns = [...]`",
+            ),
             ("a,b\n1,2\n", "the first record is not valid JSON: expected value at column 1"),
             ("1\n2", "the first record is not a JSON object"),
             ("{\n\"a\": 1\n}\n", "the first record is not valid JSON: EOF while parsing an object at column 1"),

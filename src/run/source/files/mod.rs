@@ -45,10 +45,13 @@ impl SourceKind for NamedFiles {
             format: self.source.format.map(|format| match format {
                 FileFormat::Csv => Format::Csv,
                 FileFormat::Ndjson => Format::Ndjson,
+                FileFormat::Json => Format::Json,
                 FileFormat::Parquet => Format::Parquet,
+                FileFormat::Arrow => Format::Arrow,
             }),
             layout: self.source.layout.clone(),
             delimiter_is_given: self.source.delimiter_is_given,
+            records: self.source.records.clone(),
             aliases: self.aliases.clone(),
             skip_empty: self.source.skip_empty,
             missing_is_null: self.source.missing_is_null,
@@ -92,15 +95,16 @@ impl Source for FoundFiles {
     async fn ingest(&self, reading: &Reading<'_>) -> Result<Ingested, Failure> {
         let wanted = Wanted { set: &self.set, filter: &self.filter };
         wanted.tell_empty(reading);
-        match self.set.format.is_text() {
-            true => wanted.ingest_text(reading).await,
-            false => wanted.ingest_parquet(reading, &self.columns).await,
+        match self.set.format {
+            Format::Csv | Format::Ndjson | Format::Json => wanted.ingest_text(reading).await,
+            Format::Parquet => wanted.ingest_parquet(reading, &self.columns).await,
+            Format::Arrow => wanted.ingest_arrow(reading, &self.columns).await,
         }
     }
 
     /// A query does not say which Parquet file is damaged: it is looked for.
     async fn damage(&self) -> Option<Failure> {
-        if self.set.format.is_text() {
+        if self.set.format != Format::Parquet {
             return None;
         }
         let files = self.set.files.clone();
