@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::elsewhere::elsewhere;
 use super::factor;
 use super::path::JobPath;
 use crate::bars::layout::{Delimiter, Encoding, Header, LinePattern, TextLayout};
@@ -187,8 +188,14 @@ const NUMBERS: Section = Section {
 
 pub(super) fn read(mut section: SectionReader<'_>) -> (Option<FileSource>, Vec<Diagnostic>) {
     let job = &section.file().path;
-    let paths: Vec<JobPath> =
-        section.texts("path").into_iter().map(|path| JobPath::new(job, path.into_inner())).collect();
+    let written = section.texts("path");
+    for path in &written {
+        if let Some(elsewhere) = elsewhere(path.get_ref()) {
+            let title = format!("{} is not read by this version", elsewhere.what);
+            section.reject_at(path.span(), title, elsewhere.way_out);
+        }
+    }
+    let paths: Vec<JobPath> = written.into_iter().map(|path| JobPath::new(job, path.into_inner())).collect();
     let format = section.choice("format").and_then(FileFormat::parse);
     let json = format
         .map_or_else(|| paths.iter().all(is_json), |format| matches!(format, FileFormat::Ndjson | FileFormat::Json));

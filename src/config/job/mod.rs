@@ -4,6 +4,7 @@
 //! the paths in a [`Job`] are only resolved, and what the source holds is not known here.
 
 mod bars;
+mod elsewhere;
 mod factor;
 mod files;
 mod mongodb;
