@@ -78,7 +78,7 @@ impl Assumed {
         for mistake in mistakes {
             match mistake.code {
                 "unknown-field" | "unknown-test-field" => {
-                    learned |= missing_field(mistake).is_some_and(|name| self.add(&name))
+                    learned |= missing_field(mistake).is_some_and(|name| self.add(&name));
                 }
                 "not-numeric" => learned |= text_at(mistake).is_some_and(|name| self.set_number(&name)),
                 _ => {}

@@ -237,7 +237,7 @@ fn own_name(bars: &Bars, column: &SourceColumn, columns: &[SourceColumn]) -> Opt
     (!taken(name)).then(|| Arc::from(name))
 }
 
-/// The usual name of a field that a source spells in another case, or as AKShare does.
+/// The usual name of a field that a source spells in another case, or as `AKShare` does.
 fn usual_name(column: &str) -> Option<&'static str> {
     const CHINESE: [(&str, &str); 9] = [
         ("开盘", "open"),

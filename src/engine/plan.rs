@@ -73,6 +73,20 @@ pub fn check_expressions(
     if mistakes.is_empty() { Ok(used) } else { Err(mistakes) }
 }
 
+/// The rules with an expression over a field that the bars are said not to have.
+pub fn rules_without_fields(
+    context: &SessionContext,
+    bars: &BarsSpec,
+    expressions: &[Expression],
+) -> BTreeSet<Arc<str>> {
+    let schema = canonical(bars);
+    let lacks = |expression: &&Expression| {
+        let unknown = parse(context, &schema, &expression.sql).err().as_ref().and_then(unknown_column);
+        unknown.is_some_and(|field| bars.without.iter().any(|without| **without == *field))
+    };
+    expressions.iter().filter(lacks).map(|expression| Arc::clone(&expression.rule)).collect()
+}
+
 fn mistake(bars: &BarsSpec, expression: &Expression, error: &DataFusionError) -> Diagnostic {
     let message = error.strip_backtrace();
     let first = message.lines().next().unwrap_or_default();

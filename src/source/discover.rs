@@ -7,9 +7,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use super::place::{self, PlacePattern};
+use super::place::{self, Fields, PlacePattern};
 use super::zip_archive::Member;
 use super::{FileIdentity, Files, FilesSet, Format, PACKED, SourceError, sniff, unread, zip_archive};
 use crate::bars::layout::Delimiter;
@@ -83,7 +82,7 @@ pub fn discover(files: &Files) -> Result<FilesSet, SourceError> {
 
 /// Whether the name of a text file promises tabs between cells.
 fn is_tsv(path: &Path) -> bool {
-    bare_name(path).ends_with(".tsv")
+    bare_name(path).rsplit_once('.').is_some_and(|(_, ending)| ending == "tsv")
 }
 
 /// The name of a file in lower case, without what says how it is packed.
@@ -91,9 +90,6 @@ fn bare_name(path: &Path) -> String {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_ascii_lowercase();
     PACKED.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name).to_owned()
 }
-
-/// Fields that the path of a file gives, with their values.
-type Fields = Vec<(Arc<str>, Option<Arc<str>>)>;
 
 /// A file, or a member of an archive as if it lay in a folder.
 struct Found {

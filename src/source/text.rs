@@ -10,7 +10,7 @@ use memchr::memchr;
 
 use super::compression::Unpacked;
 use super::ndjson::Shape;
-use super::records::{Grammar, Record, Rest, Rules, split};
+use super::records::{Grammar, IsIgnored, Record, Rest, Rules, split};
 use super::wide::Wide;
 use super::{FileIdentity, FilesSet, Format, SourceError, csv, ndjson, unread};
 use crate::bars::layout::{Delimiter, Encoding, Header, TextLayout};
@@ -310,7 +310,7 @@ impl TextFile {
 
     fn split(&self, start: usize) -> (Vec<Record>, Rest) {
         let ignored = |line: &[u8]| self.layout.ignores(line);
-        let ignored: Option<&dyn Fn(&[u8]) -> bool> = (!self.layout.ignore.is_empty()).then_some(&ignored);
+        let ignored: Option<&IsIgnored<'_>> = (!self.layout.ignore.is_empty()).then_some(&ignored);
         split(&self.buffer, start, self.ended, Rules { grammar: self.grammar, ignored })
     }
 
@@ -320,7 +320,9 @@ impl TextFile {
         self.fill(self.sizes.chunk)?;
         loop {
             let (mut records, mut rest) = self.split(start);
-            records.iter_mut().for_each(|record| record.line += skipped);
+            for record in &mut records {
+                record.line += skipped;
+            }
             rest.lines += skipped;
             self.check(&records, rest, headers)?;
             let whole = !records.is_empty() || self.ended || self.buffer.len() > self.sizes.longest;

@@ -131,7 +131,7 @@ impl Wanted<'_> {
     fn key(&self, program: &Program) -> Vec<KeyField> {
         let field = |column: String| {
             let values = self.set.places.field(&column);
-            let given = values.map(|values| values.map(|value| value.map(|value| value.to_string())).collect());
+            let given = values.map(|values| values.map(|value| value.map(ToString::to_string)).collect());
             given.map_or_else(|| KeyField::Column(column.clone()), KeyField::Given)
         };
         ingest::key_columns(&program.bars).into_iter().map(field).collect()
