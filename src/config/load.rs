@@ -499,6 +499,14 @@ error[duplicate-file]: `../rules/../rules/a.toml` is named twice
   |
   = help: name each rule file once
 
+error[bad-value]: a server of MongoDB among files is not read by this version
+ --> jobs/demo.toml:4:8
+  |
+4 | path = "mongodb://bob:*******@db"
+  |        ^^^^^^^^^^^^^^^^^^^^^^^^^^
+  |
+  = help: write `[source.mongodb]` instead
+
 error[secret-in-file]: a password is written in the file
  --> jobs/demo.toml:4:23
   |

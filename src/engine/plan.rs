@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::EngineError;
 use super::arrangement::Arrangement;
+use super::nested;
 use super::node::SeriesNode;
 use super::program::Program;
 use super::shape;
@@ -210,8 +211,11 @@ pub fn canonical_view(program: &Program, input: &Input) -> Result<LogicalPlan> {
 fn shaped(program: &Program, input: &Input) -> Result<LogicalPlanBuilder> {
     let first_row = i64::from(input.locators == Locators::Counted);
     let table =
-        Arc::new(BarsTable::new(input.groups.clone(), Arc::clone(&input.schema), input.locators, &input.places));
+        Arc::new(BarsTable::new(input.groups.clone(), nested::stored(&input.schema), input.locators, &input.places));
     let mut plan = LogicalPlanBuilder::scan("source", provider_as_source(table), None)?;
+    if let Some(flat) = nested::flat(&input.schema, plan.schema()) {
+        plan = plan.project(flat)?;
+    }
     let may_be_broken = shape::has(&input.schema, BarColumn::Broken);
     for (column, texts) in &input.filter {
         let wanted = texts.iter().map(|text| lit(text.as_str())).collect();

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{BufReader, Read, Seek};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +13,8 @@ use ::parquet::arrow::ArrowWriter;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
-use arrow::ipc::reader::{FileReader, StreamReader};
+use arrow::ipc::reader::{FileReader, StreamReader, read_footer_length};
+use arrow::ipc::{root_as_footer, root_as_message};
 
 use super::parquet::columns_by;
 use super::{FileIdentity, SourceColumn, SourceError};
@@ -76,7 +77,13 @@ impl Reader {
             let reason = "it is Feather of version 1; write it anew with `pandas.read_feather(...).to_parquet(...)`";
             return Err(SourceError::NotArrow { path: path.to_path_buf(), reason: reason.to_owned() });
         }
-        let file = BufReader::new(file);
+        let mut file = BufReader::new(file);
+        let length = file.get_ref().metadata().map_err(failed)?.len();
+        guarded(path, || match magic == FILE {
+            true => check_blocks(&mut file, length),
+            false => check_messages(&mut file, length),
+        })?;
+        file.rewind().map_err(failed)?;
         guarded(path, || match magic == FILE {
             true => FileReader::try_new(file, None).map(Self::File),
             false => StreamReader::try_new(file, None).map(Self::Stream),
@@ -96,6 +103,61 @@ impl Reader {
             Self::Stream(reader) => reader.next().transpose(),
         })
     }
+}
+
+/// Fails where the footer of a file places a batch outside of it: the reader would make room for what it says.
+fn check_blocks(file: &mut BufReader<File>, length: u64) -> Result<(), ArrowError> {
+    let wrong = || ArrowError::ParseError("it breaks off, or its footer is damaged".to_owned());
+    let mut end = [0; 10];
+    file.seek(SeekFrom::End(-10))?;
+    file.read_exact(&mut end)?;
+    let footer_length = read_footer_length(end)?;
+    if footer_length as u64 + 10 > length {
+        return Err(wrong());
+    }
+    let mut footer = vec![0; footer_length];
+    file.seek(SeekFrom::End(-10 - i64::try_from(footer_length).map_err(|_| wrong())?))?;
+    file.read_exact(&mut footer)?;
+    let footer = root_as_footer(&footer).map_err(|_| wrong())?;
+    for block in footer.dictionaries().into_iter().flatten().chain(footer.recordBatches().into_iter().flatten()) {
+        let parts = [block.offset(), i64::from(block.metaDataLength()), block.bodyLength()];
+        let end = parts.iter().try_fold(0_u64, |sum, part| sum.checked_add(u64::try_from(*part).ok()?));
+        if end.is_none_or(|end| end > length) {
+            return Err(wrong());
+        }
+    }
+    Ok(())
+}
+
+/// Fails where a message of a stream says that it is longer than what is left of it.
+fn check_messages(file: &mut BufReader<File>, length: u64) -> Result<(), ArrowError> {
+    let wrong = || ArrowError::ParseError("it is neither an Arrow file nor a whole Arrow stream".to_owned());
+    let mut at = 0_u64;
+    while at < length {
+        let mut word = [0; 4];
+        file.read_exact(&mut word)?;
+        at += 4;
+        if word == [0xff; 4] {
+            file.read_exact(&mut word)?;
+            at += 4;
+        }
+        let header = u64::from(u32::from_le_bytes(word));
+        if header == 0 {
+            break;
+        }
+        if at + header > length {
+            return Err(wrong());
+        }
+        let mut message = vec![0; usize::try_from(header).map_err(|_| wrong())?];
+        file.read_exact(&mut message)?;
+        let body = root_as_message(&message).map_err(|_| wrong())?.bodyLength();
+        at = u64::try_from(body).ok().and_then(|body| at.checked_add(header)?.checked_add(body)).ok_or_else(wrong)?;
+        if at > length {
+            return Err(wrong());
+        }
+        file.seek(SeekFrom::Start(at))?;
+    }
+    Ok(())
 }
 
 /// Runs `read`, which panics on some damaged files.

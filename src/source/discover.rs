@@ -58,7 +58,8 @@ pub fn discover(files: &Files) -> Result<FilesSet, SourceError> {
     if !files.delimiter_is_given && paths.iter().all(|path| is_tsv(path)) {
         layout.delimiter = Delimiter::Byte(b'\t');
     }
-    let (places, aliases, records) = (place::together(found)?, files.aliases.clone(), files.records.clone());
+    let (places, aliases) = (place::together(found)?, files.aliases.clone());
+    let (records, wide) = (files.records.clone(), files.wide.clone());
     let Files { missing_is_null, skip_empty, .. } = *files;
     let mut set = FilesSet {
         format,
@@ -67,6 +68,7 @@ pub fn discover(files: &Files) -> Result<FilesSet, SourceError> {
         places,
         layout,
         records,
+        wide,
         aliases,
         missing_is_null,
         skip_empty,

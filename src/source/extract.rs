@@ -20,7 +20,7 @@ use super::csv;
 use super::error::quoted;
 use super::opened::Opened;
 use super::snapshot::{check_names, snapshot_schema, writer_properties};
-use super::table::{Given, Layout, Records, Table};
+use super::table::{Given, Layout, Records, Table, WideRecords};
 use super::text::CHUNK;
 use super::zip_archive::Member;
 use super::{Chunk, FileIdentity, FilesSet, Format, Snapshot, SourceError, Wanted};
@@ -44,6 +44,8 @@ struct Block {
 struct Encoded {
     columns: Vec<ArrowColumnChunk>,
     rows: u64,
+    /// Records that these are the rows of.
+    records: u64,
     broken: u64,
     present: Vec<bool>,
     bytes_read: u64,
@@ -63,6 +65,7 @@ struct Job<'a> {
 /// What was written, so far.
 struct Written {
     rows: u64,
+    records: u64,
     broken: u64,
     present: Vec<bool>,
 }
@@ -105,8 +108,8 @@ fn extract_in_chunks(
         .map_err(failed)?;
     let job = Job { set, wanted, dir, chunk, schema, factory };
     let (files, read, written) = run(&job, threads.get().min(MOST_WORKERS), &mut writer, progress)?;
-    if read != written.rows {
-        return Err(SourceError::Unbalanced { read, written: written.rows });
+    if read != written.records {
+        return Err(SourceError::Unbalanced { read, written: written.records });
     }
     check_present(set, wanted, &written)?;
     files.iter().try_for_each(FileIdentity::verify_unchanged)?;
@@ -197,6 +200,9 @@ impl<'a> Reader<'a> {
             let beside = wanted.iter().map(beside).collect();
             return Ok(Layout { given, records: Records::Json { keyed: opened.is_keyed(), beside } });
         }
+        if let Some(wide) = opened.wide() {
+            return Ok(Layout { given, records: Records::Wide(WideRecords::new(wide?, wanted)) });
+        }
         let is_wanted = |name: &str| wanted.iter().any(|wanted| *wanted.column == *name);
         csv::check_distinct(path, columns, is_wanted)?;
         let position = |wanted: &Wanted| columns.iter().position(|name| *name == wanted.column);
@@ -260,6 +266,7 @@ fn encode(job: &Job<'_>, block: &Block) -> Result<Encoded, ParquetError> {
     for (file, layout, chunk) in &block.pieces {
         table.push(*file, layout, chunk);
     }
+    let records = table.records() as u64;
     let (rows, broken, present) = (table.len() as u64, table.broken() as u64, table.present().to_vec());
     let batch = table.finish(Arc::clone(&job.schema))?;
     // The number of a row group matters to encrypted files only.
@@ -271,7 +278,7 @@ fn encode(job: &Job<'_>, block: &Block) -> Result<Encoded, ParquetError> {
         }
         columns.push(writer.close()?);
     }
-    Ok(Encoded { columns, rows, broken, present, bytes_read: block.bytes_read })
+    Ok(Encoded { columns, rows, records, broken, present, bytes_read: block.bytes_read })
 }
 
 /// Writes the row groups in the order their blocks were read.
@@ -283,7 +290,7 @@ fn write<W: std::io::Write + Send>(
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Written, SourceError> {
     let failed = |error| SourceError::write(job.dir, error);
-    let mut written = Written { rows: 0, broken: 0, present: vec![false; job.wanted.len()] };
+    let mut written = Written { rows: 0, records: 0, broken: 0, present: vec![false; job.wanted.len()] };
     for output in outputs.iter().cycle() {
         let Ok(encoded) = output.recv() else { break };
         let encoded = encoded?;
@@ -293,6 +300,7 @@ fn write<W: std::io::Write + Send>(
         }
         group.close().map_err(failed)?;
         written.rows += encoded.rows;
+        written.records += encoded.records;
         written.broken += encoded.broken;
         written.present.iter_mut().zip(encoded.present).for_each(|(seen, present)| *seen |= present);
         progress(written.rows, encoded.bytes_read);

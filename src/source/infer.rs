@@ -30,6 +30,7 @@ const SAMPLED_BYTES: usize = 256 << 10;
 /// When a file cannot be read or is not of its format, and when a field of the path is a column of a file too.
 pub fn infer(set: &FilesSet) -> Result<Vec<SourceColumn>, SourceError> {
     let mut columns = match set.format {
+        Format::Csv if set.wide.is_some() => infer_wide(set)?,
         Format::Csv => infer_csv(set)?,
         Format::Ndjson | Format::Json => return infer_json(set),
         Format::Parquet => parquet::columns(&set.files)?,
@@ -48,6 +49,24 @@ fn add_places(set: &FilesSet, columns: &mut Vec<SourceColumn>) -> Result<(), Sou
         columns.push(SourceColumn::untyped(name.to_string(), FieldKind::Text, false));
     }
     Ok(())
+}
+
+/// The columns of wide tables as if they were long. Their fields hold numbers as those of prices do.
+fn infer_wide(set: &FilesSet) -> Result<Vec<SourceColumn>, SourceError> {
+    let mut columns: Vec<SourceColumn> = Vec::new();
+    for path in &set.files {
+        let Some(wide) = Opened::open(path, set, SAMPLED_BYTES)?.and_then(|file| file.wide()).transpose()? else {
+            continue;
+        };
+        for name in wide.columns() {
+            if columns.iter().all(|column| column.name != name) {
+                let number = wide.fields.iter().any(|field| field == name);
+                let kind = if number { FieldKind::Number } else { FieldKind::Text };
+                columns.push(SourceColumn::untyped(name.to_owned(), kind, false));
+            }
+        }
+    }
+    Ok(columns)
 }
 
 fn infer_csv(set: &FilesSet) -> Result<Vec<SourceColumn>, SourceError> {

@@ -34,12 +34,14 @@ mod table;
 pub(crate) mod testing;
 mod text;
 mod unread;
+mod wide;
 mod zip_archive;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::bars::TextLayout;
+use crate::bars::wide::WideTable;
 
 use compression::Unpacked;
 use zip_archive::Member;
@@ -136,6 +138,8 @@ pub struct Files {
     pub delimiter_is_given: bool,
     /// Where the records are in a JSON document.
     pub records: Option<String>,
+    /// What the header says where CSV files are wide tables.
+    pub wide: Option<WideTable>,
     /// Names that mean one column: the first is its name, and files may call it by any of the others.
     pub aliases: Vec<Vec<String>>,
     /// Whether files without any record are left out where others have some.
@@ -153,6 +157,7 @@ impl Files {
             layout: TextLayout { nulls: vec![String::new()], ..TextLayout::default() },
             delimiter_is_given: false,
             records: None,
+            wide: None,
             aliases: Vec::new(),
             skip_empty: true,
             missing_is_null: false,
@@ -175,6 +180,8 @@ pub struct FilesSet {
     pub layout: TextLayout,
     /// See [`Files::records`].
     pub records: Option<String>,
+    /// See [`Files::wide`].
+    pub wide: Option<WideTable>,
     /// See [`Files::aliases`].
     pub aliases: Vec<Vec<String>>,
     /// See [`Files::missing_is_null`].
@@ -195,6 +202,7 @@ impl FilesSet {
             places: PlaceFields::default(),
             layout,
             records: None,
+            wide: None,
             aliases: Vec::new(),
             missing_is_null: false,
             skip_empty: false,
@@ -231,6 +239,9 @@ impl FilesSet {
     pub fn check_only(&self) -> Option<String> {
         if let Some(member) = self.members.values().next() {
             return Some(format!("barkeep reads `{}` and does not pack it again", member.archive.display()));
+        }
+        if self.wide.is_some() {
+            return Some("in a wide table a record holds the bars of several series".to_owned());
         }
         match self.format {
             Format::Json => {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::json_document::Document;
 use super::text::TextFile;
+use super::wide::Wide;
 use super::{Chunk, FileIdentity, FilesSet, Format, SourceError};
 
 /// A file of records.
@@ -33,6 +34,14 @@ impl Opened {
         match self {
             Self::Text(file) => file.columns(),
             Self::Document(_) => &[],
+        }
+    }
+
+    /// Where the series of a wide table are; `None` for any other file.
+    pub(super) fn wide(&self) -> Option<Result<Wide, SourceError>> {
+        match self {
+            Self::Text(file) => file.wide(),
+            Self::Document(_) => None,
         }
     }
 

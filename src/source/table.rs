@@ -3,6 +3,8 @@
 //! A record that does not fit (ragged, not UTF-8, not a JSON object) becomes a broken row with its reason; none is
 //! ever left out, so the rows of a table are the records it was given. Pure: chunks in, a record batch out.
 
+mod wide;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -12,6 +14,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use sha2::{Digest, Sha256};
 
+pub(super) use self::wide::WideRecords;
 use super::csv::Cells;
 use super::extended_json::Value;
 use super::ndjson::Shape;
@@ -42,6 +45,8 @@ pub(super) enum Records {
     Csv { width: usize, positions: Vec<Option<usize>>, named_by: &'static str },
     /// JSON: fields have names, and there is what stands beside the records for each wanted column.
     Json { keyed: bool, beside: Vec<Option<Given>> },
+    /// A wide table: several series in each.
+    Wide(WideRecords),
 }
 
 /// The columns of a snapshot, being filled.
@@ -62,6 +67,7 @@ pub(super) struct Table<'w> {
     broken: StringBuilder,
     raw: StringBuilder,
     broken_rows: usize,
+    records: usize,
     cells: Cells,
 }
 
@@ -84,6 +90,7 @@ impl<'w> Table<'w> {
             broken: StringBuilder::with_capacity(rows, 0),
             raw: StringBuilder::with_capacity(rows, 0),
             broken_rows: 0,
+            records: 0,
             cells: Cells::default(),
         }
     }
@@ -91,11 +98,16 @@ impl<'w> Table<'w> {
     /// Adds the records of a chunk of the file at position `file`.
     pub(super) fn push(&mut self, file: i32, layout: &Layout, chunk: &Chunk) {
         for (row, line, record) in chunk.rows() {
+            self.records += 1;
             let result = match &layout.records {
                 Records::Csv { width, positions, named_by } => {
                     self.push_csv(record, (*width, named_by), positions, &layout.given)
                 }
                 Records::Json { keyed, beside } => self.push_json(record, *keyed, (&layout.given, beside)),
+                Records::Wide(records) => match self.push_wide((file, row, line), record, records, &layout.given) {
+                    Ok(()) => continue,
+                    Err(reason) => Err(reason),
+                },
             };
             self.files.push(file);
             self.rows.push(row.cast_signed());
@@ -230,6 +242,11 @@ impl<'w> Table<'w> {
     /// How many rows were added.
     pub(super) fn len(&self) -> usize {
         self.rows.len()
+    }
+
+    /// How many records they are of: one for each row, but for wide tables.
+    pub(super) fn records(&self) -> usize {
+        self.records
     }
 
     /// How many of them are broken.

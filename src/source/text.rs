@@ -11,8 +11,10 @@ use memchr::memchr;
 use super::compression::Unpacked;
 use super::ndjson::Shape;
 use super::records::{Grammar, IsIgnored, Record, Rest, Rules, split};
+use super::wide::Wide;
 use super::{FileIdentity, FilesSet, Format, SourceError, csv, ndjson, unread};
 use crate::bars::layout::{Delimiter, Encoding, Header, TextLayout};
+use crate::bars::wide::WideTable;
 use crate::durable::Reader;
 
 /// Text read at a time, in bytes.
@@ -74,6 +76,10 @@ pub struct TextFile {
     rows: u64,
     lines: u64,
     columns: Vec<String>,
+    /// What the header rows of a wide table say.
+    wide: Option<WideTable>,
+    /// The header rows of a wide table, and the line that the first is in.
+    headers: (Vec<Vec<String>>, u64),
     ahead: Option<Chunk>,
 }
 
@@ -135,6 +141,8 @@ impl TextFile {
             rows: 0,
             lines: 0,
             columns: Vec::new(),
+            wide: set.wide.clone(),
+            headers: (Vec::new(), 0),
             ahead: None,
         };
         file.read_ahead()?;
@@ -149,6 +157,14 @@ impl TextFile {
     /// The columns the header row of a CSV file names; none for NDJSON.
     pub fn columns(&self) -> &[String] {
         &self.columns
+    }
+
+    /// Where the series of a wide table are; `None` for any other file.
+    pub(super) fn wide(&self) -> Option<Result<Wide, SourceError>> {
+        let (headers, line) = &self.headers;
+        let table = self.wide.as_ref()?;
+        let wide = Wide::read(table, headers, *line).and_then(|wide| wide.check_distinct().map(|()| wide));
+        Some(wide.map_err(|reason| self.refuse(reason)))
     }
 
     /// The next whole records; `None` at the end of the file. A chunk has records, save perhaps the last one.
@@ -181,10 +197,11 @@ impl TextFile {
         let start = self.skip()?;
         let header = self.format == Format::Csv && self.layout.header != Header::None;
         let mut chunk = self
-            .read_chunk(start, u64::from(header))?
+            .read_chunk(start, self.wide.as_ref().map_or(u64::from(header), |wide| wide.rows.len() as u64))?
             .filter(|chunk| !chunk.records.is_empty())
             .ok_or_else(|| SourceError::Empty { path: self.path.clone() })?;
         match self.format {
+            Format::Csv if self.wide.is_some() => self.take_headers(&mut chunk)?,
             Format::Csv => self.name_columns(&mut chunk)?,
             _ => self.check_objects(&chunk)?,
         }
@@ -234,6 +251,36 @@ impl TextFile {
                 self.columns.clone_from(&self.layout.columns);
             }
         }
+        Ok(())
+    }
+
+    /// Takes the header rows of a wide table.
+    fn take_headers(&mut self, chunk: &mut Chunk) -> Result<(), SourceError> {
+        let count = self.wide.as_ref().map_or(0, |wide| wide.rows.len());
+        if chunk.records.len() < count {
+            return Err(self.refuse(format!("it has fewer than the {count} header rows that `wide` names")));
+        }
+        let headers: Vec<Record> = chunk.records.drain(..count).collect();
+        let mut cells = csv::Cells::default();
+        for (number, record) in headers.iter().enumerate() {
+            let bytes = &chunk.data[record.start..record.end];
+            let Some(text) = self.layout.encoding_of_records().decode(bytes) else {
+                let line = chunk.line(record);
+                return Err(self.refuse(format!("line {line} is not {}; set `encoding`", self.layout.encoding.name())));
+            };
+            cells.read(text.as_bytes(), &self.layout);
+            let unquoted = cells.text(text.as_bytes());
+            let name = |at| cells.range(at).map(|range| String::from_utf8_lossy(&unquoted[range]).into_owned());
+            let mut names: Vec<String> = (0..cells.len()).filter_map(name).collect();
+            if names.len() > 1 && names.last().is_some_and(String::is_empty) {
+                names.pop();
+            }
+            if number == 0 {
+                self.headers.1 = chunk.line(record);
+            }
+            self.headers.0.push(names);
+        }
+        self.rows -= count as u64;
         Ok(())
     }
 

@@ -9,6 +9,7 @@ mod cases;
 mod cli;
 mod cli_support;
 mod data;
+mod documents;
 mod earlier;
 mod formats;
 mod layers;

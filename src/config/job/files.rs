@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::elsewhere::elsewhere;
 use super::factor;
 use super::path::JobPath;
+use super::wide::{self, Wide};
 use crate::bars::layout::{Delimiter, Encoding, Header, LinePattern, TextLayout};
 use crate::bars::number::{NumberFormat, Scale};
 use crate::schema::diagnostic::Diagnostic;
@@ -27,6 +29,8 @@ pub struct FileSource {
     pub delimiter_is_given: bool,
     /// Where the records are in a JSON document: a dotted path.
     pub records: Option<String>,
+    /// What the header says where CSV files are wide tables.
+    pub wide: Option<Wide>,
     /// How numbers are written that are text.
     pub numbers: NumberFormat,
     /// Whether files without any record are left out; where the job does not say, if others have some.
@@ -125,6 +129,12 @@ pub(super) const FILES: Section = Section {
             Nothing,
             "The dotted path to the records in a JSON document, an array or an object whose keys become the field `key`; `.` is the document itself.",
         ),
+        key(
+            "wide",
+            Holds::Wide(&wide::WIDE),
+            Nothing,
+            "For tables with a column for each series: what the names of columns and the cells are, or what each header row names, e.g. `[\"field\", \"symbol\"]`.",
+        ),
         key("skip", ANY_COUNT, Count(0), "Lines before the header."),
         key("ignore", Holds::Texts, Nothing, "Patterns of whole lines that are not records, e.g. `#*`."),
         key(
@@ -187,13 +197,20 @@ const NUMBERS: Section = Section {
 
 pub(super) fn read(mut section: SectionReader<'_>) -> (Option<FileSource>, Vec<Diagnostic>) {
     let job = &section.file().path;
-    let paths: Vec<JobPath> =
-        section.texts("path").into_iter().map(|path| JobPath::new(job, path.into_inner())).collect();
+    let written = section.texts("path");
+    for path in &written {
+        if let Some(elsewhere) = elsewhere(path.get_ref()) {
+            let title = format!("{} is not read by this version", elsewhere.what);
+            section.reject_at(path.span(), title, elsewhere.way_out);
+        }
+    }
+    let paths: Vec<JobPath> = written.into_iter().map(|path| JobPath::new(job, path.into_inner())).collect();
     let format = section.choice("format").and_then(FileFormat::parse);
     let json = format
         .map_or_else(|| paths.iter().all(is_json), |format| matches!(format, FileFormat::Ndjson | FileFormat::Json));
     let layout = read_layout(&mut section, format, json);
     let records = read_records(&mut section, format);
+    let wide = wide::read(&mut section, format);
     let numbers = read_numbers(&mut section, &layout);
     let filter = read_filter(&mut section);
     let skip_empty = section.choice("empty") != Some("error");
@@ -206,6 +223,7 @@ pub(super) fn read(mut section: SectionReader<'_>) -> (Option<FileSource>, Vec<D
         layout,
         delimiter_is_given,
         records,
+        wide,
         numbers,
         skip_empty,
         missing_is_null,

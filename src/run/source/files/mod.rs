@@ -10,6 +10,7 @@ use async_trait::async_trait;
 
 use self::read::Wanted;
 use super::contract::{Reading, Source, SourceKind};
+use crate::bars::wide::WideTable;
 use crate::config::Loaded;
 use crate::config::job::{FieldName, FileFormat, FileSource, Filter};
 use crate::quarantine::plan::{PlanFile, SourceIdentity};
@@ -26,6 +27,8 @@ pub(super) struct NamedFiles {
     source: FileSource,
     /// Names that mean one column.
     aliases: Vec<Vec<String>>,
+    /// What the header of a wide table says.
+    wide: Option<WideTable>,
     of_job: FilesOfJob,
 }
 
@@ -33,7 +36,10 @@ impl NamedFiles {
     pub(super) fn new(loaded: &Arc<Loaded>, source: &FileSource) -> Self {
         let names = |field: &FieldName| field.sources.iter().map(|name| name.get_ref().to_string()).collect();
         let several = loaded.job.bars.fields.iter().filter(|field| field.sources.len() > 1);
-        Self { source: source.clone(), aliases: several.map(names).collect(), of_job: FilesOfJob::new(loaded, source) }
+        let shared = || loaded.job.bars.time.fields.iter().map(|name| name.get_ref().to_string()).collect();
+        let wide = source.wide.clone().map(|wide| WideTable { rows: wide.rows, values: wide.values, shared: shared() });
+        let aliases = several.map(names).collect();
+        Self { source: source.clone(), aliases, wide, of_job: FilesOfJob::new(loaded, source) }
     }
 }
 
@@ -52,6 +58,7 @@ impl SourceKind for NamedFiles {
             layout: self.source.layout.clone(),
             delimiter_is_given: self.source.delimiter_is_given,
             records: self.source.records.clone(),
+            wide: self.wide.clone(),
             aliases: self.aliases.clone(),
             skip_empty: self.source.skip_empty,
             missing_is_null: self.source.missing_is_null,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema};
 
 use crate::config::job::{Filter, FilterValue};
+use crate::engine::nested;
 use crate::engine::plan::{self, Input};
 use crate::engine::program::Program;
 use crate::engine::table::{Locators, TableFile};
@@ -160,7 +161,7 @@ fn parquet_schema(columns: &[SourceColumn], read: &[Arc<str>]) -> Schema {
     let columns = columns.iter().filter(is_read);
     let field = |column: &SourceColumn| {
         let data_type = column.arrow.clone().unwrap_or(DataType::Null);
-        Field::new(&column.name, data_type, true)
+        nested::marked(Field::new(&column.name, data_type, true), &column.steps)
     };
     Schema::new(columns.map(field).collect::<Vec<_>>())
 }
