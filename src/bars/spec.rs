@@ -76,6 +76,11 @@ impl BarsSpec {
         }
     }
 
+    /// Whether the job says that these bars do not have the field called `name`.
+    pub fn lacks_knowingly(&self, name: &str) -> bool {
+        self.without.iter().any(|without| **without == *name)
+    }
+
     /// Position and description of the field called `name`.
     pub fn field(&self, name: &str) -> Option<(usize, &FieldSpec)> {
         self.fields.iter().enumerate().find(|(_, field)| &*field.name == name)

@@ -125,7 +125,9 @@ impl CheckKind for PriceSpike {
         let name = bars.fields.get(index).map(|field| Arc::clone(&field.name)).unwrap_or_default();
         let wick = params.number("wick");
         let wick = wick_of(params, bars, wick);
-        if wick.is_none() && params.given("wick") {
+        let lacking = ["open", "high", "low", "close"].into_iter().filter(|name| bars.field(name).is_none());
+        let said = lacking.clone().count() > 0 && lacking.into_iter().all(|name| bars.lacks_knowingly(name));
+        if wick.is_none() && params.given("wick") && !said {
             params.reject(
                 "wick",
                 "`wick` needs open, high, low and close",

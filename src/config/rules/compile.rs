@@ -197,10 +197,10 @@ impl<'b> Compiler<'b> {
         let mut params = Params::new(section, bars, Arc::clone(id), &mut self.expressions);
         let check = kind.compile(&mut params, bars);
         let (mut mistakes, used, lacking) = params.finish();
-        let is_without = |lacking: &Lacking| bars.without.iter().any(|without| **without == *lacking.field);
-        if mistakes.is_empty() && !lacking.is_empty() && lacking.iter().all(is_without) {
+        // What else is wrong with the rule may only follow from that.
+        if !lacking.is_empty() && lacking.iter().all(|lacking| bars.lacks_knowingly(&lacking.field)) {
             self.left_out.push(Arc::clone(id));
-            return (None, mistakes);
+            return (None, Vec::new());
         }
         for Lacking { field, mistake } in lacking {
             // That bars lack a usual field is said once, of the job, and not at each rule that needs it.
