@@ -8,9 +8,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::format::PACKED;
 use super::place::{self, Fields, PlacePattern};
 use super::zip_archive::Member;
-use super::{FileIdentity, Files, FilesSet, Format, PACKED, SourceError, sniff, unread, zip_archive};
+use super::{FileIdentity, Files, FilesSet, Format, SourceError, sniff, unread, zip_archive};
 use crate::bars::layout::Delimiter;
 use crate::schema::diagnostic::nearest;
 

@@ -11,8 +11,8 @@ use flate2::Crc;
 use flate2::bufread::DeflateDecoder;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::compression::packed_by_name;
 use super::error::quoted;
+use super::format::packed_by_name;
 use super::{Format, SourceError};
 
 /// How an archive begins.
