@@ -248,7 +248,7 @@ fn json_format(set: &FilesSet) -> Result<Format, SourceError> {
 
 /// Whether the name of a file leaves open whether it is one document.
 fn is_json(path: &Path) -> bool {
-    bare_name(path).ends_with(".json")
+    Path::new(&bare_name(path)).extension().is_some_and(|ending| ending == "json")
 }
 
 fn mixed((first, first_format): (&Path, Format), (other, other_format): (&Path, Format)) -> SourceError {

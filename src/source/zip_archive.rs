@@ -305,7 +305,7 @@ pub(super) mod tests {
 
     #[test]
     fn archives_that_would_grow_without_bound_are_refused() {
-        let zeros = vec![b'0'; (SURELY_SMALL + 1) as usize];
+        let zeros = vec![b'0'; usize::try_from(SURELY_SMALL + 1).unwrap()];
         assert!(error(archive(&[("a.csv", &zeros)])).contains("as no text of prices does"));
         let names: Vec<String> = (0..=MOST_MEMBERS).map(|number| number.to_string()).collect();
         let members: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b""[..])).collect();
