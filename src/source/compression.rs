@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
+use super::format::packed_by_name;
 use super::zip_archive::{Member, MemberText};
 use super::{FileIdentity, SourceError};
 use crate::bars::layout::Encoding;
@@ -215,18 +216,6 @@ impl Read for Hashed {
         self.hash.update(&buffer[..count]);
         self.bytes += count as u64;
         Ok(count)
-    }
-}
-
-/// What the name of a file says that it is packed with.
-pub(super) fn packed_by_name(path: &Path) -> Option<&'static str> {
-    let ending = path.extension()?.to_str()?.to_ascii_lowercase();
-    match ending.as_str() {
-        "gz" => Some("gzip"),
-        "zst" => Some("zstd"),
-        "bz2" => Some("bzip2"),
-        "xz" => Some("xz"),
-        _ => None,
     }
 }
 

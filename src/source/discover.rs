@@ -8,9 +8,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::format::PACKED;
 use super::place::{self, Fields, PlacePattern};
 use super::zip_archive::Member;
-use super::{FileIdentity, Files, FilesSet, Format, PACKED, SourceError, sniff, unread, zip_archive};
+use super::{FileIdentity, Files, FilesSet, Format, SourceError, sniff, unread, zip_archive};
 use crate::bars::layout::Delimiter;
 use crate::schema::diagnostic::nearest;
 
@@ -247,7 +248,7 @@ fn json_format(set: &FilesSet) -> Result<Format, SourceError> {
 
 /// Whether the name of a file leaves open whether it is one document.
 fn is_json(path: &Path) -> bool {
-    bare_name(path).ends_with(".json")
+    Path::new(&bare_name(path)).extension().is_some_and(|ending| ending == "json")
 }
 
 fn mixed((first, first_format): (&Path, Format), (other, other_format): (&Path, Format)) -> SourceError {

@@ -136,7 +136,7 @@ fn infer_json(set: &FilesSet) -> Result<Vec<SourceColumn>, SourceError> {
             let whole = ndjson::fields(text, shape, |key, value| {
                 values.push((set.canonical(key).to_owned(), value));
                 json_nested::inside(key, value, &mut |path, value| {
-                    values.push((set.canonical(&path).to_owned(), value))
+                    values.push((set.canonical(&path).to_owned(), value));
                 });
                 Ok(())
             });

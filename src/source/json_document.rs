@@ -52,7 +52,7 @@ impl Document {
         if let Some(Some(fault)) = faults.next()
             && faults.all(|fault| fault.is_some())
         {
-            return Err(refuse(no_record(records.first().copied().unwrap_or_default(), fault, shape)));
+            return Err(refuse(no_record(records.first().copied().unwrap_or_default(), &fault, shape)));
         }
         let offset = |of: usize| u32::try_from(of).unwrap_or(u32::MAX); // a text is shorter than that
         let place = |record: &&str| {
@@ -124,7 +124,7 @@ fn read(path: &Path, set: &FilesSet, longest: usize) -> Result<(String, FileIden
 }
 
 /// Why none of the first records can be read, with the setting that helps.
-fn no_record(first: &str, fault: String, shape: Shape<'_>) -> String {
+fn no_record(first: &str, fault: &str, shape: Shape<'_>) -> String {
     let value =
         if shape.keyed { first.find(':').map_or(first, |colon| first[colon + 1..].trim_start()) } else { first };
     let width = serde_json::from_str::<Vec<serde::de::IgnoredAny>>(value).map(|values| values.len());

@@ -27,7 +27,7 @@ fn document(head: &[u8]) -> bool {
     let is_object = |line: &str| ndjson::check(line.as_bytes(), Shape::default()).is_ok();
     let is_array = |line: &str| serde_json::from_str::<Vec<serde::de::IgnoredAny>>(line).is_ok();
     if first.starts_with('[') {
-        return !(is_array(first) && second.is_some_and(|second| is_array(second)));
+        return !(is_array(first) && second.is_some_and(is_array));
     }
     // A line longer than what was looked at may be whole.
     first.starts_with('{') && second.is_some_and(|second| !is_object(first) && !is_object(second))

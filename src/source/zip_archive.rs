@@ -11,8 +11,8 @@ use flate2::Crc;
 use flate2::bufread::DeflateDecoder;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::compression::packed_by_name;
 use super::error::quoted;
+use super::format::packed_by_name;
 use super::{Format, SourceError};
 
 /// How an archive begins.
@@ -305,7 +305,7 @@ pub(super) mod tests {
 
     #[test]
     fn archives_that_would_grow_without_bound_are_refused() {
-        let zeros = vec![b'0'; (SURELY_SMALL + 1) as usize];
+        let zeros = vec![b'0'; usize::try_from(SURELY_SMALL + 1).unwrap()];
         assert!(error(archive(&[("a.csv", &zeros)])).contains("as no text of prices does"));
         let names: Vec<String> = (0..=MOST_MEMBERS).map(|number| number.to_string()).collect();
         let members: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b""[..])).collect();

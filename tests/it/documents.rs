@@ -159,7 +159,7 @@ fn members_of_zip_archives() {
     let told = project.call(&["check", "job.toml"]);
     assert_eq!(told.value("rows"), "3");
     let findings = all_findings(&project);
-    assert!(findings.contains("\"a.zip/A.csv\"") && findings.contains("\"line\":2"), "{findings}");
+    assert!(findings.contains("\"locator\":\"a.zip/A.csv:2\""), "{findings}");
 }
 
 #[test]

@@ -6,11 +6,11 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::elsewhere::elsewhere;
-use super::factor;
+use super::numbers;
 use super::path::JobPath;
 use super::wide::{self, Wide};
 use crate::bars::layout::{Delimiter, Encoding, Header, LinePattern, TextLayout};
-use crate::bars::number::{NumberFormat, Scale};
+use crate::bars::number::NumberFormat;
 use crate::schema::diagnostic::Diagnostic;
 use crate::schema::reader::Reader;
 use crate::schema::section::Otherwise::{Count, Flag, Mistake, Nothing, Text, Texts};
@@ -150,7 +150,7 @@ pub(super) const FILES: Section = Section {
             "How characters are written as bytes, e.g. `gbk`, `big5`, `shift_jis`, `windows-1252`, `utf-16`.",
         ),
         key("trim", Holds::Flag, Flag(false), "Whether blanks around names and cells are left out."),
-        key("numbers", Holds::Table(&NUMBERS), Nothing, "How numbers are written that are text."),
+        key("numbers", Holds::Table(&numbers::NUMBERS), Nothing, "How numbers are written that are text."),
         key("nulls", Holds::Texts, Texts(NULLS), "CSV cells with one of these texts, case and all, are NULL."),
         key(
             "filter",
@@ -179,22 +179,6 @@ pub(super) const FILES: Section = Section {
     ],
 };
 
-const NUMBERS: Section = Section {
-    name: "`numbers`",
-    doc: "How numbers are written that are text.",
-    keys: &[
-        key("decimal", Holds::Text, Text("."), "The character before the fraction."),
-        key("thousands", Holds::Text, Nothing, "The character between groups of digits."),
-        key(
-            "units",
-            Holds::Factors,
-            Nothing,
-            "Ends of numbers and what they multiply by, e.g. `{ K = 1000, M = \"1e6\" }`.",
-        ),
-        key("around", Holds::Texts, Nothing, "Texts before or behind numbers that are left out, e.g. `$` and `%`."),
-    ],
-};
-
 pub(super) fn read(mut section: SectionReader<'_>) -> (Option<FileSource>, Vec<Diagnostic>) {
     let job = &section.file().path;
     let written = section.texts("path");
@@ -210,8 +194,8 @@ pub(super) fn read(mut section: SectionReader<'_>) -> (Option<FileSource>, Vec<D
         .map_or_else(|| paths.iter().all(is_json), |format| matches!(format, FileFormat::Ndjson | FileFormat::Json));
     let layout = read_layout(&mut section, format, json);
     let records = read_records(&mut section, format);
-    let wide = wide::read(&mut section, format);
-    let numbers = read_numbers(&mut section, &layout);
+    let wide = wide::read(&mut section, format.is_none_or(|format| format == FileFormat::Csv));
+    let numbers = numbers::read(&mut section, &layout);
     let filter = read_filter(&mut section);
     let skip_empty = section.choice("empty") != Some("error");
     let missing_is_null = section.choice("missing") == Some("null");
@@ -359,55 +343,6 @@ fn read_delimiter(section: &mut SectionReader<'_>, encoding: Encoding) -> Option
                 "delimiter",
                 "a delimiter is one ASCII character, no letter, digit or quote, or `blanks`",
                 help,
-            );
-            None
-        }
-    }
-}
-
-fn read_numbers(files: &mut SectionReader<'_>, layout: &TextLayout) -> NumberFormat {
-    let Some(mut section) = files.section("numbers") else { return NumberFormat::default() };
-    let decimal = read_mark(&mut section, "decimal").unwrap_or('.');
-    let thousands = read_mark(&mut section, "thousands");
-    let delimiter = match layout.delimiter {
-        Delimiter::Byte(byte) => char::from(byte),
-        Delimiter::Blanks => ' ',
-    };
-    if thousands == Some(decimal) {
-        section.reject("thousands", "`thousands` and `decimal` are the same character", "change one of them");
-    }
-    // A quoted cell may hold the delimiter; where it is what stands before every fraction, nothing is quoted.
-    if decimal == delimiter && section.has("decimal") {
-        let help = "name the delimiter of the files: with a decimal comma it is mostly `delimiter = \";\"`";
-        section.reject("decimal", "`decimal` is the delimiter of the cells too", help);
-    }
-    let units = read_units(&mut section);
-    let around = section.texts("around").into_iter().map(Spanned::into_inner).filter(|text| !text.is_empty()).collect();
-    files.absorb(section.finish());
-    NumberFormat { decimal, thousands, units, around }
-}
-
-fn read_units(section: &mut SectionReader<'_>) -> Vec<(String, Scale)> {
-    let Some(mut table) = section.reader().table("units") else { return Vec::new() };
-    let names: Vec<&str> = table.keys().map(|(name, _)| name).collect();
-    let read = |name: &str| factor::read(&mut table, name).map(|scale| (name.to_owned(), scale));
-    let units = names.into_iter().filter_map(read).collect();
-    let mistakes = table.finish("`units`");
-    section.absorb(mistakes);
-    units
-}
-
-/// One character that stands in numbers.
-fn read_mark(section: &mut SectionReader<'_>, name: &'static str) -> Option<char> {
-    let text = section.text(name)?.into_inner();
-    let mut characters = text.chars();
-    match (characters.next(), characters.next()) {
-        (Some(mark), None) if !mark.is_ascii_alphanumeric() && !matches!(mark, '+' | '-' | '"') => Some(mark),
-        _ => {
-            section.reject(
-                name,
-                format!("`{name}` is one character, no letter, digit or sign"),
-                "write for instance \",\"",
             );
             None
         }

@@ -9,6 +9,7 @@ mod factor;
 mod files;
 mod mongodb;
 mod name_pattern;
+mod numbers;
 mod path;
 mod run;
 mod source;

@@ -3,7 +3,6 @@
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::files::FileFormat;
 use crate::bars::wide::FIELD;
 use crate::schema::section::Otherwise::Mistake;
 use crate::schema::section::{Holds, Section, SectionReader, key};
@@ -26,8 +25,8 @@ pub(super) const WIDE: Section = Section {
     ],
 };
 
-/// Reads `wide`, where the job has it.
-pub(super) fn read(section: &mut SectionReader<'_>, format: Option<FileFormat>) -> Option<Wide> {
+/// Reads `wide`, where the job has it; only CSV files may have it.
+pub(super) fn read(section: &mut SectionReader<'_>, may_be_csv: bool) -> Option<Wide> {
     let value = section.reader().value("wide").map(Spanned::get_ref)?;
     let wide = match value {
         DeValue::Table(_) => {
@@ -56,7 +55,7 @@ pub(super) fn read(section: &mut SectionReader<'_>, format: Option<FileFormat>) 
             Wide { rows, values: None }
         }
     };
-    if format.is_some_and(|format| format != FileFormat::Csv) {
+    if !may_be_csv {
         section.reject("wide", "only CSV files are wide tables", "leave it out");
     }
     for name in ["header", "columns"] {

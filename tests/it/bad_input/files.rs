@@ -102,7 +102,7 @@ fn a_file_of_another_kind_is_named_as_what_it_is() {
     breaks(&Project::new(BARS.replace('\n', "\r")), &["its lines end in bare carriage returns; write line feeds"]);
     let project = over("\"bars.ndjson\"");
     project.write("bars.ndjson", "[{\"symbol\":\"A\"},\n{\"symbol\":\"B\"}]\n");
-    breaks(&project, &["one JSON array; write each object on a line of its own"]);
+    breaks(&project, &["one JSON array; write `format = \"json\"`"]);
     let project = over("\"bars.dat\"");
     project.write("bars.dat", BARS);
     breaks(&project, &["the name of `bars.dat` does not tell its format; set `format`"]);
