@@ -14,6 +14,7 @@ mod extended_json;
 mod extract;
 mod identity;
 mod infer;
+mod look;
 mod lookup;
 #[cfg(feature = "mongodb")]
 pub mod mongodb;
@@ -39,6 +40,7 @@ pub use error::SourceError;
 pub use extract::extract;
 pub use identity::FileIdentity;
 pub use infer::infer;
+pub use look::{first_bytes, first_rows};
 pub use lookup::{Original, filled, originals};
 pub use parquet::{check_wanted as check_parquet, damaged as damaged_parquet};
 pub use place::PlaceFields;

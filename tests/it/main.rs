@@ -10,6 +10,7 @@ mod cli;
 mod cli_support;
 mod data;
 mod earlier;
+mod init_from;
 mod layers;
 mod layouts;
 mod mongo;
