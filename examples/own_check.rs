@@ -34,6 +34,7 @@ impl Check for OffTick {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let time = TimeSpec {
         sources: vec!["date".into()],
+        digits: false,
         formats: vec![TimeFormat::compile("%Y-%m-%d")?],
         zone: chrono_tz::UTC,
         label: Label::Session,

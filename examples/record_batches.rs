@@ -87,6 +87,7 @@ fn spec() -> Result<BarsSpec, Box<dyn Error>> {
     let calendar = Calendar::named("XNYS").ok_or("the calendar XNYS is built in")?;
     let time = TimeSpec {
         sources: vec![Arc::from("time")],
+        digits: false,
         formats: vec![TimeFormat::compile("%Y-%m-%d")?],
         zone: chrono_tz::UTC,
         label: Label::Session,

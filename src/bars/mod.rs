@@ -2,13 +2,15 @@
 //!
 //! Pure: no files, no clock, no DataFusion. `time.rs` reads timestamps, `number.rs` reads numbers, `spec.rs`
 //! says which fields a job's bars have and how its timestamps are to be read, `layout.rs` how records lie in text files,
-//! `column.rs` in which columns bars travel.
+//! `wide.rs` what the
+//! header of a wide table says, `column.rs` in which columns bars travel.
 
 pub mod column;
 pub mod layout;
 pub mod number;
 pub mod spec;
 pub mod time;
+pub mod wide;
 
 pub use self::column::BarColumn;
 pub use self::layout::TextLayout;

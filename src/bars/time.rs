@@ -41,6 +41,9 @@ pub enum Fold {
 pub struct TimeSpec {
     /// The source fields, mostly one; the values of several are read as one text, joined by a blank.
     pub sources: Vec<Arc<str>>,
+    /// Whether the source has it as whole numbers, which then are read as the digits of a pattern, e.g. 20240102. A number
+    /// among texts is of a wrong type.
+    pub digits: bool,
     /// Accepted spellings of text, tried in order; never empty.
     pub formats: Vec<TimeFormat>,
     /// Zone of timestamps that carry no offset, and of trading dates.
@@ -71,7 +74,7 @@ impl TimeSpec {
         Err(closest)
     }
 
-    /// The timestamp of an integer: an epoch number, or digits that a pattern of the job's formats reads, e.g. 20240102.
+    /// The timestamp of an integer: an epoch number, or, where the source has whole numbers, the digits of a pattern.
     /// [`TimeFault::WrongType`] where no format reads digits.
     pub fn read_number(&self, number: i64) -> Result<i64, TimeFault> {
         let mut closest = TimeFault::WrongType;
@@ -85,7 +88,7 @@ impl TimeSpec {
                 Err(fault) => closest = closest.max(fault),
             }
         }
-        if self.formats.iter().any(TimeFormat::is_digits) {
+        if self.digits && self.formats.iter().any(TimeFormat::is_digits) {
             match self.read_text(&number.to_string()) {
                 Ok(timestamp) => return Ok(timestamp),
                 Err(fault) => closest = closest.max(fault),

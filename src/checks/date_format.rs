@@ -617,7 +617,7 @@ mod tests {
         assert_eq!(texts(&rule, &values), spelling);
         let two = format!("{rule}\nformats = [\"%Y%m%d\", \"%Y-%m-%d\"]\nmin = \"2024-01-03\"");
         let range =
-            [(0, "before-min"), (1, "before-min"), (2, "impossible-date"), (4, "before-min"), (5, "not-a-format")];
+            [(0, "before-min"), (1, "before-min"), (2, "impossible-date"), (4, "wrong-type"), (5, "not-a-format")];
         assert_eq!(texts(&two, &values), range);
     }
 

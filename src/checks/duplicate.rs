@@ -15,6 +15,7 @@ use super::cause::causes;
 use super::evidence::Shown;
 use super::params::{FieldRef, Params};
 use super::{Check, CheckKind, Column, Context, Described, Facts, Finding, FindingSink, Series, Stage};
+use crate::bars::column::reserved;
 use crate::bars::spec::FieldSpec;
 use crate::bars::{BarsSpec, NUMBERS};
 use crate::schema::{Holds, Key, Otherwise, key};
@@ -159,7 +160,7 @@ fn tells_copies_apart(bars: &BarsSpec, field: &FieldSpec) -> bool {
     let name = field.source.as_ref();
     let counts_rows = matches!(name, "" | "_id" | "__index_level_0__") || name.starts_with("Unnamed: ");
     let in_key = bars.series.contains(&field.name) || bars.time.sources.contains(&field.source);
-    !counts_rows && !in_key && field.constant.is_none()
+    !counts_rows && !in_key && field.constant.is_none() && reserved(name).is_none()
 }
 
 /// Where a field stands among those that are compared: the usual numbers first, in their order.

@@ -35,7 +35,7 @@ pub use context::Context;
 pub use facts::Facts;
 pub use finding::{Finding, FindingSink, Totals};
 pub use kind::{Check, CheckKind, Described, Stage};
-pub use params::{Expression, FieldRef, Params};
+pub use params::{Expression, FieldRef, Lacking, Params};
 pub use series::{Column, NumberColumn, Series, Standing, TextColumn};
 
 /// Every check there is, in the order of the documentation.

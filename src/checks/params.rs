@@ -45,7 +45,16 @@ pub struct Params<'a> {
     rule: Arc<str>,
     expressions: &'a mut Vec<Expression>,
     used: Vec<usize>,
-    lacking: Vec<String>,
+    lacking: Vec<Lacking>,
+}
+
+/// A field that a rule needs and the bars do not have.
+#[derive(Debug)]
+pub struct Lacking {
+    /// Its name.
+    pub field: String,
+    /// That it is a mistake.
+    pub mistake: Diagnostic,
 }
 
 impl<'a> Params<'a> {
@@ -70,8 +79,9 @@ impl<'a> Params<'a> {
     pub fn reject(&mut self, name: &str, title: impl Into<String>, help: impl Into<String>) {
         let value = self.section.span_of(name);
         let given = self.given(name);
-        let mistakes = &self.section.reader().diagnostics;
-        if given && mistakes.iter().any(|mistake| value.contains(&mistake.span.start)) {
+        let at_value = |mistake: &Diagnostic| value.contains(&mistake.span.start);
+        let lacking = self.lacking.iter().any(|lacking| at_value(&lacking.mistake));
+        if given && (lacking || self.section.reader().diagnostics.iter().any(at_value)) {
             return;
         }
         let title = format!("rule `{}`: {}", self.rule, title.into());
@@ -150,8 +160,7 @@ impl<'a> Params<'a> {
                 let title = format!("rule `{}` needs the field `{field}`, which these bars do not have", self.rule);
                 let help = suggestion(field, "fields", self.bars.names());
                 let at = Diagnostic::new("unknown-field", title, self.section.file(), self.section.span()).help(help);
-                self.section.reader().push(at);
-                self.lacking.push(field.to_owned());
+                self.lacking.push(Lacking { field: field.to_owned(), mistake: at });
                 0
             }
         }
@@ -198,8 +207,7 @@ impl<'a> Params<'a> {
             };
             let at =
                 Diagnostic::new("unknown-field", title, self.section.file(), span).label("no such field").help(help);
-            self.section.reader().push(at);
-            self.lacking.push(field.to_owned());
+            self.lacking.push(Lacking { field: field.to_owned(), mistake: at });
             return None;
         };
         self.used.push(index);
@@ -235,9 +243,9 @@ impl<'a> Params<'a> {
         Some(self.expressions.len() - 1)
     }
 
-    /// Ends reading: all mistakes, unknown keys and parameters without effect among them, the fields that are used, and the
-    /// names of those that the bars lack.
-    pub fn finish(mut self) -> (Vec<Diagnostic>, Vec<usize>, Vec<String>) {
+    /// Ends reading: all mistakes, unknown keys and parameters without effect among them, the fields that are used, and
+    /// those that the bars lack.
+    pub fn finish(mut self) -> (Vec<Diagnostic>, Vec<usize>, Vec<Lacking>) {
         let ignored: Vec<_> = self.section.ignored().collect();
         for name in ignored {
             let title = format!("rule `{}`: `{name}` has no effect beside the other parameters", self.rule);

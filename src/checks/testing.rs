@@ -240,7 +240,7 @@ fn spec_of(bars: &str) -> BarsSpec {
     let mistakes = reader.finish("[bars]");
     assert!(mistakes.is_empty(), "{}", rendered(&mistakes));
     let grid = calendar.as_ref().map(|calendar| Arc::new(Grid::new(Arc::clone(calendar), interval, label)));
-    let time = TimeSpec { sources: vec![Arc::from("time")], formats, zone, label, fold: Fold::Refuse };
+    let time = TimeSpec { sources: vec![Arc::from("time")], digits: false, formats, zone, label, fold: Fold::Refuse };
     BarsSpec { series: vec![Arc::from("symbol")], calendar, grid, ..BarsSpec::new(interval, time) }
 }
 
@@ -272,7 +272,8 @@ pub(crate) fn compile(rule: &str, spec: &BarsSpec) -> Result<Box<dyn Check>, Vec
     let section = section.continued("rule `test`".to_owned(), kind.params());
     let mut params = Params::new(section, spec, Arc::from("test"), &mut expressions);
     let check = kind.compile(&mut params, spec);
-    let (mistakes, ..) = params.finish();
+    let (mut mistakes, _, lacking) = params.finish();
+    mistakes.extend(lacking.into_iter().map(|lacking| lacking.mistake));
     if mistakes.is_empty() { Ok(check) } else { Err(mistakes) }
 }
 

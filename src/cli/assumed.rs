@@ -23,6 +23,7 @@ pub(super) fn usual_bars() -> BarsSpec {
     let grid = calendar.as_ref().map(|days| Arc::new(Grid::new(Arc::clone(days), Interval::Day, Label::Session)));
     let time = TimeSpec {
         sources: vec![Arc::from("time")],
+        digits: false,
         formats: TimeFormat::compile("%Y-%m-%d").into_iter().collect(),
         zone: chrono_tz::UTC,
         label: Label::Session,
@@ -76,7 +77,9 @@ impl Assumed {
         let mut learned = false;
         for mistake in mistakes {
             match mistake.code {
-                "unknown-field" => learned |= missing_field(mistake).is_some_and(|name| self.add(&name)),
+                "unknown-field" | "unknown-test-field" => {
+                    learned |= missing_field(mistake).is_some_and(|name| self.add(&name));
+                }
                 "not-numeric" => learned |= text_at(mistake).is_some_and(|name| self.set_number(&name)),
                 _ => {}
             }

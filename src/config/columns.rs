@@ -151,6 +151,7 @@ fn assemble(bars: &Bars, columns: &[SourceColumn]) -> BarsSpec {
         calendar: bars.calendar.clone(),
         grid,
         time: TimeSpec {
+            digits: is_number(&time.fields, columns),
             sources: time.fields.iter().map(|field| Arc::clone(field.get_ref())).collect(),
             formats: time.formats.clone(),
             zone: time.zone,
@@ -161,6 +162,12 @@ fn assemble(bars: &Bars, columns: &[SourceColumn]) -> BarsSpec {
         without: bars.without.iter().map(|name| Arc::from(name.get_ref().as_str())).collect(),
         fields: fields(bars, columns),
     }
+}
+
+/// Whether the timestamp is one column, and holds numbers.
+fn is_number(fields: &[Spanned<Arc<str>>], columns: &[SourceColumn]) -> bool {
+    let [only] = fields else { return false };
+    columns.iter().any(|column| *column.name == **only.get_ref() && column.kind == FieldKind::Number)
 }
 
 /// The fields of the bars: those that columns become, and those that the job gives a value.
@@ -230,7 +237,7 @@ fn own_name(bars: &Bars, column: &SourceColumn, columns: &[SourceColumn]) -> Opt
     (!taken(name)).then(|| Arc::from(name))
 }
 
-/// The usual name of a field that a source spells in another case, or as AKShare does.
+/// The usual name of a field that a source spells in another case, or as `AKShare` does.
 fn usual_name(column: &str) -> Option<&'static str> {
     const CHINESE: [(&str, &str); 9] = [
         ("开盘", "open"),

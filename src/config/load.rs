@@ -2,6 +2,7 @@
 //!
 //! The only part of the configuration that reads files and the process environment; it writes neither.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
 use std::io;
@@ -14,7 +15,7 @@ use toml::Spanned;
 
 use super::document::{self, NotUtf8};
 use super::job::{self, Draft, Job, JobPath, RulesEntry};
-use super::rules::{self, RuleFile, RuleSet};
+use super::rules::{self, RuleFile, RuleSet, Unfit};
 use crate::bars::BarsSpec;
 use crate::durable::paths;
 use crate::schema::diagnostic::{Diagnostic, SourceText, nearest, suggestion};
@@ -44,7 +45,7 @@ impl Loaded {
     /// # Errors
     /// Every mistake that shows only now, e.g. fields the source does not have.
     pub fn compile(&self, bars: &BarsSpec) -> Result<RuleSet, Vec<Diagnostic>> {
-        rules::compile_only(&self.rule_files, bars, &[])
+        self.compile_only(bars, &[])
     }
 
     /// [`Loaded::compile`] for the rules with the ids `only`; for all of them where it is empty.
@@ -52,7 +53,12 @@ impl Loaded {
     /// # Errors
     /// Every mistake of these rules that shows only now.
     pub fn compile_only(&self, bars: &BarsSpec, only: &[String]) -> Result<RuleSet, Vec<Diagnostic>> {
-        rules::compile_only(&self.rule_files, bars, only)
+        rules::compile_only(&self.rule_files, bars, only).map_err(|Unfit { mut mistakes, lacking }| {
+            if !lacking.is_empty() {
+                mistakes.insert(0, lacking_fields(&self.job.file, bars, &lacking));
+            }
+            mistakes
+        })
     }
 
     /// The ids of the rules, sorted.
@@ -232,6 +238,31 @@ fn unreadable_dotenv(path: &Path, error: dotenvy::Error, after: usize) -> LoadEr
         dotenvy::Error::Io(source) => LoadError::Unreadable { path, source },
         _ => LoadError::Dotenv { path, after },
     }
+}
+
+/// That the bars lack usual fields that rules need, and the lines to write.
+fn lacking_fields(job: &Arc<SourceText>, bars: &BarsSpec, lacking: &BTreeMap<String, Vec<Arc<str>>>) -> Diagnostic {
+    let quoted =
+        |names: &mut dyn Iterator<Item = &str>| names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let fields = quoted(&mut lacking.keys().map(String::as_str));
+    let rules: BTreeSet<&str> = lacking.values().flatten().map(|id| &**id).collect();
+    let (noun, verb) = if rules.len() == 1 { ("rule", "needs") } else { ("rules", "need") };
+    let title = format!("{} {noun} {verb} {fields}, which these bars do not have", rules.len());
+    let sources: Vec<&str> = bars.fields.iter().map(|field| &*field.source).collect();
+    let line = |field: &String| {
+        let near = nearest(field, sources.iter().copied()).unwrap_or("…");
+        format!("{field} = \"{near}\"")
+    };
+    let lines = lacking.keys().map(line).collect::<Vec<_>>().join(", ");
+    let without = lacking.keys().map(|field| format!("\"{field}\"")).collect::<Vec<_>>().join(", ");
+    let help = format!(
+        "say in `[bars]` which columns they are, `fields = {{ {lines} }}`, or that these bars have none, `without = \
+         [{without}]`; columns: {}",
+        sources.join(", ")
+    );
+    let at = job.text.find("[bars]").unwrap_or(0);
+    let span = at..job.text[at..].find('\n').map_or(job.text.len(), |length| at + length);
+    Diagnostic::new("unknown-field", title, job, span).label("no such fields").help(help)
 }
 
 /// What `except` names and `rules` do not have.
@@ -467,6 +498,14 @@ error[duplicate-file]: `../rules/../rules/a.toml` is named twice
   |          ----------------- first named here                 ^^^^^^^^^^^^^^^^^^^^^^^^^^
   |
   = help: name each rule file once
+
+error[bad-value]: a server of MongoDB among files is not read by this version
+ --> jobs/demo.toml:4:8
+  |
+4 | path = "mongodb://bob:*******@db"
+  |        ^^^^^^^^^^^^^^^^^^^^^^^^^^
+  |
+  = help: write `[source.mongodb]` instead
 
 error[secret-in-file]: a password is written in the file
  --> jobs/demo.toml:4:23

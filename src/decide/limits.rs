@@ -82,6 +82,20 @@ pub enum Refusal {
         /// Its budget.
         budget: f64,
     },
+    /// Every row has the same parse error in the same field, and no rule that moves rows is about it.
+    #[error(
+        "every one of {rows} rows has `{first}` or the like in `{field}` ({cause}): the job is probably wrong, not the rows; say in `[bars]` how `{field}` is written, or aim a rule at it"
+    )]
+    OneFault {
+        /// The field.
+        field: String,
+        /// The cause.
+        cause: String,
+        /// The first value.
+        first: String,
+        /// Rows.
+        rows: u64,
+    },
     /// A rule that moves rows flagged every row it evaluated.
     #[error(
         "rule `{rule}` flags all {} it evaluated: a rule that matches everything moves nothing",

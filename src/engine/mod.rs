@@ -19,6 +19,7 @@ pub mod exec;
 mod flagged;
 pub mod frame;
 pub mod metrics;
+pub mod nested;
 pub mod node;
 mod parse_errors;
 pub mod plan;

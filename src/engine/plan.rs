@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::EngineError;
 use super::arrangement::Arrangement;
+use super::nested;
 use super::node::SeriesNode;
 use super::program::Program;
 use super::shape;
@@ -70,6 +71,20 @@ pub fn check_expressions(
         }
     }
     if mistakes.is_empty() { Ok(used) } else { Err(mistakes) }
+}
+
+/// The rules with an expression over a field that the bars are said not to have.
+pub fn rules_without_fields(
+    context: &SessionContext,
+    bars: &BarsSpec,
+    expressions: &[Expression],
+) -> BTreeSet<Arc<str>> {
+    let schema = canonical(bars);
+    let lacks = |expression: &&Expression| {
+        let unknown = parse(context, &schema, &expression.sql).err().as_ref().and_then(unknown_column);
+        unknown.is_some_and(|field| bars.without.iter().any(|without| **without == *field))
+    };
+    expressions.iter().filter(lacks).map(|expression| Arc::clone(&expression.rule)).collect()
 }
 
 fn mistake(bars: &BarsSpec, expression: &Expression, error: &DataFusionError) -> Diagnostic {
@@ -211,8 +226,11 @@ pub fn first_bars(program: &Program, input: &Input, bars: usize) -> Result<Logic
 fn shaped(program: &Program, input: &Input) -> Result<LogicalPlanBuilder> {
     let first_row = i64::from(input.locators == Locators::Counted);
     let table =
-        Arc::new(BarsTable::new(input.groups.clone(), Arc::clone(&input.schema), input.locators, &input.places));
+        Arc::new(BarsTable::new(input.groups.clone(), nested::stored(&input.schema), input.locators, &input.places));
     let mut plan = LogicalPlanBuilder::scan("source", provider_as_source(table), None)?;
+    if let Some(flat) = nested::flat(&input.schema, plan.schema()) {
+        plan = plan.project(flat)?;
+    }
     let may_be_broken = shape::has(&input.schema, BarColumn::Broken);
     for (column, texts) in &input.filter {
         let wanted = texts.iter().map(|text| lit(text.as_str())).collect();

@@ -3,9 +3,9 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use crate::bars::{BarsSpec, FieldKind};
+use crate::bars::{BarsSpec, FieldKind, TIME};
 use crate::checks::parse_error;
-use crate::config::RuleSet;
+use crate::config::{Rule, RuleSet};
 use crate::decide::{Action, Severity};
 
 /// What stands for a value that does not decode, in the place of a rule.
@@ -44,6 +44,16 @@ impl Program {
             Some(rule) => (rule.severity, rule.action),
             None => (self.parse_error_severity, self.parse_error_action),
         }
+    }
+
+    /// Whether a rule that moves rows is about the field `name`.
+    pub fn aims_at(&self, name: &str) -> bool {
+        let quoted = format!("\"{name}\"");
+        let about = |rule: &Rule| {
+            let named = rule.params.contains(&quoted);
+            named || name == TIME && rule.kind.name() == "date-format" && !rule.params.contains("\"field\"")
+        };
+        self.rules.rules.iter().any(|rule| rule.action > Action::Report && about(rule))
     }
 
     /// Whether of equally good copies of a bar the last one is kept, by a rule that says so.

@@ -198,6 +198,7 @@ fn encode(spec: &TimeSpec, more: &[&'static str]) -> String {
     let formats: Vec<&str> = spec.formats.iter().map(TimeFormat::text).chain(more.iter().copied()).collect();
     serde_json::json!({
         "formats": formats,
+        "digits": spec.digits,
         "zone": spec.zone.name(),
         "label": match spec.label { Label::Session => "session", Label::Start => "start", Label::End => "end" },
         "fold": match spec.fold { Fold::Refuse => "refuse", Fold::Earlier => "earlier", Fold::Later => "later" },
@@ -212,6 +213,7 @@ fn decode(text: &str) -> Result<TimeSpec> {
         let formats = value["formats"].as_array()?.iter().map(|format| TimeFormat::compile(format.as_str()?).ok());
         Some(TimeSpec {
             sources: vec![Arc::from(TIME)],
+            digits: value["digits"].as_bool()?,
             formats: formats.collect::<Option<_>>()?,
             zone: value["zone"].as_str()?.parse().ok()?,
             label: match value["label"].as_str()? {

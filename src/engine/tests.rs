@@ -68,6 +68,7 @@ fn bars() -> BarsSpec {
     let grid = Grid::new(Arc::clone(&calendar), Interval::Day, Label::Session);
     let time = TimeSpec {
         sources: vec!["ts".into()],
+        digits: false,
         formats: vec![TimeFormat::compile("%Y-%m-%d").unwrap()],
         zone: chrono_tz::UTC,
         label: Label::Session,

@@ -74,7 +74,7 @@ pub(super) fn take(patterns: &[PathBuf]) -> Result<Sample, InspectError> {
                 table.append(*at, parquet_columns(&source::first_rows(&files[*at], ROWS)?));
             }
         }
-        Format::Ndjson => {
+        Format::Ndjson | Format::Json | Format::Arrow => {
             for at in &chosen {
                 table.append(*at, json_columns(&source::first_bytes(&files[*at], BYTES)?));
             }

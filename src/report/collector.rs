@@ -18,6 +18,7 @@ use super::history::{self, Previous};
 use super::incoming::{Records, check_schema, column, only};
 use super::months::Months;
 use super::moves::{self, MoveRow};
+use super::one_fault::{ByFault, OneFault};
 use super::rights;
 use super::rows;
 use super::run::{Outcome, RunMeta, RunStatus};
@@ -40,6 +41,7 @@ pub struct Collector {
     moves: Vec<MoveRow>,
     findings: FindingParts,
     months: Months,
+    faults: ByFault,
 }
 
 impl Collector {
@@ -70,6 +72,7 @@ impl Collector {
             moves: Vec::new(),
             findings: FindingParts::new(Arc::clone(&destination), &program, files, previous, PART),
             months: Months::new(Arc::clone(&destination)),
+            faults: ByFault::default(),
             report: Report { destination, program, run, since_run },
         }
     }
@@ -95,6 +98,7 @@ impl Collector {
         }
         if let Some(findings) = only(batch, Record::Finding)? {
             self.count_arrivals(&findings)?;
+            self.faults.take(&self.report.program, &findings);
             self.findings.take(&findings)?;
         }
         Ok(())
@@ -110,6 +114,12 @@ impl Collector {
             known.arrived += 1;
         }
         Ok(())
+    }
+
+    /// The field in which every row has the same parse error, so that the job is probably wrong; `None` where a rule that
+    /// moves rows aims at it.
+    pub fn one_fault(&self) -> Option<OneFault> {
+        self.faults.of_all(&self.report.program, self.tally.series.rows.read)
     }
 
     /// What has been counted so far: what limits are held against.

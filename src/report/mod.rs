@@ -23,6 +23,7 @@ pub mod history;
 mod incoming;
 mod months;
 pub mod moves;
+pub mod one_fault;
 pub mod render;
 mod rights;
 mod rows;

@@ -246,7 +246,8 @@ impl OfJob<'_> {
         let (status, exit) = if found { (RunStatus::Findings, Exit::Findings) } else { (RunStatus::Ok, Exit::Ok) };
         let dir = &opened.loaded.job.report_dir.resolved;
         let usual = history::usual_moves(dir, &program.job)?;
-        let refusals = removal::refusals(opened, program, tally, usual);
+        let mut refusals = removal::refusals(opened, program, tally, usual);
+        refusals.extend(collector.one_fault().map(removal::probably_wrong));
         let refused = !refusals.is_empty();
         let (next, bytes) = (next(order, opened, tally, refused), Some(ingested.bytes));
         let mut ending = Ending { refusals, not_evaluated, next, bytes, ..Ending::new(status, exit) };

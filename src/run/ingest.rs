@@ -32,6 +32,9 @@ pub(crate) struct Ingested {
     pub(crate) extract_seconds: f64,
     /// The snapshot, in a folder that goes with it.
     pub(super) snapshot: Option<(PathBuf, Scratch)>,
+    /// The folder of copies of the files, which are there as long as it is.
+    #[expect(dead_code, reason = "it is held, not looked at")]
+    pub(super) copies: Option<Scratch>,
 }
 
 impl Ingested {

@@ -14,7 +14,10 @@ use crate::schema::diagnostic::suggestion;
 
 /// Compiles the rules over the bars; `only` keeps the rules with these ids, all of them where it is empty.
 pub(crate) fn program(opened: &Opened, context: &SessionContext, only: &[String]) -> Result<Program, Failure> {
-    let rules = opened.loaded.compile_only(&opened.bars, only).map_err(Failure::Mistakes)?;
+    let mut rules = opened.loaded.compile_only(&opened.bars, only).map_err(Failure::Mistakes)?;
+    for rule in plan::rules_without_fields(context, &opened.bars, &rules.expressions) {
+        rules.leave_out(&rule);
+    }
     reject_unknown(&opened.loaded, &rules, only)?;
     let in_expressions =
         plan::check_expressions(context, &opened.bars, &rules.expressions).map_err(Failure::Mistakes)?;
@@ -40,6 +43,7 @@ pub(crate) fn unseen(loaded: &Loaded) -> Program {
     let job = &loaded.job;
     let time = TimeSpec {
         sources: job.bars.time.fields.iter().map(|field| Arc::clone(field.get_ref())).collect(),
+        digits: false,
         formats: job.bars.time.formats.clone(),
         zone: job.bars.time.zone,
         label: job.bars.time.label,

@@ -125,6 +125,7 @@ mod tests {
         let grid = calendar.clone().map(|calendar| Arc::new(Grid::new(calendar, Interval::Day, Label::Session)));
         let time = TimeSpec {
             sources: vec![Arc::from("date")],
+            digits: false,
             formats: Vec::new(),
             zone: UTC,
             label: Label::Session,

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use annotate_snippets::{Annotation, AnnotationKind, Level, Renderer, Snippet};
 
+use crate::text::escape::visible;
+
 /// The text of one configuration file, shared by every span into it.
 #[derive(Debug)]
 pub struct SourceText {
@@ -100,17 +102,20 @@ impl Diagnostic {
 
     /// The diagnostic as text for a person, with the source line and a caret.
     pub fn render(&self, colour: bool) -> String {
-        let here = AnnotationKind::Primary.span(within(&self.file, &self.span)).label(self.label.as_str());
+        // Names of columns come from the source, and may hold anything.
+        let safe = |text: &str| text.lines().map(visible).collect::<Vec<_>>().join("\n");
+        let (title, label, help) = (safe(&self.title), safe(&self.label), self.help.as_deref().map(safe));
+        let here = AnnotationKind::Primary.span(within(&self.file, &self.span)).label(label.as_str());
         let (beside, elsewhere): (Vec<&Place>, Vec<&Place>) =
             self.also.iter().partition(|place| Arc::ptr_eq(&place.file, &self.file));
         let mut group = Level::ERROR
-            .primary_title(self.title.as_str())
+            .primary_title(title.as_str())
             .id(self.code)
             .element(snippet(&self.file).annotation(here).annotations(beside.into_iter().map(note)));
         for place in elsewhere {
             group = group.element(snippet(&place.file).annotation(note(place)));
         }
-        if let Some(help) = &self.help {
+        if let Some(help) = &help {
             group = group.element(Level::HELP.message(help.as_str()));
         }
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };

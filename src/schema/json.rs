@@ -67,6 +67,7 @@ pub fn property(key: &Key) -> Value {
             let names = json!({ "type": "array", "items": text, "minItems": 1 });
             json!({ "type": "object", "additionalProperties": { "anyOf": [text, names, section(part)] } })
         }
+        Holds::Wide(part) => json!({ "anyOf": [strings(), section(part)] }),
         Holds::Rows => {
             let value = json!({ "type": ["string", "number", "boolean"] });
             array_of(&json!({ "type": "object", "additionalProperties": value }), true)

@@ -76,6 +76,8 @@ pub enum Holds {
     Indices,
     /// A table.
     Table(&'static Section),
+    /// An array of strings, or a table.
+    Wide(&'static Section),
     /// An array of tables.
     Tables(&'static Section),
     /// A table of names, each with a string, an integer, a boolean or an array of strings.

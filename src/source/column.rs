@@ -16,6 +16,8 @@ pub struct SourceColumn {
     pub typed_time: bool,
     /// The type in Parquet files, wide enough for all of them.
     pub arrow: Option<DataType>,
+    /// The names that lead to it from a column of structs; none where it is a column itself.
+    pub steps: Vec<String>,
     /// How Parquet files differ in it, if they do; only of interest where it is read.
     pub drift: Option<Drift>,
 }
@@ -23,7 +25,7 @@ pub struct SourceColumn {
 impl SourceColumn {
     /// A column of text or of values without a type.
     pub(crate) fn untyped(name: String, kind: FieldKind, typed_time: bool) -> Self {
-        Self { name, kind, typed_time, arrow: None, drift: None }
+        Self { name, kind, typed_time, arrow: None, steps: Vec::new(), drift: None }
     }
 }
 

@@ -1,16 +1,17 @@
-//! Plain and packed files (gzip, zstd, bzip2, xz) as one stream of text, with the hash of the bytes on disk taken on
+//! Plain and packed files (gzip, zstd, bzip2, xz, members of zip archives) as one stream of text, with the hash of the bytes on disk taken on
 //! the way.
 //!
 //! What a file is packed with is reported by its first bytes; a name that promises packing the bytes do not have is an
 //! error. Every member or frame is unpacked; one that breaks off is an error, never a short file.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek};
-use std::path::Path;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
+use super::zip_archive::{Member, MemberText};
 use super::{FileIdentity, SourceError};
 use crate::bars::layout::Encoding;
 
@@ -23,6 +24,8 @@ const INPUT_BUFFER: usize = 256 << 10;
 /// The unpacked text of one file.
 pub(super) struct Unpacked {
     identity: FileIdentity,
+    /// What messages call it.
+    path: PathBuf,
     decoder: Decoder,
     characters: Option<Characters>,
 }
@@ -62,6 +65,7 @@ enum Decoder {
     Zstd(zstd::Decoder<'static, BufReader<Hashed>>),
     Bzip2(Box<bzip2::bufread::MultiBzDecoder<BufReader<Hashed>>>),
     Xz(Box<lzma_rust2::XzReader<BufReader<Hashed>>>),
+    Member(Box<MemberText<Hashed>>),
 }
 
 /// An open file, of whatever file system.
@@ -107,7 +111,19 @@ impl Unpacked {
             promised(path)?;
             Decoder::Plain(hashed)
         };
-        Ok(Self { identity, decoder, characters: None })
+        let path = identity.path.clone();
+        Ok(Self { identity, path, decoder, characters: None })
+    }
+
+    /// The text of a member of an archive, which messages call `path`.
+    pub(super) fn member(path: &Path, member: &Member) -> Result<Self, SourceError> {
+        let failed = |error| SourceError::read(&member.archive, error);
+        let mut file = File::open(&member.archive).map_err(failed)?;
+        let identity = FileIdentity::of_open(&member.archive, &file)?;
+        file.seek(SeekFrom::Start(member.start())).map_err(failed)?;
+        let hashed = Hashed { file: Box::new(file), hash: Sha256::new(), bytes: 0 };
+        let decoder = Decoder::Member(Box::new(member.text(hashed, INPUT_BUFFER)));
+        Ok(Self { identity, path: path.to_path_buf(), decoder, characters: None })
     }
 
     /// From here on the text is read as `encoding` and given as UTF-8.
@@ -124,7 +140,7 @@ impl Unpacked {
             characters.ended = self.fill_bytes(&mut bytes, limit, row)? < limit;
             if !characters.take(&bytes) {
                 let reason = format!("the text behind row {row} is not {}; set `encoding`", characters.name);
-                return Err(SourceError::NotCsv { path: self.identity.path.clone(), reason });
+                return Err(SourceError::NotCsv { path: self.path.clone(), reason });
             }
         }
         let taken = characters.ready.len().min(limit);
@@ -141,10 +157,11 @@ impl Unpacked {
             Decoder::Zstd(reader) => reader.take(limit).read_to_end(buffer),
             Decoder::Bzip2(reader) => reader.take(limit).read_to_end(buffer),
             Decoder::Xz(reader) => reader.take(limit).read_to_end(buffer),
+            Decoder::Member(reader) => reader.take(limit).read_to_end(buffer),
         };
         result.map_err(|source| match self.packing() {
-            Some(packing) => SourceError::Packed { path: self.identity.path.clone(), packing, row, source },
-            None => SourceError::read(&self.identity.path, source),
+            Some(packing) => SourceError::Packed { path: self.path.clone(), packing, row, source },
+            None => SourceError::read(&self.path, source),
         })
     }
 
@@ -155,6 +172,10 @@ impl Unpacked {
 
     /// The identity of the file, read to its end; fails where it is not the file it was when it was opened.
     pub(super) fn finish(mut self) -> Result<FileIdentity, SourceError> {
+        if let Decoder::Member(_) = self.decoder {
+            self.identity.verify_unchanged()?;
+            return Ok(self.identity);
+        }
         let hashed = self.hashed();
         if hashed.bytes != self.identity.length {
             return Err(SourceError::Changed { path: self.identity.path });
@@ -172,6 +193,7 @@ impl Unpacked {
             Decoder::Zstd(_) => Some("zstd"),
             Decoder::Bzip2(_) => Some("bzip2"),
             Decoder::Xz(_) => Some("xz"),
+            Decoder::Member(_) => Some("zip"),
         }
     }
 
@@ -182,6 +204,7 @@ impl Unpacked {
             Decoder::Zstd(decoder) => decoder.get_ref().get_ref(),
             Decoder::Bzip2(decoder) => decoder.get_ref().get_ref(),
             Decoder::Xz(decoder) => decoder.inner().get_ref(),
+            Decoder::Member(text) => text.file(),
         }
     }
 }
@@ -217,7 +240,6 @@ fn promised(path: &Path) -> Result<(), SourceError> {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::path::PathBuf;
 
     use super::super::testing::{gzip, zstd};
     use super::*;

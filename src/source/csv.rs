@@ -168,7 +168,7 @@ pub(super) fn first(path: &Path, record: &[u8], line: u64, layout: &TextLayout) 
 fn no_header(names: &[String], position: usize, line: u64) -> String {
     let columns = match names.len() {
         6 => "\"time\", \"open\", \"high\", \"low\", \"close\", \"volume\"".to_owned(),
-        count => format!("{} names", count),
+        count => format!("{count} names"),
     };
     format!(
         "line {line} looks like data, not like column names (`{}` in column {}); where the files have no header, write \

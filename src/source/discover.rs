@@ -1,16 +1,16 @@
 //! From the paths of a job to the list of files: folders are walked, globs expanded, formats distinguished.
 //!
 //! The list has a fixed order and names each file once, however many patterns or links lead to it. Looks at names
-//! and sizes only; it opens no file.
+//! and sizes, and at the first bytes where names leave something open.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use super::place::{self, PlacePattern};
-use super::{FileIdentity, Files, FilesSet, Format, PACKED, SourceError};
+use super::place::{self, Fields, PlacePattern};
+use super::zip_archive::Member;
+use super::{FileIdentity, Files, FilesSet, Format, PACKED, SourceError, sniff, unread, zip_archive};
 use crate::bars::layout::Delimiter;
 use crate::schema::diagnostic::nearest;
 
@@ -24,17 +24,21 @@ use crate::schema::diagnostic::nearest;
 /// # Errors
 /// When a pattern stands for no file, when a file is empty or cannot be looked at, or when formats differ.
 pub fn discover(files: &Files) -> Result<FilesSet, SourceError> {
-    let mut seen = HashSet::new();
+    let (mut seen, mut members) = (HashSet::new(), BTreeMap::new());
     let (mut found, mut empty) = (Vec::new(), Vec::new());
     for pattern in &files.patterns {
-        for (path, fields) in expand_fields(pattern, files.format)? {
-            let identity = FileIdentity::of(&path)?;
-            if !seen.insert((identity.device, identity.inode)) {
+        for Found { path, fields, member } in expand_fields(pattern, files.format)? {
+            let identity = FileIdentity::of(member.as_ref().map_or(&path, |member| &member.archive))?;
+            let place = (identity.device, identity.inode, member.as_ref().map(Member::start));
+            if !seen.insert(place) {
                 continue;
             }
             match identity.length {
                 0 => empty.push(path),
-                _ => found.push((path, fields)),
+                _ => {
+                    members.extend(member.map(|member| (path.clone(), member)));
+                    found.push((path, fields));
+                }
             }
         }
     }
@@ -46,45 +50,110 @@ pub fn discover(files: &Files) -> Result<FilesSet, SourceError> {
         Some(format) => format,
         None => common_format(&paths)?,
     };
+    let format = match files.records {
+        Some(_) if files.format.is_none() && format == Format::Ndjson => Format::Json,
+        _ => format,
+    };
     let mut layout = files.layout.clone();
     if !files.delimiter_is_given && paths.iter().all(|path| is_tsv(path)) {
         layout.delimiter = Delimiter::Byte(b'\t');
     }
     let (places, aliases) = (place::together(found)?, files.aliases.clone());
+    let (records, wide) = (files.records.clone(), files.wide.clone());
     let Files { missing_is_null, skip_empty, .. } = *files;
-    Ok(FilesSet { format, files: paths, places, layout, aliases, missing_is_null, skip_empty, empty })
+    let mut set = FilesSet {
+        format,
+        files: paths,
+        members,
+        places,
+        layout,
+        records,
+        wide,
+        aliases,
+        missing_is_null,
+        skip_empty,
+        empty,
+    };
+    if files.format.is_none() && set.format == Format::Ndjson {
+        set.format = json_format(&set)?;
+    }
+    Ok(set)
 }
 
 /// Whether the name of a text file promises tabs between cells.
 fn is_tsv(path: &Path) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_ascii_lowercase();
-    PACKED.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name).ends_with(".tsv")
+    bare_name(path).rsplit_once('.').is_some_and(|(_, ending)| ending == "tsv")
 }
 
-/// Fields that the path of a file gives, with their values.
-type Fields = Vec<(Arc<str>, Option<Arc<str>>)>;
+/// The name of a file in lower case, without what says how it is packed.
+fn bare_name(path: &Path) -> String {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_ascii_lowercase();
+    PACKED.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name).to_owned()
+}
+
+/// A file, or a member of an archive as if it lay in a folder.
+struct Found {
+    path: PathBuf,
+    fields: Fields,
+    member: Option<Member>,
+}
 
 /// The files one pattern stands for, sorted, with the fields that their places give; never none.
-fn expand_fields(pattern: &Path, format: Option<Format>) -> Result<Vec<(PathBuf, Fields)>, SourceError> {
+fn expand_fields(pattern: &Path, format: Option<Format>) -> Result<Vec<Found>, SourceError> {
     // A path that exists as it is written is literal.
     let names = if fs::symlink_metadata(pattern).is_ok() { None } else { PlacePattern::read(pattern)? };
     let glob = names.as_ref().map_or(pattern, |names| names.glob.as_path());
     let base = if fs::symlink_metadata(pattern).is_ok() { pattern.to_path_buf() } else { place::base(glob) };
-    let with_fields = |path: PathBuf| {
-        let mut fields = place::folders(&base, &path)?;
-        if let Some(names) = &names {
-            fields.extend(names.fields(&path)?);
-        }
-        Ok((path, fields))
-    };
-    let found = match &names {
-        Some(_) => expand_glob(glob).map_err(|error| match error {
-            SourceError::NoMatch { .. } => SourceError::NoMatch { pattern: pattern.to_path_buf() },
+    let no_match = || SourceError::NoMatch { pattern: pattern.to_path_buf() };
+    let (outer, inner) = into_archive(glob);
+    let paths = match &names {
+        Some(_) if is_glob(outer) => expand_glob(outer).map_err(|error| match error {
+            SourceError::NoMatch { .. } => no_match(),
             error => error,
         })?,
-        None => expand(glob, format)?,
+        _ => expand(outer, format)?,
     };
-    found.into_iter().map(with_fields).collect()
+    let inner = inner.map(|inner| {
+        let bad =
+            |error: glob::PatternError| SourceError::BadPattern { pattern: pattern.to_path_buf(), reason: error.msg };
+        glob::Pattern::new(inner).map_err(bad)
+    });
+    let inner = inner.transpose()?;
+    let mut found = Vec::new();
+    for path in paths {
+        let fields_of = |path: &Path, named: &Path| {
+            let mut fields = place::folders(&base, path)?;
+            if let Some(names) = &names {
+                fields.extend(names.fields(named)?);
+            }
+            Ok::<_, SourceError>(fields)
+        };
+        if let Some(error) = unread::by_name(&path) {
+            return Err(error);
+        }
+        if inner.is_none() && !zip_archive::is_archive(&path)? {
+            found.push(Found { fields: fields_of(&path, &path)?, path, member: None });
+            continue;
+        }
+        let options = glob::MatchOptions { require_literal_separator: true, ..glob::MatchOptions::new() };
+        let chosen = |name: &str| inner.as_ref().is_none_or(|inner| inner.matches_with(name, options));
+        for (name, member) in zip_archive::members(&path, format, chosen)? {
+            let own = path.join(name);
+            let fields = fields_of(&own, if inner.is_some() { &own } else { &path })?;
+            found.push(Found { path: own, fields, member: Some(member) });
+        }
+    }
+    if found.is_empty() { Err(no_match()) } else { Ok(found) }
+}
+
+/// Where a pattern goes on into zip archives: the pattern of the archives, and that of their members.
+fn into_archive(glob: &Path) -> (&Path, Option<&str>) {
+    let is_archive = |path: &&Path| {
+        let ends = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("zip"));
+        ends && !path.is_dir()
+    };
+    let Some(outer) = glob.ancestors().skip(1).find(is_archive) else { return (glob, None) };
+    (outer, glob.strip_prefix(outer).ok().and_then(Path::to_str))
 }
 
 /// The files one pattern stands for, sorted; never none.
@@ -119,7 +188,7 @@ fn walk(folder: &Path, format: Option<Format>, found: &mut Vec<PathBuf>) -> Resu
         let path = entry.path();
         if entry.file_type().map_err(denied)?.is_dir() {
             walk(&path, format, found)?;
-        } else if Format::of(&path).is_some_and(|named| format.is_none_or(|format| format == named)) && !path.is_dir() {
+        } else if format.map_or_else(|| Format::of(&path).is_some(), |format| format.fits(&path)) && !path.is_dir() {
             found.extend(expand(&path, format)?);
         }
     }
@@ -154,15 +223,40 @@ fn common_format(files: &[PathBuf]) -> Result<Format, SourceError> {
         let format = Format::of(path).ok_or_else(|| SourceError::UnknownFormat { path: path.clone() })?;
         let (first, first_format) = *common.get_or_insert((path, format));
         if format != first_format {
-            return Err(SourceError::MixedFormats {
-                first: first.clone(),
-                first_format: first_format.as_str(),
-                other: path.clone(),
-                other_format: format.as_str(),
-            });
+            return Err(mixed((first, first_format), (path, format)));
         }
     }
     common.map(|(_, format)| format).ok_or_else(|| SourceError::NoMatch { pattern: PathBuf::new() })
+}
+
+/// Whether files with names of JSON are documents or have a record a line: their bytes tell.
+fn json_format(set: &FilesSet) -> Result<Format, SourceError> {
+    let mut common: Option<(&PathBuf, Format)> = None;
+    for path in &set.files {
+        let format = match is_json(path) && sniff::is_document(path, set)? {
+            true => Format::Json,
+            false => Format::Ndjson,
+        };
+        let (first, first_format) = *common.get_or_insert((path, format));
+        if format != first_format {
+            return Err(mixed((first, first_format), (path, format)));
+        }
+    }
+    Ok(common.map_or(Format::Ndjson, |(_, format)| format))
+}
+
+/// Whether the name of a file leaves open whether it is one document.
+fn is_json(path: &Path) -> bool {
+    bare_name(path).ends_with(".json")
+}
+
+fn mixed((first, first_format): (&Path, Format), (other, other_format): (&Path, Format)) -> SourceError {
+    SourceError::MixedFormats {
+        first: first.to_path_buf(),
+        first_format: first_format.as_str(),
+        other: other.to_path_buf(),
+        other_format: other_format.as_str(),
+    }
 }
 
 fn is_glob(pattern: &Path) -> bool {
@@ -171,10 +265,13 @@ fn is_glob(pattern: &Path) -> bool {
 
 fn endings(format: Option<Format>) -> &'static str {
     match format {
-        None => ".csv, .tsv, .txt, .ndjson, .jsonl, .json (also .gz, .zst, .bz2, .xz), .parquet, .pq, .parq",
+        None => {
+            ".csv, .tsv, .txt, .ndjson, .jsonl, .json (also .gz, .zst, .bz2, .xz), .parquet, .pq, .parq, .arrow, .feather, .ipc"
+        }
         Some(Format::Csv) => ".csv, .tsv, .txt (also .gz, .zst, .bz2, .xz)",
-        Some(Format::Ndjson) => ".ndjson, .jsonl, .json (also .gz, .zst, .bz2, .xz)",
+        Some(Format::Ndjson | Format::Json) => ".ndjson, .jsonl, .json (also .gz, .zst, .bz2, .xz)",
         Some(Format::Parquet) => ".parquet, .pq, .parq",
+        Some(Format::Arrow) => ".arrow, .feather, .ipc",
     }
 }
 

@@ -88,7 +88,7 @@ pub enum SourceError {
         field: String,
     },
     /// The name does not tell the format, and neither does the job.
-    #[error("the name of `{}` does not tell its format; set `format` to csv, ndjson or parquet", path.display())]
+    #[error("the name of `{}` does not tell its format; set `format` to csv, ndjson, json, parquet or arrow", path.display())]
     UnknownFormat {
         /// The file.
         path: PathBuf,
@@ -143,6 +143,24 @@ pub enum SourceError {
         /// What the unpacker said.
         source: io::Error,
     },
+    /// A zip archive that is not whole, or whose members are not read.
+    #[error("`{}` cannot be read: {reason}", path.display())]
+    NotZip {
+        /// The archive.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A format that is not read.
+    #[error("`{}` is {what}, which is not read; {way_out}", path.display())]
+    Unread {
+        /// The file.
+        path: PathBuf,
+        /// The format.
+        what: &'static str,
+        /// How the same rows get into a file that is read.
+        way_out: String,
+    },
     /// Not text, or its columns have no names.
     #[error("`{}` cannot be read as CSV: {reason}", path.display())]
     NotCsv {
@@ -159,6 +177,26 @@ pub enum SourceError {
         /// What was seen instead.
         reason: String,
     },
+    /// Not a whole JSON document, or one without records where the job says.
+    #[error("`{}` cannot be read as a JSON document: {reason}", path.display())]
+    NotJson {
+        /// The file.
+        path: PathBuf,
+        /// What was seen instead.
+        reason: String,
+    },
+    /// A document says otherwise than its path.
+    #[error("the path of `{}` says that `{field}` is `{place}`, and the document says `{document}`; rename the file, or give the field of the path another name", path.display())]
+    PlaceDisagrees {
+        /// The file.
+        path: PathBuf,
+        /// The field.
+        field: String,
+        /// What the path says.
+        place: String,
+        /// What the document says.
+        document: String,
+    },
     /// The footer or the pages of a Parquet file do not read.
     #[error("`{}` is not a whole Parquet file; fetch it again", path.display())]
     NotParquet {
@@ -166,6 +204,14 @@ pub enum SourceError {
         path: PathBuf,
         /// What the Parquet reader said.
         source: ParquetError,
+    },
+    /// Not a whole Arrow IPC file or stream.
+    #[error("`{}` cannot be read as Arrow IPC: {reason}", path.display())]
+    NotArrow {
+        /// The file.
+        path: PathBuf,
+        /// What was seen instead.
+        reason: String,
     },
     /// Two columns of a file have one name.
     #[error("`{}` has more than one column called {columns}; rename all but one", path.display())]

@@ -18,10 +18,12 @@ use arrow::datatypes::SchemaRef;
 
 use super::csv;
 use super::error::quoted;
+use super::opened::Opened;
 use super::snapshot::{check_names, snapshot_schema, writer_properties};
-use super::table::{Given, Layout, Records, Table};
+use super::table::{Given, Layout, Records, Table, WideRecords};
 use super::text::CHUNK;
-use super::{Chunk, FileIdentity, FilesSet, Format, Snapshot, SourceError, TextFile, Wanted};
+use super::zip_archive::Member;
+use super::{Chunk, FileIdentity, FilesSet, Format, Snapshot, SourceError, Wanted};
 
 /// The name of a snapshot in its folder.
 const NAME: &str = "snapshot.parquet";
@@ -42,6 +44,8 @@ struct Block {
 struct Encoded {
     columns: Vec<ArrowColumnChunk>,
     rows: u64,
+    /// Records that these are the rows of.
+    records: u64,
     broken: u64,
     present: Vec<bool>,
     bytes_read: u64,
@@ -61,6 +65,7 @@ struct Job<'a> {
 /// What was written, so far.
 struct Written {
     rows: u64,
+    records: u64,
     broken: u64,
     present: Vec<bool>,
 }
@@ -103,8 +108,8 @@ fn extract_in_chunks(
         .map_err(failed)?;
     let job = Job { set, wanted, dir, chunk, schema, factory };
     let (files, read, written) = run(&job, threads.get().min(MOST_WORKERS), &mut writer, progress)?;
-    if read != written.rows {
-        return Err(SourceError::Unbalanced { read, written: written.rows });
+    if read != written.records {
+        return Err(SourceError::Unbalanced { read, written: written.records });
     }
     check_present(set, wanted, &written)?;
     files.iter().try_for_each(FileIdentity::verify_unchanged)?;
@@ -162,18 +167,18 @@ impl<'a> Reader<'a> {
     fn read(mut self) -> Result<(Vec<FileIdentity>, u64), SourceError> {
         let mut files = Vec::with_capacity(self.job.set.files.len());
         for (path, number) in self.job.set.files.iter().zip(0_i32..) {
-            let Some(mut file) = TextFile::open_unless_empty(path, self.job.set, self.job.chunk)? else {
-                files.push(FileIdentity::of(path)?);
+            let Some(mut file) = Opened::open(path, self.job.set, self.job.chunk)? else {
+                files.push(self.job.set.identity(path)?);
                 continue;
             };
-            let layout = Arc::new(self.layout(path, files.len(), file.columns())?);
+            let layout = Arc::new(self.layout(path, files.len(), &file)?);
             while let Some(chunk) = file.next_chunk()? {
                 if !self.push(number, &layout, chunk) {
                     return Ok((files, self.rows));
                 }
             }
             let identity = file.finish()?;
-            self.bytes_before += identity.length;
+            self.bytes_before += self.job.set.members.get(path).map_or(identity.length, Member::length);
             files.push(identity);
         }
         self.send();
@@ -181,14 +186,22 @@ impl<'a> Reader<'a> {
     }
 
     /// Where the wanted columns are in the records of the file at `path`, number `file` from 0.
-    fn layout(&self, path: &Path, file: usize, columns: &[String]) -> Result<Layout, SourceError> {
-        let (set, wanted) = (self.job.set, self.job.wanted);
+    fn layout(&self, path: &Path, file: usize, opened: &Opened) -> Result<Layout, SourceError> {
+        let (set, wanted, columns) = (self.job.set, self.job.wanted, opened.columns());
         let given: Vec<Option<Given>> = wanted
             .iter()
             .map(|wanted| set.places.value(&wanted.column, file).map(Option::<&Arc<str>>::cloned))
             .collect();
         if set.format != Format::Csv {
-            return Ok(Layout { given, records: Records::Ndjson });
+            let value = |value: &Option<String>| value.as_deref().map(Arc::from);
+            let beside = |wanted: &Wanted| {
+                opened.beside().iter().rfind(|(name, _)| set.canonical(name) == wanted.column).map(|(_, of)| value(of))
+            };
+            let beside = wanted.iter().map(beside).collect();
+            return Ok(Layout { given, records: Records::Json { keyed: opened.is_keyed(), beside } });
+        }
+        if let Some(wide) = opened.wide() {
+            return Ok(Layout { given, records: Records::Wide(WideRecords::new(wide?, wanted)) });
         }
         let is_wanted = |name: &str| wanted.iter().any(|wanted| *wanted.column == *name);
         csv::check_distinct(path, columns, is_wanted)?;
@@ -253,6 +266,7 @@ fn encode(job: &Job<'_>, block: &Block) -> Result<Encoded, ParquetError> {
     for (file, layout, chunk) in &block.pieces {
         table.push(*file, layout, chunk);
     }
+    let records = table.records() as u64;
     let (rows, broken, present) = (table.len() as u64, table.broken() as u64, table.present().to_vec());
     let batch = table.finish(Arc::clone(&job.schema))?;
     // The number of a row group matters to encrypted files only.
@@ -264,7 +278,7 @@ fn encode(job: &Job<'_>, block: &Block) -> Result<Encoded, ParquetError> {
         }
         columns.push(writer.close()?);
     }
-    Ok(Encoded { columns, rows, broken, present, bytes_read: block.bytes_read })
+    Ok(Encoded { columns, rows, records, broken, present, bytes_read: block.bytes_read })
 }
 
 /// Writes the row groups in the order their blocks were read.
@@ -276,7 +290,7 @@ fn write<W: std::io::Write + Send>(
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Written, SourceError> {
     let failed = |error| SourceError::write(job.dir, error);
-    let mut written = Written { rows: 0, broken: 0, present: vec![false; job.wanted.len()] };
+    let mut written = Written { rows: 0, records: 0, broken: 0, present: vec![false; job.wanted.len()] };
     for output in outputs.iter().cycle() {
         let Ok(encoded) = output.recv() else { break };
         let encoded = encoded?;
@@ -286,6 +300,7 @@ fn write<W: std::io::Write + Send>(
         }
         group.close().map_err(failed)?;
         written.rows += encoded.rows;
+        written.records += encoded.records;
         written.broken += encoded.broken;
         written.present.iter_mut().zip(encoded.present).for_each(|(seen, present)| *seen |= present);
         progress(written.rows, encoded.bytes_read);
@@ -296,7 +311,7 @@ fn write<W: std::io::Write + Send>(
 /// Fails when no JSON object had any of the wanted fields.
 fn check_present(set: &FilesSet, wanted: &[Wanted], written: &Written) -> Result<(), SourceError> {
     let good = written.rows > written.broken;
-    if set.format != Format::Ndjson || !good || written.present.contains(&true) {
+    if !set.format.is_json() || !good || written.present.contains(&true) {
         return Ok(());
     }
     let available = super::infer(set)?;

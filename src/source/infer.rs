@@ -10,7 +10,9 @@ use std::path::Path;
 use super::column::SourceColumn;
 use super::csv::Cells;
 use super::extended_json::{Value, is_date};
-use super::{Chunk, FilesSet, Format, SourceError, TextFile, ndjson, parquet};
+use super::ndjson::Shape;
+use super::opened::Opened;
+use super::{Chunk, FilesSet, Format, SourceError, arrow_ipc, json_nested, ndjson, parquet};
 use crate::bars::FieldKind;
 use crate::bars::number::read_number;
 
@@ -28,15 +30,41 @@ const SAMPLED_BYTES: usize = 256 << 10;
 /// When a file cannot be read or is not of its format, and when a field of the path is a column of a file too.
 pub fn infer(set: &FilesSet) -> Result<Vec<SourceColumn>, SourceError> {
     let mut columns = match set.format {
+        Format::Csv if set.wide.is_some() => infer_wide(set)?,
         Format::Csv => infer_csv(set)?,
-        Format::Ndjson => infer_ndjson(set)?,
+        Format::Ndjson | Format::Json => return infer_json(set),
         Format::Parquet => parquet::columns(&set.files)?,
+        Format::Arrow => arrow_ipc::columns(&set.files)?,
     };
+    add_places(set, &mut columns)?;
+    Ok(columns)
+}
+
+/// Adds the fields that the places of the files give.
+fn add_places(set: &FilesSet, columns: &mut Vec<SourceColumn>) -> Result<(), SourceError> {
     for name in &set.places.names {
         if columns.iter().any(|column| *column.name == **name) {
             return Err(SourceError::InBoth { path: set.files[0].clone(), field: name.to_string() });
         }
         columns.push(SourceColumn::untyped(name.to_string(), FieldKind::Text, false));
+    }
+    Ok(())
+}
+
+/// The columns of wide tables as if they were long. Their fields hold numbers as those of prices do.
+fn infer_wide(set: &FilesSet) -> Result<Vec<SourceColumn>, SourceError> {
+    let mut columns: Vec<SourceColumn> = Vec::new();
+    for path in &set.files {
+        let Some(wide) = Opened::open(path, set, SAMPLED_BYTES)?.and_then(|file| file.wide()).transpose()? else {
+            continue;
+        };
+        for name in wide.columns() {
+            if columns.iter().all(|column| column.name != name) {
+                let number = wide.fields.iter().any(|field| field == name);
+                let kind = if number { FieldKind::Number } else { FieldKind::Text };
+                columns.push(SourceColumn::untyped(name.to_owned(), kind, false));
+            }
+        }
     }
     Ok(columns)
 }
@@ -45,7 +73,7 @@ fn infer_csv(set: &FilesSet) -> Result<Vec<SourceColumn>, SourceError> {
     let mut columns: Vec<(String, Tally)> = Vec::new();
     let mut cells = Cells::default();
     for (index, path) in set.files.iter().enumerate() {
-        let Some(mut file) = TextFile::open_unless_empty(path, set, SAMPLED_BYTES)? else { continue };
+        let Some(mut file) = Opened::open(path, set, SAMPLED_BYTES)? else { continue };
         let mut targets = Vec::with_capacity(file.columns().len());
         for name in file.columns() {
             let known = columns.iter().position(|(column, _)| column == name);
@@ -92,17 +120,24 @@ fn reject_title(path: &Path, columns: &[String], chunk: &Chunk, set: &FilesSet) 
     }
 }
 
-fn infer_ndjson(set: &FilesSet) -> Result<Vec<SourceColumn>, SourceError> {
+fn infer_json(set: &FilesSet) -> Result<Vec<SourceColumn>, SourceError> {
     let mut positions: HashMap<String, usize> = HashMap::new();
     let mut tallies: Vec<(String, Tally)> = Vec::new();
-    for path in set.files.iter().take(SAMPLED_FILES) {
-        let Some(mut file) = TextFile::open_unless_empty(path, set, SAMPLED_BYTES)? else { continue };
+    let mut beside: Vec<(String, Tally)> = Vec::new();
+    for (number, path) in set.files.iter().enumerate().take(SAMPLED_FILES) {
+        let Some(mut file) = Opened::open(path, set, SAMPLED_BYTES)? else { continue };
+        check_place(set, number, file.beside())?;
+        count_beside(file.beside(), &mut beside);
+        let shape = Shape { columns: &set.layout.columns, keyed: file.is_keyed() };
         let Some(chunk) = file.next_chunk()? else { continue };
         for (_, _, record) in chunk.rows().take(SAMPLED_RECORDS) {
             let Ok(text) = ndjson::utf8(record) else { continue };
             let mut values = Vec::new();
-            let whole = ndjson::fields(text, |key, value| {
+            let whole = ndjson::fields(text, shape, |key, value| {
                 values.push((set.canonical(key).to_owned(), value));
+                json_nested::inside(key, value, &mut |path, value| {
+                    values.push((set.canonical(&path).to_owned(), value))
+                });
                 Ok(())
             });
             if whole.is_err() {
@@ -120,7 +155,41 @@ fn infer_ndjson(set: &FilesSet) -> Result<Vec<SourceColumn>, SourceError> {
             }
         }
     }
-    Ok(tallies.into_iter().map(|(name, tally)| tally.column(name)).collect())
+    let mut columns: Vec<SourceColumn> = tallies.into_iter().map(|(name, tally)| tally.column(name)).collect();
+    add_places(set, &mut columns)?;
+    for (name, tally) in beside {
+        let name = set.canonical(&name).to_owned();
+        if columns.iter().all(|column| column.name != name) {
+            columns.push(tally.column(name));
+        }
+    }
+    Ok(columns)
+}
+
+/// Fails where the path of the file at position `number` says otherwise than what stands beside its records.
+fn check_place(set: &FilesSet, number: usize, beside: &[(String, Option<String>)]) -> Result<(), SourceError> {
+    for (name, value) in beside {
+        if let (Some(Some(place)), Some(value)) = (set.places.value(name, number), value)
+            && **place != **value
+        {
+            let (path, field) = (set.files[number].clone(), name.clone());
+            return Err(SourceError::PlaceDisagrees { path, field, place: place.to_string(), document: value.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// Counts what stands beside the records of a file.
+fn count_beside(beside: &[(String, Option<String>)], tallies: &mut Vec<(String, Tally)>) {
+    for (name, value) in beside {
+        let at = tallies.iter().position(|(known, _)| known == name).unwrap_or_else(|| {
+            tallies.push((name.clone(), Tally::default()));
+            tallies.len() - 1
+        });
+        if let Some(value) = value {
+            tallies[at].1.count_cell(value);
+        }
+    }
 }
 
 /// What was seen in one column, NULL left out.

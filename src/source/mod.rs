@@ -4,6 +4,7 @@
 //! carries a locator and a hash for every record. Parquet files are read where they lie. Nothing here decodes
 //! numbers or timestamps, knows rules, or writes to a source: values stay the text they were.
 
+mod arrow_ipc;
 mod column;
 mod compression;
 mod csv;
@@ -14,25 +15,39 @@ mod extended_json;
 mod extract;
 mod identity;
 mod infer;
+mod json_document;
+mod json_nested;
+mod json_place;
 mod look;
 mod lookup;
 #[cfg(feature = "mongodb")]
 pub mod mongodb;
 mod ndjson;
+mod opened;
 mod parquet;
 mod place;
 mod records;
 mod series_order;
 mod snapshot;
+mod sniff;
 mod table;
 #[cfg(test)]
 pub(crate) mod testing;
 mod text;
+mod unread;
+mod wide;
+mod zip_archive;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::bars::TextLayout;
+use crate::bars::wide::WideTable;
 
+use compression::Unpacked;
+use zip_archive::Member;
+
+pub use arrow_ipc::arrow_as_parquet;
 pub use column::SourceColumn;
 pub use discover::discover;
 pub use document::id_text;
@@ -59,13 +74,18 @@ pub enum Format {
     Csv,
     /// One JSON object a line.
     Ndjson,
+    /// One JSON document with many records in it.
+    Json,
     /// Apache Parquet.
     Parquet,
+    /// Apache Arrow IPC, as a file (Feather) or as a stream.
+    Arrow,
 }
 
 impl Format {
     /// The format a file name announces: `.csv`, `.tsv`, `.txt`, `.ndjson`, `.jsonl`, `.json` (each also with `.gz`,
-    /// `.zst`, `.bz2` or `.xz`), `.parquet`, `.pq`, `.parq`. Upper and lower case are the same.
+    /// `.zst`, `.bz2` or `.xz`), `.parquet`, `.pq`, `.parq`, `.arrow`, `.feather`, `.ipc`. Upper and lower case are the
+    /// same. Whether a `.json` file is one document only its bytes tell.
     pub fn of(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_str()?.to_ascii_lowercase();
         let bare = PACKED.iter().find_map(|ending| name.strip_suffix(ending));
@@ -74,6 +94,7 @@ impl Format {
             "csv" | "tsv" | "txt" => Some(Self::Csv),
             "ndjson" | "jsonl" | "json" => Some(Self::Ndjson),
             "parquet" | "pq" | "parq" if bare.is_none() => Some(Self::Parquet),
+            "arrow" | "feather" | "ipc" if bare.is_none() => Some(Self::Arrow),
             _ => None,
         }
     }
@@ -83,13 +104,26 @@ impl Format {
         match self {
             Self::Csv => "csv",
             Self::Ndjson => "ndjson",
+            Self::Json => "json",
             Self::Parquet => "parquet",
+            Self::Arrow => "arrow",
         }
     }
 
     /// Whether records are text, so that a run copies them into a snapshot.
     pub fn is_text(self) -> bool {
-        self != Self::Parquet
+        matches!(self, Self::Csv | Self::Ndjson | Self::Json)
+    }
+
+    /// Whether values have the types of JSON.
+    pub(crate) fn is_json(self) -> bool {
+        matches!(self, Self::Ndjson | Self::Json)
+    }
+
+    /// Whether a file that is read as this format may be called `path`.
+    fn fits(self, path: &Path) -> bool {
+        let named = Self::of(path);
+        named == Some(self) || (self == Self::Json && named == Some(Self::Ndjson))
     }
 }
 
@@ -104,6 +138,10 @@ pub struct Files {
     pub layout: TextLayout,
     /// Whether the job names the delimiter.
     pub delimiter_is_given: bool,
+    /// Where the records are in a JSON document.
+    pub records: Option<String>,
+    /// What the header says where CSV files are wide tables.
+    pub wide: Option<WideTable>,
     /// Names that mean one column: the first is its name, and files may call it by any of the others.
     pub aliases: Vec<Vec<String>>,
     /// Whether files without any record are left out where others have some.
@@ -120,6 +158,8 @@ impl Files {
             format: None,
             layout: TextLayout { nulls: vec![String::new()], ..TextLayout::default() },
             delimiter_is_given: false,
+            records: None,
+            wide: None,
             aliases: Vec::new(),
             skip_empty: true,
             missing_is_null: false,
@@ -134,10 +174,16 @@ pub struct FilesSet {
     pub format: Format,
     /// The files; a locator counts into this list.
     pub files: Vec<PathBuf>,
+    /// Those of them that are members of a zip archive.
+    pub members: BTreeMap<PathBuf, Member>,
     /// Fields that the places of the files give, and their values for each file.
     pub places: PlaceFields,
     /// See [`Files::layout`].
     pub layout: TextLayout,
+    /// See [`Files::records`].
+    pub records: Option<String>,
+    /// See [`Files::wide`].
+    pub wide: Option<WideTable>,
     /// See [`Files::aliases`].
     pub aliases: Vec<Vec<String>>,
     /// See [`Files::missing_is_null`].
@@ -154,13 +200,35 @@ impl FilesSet {
         Self {
             format,
             files,
+            members: BTreeMap::new(),
             places: PlaceFields::default(),
             layout,
+            records: None,
+            wide: None,
             aliases: Vec::new(),
             missing_is_null: false,
             skip_empty: false,
             empty: Vec::new(),
         }
+    }
+
+    /// The text of the file at `path`, one of these.
+    fn unpacked(&self, path: &Path) -> Result<Unpacked, SourceError> {
+        match self.members.get(path) {
+            Some(member) => Unpacked::member(path, member),
+            None => Unpacked::open(path),
+        }
+    }
+
+    /// The file at `path`, one of these, as it lies on disk now.
+    fn identity(&self, path: &Path) -> Result<FileIdentity, SourceError> {
+        FileIdentity::of(self.members.get(path).map_or(path, |member| &member.archive))
+    }
+
+    /// The files as they lie on disk: an archive for its members.
+    pub fn on_disk(&self) -> BTreeSet<&Path> {
+        let on_disk = |path| self.members.get(path).map_or(path, |member: &Member| member.archive.as_path());
+        self.files.iter().map(PathBuf::as_path).map(on_disk).collect()
     }
 
     /// The name of the column that a file calls `name`.
@@ -171,8 +239,19 @@ impl FilesSet {
 
     /// Why no row can leave these files, where none can.
     pub fn check_only(&self) -> Option<String> {
-        if !self.format.is_text() {
-            return None;
+        if let Some(member) = self.members.values().next() {
+            return Some(format!("barkeep reads `{}` and does not pack it again", member.archive.display()));
+        }
+        if self.wide.is_some() {
+            return Some("in a wide table a record holds the bars of several series".to_owned());
+        }
+        match self.format {
+            Format::Json => {
+                return Some("a JSON document is one whole: no record can be taken out of it line by line".to_owned());
+            }
+            Format::Arrow => return Some("barkeep reads Arrow files and does not write them".to_owned()),
+            Format::Parquet => return None,
+            Format::Csv | Format::Ndjson => {}
         }
         if !self.layout.encoding.keeps_lines() {
             return Some(format!("in {} a record is not a stretch of the file's bytes", self.layout.encoding.name()));

@@ -1,4 +1,5 @@
-//! The fields of an NDJSON record: one JSON object, its values left as the text they are.
+//! The fields of a JSON record, its values left as the text they are: an object, an array whose values the job names, or
+//! a member of an object with its key before it.
 //!
 //! Every value is checked to be JSON; none is decoded here. What is wrong with a record is said in words that fit
 //! after "record is". Pure.
@@ -7,29 +8,55 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Error, MapAccess, Visitor};
+use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// Calls `field` with every key and value of the JSON object `text`, in order; an error of its own stops it.
+/// The field that the key of a member becomes.
+pub(super) const KEY: &str = "key";
+
+/// What a record may be besides an object.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Shape<'c> {
+    /// The names of the values of a record that is an array.
+    pub(super) columns: &'c [String],
+    /// Whether a record is a member of an object, with its key before it.
+    pub(super) keyed: bool,
+}
+
+/// Calls `field` with every key and value of the JSON record `text`, in order; an error of its own stops it.
 ///
 /// # Errors
-/// What is wrong with the record, when it is not one JSON object and nothing else.
-pub(super) fn fields<'a, F>(text: &'a str, field: F) -> Result<(), String>
+/// What is wrong with the record, when it is not one JSON object, or array that has names, and nothing else.
+pub(super) fn fields<'a, F>(text: &'a str, shape: Shape<'_>, mut field: F) -> Result<(), String>
 where
     F: FnMut(&str, &'a str) -> Result<(), String>,
 {
+    let mut value = text;
+    if shape.keyed {
+        let (key, rest) = member(text).ok_or("not a member of an object")?;
+        field(KEY, key)?;
+        value = rest;
+    }
     let mut stopped = None;
-    let mut json = serde_json::Deserializer::from_str(text);
-    let read = serde::Deserializer::deserialize_any(&mut json, Fields { field, stopped: &mut stopped });
+    let mut json = serde_json::Deserializer::from_str(value);
+    let visitor = Fields { field, columns: shape.columns, stopped: &mut stopped };
+    let read = serde::Deserializer::deserialize_any(&mut json, visitor);
     match read.and_then(|()| json.end()) {
         Ok(()) => Ok(()),
         Err(error) => Err(stopped.unwrap_or_else(|| describe(&error))),
     }
 }
 
-/// Fails when a record is not one JSON object in UTF-8.
-pub(super) fn check(record: &[u8]) -> Result<(), String> {
-    fields(utf8(record)?, |_, _| Ok(()))
+/// Fails when a record is not one JSON object, or array that has names, in UTF-8.
+pub(super) fn check(record: &[u8], shape: Shape<'_>) -> Result<(), String> {
+    fields(utf8(record)?, shape, |_, _| Ok(()))
+}
+
+/// The key and the value of a member of an object.
+fn member(text: &str) -> Option<(&str, &str)> {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
+    let key = values.next()?.ok()?;
+    Some((key.get(), text.get(values.byte_offset()..)?.trim_start().strip_prefix(':')?))
 }
 
 /// The record as text.
@@ -39,6 +66,7 @@ pub(super) fn utf8(record: &[u8]) -> Result<&str, String> {
 
 struct Fields<'s, F> {
     field: F,
+    columns: &'s [String],
     /// The error of `field`, which serde would wrap.
     stopped: &'s mut Option<String>,
 }
@@ -65,6 +93,29 @@ where
         }
         Ok(())
     }
+
+    fn visit_seq<S: SeqAccess<'a>>(mut self, mut values: S) -> Result<(), S::Error> {
+        let (mut count, width) = (0, self.columns.len());
+        let mut stop = |reason: String| {
+            *self.stopped = Some(reason);
+            S::Error::custom("stopped")
+        };
+        if width == 0 {
+            return Err(stop("not a JSON object".to_owned()));
+        }
+        for name in self.columns {
+            let Some(value) = values.next_element::<&'a RawValue>()? else { break };
+            count += 1;
+            (self.field)(name, value.get()).map_err(&mut stop)?;
+        }
+        while values.next_element::<IgnoredAny>()?.is_some() {
+            count += 1;
+        }
+        match count == width {
+            true => Ok(()),
+            false => Err(stop(format!("ragged: {count} values, `columns` has {width}"))),
+        }
+    }
 }
 
 fn describe(error: &serde_json::Error) -> String {
@@ -82,7 +133,7 @@ mod tests {
 
     fn read(text: &str) -> Result<Vec<(String, &str)>, String> {
         let mut found = Vec::new();
-        fields(text, |key, value| {
+        fields(text, Shape::default(), |key, value| {
             found.push((key.to_owned(), value));
             Ok(())
         })?;
@@ -110,12 +161,41 @@ mod tests {
         ] {
             assert_eq!(read(text).unwrap_err(), reason, "{text}");
         }
-        assert_eq!(check(b"{\"a\":\"\xff\"}").unwrap_err(), "not UTF-8 at byte 7");
+        assert_eq!(check(b"{\"a\":\"\xff\"}", Shape::default()).unwrap_err(), "not UTF-8 at byte 7");
+    }
+
+    fn shaped(text: &str, shape: Shape<'_>) -> Result<String, String> {
+        let mut found = Vec::new();
+        fields(text, shape, |key, value| {
+            found.push(format!("{key}={value}"));
+            Ok(())
+        })?;
+        Ok(found.join(" "))
+    }
+
+    #[test]
+    fn arrays_have_the_names_that_the_job_gives() {
+        let columns = ["t", "o"].map(str::to_owned);
+        let shape = Shape { columns: &columns, keyed: false };
+        assert_eq!(shaped("[1704067200000, \"1.50\"]", shape).unwrap(), "t=1704067200000 o=\"1.50\"");
+        assert_eq!(shaped("{\"o\":1}", shape).unwrap(), "o=1", "objects say their names themselves");
+        assert_eq!(shaped("[1]", shape).unwrap_err(), "ragged: 1 values, `columns` has 2");
+        assert_eq!(shaped("[1,2,3,[4]]", shape).unwrap_err(), "ragged: 4 values, `columns` has 2");
+        assert_eq!(shaped("[1,2", shape).unwrap_err(), "not valid JSON: EOF while parsing a list at column 4");
+    }
+
+    #[test]
+    fn the_key_of_a_member_is_a_field() {
+        let columns = ["o"].map(str::to_owned);
+        let shape = Shape { columns: &columns, keyed: true };
+        assert_eq!(shaped("\"2024-01-02\" :\n {\"o\": 1}", shape).unwrap(), "key=\"2024-01-02\" o=1");
+        assert_eq!(shaped("\"a:b\":[7]", shape).unwrap(), "key=\"a:b\" o=7");
+        assert_eq!(shaped("\"a\":7", shape).unwrap_err(), "not a JSON object");
     }
 
     #[test]
     fn a_fault_of_the_caller_is_passed_on() {
-        assert_eq!(fields("{\"a\":1}", |key, _| Err(format!("bad `{key}`"))).unwrap_err(), "bad `a`");
+        assert_eq!(fields("{\"a\":1}", Shape::default(), |key, _| Err(format!("bad `{key}`"))).unwrap_err(), "bad `a`");
     }
 
     #[test]

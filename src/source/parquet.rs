@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use ::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use ::parquet::errors::ParquetError;
-use arrow::datatypes::{DataType, Schema, TimeUnit};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use super::column::Drift;
 use super::error::quoted;
@@ -54,20 +54,29 @@ fn check_places(metadata: &ArrowReaderMetadata, length: u64) -> Result<(), Parqu
 
 /// The columns of Parquet files: those of the first one, then those that others add. Files may differ in them.
 pub(super) fn columns(files: &[PathBuf]) -> Result<Vec<SourceColumn>, SourceError> {
+    columns_by(files, |path| Ok(Arc::clone(open(path, ArrowReaderOptions::new())?.1.schema())))
+}
+
+/// The same for files of any typed format, whose columns `schema_of` tells.
+pub(super) fn columns_by(
+    files: &[PathBuf],
+    schema_of: impl Fn(&Path) -> Result<SchemaRef, SourceError>,
+) -> Result<Vec<SourceColumn>, SourceError> {
     let mut columns: Vec<(SourceColumn, PathBuf)> = Vec::new();
     for (number, path) in files.iter().enumerate() {
-        let (_, metadata) = open(path, ArrowReaderOptions::new())?;
-        let schema = metadata.schema().as_ref();
+        let schema = schema_of(path)?;
+        let schema = schema.as_ref();
         check_distinct(path, schema)?;
+        let own = with_children(schema);
         for (known, first) in &mut columns {
-            match schema.field_with_name(&known.name) {
-                Ok(field) => widen(known, first, (path, field.data_type())),
-                Err(_) => drift(known, Drift::Missing(first.clone(), path.clone())),
+            match own.iter().find(|(name, ..)| *name == known.name) {
+                Some((_, _, data_type)) => widen(known, first, (path, *data_type)),
+                None => drift(known, Drift::Missing(first.clone(), path.clone())),
             }
         }
-        for field in schema.fields() {
-            if columns.iter().all(|(known, _)| known.name != *field.name()) {
-                let mut added = column(field.name(), field.data_type());
+        for (name, steps, data_type) in own {
+            if columns.iter().all(|(known, _)| known.name != name) {
+                let mut added = SourceColumn { steps, ..column(&name, data_type) };
                 if number > 0 {
                     drift(&mut added, Drift::Missing(path.clone(), files[0].clone()));
                 }
@@ -76,6 +85,25 @@ pub(super) fn columns(files: &[PathBuf]) -> Result<Vec<SourceColumn>, SourceErro
         }
     }
     Ok(columns.into_iter().map(|(column, _)| column).collect())
+}
+
+/// The columns of a file, those of structs replaced by what is in them: dotted name, names that lead there, type. A
+/// column that has such a name itself comes first.
+fn with_children(schema: &Schema) -> Vec<(String, Vec<String>, &DataType)> {
+    fn add<'a>(field: &'a Field, above: &[String], found: &mut Vec<(String, Vec<String>, &'a DataType)>) {
+        let steps = [above, &[field.name().clone()]].concat();
+        match field.data_type() {
+            DataType::Struct(children) => children.iter().for_each(|child| add(child, &steps, found)),
+            _ if above.is_empty() => found.push((field.name().clone(), Vec::new(), field.data_type())),
+            _ => found.push((steps.join("."), steps, field.data_type())),
+        }
+    }
+    let mut found = Vec::new();
+    schema.fields().iter().for_each(|field| add(field, &[], &mut found));
+    found.sort_by_key(|(_, steps, _)| !steps.is_empty());
+    let mut seen = HashSet::new();
+    found.retain(|(name, ..)| seen.insert(name.clone()));
+    found
 }
 
 /// Remembers the first way in which files differ in a column.
@@ -150,6 +178,7 @@ fn column(name: &str, data_type: &DataType) -> SourceColumn {
         kind: if number { FieldKind::Number } else { FieldKind::Text },
         typed_time: matches!(plain, DataType::Timestamp(..) | DataType::Date32 | DataType::Date64),
         arrow: Some(data_type.clone()),
+        steps: Vec::new(),
         drift: None,
     }
 }
@@ -239,6 +268,19 @@ mod tests {
     fn how_text_lies_in_memory_is_no_difference() {
         let view: ArrayRef = Arc::new(StringViewArray::from(vec!["x"]));
         look(&[("a.parquet", batch(vec![("s", text())])), ("b.parquet", batch(vec![("s", view)]))]).unwrap();
+    }
+
+    #[test]
+    fn what_is_in_structs_has_dotted_names_behind_those_of_columns() {
+        let ohlc = |name: &str| -> ArrayRef {
+            let field = Arc::new(arrow::datatypes::Field::new(name, DataType::Float64, true));
+            Arc::new(arrow::array::StructArray::from(vec![(field, number())]))
+        };
+        let columns = vec![("ohlc", ohlc("open")), ("x", ohlc("y")), ("s", text()), ("x.y", text())];
+        let found = look(&[("a.parquet", batch(columns))]).unwrap();
+        let seen: Vec<_> = found.iter().map(|column| (column.name.as_str(), column.steps.join("/"))).collect();
+        let plain = |name| (name, String::new());
+        assert_eq!(seen, [plain("s"), plain("x.y"), ("ohlc.open", "ohlc/open".to_owned())]);
     }
 
     #[test]

@@ -37,6 +37,9 @@ impl PlaceFields {
     }
 }
 
+/// Fields that the path of a file gives, with their values; `None` is NULL.
+pub(super) type Fields = Vec<(Arc<str>, Option<Arc<str>>)>;
+
 /// A pattern of a job with `{name}` in it.
 #[derive(Debug)]
 pub(super) struct PlacePattern {
@@ -90,7 +93,7 @@ impl PlacePattern {
     ///
     /// # Errors
     /// It does not fit.
-    pub(super) fn fields(&self, path: &Path) -> Result<Vec<(Arc<str>, Option<Arc<str>>)>, SourceError> {
+    pub(super) fn fields(&self, path: &Path) -> Result<Fields, SourceError> {
         let misfit = || SourceError::Misplaced { path: path.to_path_buf(), pattern: self.written.clone() };
         let text = path.to_str().ok_or_else(misfit)?;
         let found = self.regex.captures(text).ok_or_else(misfit)?;
@@ -164,7 +167,7 @@ fn translated(glob: &str) -> String {
 ///
 /// # Errors
 /// A value is percent-encoded and not UTF-8.
-pub(super) fn folders(base: &Path, path: &Path) -> Result<Vec<(Arc<str>, Option<Arc<str>>)>, SourceError> {
+pub(super) fn folders(base: &Path, path: &Path) -> Result<Fields, SourceError> {
     let below = path.strip_prefix(base).unwrap_or(path);
     let mut fields = Vec::new();
     let folders = below.parent().into_iter().flat_map(Path::components);
@@ -196,7 +199,7 @@ pub(super) fn base(pattern: &Path) -> PathBuf {
 ///
 /// # Errors
 /// A file lacks a field that others have, or has one twice.
-pub(super) fn together(files: Vec<(PathBuf, Vec<(Arc<str>, Option<Arc<str>>)>)>) -> Result<PlaceFields, SourceError> {
+pub(super) fn together(files: Vec<(PathBuf, Fields)>) -> Result<PlaceFields, SourceError> {
     let mut names: Vec<Arc<str>> = Vec::new();
     for (path, fields) in &files {
         let mut own = BTreeSet::new();

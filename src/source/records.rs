@@ -31,13 +31,16 @@ pub(super) enum Grammar {
     Lines,
 }
 
+/// Whether a line, without its line feed, is no record.
+pub(super) type IsIgnored<'a> = dyn Fn(&[u8]) -> bool + 'a;
+
 /// Which stretches of a text are records.
 #[derive(Clone, Copy)]
 pub(super) struct Rules<'a> {
     /// How records are distinguished.
     pub(super) grammar: Grammar,
     /// Lines that are no records though they stand where one begins, without their line feed.
-    pub(super) ignored: Option<&'a dyn Fn(&[u8]) -> bool>,
+    pub(super) ignored: Option<&'a IsIgnored<'a>>,
 }
 
 impl From<Grammar> for Rules<'_> {

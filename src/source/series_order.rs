@@ -139,6 +139,12 @@ impl<'a> Source<'a> {
                     continue;
                 }
             };
+            // What is in a struct is not looked at.
+            if fields.iter().any(|field| field.name() != column && column.starts_with(&format!("{}.", field.name())))
+                && fields.iter().all(|field| field.name() != column)
+            {
+                return Ok(Err(column.clone()));
+            }
             let position = fields.iter().position(|field| field.name() == column).ok_or_else(|| {
                 let available = quoted(fields.iter().map(|field| field.name().as_str()));
                 SourceError::MissingColumn { path: path.to_path_buf(), column: column.clone(), available }

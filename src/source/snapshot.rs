@@ -59,7 +59,7 @@ pub fn snapshot_schema(format: Format, wanted: &[Wanted]) -> SchemaRef {
     let mut fields = Vec::new();
     for Wanted { column, .. } in wanted {
         fields.push(field(BarColumn::Value(column)));
-        if format == Format::Ndjson {
+        if format.is_json() {
             fields.push(field(BarColumn::Other(column)));
         }
     }

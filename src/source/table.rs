@@ -3,6 +3,8 @@
 //! A record that does not fit (ragged, not UTF-8, not a JSON object) becomes a broken row with its reason; none is
 //! ever left out, so the rows of a table are the records it was given. Pure: chunks in, a record batch out.
 
+mod wide;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -12,10 +14,12 @@ use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use sha2::{Digest, Sha256};
 
+pub(super) use self::wide::WideRecords;
 use super::csv::Cells;
 use super::extended_json::Value;
+use super::ndjson::Shape;
 use super::snapshot::{Wanted, WantedKind};
-use super::{Chunk, FilesSet, Format, ndjson};
+use super::{Chunk, FilesSet, json_nested, ndjson};
 
 /// The longest piece of a broken record that is kept, in characters.
 const RAW_CHARS: usize = 1024;
@@ -39,8 +43,10 @@ pub(super) type Given = Option<Arc<str>>;
 pub(super) enum Records {
     /// CSV: the cells a record must have, and the cell of each wanted column.
     Csv { width: usize, positions: Vec<Option<usize>>, named_by: &'static str },
-    /// NDJSON: fields have names.
-    Ndjson,
+    /// JSON: fields have names, and there is what stands beside the records for each wanted column.
+    Json { keyed: bool, beside: Vec<Option<Given>> },
+    /// A wide table: several series in each.
+    Wide(WideRecords),
 }
 
 /// The columns of a snapshot, being filled.
@@ -52,6 +58,8 @@ pub(super) struct Table<'w> {
     others: Vec<StringBuilder>,
     /// Which wanted columns were in a record at all.
     present: Vec<bool>,
+    /// Whether the name of a wanted column may be a path.
+    nested: bool,
     files: Vec<i32>,
     rows: Vec<i64>,
     lines: Vec<i64>,
@@ -59,13 +67,14 @@ pub(super) struct Table<'w> {
     broken: StringBuilder,
     raw: StringBuilder,
     broken_rows: usize,
+    records: usize,
     cells: Cells,
 }
 
 impl<'w> Table<'w> {
     /// An empty table of records of `set`, for about `rows` rows.
     pub(super) fn new(wanted: &'w [Wanted], set: &'w FilesSet, rows: usize) -> Self {
-        let json = set.format == Format::Ndjson;
+        let json = set.format.is_json();
         let builders = |count, cell| (0..count).map(|_| StringBuilder::with_capacity(rows, rows * cell)).collect();
         Self {
             wanted,
@@ -73,6 +82,7 @@ impl<'w> Table<'w> {
             values: builders(wanted.len(), CELL_BYTES),
             others: builders(if json { wanted.len() } else { 0 }, 0),
             present: vec![false; wanted.len()],
+            nested: wanted.iter().any(|wanted| wanted.column.contains('.')),
             files: Vec::with_capacity(rows),
             rows: Vec::with_capacity(rows),
             lines: Vec::with_capacity(rows),
@@ -80,6 +90,7 @@ impl<'w> Table<'w> {
             broken: StringBuilder::with_capacity(rows, 0),
             raw: StringBuilder::with_capacity(rows, 0),
             broken_rows: 0,
+            records: 0,
             cells: Cells::default(),
         }
     }
@@ -87,11 +98,16 @@ impl<'w> Table<'w> {
     /// Adds the records of a chunk of the file at position `file`.
     pub(super) fn push(&mut self, file: i32, layout: &Layout, chunk: &Chunk) {
         for (row, line, record) in chunk.rows() {
+            self.records += 1;
             let result = match &layout.records {
                 Records::Csv { width, positions, named_by } => {
                     self.push_csv(record, (*width, named_by), positions, &layout.given)
                 }
-                Records::Ndjson => self.push_json(record, &layout.given),
+                Records::Json { keyed, beside } => self.push_json(record, *keyed, (&layout.given, beside)),
+                Records::Wide(records) => match self.push_wide((file, row, line), record, records, &layout.given) {
+                    Ok(()) => continue,
+                    Err(reason) => Err(reason),
+                },
             };
             self.files.push(file);
             self.rows.push(row.cast_signed());
@@ -166,11 +182,23 @@ impl<'w> Table<'w> {
     }
 
     /// Adds the wanted fields of a record, or nothing and the reason.
-    fn push_json(&mut self, record: &[u8], given: &[Option<Given>]) -> Result<(), String> {
+    fn push_json(
+        &mut self,
+        record: &[u8],
+        keyed: bool,
+        (given, beside): (&[Option<Given>], &[Option<Given>]),
+    ) -> Result<(), String> {
         let text = ndjson::utf8(record).map_err(|reason| format!("the record is {reason}"))?;
         let mut found: Vec<Option<Value<'_>>> = self.wanted.iter().map(|_| None).collect();
+        let mut below: Vec<Option<&str>> = vec![None; if self.nested { self.wanted.len() } else { 0 }];
         let mut next = 0;
-        ndjson::fields(text, |key, literal| {
+        let shape = Shape { columns: &self.set.layout.columns, keyed };
+        ndjson::fields(text, shape, |key, literal| {
+            for (below, wanted) in below.iter_mut().zip(self.wanted) {
+                if let Some(path) = json_nested::rest(&wanted.column, key) {
+                    *below = below.or_else(|| json_nested::dig(literal, path));
+                }
+            }
             // Records of a file mostly have their fields in one order: look after the last one found.
             let count = self.wanted.len();
             let key = self.set.canonical(key);
@@ -189,8 +217,16 @@ impl<'w> Table<'w> {
             Ok(())
         })
         .map_err(|reason| format!("the record is {reason}"))?;
+        for (at, value) in below.into_iter().enumerate() {
+            if let Some(literal) = value.filter(|_| found[at].is_none()) {
+                let column = &self.wanted[at].column;
+                found[at] =
+                    Some(Value::read(literal).ok_or_else(|| format!("the record is not Unicode in field `{column}`"))?);
+            }
+        }
         for (at, value) in found.into_iter().enumerate() {
-            if let Some(given) = &given[at] {
+            let beside = beside[at].as_ref().filter(|_| value.is_none());
+            if let Some(given) = given[at].as_ref().or(beside) {
                 self.values[at].append_option(given.as_deref());
                 self.others[at].append_null();
                 continue;
@@ -206,6 +242,11 @@ impl<'w> Table<'w> {
     /// How many rows were added.
     pub(super) fn len(&self) -> usize {
         self.rows.len()
+    }
+
+    /// How many records they are of: one for each row, but for wide tables.
+    pub(super) fn records(&self) -> usize {
+        self.records
     }
 
     /// How many of them are broken.
@@ -287,7 +328,11 @@ mod tests {
         let wanted = wanted(&[("s", WantedKind::Text), ("t", WantedKind::Time), ("n", WantedKind::Number)]);
         let set = FilesSet::new(Format::Ndjson, Vec::new(), TextLayout::default());
         let mut table = Table::new(&wanted, &set, 0);
-        table.push(0, &Layout { given: vec![None; 3], records: Records::Ndjson }, &chunk(text, Grammar::Lines));
+        table.push(
+            0,
+            &Layout { given: vec![None; 3], records: Records::Json { keyed: false, beside: vec![None; 3] } },
+            &chunk(text, Grammar::Lines),
+        );
         let present = table.present().to_vec();
         (table.finish(snapshot_schema(Format::Ndjson, &wanted)).unwrap(), present)
     }

@@ -9,9 +9,12 @@ use std::path::{Path, PathBuf};
 use memchr::memchr;
 
 use super::compression::Unpacked;
-use super::records::{Grammar, Record, Rest, Rules, split};
-use super::{FileIdentity, FilesSet, Format, SourceError, csv, ndjson};
+use super::ndjson::Shape;
+use super::records::{Grammar, IsIgnored, Record, Rest, Rules, split};
+use super::wide::Wide;
+use super::{FileIdentity, FilesSet, Format, SourceError, csv, ndjson, unread};
 use crate::bars::layout::{Delimiter, Encoding, Header, TextLayout};
+use crate::bars::wide::WideTable;
 use crate::durable::Reader;
 
 /// Text read at a time, in bytes.
@@ -19,7 +22,7 @@ pub(super) const CHUNK: usize = 4 << 20;
 /// The longest record that is read, in bytes.
 const LONGEST: usize = 64 << 20;
 /// Records looked at to tell an NDJSON file from something else.
-const FIRST_RECORDS: usize = 16;
+pub(super) const FIRST_RECORDS: usize = 16;
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// Whole records of a file, with the text between them.
@@ -73,6 +76,10 @@ pub struct TextFile {
     rows: u64,
     lines: u64,
     columns: Vec<String>,
+    /// What the header rows of a wide table say.
+    wide: Option<WideTable>,
+    /// The header rows of a wide table, and the line that the first is in.
+    headers: (Vec<Vec<String>>, u64),
     ahead: Option<Chunk>,
 }
 
@@ -89,14 +96,6 @@ impl TextFile {
     /// When the file cannot be read, is empty, or is plainly not of the set's format.
     pub fn open(path: &Path, set: &FilesSet) -> Result<Self, SourceError> {
         Self::open_in_chunks(path, set, CHUNK)
-    }
-
-    /// The same; `None` for a file without any record where those are left out.
-    pub(super) fn open_unless_empty(path: &Path, set: &FilesSet, bytes: usize) -> Result<Option<Self>, SourceError> {
-        match Self::open_in_chunks(path, set, bytes) {
-            Err(SourceError::Empty { .. }) if set.skip_empty && set.files.len() > 1 => Ok(None),
-            opened => opened.map(Some),
-        }
     }
 
     /// The same, with chunks of about `bytes`.
@@ -117,7 +116,7 @@ impl TextFile {
     }
 
     fn open_sized(path: &Path, set: &FilesSet, sizes: Sizes) -> Result<Self, SourceError> {
-        Self::unpack(Unpacked::open(path)?, path, set, sizes)
+        Self::unpack(set.unpacked(path)?, path, set, sizes)
     }
 
     fn unpack(mut unpacked: Unpacked, path: &Path, set: &FilesSet, sizes: Sizes) -> Result<Self, SourceError> {
@@ -142,6 +141,8 @@ impl TextFile {
             rows: 0,
             lines: 0,
             columns: Vec::new(),
+            wide: set.wide.clone(),
+            headers: (Vec::new(), 0),
             ahead: None,
         };
         file.read_ahead()?;
@@ -156,6 +157,14 @@ impl TextFile {
     /// The columns the header row of a CSV file names; none for NDJSON.
     pub fn columns(&self) -> &[String] {
         &self.columns
+    }
+
+    /// Where the series of a wide table are; `None` for any other file.
+    pub(super) fn wide(&self) -> Option<Result<Wide, SourceError>> {
+        let (headers, line) = &self.headers;
+        let table = self.wide.as_ref()?;
+        let wide = Wide::read(table, headers, *line).and_then(|wide| wide.check_distinct().map(|()| wide));
+        Some(wide.map_err(|reason| self.refuse(reason)))
     }
 
     /// The next whole records; `None` at the end of the file. A chunk has records, save perhaps the last one.
@@ -179,16 +188,20 @@ impl TextFile {
 
     fn read_ahead(&mut self) -> Result<(), SourceError> {
         self.fill(self.sizes.chunk.max(BOM.len() + 1))?;
+        if let Some(error) = unread::by_bytes(&self.path, &self.buffer) {
+            return Err(error);
+        }
         if let Some(reason) = not_text(&self.buffer) {
             return Err(self.refuse(reason.to_owned()));
         }
         let start = self.skip()?;
         let header = self.format == Format::Csv && self.layout.header != Header::None;
         let mut chunk = self
-            .read_chunk(start, u64::from(header))?
+            .read_chunk(start, self.wide.as_ref().map_or(u64::from(header), |wide| wide.rows.len() as u64))?
             .filter(|chunk| !chunk.records.is_empty())
             .ok_or_else(|| SourceError::Empty { path: self.path.clone() })?;
         match self.format {
+            Format::Csv if self.wide.is_some() => self.take_headers(&mut chunk)?,
             Format::Csv => self.name_columns(&mut chunk)?,
             _ => self.check_objects(&chunk)?,
         }
@@ -241,16 +254,54 @@ impl TextFile {
         Ok(())
     }
 
+    /// Takes the header rows of a wide table.
+    fn take_headers(&mut self, chunk: &mut Chunk) -> Result<(), SourceError> {
+        let count = self.wide.as_ref().map_or(0, |wide| wide.rows.len());
+        if chunk.records.len() < count {
+            return Err(self.refuse(format!("it has fewer than the {count} header rows that `wide` names")));
+        }
+        let headers: Vec<Record> = chunk.records.drain(..count).collect();
+        let mut cells = csv::Cells::default();
+        for (number, record) in headers.iter().enumerate() {
+            let bytes = &chunk.data[record.start..record.end];
+            let Some(text) = self.layout.encoding_of_records().decode(bytes) else {
+                let line = chunk.line(record);
+                return Err(self.refuse(format!("line {line} is not {}; set `encoding`", self.layout.encoding.name())));
+            };
+            cells.read(text.as_bytes(), &self.layout);
+            let unquoted = cells.text(text.as_bytes());
+            let name = |at| cells.range(at).map(|range| String::from_utf8_lossy(&unquoted[range]).into_owned());
+            let mut names: Vec<String> = (0..cells.len()).filter_map(name).collect();
+            if names.len() > 1 && names.last().is_some_and(String::is_empty) {
+                names.pop();
+            }
+            if number == 0 {
+                self.headers.1 = chunk.line(record);
+            }
+            self.headers.0.push(names);
+        }
+        self.rows -= count as u64;
+        Ok(())
+    }
+
     /// Fails when none of the first records is a JSON object.
     fn check_objects(&self, chunk: &Chunk) -> Result<(), SourceError> {
-        let mut faults = chunk.rows().take(FIRST_RECORDS).map(|(_, _, record)| (record, ndjson::check(record).err()));
+        let shape = Shape { columns: &self.layout.columns, keyed: false };
+        let fault = |record| ndjson::check(record, shape).err();
+        let mut faults = chunk.rows().take(FIRST_RECORDS).map(|(_, _, record)| (record, fault(record)));
         let first = faults.next();
         if faults.any(|(_, fault)| fault.is_none()) {
             return Ok(());
         }
         match first {
-            Some((record, Some(_))) if record.trim_ascii_start().starts_with(b"[") => {
-                Err(self.refuse("it begins like one JSON array; write each object on a line of its own".to_owned()))
+            Some((record, Some(fault))) if record.trim_ascii_start().starts_with(b"[") => {
+                let help = match self.layout.columns.is_empty() {
+                    true => "it begins like one JSON array; write `format = \"json\"`, or, where each line is an array of its \
+                             own, `columns = [...]`"
+                        .to_owned(),
+                    false => format!("the first record is {fault}; where the file is one array, write `format = \"json\"`"),
+                };
+                Err(self.refuse(help))
             }
             Some((_, Some(fault))) => Err(self.refuse(format!("the first record is {fault}"))),
             _ => Ok(()),
@@ -259,7 +310,7 @@ impl TextFile {
 
     fn split(&self, start: usize) -> (Vec<Record>, Rest) {
         let ignored = |line: &[u8]| self.layout.ignores(line);
-        let ignored: Option<&dyn Fn(&[u8]) -> bool> = (!self.layout.ignore.is_empty()).then_some(&ignored);
+        let ignored: Option<&IsIgnored<'_>> = (!self.layout.ignore.is_empty()).then_some(&ignored);
         split(&self.buffer, start, self.ended, Rules { grammar: self.grammar, ignored })
     }
 
@@ -269,7 +320,9 @@ impl TextFile {
         self.fill(self.sizes.chunk)?;
         loop {
             let (mut records, mut rest) = self.split(start);
-            records.iter_mut().for_each(|record| record.line += skipped);
+            for record in &mut records {
+                record.line += skipped;
+            }
             rest.lines += skipped;
             self.check(&records, rest, headers)?;
             let whole = !records.is_empty() || self.ended || self.buffer.len() > self.sizes.longest;
@@ -348,7 +401,7 @@ fn other_names(header: &[String], columns: &[String], line: u64) -> Option<Strin
 }
 
 /// What the text is, when its first line shows that it is none.
-fn not_text(text: &[u8]) -> Option<&'static str> {
+pub(super) fn not_text(text: &[u8]) -> Option<&'static str> {
     let line = &text[..memchr(b'\n', text).unwrap_or(text.len())];
     if text.starts_with(b"PAR1") {
         Some("it is a Parquet file; set `format` to parquet")
@@ -482,7 +535,10 @@ mod tests {
     #[test]
     fn what_is_no_ndjson_is_refused_with_the_fault_of_its_first_record() {
         for (text, reason) in [
-            ("[\n{\"a\": 1},\n", "it begins like one JSON array; write each object on a line of its own"),
+            (
+                "[\n{\"a\": 1},\n",
+                "it begins like one JSON array; write `format = \"json\"`, or, where each line is an array of its own, `columns = [...]`",
+            ),
             ("a,b\n1,2\n", "the first record is not valid JSON: expected value at column 1"),
             ("1\n2", "the first record is not a JSON object"),
             ("{\n\"a\": 1\n}\n", "the first record is not valid JSON: EOF while parsing an object at column 1"),

@@ -15,7 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("market", &[]),
     ("text", &["market"]),
     ("bars", &["market"]),
-    ("schema", &["market"]),
+    ("schema", &["market", "text"]),
     ("checks", &["bars", "market", "schema", "text"]),
     ("decide", &["checks", "text"]),
     ("config", &["bars", "checks", "decide", "durable", "market", "schema"]),

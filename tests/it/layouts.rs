@@ -300,3 +300,24 @@ fn one_fault_has_one_verdict_in_text_and_in_typed_columns() {
     assert_eq!(found(&ndjson), expected);
     assert_eq!(found(&parquet), expected);
 }
+
+#[test]
+fn a_job_whose_every_timestamp_fails_is_probably_wrong_and_moves_nothing() {
+    let row = |day: u32| format!("A,{day:02}/01/2024,10,11,9.5,10.5,1000\n");
+    let text = format!("symbol,date,open,high,low,close,volume\n{}", (2..12).map(row).collect::<String>());
+    let project = Project::new(&text);
+    project.edit("job.toml", "[report]", "[parse_error]\naction = \"quarantine\"\n\n[report]");
+    let reason =
+        "every one of 10 rows has `02/01/2024` or the like in `time` (not-a-format): the job is probably wrong";
+    let told = project.call(&["check", "job.toml"]).exits(1);
+    assert!(told.out.contains(reason), "{told:?}");
+    let told = project.call(&["run", "job.toml"]).exits(4);
+    assert!(told.out.contains(reason), "{told:?}");
+    assert_eq!(fs::read_to_string(project.path("bars.csv")).unwrap(), text);
+    // A rule that aims at the field means it, and a few rows say nothing of the job.
+    let aimed = "\n[[rule]]\nid = \"dates\"\ncheck = \"date-format\"\naction = \"quarantine\"\n";
+    project.write("rules.toml", crate::cli_support::RULES.to_owned() + aimed);
+    assert!(!project.call(&["check", "job.toml"]).out.contains("probably wrong"));
+    let few = Project::new(text.lines().take(4).collect::<Vec<_>>().join("\n"));
+    assert!(!few.call(&["check", "job.toml"]).out.contains("probably wrong"));
+}

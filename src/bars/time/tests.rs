@@ -27,7 +27,7 @@ fn utc_text(instant: i64) -> String {
 
 fn spec(formats: &[&str], zone: Tz, label: Label) -> TimeSpec {
     let formats = formats.iter().map(|text| format(text)).collect();
-    TimeSpec { sources: vec![Arc::from("time")], formats, zone, label, fold: Fold::Refuse }
+    TimeSpec { sources: vec![Arc::from("time")], digits: false, formats, zone, label, fold: Fold::Refuse }
 }
 
 fn day(text: &str) -> i32 {
@@ -281,13 +281,16 @@ fn typed_dates_and_timestamps_are_read_from_what_they_show() {
 #[test]
 fn a_number_is_a_timestamp_by_an_epoch_format_or_by_digits() {
     let dates = spec(&["%Y%m%d"], Tz::UTC, Label::Session);
+    assert_eq!(dates.read_number(20_251_016), Err(TimeFault::WrongType), "a number among texts");
+    let dates = TimeSpec { digits: true, ..dates };
     assert_eq!(dates.read_number(20_251_016), Ok(utc("2025-10-16T00:00:00Z")));
     assert_eq!(dates.read_number(20_251_301), Err(TimeFault::Impossible));
     assert_eq!(dates.read_float(20_251_016.0), Ok(utc("2025-10-16T00:00:00Z")));
     for number in [20_251_016.5, f64::NAN, f64::INFINITY, 1e300] {
         assert_eq!(dates.read_float(number), Err(TimeFault::WrongType), "{number}");
     }
-    assert_eq!(spec(&["%Y-%m-%d"], Tz::UTC, Label::Session).read_number(20_251_016), Err(TimeFault::WrongType));
+    let dashed = TimeSpec { digits: true, ..spec(&["%Y-%m-%d"], Tz::UTC, Label::Session) };
+    assert_eq!(dashed.read_number(20_251_016), Err(TimeFault::WrongType));
     let either = spec(&["%Y%m%d", "epoch-ms"], Tz::UTC, Label::Start);
     assert_eq!(either.read_number(1_709_908_200_000), Ok(utc("2024-03-08T14:30:00Z")));
     assert_eq!(either.read_number(i64::MAX), Err(TimeFault::OutOfRange));

@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::elsewhere::elsewhere;
 use super::factor;
 use super::path::JobPath;
+use super::wide::{self, Wide};
 use crate::bars::layout::{Delimiter, Encoding, Header, LinePattern, TextLayout};
 use crate::bars::number::{NumberFormat, Scale};
 use crate::schema::diagnostic::Diagnostic;
@@ -25,6 +27,10 @@ pub struct FileSource {
     pub layout: TextLayout,
     /// Whether the job names the delimiter.
     pub delimiter_is_given: bool,
+    /// Where the records are in a JSON document: a dotted path.
+    pub records: Option<String>,
+    /// What the header says where CSV files are wide tables.
+    pub wide: Option<Wide>,
     /// How numbers are written that are text.
     pub numbers: NumberFormat,
     /// Whether files without any record are left out; where the job does not say, if others have some.
@@ -53,8 +59,12 @@ pub enum FileFormat {
     Csv,
     /// One JSON object a line.
     Ndjson,
+    /// One JSON document with many records in it.
+    Json,
     /// Apache Parquet.
     Parquet,
+    /// Apache Arrow IPC.
+    Arrow,
 }
 
 /// A condition on a source field: it equals the value. NULL equals nothing.
@@ -79,7 +89,7 @@ pub enum FilterValue {
     AnyOf(Vec<String>),
 }
 
-const FORMATS: &[&str] = &["csv", "ndjson", "parquet"];
+const FORMATS: &[&str] = &["csv", "ndjson", "json", "parquet", "arrow"];
 const WRITERS: &[&str] = &["any", "none"];
 
 /// `NA` is a ticker (National Bank of Canada), so it is not a NULL unless a job says so.
@@ -99,7 +109,7 @@ pub(super) const FILES: Section = Section {
             "format",
             Holds::Choice(FORMATS),
             Nothing,
-            "The format; without it the names tell: .csv, .tsv, .txt, .ndjson, .jsonl, .json (each also .gz, .zst, .bz2, .xz), .parquet, .pq, .parq.",
+            "The format; without it the names tell: .csv, .tsv, .txt, .ndjson, .jsonl, .json (each also .gz, .zst, .bz2, .xz), .parquet, .pq, .parq, .arrow, .feather, .ipc.",
         ),
         key(
             "header",
@@ -107,7 +117,24 @@ pub(super) const FILES: Section = Section {
             Text("first"),
             "Whether the first record of a CSV file names the columns: always, never, or where no cell of it is a number or a date.",
         ),
-        key("columns", Holds::Texts, Nothing, "The names of the columns in order, for files without a header."),
+        key(
+            "columns",
+            Holds::Texts,
+            Nothing,
+            "The names of the columns in order, for files without a header and for JSON records that are arrays.",
+        ),
+        key(
+            "records",
+            Holds::Text,
+            Nothing,
+            "The dotted path to the records in a JSON document, an array or an object whose keys become the field `key`; `.` is the document itself.",
+        ),
+        key(
+            "wide",
+            Holds::Wide(&wide::WIDE),
+            Nothing,
+            "For tables with a column for each series: what the names of columns and the cells are, or what each header row names, e.g. `[\"field\", \"symbol\"]`.",
+        ),
         key("skip", ANY_COUNT, Count(0), "Lines before the header."),
         key("ignore", Holds::Texts, Nothing, "Patterns of whole lines that are not records, e.g. `#*`."),
         key(
@@ -170,24 +197,48 @@ const NUMBERS: Section = Section {
 
 pub(super) fn read(mut section: SectionReader<'_>) -> (Option<FileSource>, Vec<Diagnostic>) {
     let job = &section.file().path;
-    let paths = section.texts("path").into_iter().map(|path| JobPath::new(job, path.into_inner())).collect();
+    let written = section.texts("path");
+    for path in &written {
+        if let Some(elsewhere) = elsewhere(path.get_ref()) {
+            let title = format!("{} is not read by this version", elsewhere.what);
+            section.reject_at(path.span(), title, elsewhere.way_out);
+        }
+    }
+    let paths: Vec<JobPath> = written.into_iter().map(|path| JobPath::new(job, path.into_inner())).collect();
     let format = section.choice("format").and_then(FileFormat::parse);
-    let layout = read_layout(&mut section, format);
+    let json = format
+        .map_or_else(|| paths.iter().all(is_json), |format| matches!(format, FileFormat::Ndjson | FileFormat::Json));
+    let layout = read_layout(&mut section, format, json);
+    let records = read_records(&mut section, format);
+    let wide = wide::read(&mut section, format);
     let numbers = read_numbers(&mut section, &layout);
     let filter = read_filter(&mut section);
     let skip_empty = section.choice("empty") != Some("error");
     let missing_is_null = section.choice("missing") == Some("null");
     let writers = if section.choice("writers") == Some("none") { Writers::None } else { Writers::Any };
     let delimiter_is_given = section.has("delimiter");
-    let files =
-        FileSource { paths, format, layout, delimiter_is_given, numbers, skip_empty, missing_is_null, filter, writers };
+    let files = FileSource {
+        paths,
+        format,
+        layout,
+        delimiter_is_given,
+        records,
+        wide,
+        numbers,
+        skip_empty,
+        missing_is_null,
+        filter,
+        writers,
+    };
     let mistakes = section.finish();
     (mistakes.is_empty().then_some(files), mistakes)
 }
 
 impl FileFormat {
     fn parse(word: &str) -> Option<Self> {
-        [Self::Csv, Self::Ndjson, Self::Parquet].into_iter().find(|format| format.as_str() == word)
+        [Self::Csv, Self::Ndjson, Self::Json, Self::Parquet, Self::Arrow]
+            .into_iter()
+            .find(|format| format.as_str() == word)
     }
 
     /// The word jobs use.
@@ -195,12 +246,14 @@ impl FileFormat {
         match self {
             Self::Csv => "csv",
             Self::Ndjson => "ndjson",
+            Self::Json => "json",
+            Self::Arrow => "arrow",
             Self::Parquet => "parquet",
         }
     }
 }
 
-fn read_layout(section: &mut SectionReader<'_>, format: Option<FileFormat>) -> TextLayout {
+fn read_layout(section: &mut SectionReader<'_>, format: Option<FileFormat>, json: bool) -> TextLayout {
     if format.is_some_and(|format| format != FileFormat::Csv) {
         for name in ["header", "skip", "ignore", "delimiter", "trim"] {
             if section.has(name) {
@@ -213,7 +266,7 @@ fn read_layout(section: &mut SectionReader<'_>, format: Option<FileFormat>) -> T
         Some("auto") => Header::Auto,
         _ => Header::First,
     };
-    let columns = read_columns(section, header);
+    let columns = read_columns(section, header, json);
     let encoding = read_encoding(section);
     TextLayout {
         header,
@@ -227,7 +280,22 @@ fn read_layout(section: &mut SectionReader<'_>, format: Option<FileFormat>) -> T
     }
 }
 
-fn read_columns(section: &mut SectionReader<'_>, header: Header) -> Vec<String> {
+/// Whether a path is that of files whose records are JSON, as far as its name says.
+fn is_json(path: &JobPath) -> bool {
+    let name = path.written.to_ascii_lowercase();
+    let bare = [".gz", ".zst", ".bz2", ".xz"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
+    [".json", ".jsonl", ".ndjson"].iter().any(|ending| bare.ends_with(ending))
+}
+
+fn read_records(section: &mut SectionReader<'_>, format: Option<FileFormat>) -> Option<String> {
+    let records = section.text("records")?.into_inner();
+    if format.is_some_and(|format| format != FileFormat::Json) {
+        section.reject("records", "only a JSON document has `records`", "write `format = \"json\"`, or leave it out");
+    }
+    Some(records)
+}
+
+fn read_columns(section: &mut SectionReader<'_>, header: Header, json: bool) -> Vec<String> {
     let columns = section.texts("columns");
     let mut seen = BTreeSet::new();
     for name in &columns {
@@ -235,7 +303,7 @@ fn read_columns(section: &mut SectionReader<'_>, header: Header) -> Vec<String> 
             section.reject_at(name.span(), format!("the column `{}` is named twice", name.get_ref()), "rename one");
         }
     }
-    if header == Header::First && !columns.is_empty() {
+    if header == Header::First && !json && !columns.is_empty() {
         let help = "write `header = \"none\"`, or `\"auto\"` where some files have a header; else leave it out";
         section.reject("columns", "`columns` names what the header names already", help);
     }

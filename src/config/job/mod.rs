@@ -4,6 +4,7 @@
 //! the paths in a [`Job`] are only resolved, and what the source holds is not known here.
 
 mod bars;
+mod elsewhere;
 mod factor;
 mod files;
 mod mongodb;
@@ -11,6 +12,7 @@ mod name_pattern;
 mod path;
 mod run;
 mod source;
+mod wide;
 
 use std::sync::Arc;
 
@@ -439,7 +441,7 @@ error[unknown-value]: `cvs` is not a value of `format`
 6 | format = "cvs"
   |          ^^^^^ no such value
   |
-  = help: did you mean `csv`? choices: csv, ndjson, parquet
+  = help: did you mean `csv`? choices: csv, ndjson, json, parquet, arrow
 
 error[missing-key]: `[bars]` lacks `interval`
  --> jobs/demo.toml:7:1

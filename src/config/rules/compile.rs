@@ -11,8 +11,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::head::{self, Head, RULE, RULE_FILE};
 use super::{Rule, RuleFile, RuleSet, cases};
-use crate::bars::BarsSpec;
-use crate::checks::{Check, Described, Expression, Params};
+use crate::bars::{BarsSpec, NUMBERS};
+use crate::checks::{Check, Described, Expression, Lacking, Params};
 use crate::config::document;
 use crate::schema::diagnostic::{Diagnostic, SourceText};
 use crate::schema::moment::Moment;
@@ -27,17 +27,28 @@ pub fn compile(files: &[RuleFile], bars: &BarsSpec) -> Result<RuleSet, Vec<Diagn
     finished(Compiler::over(files, Some(bars), &[]))
 }
 
+/// Why rules cannot be compiled over the bars of a job.
+#[derive(Debug)]
+pub(in crate::config) struct Unfit {
+    /// Mistakes of the rules.
+    pub(in crate::config) mistakes: Vec<Diagnostic>,
+    /// Usual fields that the bars lack, with the ids of the rules that need them.
+    pub(in crate::config) lacking: BTreeMap<String, Vec<Arc<str>>>,
+}
+
 /// [`compile`] over the bars of a job, for the rules with the ids `only`, or for all of them where it is empty; the
 /// mistakes of others do not count, and test rows may have fields that these bars lack. The identity is that of the
 /// whole set.
-pub(in crate::config) fn compile_only(
-    files: &[RuleFile],
-    bars: &BarsSpec,
-    only: &[String],
-) -> Result<RuleSet, Vec<Diagnostic>> {
-    let mut compiler = Compiler::over(files, Some(bars), only);
+pub(in crate::config) fn compile_only(files: &[RuleFile], bars: &BarsSpec, only: &[String]) -> Result<RuleSet, Unfit> {
+    let compiler = Compiler { of_job: true, ..Compiler::new(Some(bars), only) };
+    let mut compiler = compiler.with(files);
     compiler.mistakes.retain(|mistake| mistake.code != cases::UNKNOWN_FIELD);
-    finished(compiler)
+    let lacking = std::mem::take(&mut compiler.lacking);
+    match finished(compiler) {
+        Ok(rules) if lacking.is_empty() => Ok(rules),
+        Ok(_) => Err(Unfit { mistakes: Vec::new(), lacking }),
+        Err(mistakes) => Err(Unfit { mistakes, lacking }),
+    }
 }
 
 fn finished(mut compiler: Compiler<'_>) -> Result<RuleSet, Vec<Diagnostic>> {
@@ -79,12 +90,20 @@ struct Compiler<'b> {
     ids: BTreeMap<Arc<str>, (Arc<SourceText>, Range<usize>)>,
     mistakes: Vec<Diagnostic>,
     left_out: Vec<Arc<str>>,
+    /// Whether the bars are those of a job.
+    of_job: bool,
+    /// Usual fields that the bars of a job lack, with the rules that need them.
+    lacking: BTreeMap<String, Vec<Arc<str>>>,
 }
 
 impl<'b> Compiler<'b> {
     /// Takes all of `files`.
     fn over(files: &[RuleFile], bars: Option<&'b BarsSpec>, only: &'b [String]) -> Self {
-        let mut compiler = Self {
+        Self::new(bars, only).with(files)
+    }
+
+    fn new(bars: Option<&'b BarsSpec>, only: &'b [String]) -> Self {
+        Self {
             bars,
             only,
             rules: Vec::new(),
@@ -94,11 +113,16 @@ impl<'b> Compiler<'b> {
             ids: BTreeMap::new(),
             mistakes: Vec::new(),
             left_out: Vec::new(),
-        };
-        for file in files {
-            compiler.add_file(file);
+            of_job: false,
+            lacking: BTreeMap::new(),
         }
-        compiler
+    }
+
+    fn with(mut self, files: &[RuleFile]) -> Self {
+        for file in files {
+            self.add_file(file);
+        }
+        self
     }
 
     fn add_file(&mut self, file: &RuleFile) {
@@ -173,11 +197,16 @@ impl<'b> Compiler<'b> {
         let mut params = Params::new(section, bars, Arc::clone(id), &mut self.expressions);
         let check = kind.compile(&mut params, bars);
         let (mut mistakes, used, lacking) = params.finish();
-        if !lacking.is_empty() && lacking.iter().all(|field| bars.without.iter().any(|without| **without == **field)) {
-            mistakes.retain(|mistake| mistake.code != "unknown-field");
-            if mistakes.is_empty() {
-                self.left_out.push(Arc::clone(id));
-                return (None, mistakes);
+        let is_without = |lacking: &Lacking| bars.without.iter().any(|without| **without == *lacking.field);
+        if mistakes.is_empty() && !lacking.is_empty() && lacking.iter().all(is_without) {
+            self.left_out.push(Arc::clone(id));
+            return (None, mistakes);
+        }
+        for Lacking { field, mistake } in lacking {
+            // That bars lack a usual field is said once, of the job, and not at each rule that needs it.
+            match self.of_job && NUMBERS.contains(&field.as_str()) {
+                true => self.lacking.entry(field).or_default().push(Arc::clone(id)),
+                false => mistakes.push(mistake),
             }
         }
         self.used.extend(used);

@@ -136,7 +136,7 @@ fn packing(open: &Open) -> Result<Option<Packing>, FilesError> {
 pub(super) fn header(open: &Open, set: &FilesSet) -> Result<Vec<String>, FilesError> {
     match set.format {
         Format::Csv => Ok(TextFile::over(&open.path, open.reader(), set)?.columns().to_vec()),
-        Format::Ndjson | Format::Parquet => Ok(Vec::new()),
+        Format::Ndjson | Format::Json | Format::Parquet | Format::Arrow => Ok(Vec::new()),
     }
 }
 

@@ -164,6 +164,10 @@ impl Between<'_> {
             if foreign.is_empty() {
                 return Ok(());
             }
+            // A person put a row of this very run back while it was under way: what a person did stands.
+            if foreign.iter().any(|(_, (run, state))| run == mark.run_id && *state == State::Restored) {
+                return Err(unknown(doing, "a row of this run was put back while it was under way".to_owned()));
+            }
             if attempt == TRIES {
                 break;
             }

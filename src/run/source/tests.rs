@@ -86,7 +86,7 @@ impl Source for Memory {
         let (locators, filter, window, places) = (Locators::Counted, Vec::new(), (None, None), Vec::new());
         let input = Input { groups, schema, places, locators, arrangement, filter, window };
         let (rows, snapshot) = (Some(self.bars.num_rows() as u64), Some((path, folder)));
-        Ok(Ingested { input, identities: Vec::new(), rows, bytes, extract_seconds: 0.0, snapshot })
+        Ok(Ingested { input, identities: Vec::new(), rows, bytes, extract_seconds: 0.0, snapshot, copies: None })
     }
 
     async fn damage(&self) -> Option<Failure> {

@@ -78,7 +78,7 @@ error[duplicate-file]: `a.toml` is named twice  --> job.toml:2:44
 error[unknown-key]: unknown key `colour` in the job  --> job.toml:3:1
 error[bad-value]: `path` is empty  --> job.toml:6:8
 error[unknown-value]: `xml` is not a value of `format`  --> job.toml:7:10
-error[bad-value]: a delimiter is one ASCII character, no letter, digit or quote  --> job.toml:8:13
+error[bad-value]: a delimiter is one ASCII character, no letter, digit or quote, or `blanks`  --> job.toml:8:13
 error[bad-value]: `symbol` is in the series key twice  --> job.toml:11:21
 error[bad-value]: `7x` is not an interval; write for instance `1m`, `15m`, `1h`, `1d`, `1w` or `1M`  --> job.toml:12:12
 error[bad-value]: no calendar is called `XNYZ`  --> job.toml:13:12

@@ -71,12 +71,15 @@ fn empty_files_are_no_success() {
     breaks(&project, &["`bars.ndjson` is empty"]);
     let project = over("\"*.csv\"");
     project.write("late.csv", "");
+    let told = project.call(&["check", "job.toml", "--no-report"]).exits(0);
+    told.says(&["note: 1 empty file left out, the first is `late.csv`"]);
+    project.edit("job.toml", "path = \"*.csv\"", "path = \"*.csv\"\nempty = \"error\"");
     breaks(&project, &["`late.csv` is empty"]);
 }
 
 #[test]
 fn garbage_is_reported_from_data() {
-    breaks(&Project::new(garbage(4_000)), &["`bars.csv` is not a CSV file with a header row:"]);
+    breaks(&Project::new(garbage(4_000)), &["`bars.csv` cannot be read as CSV:"]);
     for (name, what) in
         [("bars.ndjson", "is not an NDJSON file"), ("bars.parquet", "is not a whole Parquet file; fetch it again")]
     {
@@ -89,17 +92,20 @@ fn garbage_is_reported_from_data() {
 #[test]
 fn a_file_of_another_kind_is_named_as_what_it_is() {
     let utf16: Vec<u8> = [0xff, 0xfe].into_iter().chain(BARS.bytes().flat_map(|byte| [byte, 0])).collect();
-    breaks(&Project::new(utf16), &["it is UTF-16; write it as UTF-8"]);
+    breaks(&Project::new(utf16), &["it is UTF-16; write `encoding = \"utf-16\"`"]);
     breaks(&Project::new(b"PAR1\x15\x04"), &["it is a Parquet file; set `format` to parquet"]);
     breaks(&Project::new("a\0b,c\n1,2\n"), &["it holds binary data"]);
-    breaks(&Project::new("A,2024-01-02,1,2,0.5,1.5,10\n"), &["the first row looks like data", "add a header row"]);
+    breaks(
+        &Project::new("A,2024-01-02,1,2,0.5,1.5,10\n"),
+        &["line 1 looks like data, not like column names", "`header = \"none\"`"],
+    );
     breaks(&Project::new(BARS.replace('\n', "\r")), &["its lines end in bare carriage returns; write line feeds"]);
     let project = over("\"bars.ndjson\"");
     project.write("bars.ndjson", "[{\"symbol\":\"A\"},\n{\"symbol\":\"B\"}]\n");
     breaks(&project, &["one JSON array; write each object on a line of its own"]);
-    let project = over("\"bars.txt\"");
-    project.write("bars.txt", BARS);
-    breaks(&project, &["the name of `bars.txt` does not tell its format; set `format`"]);
+    let project = over("\"bars.dat\"");
+    project.write("bars.dat", BARS);
+    breaks(&project, &["the name of `bars.dat` does not tell its format; set `format`"]);
 }
 
 #[test]
@@ -148,13 +154,16 @@ fn a_quote_that_never_closes_is_placed() {
 #[test]
 fn columns_must_be_named_once_and_alike() {
     breaks(
-        &Project::new(BARS.replace("volume", "close")),
+        &Project::new(BARS.replace("volume\n", "volume,close\n").replace("00\n", "00,1\n")),
         &["`bars.csv` has more than one column called `close`; rename all but one"],
     );
     let project = over("\"data\"");
     project.write("data/a.csv", BARS);
     project.write("data/b.csv", BARS.replace("volume", "vol"));
-    breaks(&project, &["mixed schemas: column `volume` of `data/a.csv` is missing in `data/b.csv`"]);
+    breaks(
+        &project,
+        &["`data/b.csv` has no column `volume`; it has `symbol`, `date`, `open`, `high`, `low`, `close`, `vol`"],
+    );
     let project = over("\"data\"");
     project.write("data/a.csv", BARS);
     project.write("data/b.ndjson", "{}\n");
@@ -202,17 +211,17 @@ error: 3 mistakes; nothing was read
     project.write("job.toml", crate::cli_support::JOB);
     project.write("bars.csv", BARS.replace("low", "lw"));
     let output = project.call(&["check", "job.toml"]).exits(2);
-    insta::assert_snapshot!(output.err, @r"
-error[unknown-field]: rule `ohlc` needs the field `low`, which these bars do not have
- --> rules.toml:1:1
+    insta::assert_snapshot!(output.err, @r#"
+error[unknown-field]: 1 rule needs `low`, which these bars do not have
+ --> job.toml:7:1
   |
-1 | [[rule]]
-  | ^^^^^^^^
+7 | [bars]
+  | ^^^^^^ no such fields
   |
-  = help: did you mean `lw`? fields: time, symbol, open, high, lw, close, volume
+  = help: say in `[bars]` which columns they are, `fields = { low = "lw" }`, or that these bars have none, `without = ["low"]`; columns: symbol, open, high, lw, close, volume
 
 error: 1 mistake; nothing was read
-");
+"#);
     assert!(!project.path("reports").exists());
 }
 

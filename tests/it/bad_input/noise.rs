@@ -6,8 +6,10 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
+use barkeep::bars::TextLayout;
+use barkeep::bars::layout::{Delimiter, Encoding, Header, LinePattern};
 use barkeep::config;
-use barkeep::source::{self, Files, KeyField, Wanted, WantedKind};
+use barkeep::source::{self, Files, KeyField, TextFile, Wanted, WantedKind};
 use proptest::prelude::*;
 
 use crate::cli_support::{BARS, JOB, Project, RULES};
@@ -52,8 +54,11 @@ fn load(job: &Path) {
 
 /// Looks at and copies a source as the program does; the rows it has, if it is one.
 fn extract(folder: &Path, name: &str) -> Option<u64> {
-    let files = Files::all(vec![folder.join(name)]);
-    let set = source::discover(&files).ok()?;
+    extract_as(folder, &Files::all(vec![folder.join(name)]))
+}
+
+fn extract_as(folder: &Path, files: &Files) -> Option<u64> {
+    let set = source::discover(files).ok()?;
     let columns = source::infer(&set).ok()?;
     if !set.format.is_text() {
         let names: Vec<KeyField> = columns.iter().map(|column| KeyField::Column(column.name.clone())).collect();
@@ -67,11 +72,48 @@ fn extract(folder: &Path, name: &str) -> Option<u64> {
     Some(snapshot.rows)
 }
 
+/// The rows of a text file, and its text put together again from what stands in and between them.
+fn rows_and_text(files: &Files) -> Option<(u64, Vec<u8>)> {
+    let set = source::discover(files).ok()?;
+    let mut file = TextFile::open(&set.files[0], &set).ok()?;
+    let (mut rows, mut text) = (0, Vec::new());
+    while let Some(chunk) = file.next_chunk().ok()? {
+        rows += chunk.records.len() as u64;
+        text.extend_from_slice(&chunk.data);
+    }
+    Some((rows, text))
+}
+
+/// Any layout of text files.
+fn layouts() -> impl Strategy<Value = TextLayout> {
+    let header = prop::sample::select(vec![Header::First, Header::None, Header::Auto]);
+    let delimiter = vec![Delimiter::Byte(b','), Delimiter::Byte(b';'), Delimiter::Byte(b'\t'), Delimiter::Blanks];
+    let encoding = prop::sample::select(vec!["utf-8", "gbk", "latin1", "shift_jis", "utf-16"]);
+    let ignore = prop::sample::select(vec![vec![], vec!["#*"], vec!["*,", "?"]]);
+    (header, prop::sample::select(delimiter), encoding, ignore, 0_u64..3, any::<bool>()).prop_map(
+        |(header, delimiter, encoding, ignore, skip, trim)| TextLayout {
+            header,
+            columns: if header == Header::First { Vec::new() } else { ["a", "b", "c"].map(str::to_owned).to_vec() },
+            skip,
+            ignore: ignore.into_iter().map(|text| LinePattern::try_from(text.to_owned()).unwrap()).collect(),
+            delimiter,
+            encoding: Encoding::named(encoding).unwrap(),
+            trim,
+            nulls: vec![String::new()],
+        },
+    )
+}
+
 const NDJSON: &str = "{\"symbol\":\"A\",\"date\":\"2024-01-02\",\"open\":1,\"high\":2,\"low\":0.5,\"close\":{\"$numberDouble\":\"1.5\"},\"volume\":10}\n\
                       {\"symbol\":\"B\",\"date\":{\"$date\":\"2024-01-02T00:00:00Z\"},\"open\":null,\"x\":[1,{\"y\":\"\\u00e9\"}]}\n";
 
+/// How often each property is tried; more by hand.
+fn cases() -> u32 {
+    std::env::var("BARKEEP_NOISE").ok().and_then(|text| text.parse().ok()).unwrap_or(64)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_job_file_makes_it_panic(bytes in noise(JOB.as_bytes())) {
@@ -95,6 +137,29 @@ proptest! {
         for (name, bytes) in [("bars.csv", csv), ("bars.ndjson", ndjson)] {
             fs::write(dir.path().join(name), bytes).unwrap();
             extract(dir.path(), name);
+        }
+    }
+
+    #[test]
+    fn no_layout_over_any_text_panics_or_loses_a_row(
+        csv in noise(BARS.as_bytes()),
+        layout in layouts(),
+        missing_is_null: bool,
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("bars.csv"), &csv).unwrap();
+        let lines = layout.encoding.keeps_lines();
+        let files = Files {
+            layout,
+            delimiter_is_given: true,
+            missing_is_null,
+            ..Files::all(vec![dir.path().join("bars.csv")])
+        };
+        let read = rows_and_text(&files);
+        if let Some(copied) = extract_as(dir.path(), &files) {
+            let (rows, text) = read.expect("what is copied can be read");
+            prop_assert_eq!(copied, rows, "rows in are rows out, broken ones among them");
+            prop_assert!(!lines || text == csv, "the text is whole");
         }
     }
 

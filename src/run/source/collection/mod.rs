@@ -119,7 +119,15 @@ impl Source for FoundCollection {
         let stored = Stored { path: path.clone(), schema: snapshot.schema, filter: chosen };
         let input = stored.input(program, &columns, limits.threads).await?;
         let (bytes, rows) = (snapshot.bytes, Some(snapshot.rows));
-        Ok(Ingested { input, identities: Vec::new(), rows, bytes, extract_seconds, snapshot: Some((path, temp)) })
+        Ok(Ingested {
+            input,
+            identities: Vec::new(),
+            rows,
+            bytes,
+            extract_seconds,
+            snapshot: Some((path, temp)),
+            copies: None,
+        })
     }
 
     /// The reader tells of its damages itself.

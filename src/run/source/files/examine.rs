@@ -12,9 +12,9 @@ use crate::text::numbers::counted;
 
 /// Tells of the files.
 pub(super) fn files(of_job: &FilesOfJob, set: &FilesSet, lines: &mut Examination<'_>) -> Result<(), Failure> {
-    let bytes: u64 = set.files.iter().filter_map(|path| std::fs::metadata(path).ok()).map(|at| at.len()).sum();
+    let bytes: u64 = set.on_disk().iter().filter_map(|path| std::fs::metadata(path).ok()).map(|at| at.len()).sum();
     lines.ok("source", &format!("{}, {} MiB", counted(set.files.len() as u64, "file"), bytes >> 20))?;
-    for folder in set.files.iter().filter_map(|path| path.parent()).collect::<BTreeSet<_>>() {
+    for folder in set.on_disk().iter().filter_map(|path| path.parent()).collect::<BTreeSet<_>>() {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         if let Err(error) = tempfile::tempfile_in(folder) {
             let detail = format!("`{}` cannot be written, so no row can leave its files: {error}", folder.display());
@@ -24,7 +24,7 @@ pub(super) fn files(of_job: &FilesOfJob, set: &FilesSet, lines: &mut Examination
     if let Some(reason) = set.check_only() {
         lines.warn("source", &format!("no row can leave: {reason}"))?;
     }
-    for path in &set.files {
+    for path in set.on_disk() {
         let obstacle = files::obstacle(of_job.place().disk, path, of_job.writers()).map_err(failed)?;
         if let Some(obstacle) = obstacle {
             lines.warn("source", &format!("no row can leave: {obstacle}"))?;

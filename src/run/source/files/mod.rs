@@ -10,6 +10,7 @@ use async_trait::async_trait;
 
 use self::read::Wanted;
 use super::contract::{Reading, Source, SourceKind};
+use crate::bars::wide::WideTable;
 use crate::config::Loaded;
 use crate::config::job::{FieldName, FileFormat, FileSource, Filter};
 use crate::quarantine::plan::{PlanFile, SourceIdentity};
@@ -26,6 +27,8 @@ pub(super) struct NamedFiles {
     source: FileSource,
     /// Names that mean one column.
     aliases: Vec<Vec<String>>,
+    /// What the header of a wide table says.
+    wide: Option<WideTable>,
     of_job: FilesOfJob,
 }
 
@@ -33,7 +36,10 @@ impl NamedFiles {
     pub(super) fn new(loaded: &Arc<Loaded>, source: &FileSource) -> Self {
         let names = |field: &FieldName| field.sources.iter().map(|name| name.get_ref().to_string()).collect();
         let several = loaded.job.bars.fields.iter().filter(|field| field.sources.len() > 1);
-        Self { source: source.clone(), aliases: several.map(names).collect(), of_job: FilesOfJob::new(loaded, source) }
+        let shared = || loaded.job.bars.time.fields.iter().map(|name| name.get_ref().to_string()).collect();
+        let wide = source.wide.clone().map(|wide| WideTable { rows: wide.rows, values: wide.values, shared: shared() });
+        let aliases = several.map(names).collect();
+        Self { source: source.clone(), aliases, wide, of_job: FilesOfJob::new(loaded, source) }
     }
 }
 
@@ -45,10 +51,14 @@ impl SourceKind for NamedFiles {
             format: self.source.format.map(|format| match format {
                 FileFormat::Csv => Format::Csv,
                 FileFormat::Ndjson => Format::Ndjson,
+                FileFormat::Json => Format::Json,
                 FileFormat::Parquet => Format::Parquet,
+                FileFormat::Arrow => Format::Arrow,
             }),
             layout: self.source.layout.clone(),
             delimiter_is_given: self.source.delimiter_is_given,
+            records: self.source.records.clone(),
+            wide: self.wide.clone(),
             aliases: self.aliases.clone(),
             skip_empty: self.source.skip_empty,
             missing_is_null: self.source.missing_is_null,
@@ -92,15 +102,16 @@ impl Source for FoundFiles {
     async fn ingest(&self, reading: &Reading<'_>) -> Result<Ingested, Failure> {
         let wanted = Wanted { set: &self.set, filter: &self.filter };
         wanted.tell_empty(reading);
-        match self.set.format.is_text() {
-            true => wanted.ingest_text(reading).await,
-            false => wanted.ingest_parquet(reading, &self.columns).await,
+        match self.set.format {
+            Format::Csv | Format::Ndjson | Format::Json => wanted.ingest_text(reading).await,
+            Format::Parquet => wanted.ingest_parquet(reading, &self.columns).await,
+            Format::Arrow => wanted.ingest_arrow(reading, &self.columns).await,
         }
     }
 
     /// A query does not say which Parquet file is damaged: it is looked for.
     async fn damage(&self) -> Option<Failure> {
-        if self.set.format.is_text() {
+        if self.set.format != Format::Parquet {
             return None;
         }
         let files = self.set.files.clone();

@@ -1,11 +1,13 @@
 //! Makes the rows of files readable by the engine: text is copied into a snapshot, Parquet is read where it lies.
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema};
 
 use crate::config::job::{Filter, FilterValue};
+use crate::engine::nested;
 use crate::engine::plan::{self, Input};
 use crate::engine::program::Program;
 use crate::engine::table::{Locators, TableFile};
@@ -49,12 +51,42 @@ impl Wanted<'_> {
         });
         let snapshot = extracting.await??;
         let extract_seconds = started.elapsed().as_secs_f64();
-        let bytes = snapshot.files.iter().map(|file| file.length).sum();
+        let mut on_disk: Vec<_> = snapshot.files.iter().map(|file| (file.device, file.inode, file.length)).collect();
+        on_disk.sort_unstable();
+        on_disk.dedup();
+        let bytes = on_disk.iter().map(|(_, _, length)| length).sum();
         let path = snapshot.path;
         let stored = Stored { path: path.clone(), schema: snapshot.schema, filter };
         let input = stored.input(program, &columns, limits.threads).await?;
         let (identities, rows) = (snapshot.files, Some(snapshot.rows));
-        Ok(Ingested { input, identities, rows, bytes, extract_seconds, snapshot: Some((path, temp)) })
+        Ok(Ingested { input, identities, rows, bytes, extract_seconds, snapshot: Some((path, temp)), copies: None })
+    }
+
+    /// Copies Arrow files into Parquet files, which are read as others are.
+    pub(super) async fn ingest_arrow(
+        &self,
+        reading: &Reading<'_>,
+        found: &[SourceColumn],
+    ) -> Result<Ingested, Failure> {
+        let columns = ingest::columns(reading.program, &self.filters(reading))?;
+        let temp = reading.context.scratch()?;
+        let (dir, files) = (temp.path().to_path_buf(), self.set.files.clone());
+        let progress = reading.context.begin(&reading.program.job, Stage::Reading, None);
+        let started = std::time::Instant::now();
+        let copying = tokio::task::spawn_blocking(move || {
+            let mut copies = Vec::with_capacity(files.len());
+            for (number, path) in files.iter().enumerate() {
+                let copy = dir.join(format!("{number}.parquet"));
+                source::arrow_as_parquet(path, &columns, &copy)?;
+                copies.push(copy);
+                progress.at(copies.len() as u64);
+            }
+            Ok::<_, source::SourceError>(copies)
+        });
+        let copies = copying.await??;
+        let extract_seconds = started.elapsed().as_secs_f64();
+        let ingested = self.ingest_typed(reading, found, copies).await?;
+        Ok(Ingested { extract_seconds, copies: Some(temp), ..ingested })
     }
 
     /// Lets Parquet be read where it lies.
@@ -62,6 +94,16 @@ impl Wanted<'_> {
         &self,
         reading: &Reading<'_>,
         found: &[SourceColumn],
+    ) -> Result<Ingested, Failure> {
+        self.ingest_typed(reading, found, self.set.files.clone()).await
+    }
+
+    /// Lets the Parquet files at `paths`, which stand for the files of the set, be read.
+    async fn ingest_typed(
+        &self,
+        reading: &Reading<'_>,
+        found: &[SourceColumn],
+        paths: Vec<PathBuf>,
     ) -> Result<Ingested, Failure> {
         let Reading { program, context, .. } = *reading;
         let filter = self.filters(reading);
@@ -71,25 +113,25 @@ impl Wanted<'_> {
         let mut files = Vec::with_capacity(identities.len());
         let is_read = |name: &&Arc<str>| columns.contains(name);
         let places: Vec<Arc<str>> = self.set.places.names.iter().filter(is_read).cloned().collect();
-        for (index, identity) in identities.iter().enumerate() {
+        for (index, path) in paths.iter().enumerate() {
             let of_place = |name: &Arc<str>| self.set.places.value(name, index).flatten().cloned();
-            let file = plan::table_file(identity.path.clone(), index, identity.length);
+            let file = plan::table_file(path.clone(), index, FileIdentity::of(path)?.length);
             files.push(TableFile { places: places.iter().map(of_place).collect(), ..file });
         }
         let bytes = identities.iter().map(|identity| identity.length).sum();
         let (key, threads) = (self.key(program), context.limits().threads);
-        let (arrangement, groups) = ingest::arrange(key, files, self.set.files.clone(), threads).await?;
+        let (arrangement, groups) = ingest::arrange(key, files, paths, threads).await?;
         let schema = plan::narrowed(&parquet_schema(found, &columns), &columns);
         let locators = Locators::Counted;
         let input = Input { groups, schema, places, locators, arrangement, filter, window: (None, None) };
-        Ok(Ingested { input, identities, rows: None, bytes, extract_seconds: 0.0, snapshot: None })
+        Ok(Ingested { input, identities, rows: None, bytes, extract_seconds: 0.0, snapshot: None, copies: None })
     }
 
     /// The fields of the series key, as the files and their places have them.
     fn key(&self, program: &Program) -> Vec<KeyField> {
         let field = |column: String| {
             let values = self.set.places.field(&column);
-            let given = values.map(|values| values.map(|value| value.map(|value| value.to_string())).collect());
+            let given = values.map(|values| values.map(|value| value.map(ToString::to_string)).collect());
             given.map_or_else(|| KeyField::Column(column.clone()), KeyField::Given)
         };
         ingest::key_columns(&program.bars).into_iter().map(field).collect()
@@ -119,7 +161,7 @@ fn parquet_schema(columns: &[SourceColumn], read: &[Arc<str>]) -> Schema {
     let columns = columns.iter().filter(is_read);
     let field = |column: &SourceColumn| {
         let data_type = column.arrow.clone().unwrap_or(DataType::Null);
-        Field::new(&column.name, data_type, true)
+        nested::marked(Field::new(&column.name, data_type, true), &column.steps)
     };
     Schema::new(columns.map(field).collect::<Vec<_>>())
 }
