@@ -67,6 +67,7 @@ pub mod config;
 pub mod decide;
 pub mod durable;
 pub mod engine;
+pub(crate) mod inspect;
 pub mod market;
 pub mod quarantine;
 pub mod report;

@@ -55,6 +55,12 @@ pub(crate) enum LogFormat {
 pub(crate) enum Command {
     /// Make a folder with jobs, rules and the editor schema.
     Init(InitArgs),
+    /// Show the first three bars of a job as they are read, with zone and session; nothing is evaluated.
+    Preview {
+        /// A job file.
+        #[arg(value_name = "JOB")]
+        job: PathBuf,
+    },
     /// Hold the bars of jobs against their rules and write the report; never changes the source.
     Check(CheckArgs),
     /// Write down what would leave the source, for review; moves nothing.
@@ -99,6 +105,9 @@ pub(crate) struct InitArgs {
     /// The folder; made if it is not there.
     #[arg(default_value = ".")]
     pub(crate) dir: PathBuf,
+    /// Look at these files and write the job that reads them: a file, a folder or a pattern.
+    #[arg(long, value_name = "GLOB", conflicts_with = "demo")]
+    pub(crate) from: Vec<PathBuf>,
     /// Add bars with known faults and a job that finds them; needs no server.
     #[arg(long)]
     pub(crate) demo: bool,

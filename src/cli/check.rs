@@ -19,6 +19,7 @@ pub(crate) async fn check(global: &Global, args: &CheckArgs, output: &mut Output
         series: args.series.clone(),
         fail_on: args.fail_on.into(),
         report: !args.no_report,
+        preview: global.verbose > 0,
         ..Order::new(job, Goal::Check)
     };
     each(global, args.jobs.iter().map(order), output).await

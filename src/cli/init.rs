@@ -4,11 +4,15 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::args::InitArgs;
+use super::args::{Global, InitArgs};
 use super::demo;
 use super::output::Output;
+use super::preview::preview;
 use crate::config::schema;
+use crate::durable::paths;
+use crate::inspect::{self, InspectError};
 use crate::run::{Exit, Failure};
+use crate::text::escape::visible;
 
 const OHLCV: &str = include_str!("../../rules/ohlcv.toml");
 const CRYPTO: &str = include_str!("../../rules/crypto.toml");
@@ -92,8 +96,54 @@ pub(crate) fn init(args: &InitArgs, output: &mut Output) -> Result<Exit, Failure
     Ok(Exit::Ok)
 }
 
-fn files(demo: bool) -> Vec<(PathBuf, String)> {
-    let mut files = vec![
+/// Makes the folder with a job for the files that the flags name. What else there is already stays as it is; a job of
+/// the same name is never overwritten.
+pub(crate) async fn from_files(global: &Global, args: &InitArgs, output: &mut Output) -> Result<Exit, Failure> {
+    let dir = paths::absolute(&args.dir)?;
+    let patterns = args.from.iter().map(|path| paths::absolute(path)).collect::<Result<Vec<_>, _>>()?;
+    let proposal = inspect::look(&patterns, &dir.join("jobs")).map_err(|error| match error {
+        InspectError::Unfit(message, help) => Failure::Usage(message, help),
+        InspectError::Source(error) => error.into(),
+    })?;
+    let job = args.dir.join("jobs").join(format!("{}.toml", proposal.name));
+    if job.exists() {
+        let message = format!("`{}` is there already", job.display());
+        return Err(Failure::Usage(message, "choose another folder, or move it away; nothing was written".into()));
+    }
+    let mut written = Vec::new();
+    for (name, text) in shared() {
+        let path = args.dir.join(name);
+        if !path.exists() {
+            write(&path, &text)?;
+            written.push(path);
+        }
+    }
+    write(&job, &proposal.text)?;
+    written.push(job.clone());
+    if output.is_json() {
+        let files: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
+        let dir = args.dir.display().to_string();
+        let object = serde_json::json!({ "type": "init", "dir": dir, "files": files, "confirm": proposal.confirm });
+        output.line(&object.to_string())?;
+    } else {
+        for path in &written {
+            output.line(&format!("wrote {}", path.display()))?;
+        }
+    }
+    preview(global, &job, output).await?;
+    if !output.is_json() {
+        output.line("confirm:")?;
+        for line in &proposal.confirm {
+            output.line(&format!("  {}", visible(line)))?;
+        }
+        output.line(&format!("next: barkeep check {}", job.display()))?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// What every project has.
+fn shared() -> Vec<(&'static str, String)> {
+    vec![
         ("rules/ohlcv.toml", OHLCV.to_owned()),
         ("rules/crypto.toml", CRYPTO.to_owned()),
         ("rules/cn-equities.toml", CN_EQUITIES.to_owned()),
@@ -101,7 +151,11 @@ fn files(demo: bool) -> Vec<(PathBuf, String)> {
         ("schema/job.schema.json", format!("{:#}", schema::job_schema())),
         ("schema/rules.schema.json", format!("{:#}", schema::rules_schema())),
         (".taplo.toml", TAPLO.to_owned()),
-    ];
+    ]
+}
+
+fn files(demo: bool) -> Vec<(PathBuf, String)> {
+    let mut files = shared();
     if demo {
         files.push(("jobs/demo.toml", DEMO_JOB.to_owned()));
         let made = demo::bars();

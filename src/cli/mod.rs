@@ -10,6 +10,7 @@ mod events;
 mod failure_json;
 mod init;
 mod output;
+mod preview;
 mod progress;
 mod quarantine;
 mod report;
@@ -89,7 +90,9 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
     match command {
         Command::Completions { shell } => completions(shell, output),
         Command::Man { dir } => man(&dir, output),
-        Command::Init(args) => init::init(&args, output),
+        Command::Init(args) if args.from.is_empty() => init::init(&args, output),
+        Command::Init(args) => wait(&global, stoppable(init::from_files(&global, &args, output))),
+        Command::Preview { job } => wait(&global, stoppable(preview::preview(&global, &job, output))),
         Command::Rules(RulesCommand::Schema { of }) => rules::schema(of, output),
         Command::Rules(RulesCommand::Explain { check }) => rules::explain(&check, output),
         Command::Rules(RulesCommand::List { files }) => rules::list(&files, output),

@@ -207,6 +207,21 @@ pub fn canonical_view(program: &Program, input: &Input) -> Result<LogicalPlan> {
     shaped(program, input)?.project(std::iter::once(ident(TIME)).chain(fields))?.build()
 }
 
+/// The first `bars` of the first file of `input`, as [`canonical_view`] has them; no other file is read.
+pub fn first_bars(program: &Program, input: &Input, bars: usize) -> Result<LogicalPlan> {
+    let first = input.groups.iter().flatten().min_by_key(|file| file.index).cloned();
+    let input = Input {
+        groups: vec![first.into_iter().collect()],
+        schema: Arc::clone(&input.schema),
+        places: input.places.clone(),
+        locators: input.locators,
+        arrangement: input.arrangement,
+        filter: input.filter.clone(),
+        window: input.window,
+    };
+    LogicalPlanBuilder::from(canonical_view(program, &input)?).limit(0, Some(bars))?.build()
+}
+
 /// Scan, filter, canonical columns, window.
 fn shaped(program: &Program, input: &Input) -> Result<LogicalPlanBuilder> {
     let first_row = i64::from(input.locators == Locators::Counted);

@@ -18,6 +18,7 @@ use super::namesake;
 use super::open::{self, Opened};
 use super::order::{FailOn, Goal, Order};
 use super::peak::Peak;
+use super::preview;
 use super::removal::{self, Done, Planned};
 use super::shell::typed;
 use super::source::{self, SourceKind};
@@ -203,6 +204,9 @@ impl OfJob<'_> {
         let mut ingested = opened.ingest(program, context, &order.series).await?;
         seconds.extract = ingested.extract_seconds;
         ingested.input.window = window;
+        if order.preview {
+            preview::of(session, program, &ingested.input).await?.lines().iter().for_each(|line| context.note(line));
+        }
         let started = Instant::now();
         tracing::info!(arrangement = ?ingested.input.arrangement, rows = ingested.rows, "evaluating");
         let stream = plan::run(session, program, &ingested.input).await?;

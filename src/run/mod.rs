@@ -26,6 +26,7 @@ mod namesake;
 pub(crate) mod open;
 mod order;
 mod peak;
+pub(crate) mod preview;
 pub(crate) mod quarantine;
 mod removal;
 pub(crate) mod scratch;

@@ -23,6 +23,8 @@ pub struct Order {
     pub fail_on: FailOn,
     /// Whether a report is written.
     pub report: bool,
+    /// Whether the first bars are told as they are read.
+    pub preview: bool,
 }
 
 impl Order {
@@ -36,6 +38,7 @@ impl Order {
             series: Vec::new(),
             fail_on: FailOn::Error,
             report: true,
+            preview: false,
         }
     }
 }

@@ -19,6 +19,7 @@ mod infer;
 mod json_document;
 mod json_nested;
 mod json_place;
+mod look;
 mod lookup;
 #[cfg(feature = "mongodb")]
 pub mod mongodb;
@@ -56,6 +57,7 @@ pub use extract::extract;
 pub use format::Format;
 pub use identity::FileIdentity;
 pub use infer::infer;
+pub use look::{first_bytes, first_rows};
 pub use lookup::{Original, filled, originals};
 pub use parquet::{check_wanted as check_parquet, damaged as damaged_parquet};
 pub use place::PlaceFields;

@@ -1,0 +1,94 @@
+//! How numbers are written that are text.
+
+use super::columns::Roles;
+use super::table::Table;
+use crate::bars::number::{NumberFormat, Scale, read_number};
+
+/// What was seen of the numbers.
+#[derive(Debug, Default)]
+pub(super) struct Numbers {
+    /// `numbers` as jobs write it.
+    pub(super) setting: Option<String>,
+    /// Texts that stand for no number.
+    pub(super) nulls: Vec<String>,
+    /// Prices are whole and huge: they are counted in 1e-9.
+    pub(super) nano: bool,
+}
+
+const UNITS: &str = "units = { K = \"1e3\", M = \"1e6\", B = \"1e9\" }";
+
+/// The first way of writing by which all prices and volumes are numbers.
+pub(super) fn choose(table: &Table, roles: &Roles) -> Numbers {
+    let cells = |names: &[&str]| -> Vec<&str> {
+        let columns = roles.fields.iter().filter(|(name, _)| names.contains(name)).map(|(_, at)| &table.columns[*at]);
+        columns.flat_map(|column| column.cells.iter().flatten().map(|cell| cell.trim())).collect()
+    };
+    let prices = cells(&["open", "high", "low", "close"]);
+    let all: Vec<&str> = cells(&["open", "high", "low", "close", "volume"]);
+    let dashes: Vec<String> =
+        ["-", "--", "n/a"].iter().filter(|null| all.contains(null)).map(|null| (*null).to_owned()).collect();
+    let known = ["null", "NULL", "None", "N/A"];
+    let all: Vec<&str> =
+        all.into_iter().filter(|cell| !known.contains(cell) && !dashes.iter().any(|null| null == cell)).collect();
+    let nano =
+        !prices.is_empty() && prices.iter().all(|cell| cell.parse::<i64>().is_ok_and(|price| price > 10_000_000));
+    Numbers { setting: written(&all), nulls: dashes, nano }
+}
+
+/// How `cells` are written; `None` where they are plain, or nothing fits.
+fn written(cells: &[&str]) -> Option<String> {
+    let share = |format: &NumberFormat| {
+        let read = |cell: &&&str| if format.is_plain() { read_number(cell).is_ok() } else { format.read(cell).is_ok() };
+        cells.iter().filter(read).count() as f64 / cells.len().max(1) as f64
+    };
+    if share(&NumberFormat::default()) > 0.98 {
+        return None;
+    }
+    let units: Vec<(String, Scale)> = [("K", "1e3"), ("M", "1e6"), ("B", "1e9")]
+        .iter()
+        .filter_map(|(unit, factor)| Some(((*unit).to_owned(), Scale::parse(factor)?)))
+        .collect();
+    let used: Vec<String> = ["$", "€", "£", "¥", "%"]
+        .iter()
+        .filter(|sign| cells.iter().any(|cell| cell.contains(*sign)))
+        .map(|sign| (*sign).to_owned())
+        .collect();
+    let marks = [
+        ('.', Some(',')),
+        (',', Some('.')),
+        (',', None),
+        ('.', Some(' ')),
+        (',', Some(' ')),
+        ('.', None),
+        ('.', Some('\'')),
+    ];
+    for with_units in [false, true] {
+        for (decimal, thousands) in marks {
+            let units = if with_units { units.clone() } else { Vec::new() };
+            let format = NumberFormat { decimal, thousands, units, around: used.clone() };
+            if share(&format) > 0.98 {
+                let mut parts = Vec::new();
+                parts.extend((decimal != '.').then(|| format!("decimal = \"{decimal}\"")));
+                parts.extend(thousands.map(|mark| format!("thousands = \"{mark}\"")));
+                parts.extend(with_units.then(|| UNITS.to_owned()));
+                parts.extend((!used.is_empty()).then(|| format!("around = {used:?}")));
+                return Some(format!("{{ {} }}", parts.join(", ")));
+            }
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_as_they_are_written() {
+        assert_eq!(written(&["1.5", "2", "1e6"]), None);
+        assert_eq!(written(&["1,233.37", "870,495"]).unwrap(), "{ thousands = \",\" }");
+        assert_eq!(written(&["1.233,37", "870.495"]).unwrap(), "{ decimal = \",\", thousands = \".\" }");
+        assert_eq!(written(&["4,740.50", "40.47M"]).unwrap(), format!("{{ thousands = \",\", {UNITS} }}"));
+        assert_eq!(written(&["$1.50", "$2"]).unwrap(), "{ thousands = \",\", around = [\"$\"] }");
+    }
+}

@@ -1,0 +1,233 @@
+//! Rows of some of the files, as texts, whatever the format.
+
+use std::path::{Path, PathBuf};
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Date32Type, TimeUnit, TimestampMicrosecondType};
+use arrow::util::display::array_value_to_string;
+use serde_json::Value;
+
+use super::layout::{self, Layout};
+use super::outcome::{InspectError, unfit};
+use super::table::{Column, Table};
+use crate::bars::time::Parsed;
+use crate::market::DAY_US;
+use crate::source::{self, Files, Format};
+
+/// Files that are looked at.
+const FILES: usize = 20;
+/// Text that is read of each.
+const BYTES: usize = 128 << 10;
+/// Rows that are kept of each.
+const ROWS: usize = 600;
+
+/// What was seen.
+#[derive(Debug)]
+pub(super) struct Sample {
+    /// All files.
+    pub(super) files: Vec<PathBuf>,
+    /// How many of them were looked at.
+    pub(super) looked_at: usize,
+    pub(super) format: Format,
+    /// Whether the names of the files tell the format.
+    pub(super) named: bool,
+    pub(super) table: Table,
+    /// How records lie in text files.
+    pub(super) layout: Layout,
+    /// Whether some files lack columns that others have.
+    pub(super) drift: bool,
+    /// Fields that folders called `key=value` give.
+    pub(super) hive: Vec<String>,
+}
+
+/// Looks at the files that `patterns` name.
+pub(super) fn take(patterns: &[PathBuf]) -> Result<Sample, InspectError> {
+    let files = find(patterns)?;
+    let format = content_format(&files[0])?;
+    let named = files.iter().all(|path| Format::of(path) == Some(format));
+    let step = files.len().div_ceil(FILES).max(1);
+    let mut chosen: Vec<usize> = (0..files.len()).step_by(step).collect();
+    if chosen.last() != Some(&(files.len() - 1)) {
+        chosen.push(files.len() - 1);
+    }
+    for at in &chosen {
+        if content_format(&files[*at])? != format {
+            let (one, other) = (files[0].display(), files[*at].display());
+            return unfit(format!("`{one}` and `{other}` have different formats"), "name the files of one format");
+        }
+    }
+    let (mut table, mut layout) = (Table::default(), Layout::default());
+    match format {
+        Format::Csv => {
+            let texts =
+                chosen.iter().map(|at| Ok((*at, files[*at].as_path(), source::first_bytes(&files[*at], BYTES)?)));
+            let texts = texts.collect::<Result<Vec<_>, InspectError>>()?;
+            let found = layout::find(&texts)?;
+            layout = found.0;
+            for (file, columns) in found.1 {
+                table.append(file, columns.into_iter().map(|(name, cells)| text_column(name, cells)).collect());
+            }
+        }
+        Format::Parquet => {
+            for at in &chosen {
+                table.append(*at, parquet_columns(&source::first_rows(&files[*at], ROWS)?));
+            }
+        }
+        Format::Ndjson | Format::Json | Format::Arrow => {
+            for at in &chosen {
+                table.append(*at, json_columns(&source::first_bytes(&files[*at], BYTES)?));
+            }
+        }
+    }
+    if table.file.is_empty() {
+        return unfit("the files have no rows", "name files that hold bars");
+    }
+    let drift = table.drift && format != Format::Ndjson;
+    let hive = hive(&files[0], &mut table, &files);
+    Ok(Sample { looked_at: chosen.len(), files, format, named, table, layout, drift, hive })
+}
+
+fn text_column(name: String, mut cells: Vec<Option<String>>) -> Column {
+    cells.truncate(ROWS);
+    Column { name, cells, ..Column::default() }
+}
+
+fn find(patterns: &[PathBuf]) -> Result<Vec<PathBuf>, InspectError> {
+    let mut found = Vec::new();
+    for pattern in patterns {
+        // The format is told by what is in the files; where names tell none, any will do to find them.
+        let files = |format| source::discover(&Files { format, ..Files::all(vec![pattern.clone()]) });
+        let set = files(None).or_else(|error| match error {
+            source::SourceError::UnknownFormat { .. } => files(Some(Format::Csv)),
+            error => Err(error),
+        })?;
+        found.extend(set.files);
+    }
+    found.sort();
+    found.dedup();
+    Ok(found)
+}
+
+/// What a file holds, by its first bytes.
+fn content_format(path: &Path) -> Result<Format, InspectError> {
+    let mut start = Vec::new();
+    let read = std::fs::File::open(path)
+        .and_then(|file| std::io::Read::read_to_end(&mut std::io::Read::take(file, 8), &mut start));
+    if read.is_ok() && start.starts_with(b"PAR1") {
+        return Ok(Format::Parquet);
+    }
+    for (magic, what) in [
+        (&b"PK\x03\x04"[..], "a zip or an Excel file"),
+        (&b"ARROW1"[..], "an Arrow file"),
+        (&b"\x89HDF"[..], "an HDF5 file"),
+        (&b"\x80\x04"[..], "a pickle"),
+        (&b"\x80\x05"[..], "a pickle"),
+    ] {
+        if start.starts_with(magic) {
+            let help = "write it as CSV or Parquet, or write the job by hand";
+            return unfit(format!("`{}` is {what}, which `init` does not look into", path.display()), help);
+        }
+    }
+    let text = source::first_bytes(path, 4096)?;
+    if text.contains(&0) && !text.starts_with(b"\xff\xfe") && !text.starts_with(b"\xfe\xff") {
+        let help = "take the files out of the archive first, or write them as CSV or Parquet";
+        return unfit(format!("`{}` holds no text", path.display()), help);
+    }
+    let trimmed = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text).trim_ascii_start();
+    let first = trimmed.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    match trimmed.first() {
+        Some(b'{') if serde_json::from_slice::<Value>(first).is_ok_and(|value| is_record(&value)) => Ok(Format::Ndjson),
+        Some(b'{' | b'[') => {
+            let help = "write one object a line (NDJSON), or write the job by hand";
+            unfit(format!("`{}` is one JSON document, which `init` does not look into", path.display()), help)
+        }
+        _ => Ok(Format::Csv),
+    }
+}
+
+/// Whether an object is a bar: no value of it is an array of others.
+fn is_record(value: &Value) -> bool {
+    value.as_object().is_some_and(|object| !object.values().any(Value::is_array))
+}
+
+fn json_columns(text: &[u8]) -> Vec<Column> {
+    let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(text.len(), |at| at + 1);
+    let mut columns: Vec<Column> = Vec::new();
+    let mut rows = 0;
+    for line in text[..whole].split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).take(ROWS) {
+        let Ok(Value::Object(object)) = serde_json::from_slice(line) else { continue };
+        for (name, value) in object {
+            let at = columns.iter().position(|column| column.name == name).unwrap_or_else(|| {
+                columns.push(Column { name, cells: vec![None; rows], ..Column::default() });
+                columns.len() - 1
+            });
+            columns[at].cells.push(match value {
+                Value::Null => None,
+                Value::String(text) => Some(text),
+                other => Some(other.to_string()),
+            });
+        }
+        rows += 1;
+        for column in &mut columns {
+            column.cells.resize(rows, None);
+        }
+    }
+    columns
+}
+
+fn parquet_columns(batch: &RecordBatch) -> Vec<Column> {
+    let schema = batch.schema();
+    let fields = schema.fields().iter().zip(batch.columns());
+    let flat = fields.filter(|(_, array)| !array.data_type().is_nested());
+    flat.map(|(field, array)| {
+        let text = match array.data_type() {
+            data_type if data_type.is_temporal() => None,
+            _ => cast(array, &DataType::Utf8).ok(),
+        };
+        let shown = text.as_ref().unwrap_or(array);
+        let cell = |row: usize| (!shown.is_null(row)).then(|| array_value_to_string(shown, row).ok()).flatten();
+        let clock = matches!(array.data_type(), DataType::Time32(_) | DataType::Time64(_));
+        Column { name: field.name().clone(), cells: (0..array.len()).map(cell).collect(), typed: typed(array), clock }
+    })
+    .collect()
+}
+
+fn typed(array: &ArrayRef) -> Option<Vec<Option<Parsed>>> {
+    let local = |micros: i64| {
+        let day = i32::try_from(micros.div_euclid(DAY_US)).unwrap_or_default();
+        Parsed::Local { day, micros: micros.rem_euclid(DAY_US) }
+    };
+    match array.data_type() {
+        DataType::Date32 => {
+            let days = array.as_primitive::<Date32Type>();
+            Some(days.iter().map(|day| day.map(|day| Parsed::Local { day, micros: 0 })).collect())
+        }
+        DataType::Timestamp(_, zone) => {
+            let micros = cast(array, &DataType::Timestamp(TimeUnit::Microsecond, zone.clone())).ok()?;
+            let micros = micros.as_primitive::<TimestampMicrosecondType>().clone();
+            let read = |value: i64| if zone.is_some() { Parsed::Instant(value) } else { local(value) };
+            Some(micros.iter().map(|value| value.map(read)).collect())
+        }
+        _ => None,
+    }
+}
+
+/// Adds the fields of folders called `key=value` that all files have.
+fn hive(first: &Path, table: &mut Table, files: &[PathBuf]) -> Vec<String> {
+    let pairs = |path: &Path| -> Vec<(String, String)> {
+        let folders = path.parent().into_iter().flat_map(Path::iter).filter_map(|folder| folder.to_str());
+        folders
+            .filter_map(|folder| folder.split_once('='))
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect()
+    };
+    let names: Vec<String> = pairs(first).into_iter().map(|(key, _)| key).collect();
+    for name in &names {
+        let value =
+            |file: &usize| pairs(&files[*file]).into_iter().find(|(key, _)| key == name).map(|(_, value)| value);
+        let cells = table.file.iter().map(value).collect();
+        table.columns.push(Column { name: name.clone(), cells, ..Column::default() });
+    }
+    names
+}
