@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::args::{CheckArgs, FailOn, Global, PlanArgs, RunArgs, WindowArgs};
+use super::args::{CheckArgs, FailOn, Global, LogFormat, PlanArgs, RunArgs, WindowArgs};
 use super::events::context;
 use super::output::Output;
 use super::show::ended;
@@ -19,7 +19,8 @@ pub(crate) async fn check(global: &Global, args: &CheckArgs, output: &mut Output
         series: args.series.clone(),
         fail_on: args.fail_on.into(),
         report: !args.no_report,
-        preview: global.verbose > 0,
+        // Among log lines for a program a table for a person has no place.
+        preview: global.verbose > 0 && global.log_format == LogFormat::Text,
         ..Order::new(job, Goal::Check)
     };
     each(global, args.jobs.iter().map(order), output).await

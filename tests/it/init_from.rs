@@ -133,7 +133,7 @@ fn try_case(case: &Path) -> String {
     for entry in fs::read_dir(&data).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if name.ends_with(".toml") || name == "expected.txt" || name == "NOTE.md" {
+        if path.extension().is_some_and(|ending| ending == "toml") || name == "expected.txt" || name == "NOTE.md" {
             fs::remove_file(path).unwrap();
         }
     }
