@@ -12,6 +12,7 @@
 //! ```
 
 mod columns;
+mod document;
 mod header;
 mod layout;
 mod market;

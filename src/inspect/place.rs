@@ -12,8 +12,10 @@ pub(super) struct Place {
     first: Vec<String>,
 }
 
-const ENDINGS: [&str; 13] =
-    [".gz", ".zst", ".bz2", ".xz", ".csv", ".tsv", ".txt", ".ndjson", ".jsonl", ".json", ".parquet", ".pq", ".parq"];
+const ENDINGS: [&str; 17] = [
+    ".gz", ".zst", ".bz2", ".xz", ".csv", ".tsv", ".txt", ".ndjson", ".jsonl", ".json", ".parquet", ".pq", ".parq",
+    ".arrow", ".feather", ".ipc", ".zip",
+];
 /// Words that name no symbol.
 const WORDS: &str = "daily weekly monthly intraday dat ascii data historical history hist prices price quotes ohlcv ohlc bars \
                      klines kline candles export download binance kraken coinbase bitstamp bybit okx bats nasdaq nyse amex \

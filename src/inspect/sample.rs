@@ -8,6 +8,7 @@ use arrow::datatypes::{DataType, Date32Type, TimeUnit, TimestampMicrosecondType}
 use arrow::util::display::array_value_to_string;
 use serde_json::Value;
 
+use super::document;
 use super::layout::{self, Layout};
 use super::outcome::{InspectError, unfit};
 use super::table::{Column, Table};
@@ -19,6 +20,8 @@ use crate::source::{self, Files, Format};
 const FILES: usize = 20;
 /// Text that is read of each.
 const BYTES: usize = 128 << 10;
+/// The longest JSON document that is looked into, in bytes.
+const DOCUMENT: usize = 64 << 20;
 /// Rows that are kept of each.
 const ROWS: usize = 600;
 
@@ -35,6 +38,8 @@ pub(super) struct Sample {
     pub(super) table: Table,
     /// How records lie in text files.
     pub(super) layout: Layout,
+    /// The dotted path to the records of JSON documents, where it is not the document itself.
+    pub(super) records: Option<String>,
     /// Whether some files lack columns that others have.
     pub(super) drift: bool,
     /// Fields that folders called `key=value` give.
@@ -58,6 +63,7 @@ pub(super) fn take(patterns: &[PathBuf]) -> Result<Sample, InspectError> {
         }
     }
     let (mut table, mut layout) = (Table::default(), Layout::default());
+    let mut records = None;
     match format {
         Format::Csv => {
             let texts =
@@ -74,7 +80,19 @@ pub(super) fn take(patterns: &[PathBuf]) -> Result<Sample, InspectError> {
                 table.append(*at, parquet_columns(&source::first_rows(&files[*at], ROWS)?));
             }
         }
-        Format::Ndjson | Format::Json | Format::Arrow => {
+        Format::Arrow => {
+            for at in &chosen {
+                table.append(*at, parquet_columns(&source::first_arrow_rows(&files[*at], ROWS)?));
+            }
+        }
+        Format::Json => {
+            for at in &chosen {
+                let (path, lines) = records_of(&files[*at])?;
+                table.append(*at, json_columns(&lines));
+                records.get_or_insert(path);
+            }
+        }
+        Format::Ndjson => {
             for at in &chosen {
                 table.append(*at, json_columns(&source::first_bytes(&files[*at], BYTES)?));
             }
@@ -85,7 +103,8 @@ pub(super) fn take(patterns: &[PathBuf]) -> Result<Sample, InspectError> {
     }
     let drift = table.drift && format != Format::Ndjson;
     let hive = hive(&files[0], &mut table, &files);
-    Ok(Sample { looked_at: chosen.len(), files, format, named, table, layout, drift, hive })
+    let records = records.filter(|path| !path.is_empty());
+    Ok(Sample { looked_at: chosen.len(), files, format, named, table, layout, records, drift, hive })
 }
 
 fn text_column(name: String, mut cells: Vec<Option<String>>) -> Column {
@@ -102,7 +121,8 @@ fn find(patterns: &[PathBuf]) -> Result<Vec<PathBuf>, InspectError> {
             source::SourceError::UnknownFormat { .. } => files(Some(Format::Csv)),
             error => Err(error),
         })?;
-        found.extend(set.files);
+        // An archive stands for its members: its name is what tells one from another.
+        found.extend(set.on_disk().into_iter().map(Path::to_path_buf));
     }
     found.sort();
     found.dedup();
@@ -117,13 +137,12 @@ fn content_format(path: &Path) -> Result<Format, InspectError> {
     if read.is_ok() && start.starts_with(b"PAR1") {
         return Ok(Format::Parquet);
     }
-    for (magic, what) in [
-        (&b"PK\x03\x04"[..], "a zip or an Excel file"),
-        (&b"ARROW1"[..], "an Arrow file"),
-        (&b"\x89HDF"[..], "an HDF5 file"),
-        (&b"\x80\x04"[..], "a pickle"),
-        (&b"\x80\x05"[..], "a pickle"),
-    ] {
+    if read.is_ok() && start.starts_with(b"ARROW1") {
+        return Ok(Format::Arrow);
+    }
+    for (magic, what) in
+        [(&b"\x89HDF"[..], "an HDF5 file"), (&b"\x80\x04"[..], "a pickle"), (&b"\x80\x05"[..], "a pickle")]
+    {
         if start.starts_with(magic) {
             let help = "write it as CSV or Parquet, or write the job by hand";
             return unfit(format!("`{}` is {what}, which `init` does not look into", path.display()), help);
@@ -138,11 +157,18 @@ fn content_format(path: &Path) -> Result<Format, InspectError> {
     let first = trimmed.split(|byte| *byte == b'\n').next().unwrap_or_default();
     match trimmed.first() {
         Some(b'{') if serde_json::from_slice::<Value>(first).is_ok_and(|value| is_record(&value)) => Ok(Format::Ndjson),
-        Some(b'{' | b'[') => {
-            let help = "write one object a line (NDJSON), or write the job by hand";
-            unfit(format!("`{}` is one JSON document, which `init` does not look into", path.display()), help)
-        }
+        Some(b'{' | b'[') => Ok(Format::Json),
         _ => Ok(Format::Csv),
+    }
+}
+
+/// Where the records of a JSON document are, and the records, one a line.
+fn records_of(path: &Path) -> Result<(String, Vec<u8>), InspectError> {
+    let text = source::first_bytes(path, DOCUMENT)?;
+    let help = "name them with `records` in a job of your own, and arrays by `columns`";
+    match document::records(&text) {
+        Some(found) => Ok(found),
+        None => unfit(format!("`{}` holds no array of objects, or more than one", path.display()), help),
     }
 }
 

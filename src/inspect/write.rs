@@ -96,6 +96,9 @@ impl Draft<'_> {
         if !sample.named {
             out.push(format!("format    = {}", text(sample.format.as_str())));
         }
+        if let Some(records) = &sample.records {
+            out.push(format!("records   = {}", text(records)));
+        }
         if sample.format == Format::Csv {
             self.layout(out, confirm);
         }

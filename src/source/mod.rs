@@ -57,7 +57,7 @@ pub use extract::extract;
 pub use format::Format;
 pub use identity::FileIdentity;
 pub use infer::infer;
-pub use look::{first_bytes, first_rows};
+pub use look::{first_arrow_rows, first_bytes, first_rows};
 pub use lookup::{Original, filled, originals};
 pub use parquet::{check_wanted as check_parquet, damaged as damaged_parquet};
 pub use place::PlaceFields;

@@ -16,28 +16,32 @@ use crate::support::{barkeep, copy_folder, package};
 /// Cases whose files `init` cannot look into, or that no look at the files can tell, with the reason.
 const LEFT_OUT: &[(&str, &str)] = &[
     ("akshare-excel-lost-zeros", "the zeros that a spreadsheet lost are in no file"),
-    ("alphavantage-json", "one JSON document"),
-    ("arrow-ipc", "Arrow IPC"),
-    ("binance-rest-json", "one JSON document"),
-    ("binance-spot-klines-zip", "zip"),
-    ("ccxt-ohlcv-json", "one JSON document"),
+    ("alphavantage-json", "an object whose keys are the dates"),
+    ("binance-rest-json", "records that are arrays"),
+    ("ccxt-ohlcv-json", "records that are arrays"),
     ("ccxt-ohlcv-json-lines", "records that are arrays"),
     ("csv-tar-gz", "tar is not read"),
-    ("csv-zip", "zip"),
-    ("freqtrade-feather", "Arrow IPC"),
     ("hdf5", "HDF5 is not read"),
     ("investing-com", "the ticker SPX is in no file: the name says `S&P 500`"),
-    ("json-array-of-objects", "one JSON document"),
-    ("lean-daily", "zip"),
+    ("lean-daily", "prices in ten-thousandths"),
     ("parquet-nested-struct", "prices inside a struct"),
     ("pickle", "pickle is not read"),
-    ("polygon-rest-json", "one JSON document"),
     ("wide-closes", "a wide table"),
     ("xlsx", "Excel is not read"),
     ("yfinance-download-many", "a wide table"),
 ];
 /// Of these, cases that the reader can read with a job by hand.
-const READABLE: &[&str] = &["investing-com"];
+const READABLE: &[&str] = &[
+    "alphavantage-json",
+    "binance-rest-json",
+    "ccxt-ohlcv-json",
+    "ccxt-ohlcv-json-lines",
+    "investing-com",
+    "lean-daily",
+    "parquet-nested-struct",
+    "wide-closes",
+    "yfinance-download-many",
+];
 /// Cases that read right once a person has said the zone.
 const ZONE_OF_A_PERSON: &[&str] = &["histdata", "metatrader5-export"];
 
