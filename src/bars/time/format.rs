@@ -61,6 +61,62 @@ impl TimeFormat {
         }
     }
 
+    /// A text that this format and `other` read as two different dates, e.g. `03/04/2024`; `None` where there is none such.
+    pub fn contradicts(&self, other: &Self) -> Option<String> {
+        let text = self.sample()?;
+        match (self.parse(&text), other.parse(&text)) {
+            (Ok(Parsed::Local { day, .. }), Ok(Parsed::Local { day: other, .. })) if day != other => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The fourth of March 2005, 06:07:08, as this pattern writes it: its parts can be taken for one another.
+    fn sample(&self) -> Option<String> {
+        const PARTS: [(&str, &str); 25] = [
+            ("%F", "2005-03-04"),
+            ("%D", "03/04/05"),
+            ("%T", "06:07:08"),
+            ("%R", "06:07"),
+            ("%Y", "2005"),
+            ("%y", "05"),
+            ("%m", "03"),
+            ("%-m", "3"),
+            ("%b", "Mar"),
+            ("%d", "04"),
+            ("%-d", "4"),
+            ("%e", " 4"),
+            ("%j", "063"),
+            ("%H", "06"),
+            ("%-H", "6"),
+            ("%I", "06"),
+            ("%-I", "6"),
+            ("%p", "AM"),
+            ("%M", "07"),
+            ("%S", "08"),
+            ("%3f", "000"),
+            ("%6f", "000000"),
+            ("%.f", ""),
+            ("%z", "+0000"),
+            ("%:z", "+00:00"),
+        ];
+        let (Kind::Pattern(_), mut rest) = (&self.kind, self.text.as_str()) else { return None };
+        let mut text = String::new();
+        while let Some(first) = rest.chars().next() {
+            match PARTS.iter().find(|(part, _)| rest.starts_with(part)) {
+                Some((part, written)) => {
+                    text.push_str(written);
+                    rest = &rest[part.len()..];
+                }
+                None if first == '%' => return None,
+                None => {
+                    text.push(first);
+                    rest = &rest[first.len_utf8()..];
+                }
+            }
+        }
+        Some(text)
+    }
+
     /// The instant of an integer, µs UTC; `None` where this is not the format of an epoch number.
     pub(super) fn read_number(&self, number: i64) -> Option<Result<i64, TimeFault>> {
         if let Kind::Epoch(epoch) = &self.kind { Some(epoch.read(number)) } else { None }

@@ -266,7 +266,10 @@ fn read_formats(section: &mut SectionReader<'_>, interval: Option<Interval>) -> 
     let mut formats = Vec::with_capacity(written.len());
     for text in written.iter().filter(|text| !text.get_ref().is_empty()) {
         match TimeFormat::compile(text.get_ref()) {
-            Ok(format) => formats.push(format),
+            Ok(format) => {
+                reject_contradiction(section, text, &format, &formats);
+                formats.push(format);
+            }
             Err(problem) => {
                 let help = "write for instance `%Y-%m-%d`, `%Y%m%d`, `%Y-%m-%d %H:%M:%S` or `rfc3339`";
                 section.reject_at(text.span(), problem, help);
@@ -274,6 +277,22 @@ fn read_formats(section: &mut SectionReader<'_>, interval: Option<Interval>) -> 
         }
     }
     formats
+}
+
+/// Two formats must not read one text as two days: which one a row means could not be known.
+fn reject_contradiction(
+    section: &mut SectionReader<'_>,
+    at: &Spanned<String>,
+    format: &TimeFormat,
+    before: &[TimeFormat],
+) {
+    let contradiction = |other: &TimeFormat| {
+        Some((format.contradicts(other).or_else(|| other.contradicts(format))?, other.text().to_owned()))
+    };
+    if let Some((text, other)) = before.iter().find_map(contradiction) {
+        let title = format!("`{text}` is one day by `{other}` and another by `{}`", format.text());
+        section.reject_at(at.span(), title, "keep the format that the source writes; two sources are two jobs");
+    }
 }
 
 fn read_zone(section: &mut SectionReader<'_>, name: &str) -> Option<Tz> {

@@ -564,6 +564,22 @@ error[bad-value]: no time zone is called `Asia/Shanghia`
     }
 
     #[test]
+    fn formats_that_read_one_text_as_two_days_are_a_mistake() {
+        let formats = |formats: &str| bars_mistakes(&format!("interval = \"1d\"\ntime.formats = [{formats}]"));
+        for (pair, text) in [
+            ("\"%d/%m/%Y\", \"%m/%d/%Y\"", "`03/04/2005` is one day by `%d/%m/%Y` and another by `%m/%d/%Y`"),
+            ("\"%Y%m%d\", \"%Y%d%m\"", "is one day by"),
+            ("\"%y-%m-%d\", \"%d-%m-%y\"", "is one day by"),
+        ] {
+            assert!(formats(pair).contains(text), "{pair}: {}", formats(pair));
+        }
+        let job = good(&format!(
+            "{HEAD}[bars]\nseries = \"symbol\"\ninterval = \"1d\"\ntime.formats = [\"%Y-%m-%d\", \"%Y%m%d\", \"%d.%m.%Y\", \"%F %T\", \"epoch\"]\n"
+        ));
+        assert_eq!(job.bars.time.formats.len(), 5);
+    }
+
+    #[test]
     fn time_formats_are_checked() {
         insta::assert_snapshot!(bars_mistakes("interval = \"1d\"\ntime = { formats = [\"%Y-%m-%d\", \"%Q\"] }"), @r#"
 error[bad-value]: `%Q` is not a time format: `%Q` is not known; there are %Y %y %m %-m %b %d %-d %e %j %H %-H %I %-I %p %M %S %f %3f %6f %9f %.f %z %:z %F %D %T %R %%
