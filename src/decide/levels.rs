@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// How grave a finding is. A rule that names none is an `error`: what nobody thought about should be seen.
+/// Severity of a finding. A rule that names none is an `error`: what nobody thought about should be seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Severity {
     /// Worth knowing.

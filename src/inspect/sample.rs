@@ -115,7 +115,7 @@ fn text_column(name: String, mut cells: Vec<Option<String>>) -> Column {
 fn find(patterns: &[PathBuf]) -> Result<Vec<PathBuf>, InspectError> {
     let mut found = Vec::new();
     for pattern in patterns {
-        // The format is told by what is in the files; where names tell none, any will do to find them.
+        // The format is found from what is in the files; where names do not say it, any format lists them.
         let files = |format| source::discover(&Files { format, ..Files::all(vec![pattern.clone()]) });
         let set = files(None).or_else(|error| match error {
             source::SourceError::UnknownFormat { .. } => files(Some(Format::Csv)),

@@ -175,7 +175,7 @@ pub struct RuleSummary {
     pub id: String,
     /// The check behind it.
     pub check: String,
-    /// How grave its findings are.
+    /// Severity of its findings.
     pub severity: String,
     /// What is done with flagged rows.
     pub action: String,

@@ -21,7 +21,7 @@ pub enum RuleStatus {
     Skipped,
     /// No row had enough history to be evaluated.
     Insufficient,
-    /// It found something and is no `error`.
+    /// It found something and its severity is not `error`.
     Warn,
     /// It found something and is an `error`.
     Fail,

@@ -23,7 +23,7 @@ pub struct Order {
     pub fail_on: FailOn,
     /// Whether a report is written.
     pub report: bool,
-    /// Whether the first bars are told as they are read.
+    /// Whether the first bars are printed as they are read.
     pub preview: bool,
 }
 

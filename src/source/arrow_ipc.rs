@@ -21,7 +21,7 @@ use super::{FileIdentity, SourceColumn, SourceError};
 
 /// How an Arrow file begins; a stream begins with its first message.
 const FILE: &[u8] = b"ARROW1";
-/// How the first version of Feather begins, which is no Arrow IPC.
+/// How the first version of Feather begins, which is not Arrow IPC.
 const FEATHER_1: &[u8] = b"FEA1";
 
 /// An open file.

@@ -37,7 +37,7 @@ impl Document {
     /// Reads the document at `path`, one of those `set` describes; chunks will have about `chunk` bytes.
     ///
     /// # Errors
-    /// It cannot be read, is no whole JSON document, or has no records where `set` says.
+    /// It cannot be read, is not a complete JSON document, or has no records where `set` says.
     pub(super) fn open(path: &Path, set: &FilesSet, chunk: usize) -> Result<Self, SourceError> {
         Self::open_sized(path, set, chunk, LONGEST)
     }

@@ -164,7 +164,7 @@ impl FilesSet {
         FileIdentity::of(self.members.get(path).map_or(path, |member| &member.archive))
     }
 
-    /// The files as they lie on disk: an archive for its members.
+    /// The files on disk: an archive in place of its members.
     pub fn on_disk(&self) -> BTreeSet<&Path> {
         let on_disk = |path| self.members.get(path).map_or(path, |member: &Member| member.archive.as_path());
         self.files.iter().map(PathBuf::as_path).map(on_disk).collect()

@@ -31,7 +31,7 @@ pub(super) enum Grammar {
     Lines,
 }
 
-/// Whether a line, without its line feed, is no record.
+/// Whether a line, without its line feed, is not a record.
 pub(super) type IsIgnored<'a> = dyn Fn(&[u8]) -> bool + 'a;
 
 /// Which stretches of a text are records.

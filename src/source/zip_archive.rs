@@ -21,7 +21,7 @@ const MAGIC: [u8; 4] = *b"PK\x03\x04";
 const MOST_MEMBERS: usize = 10_000;
 /// The longest member that is read, unpacked, in bytes.
 const LONGEST: u64 = 4 << 30;
-/// Texts of prices pack to a tenth or a fiftieth; what grows more than this and is larger than `SURELY_SMALL` is no text.
+/// Texts of prices pack to a tenth or a fiftieth; what grows more than this and is larger than `SURELY_SMALL` is not text.
 const MOST_GROWTH: u64 = 250;
 const SURELY_SMALL: u64 = 64 << 20;
 
@@ -50,7 +50,7 @@ pub(super) fn is_archive(path: &Path) -> Result<bool, SourceError> {
 /// sorted by name.
 ///
 /// # Errors
-/// It is no whole archive, has more than is read, or members that cannot be read.
+/// It is not a complete archive, has more than is read, or members that cannot be read.
 pub(super) fn members(
     path: &Path,
     format: Option<Format>,
@@ -88,7 +88,7 @@ pub(super) fn members(
         } else if packed_by_name(Path::new(&name)).is_some() {
             Some("is packed once more; unpack the archive".to_owned())
         } else if Format::of(Path::new(&name)).is_some_and(|format| !format.is_text()) {
-            Some("is no text, and only text is read inside of archives; unpack the archive".to_owned())
+            Some("is not text, and only text is read inside of archives; unpack the archive".to_owned())
         } else {
             too_large(member.size(), member.compressed_size())
         };
@@ -119,7 +119,7 @@ pub(super) fn members(
 }
 
 fn broken(error: &zip::result::ZipError) -> String {
-    format!("it is no whole zip archive ({error}); fetch it again")
+    format!("it is not a complete zip archive ({error}); fetch it again")
 }
 
 /// Whether a member holds records, as far as its name says. What programs add for themselves does not.
@@ -289,11 +289,12 @@ pub(super) mod tests {
     fn archives_that_cannot_be_read_are_refused_with_the_reason() {
         let whole = archive(&[("a.csv", b"s,n\nA,1\n")]);
         assert!(
-            error(whole[..whole.len() - 5].to_vec()).starts_with("`a.zip` cannot be read: it is no whole zip archive")
+            error(whole[..whole.len() - 5].to_vec())
+                .starts_with("`a.zip` cannot be read: it is not a complete zip archive")
         );
         assert!(error(archive(&[("README", b"x")])).ends_with("as those of data do; it has `README`"));
         assert!(error(archive(&[("a.csv.gz", b"x")])).contains("`a.csv.gz` is packed once more"));
-        assert!(error(archive(&[("a.parquet", b"x")])).contains("`a.parquet` is no text"));
+        assert!(error(archive(&[("a.parquet", b"x")])).contains("`a.parquet` is not text"));
         assert!(error(archive(&[("xl/workbook.xml", b"x")])).contains("pandas.read_excel"));
         // Bit 0 of the flags, in the directory and before the member, says that it is locked.
         let mut locked = whole.clone();

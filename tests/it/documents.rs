@@ -167,7 +167,7 @@ fn archives_that_cannot_be_read_say_why() {
     let whole = archive(&[("b.csv", CSV)]);
     let project = job("path = \"a.zip\"", DATE);
     project.write("a.zip", &whole[..whole.len() - 10]);
-    project.call(&["check", "job.toml"]).exits(3).says(&["`a.zip` cannot be read: it is no whole zip archive"]);
+    project.call(&["check", "job.toml"]).exits(3).says(&["`a.zip` cannot be read: it is not a complete zip archive"]);
     project.write("a.zip", archive(&[("b.csv", &"0".repeat(65 << 20))]));
     project.call(&["check", "job.toml"]).exits(3).says(&["its member `b.csv` would grow"]);
     let mut damaged = whole.clone();

@@ -52,7 +52,7 @@ pub struct Quarantine {
 /// What a value that does not decode is: a rule every job has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ParseError {
-    /// How grave.
+    /// Severity of the finding.
     pub severity: Severity,
     /// What is done with the row.
     pub action: Action,
@@ -115,7 +115,7 @@ pub(super) const PARSE_ERROR: Section = Section {
     name: "`[parse_error]`",
     doc: "What a value that does not decode is: a rule every job has.",
     keys: &[
-        key("severity", Holds::Choice(Severity::WORDS), Text("error"), "How grave it is."),
+        key("severity", Holds::Choice(Severity::WORDS), Text("error"), "Severity of the finding."),
         key("action", Holds::Choice(Action::WORDS), Text("report"), "What is done with the row."),
     ],
 };

@@ -34,7 +34,7 @@ pub(in crate::config) const RULE: Section = Section {
             Nothing,
             "A boolean SQL expression; rows for which it is not true are not evaluated.",
         ),
-        key("severity", Holds::Choice(Severity::WORDS), Text("error"), "How grave a finding is."),
+        key("severity", Holds::Choice(Severity::WORDS), Text("error"), "Severity of a finding."),
         key("action", Holds::Choice(Action::WORDS), Text("report"), "What is done with a flagged row."),
         key("from", Holds::Moment, Nothing, "First date or time of the bars it holds for."),
         key("until", Holds::Moment, Nothing, "First date or time of the bars it holds no more for."),

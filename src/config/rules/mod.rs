@@ -63,7 +63,7 @@ pub struct Rule {
     pub kind: &'static dyn CheckKind,
     /// The check with the rule's parameters.
     pub check: Box<dyn Check>,
-    /// How grave its findings are.
+    /// Severity of its findings.
     pub severity: Severity,
     /// What is done with flagged rows; never more than a report where findings stand for no row.
     pub action: Action,
@@ -71,7 +71,7 @@ pub struct Rule {
     pub condition: Option<usize>,
     /// First timestamp it is valid for, µs UTC on the scale of the bars.
     pub from: Option<i64>,
-    /// First timestamp it is no more valid for, µs UTC on the scale of the bars; after `from`.
+    /// First timestamp it is not valid for any more, µs UTC on the scale of the bars; after `from`.
     pub until: Option<i64>,
     /// Share of the rows it evaluates that it may flag, above 0 and at most 1; a rule that flags more is broken.
     pub budget: Option<f64>,

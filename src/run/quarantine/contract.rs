@@ -49,7 +49,7 @@ pub(crate) trait Quarantine: Send + Sync {
     /// Copies that do not read are left out, and reported to `note`.
     async fn items(&self, which: &Which, raw: bool, note: &Note<'_>) -> Result<Vec<Item>, Failure>;
 
-    /// Of `items`, those that can be put back, as far as that can be told without a try.
+    /// Of `items`, those that can be put back, as far as that is known without trying.
     async fn restorable(&self, items: Vec<Item>) -> Result<Vec<Item>, Failure>;
 
     /// Puts the rows of `items` back; with `dry_run` says what would come back.

@@ -69,8 +69,11 @@ impl Collections {
         Ok(found)
     }
 
-    /// The collection of a reader.
-    pub(super) async fn one(reader: Reader) -> Result<Self, MongoError> {
+    /// The one collection of a reader.
+    ///
+    /// # Errors
+    /// See [`Reader::look`].
+    pub async fn one(reader: Reader) -> Result<Self, MongoError> {
         let info = reader.look().await?;
         let member = Member { identity: look::identify(&reader).await?, reader, pieces: Vec::new() };
         Ok(Self { members: vec![member], unwind: None, info })

@@ -30,7 +30,6 @@ use super::look::{self, Kind};
 use super::page::Page;
 use super::parts::{Part, Span};
 use super::ranges::{ranges, times};
-use super::reader::Reader;
 use super::row::Shape;
 use super::table::Table;
 use super::walk::Times;
@@ -109,24 +108,6 @@ impl Totals {
     fn of(collections: usize) -> Self {
         let documents = (0..collections).map(|_| AtomicU64::new(0)).collect();
         Self { documents, rows: AtomicU64::new(0), bytes: AtomicU64::new(0) }
-    }
-}
-
-impl Reader {
-    /// Copies the documents of the collection; see [`Collections::extract`].
-    ///
-    /// # Errors
-    /// See [`Collections::extract`].
-    pub async fn extract(
-        &self,
-        filter: &Document,
-        wanted: &[Wanted],
-        dir: &Path,
-        workers: NonZeroUsize,
-        progress: impl Fn(u64, u64) + Send + Sync,
-    ) -> Result<MongoSnapshot, MongoError> {
-        let collection = Collections::one(self.clone()).await?;
-        collection.extract(filter, wanted, dir, workers, progress).await
     }
 }
 

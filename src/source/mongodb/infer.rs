@@ -174,7 +174,7 @@ impl Fields {
         }
     }
 
-    /// Whether `name`, a field inside `path`, is known or may become so: an object with very many keys is no record.
+    /// Whether `name`, a field inside `path`, is known or may become so: an object with very many keys is not a record.
     fn may_have(&mut self, path: &str, name: &str) -> bool {
         if path.is_empty() || self.has(name) {
             return true;

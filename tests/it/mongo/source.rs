@@ -11,7 +11,9 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::{concat_batches, lexsort_to_indices, take_record_batch};
 use arrow::datatypes::{Float64Type, Int32Type};
 use barkeep::bars::FieldKind;
-use barkeep::source::mongodb::{Address, Connection, Kind, MongoError, MongoSnapshot, Reader, Topology, id};
+use barkeep::source::mongodb::{
+    Address, Collections, Connection, Kind, MongoError, MongoSnapshot, Reader, Topology, id,
+};
 use barkeep::source::{Wanted, WantedKind};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::raw::{RawDocumentBuf, cstr};
@@ -76,8 +78,8 @@ impl Own {
     }
 
     async fn copy(&self, filter: Document) -> Result<MongoSnapshot, MongoError> {
-        let reader = self.reader("c").await;
-        reader.extract(&filter, &wanted(), self.out.path(), NonZeroUsize::new(3).unwrap(), |_, _| ()).await
+        let collection = Collections::one(self.reader("c").await).await?;
+        collection.extract(&filter, &wanted(), self.out.path(), NonZeroUsize::new(3).unwrap(), |_, _| ()).await
     }
 
     fn left_behind(&self) -> usize {
@@ -382,9 +384,10 @@ fn every_connection_comes_back() {
     with_server("usage", |own| async move {
         fill(&own.collection(), (0..60_000).map(|n| bar(n, 1.0))).await;
         let connection = Arc::new(Connection::open(&own.address("c")).await.unwrap());
-        let reader = Reader::new(Arc::clone(&connection), own.database.name(), "c");
+        let collection =
+            Collections::one(Reader::new(Arc::clone(&connection), own.database.name(), "c")).await.unwrap();
         let workers = NonZeroUsize::new(4).unwrap();
-        reader.extract(&doc! {}, &wanted(), own.out.path(), workers, |_, _| ()).await.unwrap();
+        collection.extract(&doc! {}, &wanted(), own.out.path(), workers, |_, _| ()).await.unwrap();
         assert!(connection.usage().opened >= 1);
         let usage = connection.close().await;
         assert_eq!(usage.opened, usage.closed_in_all(), "{usage:?}");
@@ -398,12 +401,12 @@ fn every_connection_comes_back() {
 fn a_dropped_extraction_leaves_no_file() {
     with_server("dropped", |own| async move {
         fill(&own.collection(), (0..60_000).map(|n| bar(n, 1.0))).await;
-        let reader = own.reader("c").await;
+        let collection = Collections::one(own.reader("c").await).await.unwrap();
         let reached = Arc::new(tokio::sync::Notify::new());
         let output = Arc::clone(&reached);
         let (out, wanted, workers) = (own.out.path().to_owned(), wanted(), NonZeroUsize::new(1).unwrap());
         let copying = tokio::spawn(async move {
-            reader.extract(&doc! {}, &wanted, &out, workers, |_, _| output.notify_one()).await.map(|_| ())
+            collection.extract(&doc! {}, &wanted, &out, workers, |_, _| output.notify_one()).await.map(|_| ())
         });
         reached.notified().await;
         copying.abort();
@@ -422,12 +425,12 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     fill(&own.collection(), (0..60_000).map(|n| bar(n, 1.0))).await;
-    let reader = own.reader("c").await;
+    let collection = Collections::one(own.reader("c").await).await?;
     let disturbance = Mutex::new(Some(disturb(Arc::clone(own))));
     let runtime = tokio::runtime::Handle::current();
     let once = AtomicBool::new(false);
     let workers = NonZeroUsize::new(1).unwrap();
-    reader
+    collection
         .extract(&doc! {}, &wanted(), own.out.path(), workers, |_, _| {
             if !once.swap(true, Ordering::SeqCst) {
                 let disturbance = disturbance.lock().unwrap().take().unwrap();
@@ -493,9 +496,9 @@ fn a_page_that_fails_is_asked_again() {
             let address = own.address_with("c", &named(&own.uri, &app_name));
             let connection = Arc::new(Connection::open(&address).await.unwrap());
             fail_finds(&own, &app_name, 1, how).await;
-            let reader = Reader::new(connection, own.database.name(), "c");
+            let collection = Collections::one(Reader::new(connection, own.database.name(), "c")).await.unwrap();
             let workers = NonZeroUsize::new(1).unwrap();
-            let copied = reader.extract(&doc! {}, &wanted(), own.out.path(), workers, |_, _| ()).await;
+            let copied = collection.extract(&doc! {}, &wanted(), own.out.path(), workers, |_, _| ()).await;
             assert_holds(&copied.unwrap(), &own.sorted(doc! {}).await);
         }
     });
@@ -515,9 +518,9 @@ fn a_server_that_keeps_failing_or_refuses_is_an_error_with_its_words() {
             let address = own.address_with("c", &named(&own.uri, &app_name));
             let connection = Arc::new(Connection::open(&address).await.unwrap());
             fail_finds(&own, &app_name, times, how).await;
-            let reader = Reader::new(connection, own.database.name(), "c");
+            let collection = Collections::one(Reader::new(connection, own.database.name(), "c")).await.unwrap();
             let workers = NonZeroUsize::new(1).unwrap();
-            let copied = reader.extract(&doc! {}, &wanted(), own.out.path(), workers, |_, _| ()).await;
+            let copied = collection.extract(&doc! {}, &wanted(), own.out.path(), workers, |_, _| ()).await;
             let error = copied.unwrap_err().to_string();
             assert!(error.contains(expected), "{case}: {error}");
             assert_eq!(own.left_behind(), 0);

@@ -66,7 +66,7 @@ impl SourceKind for NamedCollection {
         }
     }
 
-    /// What the user may do is told first: it says why the rest fails.
+    /// What the user may do is reported first: it explains why the rest fails.
     async fn examine(&self, lines: &mut Examination<'_>) -> Result<bool, Failure> {
         let connected = connect(&self.source).await;
         let Some(connection) = lines.reached("FAIL", "server", connected)? else { return Ok(false) };
