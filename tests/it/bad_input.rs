@@ -4,7 +4,6 @@
 
 mod configuration;
 mod files;
-mod noise;
 mod parquet;
 mod values;
 mod world;

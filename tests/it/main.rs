@@ -12,6 +12,7 @@ mod data;
 mod documents;
 mod earlier;
 mod formats;
+mod fuzz;
 mod init_from;
 mod layers;
 mod layouts;

@@ -1,0 +1,9 @@
+//! A Parquet or Arrow file. `cargo +nightly fuzz run columnar`.
+
+#![no_main]
+
+#[expect(dead_code, reason = "each target calls one function")]
+#[path = "../../tests/it/fuzz/targets.rs"]
+mod targets;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| targets::columnar(bytes));

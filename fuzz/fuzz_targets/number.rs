@@ -1,0 +1,9 @@
+//! A number in any format. `cargo +nightly fuzz run number`.
+
+#![no_main]
+
+#[expect(dead_code, reason = "each target calls one function")]
+#[path = "../../tests/it/fuzz/targets.rs"]
+mod targets;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| targets::number(bytes));

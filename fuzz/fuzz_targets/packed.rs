@@ -1,0 +1,9 @@
+//! A packed text file or a zip archive. `cargo +nightly fuzz run packed`.
+
+#![no_main]
+
+#[expect(dead_code, reason = "each target calls one function")]
+#[path = "../../tests/it/fuzz/targets.rs"]
+mod targets;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| targets::packed(bytes));

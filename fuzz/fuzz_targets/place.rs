@@ -1,0 +1,9 @@
+//! A path pattern and files to find with it. `cargo +nightly fuzz run place`.
+
+#![no_main]
+
+#[expect(dead_code, reason = "each target calls one function")]
+#[path = "../../tests/it/fuzz/targets.rs"]
+mod targets;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| targets::place(bytes));
