@@ -34,10 +34,10 @@ impl Called {
             self.child.kill().ok();
         }
         let status = self.child.wait().unwrap();
-        // What is behind `unshare` is killed by the kernel a moment later.
+        // What is behind `unshare` is killed by the kernel a moment later, and ends when its write to the disk has.
         let killed = Instant::now();
         while late
-            && killed.elapsed() < Duration::from_secs(2)
+            && killed.elapsed() < Duration::from_mins(1)
             && below.iter().any(|pid| Path::new("/proc").join(pid).exists())
         {
             std::thread::sleep(Duration::from_millis(1));
