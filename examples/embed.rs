@@ -1,7 +1,7 @@
 //! Runs a job from a program and acts on what it found: `cargo run --example embed -- jobs/demo.toml`.
 //!
-//! Nothing leaves the source: `Goal::Check` only reports. With `Goal::Plan` the run writes down which rows would leave,
-//! and `barkeep::apply` carries that out.
+//! Nothing leaves the source: a check only reports. `Job::plan` writes down which rows would leave, and `Plan::apply`
+//! carries that out.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example shows what it found")]
 
@@ -14,7 +14,7 @@ use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use barkeep::engine::session::{Limits, session};
 use barkeep::report::store;
-use barkeep::{Context, Event, Exit, Goal, Order};
+use barkeep::{CheckOptions, Context, Event, Exit, Job};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -29,15 +29,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }),
         ..Context::default()
     };
-    let ended = barkeep::execute(&context, &Order::new(&job, Goal::Check)).await?;
-    let rows = &ended.summary.rows;
+    let job = Job::open(&context, job)?;
+    let result = job.check(CheckOptions::default()).await?;
+    let rows = &result.summary.rows;
     println!("{} rows read, {} clean", rows.read, rows.clean);
     // Nothing that is not clean reaches the model.
-    if ended.exit == Exit::Findings {
-        let reports = barkeep::config::load(Path::new(&job))?.job.report_dir.resolved;
-        print_findings(&reports, &ended.summary.run_id).await?;
+    if result.exit == Exit::Findings {
+        print_findings(job.report_dir(), &result.summary.run_id).await?;
     }
-    ended.failure.map_or(Ok(()), |failure| Err(failure.into()))
+    result.failure.map_or(Ok(()), |failure| Err(failure.into()))
 }
 
 /// Prints the errors of a run: rule, series and place, from the report tables that every run writes.

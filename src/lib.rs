@@ -22,18 +22,21 @@
 //!
 //! # From a job file to findings
 //!
-//! What the command line does, a program can do: it writes an [`Order`], calls [`execute`], and reads how the run
-//! [`Ended`]. Every run also writes its findings as Parquet tables; `examples/embed.rs` reads them.
+//! What the command line does, a program can do: a [`Job`] is opened, then checked, planned or run. A [`Plan`] is
+//! applied, and a [`JobQuarantine`] lists what left and puts it back. What they use of the process is a [`Context`]:
+//! threads, memory, clock, stop signal, and a receiver of events. Every run also writes its findings as Parquet tables;
+//! `examples/embed.rs` reads them.
 //!
 //! ```
-//! use barkeep::{Context, Exit, Goal, Order};
+//! use barkeep::quarantine::item::Which;
+//! use barkeep::{CheckOptions, Context, Exit, Job, PlanOptions};
 //!
-//! # #[tokio::main]
+//! # #[tokio::main(flavor = "multi_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let folder = tempfile::tempdir()?;
 //! let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text);
 //! write("bars.csv", "symbol,date,open,high,low,close\nAAPL,2024-01-02,10,12,9,11\nAAPL,2024-01-03,11,9,10,10\n")?;
-//! write("rules.toml", "[[rule]]\nid = \"ohlc\"\ncheck = \"ohlc\"\nseverity = \"error\"\n")?;
+//! write("rules.toml", "[[rule]]\nid = \"ohlc\"\ncheck = \"ohlc\"\nseverity = \"error\"\naction = \"quarantine\"\n")?;
 //! write("job.toml", r#"
 //!     name  = "daily"
 //!     rules = ["rules.toml"]
@@ -46,16 +49,32 @@
 //!     interval = "1d"
 //!     time     = { field = "date", formats = ["%Y-%m-%d"] }
 //!
+//!     [limits]
+//!     fraction = 0.5
+//!     series_fraction = 0.5
+//!
 //!     [report]
 //!     dir = "reports"
 //! "#)?;
 //!
-//! let order = Order::new(folder.path().join("job.toml"), Goal::Check);
-//! let ended = barkeep::execute(&Context::default(), &order).await?;
+//! let job = Job::open(&Context::default(), folder.path().join("job.toml"))?;
+//! let result = job.check(CheckOptions::default()).await?;
 //!
-//! assert_eq!(ended.exit, Exit::Findings);
-//! assert_eq!((ended.summary.rows.read, ended.summary.rows.clean), (2, 1));
-//! assert_eq!((ended.summary.rules[0].id.as_str(), ended.summary.rules[0].rows), ("ohlc", 1));
+//! assert_eq!(result.exit, Exit::Findings);
+//! assert_eq!((result.summary.rows.read, result.summary.rows.clean), (2, 1));
+//! assert_eq!((result.summary.rules[0].id.as_str(), result.summary.rules[0].rows), ("ohlc", 1));
+//!
+//! // The rule moves bad rows: they are written down, looked at, and moved.
+//! let plan = job.plan(PlanOptions::default()).await?.plan.ok_or("a plan is written")?;
+//! assert_eq!((plan.rows().len(), plan.rows()[0].series.as_str()), (1, "AAPL"));
+//! let applied = plan.apply(&plan.confirmation()).await?;
+//! assert_eq!((applied.exit, applied.summary.actions["removed"]), (Exit::Ok, 1));
+//!
+//! // And they come back.
+//! let quarantine = job.quarantine().await?;
+//! let found = quarantine.restorable(&Which::default()).await?;
+//! assert_eq!(quarantine.restore(&found).await?.back, 1);
+//! quarantine.close().await;
 //! # Ok(())
 //! # }
 //! ```
@@ -77,5 +96,6 @@ pub mod source;
 pub mod text;
 
 pub use run::{
-    AskedWindow, Context, Ended, Event, Events, Exit, FailOn, Failure, Goal, Order, Stage, Stop, apply, execute,
+    AskedWindow, CheckOptions, Clock, Context, Event, Events, Exit, FailOn, Failure, Job, JobQuarantine, OwnSource,
+    Plan, PlanOptions, RunOptions, RunResult, Stage, Stop,
 };

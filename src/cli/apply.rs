@@ -1,61 +1,47 @@
 //! `barkeep apply`: carries out a plan, exactly or less.
 
 use std::io::{self, BufRead, IsTerminal};
-use std::path::Path;
 
 use super::args::{ApplyArgs, Global};
 use super::events::context;
 use super::output::{Output, message};
-use super::show::ended;
+use super::show;
 use super::signals;
-use crate::quarantine::plan::Plan;
-use crate::run::apply::open_plan;
-use crate::run::shell::typed;
-use crate::run::{self, Exit, Failure};
+use crate::run::{Exit, Failure, Plan};
 use crate::text::numbers::counted;
 
 /// Runs the command.
 pub(crate) async fn apply(global: &Global, args: &ApplyArgs, output: &mut Output) -> Result<Exit, Failure> {
-    given(&open_plan(&args.plan)?, args.confirm.as_deref(), &args.plan)?;
     let context = context(global, signals::listen()?);
-    let confirmed = |plan: &Plan, put_back| confirm(plan, args.confirm.as_deref(), &args.plan, put_back);
-    ended(run::apply(&context, &args.plan, confirmed).await?, output)
-}
-
-/// Fails where the flag says something else than confirms the plan.
-fn given(plan: &Plan, given: Option<&str>, path: &Path) -> Result<(), Failure> {
-    match given {
-        Some(given) if given != plan.confirmation() => {
-            let problem = format!("`--confirm {given}` is not what this plan is confirmed with");
-            Err(Failure::Refused(problem, format!("look at the plan again, then: {}", command(plan, path))))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn command(plan: &Plan, path: &Path) -> String {
-    format!("barkeep apply {} --confirm {}", typed(path), plan.confirmation())
+    let plan = Plan::open(&context, &args.plan)?;
+    args.confirm.as_deref().map_or(Ok(()), |given| plan.check_confirmation(given))?;
+    let review = tokio::select! {
+        review = plan.review() => review?,
+        number = context.stop.wait() => return Err(context.stop.stopped(number)),
+    };
+    confirm(&plan, args.confirm.is_some(), review.put_back)?;
+    show::result(plan.apply(&plan.confirmation()).await?, output)
 }
 
 /// Wants the word of a person: on a terminal the number of rows, else the flag. Of rows that a person put back it says
 /// that they leave again.
-fn confirm(plan: &Plan, given: Option<&str>, path: &Path, put_back: u64) -> Result<(), Failure> {
+fn confirm(plan: &Plan, confirmed: bool, put_back: u64) -> Result<(), Failure> {
     if put_back > 0 {
         let rows = counted(put_back, "row");
         message(&format!("warning: the plan takes {rows} that a person put back after it was taken before"));
     }
-    if given.is_some() || plan.rows.is_empty() {
+    let rows = plan.rows().len() as u64;
+    if confirmed || rows == 0 {
         return Ok(());
     }
-    for refusal in &plan.head.refusals {
+    for refusal in plan.refusals() {
         message(&format!("over a limit: {refusal}"));
     }
-    let rows = plan.rows.len() as u64;
-    let mut what = format!("{} of `{}` would leave it for the quarantine", counted(rows, "row"), plan.head.job);
+    let mut what = format!("{} of `{}` would leave it for the quarantine", counted(rows, "row"), plan.job());
     if put_back > 0 {
         what.push_str(&format!(", {put_back} of them put back by a person"));
     }
-    ask(&what, rows, &command(plan, path))
+    ask(&what, rows, &plan.command())
 }
 
 /// Asks a person on a terminal to type the number of rows; elsewhere `command` says how to confirm.

@@ -1,46 +1,46 @@
-//! `barkeep check`, `barkeep plan` and `barkeep run`: flags as orders, job after job.
+//! `barkeep check`, `barkeep plan` and `barkeep run`, job after job.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::args::{CheckArgs, FailOn, Global, LogFormat, PlanArgs, RunArgs, WindowArgs};
 use super::events::context;
 use super::output::Output;
-use super::show::ended;
+use super::show;
 use super::signals;
-use crate::run::{self, AskedWindow, Exit, Failure, Goal, Order};
+use crate::run::{self, AskedWindow, CheckOptions, Context, Exit, Failure, Job, PlanOptions, RunOptions, RunResult};
 use crate::schema::moment::{Moment, parse_duration};
 
 /// `barkeep check`.
 pub(crate) async fn check(global: &Global, args: &CheckArgs, output: &mut Output) -> Result<Exit, Failure> {
-    let window = asked(&args.window)?;
-    let order = |job: &PathBuf| Order {
-        window,
-        rules: args.rules.clone(),
+    let options = CheckOptions {
+        window: asked(&args.window)?,
         series: args.series.clone(),
         fail_on: args.fail_on.into(),
         report: !args.no_report,
         // Among log lines for a program a table for a person has no place.
         preview: global.verbose > 0 && global.log_format == LogFormat::Text,
-        ..Order::new(job, Goal::Check)
     };
-    each(global, args.jobs.iter().map(order), output).await
+    let check = async |context: &Context, path: &Path| {
+        Job::open_rules(context, path, &args.rules)?.check(options.clone()).await
+    };
+    each(global, &args.jobs, check, output).await
 }
 
 /// `barkeep plan`.
 pub(crate) async fn plan(global: &Global, args: &PlanArgs, output: &mut Output) -> Result<Exit, Failure> {
     let wrong = |problem: String| Failure::Usage(format!("--holds: {problem}"), "e.g. `--holds 3d`".to_owned());
     let holds = args.holds.as_deref().map(parse_duration).transpose().map_err(wrong)?;
-    let goal = Goal::Plan { file: args.output.clone(), holds };
-    let order = Order { window: asked(&args.window)?, ..Order::new(&args.job, goal) };
-    each(global, std::iter::once(order), output).await
+    let options = PlanOptions { window: asked(&args.window)?, file: args.output.clone(), holds };
+    let plan = async |context: &Context, path: &Path| Job::open(context, path)?.plan(options.clone()).await;
+    each(global, std::slice::from_ref(&args.job), plan, output).await
 }
 
 /// `barkeep run`.
 pub(crate) async fn run(global: &Global, args: &RunArgs, output: &mut Output) -> Result<Exit, Failure> {
-    let window = asked(&args.window)?;
-    let goal = Goal::Run { dry: args.dry_run };
-    let order = |job: &PathBuf| Order { window, fail_on: args.fail_on.into(), ..Order::new(job, goal.clone()) };
-    each(global, args.jobs.iter().map(order), output).await
+    let (window, fail_on, dry_run) = (asked(&args.window)?, args.fail_on.into(), args.dry_run);
+    let options = RunOptions { window, fail_on, dry_run };
+    let run = async |context: &Context, path: &Path| Job::open(context, path)?.run(options.clone()).await;
+    each(global, &args.jobs, run, output).await
 }
 
 /// The window that the flags ask for.
@@ -56,23 +56,28 @@ fn asked(args: &WindowArgs) -> Result<AskedWindow, Failure> {
     Ok(AskedWindow { since, until, last, full: args.full })
 }
 
-/// Runs the jobs one after the other; one that fails does not keep the next from running, a signal does.
-async fn each(global: &Global, orders: impl Iterator<Item = Order>, output: &mut Output) -> Result<Exit, Failure> {
+/// Does the same with the jobs one after the other; one that fails does not keep the next from running, a signal does.
+async fn each(
+    global: &Global,
+    jobs: &[PathBuf],
+    command: impl AsyncFn(&Context, &Path) -> Result<RunResult, Failure>,
+    output: &mut Output,
+) -> Result<Exit, Failure> {
     let context = context(global, signals::listen()?);
     let mut exit = Exit::Ok;
-    for order in orders {
+    for path in jobs {
         let lines = output.lines();
-        let ended = run::execute(&context, &order).await.and_then(|run| ended(run, output));
+        let ended = command(&context, path).await.and_then(|result| show::result(result, output));
         if let Err(failure) = &ended
             && output.lines() == lines
         {
-            output.failed_line(failure, &order.job)?;
+            output.failed_line(failure, path)?;
         }
         match ended {
             Ok(ended) => exit = exit.worst(ended),
             Err(failure @ Failure::Stopped { .. }) => return Err(failure),
             Err(failure) => {
-                output.failure(&failure, Some(&order.job))?;
+                output.failure(&failure, Some(path))?;
                 exit = exit.worst(failure.exit());
             }
         }

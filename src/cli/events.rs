@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::args::Global;
 use super::output::message;
 use super::progress::Progress;
-use crate::run::{Context, Event, Stop};
+use crate::run::{Clock, Context, Event, Stop};
 
 /// What runs use of this process, as the flags say.
 pub(super) fn context(global: &Global, stop: Stop) -> Context {
@@ -25,6 +25,7 @@ pub(super) fn context(global: &Global, stop: Stop) -> Context {
         threads: global.threads.map(usize::from),
         memory: global.memory_limit,
         temp: global.temp_dir.clone(),
+        clock: Clock::system(),
         stop: Arc::new(stop),
         events: Arc::new(events),
     }

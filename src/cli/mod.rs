@@ -2,7 +2,6 @@
 
 mod apply;
 mod args;
-mod assumed;
 mod check;
 mod demo;
 mod doctor;
@@ -14,7 +13,6 @@ mod preview;
 mod progress;
 mod quarantine;
 mod report;
-mod rule_cases;
 mod rules;
 mod show;
 mod signals;
@@ -95,8 +93,8 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
         Command::Preview { job } => wait(&global, stoppable(preview::preview(&global, &job, output))),
         Command::Rules(RulesCommand::Schema { of }) => rules::schema(of, output),
         Command::Rules(RulesCommand::Explain { check }) => rules::explain(&check, output),
-        Command::Rules(RulesCommand::List { files }) => rules::list(&files, output),
-        Command::Rules(RulesCommand::Lint { files }) => rules::lint(&files, output),
+        Command::Rules(RulesCommand::List { files }) => rules::list(&global, &files, output),
+        Command::Rules(RulesCommand::Lint { files }) => rules::lint(&global, &files, output),
         Command::Rules(RulesCommand::Test { files }) => wait(&global, stoppable(rules::test(&global, &files, output))),
         Command::Report(ReportCommand::List { reports, limit }) => {
             wait(&global, stoppable(report::list(&global, &reports.dir, limit, output)))
@@ -109,7 +107,7 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
         Command::Plan(args) => wait(&global, check::plan(&global, &args, output)),
         Command::Apply(args) => wait(&global, apply::apply(&global, &args, output)),
         Command::Doctor { jobs } => wait(&global, stoppable(doctor::doctor(&global, &jobs, output))),
-        Command::Quarantine(args) => wait(&global, quarantine::run(args, output)),
+        Command::Quarantine(args) => wait(&global, quarantine::run(&global, args, output)),
         Command::Run(args) => wait(&global, check::run(&global, &args, output)),
     }
 }

@@ -7,13 +7,12 @@ use serde_json::json;
 use super::args::Global;
 use super::events;
 use super::output::Output;
-use crate::run::preview::{self, Preview};
-use crate::run::{Exit, Failure, Stop};
+use crate::run::{Exit, Failure, Job, Preview, Stop};
 use crate::text::escape::visible;
 
 /// Shows them.
 pub(crate) async fn preview(global: &Global, job: &Path, output: &mut Output) -> Result<Exit, Failure> {
-    let preview = preview::preview(&events::context(global, Stop::never()), job).await?;
+    let preview = Job::open(&events::context(global, Stop::never()), job)?.preview().await?;
     show(&preview, output)?;
     Ok(Exit::Ok)
 }

@@ -18,6 +18,7 @@ use crate::market::Interval;
 use crate::report::error::ReportError;
 use crate::report::render::render_text;
 use crate::report::store;
+use crate::run::unresolved::unresolved;
 use crate::run::{Exit, Failure, Stop};
 use crate::text::escape::visible;
 use crate::text::utc::UtcMicros;
@@ -37,14 +38,6 @@ pub(crate) async fn list(global: &Global, dir: &Path, limit: usize, output: &mut
          FROM runs ORDER BY started_at DESC LIMIT {limit}"
     );
     sql::query(&context, dir, &query, output).await
-}
-
-/// The failure of a command whose caller named a run: a wrong name is a wrong flag.
-pub(super) fn unresolved(error: ReportError) -> Failure {
-    match error.is_about_a_name() {
-        true => Failure::Usage(error.to_string(), "`barkeep report list` names the runs".to_owned()),
-        false => error.into(),
-    }
 }
 
 /// The summary and the findings of one run.

@@ -2,11 +2,11 @@
 
 use super::output::{self, Output};
 use crate::report::render::{render_line, render_text};
-use crate::run::{Ended, Exit, Failure};
+use crate::run::{Exit, Failure, RunResult};
 
 /// Shows the summary of a run; what broke it off is the end of the command.
-pub(super) fn ended(ended: Ended, output: &mut Output) -> Result<Exit, Failure> {
-    let Ended { summary, exit, failure } = ended;
+pub(super) fn result(result: RunResult, output: &mut Output) -> Result<Exit, Failure> {
+    let RunResult { summary, exit, failure, .. } = result;
     if output.is_json() {
         output.line(&output::summary(&summary)?)?;
     } else if output.terminal() {

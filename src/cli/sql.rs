@@ -1,7 +1,6 @@
 //! `barkeep sql`: questions to the report tables, and to the bars of a job.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::json::LineDelimitedWriter;
@@ -13,14 +12,11 @@ use futures::TryStreamExt;
 
 use super::args::{Global, SqlArgs};
 use super::events;
-use super::output::{Output, message};
+use super::output::Output;
 use crate::engine::session::session;
 use crate::quarantine::item::Which;
-use crate::quarantine::table;
 use crate::report::store;
-use crate::run::bars_view;
-use crate::run::source;
-use crate::run::{Exit, Failure, Stop};
+use crate::run::{Exit, Failure, Job, Stop};
 use crate::text::numbers::counted;
 
 /// Rows a text table shows; more would not fit a person.
@@ -31,30 +27,23 @@ pub(crate) async fn sql(global: &Global, args: &SqlArgs, output: &mut Output) ->
     let of_process = events::context(global, Stop::never());
     let scratch = of_process.scratch()?;
     let context = session(&of_process.limits_in(&scratch))?;
-    let reports = match &args.job {
-        // The job says where its reports are; its snapshot has to live as long as the query.
-        Some(path) => {
-            if args.query.to_lowercase().contains("quarantine") {
-                quarantine_table(&context, path).await?;
-            }
-            Some(bars_view::bars_table(&of_process, &context, path).await?)
-        }
-        None => None,
+    let Some(path) = &args.job else {
+        store::register(&context, &args.reports.dir)?;
+        return query(&context, &args.reports.dir, &args.query, output).await;
     };
-    let dir = reports.as_ref().map_or(&args.reports.dir, |bars| &bars.report_dir);
-    store::register(&context, dir)?;
-    query(&context, dir, &args.query, output).await
-}
-
-/// Registers what is in quarantine of the job at `path` as the table `quarantine`.
-async fn quarantine_table(context: &SessionContext, path: &Path) -> Result<(), Failure> {
-    let loaded = Arc::new(crate::run::load::load(path)?);
-    let store = source::of_job(&loaded).quarantine().await?;
-    let items = store.items(&Which::default(), true, &message).await;
-    store.close().await;
-    let batch = table::batch(&items?, |item| store.text(item))?;
-    context.register_batch("quarantine", batch)?;
-    Ok(())
+    let job = Job::open(&of_process, path)?;
+    if args.query.to_lowercase().contains("quarantine") {
+        let quarantine = job.quarantine().await?;
+        let table = quarantine.table(&Which::default()).await;
+        quarantine.close().await;
+        context.register_batch("quarantine", table?)?;
+    }
+    // The table has to live as long as the query.
+    let bars = job.register_bars(&context).await?;
+    store::register(&context, job.report_dir())?;
+    let ended = query(&context, job.report_dir(), &args.query, output).await;
+    drop(bars);
+    ended
 }
 
 /// Why a query over the reports below `dir` failed: a file that does not read is named.

@@ -2,11 +2,12 @@
 
 use chrono::{DateTime, Utc};
 
+use super::context::Context;
 use super::failure::{self, Exit, Failure};
 use super::open::Opened;
 use super::peak::Peak;
+use super::plan::Plan;
 use super::removal::{self, Done, EARLIER_OPEN};
-use super::stop::Stop;
 use crate::config::Loaded;
 use crate::decide::Refusal;
 use crate::durable::process;
@@ -60,7 +61,7 @@ pub(crate) struct Ending {
     /// Its memory, from its beginning on.
     pub(crate) peak: Peak,
     /// The plan it wrote.
-    pub(crate) plan: Option<PlanNote>,
+    pub(crate) plan: Option<Plan>,
 }
 
 impl Ending {
@@ -81,24 +82,26 @@ impl Ending {
 
 /// A run that came to its end and was reported.
 #[derive(Debug)]
-pub struct Ended {
+pub struct RunResult {
     /// What it found and did.
     pub summary: Summary,
+    /// The plan that was written down: that of a plan, or of a run that was refused.
+    pub plan: Option<Plan>,
     /// How it ended.
     pub exit: Exit,
     /// What broke it off, or kept a part of it from being done.
     pub failure: Option<Failure>,
 }
 
-/// Publishes the report of a run, and tells its end: the strongest of what it found, what it moved, and what it could not.
-pub(crate) async fn conclude(
+/// Publishes the report of a run, and returns its end: the strongest of what it found, what it moved, and what it could not.
+pub(super) async fn conclude(
+    context: &Context,
     opened: &Opened,
     collector: Collector,
     ending: Ending,
     mut done: Done,
     seconds: StageSeconds,
-    stop: &Stop,
-) -> Result<Ended, Failure> {
+) -> Result<RunResult, Failure> {
     if let Some(pending) = done.pending.take() {
         done.fail(pending);
     }
@@ -110,13 +113,13 @@ pub(crate) async fn conclude(
         Some(failure) => (RunStatus::Broken, failure.exit()),
         None if counts.kept_error > 0 || counts.open > 0 => (RunStatus::Broken, Exit::Broken),
         None if recovered.iter().any(unfinished) => (RunStatus::Broken, Exit::Broken),
-        None if counts.untried > 0 => match stop.signal() {
+        None if counts.untried > 0 => match context.stop.signal() {
             Some(number) => (RunStatus::Stopped, Exit::Signal(number)),
             None => (RunStatus::Broken, Exit::Broken),
         },
         None => (ending.status, ending.exit),
     };
-    let mut outcome = Outcome::new(status, exit.code(), UtcMicros::from(Utc::now()));
+    let mut outcome = Outcome::new(status, exit.code(), UtcMicros::from(context.clock.now()));
     outcome.error = failure.as_ref().map(|failure| failure.render(false).trim_start_matches("error: ").to_owned());
     if outcome.error.is_none() {
         outcome.error = stayed(&counts, why);
@@ -127,12 +130,15 @@ pub(crate) async fn conclude(
     outcome.seconds = seconds;
     outcome.bytes_read = ending.bytes;
     outcome.peak_rss = ending.peak.bytes();
-    outcome.plan = ending.plan;
+    outcome.plan = ending
+        .plan
+        .as_ref()
+        .map(|plan| PlanNote { path: plan.path().display().to_string(), confirmation: plan.confirmation() });
     outcome.next = ending.next;
     outcome.refusals = ending.refusals;
     outcome.not_evaluated = ending.not_evaluated;
     match collector.finish(outcome) {
-        Ok(summary) => Ok(Ended { summary, exit, failure }),
+        Ok(summary) => Ok(RunResult { summary, plan: ending.plan, exit, failure }),
         Err(error) if (left, open) == (0, 0) => Err(removal::more_severe(failure, error.into())),
         // What nothing else says comes first; what broke the run off is logged.
         Err(error) => {

@@ -1,15 +1,17 @@
 //! What a run uses of the process it is part of.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::clock::Clock;
 use super::events::{Event, Events, Stage, UnderWay};
 use super::failure::Failure;
 use super::scratch::Scratch;
 use super::stop::Stop;
 use crate::engine::session::Limits;
 
-/// Threads, memory, a folder for temporary files, a stop signal, and a receiver of events.
+/// Threads, memory, a folder for temporary files, a clock, a stop signal, and a receiver of events.
 #[derive(Clone)]
 pub struct Context {
     /// Threads; without a number one a core.
@@ -18,6 +20,8 @@ pub struct Context {
     pub memory: Option<usize>,
     /// Folder for snapshots and spilled data; without one that of the system.
     pub temp: Option<PathBuf>,
+    /// What time it is.
+    pub clock: Clock,
     /// Asks a run to stop.
     pub stop: Arc<Stop>,
     /// Receives the events of a run.
@@ -26,7 +30,9 @@ pub struct Context {
 
 impl Default for Context {
     fn default() -> Self {
-        Self { threads: None, memory: None, temp: None, stop: Arc::new(Stop::never()), events: Arc::new(|_| ()) }
+        let (threads, memory, temp) = (None, None, None);
+        let (clock, stop, events) = (Clock::system(), Arc::new(Stop::never()), Arc::new(|_: Event<'_>| ()));
+        Self { threads, memory, temp, clock, stop, events }
     }
 }
 
@@ -55,5 +61,14 @@ impl Context {
     /// Tells what a person should know.
     pub(crate) fn note(&self, text: &str) {
         (self.events)(Event::Note(text));
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { threads, memory, temp, clock, .. } = self;
+        let mut shown = f.debug_struct("Context");
+        shown.field("threads", threads).field("memory", memory).field("temp", temp).field("clock", clock);
+        shown.finish_non_exhaustive()
     }
 }

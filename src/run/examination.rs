@@ -2,12 +2,46 @@
 
 use super::failure::Failure;
 
-/// Takes a line: how good it is (`ok`, `warn` or `FAIL`), what it is about, and what was found.
-pub(crate) type Show<'a> = dyn FnMut(&str, &str, &str) -> Result<(), Failure> + Send + 'a;
+/// How good it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// As it should be.
+    Ok,
+    /// Something to know; the job works.
+    Warn,
+    /// The job cannot do its work.
+    Fail,
+}
+
+impl Health {
+    /// The word in the output of `doctor`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Fail => "FAIL",
+        }
+    }
+}
+
+/// One thing that was found out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Line<'a> {
+    /// How good it is.
+    pub health: Health,
+    /// What it is about, in a word.
+    pub about: &'a str,
+    /// What was found.
+    pub detail: &'a str,
+}
+
+/// Takes a line.
+pub(super) type Show<'a> = dyn FnMut(Line<'_>) -> Result<(), Failure> + Send + 'a;
 
 /// What was found out.
 pub(crate) struct Examination<'a> {
-    pub(crate) failed: bool,
+    /// The worst of it.
+    pub(super) worst: Health,
     /// Privileges are missing, for whatever command.
     pub(crate) wanting: bool,
     show: &'a mut Show<'a>,
@@ -15,32 +49,34 @@ pub(crate) struct Examination<'a> {
 
 impl<'a> Examination<'a> {
     /// Nothing is found out so far.
-    pub(crate) fn new(show: &'a mut Show<'a>) -> Self {
-        Self { failed: false, wanting: false, show }
+    pub(super) fn new(show: &'a mut Show<'a>) -> Self {
+        Self { worst: Health::Ok, wanting: false, show }
     }
 
-    pub(crate) fn line(&mut self, word: &str, what: &str, detail: &str) -> Result<(), Failure> {
-        self.failed |= word == "FAIL";
-        (self.show)(word, what, detail)
+    pub(crate) fn line(&mut self, health: Health, about: &str, detail: &str) -> Result<(), Failure> {
+        if health == Health::Fail || self.worst == Health::Ok {
+            self.worst = health;
+        }
+        (self.show)(Line { health, about, detail })
     }
 
-    pub(crate) fn ok(&mut self, what: &str, detail: &str) -> Result<(), Failure> {
-        self.line("ok", what, detail)
+    pub(crate) fn ok(&mut self, about: &str, detail: &str) -> Result<(), Failure> {
+        self.line(Health::Ok, about, detail)
     }
 
-    pub(crate) fn warn(&mut self, what: &str, detail: &str) -> Result<(), Failure> {
-        self.line("warn", what, detail)
+    pub(crate) fn warn(&mut self, about: &str, detail: &str) -> Result<(), Failure> {
+        self.line(Health::Warn, about, detail)
     }
 
-    pub(crate) fn fail(&mut self, what: &str, detail: &str) -> Result<(), Failure> {
-        self.line("FAIL", what, detail)
+    pub(crate) fn fail(&mut self, about: &str, detail: &str) -> Result<(), Failure> {
+        self.line(Health::Fail, about, detail)
     }
 
-    /// What was reached; a failure is reported, under `word`, and is not the end of the examination.
+    /// What was reached; a failure is reported, as `health`, and is not the end of the examination.
     pub(crate) fn reached<T>(
         &mut self,
-        word: &str,
-        what: &str,
+        health: Health,
+        about: &str,
         outcome: Result<T, Failure>,
     ) -> Result<Option<T>, Failure> {
         match outcome {
@@ -49,7 +85,7 @@ impl<'a> Examination<'a> {
                 let text = failure.render(false);
                 // What lies below is the driver's inner state.
                 let first = text.lines().next().unwrap_or_default();
-                self.line(word, what, first.trim_start_matches("error: "))?;
+                self.line(health, about, first.trim_start_matches("error: "))?;
                 Ok(None)
             }
             Err(failure) => Err(failure),

@@ -4,92 +4,101 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use chrono::{DateTime, Utc};
 use datafusion::prelude::SessionContext;
 
-use super::conclude::{Ended, Ending, RunMetaOf, conclude};
-use super::context::Context;
+use super::conclude::{Ending, RunMetaOf, RunResult, conclude};
 use super::evaluate::collect;
 use super::failure::{Exit, Failure};
 use super::ingest::Ingested;
-use super::job;
-use super::load::load_only;
+use super::job::Job;
 use super::namesake;
-use super::open::{self, Opened};
-use super::order::{FailOn, Goal, Order};
+use super::open::Opened;
+use super::options::{CheckOptions, FailOn, Goal, Order, PlanOptions, RunOptions};
 use super::peak::Peak;
+use super::plan::Plan;
 use super::preview;
+use super::program;
 use super::removal::{self, Done, Planned};
 use super::shell::typed;
-use super::source::{self, SourceKind};
 use super::window;
-use crate::config::Loaded;
 use crate::durable::paths;
 use crate::engine::plan;
 use crate::engine::program::Program;
 use crate::engine::session::session;
-use crate::quarantine::plan::Plan;
+use crate::quarantine::plan::Plan as Written;
 use crate::report::collector::Collector;
 use crate::report::history::{self, Previous};
 use crate::report::moves::MoveRow;
-use crate::report::run::{NextStep, Outcome, PlanNote, RunMeta, RunStatus, StageSeconds};
+use crate::report::run::{NextStep, Outcome, RunMeta, RunStatus, StageSeconds};
 use crate::report::tally::Tally;
 use crate::text::utc::UtcMicros;
 
-/// Runs one job.
-///
-/// # Errors
-/// The job, its rules or its source are wrong, or the report cannot be written. A source that breaks off leaves a row in
-/// `runs` that says so. What fails after rows began to leave is part of the report and of [`Ended`].
-pub async fn execute(context: &Context, order: &Order) -> Result<Ended, Failure> {
-    let started = Started { at: Utc::now(), clock: Instant::now(), peak: Peak::begin() };
-    let loaded = Arc::new(load_only(&order.job, &order.rules)?);
-    execute_over(context, order, &loaded, &*source::of_job(&loaded), started).await
+impl Job {
+    /// Evaluates the bars and reports what is found; never changes the source.
+    ///
+    /// # Errors
+    /// The rules do not fit the source, or it is missing or cannot be read, or the report cannot be written. A source that
+    /// breaks off leaves a row in the table `runs` that says so.
+    pub async fn check(&self, options: CheckOptions) -> Result<RunResult, Failure> {
+        self.execute(options.into()).await
+    }
+
+    /// [`Job::check`], and writes down which rows are to be moved: [`RunResult::plan`].
+    ///
+    /// # Errors
+    /// As [`Job::check`]; also where the plan cannot be written.
+    pub async fn plan(&self, options: PlanOptions) -> Result<RunResult, Failure> {
+        self.execute(options.into()).await
+    }
+
+    /// [`Job::check`], and moves what is to be moved to quarantine, inside the limits of the job. One that is over a
+    /// limit moves nothing and leaves a plan.
+    ///
+    /// # Errors
+    /// As [`Job::check`]. What fails after rows began to leave is part of the result.
+    pub async fn run(&self, options: RunOptions) -> Result<RunResult, Failure> {
+        self.execute(options.into()).await
+    }
+
+    async fn execute(&self, order: Order) -> Result<RunResult, Failure> {
+        let started = Started { clock: Instant::now(), peak: Peak::begin() };
+        let now = self.context.clock.now();
+        let window = window::window(&order.options.window, &self.loaded.job, now)?;
+        if order.options.report {
+            namesake::reject(&self.loaded)?;
+        }
+        let meta = RunMetaOf { command: order.goal.command(), loaded: &self.loaded, window }.meta(now);
+        let opened = look(self, &order, &meta).await?;
+        let ended = opened_job(self, &order, &opened, meta, started).await;
+        // A run that broke off on its way still gives its connections back.
+        opened.source.close().await;
+        ended
+    }
 }
 
 /// When a run began.
-pub(super) struct Started {
-    pub(super) at: DateTime<Utc>,
-    pub(super) clock: Instant,
-    pub(super) peak: Peak,
-}
-
-/// The same over a source of whatever kind.
-pub(super) async fn execute_over(
-    context: &Context,
-    order: &Order,
-    loaded: &Arc<Loaded>,
-    source: &dyn SourceKind,
-    started: Started,
-) -> Result<Ended, Failure> {
-    let window = window::window(&order.window, &loaded.job)?;
-    if order.report {
-        namesake::reject(loaded)?;
-    }
-    let meta = RunMetaOf { command: order.goal.command(), loaded, window }.meta(started.at);
-    let opened = look(context, order, (loaded, source), &meta).await?;
-    let ended = opened_job(context, order, &opened, meta, started).await;
-    // A run that broke off on its way still gives its connections back.
-    opened.source.close().await;
-    ended
+struct Started {
+    clock: Instant,
+    peak: Peak,
 }
 
 async fn opened_job(
-    context: &Context,
+    job: &Job,
     order: &Order,
     opened: &Arc<Opened>,
     mut meta: RunMeta,
-    Started { clock: started, peak, .. }: Started,
-) -> Result<Ended, Failure> {
+    Started { clock: started, peak }: Started,
+) -> Result<RunResult, Failure> {
+    let (context, options) = (&job.context, &order.options);
     let scratch = context.scratch()?;
     let session = session(&context.limits_in(&scratch))?;
-    let program = Arc::new(job::program(opened, &session, &order.rules)?);
+    let program = Arc::new(program::program(job, opened, &session)?);
     meta.rules_sha256.clone_from(&program.rules.sha256);
     let mut seconds = StageSeconds { load: started.elapsed().as_secs_f64(), ..StageSeconds::default() };
     tracing::info!(job = program.job, rules = program.rules.rules.len(), "loaded");
-    let dir = if order.report { &opened.loaded.job.report_dir.resolved } else { scratch.path() };
-    let mut collector = collector(order, dir, opened, &program, &meta)?;
-    let of_job = OfJob { context, order, opened, program: &program, meta: &meta };
+    let dir = if options.report { &opened.loaded.job.report_dir.resolved } else { scratch.path() };
+    let mut collector = collector(job, options, (dir, opened), &program, &meta)?;
+    let of_job = OfJob { job, order, opened, program: &program, meta: &meta };
 
     // What earlier runs left open is finished first, and a signal waits for that.
     let Done { mut recovered, failure, pending, .. } = match order.goal {
@@ -110,18 +119,17 @@ async fn opened_job(
         Ok(ingested) => of_job.move_rows(&ingested, &mut collector, &mut seconds).await,
         Err(failure) => Err(failure),
     };
-    let stop = &context.stop;
     match moved {
         Ok((ending, done)) => {
             let ending = Ending { peak, ..ending };
             let mut done = done.unwrap_or_default();
             recovered.append(&mut done.recovered);
             let pending = done.pending.take().or(pending);
-            conclude(opened, collector, ending, Done { recovered, pending, ..done }, seconds, stop).await
+            conclude(context, opened, collector, ending, Done { recovered, pending, ..done }, seconds).await
         }
         Err(failure) if recovered.is_empty() => {
             opened.source.close().await;
-            abandon(context, order, collector, &failure);
+            abandon(job, options, collector, &failure);
             Err(failure)
         }
         // Rows of earlier runs left: that is reported, whatever became of this one.
@@ -129,36 +137,31 @@ async fn opened_job(
             let collector = Collector::new(dir, program, meta, Vec::new(), Previous::Unknown);
             let ending = Ending { peak, ..Ending::new(RunStatus::Broken, failure.exit()) };
             let done = Done { recovered, failure: Some(failure), ..Done::default() };
-            conclude(opened, collector, ending, done, seconds, stop).await
+            conclude(context, opened, collector, ending, done, seconds).await
         }
     }
 }
 
 /// Looks at the source; where it cannot be looked at, the report says so.
-async fn look(
-    context: &Context,
-    order: &Order,
-    (loaded, source): (&Arc<Loaded>, &dyn SourceKind),
-    meta: &RunMeta,
-) -> Result<Arc<Opened>, Failure> {
-    open::look_at(loaded, source).await.map(Arc::new).inspect_err(|failure| {
+async fn look(job: &Job, order: &Order, meta: &RunMeta) -> Result<Arc<Opened>, Failure> {
+    job.open_source().await.map(Arc::new).inspect_err(|failure| {
         if failure.exit() == Exit::Broken {
-            let (dir, unseen) = (&loaded.job.report_dir.resolved, Arc::new(job::unseen(loaded)));
-            let collector = Collector::new(dir, unseen, meta.clone(), Vec::new(), Previous::Unknown);
-            abandon(context, order, collector, failure);
+            let unseen = Arc::new(program::unseen(&job.loaded));
+            let collector = Collector::new(job.report_dir(), unseen, meta.clone(), Vec::new(), Previous::Unknown);
+            abandon(job, &order.options, collector, failure);
         }
     })
 }
 
 fn collector(
-    order: &Order,
-    dir: &Path,
-    opened: &Opened,
+    job: &Job,
+    options: &CheckOptions,
+    (dir, opened): (&Path, &Opened),
     program: &Arc<Program>,
     meta: &RunMeta,
 ) -> Result<Collector, Failure> {
     // A run over a part of the rules or series cannot tell what was fixed.
-    let previous = match order.report && order.rules.is_empty() && order.series.is_empty() {
+    let previous = match options.report && job.only.is_empty() && options.series.is_empty() {
         true => history::previous_findings(dir, &program.job, meta.window)?,
         false => Previous::Unknown,
     };
@@ -167,11 +170,11 @@ fn collector(
 
 /// Leaves nothing of a run but a row that says why. The failure is what the caller tells; where even the row cannot be
 /// written, that is reported too.
-fn abandon(context: &Context, order: &Order, collector: Collector, failure: &Failure) {
-    if !order.report {
+fn abandon(job: &Job, options: &CheckOptions, collector: Collector, failure: &Failure) {
+    if !options.report {
         return;
     }
-    let now = UtcMicros::from(Utc::now());
+    let now = UtcMicros::from(job.context.clock.now());
     let text = failure.render(false);
     let broken = Outcome::broken(text.trim_start_matches("error: "), failure.exit().code(), now);
     let outcome = match failure {
@@ -179,13 +182,13 @@ fn abandon(context: &Context, order: &Order, collector: Collector, failure: &Fai
         _ => broken,
     };
     if let Err(error) = collector.abandon(&outcome) {
-        context.note(&Failure::from(error).render(false));
+        job.context.note(&Failure::from(error).render(false));
     }
 }
 
 /// A job that was opened, and what is to be done.
 struct OfJob<'a> {
-    context: &'a Context,
+    job: &'a Job,
     order: &'a Order,
     opened: &'a Arc<Opened>,
     program: &'a Arc<Program>,
@@ -199,22 +202,27 @@ impl OfJob<'_> {
         seconds: &mut StageSeconds,
         collector: &mut Collector,
     ) -> Result<Ingested, Failure> {
-        let Self { context, order, opened, program, meta } = *self;
-        let window = meta.window;
-        let mut ingested = opened.ingest(program, context, &order.series).await?;
+        let Self { job, order, opened, program, meta } = *self;
+        let (context, series, window) = (&job.context, &order.options.series, meta.window);
+        let mut ingested = opened.ingest(program, context, series).await?;
         seconds.extract = ingested.extract_seconds;
         ingested.input.window = window;
-        if order.preview {
-            preview::of(session, program, &ingested.input).await?.lines().iter().for_each(|line| context.note(line));
+        if order.options.preview {
+            preview::first_bars(session, program, &ingested.input)
+                .await?
+                .lines()
+                .iter()
+                .for_each(|line| context.note(line));
         }
         let started = Instant::now();
         tracing::info!(arrangement = ?ingested.input.arrangement, rows = ingested.rows, "evaluating");
         let stream = plan::run(session, program, &ingested.input).await?;
         collect(context, opened, program, ingested.rows, (stream, &mut *collector)).await?;
         let read = collector.tally().series.rows.read;
-        if read == 0 && !window::is_closed(&program.bars, window, window::now(&program.bars)) {
+        let now = window::on_scale(&program.bars, context.clock.micros());
+        if read == 0 && !window::is_closed(&program.bars, window, now) {
             let source = opened.loaded.job.source.label();
-            let nothing = window::nothing_read(&source, ingested.rows, window, opened, &order.series);
+            let nothing = window::nothing_read(&source, ingested.rows, window, opened, series);
             return Err(Failure::Broken(nothing.into()));
         }
         for identity in &ingested.identities {
@@ -231,25 +239,27 @@ impl OfJob<'_> {
         collector: &mut Collector,
         seconds: &mut StageSeconds,
     ) -> Result<(Ending, Option<Done>), Failure> {
-        let Self { context, order, opened, program, meta } = *self;
+        let Self { job, order, opened, program, meta } = *self;
         let started = Instant::now();
+        let fail_on = order.options.fail_on;
         let holds = match order.goal {
             Goal::Plan { holds: Some(holds), .. } => holds,
             _ => removal::PLAN_HOLDS,
         };
         let read = collector.tally().series.rows.read;
-        let planned = Planned { opened, program, meta, job_file: &opened.loaded.job_file, ingested, read, holds };
+        let expires_at = UtcMicros::from(job.context.clock.now() + holds);
+        let planned = Planned { opened, program, meta, ingested, read, expires_at };
         let moves = self.without_kept(&planned, collector).await?;
         let not_evaluated = collector.not_evaluated()?;
         let tally = collector.tally();
-        let found = found(program, tally, order.fail_on) || order.fail_on == FailOn::Warn && !not_evaluated.is_empty();
+        let found = found(program, tally, fail_on) || fail_on == FailOn::Warn && !not_evaluated.is_empty();
         let (status, exit) = if found { (RunStatus::Findings, Exit::Findings) } else { (RunStatus::Ok, Exit::Ok) };
         let dir = &opened.loaded.job.report_dir.resolved;
         let usual = history::usual_moves(dir, &program.job)?;
         let mut refusals = removal::refusals(opened, program, tally, usual);
         refusals.extend(collector.one_fault().map(removal::probably_wrong));
         let refused = !refusals.is_empty();
-        let (next, bytes) = (next(order, opened, tally, refused), Some(ingested.bytes));
+        let (next, bytes) = (next(job, order, opened, tally, refused), Some(ingested.bytes));
         let mut ending = Ending { refusals, not_evaluated, next, bytes, ..Ending::new(status, exit) };
         if order.goal == Goal::Check {
             return Ok((ending, None));
@@ -267,9 +277,9 @@ impl OfJob<'_> {
             Goal::Run { .. } if plan.rows.is_empty() && !refused => {}
             Goal::Run { .. } if !refused => {
                 crate::report::check_writable(dir)?;
-                done = Some(removal::carry_out(opened, &plan, meta.run_id.as_str(), context).await?);
+                done = Some(removal::carry_out(opened, &plan, meta.run_id.as_str(), &job.context).await?);
             }
-            _ => self.keep_plan(dir, &plan, &mut ending)?,
+            _ => self.keep_plan(dir, plan, &mut ending)?,
         }
         seconds.apply = started.elapsed().as_secs_f64();
         Ok((ending, done))
@@ -282,7 +292,7 @@ impl OfJob<'_> {
         let kept = match planned.kept(&moves).await {
             Err(failure) if self.order.goal == Goal::Check => {
                 let reason = failure.render(false);
-                self.context.note(&format!("warning: rows that were put back are not counted apart: {reason}"));
+                self.job.context.note(&format!("warning: rows that were put back are not counted apart: {reason}"));
                 Vec::new()
             }
             kept => kept?,
@@ -293,25 +303,25 @@ impl OfJob<'_> {
     }
 
     /// Writes the plan, for a person to look at and to apply.
-    fn keep_plan(&self, dir: &Path, plan: &Plan, ending: &mut Ending) -> Result<(), Failure> {
+    fn keep_plan(&self, dir: &Path, written: Written, ending: &mut Ending) -> Result<(), Failure> {
         let path: PathBuf = match &self.order.goal {
             Goal::Plan { file: Some(file), .. } => file.clone(),
             _ => removal::plan_path(dir, self.meta.run_id.as_str()),
         };
-        let note = self.opened.source.removal()?.what_moves(plan);
-        plan.write(&path)?;
-        let path = paths::tidy(&path);
-        let command = format!("barkeep apply {} --confirm {}", typed(&path), plan.confirmation());
+        let note = self.opened.source.removal()?.what_moves(&written);
+        written.write(&path)?;
+        let (context, made_by) = (self.job.context.clone(), Some(self.job.clone()));
+        let plan = Plan { context, written, path: paths::tidy(&path), made_by };
         match self.opened.source.check_only() {
-            None => ending.next.push(NextStep { command, note: Some(note) }),
-            Some((reason, remedy)) => self.context.note(&format!("the plan is a list: {reason}; {remedy}")),
+            None => ending.next.push(NextStep { command: plan.command(), note: Some(note) }),
+            Some((reason, remedy)) => self.job.context.note(&format!("the plan is a list: {reason}; {remedy}")),
         }
-        ending.plan = Some(PlanNote { path: path.display().to_string(), confirmation: plan.confirmation() });
-        (ending.status, ending.exit) = match (ending.refusals.is_empty(), plan.rows.is_empty()) {
+        (ending.status, ending.exit) = match (ending.refusals.is_empty(), plan.rows().is_empty()) {
             (false, _) => (RunStatus::Refused, Exit::Refused),
             (true, false) => (RunStatus::Findings, Exit::Findings),
             (true, true) => (RunStatus::Ok, Exit::Ok),
         };
+        ending.plan = Some(plan);
         Ok(())
     }
 }
@@ -326,14 +336,13 @@ fn found(program: &Program, tally: &Tally, fail_on: FailOn) -> bool {
     }
 }
 
-fn next(order: &Order, opened: &Opened, tally: &Tally, refused: bool) -> Vec<NextStep> {
+fn next(job: &Job, order: &Order, opened: &Opened, tally: &Tally, refused: bool) -> Vec<NextStep> {
     let step = |command: String, note: &str| NextStep { command, note: (!note.is_empty()).then(|| note.to_owned()) };
     let mut next = Vec::new();
-    let dir = &opened.loaded.job.report_dir.resolved;
-    if order.report {
-        next.push(step(format!("barkeep report show --dir {}", typed(dir)), "the findings, one by one"));
+    if order.options.report {
+        next.push(step(format!("barkeep report show --dir {}", typed(job.report_dir())), "the findings, one by one"));
     }
-    let path = typed(&order.job);
+    let path = typed(&job.path);
     if tally.series.rows.moved() > 0 {
         match order.goal {
             Goal::Check if refused => {

@@ -4,15 +4,20 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow::datatypes::{DataType, Field, Schema};
+
 use super::failure::Failure;
 use super::scratch::Scratch;
 use crate::bars::column::reserved;
 use crate::bars::{BarsSpec, FieldKind};
 use crate::engine::Arrangement;
+use crate::engine::nested;
 use crate::engine::plan::{self, Input};
 use crate::engine::program::Program;
 use crate::engine::table::{Locators, TableFile};
-use crate::source::{self, FileIdentity, KeyField, SeriesKey, SeriesOrder, SourceError, Wanted, WantedKind};
+use crate::source::{
+    self, FileIdentity, KeyField, SeriesKey, SeriesOrder, SourceColumn, SourceError, Wanted, WantedKind,
+};
 
 /// Files smaller than this are not worth splitting over several cores.
 const WORTH_PARTITIONING: u64 = 4 << 20;
@@ -109,6 +114,17 @@ pub(super) fn wanted(program: &Program, columns: &[Arc<str>]) -> Vec<Wanted> {
         }
     }
     wanted
+}
+
+/// The columns of Parquet files that are read: others may have any name.
+pub(super) fn typed_schema(columns: &[SourceColumn], read: &[Arc<str>]) -> Schema {
+    let is_read = |column: &&SourceColumn| column.arrow.is_some() && read.iter().any(|name| **name == *column.name);
+    let columns = columns.iter().filter(is_read);
+    let field = |column: &SourceColumn| {
+        let data_type = column.arrow.clone().unwrap_or(DataType::Null);
+        nested::marked(Field::new(&column.name, data_type, true), &column.steps)
+    };
+    Schema::new(columns.map(field).collect::<Vec<_>>())
 }
 
 /// How the rows of the series, known by the fields `key`, lie in `files`, and which files a partition reads; `paths` are

@@ -1,71 +1,92 @@
-//! From a job file to a program: rules compiled over the bars of the source.
+//! A job as a program holds it: its files, read and found right, and what it reads its bars from.
 
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use datafusion::prelude::SessionContext;
-
+use super::context::Context;
 use super::failure::Failure;
-use super::open::Opened;
-use crate::bars::{BarsSpec, TimeSpec};
-use crate::config::{Loaded, RuleSet};
-use crate::engine::plan;
-use crate::engine::program::Program;
-use crate::schema::diagnostic::suggestion;
+use super::load::load_only;
+use super::source::{self, OwnSource, SourceKind};
+use crate::config::Loaded;
 
-/// Compiles the rules over the bars; `only` keeps the rules with these ids, all of them where it is empty.
-pub(crate) fn program(opened: &Opened, context: &SessionContext, only: &[String]) -> Result<Program, Failure> {
-    let mut rules = opened.loaded.compile_only(&opened.bars, only).map_err(Failure::Mistakes)?;
-    for rule in plan::rules_without_fields(context, &opened.bars, &rules.expressions) {
-        rules.leave_out(&rule);
-    }
-    reject_unknown(&opened.loaded, &rules, only)?;
-    let in_expressions =
-        plan::check_expressions(context, &opened.bars, &rules.expressions).map_err(Failure::Mistakes)?;
-    let job = &opened.loaded.job;
-    let used = rules.used.iter().copied().chain(in_expressions);
-    let movable_before = (job.window.grace > chrono::TimeDelta::zero())
-        .then(|| chrono::Utc::now().timestamp_micros() - job.window.grace.num_microseconds().unwrap_or(0));
-    Ok(Program {
-        job: job.name.clone(),
-        read: plan::fields_to_read(&opened.bars, used),
-        bars: opened.bars.clone(),
-        parse_error_severity: job.parse_error.severity,
-        parse_error_action: job.parse_error.action,
-        movable_before,
-        sha256: plan::sha256_of([opened.loaded.job_sha256.as_str(), rules.sha256.as_str()]),
-        rules,
-    })
+/// A job whose files were read. Its source is opened when it is checked, planned or run, and closed again.
+#[derive(Clone)]
+pub struct Job {
+    pub(super) context: Context,
+    /// The job file as it was named.
+    pub(super) path: PathBuf,
+    /// Only these rules, by id; all where there are none.
+    pub(super) only: Vec<String>,
+    pub(super) loaded: Arc<Loaded>,
+    pub(super) source: Arc<dyn SourceKind>,
+    own: Option<Arc<dyn OwnSource>>,
 }
 
-/// What stands for the program of a job whose source could not be looked at, so that a report can say so: no rule,
-/// no field.
-pub(crate) fn unseen(loaded: &Loaded) -> Program {
-    let job = &loaded.job;
-    let time = TimeSpec {
-        sources: job.bars.time.fields.iter().map(|field| Arc::clone(field.get_ref())).collect(),
-        digits: false,
-        formats: job.bars.time.formats.clone(),
-        zone: job.bars.time.zone,
-        label: job.bars.time.label,
-        fold: job.bars.time.fold,
-    };
-    let (interval, calendar) = (job.bars.interval, job.bars.calendar.clone());
-    Program {
-        job: job.name.clone(),
-        bars: BarsSpec { calendar, ..BarsSpec::new(interval, time) },
-        rules: RuleSet::default(),
-        parse_error_severity: job.parse_error.severity,
-        parse_error_action: job.parse_error.action,
-        movable_before: None,
-        read: Vec::new(),
-        sha256: String::new(),
+impl Job {
+    /// Reads the job file at `path` and the rule files it names. No source is opened.
+    ///
+    /// # Errors
+    /// The files cannot be read, or every mistake in them.
+    pub fn open(context: &Context, path: impl AsRef<Path>) -> Result<Self, Failure> {
+        Self::open_rules(context, path, &[])
+    }
+
+    /// [`Job::open`] for the rules with the ids `only`: mistakes in other rules do not count, and they are not evaluated.
+    ///
+    /// # Errors
+    /// As [`Job::open`].
+    pub fn open_rules(context: &Context, path: impl AsRef<Path>, only: &[String]) -> Result<Self, Failure> {
+        Self::read(context, path.as_ref(), only, None)
+    }
+
+    /// [`Job::open`] over bars that the program gives, for a job with `[source.own]`.
+    ///
+    /// # Errors
+    /// As [`Job::open`]; also where the job names another source.
+    pub fn open_over(
+        context: &Context,
+        path: impl AsRef<Path>,
+        source: impl OwnSource + 'static,
+    ) -> Result<Self, Failure> {
+        Self::read(context, path.as_ref(), &[], Some(Arc::new(source)))
+    }
+
+    fn read(context: &Context, path: &Path, only: &[String], own: Option<Arc<dyn OwnSource>>) -> Result<Self, Failure> {
+        let loaded = Arc::new(load_only(path, only)?);
+        let source = source::of_job(&loaded, &context.clock, own.clone())?;
+        let (context, path, only) = (context.clone(), path.to_path_buf(), only.to_vec());
+        Ok(Self { context, path, only, loaded, source, own })
+    }
+
+    /// The same job, as its files are now.
+    pub(super) fn read_again(&self) -> Result<Self, Failure> {
+        Self::read(&self.context, &self.path, &self.only, self.own.clone())
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.loaded.job.name
+    }
+
+    /// The folder of its reports.
+    pub fn report_dir(&self) -> &Path {
+        &self.loaded.job.report_dir.resolved
+    }
+
+    /// How many rule files it names.
+    pub fn rule_files(&self) -> usize {
+        self.loaded.rule_files.len()
+    }
+
+    /// Whether its bars are days or longer, so that a timestamp is a date.
+    pub fn is_daily(&self) -> bool {
+        self.loaded.job.bars.interval.is_daily_or_longer()
     }
 }
 
-/// Fails where one of the ids `only` is that of no rule.
-fn reject_unknown(loaded: &Loaded, rules: &RuleSet, only: &[String]) -> Result<(), Failure> {
-    let Some(id) = only.iter().find(|id| !rules.rules.iter().any(|rule| *rule.id == ***id)) else { return Ok(()) };
-    let ids = loaded.rule_ids();
-    let help = suggestion(id, "rules", ids.iter().map(|id| &**id));
-    Err(Failure::Usage(format!("the job has no rule `{id}`"), help))
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Job").field("path", &self.path).field("only", &self.only).finish_non_exhaustive()
+    }
 }

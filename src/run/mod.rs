@@ -2,45 +2,62 @@
 //! and the run is reported. Nothing is printed here: what happens is reported as events, and how it ended is a value.
 //!
 //! ```text
-//! job      job and rule files -> program         open        the source, found and looked at
-//! source   one folder a kind of source           quarantine  where the rows of each kind go
+//! job      job and rule files, read              open        the source, found and looked at
+//! program  rules over the bars of the source     source      one folder or file a kind of source
 //! ingest   bars readable by the engine           evaluate    bars through the engine
-//! execute  check, plan and run
-//! removal  limits, the plan, its application     apply       a plan of before
-//! conclude the report and how it ended           examination what is found out of a job, for `doctor`
+//! execute  check, plan and run                   quarantine  where rows went, and how they come back
+//! removal  limits, the plan, its application     plan, apply a plan that was written down, carried out
+//! conclude the report and how it ended           examine     what is found out of a job, for `doctor`
+//! rules    job and rule files without a source   preview     the first bars; bars_view  all of them, for SQL
 //! ```
 
 pub(crate) mod apply;
 pub(crate) mod bars_view;
+pub(crate) mod clock;
 pub(crate) mod conclude;
 pub(crate) mod context;
 mod evaluate;
 pub(crate) mod events;
-pub(crate) mod examination;
-pub(crate) mod execute;
+mod examination;
+mod examine;
+mod execute;
 pub(crate) mod failure;
 mod ingest;
-pub(crate) mod job;
-pub(crate) mod load;
+mod job;
+mod load;
 mod namesake;
-pub(crate) mod open;
-mod order;
+mod open;
+mod options;
 mod peak;
-pub(crate) mod preview;
-pub(crate) mod quarantine;
+mod plan;
+mod preview;
+mod program;
+mod quarantine;
 mod removal;
+mod rules;
 pub(crate) mod scratch;
 pub(crate) mod shell;
-pub(crate) mod source;
+mod source;
 pub(crate) mod stop;
-pub(crate) mod window;
+#[cfg(test)]
+mod tests;
+pub(crate) mod unresolved;
+mod window;
 
-pub use apply::apply;
-pub use conclude::Ended;
+pub use apply::Review;
+pub use bars_view::BarsTable;
+pub use clock::Clock;
+pub use conclude::RunResult;
 pub use context::Context;
 pub use events::{Event, Events, Stage};
-pub use execute::execute;
+pub use examination::{Health, Line};
 pub use failure::{Exit, Failure};
-pub use order::{FailOn, Goal, Order};
+pub use job::Job;
+pub use options::{CheckOptions, FailOn, PlanOptions, RunOptions};
+pub use plan::Plan;
+pub use preview::Preview;
+pub use quarantine::{JobQuarantine, Purge, Purgeable, Restorable, Restored};
+pub use rules::{RuleCase, Rules};
+pub use source::OwnSource;
 pub use stop::Stop;
 pub use window::AskedWindow;

@@ -1,13 +1,12 @@
 //! The source of a job, found and looked at.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use super::context::Context;
 use super::failure::Failure;
 use super::ingest::Ingested;
-use super::load::load;
-use super::source::{self, Reading, Source, SourceKind};
+use super::job::Job;
+use super::source::{Reading, Source};
 use crate::bars::BarsSpec;
 use crate::config::{self, Loaded};
 use crate::engine::program::Program;
@@ -35,34 +34,26 @@ impl Opened {
     }
 }
 
-/// Loads the job at `path` and looks at its source.
-pub(crate) async fn open(path: &Path) -> Result<Opened, Failure> {
-    look(&Arc::new(load(path)?)).await
-}
-
-/// Looks at the source of a job: one that is missing or cannot be read breaks the run, a field that the job names and
-/// the source lacks is a mistake.
-pub(crate) async fn look(loaded: &Arc<Loaded>) -> Result<Opened, Failure> {
-    look_at(loaded, &*source::of_job(loaded)).await
-}
-
-/// The same of a source of whatever kind.
-pub(crate) async fn look_at(loaded: &Arc<Loaded>, kind: &dyn SourceKind) -> Result<Opened, Failure> {
-    let source = kind.open().await?;
-    let described: Vec<_> = source
-        .columns()
-        .iter()
-        .map(|column| config::SourceColumn {
-            name: column.name.clone(),
-            kind: column.kind,
-            typed_time: column.typed_time,
-        })
-        .collect();
-    match loaded.job.bars_spec(&described) {
-        Ok(bars) => Ok(Opened { loaded: Arc::clone(loaded), source, bars }),
-        Err(mistakes) => {
-            source.close().await;
-            Err(Failure::Mistakes(mistakes))
+impl Job {
+    /// Looks at the source: one that is missing or cannot be read breaks the run, a field that the job names and the
+    /// source lacks is a mistake.
+    pub(super) async fn open_source(&self) -> Result<Opened, Failure> {
+        let source = self.source.open().await?;
+        let described: Vec<_> = source
+            .columns()
+            .iter()
+            .map(|column| config::SourceColumn {
+                name: column.name.clone(),
+                kind: column.kind,
+                typed_time: column.typed_time,
+            })
+            .collect();
+        match self.loaded.job.bars_spec(&described) {
+            Ok(bars) => Ok(Opened { loaded: Arc::clone(&self.loaded), source, bars }),
+            Err(mistakes) => {
+                source.close().await;
+                Err(Failure::Mistakes(mistakes))
+            }
         }
     }
 }

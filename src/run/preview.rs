@@ -1,17 +1,14 @@
 //! The first bars of a job as a run reads them, so that a person sees what the settings do.
 
-use std::path::Path;
-
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Float64Type, TimestampMicrosecondType};
 use arrow::util::display::array_value_to_string;
 use chrono::{DateTime, NaiveDate, TimeDelta};
 use datafusion::prelude::SessionContext;
 
-use super::context::Context;
 use super::failure::Failure;
-use super::job;
-use super::open::open;
+use super::job::Job;
+use super::program;
 use crate::bars::{BarsSpec, TIME};
 use crate::engine::plan::{self, Input};
 use crate::engine::program::Program;
@@ -25,32 +22,37 @@ const NONE: &str = "-";
 
 /// The first bars of a job.
 #[derive(Debug)]
-pub(crate) struct Preview {
+pub struct Preview {
     /// What the bars are.
-    pub(crate) heading: String,
+    pub heading: String,
     /// The names of the columns.
-    pub(crate) columns: Vec<String>,
+    pub columns: Vec<String>,
     /// The bars, one text a column.
-    pub(crate) bars: Vec<Vec<String>>,
+    pub bars: Vec<Vec<String>>,
 }
 
-/// Reads the first bars of the job at `path`.
-pub(crate) async fn preview(context: &Context, path: &Path) -> Result<Preview, Failure> {
-    let opened = open(path).await?;
-    let read = async {
-        let scratch = context.scratch()?;
-        let session = session(&context.limits_in(&scratch))?;
-        let program = job::program(&opened, &session, &[])?;
-        let ingested = opened.ingest(&program, context, &[]).await?;
-        of(&session, &program, &ingested.input).await
-    };
-    let preview = read.await;
-    opened.source.close().await;
-    preview
+impl Job {
+    /// Reads the first bars.
+    ///
+    /// # Errors
+    /// The source cannot be read, or lacks a field that the job names.
+    pub async fn preview(&self) -> Result<Preview, Failure> {
+        let opened = self.open_source().await?;
+        let read = async {
+            let scratch = self.context.scratch()?;
+            let session = session(&self.context.limits_in(&scratch))?;
+            let program = program::program(self, &opened, &session)?;
+            let ingested = opened.ingest(&program, &self.context, &[]).await?;
+            first_bars(&session, &program, &ingested.input).await
+        };
+        let preview = read.await;
+        opened.source.close().await;
+        preview
+    }
 }
 
 /// The first bars of `input`.
-pub(crate) async fn of(session: &SessionContext, program: &Program, input: &Input) -> Result<Preview, Failure> {
+pub(super) async fn first_bars(session: &SessionContext, program: &Program, input: &Input) -> Result<Preview, Failure> {
     let plan = plan::first_bars(program, input, SHOWN)?;
     let batches = session.execute_logical_plan(plan).await?.collect().await?;
     let bars = &program.bars;
@@ -74,7 +76,7 @@ pub(crate) async fn of(session: &SessionContext, program: &Program, input: &Inpu
 
 impl Preview {
     /// As text, in columns.
-    pub(crate) fn lines(&self) -> Vec<String> {
+    pub fn lines(&self) -> Vec<String> {
         let rows: Vec<&Vec<String>> = std::iter::once(&self.columns).chain(&self.bars).collect();
         let width = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or_default();
         let widths: Vec<usize> = (0..self.columns.len()).map(width).collect();

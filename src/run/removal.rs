@@ -4,7 +4,7 @@ mod done;
 
 use std::path::{Path, PathBuf};
 
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 
 pub(crate) use self::done::{Done, EARLIER_OPEN, action, earlier_state, more_severe, retention};
 use super::context::Context;
@@ -59,10 +59,9 @@ pub(crate) struct Planned<'a> {
     pub(crate) opened: &'a Opened,
     pub(crate) program: &'a Program,
     pub(crate) meta: &'a RunMeta,
-    pub(crate) job_file: &'a Path,
     pub(crate) ingested: &'a Ingested,
     pub(crate) read: u64,
-    pub(crate) holds: TimeDelta,
+    pub(crate) expires_at: UtcMicros,
 }
 
 impl Planned<'_> {
@@ -100,14 +99,14 @@ impl Planned<'_> {
             version: Head::VERSION,
             plan_id: self.meta.run_id.to_string(),
             job: self.program.job.clone(),
-            job_file: self.job_file.to_path_buf(),
+            job_file: self.opened.loaded.job_file.clone(),
             rules_sha256: self.program.rules.sha256.clone(),
             rules: rules.collect(),
             source,
             read: self.read,
             rows: rows as u64,
             as_of: self.meta.started_at,
-            expires_at: UtcMicros::from(Utc::now() + self.holds),
+            expires_at: self.expires_at,
             refusals: Vec::new(),
         }
     }

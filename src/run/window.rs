@@ -1,6 +1,6 @@
 //! The window a run looks at, from flags and job; and what it means when there is nothing in it.
 
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::failure::Failure;
 use super::open::Opened;
@@ -25,8 +25,8 @@ pub struct AskedWindow {
     pub full: bool,
 }
 
-/// The half-open window that is asked for, else that of the job; µs UTC on the scale of the bars' timestamps.
-pub(crate) fn window(asked: &AskedWindow, job: &Job) -> Result<Window, Failure> {
+/// The half-open window that is asked for at `now`, else that of the job; µs UTC on the scale of the bars' timestamps.
+pub(super) fn window(asked: &AskedWindow, job: &Job, now: DateTime<Utc>) -> Result<Window, Failure> {
     let (zone, daily) = (job.bars.time.zone, job.bars.interval.is_daily_or_longer());
     let moment = |flag: &str, moment: Moment| {
         let wrong =
@@ -38,7 +38,7 @@ pub(crate) fn window(asked: &AskedWindow, job: &Job) -> Result<Window, Failure> 
     }
     let mut window = (job.window.since, job.window.until);
     if let Some(span) = asked.last {
-        let from = Moment::Instant((Utc::now() - span).timestamp_micros());
+        let from = Moment::Instant((now - span).timestamp_micros());
         window = (from.resolve(zone, daily).ok(), None);
     }
     if let Some(since) = asked.since {
@@ -58,7 +58,7 @@ pub(crate) fn window(asked: &AskedWindow, job: &Job) -> Result<Window, Failure> 
 
 /// Whether the calendar knows that no bar belongs into the window; one without an end ends `now` (µs UTC on the
 /// scale of the timestamps). What the calendar does not reach is not known.
-pub(crate) fn is_closed(bars: &BarsSpec, (since, until): Window, now: i64) -> bool {
+pub(super) fn is_closed(bars: &BarsSpec, (since, until): Window, now: i64) -> bool {
     let (Some(grid), Some(since)) = (&bars.grid, since) else { return false };
     let until = until.unwrap_or(now);
     let known = grid.calendar().first().is_none_or(|first| zone::day_of(since) >= first);
@@ -66,14 +66,13 @@ pub(crate) fn is_closed(bars: &BarsSpec, (since, until): Window, now: i64) -> bo
     known && since < until && next.is_some_and(|next| next >= until)
 }
 
-/// Now, on the scale of the timestamps.
-pub(crate) fn now(bars: &BarsSpec) -> i64 {
-    let now = Utc::now().timestamp_micros();
+/// `now`, µs UTC, on the scale of the timestamps.
+pub(super) fn on_scale(bars: &BarsSpec, now: i64) -> i64 {
     Moment::Instant(now).resolve(bars.time.zone, bars.daily()).unwrap_or(now)
 }
 
 /// Why a run that read nothing is not a success, and what to do; `rows` is what the files hold, where that is known.
-pub(crate) fn nothing_read(
+pub(super) fn nothing_read(
     source: &str,
     rows: Option<u64>,
     window: Window,

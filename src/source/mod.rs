@@ -59,7 +59,7 @@ pub use identity::FileIdentity;
 pub use infer::infer;
 pub use look::{first_arrow_rows, first_bytes, first_rows};
 pub use lookup::{Original, filled, originals};
-pub use parquet::{check_wanted as check_parquet, damaged as damaged_parquet};
+pub use parquet::{check_wanted as check_parquet, columns_of, damaged as damaged_parquet};
 pub use place::PlaceFields;
 pub use records::Record;
 pub use series_order::{KeyField, KeySpan, SeriesKey, SeriesOrder, series_order};

@@ -57,6 +57,14 @@ pub(super) fn columns(files: &[PathBuf]) -> Result<Vec<SourceColumn>, SourceErro
     columns_by(files, |path| Ok(Arc::clone(open(path, ArrowReaderOptions::new())?.1.schema())))
 }
 
+/// The columns of rows with the schema `schema`, which `name` stands for in messages.
+///
+/// # Errors
+/// Two columns have one name.
+pub fn columns_of(name: &Path, schema: &SchemaRef) -> Result<Vec<SourceColumn>, SourceError> {
+    columns_by(&[name.to_path_buf()], |_| Ok(Arc::clone(schema)))
+}
+
 /// The same for files of any typed format, whose columns `schema_of` tells.
 pub(super) fn columns_by(
     files: &[PathBuf],

@@ -26,7 +26,7 @@ pub use mongodb::{Condition, MongoSource, OPERATORS, Operand, Test, Uri};
 pub use name_pattern::{Match, NamePattern};
 pub use path::JobPath;
 pub use run::{Limits, ParseError, Quarantine, Window};
-pub use source::Source;
+pub use source::{OwnBars, Source};
 
 use super::document;
 use crate::schema::diagnostic::{Diagnostic, SourceText};
@@ -308,7 +308,7 @@ mod tests {
     fn files(job: &Job) -> &FileSource {
         match &job.source {
             Source::Files(files) => files,
-            other @ Source::Mongodb(_) => panic!("{other:?}"),
+            other => panic!("{other:?}"),
         }
     }
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::Utc;
 
 use super::contract::{Note, Purge, Quarantine, Removal, Restored};
 use crate::config::Loaded;
@@ -14,6 +13,7 @@ use crate::quarantine::item::{Item, UnderWay, Which};
 use crate::quarantine::mongodb::{self, Order, QuarantineError};
 use crate::quarantine::plan::{Place, Plan, PlanRow};
 use crate::report::run::ActionRow;
+use crate::run::clock::Clock;
 use crate::run::context::Context;
 use crate::run::events::Stage;
 use crate::run::failure::Failure;
@@ -25,6 +25,7 @@ use crate::text::utc::UtcMicros;
 /// The collection of a job as one that rows are moved in.
 pub(crate) struct CollectionQuarantine {
     loaded: Arc<Loaded>,
+    clock: Clock,
     connection: Arc<Connection>,
     rows: mongodb::Collection,
 }
@@ -39,7 +40,7 @@ pub(crate) struct CollectionRemoval<'a> {
 impl CollectionQuarantine {
     /// That of the collection which `source` names. Nothing is sent.
     pub(crate) fn new(
-        loaded: &Arc<Loaded>,
+        (loaded, clock): (&Arc<Loaded>, &Clock),
         source: &MongoSource,
         connection: &Arc<Connection>,
         info: &CollectionInfo,
@@ -47,7 +48,7 @@ impl CollectionQuarantine {
         let quarantine = loaded.job.quarantine.collection.as_deref();
         let (database, collection) = (&source.database, &source.collection);
         let rows = mongodb::Collection::new(Arc::clone(connection), info, database, collection, quarantine);
-        Self { loaded: Arc::clone(loaded), connection: Arc::clone(connection), rows }
+        Self { loaded: Arc::clone(loaded), clock: clock.clone(), connection: Arc::clone(connection), rows }
     }
 
     /// The run, as its rows are marked.
@@ -65,7 +66,8 @@ impl Removal for CollectionRemoval<'_> {
 
     async fn recover(&self, run_id: &str) -> Done {
         let (recovered, result) = self.quarantine.rows.recover(&self.quarantine.order(run_id)).await;
-        Done { recovered: earlier(&recovered), failure: result.err().map(failed), ..Done::default() }
+        let at = UtcMicros(self.quarantine.clock.micros());
+        Done { recovered: earlier(&recovered, at), failure: result.err().map(failed), ..Done::default() }
     }
 
     async fn any_restored(&self) -> Result<bool, Failure> {
@@ -85,14 +87,14 @@ impl Removal for CollectionRemoval<'_> {
         let stopped = || context.stop.signal().is_some();
         let order = self.quarantine.order(run_id);
         let (applied, result) = self.quarantine.rows.apply(plan, &order, &stopped, &mut |rows| progress.at(rows)).await;
-        let at = UtcMicros::from(Utc::now());
+        let at = UtcMicros(self.quarantine.clock.micros());
         let action = |end: &mongodb::Ended| {
             let row = &plan.rows[end.index];
             action(row, locator(row), &end.item, end.word, at)
         };
         Ok(Done {
             actions: applied.ends.iter().map(action).collect(),
-            recovered: earlier(&applied.recovered),
+            recovered: earlier(&applied.recovered, at),
             counts: applied.counts,
             why: applied.ends.iter().find_map(|end| end.why.clone()),
             failure: result.err().map(failed),
@@ -128,7 +130,7 @@ impl Quarantine for CollectionQuarantine {
             back: reported.restored.len() as u64,
             already_there: reported.already_there.len() as u64,
             conflicts: reported.conflicts.into_iter().collect(),
-            failed: Vec::new(),
+            ..Restored::default()
         })
     }
 
@@ -145,13 +147,13 @@ impl Quarantine for CollectionQuarantine {
     }
 
     async fn purgeable(&self, older_than: i64) -> Result<Purge, Failure> {
-        let now = Utc::now().timestamp_micros();
+        let now = self.clock.micros();
         let (over, kept) = self.rows.purgeable(older_than, now).await.map_err(failed)?;
         Ok(Purge { rows: over.len() as u64, kept, ..Purge::default() })
     }
 
     async fn purge(&self, older_than: i64, run_id: &str) -> Result<Purge, Failure> {
-        let now = Utc::now().timestamp_micros();
+        let now = self.clock.micros();
         let (over, kept) = self.rows.purgeable(older_than, now).await.map_err(failed)?;
         let purged = self.rows.purge(&over, &self.order(run_id)).await.map_err(failed)?.purged;
         Ok(Purge { rows: purged, kept, ..Purge::default() })
@@ -184,8 +186,7 @@ fn locator(row: &PlanRow) -> String {
 }
 
 /// Rows of earlier runs as rows of the table `actions`.
-fn earlier(recovered: &[mongodb::Recovered]) -> Vec<ActionRow> {
-    let at = UtcMicros::from(Utc::now());
+fn earlier(recovered: &[mongodb::Recovered], at: UtcMicros) -> Vec<ActionRow> {
     let row = |row: &mongodb::RecoveredRow| ActionRow {
         finding_ids: row.finding_ids.clone(),
         quarantine_id: row.item.clone(),

@@ -82,26 +82,30 @@ pub(crate) trait Quarantine: Send + Sync {
 
 /// What restoring came to.
 #[derive(Debug, Default)]
-pub(crate) struct Restored {
-    pub(crate) back: u64,
-    pub(crate) already_there: u64,
+pub struct Restored {
+    /// Rows that are back, or would be.
+    pub back: u64,
+    /// Rows that were in the source already.
+    pub already_there: u64,
     /// Items that cannot go back, and why.
-    pub(crate) conflicts: BTreeMap<String, String>,
+    pub conflicts: BTreeMap<String, String>,
     /// What does not read, so that its rows could not be put back.
-    pub(crate) failed: Vec<String>,
+    pub failed: Vec<String>,
+    /// That others wrote to files while rows were put back into them, and what to do.
+    pub late: Option<Failure>,
 }
 
 /// What is erased, or would be.
 #[derive(Debug, Default)]
-pub(crate) struct Purge {
+pub struct Purge {
     /// Rows.
-    pub(crate) rows: u64,
+    pub rows: u64,
     /// Rows that are that old and still to be kept.
-    pub(crate) kept: u64,
+    pub kept: u64,
     /// Whole files that were replaced.
-    pub(crate) originals: u64,
+    pub originals: u64,
     /// Bytes of both, where known.
-    pub(crate) bytes: u64,
+    pub bytes: u64,
     /// What is left alone, and why.
-    pub(crate) refused: Vec<String>,
+    pub refused: Vec<String>,
 }

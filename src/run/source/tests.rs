@@ -1,163 +1,117 @@
-//! A kind of source in one place: bars in memory that are only checked.
+//! A job over bars in memory.
 
-use std::fs::{self, File};
+use std::error::Error;
+use std::fs;
 use std::sync::Arc;
-use std::time::Instant;
 
-use arrow::array::{ArrayRef, RecordBatch, StringArray};
-use async_trait::async_trait;
-use chrono::Utc;
-use parquet::arrow::ArrowWriter;
+use arrow::array::{ArrayRef, Float64Array, RecordBatch, RecordBatchIterator, RecordBatchReader, StringArray};
+use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
 
-use super::{Reading, Source, SourceKind};
-use crate::bars::FieldKind;
-use crate::engine::plan::{Input, narrowed, table_file};
-use crate::engine::table::Locators;
-use crate::quarantine::plan::SourceIdentity;
-use crate::report::run::Connections;
-use crate::run::conclude::Ended;
-use crate::run::examination::Examination;
-use crate::run::execute::{Started, execute_over};
-use crate::run::failure::{Exit, Failure};
-use crate::run::ingest::{self, Ingested};
-use crate::run::load::load;
-use crate::run::peak::Peak;
-use crate::run::quarantine::{Quarantine, Removal};
-use crate::run::{Context, Goal, Order};
-use crate::source::{KeyField, SourceColumn};
+use super::OwnSource;
+use crate::run::{CheckOptions, Context, Exit, Failure, Job, PlanOptions, RunOptions};
 
-/// Bars in memory, all of them texts.
-#[derive(Debug, Clone)]
-struct Memory {
-    bars: RecordBatch,
-    columns: Vec<SourceColumn>,
-}
+/// Bars in memory, and whether they break off behind the first batch.
+struct Memory(RecordBatch, bool);
 
-impl Memory {
-    fn new(columns: &[(&str, FieldKind, &[&str])]) -> Self {
-        let column = |(name, _, texts): &(&str, FieldKind, &[&str])| {
-            (name.to_string(), Arc::new(StringArray::from(texts.to_vec())) as ArrayRef)
-        };
-        let described =
-            |(name, kind, _): &(&str, FieldKind, &[&str])| SourceColumn::untyped(name.to_string(), *kind, false);
-        let bars = RecordBatch::try_from_iter(columns.iter().map(column)).unwrap();
-        Self { bars, columns: columns.iter().map(described).collect() }
+impl OwnSource for Memory {
+    fn schema(&self) -> SchemaRef {
+        self.0.schema()
     }
 
-    fn not_movable() -> Failure {
-        Failure::Refused("rows in memory cannot be moved".to_owned(), "check them".to_owned())
+    fn read(&self) -> Result<Box<dyn RecordBatchReader + Send>, Box<dyn Error + Send + Sync>> {
+        let broken = self.1.then(|| Err(ArrowError::ComputeError("the feed is closed".to_owned())));
+        let batches: Vec<_> = std::iter::once(Ok(self.0.clone())).chain(broken).collect();
+        Ok(Box::new(RecordBatchIterator::new(batches, self.0.schema())))
     }
 }
 
-#[async_trait]
-impl SourceKind for Memory {
-    async fn open(&self) -> Result<Arc<dyn Source>, Failure> {
-        Ok(Arc::new(self.clone()))
+/// Two bars of two series, of which the second has a high below its low, and a column that nothing reads.
+fn bars() -> RecordBatch {
+    let texts = |texts: [&str; 2]| Arc::new(StringArray::from(texts.to_vec())) as ArrayRef;
+    let numbers = |numbers: [f64; 2]| Arc::new(Float64Array::from(numbers.to_vec())) as ArrayRef;
+    let columns = [
+        ("note", texts(["a", "b"])),
+        ("symbol", texts(["AAPL", "MSFT"])),
+        ("date", texts(["2024-01-02", "2024-01-03"])),
+        ("open", numbers([10.0, 11.0])),
+        ("high", numbers([12.0, 9.0])),
+        ("low", numbers([9.0, 10.0])),
+        ("close", numbers([11.0, 10.0])),
+    ];
+    RecordBatch::try_from_iter(columns).unwrap()
+}
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    /// A job over `source`, with a rule whose rows are to be moved.
+    fn new(source: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let job = format!(
+            "name = \"daily\"\nrules = [\"rules.toml\"]\n{source}\n\
+             [bars]\nseries = [\"symbol\"]\ninterval = \"1d\"\n\
+             time = {{ field = \"date\", formats = [\"%Y-%m-%d\"] }}\n\
+             [limits]\nfraction = 1.0\nseries_fraction = 1.0\n[report]\ndir = \"reports\"\n"
+        );
+        let rules = "[[rule]]\nid = \"ohlc\"\ncheck = \"ohlc\"\nseverity = \"error\"\naction = \"quarantine\"\n";
+        fs::write(folder.path().join("job.toml"), job).unwrap();
+        fs::write(folder.path().join("rules.toml"), rules).unwrap();
+        Self(folder)
     }
 
-    async fn quarantine(&self) -> Result<Box<dyn Quarantine>, Failure> {
-        Err(Self::not_movable())
-    }
-
-    async fn examine(&self, _lines: &mut Examination<'_>) -> Result<bool, Failure> {
-        Ok(true)
+    fn job(&self, breaks_off: bool) -> Result<Job, Failure> {
+        Job::open_over(&Context::default(), self.0.path().join("job.toml"), Memory(bars(), breaks_off))
     }
 }
 
-#[async_trait]
-impl Source for Memory {
-    fn columns(&self) -> &[SourceColumn] {
-        &self.columns
-    }
+const OWN: &str = "[source.own]\nname = \"memory\"";
 
-    async fn ingest(&self, reading: &Reading<'_>) -> Result<Ingested, Failure> {
-        let Reading { program, context, .. } = *reading;
-        let columns = ingest::columns(program, &[])?;
-        let folder = context.scratch()?;
-        let path = folder.path().join("bars.parquet");
-        let mut writer = ArrowWriter::try_new(File::create(&path)?, self.bars.schema(), None)?;
-        writer.write(&self.bars)?;
-        writer.close()?;
-        let bytes = fs::metadata(&path)?.len();
-        let files = vec![table_file(path.clone(), 0, bytes)];
-        let key = ingest::key_columns(&program.bars).into_iter().map(KeyField::Column).collect();
-        let (arrangement, groups) = ingest::arrange(key, files, vec![path.clone()], 1).await?;
-        let schema = narrowed(&self.bars.schema(), &columns);
-        let (locators, filter, window, places) = (Locators::Counted, Vec::new(), (None, None), Vec::new());
-        let input = Input { groups, schema, places, locators, arrangement, filter, window };
-        let (rows, snapshot) = (Some(self.bars.num_rows() as u64), Some((path, folder)));
-        Ok(Ingested { input, identities: Vec::new(), rows, bytes, extract_seconds: 0.0, snapshot, copies: None })
-    }
-
-    async fn damage(&self) -> Option<Failure> {
-        None
-    }
-
-    fn file_names(&self) -> Vec<String> {
-        vec!["memory".to_owned()]
-    }
-
-    fn named(&self, _ingested: &Ingested) -> SourceIdentity {
-        SourceIdentity::Files(Vec::new())
-    }
-
-    async fn identity(&self, _ingested: &Ingested) -> Result<SourceIdentity, Failure> {
-        Err(Self::not_movable())
-    }
-
-    fn check_same(&self, _planned: &SourceIdentity) -> Result<(), String> {
-        Err("no plan is made of rows in memory".to_owned())
-    }
-
-    fn removal(&self) -> Result<Box<dyn Removal + '_>, Failure> {
-        Err(Self::not_movable())
-    }
-
-    async fn examine(&self, lines: &mut Examination<'_>) -> Result<(), Failure> {
-        lines.ok("source", "bars in memory")
-    }
-
-    async fn close(&self) -> Option<Connections> {
-        None
-    }
-}
-
-/// Two bars of which the second has a high below its low; what a run over them came to.
-async fn run(goal: Goal, action: &str) -> Result<Ended, Failure> {
-    let folder = tempfile::tempdir().unwrap();
-    let job = "name = \"daily\"\nrules = [\"rules.toml\"]\n[source.files]\npath = \"never-looked-at.csv\"\n\
-               [bars]\nseries = [\"symbol\"]\ninterval = \"1d\"\n\
-               time = { field = \"date\", formats = [\"%Y-%m-%d\"] }\n[report]\ndir = \"reports\"\n";
-    let rules = format!("[[rule]]\nid = \"ohlc\"\ncheck = \"ohlc\"\nseverity = \"error\"\naction = \"{action}\"\n");
-    fs::write(folder.path().join("job.toml"), job).unwrap();
-    fs::write(folder.path().join("rules.toml"), rules).unwrap();
-    let number = FieldKind::Number;
-    let memory = Memory::new(&[
-        ("symbol", FieldKind::Text, &["AAPL", "AAPL"]),
-        ("date", FieldKind::Text, &["2024-01-02", "2024-01-03"]),
-        ("open", number, &["10", "11"]),
-        ("high", number, &["12", "9"]),
-        ("low", number, &["9", "10"]),
-        ("close", number, &["11", "10"]),
-    ]);
-    let order = Order::new(folder.path().join("job.toml"), goal);
-    let loaded = Arc::new(load(&order.job)?);
-    let started = Started { at: Utc::now(), clock: Instant::now(), peak: Peak::UNKNOWN };
-    execute_over(&Context::default(), &order, &loaded, &memory, started).await
+#[tokio::test]
+async fn a_job_runs_over_bars_that_a_program_gives() {
+    let folder = Folder::new(OWN);
+    let job = folder.job(false).unwrap();
+    let result = job.check(CheckOptions::default()).await.unwrap();
+    assert_eq!(result.exit, Exit::Findings);
+    let summary = &result.summary;
+    assert_eq!((summary.source.as_str(), summary.rows.read, summary.rows.clean), ("memory", 2, 1));
+    assert_eq!((summary.rows.to_quarantine, summary.rules[0].rows), (1, 1));
+    let none = CheckOptions { series: vec!["AAPL".to_owned()], ..CheckOptions::default() };
+    let result = job.check(none).await.unwrap();
+    assert_eq!((result.exit, result.summary.rows.read), (Exit::Ok, 1));
 }
 
 #[tokio::test]
-async fn a_job_runs_over_a_source_that_nothing_else_knows() {
-    let ended = run(Goal::Check, "report").await.unwrap();
-    assert_eq!(ended.exit, Exit::Findings);
-    assert_eq!((ended.summary.rows.read, ended.summary.rows.clean, ended.summary.rows.flagged), (2, 1, 1));
-    assert!(ended.summary.connections.is_none());
+async fn rows_that_a_program_gives_stay() {
+    let folder = Folder::new(OWN);
+    let job = folder.job(false).unwrap();
+    let refused = "refused: no row can be moved: a program gives the bars\n  \
+                   = help: correct them where it has them from";
+    let failure = job.run(RunOptions::default()).await.unwrap_err();
+    assert_eq!(failure.render(false), refused);
+    let plan = job.plan(PlanOptions::default()).await.unwrap().plan.unwrap();
+    assert_eq!((plan.rows().len(), plan.rows()[0].series.as_str()), (1, "MSFT"));
+    let failure = plan.apply(&plan.confirmation()).await.unwrap_err();
+    assert!(failure.render(false).starts_with("refused: no row can be moved: a program gives the bars\n"), "{failure}");
+    assert!(job.quarantine().await.is_err_and(|failure| failure.render(false) == refused));
 }
 
 #[tokio::test]
-async fn rows_of_a_source_that_cannot_give_them_away_stay() {
-    for goal in [Goal::Plan { file: None, holds: None }, Goal::Run { dry: false }] {
-        let failure = run(goal, "quarantine").await.unwrap_err();
-        assert_eq!(failure.render(false), "refused: rows in memory cannot be moved\n  = help: check them");
-    }
+async fn bars_that_break_off_end_the_check() {
+    let folder = Folder::new(OWN);
+    let failure = folder.job(true).unwrap().check(CheckOptions::default()).await.unwrap_err();
+    assert_eq!(failure.exit(), Exit::Broken);
+    assert!(failure.render(false).contains("`memory` that the program gives"), "{failure}");
+    assert!(failure.render(false).contains("the feed is closed"), "{failure}");
+}
+
+#[test]
+fn a_job_that_names_files_reads_no_bars_of_a_program() {
+    let folder = Folder::new("[source.files]\npath = \"bars.csv\"");
+    let failure = folder.job(false).unwrap_err();
+    assert_eq!(
+        failure.render(false),
+        "error: the program gives bars, and the job reads `[source.files]`\n  \
+         = help: write `[source.own]` with a `name` in its place"
+    );
 }

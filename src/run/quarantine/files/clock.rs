@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use chrono::Utc;
-
 use super::of_job::{FilesOfJob, failed};
 use crate::quarantine::files;
 use crate::run::failure::Failure;
@@ -27,7 +25,7 @@ fn newest_in(folder: &Path) -> Option<i64> {
 /// that happened.
 pub(super) fn doubt(of_job: &FilesOfJob) -> Result<Option<String>, Failure> {
     let (newest, sources) = files::newest(of_job.place()).map_err(failed)?;
-    let now = UtcMicros::from(Utc::now());
+    let now = UtcMicros(of_job.clock.micros());
     if let Some(newest) = newest.filter(|newest| *newest > now.0) {
         return Ok(Some(format!("the clock says {now}, and rows were moved at {} already", UtcMicros(newest))));
     }

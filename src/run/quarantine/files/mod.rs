@@ -50,7 +50,7 @@ impl Quarantine for FilesQuarantine {
         not_read.extend(reported.damaged.iter().map(ToString::to_string));
         let (back, already_there) = (reported.restored, reported.already_there);
         let conflicts = reported.conflict.into_iter().collect();
-        Ok(Restored { back, already_there, conflicts, failed: not_read })
+        Ok(Restored { back, already_there, conflicts, failed: not_read, late: None })
     }
 
     fn late_by_now(&self) -> Result<Option<Failure>, Failure> {
@@ -99,7 +99,7 @@ impl FilesQuarantine {
     }
 
     fn purge_files(&self, older_than: i64, dry_run: bool) -> Result<Purge, Failure> {
-        let now = chrono::Utc::now().timestamp_micros();
+        let now = self.0.clock.micros();
         let keep = self.0.loaded.job.quarantine.keep_originals.num_microseconds().unwrap_or(i64::MAX);
         let limits = files::Limits { older_than, now, originals_before: now.saturating_sub(keep) };
         let purged = files::purge(self.0.place(), limits, dry_run).map_err(failed)?;

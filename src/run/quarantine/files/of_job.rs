@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::Utc;
-
 use crate::config::Loaded;
 use crate::config::job::{self, FileSource};
 use crate::durable::Disk;
 use crate::quarantine::files::{self, FilesError, Place, WriterTimeout, Writers};
+use crate::run::clock::Clock;
 use crate::run::failure::Failure;
 use crate::text::numbers::counted;
 
@@ -22,16 +21,17 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 pub(crate) struct FilesOfJob {
     pub(super) loaded: Arc<Loaded>,
     pub(super) disk: Disk,
+    pub(super) clock: Clock,
     writers: Writers,
 }
 
 impl FilesOfJob {
-    pub(crate) fn new(loaded: &Arc<Loaded>, source: &FileSource) -> Self {
+    pub(crate) fn new(loaded: &Arc<Loaded>, source: &FileSource, clock: &Clock) -> Self {
         let writers = match source.writers {
             job::Writers::Any => Writers::Any,
             job::Writers::None => Writers::None,
         };
-        Self { loaded: Arc::clone(loaded), disk: Disk::system(), writers }
+        Self { loaded: Arc::clone(loaded), disk: Disk::system(), clock: clock.clone(), writers }
     }
 
     /// The quarantine of the job.
@@ -92,7 +92,7 @@ impl FilesOfJob {
     /// A run that puts rows back.
     pub(crate) fn run<'r>(&self, run_id: &'r str) -> files::Run<'r> {
         let (writers, writer_timeout) = (self.writers, WriterTimeout(Self::writer_timeout()));
-        files::Run { id: run_id, at: Utc::now().timestamp_micros(), writers, writer_timeout }
+        files::Run { id: run_id, at: self.clock.micros(), writers, writer_timeout }
     }
 
     /// How long files that others write to are tried again. A test may have a shorter timeout: builds with debug assertions

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use chrono::Utc;
-
 use super::exempt::place_of;
 use super::of_job::{FilesOfJob, failed};
 use crate::durable::from_hex;
@@ -22,9 +20,8 @@ pub(super) struct OfFile<'p> {
     pub(super) outcome: Option<Outcome>,
 }
 
-/// Adds what became of the rows of one file.
-pub(super) fn reported(plan: &Plan, of_file: &OfFile<'_>, done: &mut Done) {
-    let at = UtcMicros::from(Utc::now());
+/// Adds what became of the rows of one file by the moment `at`.
+pub(super) fn reported(plan: &Plan, of_file: &OfFile<'_>, at: UtcMicros, done: &mut Done) {
     let Some(outcome) = &of_file.outcome else { return };
     if let Some(note) = &outcome.note {
         tracing::warn!(note, "rows stay");
@@ -87,7 +84,7 @@ impl Work<'_> {
                 reasons: self.plan.reasons(row),
             })
             .collect();
-        let at = Utc::now().timestamp_micros();
+        let at = self.of_job.clock.micros();
         let (quarantine, delete) = retention(&self.of_job.loaded.job);
         let order = Order {
             run_id: self.run_id,

@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use chrono::Utc;
 
 use super::exempt;
 use super::of_job::{FilesOfJob, failed};
@@ -80,7 +79,7 @@ impl FilesRemoval<'_> {
         let of_job = self.of_job;
         let mut done = Done::default();
         match of_job.recover() {
-            Ok(recovery) => take(recovery, &mut done),
+            Ok(recovery) => take(recovery, of_job.clock.micros(), &mut done),
             Err(error) => done.fail(failed(error)),
         }
         match of_job.late() {
@@ -97,7 +96,7 @@ impl FilesRemoval<'_> {
         let mut done = Done::default();
         done.counts.planned = plan.rows.len() as u64;
         match of_job.recover() {
-            Ok(recovery) => take(recovery, &mut done),
+            Ok(recovery) => take(recovery, of_job.clock.micros(), &mut done),
             Err(error) => done.fail(failed(error)),
         }
         let SourceIdentity::Files(sources) = &plan.head.source else { return done };
@@ -121,7 +120,7 @@ impl FilesRemoval<'_> {
             }
         }
         for of_file in &files {
-            reported(plan, of_file, &mut done);
+            reported(plan, of_file, UtcMicros(of_job.clock.micros()), &mut done);
         }
         let late = if done.counts.removed > 0 { of_job.late_by_now() } else { of_job.late() };
         match late {
@@ -133,8 +132,8 @@ impl FilesRemoval<'_> {
 }
 
 /// Takes over what recovery came to.
-fn take(recovery: files::Recovery, done: &mut Done) {
-    let at = UtcMicros::from(Utc::now());
+fn take(recovery: files::Recovery, at: i64, done: &mut Done) {
+    let at = UtcMicros(at);
     let row = |item: &Item| ActionRow {
         finding_ids: item.reasons.iter().map(|reason| reason.finding_id.clone()).collect(),
         quarantine_id: item.id.clone(),

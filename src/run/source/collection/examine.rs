@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::privileges;
 use crate::config::Loaded;
 use crate::config::job::MongoSource;
-use crate::run::examination::Examination;
+use crate::run::examination::{Examination, Health};
 use crate::run::failure::Failure;
 use crate::source::mongodb::{Collections, Connection, IndexInfo, Kind, Reader, Topology};
 use crate::text::numbers::counted;
@@ -35,7 +35,7 @@ pub(super) async fn server(
     let reader = Reader::new(Arc::clone(connection), &source.database, &source.collection);
     let (ahead, took) = reader.clock_ahead().await?;
     let clock = format!("the server's clock is {ahead} ms ahead, give or take {} ms", took / 2);
-    lines.line(if ahead.abs() > APART { "warn" } else { "ok" }, "clock", &clock)?;
+    lines.line(if ahead.abs() > APART { Health::Warn } else { Health::Ok }, "clock", &clock)?;
     privileges::tell(loaded, source, &reader.privileges().await?, lines)
 }
 
@@ -109,7 +109,7 @@ fn index(
         None => {
             let detail =
                 format!("no index begins with a field of the filter ({named}): every run passes over all documents");
-            lines.line(if documents < MANY { "ok" } else { "warn" }, "index", &detail)
+            lines.line(if documents < MANY { Health::Ok } else { Health::Warn }, "index", &detail)
         }
     }
 }

@@ -17,8 +17,9 @@ use crate::config::job::MongoSource;
 use crate::durable::hex;
 use crate::quarantine::plan::SourceIdentity;
 use crate::report::run::Connections;
+use crate::run::clock::Clock;
 use crate::run::events::Stage;
-use crate::run::examination::Examination;
+use crate::run::examination::{Examination, Health};
 use crate::run::failure::Failure;
 use crate::run::ingest::{self, Ingested, Stored};
 use crate::run::quarantine::collection::{CollectionQuarantine, CollectionRemoval};
@@ -29,12 +30,13 @@ use crate::source::mongodb::{Collections, Connection, ConnectionUse, MongoError,
 /// The collection that a job names.
 pub(super) struct NamedCollection {
     loaded: Arc<Loaded>,
+    clock: Clock,
     source: MongoSource,
 }
 
 impl NamedCollection {
-    pub(super) fn new(loaded: &Arc<Loaded>, source: &MongoSource) -> Self {
-        Self { loaded: Arc::clone(loaded), source: source.clone() }
+    pub(super) fn new(loaded: &Arc<Loaded>, source: &MongoSource, clock: &Clock) -> Self {
+        Self { loaded: Arc::clone(loaded), clock: clock.clone(), source: source.clone() }
     }
 }
 
@@ -45,8 +47,8 @@ impl SourceKind for NamedCollection {
         let filter = filter::query(&self.source.filter);
         match infer(&connection, &self.source, &filter).await {
             Ok((collections, columns)) => {
-                let (loaded, source) = (Arc::clone(&self.loaded), self.source.clone());
-                Ok(Arc::new(FoundCollection { loaded, source, connection, collections, filter, columns }))
+                let (loaded, clock, source) = (Arc::clone(&self.loaded), self.clock.clone(), self.source.clone());
+                Ok(Arc::new(FoundCollection { loaded, clock, source, connection, collections, filter, columns }))
             }
             Err(error) => {
                 connection.close().await;
@@ -58,7 +60,10 @@ impl SourceKind for NamedCollection {
     async fn quarantine(&self) -> Result<Box<dyn Quarantine>, Failure> {
         let connection = Arc::new(connect(&self.source).await?);
         match Collections::find(Arc::clone(&connection), &self.source).await {
-            Ok(found) => Ok(Box::new(CollectionQuarantine::new(&self.loaded, &self.source, &connection, found.info()))),
+            Ok(found) => {
+                let of_job = (&self.loaded, &self.clock);
+                Ok(Box::new(CollectionQuarantine::new(of_job, &self.source, &connection, found.info())))
+            }
             Err(error) => {
                 connection.close().await;
                 Err(error.into())
@@ -69,11 +74,11 @@ impl SourceKind for NamedCollection {
     /// What the user may do is reported first: it explains why the rest fails.
     async fn examine(&self, lines: &mut Examination<'_>) -> Result<bool, Failure> {
         let connected = connect(&self.source).await;
-        let Some(connection) = lines.reached("FAIL", "server", connected)? else { return Ok(false) };
+        let Some(connection) = lines.reached(Health::Fail, "server", connected)? else { return Ok(false) };
         let connection = Arc::new(connection);
         let ended = examine::server(&self.loaded, &self.source, &connection, lines).await;
         connection.close().await;
-        lines.reached("FAIL", "server", ended)?;
+        lines.reached(Health::Fail, "server", ended)?;
         Ok(true)
     }
 }
@@ -82,6 +87,7 @@ impl SourceKind for NamedCollection {
 #[derive(Debug)]
 struct FoundCollection {
     loaded: Arc<Loaded>,
+    clock: Clock,
     source: MongoSource,
     connection: Arc<Connection>,
     collections: Collections,
@@ -176,7 +182,7 @@ impl Source for FoundCollection {
 
     fn removal(&self) -> Result<Box<dyn Removal + '_>, Failure> {
         let info = self.collections.info();
-        let quarantine = CollectionQuarantine::new(&self.loaded, &self.source, &self.connection, info);
+        let quarantine = CollectionQuarantine::new((&self.loaded, &self.clock), &self.source, &self.connection, info);
         let allow_sharded = self.source.allow_sharded;
         Ok(Box::new(CollectionRemoval { quarantine, info, allow_sharded }))
     }

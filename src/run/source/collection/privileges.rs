@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::config::Loaded;
 use crate::config::job::MongoSource;
 use crate::quarantine::mongodb::{RUNS, quarantine_of};
-use crate::run::examination::Examination;
+use crate::run::examination::{Examination, Health};
 use crate::run::failure::Failure;
 use crate::source::mongodb::Privileges;
 
@@ -91,7 +91,7 @@ pub(super) fn tell(
         };
         let lacks: Vec<String> = missing.iter().map(lacks).collect();
         let detail = format!("`{command}` needs {}, and `{}` lacks it", lacks.join("; "), user.name);
-        lines.line(if command == "check" { "FAIL" } else { "warn" }, "privileges", &detail)?;
+        lines.line(if command == "check" { Health::Fail } else { Health::Warn }, "privileges", &detail)?;
         for (on, actions) in missing {
             wanting.entry(on).or_default().extend(actions);
         }

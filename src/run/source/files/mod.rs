@@ -15,6 +15,7 @@ use crate::config::Loaded;
 use crate::config::job::{FieldName, FileFormat, FileSource, Filter};
 use crate::quarantine::plan::{PlanFile, SourceIdentity};
 use crate::report::run::Connections;
+use crate::run::clock::Clock;
 use crate::run::examination::Examination;
 use crate::run::failure::Failure;
 use crate::run::ingest::Ingested;
@@ -33,13 +34,13 @@ pub(super) struct NamedFiles {
 }
 
 impl NamedFiles {
-    pub(super) fn new(loaded: &Arc<Loaded>, source: &FileSource) -> Self {
+    pub(super) fn new(loaded: &Arc<Loaded>, source: &FileSource, clock: &Clock) -> Self {
         let names = |field: &FieldName| field.sources.iter().map(|name| name.get_ref().to_string()).collect();
         let several = loaded.job.bars.fields.iter().filter(|field| field.sources.len() > 1);
         let shared = || loaded.job.bars.time.fields.iter().map(|name| name.get_ref().to_string()).collect();
         let wide = source.wide.clone().map(|wide| WideTable { rows: wide.rows, values: wide.values, shared: shared() });
         let aliases = several.map(names).collect();
-        Self { source: source.clone(), aliases, wide, of_job: FilesOfJob::new(loaded, source) }
+        Self { source: source.clone(), aliases, wide, of_job: FilesOfJob::new(loaded, source, clock) }
     }
 }
 

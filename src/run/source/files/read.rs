@@ -4,10 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema};
-
 use crate::config::job::{Filter, FilterValue};
-use crate::engine::nested;
 use crate::engine::plan::{self, Input};
 use crate::engine::program::Program;
 use crate::engine::table::{Locators, TableFile};
@@ -121,7 +118,7 @@ impl Wanted<'_> {
         let bytes = identities.iter().map(|identity| identity.length).sum();
         let (key, threads) = (self.key(program), context.limits().threads);
         let (arrangement, groups) = ingest::arrange(key, files, paths, threads).await?;
-        let schema = plan::narrowed(&parquet_schema(found, &columns), &columns);
+        let schema = plan::narrowed(&ingest::typed_schema(found, &columns), &columns);
         let locators = Locators::Counted;
         let input = Input { groups, schema, places, locators, arrangement, filter, window: (None, None) };
         Ok(Ingested { input, identities, rows: None, bytes, extract_seconds: 0.0, snapshot: None, copies: None })
@@ -153,15 +150,4 @@ impl Wanted<'_> {
         }
         filters
     }
-}
-
-/// The columns of Parquet files that are read: others may have any name.
-fn parquet_schema(columns: &[SourceColumn], read: &[Arc<str>]) -> Schema {
-    let is_read = |column: &&SourceColumn| column.arrow.is_some() && read.iter().any(|name| **name == *column.name);
-    let columns = columns.iter().filter(is_read);
-    let field = |column: &SourceColumn| {
-        let data_type = column.arrow.clone().unwrap_or(DataType::Null);
-        nested::marked(Field::new(&column.name, data_type, true), &column.steps)
-    };
-    Schema::new(columns.map(field).collect::<Vec<_>>())
 }

@@ -8,13 +8,10 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use parquet::arrow::ArrowWriter;
 
 use crate::durable::{Disk, folder_of};
-use crate::quarantine::item::Item;
-use crate::quarantine::table;
-use crate::run::Failure;
+use crate::run::failure::Failure;
 
-/// Writes `items` to `file`, whose name tells the format.
-pub(super) fn write(file: &Path, items: &[Item], text: impl Fn(&Item) -> String) -> Result<(), Failure> {
-    let batch = table::batch(items, text)?;
+/// Writes `batch` to `file`, whose name tells the format.
+pub(super) fn write(file: &Path, batch: &RecordBatch) -> Result<(), Failure> {
     let encode: fn(&RecordBatch, &mut Vec<u8>) -> Result<(), Failure> = match file.extension().and_then(|e| e.to_str())
     {
         Some("parquet") => parquet,
@@ -26,7 +23,7 @@ pub(super) fn write(file: &Path, items: &[Item], text: impl Fn(&Item) -> String)
         }
     };
     let mut bytes = Vec::new();
-    encode(&batch, &mut bytes)?;
+    encode(batch, &mut bytes)?;
     Disk::system()
         .write_with(file, |out| out.write_all(&bytes))
         .map_err(|error| Failure::Broken(format!("cannot write in `{}`: {error}", folder_of(file).display()).into()))

@@ -25,26 +25,33 @@ use crate::run::Failure;
 /// 2024-01-02, a Tuesday on which every market is open: the timestamp of a first row that has none.
 const FIRST_TIMESTAMP: i64 = 19_724 * DAY_US;
 
-/// A case that was run.
+/// A test case of a rule that was run.
 #[derive(Debug)]
-pub(crate) struct Case {
+pub struct RuleCase {
     /// The rule.
-    pub(crate) rule: Arc<str>,
+    pub rule: Arc<str>,
     /// The case.
-    pub(crate) name: String,
+    pub name: String,
     /// Rows that must be flagged, ascending.
-    pub(crate) expected: Vec<usize>,
+    pub expected: Vec<usize>,
     /// Rows that were flagged, ascending.
-    pub(crate) flagged: Vec<usize>,
+    pub flagged: Vec<usize>,
+}
+
+impl RuleCase {
+    /// Whether the rule flags what it must.
+    pub fn passed(&self) -> bool {
+        self.expected == self.flagged
+    }
 }
 
 /// Runs every case of `rules` over bars like `bars`; `folder` is for temporary files.
-pub(crate) async fn run(
+pub(super) async fn run(
     limits: &Limits,
     folder: &Path,
     mut rules: RuleSet,
     mut bars: BarsSpec,
-) -> Result<Vec<Case>, Failure> {
+) -> Result<Vec<RuleCase>, Failure> {
     // Rows are literals under canonical names, their timestamps already on the scale of the bars.
     for field in &mut bars.fields {
         *field = FieldSpec::plain(&field.name, field.kind);
@@ -71,7 +78,7 @@ pub(crate) async fn run(
         });
         for test in tests {
             let flagged = flagged(&context, &program, &test, folder).await?;
-            cases.push(Case { rule: Arc::clone(&id), name: test.name, expected: test.flag, flagged });
+            cases.push(RuleCase { rule: Arc::clone(&id), name: test.name, expected: test.flag, flagged });
         }
     }
     Ok(cases)
@@ -118,20 +125,20 @@ async fn flagged(
 /// series key belongs to the series `TEST`.
 fn rows_of(program: &Program, test: &RuleTest) -> Result<RecordBatch, Failure> {
     let bars = &program.bars;
-    let of =
+    let value_of =
         |row: &[(String, Literal)], name: &str| row.iter().find(|(field, _)| field == name).map(|(_, v)| v.clone());
-    let mut columns: Vec<(String, ArrayRef)> = vec![(TIME.to_owned(), timestamps(bars, test, of))];
+    let mut columns: Vec<(String, ArrayRef)> = vec![(TIME.to_owned(), timestamps(bars, test, value_of))];
     for index in &program.read {
         let field = &bars.fields[*index];
-        let values: Vec<Option<Literal>> = test.rows.iter().map(|row| of(row, &field.name)).collect();
+        let values: Vec<Option<Literal>> = test.rows.iter().map(|row| value_of(row, &field.name)).collect();
         let is_key = bars.series.contains(&field.name);
-        let spelled = values.iter().flatten().any(|value| matches!(value, Literal::Text(_)));
-        let column: ArrayRef = if field.kind == FieldKind::Number && !spelled {
+        let has_text = values.iter().flatten().any(|value| matches!(value, Literal::Text(_)));
+        let column: ArrayRef = if field.kind == FieldKind::Number && !has_text {
             Arc::new(values.iter().map(|value| value.as_ref().and_then(number)).collect::<Float64Array>())
         } else {
             let missing = || is_key.then(|| "TEST".to_owned());
-            let spelled = values.iter().map(|value| value.as_ref().map(text).or_else(missing));
-            Arc::new(spelled.collect::<StringArray>())
+            let texts = values.iter().map(|value| value.as_ref().map(text).or_else(missing));
+            Arc::new(texts.collect::<StringArray>())
         };
         columns.push((field.name.to_string(), column));
     }
@@ -141,9 +148,9 @@ fn rows_of(program: &Program, test: &RuleTest) -> Result<RecordBatch, Failure> {
 fn timestamps(
     bars: &BarsSpec,
     test: &RuleTest,
-    of: impl Fn(&[(String, Literal)], &str) -> Option<Literal>,
+    value_of: impl Fn(&[(String, Literal)], &str) -> Option<Literal>,
 ) -> ArrayRef {
-    let written: Vec<Option<Literal>> = test.rows.iter().map(|row| of(row, TIME)).collect();
+    let written: Vec<Option<Literal>> = test.rows.iter().map(|row| value_of(row, TIME)).collect();
     if written.iter().flatten().any(|value| matches!(value, Literal::Text(_) | Literal::Number(_))) {
         return Arc::new(written.iter().map(|value| value.as_ref().map(text)).collect::<StringArray>());
     }

@@ -1,7 +1,5 @@
-//! Rules compiled while their source is not known: over the bars that a job or a rule file lets expect.
-//!
-//! Linting and testing rules works where the source is out of reach, e.g. in a CI without network. Which fields there
-//! are is then the source's to say: a field that only a rule knows of is taken to be there.
+//! Rules compiled while their source is not known: over the bars that a job or a rule file lets expect. Which fields
+//! there are is the source's to say: a field that only a rule knows of is taken to be there.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

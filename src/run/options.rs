@@ -1,0 +1,119 @@
+//! What a check, a plan or a run of a job is asked for.
+
+use std::path::PathBuf;
+
+use chrono::TimeDelta;
+
+use super::window::AskedWindow;
+
+/// What a check looks at, and what it writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckOptions {
+    /// Which bars it looks at.
+    pub window: AskedWindow,
+    /// Only the series with these first key values; all where there are none.
+    pub series: Vec<String>,
+    /// Which findings make the exit code 1.
+    pub fail_on: FailOn,
+    /// Whether a report is written.
+    pub report: bool,
+    /// Whether the first bars are reported as notes, as they are read.
+    pub preview: bool,
+}
+
+impl Default for CheckOptions {
+    fn default() -> Self {
+        let (window, series, fail_on) = (AskedWindow::default(), Vec::new(), FailOn::Error);
+        Self { window, series, fail_on, report: true, preview: false }
+    }
+}
+
+/// What a plan looks at, and where it is written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PlanOptions {
+    /// Which bars it looks at.
+    pub window: AskedWindow,
+    /// The file of the plan; where none is named, one among the reports.
+    pub file: Option<PathBuf>,
+    /// How long the plan may be applied; 7 days where that is not said.
+    pub holds: Option<TimeDelta>,
+}
+
+/// What a run looks at, and whether it moves anything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunOptions {
+    /// Which bars it looks at.
+    pub window: AskedWindow,
+    /// Which findings make the exit code 1.
+    pub fail_on: FailOn,
+    /// It only says what would be moved.
+    pub dry_run: bool,
+}
+
+/// From which severity on findings count.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum FailOn {
+    /// Errors.
+    #[default]
+    Error,
+    /// Warnings and errors, and rules that evaluated nothing.
+    Warn,
+    /// Nothing.
+    Never,
+}
+
+/// How far the life of a job goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Goal {
+    /// It reports.
+    Check,
+    /// It writes down what is to be moved.
+    Plan {
+        /// Into this file; where none is named, among the reports.
+        file: Option<PathBuf>,
+        /// How long the plan may be applied; 7 days where that is not said.
+        holds: Option<TimeDelta>,
+    },
+    /// It moves what is to be moved, inside the limits.
+    Run {
+        /// It only says what would be moved.
+        dry: bool,
+    },
+}
+
+impl Goal {
+    /// The command that goes that far.
+    pub(super) fn command(&self) -> &'static str {
+        match self {
+            Self::Check => "check",
+            Self::Plan { .. } => "plan",
+            Self::Run { .. } => "run",
+        }
+    }
+}
+
+/// What is to be done, whichever of the three it is.
+#[derive(Debug)]
+pub(super) struct Order {
+    pub(super) goal: Goal,
+    pub(super) options: CheckOptions,
+}
+
+impl From<CheckOptions> for Order {
+    fn from(options: CheckOptions) -> Self {
+        Self { goal: Goal::Check, options }
+    }
+}
+
+impl From<PlanOptions> for Order {
+    fn from(PlanOptions { window, file, holds }: PlanOptions) -> Self {
+        Self { goal: Goal::Plan { file, holds }, options: CheckOptions { window, ..CheckOptions::default() } }
+    }
+}
+
+impl From<RunOptions> for Order {
+    fn from(RunOptions { window, fail_on, dry_run }: RunOptions) -> Self {
+        let options = CheckOptions { window, fail_on, ..CheckOptions::default() };
+        Self { goal: Goal::Run { dry: dry_run }, options }
+    }
+}

@@ -1,0 +1,73 @@
+//! From a job file to a program: rules compiled over the bars of the source.
+
+use std::sync::Arc;
+
+use datafusion::prelude::SessionContext;
+
+use super::failure::Failure;
+use super::job::Job;
+use super::open::Opened;
+use crate::bars::{BarsSpec, TimeSpec};
+use crate::config::{Loaded, RuleSet};
+use crate::engine::plan;
+use crate::engine::program::Program;
+use crate::schema::diagnostic::suggestion;
+
+/// Compiles the rules of the job over its bars.
+pub(super) fn program(job: &Job, opened: &Opened, context: &SessionContext) -> Result<Program, Failure> {
+    let (clock, only) = (&job.context.clock, job.only.as_slice());
+    let mut rules = opened.loaded.compile_only(&opened.bars, only).map_err(Failure::Mistakes)?;
+    for rule in plan::rules_without_fields(context, &opened.bars, &rules.expressions) {
+        rules.leave_out(&rule);
+    }
+    reject_unknown(&opened.loaded, &rules, only)?;
+    let in_expressions =
+        plan::check_expressions(context, &opened.bars, &rules.expressions).map_err(Failure::Mistakes)?;
+    let job = &opened.loaded.job;
+    let used = rules.used.iter().copied().chain(in_expressions);
+    let movable_before = (job.window.grace > chrono::TimeDelta::zero())
+        .then(|| clock.micros() - job.window.grace.num_microseconds().unwrap_or(0));
+    Ok(Program {
+        job: job.name.clone(),
+        read: plan::fields_to_read(&opened.bars, used),
+        bars: opened.bars.clone(),
+        parse_error_severity: job.parse_error.severity,
+        parse_error_action: job.parse_error.action,
+        movable_before,
+        sha256: plan::sha256_of([opened.loaded.job_sha256.as_str(), rules.sha256.as_str()]),
+        rules,
+    })
+}
+
+/// What stands for the program of a job whose source could not be looked at, so that a report can say so: no rule,
+/// no field.
+pub(super) fn unseen(loaded: &Loaded) -> Program {
+    let job = &loaded.job;
+    let time = TimeSpec {
+        sources: job.bars.time.fields.iter().map(|field| Arc::clone(field.get_ref())).collect(),
+        digits: false,
+        formats: job.bars.time.formats.clone(),
+        zone: job.bars.time.zone,
+        label: job.bars.time.label,
+        fold: job.bars.time.fold,
+    };
+    let (interval, calendar) = (job.bars.interval, job.bars.calendar.clone());
+    Program {
+        job: job.name.clone(),
+        bars: BarsSpec { calendar, ..BarsSpec::new(interval, time) },
+        rules: RuleSet::default(),
+        parse_error_severity: job.parse_error.severity,
+        parse_error_action: job.parse_error.action,
+        movable_before: None,
+        read: Vec::new(),
+        sha256: String::new(),
+    }
+}
+
+/// Fails where one of the ids `only` is that of no rule.
+fn reject_unknown(loaded: &Loaded, rules: &RuleSet, only: &[String]) -> Result<(), Failure> {
+    let Some(id) = only.iter().find(|id| !rules.rules.iter().any(|rule| *rule.id == ***id)) else { return Ok(()) };
+    let ids = loaded.rule_ids();
+    let help = suggestion(id, "rules", ids.iter().map(|id| &**id));
+    Err(Failure::Usage(format!("the job has no rule `{id}`"), help))
+}
