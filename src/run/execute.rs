@@ -9,7 +9,7 @@ use datafusion::prelude::SessionContext;
 
 use super::conclude::{Ended, Ending, RunMetaOf, conclude};
 use super::context::Context;
-use super::evaluate::collect;
+use super::evaluate::evaluate;
 use super::failure::{Exit, Failure};
 use super::ingest::Ingested;
 use super::job;
@@ -25,7 +25,6 @@ use super::source::{self, SourceKind};
 use super::window;
 use crate::config::Loaded;
 use crate::durable::paths;
-use crate::engine::plan;
 use crate::engine::program::Program;
 use crate::engine::session::session;
 use crate::quarantine::plan::Plan;
@@ -209,8 +208,7 @@ impl OfJob<'_> {
         }
         let started = Instant::now();
         tracing::info!(arrangement = ?ingested.input.arrangement, rows = ingested.rows, "evaluating");
-        let stream = plan::run(session, program, &ingested.input).await?;
-        collect(context, opened, program, ingested.rows, (stream, &mut *collector)).await?;
+        evaluate(context, (opened, session), program, &ingested, collector).await?;
         let read = collector.tally().series.rows.read;
         if read == 0 && !window::is_closed(&program.bars, window, window::now(&program.bars)) {
             let source = opened.loaded.job.source.label();

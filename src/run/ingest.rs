@@ -61,7 +61,7 @@ impl Stored {
         let (arrangement, groups) = arrange(key, files, vec![self.path], threads).await?;
         let schema = plan::narrowed(&filled, columns);
         let (locators, filter, places) = (Locators::Stored, self.filter, Vec::new());
-        Ok(Input { groups, schema, places, locators, arrangement, filter, window: (None, None) })
+        Ok(Input { groups, schema, whole: None, places, locators, arrangement, filter, window: (None, None) })
     }
 }
 
@@ -70,6 +70,16 @@ pub(super) fn columns(program: &Program, filter: &[(String, Vec<String>)]) -> Re
     let mut columns = plan::columns_to_read(program);
     columns.extend(filter.iter().map(|(column, _)| Arc::from(column.as_str())));
     reject_reserved(program, &columns)?;
+    Ok(columns)
+}
+
+/// The source columns that a snapshot has: those that a run reads, and those by which it compares rows.
+pub(super) fn columns_of_snapshot(
+    program: &Program,
+    filter: &[(String, Vec<String>)],
+) -> Result<Vec<Arc<str>>, SourceError> {
+    let mut columns = columns(program, filter)?;
+    columns.extend(plan::columns_to_compare(program).into_iter().map(|(name, _)| name));
     Ok(columns)
 }
 

@@ -28,6 +28,7 @@ pub(crate) fn program(opened: &Opened, context: &SessionContext, only: &[String]
     Ok(Program {
         job: job.name.clone(),
         read: plan::fields_to_read(&opened.bars, used),
+        compared: plan::fields_to_compare(&opened.bars, &rules),
         bars: opened.bars.clone(),
         parse_error_severity: job.parse_error.severity,
         parse_error_action: job.parse_error.action,
@@ -58,6 +59,7 @@ pub(crate) fn unseen(loaded: &Loaded) -> Program {
         parse_error_action: job.parse_error.action,
         movable_before: None,
         read: Vec::new(),
+        compared: Vec::new(),
         sha256: String::new(),
     }
 }

@@ -84,7 +84,8 @@ impl Source for Memory {
         let (arrangement, groups) = ingest::arrange(key, files, vec![path.clone()], 1).await?;
         let schema = narrowed(&self.bars.schema(), &columns);
         let (locators, filter, window, places) = (Locators::Counted, Vec::new(), (None, None), Vec::new());
-        let input = Input { groups, schema, places, locators, arrangement, filter, window };
+        let whole = None;
+        let input = Input { groups, schema, whole, places, locators, arrangement, filter, window };
         let (rows, snapshot) = (Some(self.bars.num_rows() as u64), Some((path, folder)));
         Ok(Ingested { input, identities: Vec::new(), rows, bytes, extract_seconds: 0.0, snapshot, copies: None })
     }

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema};
 
 use crate::config::job::{Filter, FilterValue};
+use crate::bars::{BarsSpec, FieldKind};
 use crate::engine::nested;
 use crate::engine::plan::{self, Input};
 use crate::engine::program::Program;
+use crate::engine::shape;
 use crate::engine::table::{Locators, TableFile};
 use crate::run::events::Stage;
 use crate::run::failure::Failure;
@@ -37,12 +39,15 @@ impl Wanted<'_> {
     pub(super) async fn ingest_text(&self, reading: &Reading<'_>) -> Result<Ingested, Failure> {
         let Reading { program, context, .. } = *reading;
         let filter = self.filters(reading);
-        let columns = ingest::columns(program, &filter)?;
+        let needed = ingest::columns(program, &filter)?;
+        let columns = ingest::columns_of_snapshot(program, &filter)?;
         let wanted = ingest::wanted(program, &columns);
         let limits = context.limits();
         let temp = context.scratch()?;
         let (dir, mut set) = (temp.path().to_path_buf(), self.set.clone());
         set.missing_is_null |= reading.missing_is_null;
+        set.whole = program.compares_rows();
+        set.may_lack = columns.iter().filter(|column| !needed.contains(column)).map(ToString::to_string).collect();
         let threads = NonZeroUsize::new(limits.threads).unwrap_or(NonZeroUsize::MIN);
         let progress = context.begin(&program.job, Stage::Reading, None);
         let started = std::time::Instant::now();
@@ -68,7 +73,7 @@ impl Wanted<'_> {
         reading: &Reading<'_>,
         found: &[SourceColumn],
     ) -> Result<Ingested, Failure> {
-        let columns = ingest::columns(reading.program, &self.filters(reading))?;
+        let columns = ingest::columns_of_snapshot(reading.program, &self.filters(reading))?;
         let temp = reading.context.scratch()?;
         let (dir, files) = (temp.path().to_path_buf(), self.set.files.clone());
         let progress = reading.context.begin(&reading.program.job, Stage::Reading, None);
@@ -111,7 +116,9 @@ impl Wanted<'_> {
         source::check_parquet(found, &columns, self.set.missing_is_null || reading.missing_is_null)?;
         let identities = self.set.files.iter().map(|path| FileIdentity::of(path)).collect::<Result<Vec<_>, _>>()?;
         let mut files = Vec::with_capacity(identities.len());
-        let is_read = |name: &&Arc<str>| columns.contains(name);
+        let compared = plan::columns_to_compare(program);
+        let is_read =
+            |name: &&Arc<str>| columns.contains(name) || compared.iter().any(|(compared, _)| compared == *name);
         let places: Vec<Arc<str>> = self.set.places.names.iter().filter(is_read).cloned().collect();
         for (index, path) in paths.iter().enumerate() {
             let of_place = |name: &Arc<str>| self.set.places.value(name, index).flatten().cloned();
@@ -121,9 +128,17 @@ impl Wanted<'_> {
         let bytes = identities.iter().map(|identity| identity.length).sum();
         let (key, threads) = (self.key(program), context.limits().threads);
         let (arrangement, groups) = ingest::arrange(key, files, paths, threads).await?;
-        let schema = plan::narrowed(&parquet_schema(found, &columns), &columns);
+        // Numbers that are stored as text may not decode, which is reported whether a rule looks at them or not.
+        let stored_as_text = |name: &str| found.iter().any(|column| column.name == *name && !column.is_numeric());
+        let texts = compared.iter().filter(|(name, numeric)| *numeric && stored_as_text(name));
+        let looked_at: Vec<Arc<str>> = columns.iter().chain(texts.map(|(name, _)| name)).cloned().collect();
+        let schema = plan::narrowed(&parquet_schema(found, &looked_at), &looked_at);
+        let whole = program.compares_rows().then(|| {
+            let all: Vec<Arc<str>> = columns.into_iter().chain(compared.iter().map(|(name, _)| Arc::clone(name))).collect();
+            plan::narrowed(&whole_schema(found, (&looked_at, &all), &program.bars), &all)
+        });
         let locators = Locators::Counted;
-        let input = Input { groups, schema, places, locators, arrangement, filter, window: (None, None) };
+        let input = Input { groups, schema, whole, places, locators, arrangement, filter, window: (None, None) };
         Ok(Ingested { input, identities, rows: None, bytes, extract_seconds: 0.0, snapshot: None, copies: None })
     }
 
@@ -158,10 +173,29 @@ impl Wanted<'_> {
 /// The columns of Parquet files that are read: others may have any name.
 fn parquet_schema(columns: &[SourceColumn], read: &[Arc<str>]) -> Schema {
     let is_read = |column: &&SourceColumn| column.arrow.is_some() && read.iter().any(|name| **name == *column.name);
-    let columns = columns.iter().filter(is_read);
-    let field = |column: &SourceColumn| {
-        let data_type = column.arrow.clone().unwrap_or(DataType::Null);
-        nested::marked(Field::new(&column.name, data_type, true), &column.steps)
+    Schema::new(columns.iter().filter(is_read).map(field).collect::<Vec<_>>())
+}
+
+/// The same where rows are compared: what files have in several types is read as text, which says all of it.
+fn whole_schema(columns: &[SourceColumn], (looked_at, all): (&[Arc<str>], &[Arc<str>]), bars: &BarsSpec) -> Schema {
+    let among = |column: &SourceColumn, names: &[Arc<str>]| names.iter().any(|name| **name == *column.name);
+    let is_read = |column: &&SourceColumn| column.arrow.is_some() && among(column, all);
+    let exact = |column: &SourceColumn| {
+        let is_number = bars.fields.iter().any(|f| *f.source == *column.name && f.kind == FieldKind::Number);
+        if !column.several_types || !column.steps.is_empty() || among(column, &bars.time.sources) {
+            field(column)
+        } else if is_number && column.is_numeric() {
+            shape::spelled_number(&column.name)
+        } else if column.is_numeric() || !among(column, looked_at) {
+            Field::new(&column.name, DataType::Utf8View, true)
+        } else {
+            field(column)
+        }
     };
-    Schema::new(columns.map(field).collect::<Vec<_>>())
+    Schema::new(columns.iter().filter(is_read).map(exact).collect::<Vec<_>>())
+}
+
+fn field(column: &SourceColumn) -> Field {
+    let data_type = column.arrow.clone().unwrap_or(DataType::Null);
+    nested::marked(Field::new(&column.name, data_type, true), &column.steps)
 }
