@@ -8,6 +8,8 @@ use std::borrow::Cow;
 const EXACT: char = '~';
 /// Ends the name of [`BarColumn::Other`].
 const OTHER: char = '!';
+/// Ends the name of [`BarColumn::Type`].
+const TYPE: char = '^';
 /// Begins the name of [`BarColumn::Expression`].
 const EXPRESSION: &str = "__x";
 
@@ -21,6 +23,9 @@ pub enum BarColumn<'a> {
     /// `Utf8`: the literal of a value of another type than the field should have. At most one of this and the value
     /// is not NULL.
     Other(&'a str),
+    /// `Utf8`: the type of a value in the source, where that is not the usual one of its column; the text of a typed
+    /// timestamp.
+    Type(&'a str),
     /// `Boolean`: the result of the expression with this number.
     Expression(usize),
     /// `Int32`: the position of the row's file among those that were read.
@@ -37,13 +42,15 @@ pub enum BarColumn<'a> {
     Broken,
     /// `Utf8`: the first 1,024 characters of a broken record; NULL for a good one.
     Raw,
+    /// `Utf8`: what a record has besides the fields that are read, as a JSON object; NULL where that is nothing.
+    Rest,
 }
 
 impl<'a> BarColumn<'a> {
     /// The columns that say something of the whole row.
-    pub const OF_ROW: [BarColumn<'static>; 7] = {
-        use BarColumn::{Broken, File, Hash, Id, Line, Raw, Row};
-        [File, Row, Line, Hash, Id, Broken, Raw]
+    pub const OF_ROW: [BarColumn<'static>; 8] = {
+        use BarColumn::{Broken, File, Hash, Id, Line, Raw, Rest, Row};
+        [File, Row, Line, Hash, Id, Broken, Raw, Rest]
     };
 
     /// Its name.
@@ -52,6 +59,7 @@ impl<'a> BarColumn<'a> {
             Self::Value(field) => field,
             Self::Exact(field) => return Cow::Owned(format!("{field}{EXACT}")),
             Self::Other(field) => return Cow::Owned(format!("{field}{OTHER}")),
+            Self::Type(field) => return Cow::Owned(format!("{field}{TYPE}")),
             Self::Expression(slot) => return Cow::Owned(format!("{EXPRESSION}{slot}")),
             Self::File => "__file",
             Self::Row => "__row",
@@ -60,6 +68,7 @@ impl<'a> BarColumn<'a> {
             Self::Id => "__id",
             Self::Broken => "__broken",
             Self::Raw => "__raw",
+            Self::Rest => "__rest",
         })
     }
 
@@ -71,24 +80,22 @@ impl<'a> BarColumn<'a> {
         if let Some(slot) = name.strip_prefix(EXPRESSION).and_then(|slot| slot.parse().ok()) {
             return Self::Expression(slot);
         }
-        match (name.strip_suffix(EXACT), name.strip_suffix(OTHER)) {
-            (Some(field), _) => Self::Exact(field),
-            (_, Some(field)) => Self::Other(field),
-            (None, None) => Self::Value(name),
-        }
+        let field = |end: char| name.strip_suffix(end);
+        let of_field = field(EXACT).map(Self::Exact).or_else(|| field(OTHER).map(Self::Other));
+        of_field.or_else(|| field(TYPE).map(Self::Type)).unwrap_or(Self::Value(name))
     }
 
     /// The field that it belongs to; `None` where it says something of the whole row.
     pub fn field(self) -> Option<&'a str> {
         match self {
-            Self::Value(field) | Self::Exact(field) | Self::Other(field) => Some(field),
+            Self::Value(field) | Self::Exact(field) | Self::Other(field) | Self::Type(field) => Some(field),
             _ => None,
         }
     }
 
     /// Whether only some rows have anything in it, whatever the source is.
     pub fn is_sparse(self) -> bool {
-        matches!(self, Self::Exact(_) | Self::Other(_) | Self::Broken | Self::Raw)
+        matches!(self, Self::Exact(_) | Self::Other(_) | Self::Type(_) | Self::Broken | Self::Raw | Self::Rest)
     }
 }
 
@@ -96,7 +103,9 @@ impl<'a> BarColumn<'a> {
 pub fn reserved(name: &str) -> Option<&'static str> {
     match BarColumn::of(name) {
         BarColumn::Value(_) => None,
-        BarColumn::Exact(_) | BarColumn::Other(_) => Some("names that end with `!` or `~` are barkeep's own"),
+        BarColumn::Exact(_) | BarColumn::Other(_) | BarColumn::Type(_) => {
+            Some("names that end with `!`, `~` or `^` are barkeep's own")
+        }
         _ => Some("this name is one of barkeep's own"),
     }
 }
@@ -107,7 +116,7 @@ mod tests {
 
     #[test]
     fn every_column_is_found_by_its_name() {
-        let of_field = [BarColumn::Value("close"), BarColumn::Exact("close"), BarColumn::Other("close")];
+        let of_field = [BarColumn::Value, BarColumn::Exact, BarColumn::Other, BarColumn::Type].map(|of| of("close"));
         for column in BarColumn::OF_ROW.into_iter().chain(of_field).chain([BarColumn::Expression(12)]) {
             assert_eq!(BarColumn::of(&column.name()), column);
             assert_eq!(reserved(&column.name()).is_none(), column == BarColumn::Value("close"), "{column:?}");

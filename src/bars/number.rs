@@ -7,6 +7,8 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use super::decimal::Decimal;
+
 /// Why a text is not a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NumberFault {
@@ -42,6 +44,14 @@ pub struct NumberFormat {
     pub around: Vec<String>,
 }
 
+/// What a number is made of.
+struct Parts<'t> {
+    negative: bool,
+    /// Its digits, as a decimal literal.
+    literal: Cow<'t, str>,
+    unit: Option<Scale>,
+}
+
 impl Default for NumberFormat {
     fn default() -> Self {
         Self { decimal: '.', thousands: None, units: Vec::new(), around: Vec::new() }
@@ -60,6 +70,26 @@ impl NumberFormat {
         if self.is_plain() {
             return read_number(text);
         }
+        let Parts { negative, literal, unit } = self.parts(text).ok_or(NumberFault::NotANumber)?;
+        let value = read_number(&literal)?;
+        let value = if negative { -value } else { value };
+        Ok(unit.map_or(value, |scale| scale.apply(value)))
+    }
+
+    /// The number that `text` is in this format, to the last digit; `None` where it is none, or where its unit is not a
+    /// power of ten.
+    pub fn read_exactly(&self, text: &str) -> Option<Decimal> {
+        if self.is_plain() {
+            return Decimal::parse(text);
+        }
+        let Parts { negative, literal, unit } = self.parts(text)?;
+        let number = Decimal::parse(&literal)?;
+        let number = if negative { number.negated() } else { number };
+        unit.map_or(Some(number.clone()), |scale| number.shifted(scale.power_of_ten()?))
+    }
+
+    /// What a number is made of; `None` where `text` is none.
+    fn parts<'t>(&self, text: &'t str) -> Option<Parts<'t>> {
         let (sign, rest) = signed(self.bare(text.trim()));
         let (inner_sign, mut rest) = signed(self.bare(rest));
         let unit = self.units.iter().filter(|(unit, _)| rest.len() > unit.len() && rest.ends_with(unit.as_str()));
@@ -68,11 +98,10 @@ impl NumberFormat {
             rest = rest[..rest.len() - unit.len()].trim_end();
         }
         if sign && inner_sign || rest.starts_with(['+', '-']) {
-            return Err(NumberFault::NotANumber);
+            return None;
         }
-        let value = read_number(&self.plain(rest).ok_or(NumberFault::NotANumber)?)?;
-        let value = if sign || inner_sign { -value } else { value };
-        Ok(unit.map_or(value, |(_, scale)| scale.apply(value)))
+        let unit = unit.map(|(_, scale)| *scale);
+        Some(Parts { negative: sign || inner_sign, literal: self.plain(rest)?, unit })
     }
 
     /// `text` without what stands around numbers.
@@ -165,6 +194,11 @@ impl Scale {
         }
     }
 
+    /// The power of ten that it is, if it is one.
+    fn power_of_ten(self) -> Option<i32> {
+        (self.digits == 1).then_some(self.exponent)
+    }
+
     /// `value` times this factor.
     pub fn apply(self, value: f64) -> f64 {
         let (factor, divisor) = self.factors();
@@ -207,6 +241,23 @@ mod tests {
         ] {
             assert_eq!(read_number(text), Ok(value), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_format_reads_numbers_to_the_last_digit() {
+        let unit = |unit: &str, scale: &str| (unit.to_owned(), Scale::parse(scale).unwrap());
+        let format = NumberFormat {
+            decimal: ',',
+            thousands: Some('.'),
+            units: vec![unit("K", "1e3"), unit("dz", "12")],
+            around: vec!["$".to_owned()],
+        };
+        let same = |text: &str, plain: &str| assert_eq!(format.read_exactly(text), Decimal::parse(plain), "{text}");
+        same("9.007.199.254.740.993", "9007199254740993");
+        same("-$1,50K", "-1500");
+        assert_eq!(format.read_exactly("2dz"), None, "it is not a power of ten");
+        assert_eq!(format.read_exactly("1.23"), None, "these are not groups");
+        assert_eq!(NumberFormat::default().read_exactly("1.50"), Decimal::parse("1.5"));
     }
 
     #[test]

@@ -423,7 +423,7 @@ mod tests {
 
     use super::*;
     use crate::checks::testing::{Fixture, compile};
-    use crate::checks::{Column, Totals};
+    use crate::checks::{Column, Records, Totals};
 
     const RULE: &str = "check = \"date-format\"";
 
@@ -465,6 +465,7 @@ mod tests {
             rows,
             columns,
             time_text,
+            records: Records::default(),
             source_rank: &ranks,
             expressions: &[],
             present: &[],

@@ -1,8 +1,10 @@
 //! `duplicate`: the same bar of a series must not be there twice.
 //!
 //! Relies on dated rows being in order of (time, place in the source), so copies stand next to each other.
-//! Rows without a readable timestamp are not evaluated. It tells identical copies from conflicting ones by the
-//! numbers of the bar, and chooses the copy that stays: the one that stands best after all other rules.
+//! Rows without a readable timestamp are not evaluated. It tells identical copies from conflicting ones by all that the
+//! source has of them, and chooses the copy that stays: the one that stands best after all other rules.
+
+mod same;
 
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -11,13 +13,16 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use self::same::{Alike, alike, alike_in_time};
 use super::cause::causes;
 use super::evidence::Shown;
 use super::params::{FieldRef, Params};
 use super::{Check, CheckKind, Column, Context, Described, Facts, Finding, FindingSink, Series, Stage};
 use crate::bars::column::reserved;
-use crate::bars::spec::FieldSpec;
-use crate::bars::{BarsSpec, NUMBERS};
+use crate::bars::decimal::Decimal;
+use crate::bars::number::NumberFormat;
+use crate::bars::spec::{FieldKind, FieldSpec};
+use crate::bars::{BarsSpec, NUMBERS, TIME};
 use crate::schema::{Holds, Key, Otherwise, key};
 use crate::text::escape::visible;
 
@@ -66,8 +71,14 @@ struct Evidence {
     compared_rank: u64,
     /// By field, in the order in which fields are compared, the value of the copy and that of the other one.
     differs: Map<String, Value>,
+    /// What the copy writes otherwise than the one that stays, where their values are equal: then it stays too.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    written_otherwise: Vec<String>,
     undecided: bool,
 }
+
+/// The name under which a finding speaks of what records have besides the fields of the bars.
+const REST: &str = "other fields";
 
 fn difference(field: &str, values: &Value) -> String {
     let [value, other] = <[Shown; 2]>::deserialize(values).unwrap_or([Shown::Nothing, Shown::Nothing]);
@@ -88,11 +99,17 @@ impl Described for Duplicate {
     }
 
     fn message(&self, facts: &Facts<'_>) -> String {
-        let Evidence { copies, kept_rank, differs, .. } = facts.evidence();
+        let Evidence { copies, kept_rank, differs, written_otherwise, .. } = facts.evidence();
         let other = if kept_rank.is_some() { "the copy that is kept" } else { "another copy" };
         let copies = copies.max(2);
         match facts.cause.and_then(Cause::parse) {
-            Some(Cause::Identical) => format!("one of {copies} copies of this bar, with the values of {other}"),
+            Some(Cause::Identical) => {
+                let same = format!("one of {copies} copies of this bar, with the values of {other}");
+                match written_otherwise.as_slice() {
+                    [] => same,
+                    [first, ..] => format!("{same}; it writes {} otherwise, and stays", visible(first)),
+                }
+            }
             Some(Cause::Conflicting) => {
                 let named = differs.iter().take(FIELDS_NAMED).map(|(field, values)| difference(field, values));
                 let named = named.collect::<Vec<_>>().join(", ");
@@ -124,9 +141,15 @@ impl CheckKind for Duplicate {
         if given && params.given("ignore") {
             params.reject("ignore", "`compare` and `ignore` are both written", "keep one of them");
         }
+        let mut written = Vec::new();
         if !given {
-            compared = params.fields_where(|index, field| tells_copies_apart(bars, field) && !ignored.contains(&index));
-            compared.sort_by_key(|index| usual(&bars.fields[*index].name));
+            let of_row = |index: &usize| {
+                let field = &bars.fields[*index];
+                tells_copies_apart(field) && !ignored.contains(index) && !holds(field, &ignored, bars)
+            };
+            written = (0..bars.fields.len()).filter(of_row).collect();
+            written.sort_by_key(|index| usual(&bars.fields[*index].name));
+            compared = written.iter().copied().filter(|index| !is_in_key(bars, &bars.fields[*index])).collect();
         } else if compared.is_empty() {
             params.reject(
                 "compare",
@@ -134,14 +157,16 @@ impl CheckKind for Duplicate {
                 "name one, or leave `compare` out",
             );
         }
-        let compared = compared.into_iter().map(|index| (index, Arc::clone(&bars.fields[index].name))).collect();
+        let named = |index: usize| (index, Arc::clone(&bars.fields[index].name));
+        let compared = compared.into_iter().map(named).collect();
+        let written = (!given).then(|| written.into_iter().map(named).collect());
         let keep = match params.choice("keep") {
             "first" => Keep::First,
             "last" => Keep::Last,
             "none" => Keep::None,
             _ => Keep::Best,
         };
-        Box::new(Copies { key, compared, keep })
+        Box::new(Copies { key, compared, written, numbers: bars.numbers.clone(), keep })
     }
 }
 
@@ -154,13 +179,24 @@ fn columns(fields: Vec<FieldRef>) -> Vec<usize> {
     fields.into_iter().filter_map(column).collect()
 }
 
-/// Whether copies that differ in `field` are not the same row: parts of the key and of the timestamp are the same in all
-/// of them, and numbers of rows, as `_id` and the index that pandas writes, say nothing of a bar.
-fn tells_copies_apart(bars: &BarsSpec, field: &FieldSpec) -> bool {
+/// Whether copies that differ in `field` are not the same row: `_id` and numbers of rows, as the index that pandas
+/// writes, say nothing of a bar.
+fn tells_copies_apart(field: &FieldSpec) -> bool {
     let name = field.source.as_ref();
-    let counts_rows = matches!(name, "" | "_id" | "__index_level_0__") || name.starts_with("Unnamed: ");
-    let in_key = bars.series.contains(&field.name) || bars.time.sources.contains(&field.source);
-    !counts_rows && !in_key && field.constant.is_none() && reserved(name).is_none()
+    let is_index = matches!(name, "" | "__index_level_0__") || name.starts_with("Unnamed: ");
+    let counts_rows = name == "_id" || is_index && field.kind == FieldKind::Number;
+    !counts_rows && field.constant.is_none() && reserved(name).is_none()
+}
+
+/// Whether `field` is a part of what all copies of a bar have in common, however it is written.
+fn is_in_key(bars: &BarsSpec, field: &FieldSpec) -> bool {
+    bars.series.contains(&field.name) || bars.time.sources.contains(&field.source)
+}
+
+/// Whether `field` is an object with one of the fields `ignored` inside: what else is in it are fields of their own.
+fn holds(field: &FieldSpec, ignored: &[usize], bars: &BarsSpec) -> bool {
+    let inside = |name: &str| name.strip_prefix(&*field.source).is_some_and(|rest| rest.starts_with('.'));
+    ignored.iter().any(|index| inside(&bars.fields[*index].source))
 }
 
 /// Where a field stands among those that are compared: the usual numbers first, in their order.
@@ -185,6 +221,10 @@ struct Copies {
     key: Vec<usize>,
     /// Columns by which copies are identical or conflicting.
     compared: Vec<(usize, Arc<str>)>,
+    /// Columns of which a copy that leaves must have the very same as the one that stays; `None` where the rule itself says
+    /// by what copies are identical.
+    written: Option<Vec<(usize, Arc<str>)>>,
+    numbers: NumberFormat,
     keep: Keep,
 }
 
@@ -208,6 +248,10 @@ impl Check for Copies {
         self.keep == Keep::Last
     }
 
+    fn compares_rows(&self) -> bool {
+        true
+    }
+
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
         findings.evaluated(series.dated());
         let mut from = 0;
@@ -226,9 +270,24 @@ impl Copies {
         let mut rows: Vec<usize> = rows.collect();
         let order = |a: &usize, b: &usize| compare(series, &self.key, *a, *b);
         rows.sort_by(order);
-        for copies in rows.chunk_by(|a, b| order(a, b).is_eq()).filter(|copies| copies.len() > 1) {
-            self.evaluate_copies(series, copies, findings);
+        for rounded in rows.chunk_by(|a, b| order(a, b).is_eq()).filter(|copies| copies.len() > 1) {
+            for copies in self.by_exact_key(series, rounded).iter().filter(|copies| copies.len() > 1) {
+                self.evaluate_copies(series, copies, findings);
+            }
         }
+    }
+
+    /// The rows with one key each, of `rows` whose keys are the same where numbers are rounded to 64 bits.
+    fn by_exact_key(&self, series: &Series<'_>, rows: &[usize]) -> Vec<Vec<usize>> {
+        let same_in = |index: &usize, rows| alike(series, &self.numbers, *index, rows) != Alike::Different;
+        let mut groups: Vec<Vec<usize>> = Vec::new();
+        for &row in rows {
+            match groups.iter_mut().find(|group| self.key.iter().all(|index| same_in(index, (group[0], row)))) {
+                Some(group) => group.push(row),
+                None => groups.push(vec![row]),
+            }
+        }
+        groups
     }
 
     /// Evaluates the rows that share a key, given in the order of the source.
@@ -245,14 +304,16 @@ impl Copies {
                 None => first,
             };
             let undecided = bar.is_none() && best.contains(&row);
-            let finding = self.finding(series, row, Compared { reference, kept, copies: copies.len(), undecided });
-            findings.push(finding.report_only(undecided || Some(row) == bar));
+            let compared = Compared { reference, kept, copies: copies.len(), undecided };
+            let written_otherwise = self.written_otherwise(series, (row, bar.unwrap_or(reference)));
+            let stays = undecided || Some(row) == bar || !written_otherwise.is_empty();
+            findings.push(self.finding(series, row, compared, written_otherwise).report_only(stays));
         }
     }
 
     /// The copy that is the bar, of those that are equally good; `None` where only a person can say.
     fn bar(&self, series: &Series<'_>, best: &[usize]) -> Option<usize> {
-        let agree = || best[1..].iter().all(|row| self.differing(series, best[0], *row).next().is_none());
+        let agree = || best[1..].iter().all(|row| !self.differ(series, (best[0], *row)));
         match self.keep {
             Keep::First => best.first().copied(),
             Keep::Last => best.last().copied(),
@@ -262,7 +323,7 @@ impl Copies {
 
     /// What the first of several copies is compared with where none is kept: one that differs, if any does.
     fn first_other(&self, series: &Series<'_>, copies: &[usize]) -> usize {
-        let differs = |row: &&usize| self.differing(series, copies[0], **row).next().is_some();
+        let differs = |row: &&usize| self.differ(series, (copies[0], **row));
         copies[1..].iter().find(differs).copied().unwrap_or(copies[1])
     }
 
@@ -270,18 +331,44 @@ impl Copies {
     fn differing<'a>(
         &'a self,
         series: &'a Series<'_>,
-        a: usize,
-        b: usize,
+        rows: (usize, usize),
     ) -> impl Iterator<Item = &'a (usize, Arc<str>)> {
-        self.compared.iter().filter(move |(index, _)| compare_in(series.columns[*index], a, b).is_ne())
+        let differs = move |index: usize| alike(series, &self.numbers, index, rows) == Alike::Different;
+        self.compared.iter().filter(move |(index, _)| differs(*index))
     }
 
-    fn finding(&self, series: &Series<'_>, row: usize, compared: Compared) -> Finding {
+    /// Whether two rows differ in a compared field, or in what their records have besides.
+    fn differ(&self, series: &Series<'_>, rows: (usize, usize)) -> bool {
+        self.differing(series, rows).next().is_some() || self.rest_differs(series, rows)
+    }
+
+    fn rest_differs(&self, series: &Series<'_>, (a, b): (usize, usize)) -> bool {
+        self.written.is_some() && series.rest(a) != series.rest(b)
+    }
+
+    /// What two rows with the same values write otherwise, where a copy may leave only if it is the same row.
+    fn written_otherwise(&self, series: &Series<'_>, rows: (usize, usize)) -> Vec<String> {
+        let Some(written) = self.written.as_ref().filter(|_| matches!(self.keep, Keep::Best | Keep::None)) else {
+            return Vec::new();
+        };
+        if self.differ(series, rows) {
+            return Vec::new();
+        }
+        let otherwise = |(index, _): &&(usize, Arc<str>)| alike(series, &self.numbers, *index, rows) != Alike::Same;
+        let time = (alike_in_time(series, rows) != Alike::Same).then(|| TIME.to_owned());
+        written.iter().filter(otherwise).map(|(_, name)| name.to_string()).chain(time).collect()
+    }
+
+    fn finding(&self, series: &Series<'_>, row: usize, compared: Compared, written_otherwise: Vec<String>) -> Finding {
         let Compared { reference, kept, copies, undecided } = compared;
         let mut differs = Map::new();
-        for (index, name) in self.differing(series, row, reference) {
-            let column = series.columns[*index];
-            differs.insert(name.to_string(), json!([value(column, row), value(column, reference)]));
+        for (index, name) in self.differing(series, (row, reference)) {
+            let value = |row: usize| value(series, *index, row);
+            differs.insert(name.to_string(), json!([value(row), value(reference)]));
+        }
+        if self.rest_differs(series, (row, reference)) {
+            let rest = |row: usize| series.rest(row).map_or(Shown::Nothing, |text| Shown::Text(text.to_owned()));
+            differs.insert(REST.to_owned(), json!([rest(row), rest(reference)]));
         }
         let cause = if differs.is_empty() { Cause::Identical } else { Cause::Conflicting };
         let evidence = Evidence {
@@ -290,10 +377,11 @@ impl Copies {
             kept_rank: kept.map(|kept| series.source_rank[kept]),
             compared_rank: series.source_rank[reference],
             differs,
+            written_otherwise,
             undecided,
         };
         let finding = Finding::row(row).cause(cause).evidence(evidence);
-        match self.differing(series, row, reference).next() {
+        match self.differing(series, (row, reference)).next() {
             Some((_, name)) => finding.field(name),
             None => finding,
         }
@@ -320,11 +408,20 @@ fn compare_in(column: Column<'_>, a: usize, b: usize) -> Ordering {
     }
 }
 
-/// A value for the evidence.
-fn value(column: Column<'_>, row: usize) -> Shown {
-    match column {
+/// A value for the evidence; a number that 64 bits round, and what is no number, as the source has it.
+fn value(series: &Series<'_>, index: usize, row: usize) -> Shown {
+    let written = series.written(index);
+    match series.columns[index] {
         Column::Absent => Shown::Nothing,
-        Column::Number(column) => Shown::number(column.get(row)),
+        Column::Number(column) => {
+            let number = column.get(row);
+            let shown = number.and_then(|value| Decimal::parse(&value.to_string()));
+            let exact = |text: &&str| written.kind(row).is_some() || number.is_none() || Decimal::parse(text) != shown;
+            match written.text(row).filter(exact).or(written.other(row)) {
+                Some(text) => Shown::Text(text.to_owned()),
+                None => Shown::number(number),
+            }
+        }
         Column::Text(column) => {
             column.get(row).or(column.other(row)).map_or(Shown::Nothing, |text| Shown::Text(text.to_owned()))
         }

@@ -349,6 +349,7 @@ mod tests {
 
     use super::*;
     use crate::bars::DAY_US;
+    use crate::checks::Records;
     use crate::checks::testing::{Evaluated, Fixture, compile};
     use crate::market::Calendar;
 
@@ -377,6 +378,7 @@ mod tests {
             rows: time.len(),
             columns: &[],
             time_text: None,
+            records: Records::default(),
             source_rank: &ranks,
             expressions: &[],
             present: time,

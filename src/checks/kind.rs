@@ -76,6 +76,11 @@ pub trait Check: Send + Sync {
         false
     }
 
+    /// Whether it compares rows by all that the source has of them.
+    fn compares_rows(&self) -> bool {
+        false
+    }
+
     /// What its verdict about a bar depends on, however long the series is.
     fn context(&self) -> Context;
 

@@ -160,7 +160,7 @@ mod tests {
 
     use super::*;
     use crate::checks::testing::{Fixture, compile};
-    use crate::checks::{Column, TextColumn};
+    use crate::checks::{Column, Records, TextColumn};
 
     const RULE: &str = "check = \"matches\"\nfield = \"symbol\"\npattern = '[0-9]{6}\\.(SH|SZ)'";
 
@@ -223,6 +223,7 @@ mod tests {
             rows: 3,
             columns: &columns,
             time_text: None,
+            records: Records::default(),
             source_rank: &[0, 1, 2],
             expressions: &[],
             present: &[],
@@ -247,6 +248,7 @@ mod tests {
             rows: 0,
             columns: &columns,
             time_text: None,
+            records: Records::default(),
             source_rank: &[],
             expressions: &[],
             present: &[],

@@ -36,7 +36,7 @@ pub use facts::Facts;
 pub use finding::{Finding, FindingSink, Totals};
 pub use kind::{Check, CheckKind, Described, Stage};
 pub use params::{Expression, FieldRef, Lacking, Params};
-pub use series::{Column, NumberColumn, Series, Standing, TextColumn};
+pub use series::{Column, NumberColumn, Records, Series, Standing, TextColumn, Written};
 
 /// Every check there is, in the order of the documentation.
 pub const CHECKS: &[&dyn CheckKind] = &[

@@ -188,6 +188,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::checks::Records;
     use crate::checks::testing::{Evaluated, Fixture, compile};
 
     const RULE: &str = "check = \"order\"";
@@ -266,6 +267,7 @@ mod tests {
             rows: 2,
             columns: &[],
             time_text: None,
+            records: Records::default(),
             source_rank: &[7, 3],
             expressions: &[],
             present: &[],

@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use toml::Spanned;
 
-use crate::bars::spec::FieldSpec;
 use crate::bars::{BarsSpec, FieldKind, TIME};
 use crate::schema::diagnostic::suggestion;
 use crate::schema::{Diagnostic, SectionReader, SourceText};
@@ -171,15 +170,6 @@ impl<'a> Params<'a> {
         let (index, _) = self.bars.field(field).filter(|(_, spec)| spec.kind == FieldKind::Number)?;
         self.used.push(index);
         Some(index)
-    }
-
-    /// Every field of the bars that `wanted` takes, by index.
-    pub fn fields_where(&mut self, wanted: impl Fn(usize, &FieldSpec) -> bool) -> Vec<usize> {
-        let fields = self.bars.fields.iter().enumerate();
-        let indices: Vec<usize> =
-            fields.filter(|(index, field)| wanted(*index, field)).map(|(index, _)| index).collect();
-        self.used.extend(&indices);
-        indices
     }
 
     /// The field a parameter names, where given or defaulted.

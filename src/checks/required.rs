@@ -135,6 +135,7 @@ fn missing_numbers(column: NumberColumn<'_>, name: &Arc<str>, findings: &mut Fin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checks::Records;
     use crate::checks::testing::{Fixture, compile};
 
     const RULE: &str = r#"check = "required""#;
@@ -178,6 +179,7 @@ mod tests {
             rows: 2,
             columns: &[],
             time_text: None,
+            records: Records::default(),
             source_rank: &[0, 1],
             expressions: &[],
             present: &[],

@@ -72,6 +72,56 @@ pub enum Column<'a> {
     Text(TextColumn<'a>),
 }
 
+/// How the source writes the values of a column, where that says more than the values do.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Written<'a> {
+    text: Option<&'a StringViewArray>,
+    other: Option<&'a StringViewArray>,
+    kind: Option<&'a StringViewArray>,
+}
+
+impl<'a> Written<'a> {
+    /// The exact texts of numbers, literals of values of another type, and the types of values that are not of the usual
+    /// one.
+    pub fn new(
+        text: Option<&'a StringViewArray>,
+        other: Option<&'a StringViewArray>,
+        kind: Option<&'a StringViewArray>,
+    ) -> Self {
+        Self { text, other, kind }
+    }
+
+    /// The exact text of the number in `row`.
+    pub fn text(&self, row: usize) -> Option<&'a str> {
+        value(self.text, row)
+    }
+
+    /// The literal of a value of another type than the column's.
+    pub fn other(&self, row: usize) -> Option<&'a str> {
+        value(self.other, row)
+    }
+
+    /// The type of the value in `row` in the source, where that is not the usual one of its column.
+    pub fn kind(&self, row: usize) -> Option<&'a str> {
+        value(self.kind, row)
+    }
+}
+
+/// What the records of the source say beyond the values of the columns.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Records<'a> {
+    /// How they write the values of the columns, by the same index; empty where nothing is known of it.
+    pub columns: &'a [Written<'a>],
+    /// How they write the timestamps.
+    pub time: Written<'a>,
+    /// What they have besides the fields of the columns.
+    pub rest: Option<&'a StringViewArray>,
+}
+
+fn value(texts: Option<&StringViewArray>, row: usize) -> Option<&str> {
+    texts.filter(|texts| !texts.is_null(row)).map(|texts| texts.value(row))
+}
+
 /// How a row stands after the rules about single rows and about the series; the smaller one stays rather.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {
@@ -98,6 +148,8 @@ pub struct Series<'a> {
     pub columns: &'a [Column<'a>],
     /// The timestamps as the source spells them, where it spells them as text.
     pub time_text: Option<TextColumn<'a>>,
+    /// What the records of the rows say beyond that.
+    pub records: Records<'a>,
     /// Rank of each row in the source's own order; strictly increasing with it, not dense.
     pub source_rank: &'a [u64],
     /// Results of the rules' SQL expressions by slot, each of `rows` values.
@@ -113,6 +165,16 @@ impl<'a> Series<'a> {
     /// How `row` stands.
     pub fn standing(&self, row: usize) -> Standing {
         self.standing.get(row).copied().unwrap_or(Standing::Good(0))
+    }
+
+    /// How the source writes the values of the column at `index`.
+    pub fn written(&self, index: usize) -> Written<'a> {
+        self.records.columns.get(index).copied().unwrap_or_default()
+    }
+
+    /// What the record of `row` has besides the fields of the columns.
+    pub fn rest(&self, row: usize) -> Option<&'a str> {
+        value(self.records.rest, row)
     }
 
     /// Number of rows with a readable timestamp.

@@ -108,6 +108,7 @@ mod tests {
     use arrow::array::BooleanArray;
 
     use super::*;
+    use crate::checks::Records;
     use crate::checks::testing::{Fixture, compile};
 
     const RULE: &str = "check = \"sql\"\nassert = \"close < 10\"";
@@ -123,6 +124,7 @@ mod tests {
             rows: result.len(),
             columns: &[],
             time_text: None,
+            records: Records::default(),
             source_rank: &ranks,
             expressions: &[&result],
             present: &[],

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, BooleanArray, Float64Array, StringViewArray};
 
-use super::{Check, Column, Finding, FindingSink, NumberColumn, Series, Standing, TextColumn, Totals, find};
+use super::{Check, Column, Finding, FindingSink, NumberColumn, Records, Series, Standing, TextColumn, Totals, find};
 use crate::bars::time::TimeFormat;
 use crate::bars::{BarsSpec, DAY_US, FieldKind, FieldSpec, Fold, Label, TimeSpec};
 use crate::checks::Params;
@@ -114,6 +114,7 @@ impl Fixture {
             rows: self.rank.len(),
             columns: &columns,
             time_text: Some(TextColumn::new(&self.time_text, Some(&self.time_other))),
+            records: Records::default(),
             source_rank: &self.rank,
             expressions: &none,
             present: &self.time,

@@ -66,6 +66,14 @@ impl Emitter {
         self.months(key, frame);
     }
 
+    /// Says of a series that it is to be read again with all fields of its source.
+    pub fn put_off(&mut self, key: &str, frame: &Frame) {
+        let (record, symbol) = (Record::Again, self.symbol(frame));
+        for file in frame.files(&self.layout) {
+            self.builder.push(&Row { record, series: key, symbol, locator: Some((file, 0)), ..Row::default() });
+        }
+    }
+
     fn symbol<'a>(&self, frame: &'a Frame) -> Option<&'a str> {
         frame.text(self.layout.keys.first().copied(), 0)
     }

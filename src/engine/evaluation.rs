@@ -170,6 +170,7 @@ impl View<'_> {
         let present = self.present(rule);
         let parts = Parts {
             columns: self.frame.columns(self.layout),
+            written: self.frame.written(self.layout),
             expressions: self.frame.expressions(self.layout),
             present: present.as_deref().unwrap_or_else(|| self.frame.time(self.layout)),
             standing: self.standing,

@@ -29,6 +29,7 @@ use super::frame::Layout;
 use super::program::Program;
 use super::records;
 use super::series_buffer::{Measured, SeriesBuffer};
+use super::twice::Pass;
 
 /// Rows of output worth a batch.
 const BATCH: usize = 4096;
@@ -40,6 +41,7 @@ pub struct SeriesExec {
     program: Arc<Program>,
     layout: Arc<Layout>,
     arrangement: Arrangement,
+    pass: Pass,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
@@ -49,7 +51,12 @@ impl SeriesExec {
     ///
     /// # Errors
     /// `input` lacks a column of the program.
-    pub fn try_new(input: Arc<dyn ExecutionPlan>, program: Arc<Program>, arrangement: Arrangement) -> Result<Self> {
+    pub fn try_new(
+        input: Arc<dyn ExecutionPlan>,
+        program: Arc<Program>,
+        arrangement: Arrangement,
+        pass: Pass,
+    ) -> Result<Self> {
         let layout = Arc::new(Layout::try_new(&program, &input.schema())?);
         let properties = Arc::new(PlanProperties::new(
             EquivalenceProperties::new(records::schema()),
@@ -57,7 +64,7 @@ impl SeriesExec {
             EmissionType::Incremental,
             Boundedness::Bounded,
         ));
-        Ok(Self { input, program, layout, arrangement, properties, metrics: ExecutionPlanMetricsSet::new() })
+        Ok(Self { input, program, layout, arrangement, pass, properties, metrics: ExecutionPlanMetricsSet::new() })
     }
 
     fn keys(&self) -> Vec<Arc<dyn PhysicalExpr>> {
@@ -110,7 +117,7 @@ impl ExecutionPlan for SeriesExec {
         _options: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let Some(input) = children.pop() else { return internal_err!("SeriesExec has one input") };
-        Ok(Arc::new(Self::try_new(input, Arc::clone(&self.program), self.arrangement)?))
+        Ok(Arc::new(Self::try_new(input, Arc::clone(&self.program), self.arrangement, self.pass.clone())?))
     }
 
     fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
@@ -137,7 +144,8 @@ impl ExecutionPlan for SeriesExec {
         let memory = MemoryConsumer::new(format!("SeriesExec[{partition}]")).register(context.memory_pool());
         let measured = Measured::new(&self.metrics, partition);
         let input = self.input.execute(partition, context)?;
-        let series = SeriesBuffer::new(Arc::clone(&self.program), Arc::clone(&self.layout), memory, measured);
+        let (program, layout) = (Arc::clone(&self.program), Arc::clone(&self.layout));
+        let series = SeriesBuffer::new((program, layout), self.pass.clone(), memory, measured);
         let state = Some((input, series));
         let stream = futures::stream::try_unfold(state, |state| async move {
             let Some((mut input, mut series)) = state else { return Ok(None) };

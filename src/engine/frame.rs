@@ -3,6 +3,8 @@
 //! [`Layout`] says where the columns are in the operator's input, found once by name. [`Frame`] owns the rows of
 //! one series; it sorts them by (time, file, row) unless they are in order, and puts rows without a timestamp last.
 
+use std::collections::BTreeSet;
+
 use arrow::array::{
     Array, AsArray, BooleanArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringViewArray,
     TimestampMicrosecondArray, UInt32Array,
@@ -13,7 +15,7 @@ use arrow::error::ArrowError;
 
 use super::program::Program;
 use crate::bars::{BarColumn, TIME};
-use crate::checks::{Column, NumberColumn, Series, Standing, TextColumn};
+use crate::checks::{Column, NumberColumn, Records, Series, Standing, TextColumn, Written};
 
 /// Where one field stands in the input.
 #[derive(Debug, Clone, Copy, Default)]
@@ -24,6 +26,8 @@ pub struct FieldColumns {
     pub text: Option<usize>,
     /// The literal of a value of another type.
     pub other: Option<usize>,
+    /// The type of a value, where that is not the usual one.
+    pub kind: Option<usize>,
 }
 
 /// Where the columns stand in the operator's input.
@@ -51,6 +55,8 @@ pub struct Layout {
     pub broken: Option<usize>,
     /// Its raw text.
     pub raw: Option<usize>,
+    /// What its record has besides the fields that are read.
+    pub rest: Option<usize>,
 }
 
 impl Layout {
@@ -60,8 +66,12 @@ impl Layout {
         let index_of = |column: BarColumn<'_>| schema.index_of(&column.name());
         let fields = (0..program.bars.fields.len()).map(|index| {
             let name = &program.bars.fields[index].name;
-            let value = program.read.contains(&index).then(|| schema.index_of(name)).transpose()?;
-            Ok(FieldColumns { value, text: find(BarColumn::Exact(name)), other: find(BarColumn::Other(name)) })
+            let value = match program.read.contains(&index) {
+                true => Some(schema.index_of(name)?),
+                false => find(BarColumn::Value(name)),
+            };
+            let (text, other) = (find(BarColumn::Exact(name)), find(BarColumn::Other(name)));
+            Ok(FieldColumns { value, text, other, kind: find(BarColumn::Type(name)) })
         });
         let slots = 0..program.rules.expressions.len();
         Ok(Self {
@@ -71,6 +81,7 @@ impl Layout {
                 value: find(BarColumn::Exact(TIME)),
                 text: None,
                 other: find(BarColumn::Other(TIME)),
+                kind: find(BarColumn::Type(TIME)),
             },
             fields: fields.collect::<Result<_, ArrowError>>()?,
             numeric: (0..program.bars.fields.len()).map(|index| program.is_number(index)).collect(),
@@ -80,6 +91,7 @@ impl Layout {
             id: find(BarColumn::Id),
             broken: find(BarColumn::Broken),
             raw: find(BarColumn::Raw),
+            rest: find(BarColumn::Rest),
         })
     }
 }
@@ -140,6 +152,22 @@ impl Frame {
         self.batch.column(column).as_string_view()
     }
 
+    /// How the source writes the values of the columns, where that says more than they do.
+    pub fn written(&self, layout: &Layout) -> Vec<Written<'_>> {
+        layout.fields.iter().map(|field| self.written_in(*field)).collect()
+    }
+
+    fn written_in(&self, field: FieldColumns) -> Written<'_> {
+        let texts = |column: Option<usize>| column.map(|column| self.texts(column));
+        Written::new(texts(field.text), texts(field.other), texts(field.kind))
+    }
+
+    /// The files that the rows are in.
+    pub fn files(&self, layout: &Layout) -> BTreeSet<i32> {
+        let files: &Int32Array = self.batch.column(layout.file).as_primitive();
+        files.values().iter().copied().collect()
+    }
+
     /// Results of the expressions by slot.
     pub fn expressions(&self, layout: &Layout) -> Vec<&BooleanArray> {
         layout.expressions.iter().map(|column| self.batch.column(*column).as_boolean()).collect()
@@ -153,6 +181,11 @@ impl Frame {
             rows: self.rows(),
             columns: &parts.columns,
             time_text: layout.time_text.value.map(|value| self.text_column(value, layout.time_text.other)),
+            records: Records {
+                columns: &parts.written,
+                time: self.written_in(FieldColumns { text: layout.time_text.value, ..layout.time_text }),
+                rest: layout.rest.map(|rest| self.texts(rest)),
+            },
             source_rank: &self.rank,
             expressions: &parts.expressions,
             present: parts.present,
@@ -206,6 +239,8 @@ impl Frame {
 pub struct Parts<'a> {
     /// Made by [`Frame::columns`].
     pub columns: Vec<Column<'a>>,
+    /// Made by [`Frame::written`].
+    pub written: Vec<Written<'a>>,
     /// Made by [`Frame::expressions`].
     pub expressions: Vec<&'a BooleanArray>,
     /// Timestamps of every bar that is there.

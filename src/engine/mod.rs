@@ -7,6 +7,7 @@
 //! exec     the operator: one series at a time, all rules in one pass
 //! frame    the columns of one series as slices
 //! evaluating  all rules over one series
+//! twice    series with bars that are there twice, which are read again with all their fields
 //! records  what leaves the operator, as Arrow columns
 //! plan     puts the pieces together
 //! ```
@@ -28,9 +29,11 @@ pub mod records;
 mod series_buffer;
 pub mod session;
 pub mod shape;
+mod spelling;
 pub mod table;
 #[cfg(test)]
 mod tests;
+pub mod twice;
 
 pub use self::arrangement::Arrangement;
 use datafusion::error::DataFusionError;

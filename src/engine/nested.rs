@@ -28,13 +28,13 @@ fn steps(field: &Field) -> Vec<String> {
 
 /// The columns of the files of which `schema` is read.
 pub fn stored(schema: &SchemaRef) -> SchemaRef {
-    if schema.fields().iter().all(|field| steps(field).is_empty()) {
+    if schema.fields().iter().all(|field| field.metadata().is_empty()) {
         return Arc::clone(schema);
     }
     let mut columns: Vec<FieldRef> = Vec::new();
     for field in schema.fields() {
         match steps(field).as_slice() {
-            [] => columns.push(Arc::clone(field)),
+            [] => columns.push(Arc::new(field.as_ref().clone().with_metadata([].into()))),
             steps => add(&mut columns, steps, field.data_type()),
         }
     }

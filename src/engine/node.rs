@@ -16,6 +16,7 @@ use super::arrangement::Arrangement;
 use super::exec::SeriesExec;
 use super::program::Program;
 use super::records;
+use super::twice::Pass;
 
 /// All rules over all series of the input.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -23,20 +24,21 @@ pub struct SeriesNode {
     input: LogicalPlan,
     program: Arc<Program>,
     arrangement: Arrangement,
+    pass: Pass,
     schema: DFSchemaRef,
 }
 
 impl SeriesNode {
     /// Runs `program` over `input`, whose rows are arranged as `arrangement` says.
-    pub fn try_new(input: LogicalPlan, program: Arc<Program>, arrangement: Arrangement) -> Result<Self> {
+    pub fn try_new(input: LogicalPlan, program: Arc<Program>, arrangement: Arrangement, pass: Pass) -> Result<Self> {
         let schema = Arc::new(DFSchema::try_from(records::schema())?);
-        Ok(Self { input, program, arrangement, schema })
+        Ok(Self { input, program, arrangement, pass, schema })
     }
 }
 
 impl PartialOrd for SeriesNode {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        (&self.program, self.arrangement).partial_cmp(&(&other.program, other.arrangement))
+        (&self.program, self.arrangement, &self.pass).partial_cmp(&(&other.program, other.arrangement, &other.pass))
     }
 }
 
@@ -86,7 +88,8 @@ impl ExtensionPlanner for SeriesPlanner {
         let (Some(node), [input]) = (node.as_any().downcast_ref::<SeriesNode>(), physical_inputs) else {
             return Ok(None);
         };
-        let exec = SeriesExec::try_new(Arc::clone(input), Arc::clone(&node.program), node.arrangement)?;
+        let exec =
+            SeriesExec::try_new(Arc::clone(input), Arc::clone(&node.program), node.arrangement, node.pass.clone())?;
         Ok(Some(Arc::new(exec)))
     }
 }

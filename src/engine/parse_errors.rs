@@ -25,8 +25,8 @@ pub(super) fn add(program: &Program, layout: &Layout, frame: &Frame, flagged: &m
     let mut found = Vec::new();
     view.broken_rows(&mut found);
     view.timestamps(&mut found);
-    for index in &program.read {
-        view.values(*index, &mut found);
+    for index in 0..program.bars.fields.len() {
+        view.values(index, &mut found);
     }
     if found.is_empty() {
         return;
@@ -99,7 +99,10 @@ impl View<'_> {
 
     fn values(&self, index: usize, found: &mut Vec<Finding>) {
         let (field, columns) = (&self.program.bars.fields[index], self.layout.fields[index]);
-        if field.kind != FieldKind::Number || (columns.text.is_none() && columns.other.is_none()) {
+        if columns.value.is_none()
+            || field.kind != FieldKind::Number
+            || (columns.text.is_none() && columns.other.is_none())
+        {
             return;
         }
         if self.frame.nulls(index, 0..self.frame.rows()) == 0 {

@@ -21,8 +21,11 @@ use super::node::SeriesNode;
 use super::program::Program;
 use super::shape;
 use super::table::{BarsTable, Locators, TableFile};
-use crate::bars::{BarColumn, BarsSpec, FieldKind, TIME};
+use super::twice::{Pass, Twice};
+use crate::bars::column::reserved;
+use crate::bars::{BarColumn, BarsSpec, FieldKind, FieldSpec, TIME};
 use crate::checks::Expression;
+use crate::config::RuleSet;
 use crate::schema::Diagnostic;
 use crate::schema::diagnostic::suggestion;
 
@@ -37,6 +40,8 @@ pub struct Input {
     pub places: Vec<Arc<str>>,
     /// Where row numbers come from.
     pub locators: Locators,
+    /// The columns of all fields that tell copies of a bar apart, where `schema` has not all of them.
+    pub whole: Option<SchemaRef>,
     /// How series lie in them.
     pub arrangement: Arrangement,
     /// Only rows whose column equals one of the texts are read, and those that could not be parsed at all.
@@ -179,11 +184,36 @@ pub fn fields_to_read(bars: &BarsSpec, used: impl IntoIterator<Item = usize>) ->
     read.into_iter().collect()
 }
 
-/// The names of the source columns that `program` reads.
+/// The fields by which rows are compared, where one of `rules` does that: all of them but `_id`, which tells documents
+/// apart, and those that cannot be read.
+pub fn fields_to_compare(bars: &BarsSpec, rules: &RuleSet) -> Vec<usize> {
+    if !rules.rules.iter().any(|rule| rule.check.compares_rows()) {
+        return Vec::new();
+    }
+    let of_row = |field: &FieldSpec| {
+        let readable = [&field.name, &field.source].into_iter().all(|name| reserved(name).is_none());
+        readable && field.constant.is_none() && *field.source != *"_id"
+    };
+    (0..bars.fields.len()).filter(|index| of_row(&bars.fields[*index])).collect()
+}
+
+/// The names of the source columns that the rules of `program` look at.
 pub fn columns_to_read(program: &Program) -> Vec<Arc<str>> {
-    let fields = program.read.iter().map(|index| &program.bars.fields[*index]);
-    let of_source = fields.filter(|field| field.constant.is_none()).map(|field| Arc::clone(&field.source));
-    of_source.chain(program.bars.time.sources.iter().map(Arc::clone)).collect()
+    of_source(program, &program.read).chain(program.bars.time.sources.iter().map(Arc::clone)).collect()
+}
+
+/// The names of the source columns by which `program` tells copies of a bar apart, each with whether it is to hold
+/// numbers.
+pub fn columns_to_compare(program: &Program) -> Vec<(Arc<str>, bool)> {
+    let numeric = |index: &usize| program.is_number(*index);
+    let names =
+        program.compared.iter().map(|index| (of_source(program, std::slice::from_ref(index)).next(), numeric(index)));
+    names.filter_map(|(name, numeric)| Some((name?, numeric))).collect()
+}
+
+fn of_source<'p>(program: &'p Program, fields: &'p [usize]) -> impl Iterator<Item = Arc<str>> + 'p {
+    let fields = fields.iter().map(|index| &program.bars.fields[*index]);
+    fields.filter(|field| field.constant.is_none()).map(|field| Arc::clone(&field.source))
 }
 
 /// Runs `program` over `input`.
@@ -192,9 +222,7 @@ pub async fn run(
     program: &Arc<Program>,
     input: &Input,
 ) -> Result<SendableRecordBatchStream, EngineError> {
-    let plan = logical(context, program, input).map_err(planning)?;
-    let frame = context.execute_logical_plan(plan).await.map_err(planning)?;
-    frame.execute_stream().await.map_err(planning)
+    execute(context, logical(context, program, input)).await
 }
 
 fn planning(source: DataFusionError) -> EngineError {
@@ -214,10 +242,9 @@ pub fn first_bars(program: &Program, input: &Input, bars: usize) -> Result<Logic
         groups: vec![first.into_iter().collect()],
         schema: Arc::clone(&input.schema),
         places: input.places.clone(),
-        locators: input.locators,
-        arrangement: input.arrangement,
         filter: input.filter.clone(),
-        window: input.window,
+        whole: None,
+        ..*input
     };
     LogicalPlanBuilder::from(canonical_view(program, &input)?).limit(0, Some(bars))?.build()
 }
@@ -239,20 +266,68 @@ fn shaped(program: &Program, input: &Input) -> Result<LogicalPlanBuilder> {
         let broken = || shape::column(BarColumn::Broken).is_not_null();
         plan = plan.filter(if may_be_broken { chosen.or(broken()) } else { chosen })?;
     }
-    plan = plan.project(shape::projection(program, &input.schema, first_row))?;
+    let columns = shape::Columns { schema: &input.schema, places: &input.places, whole: input.whole.is_none() };
+    plan = plan.project(shape::projection(program, &columns, first_row))?;
     match window(input.window) {
         Some(window) => plan.filter(window),
         None => Ok(plan),
     }
 }
 
+/// Runs `program` over the series that were put off, by all fields of `input`.
+pub async fn run_again(
+    context: &SessionContext,
+    program: &Arc<Program>,
+    input: &Input,
+    twice: &Twice,
+) -> Result<SendableRecordBatchStream, EngineError> {
+    let has_any = |file: &TableFile| twice.files.contains(&file.index);
+    let groups =
+        input.groups.iter().map(|group| group.iter().filter(|file| has_any(file)).cloned().collect::<Vec<_>>());
+    let again = Input {
+        groups: groups.filter(|group| !group.is_empty()).collect(),
+        schema: Arc::clone(input.whole.as_ref().unwrap_or(&input.schema)),
+        places: input.places.clone(),
+        filter: input.filter.clone(),
+        whole: None,
+        ..*input
+    };
+    let chosen = shaped(program, &again).and_then(|plan| match program.key_columns().next() {
+        Some(key) => {
+            plan.filter(ident(&**key).in_list(twice.symbols.iter().map(|symbol| lit(symbol.as_str())).collect(), false))
+        }
+        None => Ok(plan),
+    });
+    let pass = Pass::Again(Arc::new(twice.series.clone()));
+    let plan = chosen.and_then(|plan| evaluated(context, program, plan, (again.arrangement, pass)));
+    execute(context, plan).await
+}
+
+async fn execute(
+    context: &SessionContext,
+    plan: Result<LogicalPlan>,
+) -> Result<SendableRecordBatchStream, EngineError> {
+    let frame = context.execute_logical_plan(plan.map_err(planning)?).await.map_err(planning)?;
+    frame.execute_stream().await.map_err(planning)
+}
+
 /// The logical plan of a run; see the module of the engine for its shape.
 pub fn logical(context: &SessionContext, program: &Arc<Program>, input: &Input) -> Result<LogicalPlan> {
-    let mut plan = shaped(program, input)?;
+    let pass = if input.whole.is_none() { Pass::Whole } else { Pass::First };
+    evaluated(context, program, shaped(program, input)?, (input.arrangement, pass))
+}
+
+/// The operator over `plan`.
+fn evaluated(
+    context: &SessionContext,
+    program: &Arc<Program>,
+    mut plan: LogicalPlanBuilder,
+    (arrangement, pass): (Arrangement, Pass),
+) -> Result<LogicalPlan> {
     if !program.rules.expressions.is_empty() {
         plan = with_expressions(context, program, plan)?;
     }
-    let node = SeriesNode::try_new(plan.build()?, Arc::clone(program), input.arrangement)?;
+    let node = SeriesNode::try_new(plan.build()?, Arc::clone(program), arrangement, pass)?;
     Ok(LogicalPlan::Extension(Extension { node: Arc::new(node) }))
 }
 

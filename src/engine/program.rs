@@ -28,6 +28,8 @@ pub struct Program {
     pub movable_before: Option<i64>,
     /// Fields that are read, by index into `bars.fields`, ascending.
     pub read: Vec<usize>,
+    /// Fields by which rows are compared, by index into `bars.fields`, ascending; none where no rule compares rows.
+    pub compared: Vec<usize>,
     /// SHA-256 over the job and its rules; two programs are equal when this is.
     pub sha256: String,
 }
@@ -59,6 +61,11 @@ impl Program {
     /// Whether of equally good copies of a bar the last one is kept, by a rule that says so.
     pub fn keeps_last(&self) -> bool {
         self.rules.rules.iter().any(|rule| rule.check.keeps_last())
+    }
+
+    /// Whether a rule compares rows by all that the source has of them.
+    pub fn compares_rows(&self) -> bool {
+        !self.compared.is_empty()
     }
 
     /// Identifier of the rule at `index`.

@@ -30,6 +30,9 @@ pub enum Record {
     /// A finding of a row whose verdict is to leave the source: `rule`, its `finding_id` and `action`, `file`, `row`,
     /// `row_key`. Those of one row follow each other; the first is the one that decided.
     Move = 4,
+    /// A series with several rows of one time, which is to be read again with all fields of its source: `series`,
+    /// `symbol`, and a `file` it is in.
+    Again = 5,
 }
 
 /// The counts of a record.

@@ -15,6 +15,7 @@ use super::emit::Emitter;
 use super::evaluation;
 use super::frame::{Frame, Layout};
 use super::program::Program;
+use super::twice::Pass;
 
 /// How a series key shows a field that is NULL.
 const NULL: &str = "(null)";
@@ -40,6 +41,7 @@ impl Measured {
 pub(super) struct SeriesBuffer {
     program: Arc<Program>,
     layout: Arc<Layout>,
+    pass: Pass,
     key: String,
     parts: Vec<RecordBatch>,
     done: HashSet<String>,
@@ -51,14 +53,14 @@ pub(super) struct SeriesBuffer {
 impl SeriesBuffer {
     /// An empty buffer that takes its memory from `memory`.
     pub(super) fn new(
-        program: Arc<Program>,
-        layout: Arc<Layout>,
+        (program, layout): (Arc<Program>, Arc<Layout>),
+        pass: Pass,
         memory: MemoryReservation,
         measured: Measured,
     ) -> Self {
         let emitter = Emitter::new(Arc::clone(&program), Arc::clone(&layout));
         let (key, parts, done) = (String::new(), Vec::new(), HashSet::new());
-        Self { program, layout, key, parts, done, emitter, memory, measured }
+        Self { program, layout, pass, key, parts, done, emitter, memory, measured }
     }
 
     /// Rows of output so far.
@@ -86,6 +88,9 @@ impl SeriesBuffer {
         let keys: Vec<_> = self.layout.keys.iter().map(|column| Arc::clone(batch.column(*column))).collect();
         for range in partition(&keys)?.ranges() {
             let key = key_of(batch, &self.layout.keys, range.start);
+            if !self.pass.has(&key) {
+                continue;
+            }
             if !self.parts.is_empty() && key != self.key {
                 self.close()?;
             }
@@ -136,12 +141,23 @@ impl SeriesBuffer {
         self.parts.clear();
         let timer = self.measured.output.elapsed_compute().timer();
         let frame = Frame::try_new(&batch, &self.layout)?;
-        let evaluated = evaluation::evaluate(&self.program, &self.layout, &frame, &self.key)?;
-        self.emitter.emit(&self.key, &frame, &evaluated);
+        if self.is_put_off(&frame) {
+            self.emitter.put_off(&self.key, &frame);
+        } else {
+            let evaluated = evaluation::evaluate(&self.program, &self.layout, &frame, &self.key)?;
+            self.emitter.emit(&self.key, &frame, &evaluated);
+        }
         timer.done();
         self.measured.series.add(1);
         self.memory.free();
         Ok(())
+    }
+
+    /// Whether the series has rows that only all fields of the source tell apart, and these are not there.
+    fn is_put_off(&self, frame: &Frame) -> bool {
+        let twice = || frame.time(&self.layout).windows(2).any(|pair| pair[0] == pair[1]);
+        let has_key = || self.layout.keys.iter().all(|column| frame.text(Some(*column), 0).is_some());
+        !self.pass.is_whole() && self.program.compares_rows() && frame.rows() > 0 && has_key() && twice()
     }
 }
 

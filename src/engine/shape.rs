@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, StringViewArray, TimestampMicrosecondArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Date32Type, Int64Type, Schema, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Date32Type, Field, Int64Type, Schema, TimeUnit, TimestampMicrosecondType};
 use datafusion::common::{ScalarValue, exec_err, plan_err};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{
@@ -17,6 +17,7 @@ use datafusion::logical_expr::{
 };
 
 use super::program::Program;
+use super::spelling::{casts_whole, fits_a_float, spelled};
 use crate::bars::number::{NumberFormat, Scale};
 use crate::bars::time::TimeFormat;
 use crate::bars::{BarColumn, Fold};
@@ -27,14 +28,35 @@ pub fn time_type() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
 }
 
-/// The projection from the columns of `source` (a table's schema) to canonical columns.
-pub fn projection(program: &Program, source: &Schema, first_row: i64) -> Vec<Expr> {
-    let mut out = time_columns(program, source);
-    for index in &program.read {
-        let field = &program.bars.fields[*index];
+/// The columns of a table.
+#[derive(Clone, Copy)]
+pub struct Columns<'a> {
+    /// Those of its files.
+    pub schema: &'a Schema,
+    /// Those that the places of its files give.
+    pub places: &'a [Arc<str>],
+    /// Whether these are all by which copies of a bar are told apart.
+    pub whole: bool,
+}
+
+impl Columns<'_> {
+    fn has(&self, name: &str) -> bool {
+        self.schema.column_with_name(name).is_some() || self.places.iter().any(|place| **place == *name)
+    }
+}
+
+/// The projection from the columns of a table to canonical columns.
+pub fn projection(program: &Program, columns: &Columns<'_>, first_row: i64) -> Vec<Expr> {
+    let source = columns.schema;
+    let mut out = time_columns(program, columns);
+    for (index, field) in program.bars.fields.iter().enumerate() {
+        let compared = || program.compared.contains(&index) && columns.has(&field.source);
         match &field.constant {
-            Some(value) => out.push(constant(program, field, value).alias(&*field.name)),
-            None => field_columns(program, field, source, &mut out),
+            Some(value) if program.read.contains(&index) => {
+                out.push(constant(program, field, value).alias(&*field.name));
+            }
+            None if program.read.contains(&index) || compared() => field_columns(program, field, columns, &mut out),
+            _ => {}
         }
     }
     out.push(column(BarColumn::File));
@@ -42,7 +64,9 @@ pub fn projection(program: &Program, source: &Schema, first_row: i64) -> Vec<Exp
     let row = if first_row == 0 { row } else { row + lit(first_row) };
     out.push(row.alias(BarColumn::Row.name()));
     out.extend(has(source, BarColumn::Id).then(|| column(BarColumn::Id)));
-    out.extend([BarColumn::Broken, BarColumn::Raw].into_iter().filter_map(|name| renamed(source, name, name)));
+    out.extend(
+        [BarColumn::Broken, BarColumn::Raw, BarColumn::Rest].into_iter().filter_map(|name| renamed(source, name, name)),
+    );
     out
 }
 
@@ -58,12 +82,16 @@ fn constant(program: &Program, field: &FieldSpec, value: &str) -> Expr {
 }
 
 /// The columns of a field: its value, and beside a number its exact text and literals of other types.
-fn field_columns(program: &Program, field: &FieldSpec, source: &Schema, out: &mut Vec<Expr>) {
-    let (from, to) = (&*field.source, &*field.name);
+fn field_columns(program: &Program, field: &FieldSpec, columns: &Columns<'_>, out: &mut Vec<Expr>) {
+    let (from, to, source) = (&*field.source, &*field.name, columns.schema);
     let value = || ident(from);
+    out.extend(renamed(source, BarColumn::Type(from), BarColumn::Type(to)));
+    let data_type = source.field_with_name(from).map(Field::data_type);
     if field.kind == FieldKind::Text {
         if field.digits && has(source, BarColumn::Other(from)) {
             out.push(as_text(source, from).alias(to));
+        } else if data_type.is_ok_and(|data_type| !casts_whole(data_type)) {
+            out.push(spelled(value()).alias(to));
         } else {
             out.push(cast_expr(value(), DataType::Utf8View).alias(to));
             out.extend(renamed(source, BarColumn::Other(from), BarColumn::Other(to)));
@@ -72,12 +100,15 @@ fn field_columns(program: &Program, field: &FieldSpec, source: &Schema, out: &mu
     }
     let text = is_text(source, from);
     let number = match text {
+        true if is_spelled(source, from) => number_function().call(vec![as_view(value())]),
         true => number_function().call(number_arguments(program, as_view(value()))),
         false => try_cast(value(), DataType::Float64),
     };
     out.push(scaled(number.clone(), field.scale).alias(to));
     if text {
         out.push(as_view(value()).alias(BarColumn::Exact(to).name()));
+    } else if columns.whole && data_type.is_ok_and(|data_type| !fits_a_float(data_type)) {
+        out.push(spelled(value()).alias(BarColumn::Exact(to).name()));
     } else {
         out.extend(renamed(source, BarColumn::Exact(from), BarColumn::Exact(to)));
     }
@@ -112,21 +143,30 @@ fn scaled(number: Expr, scale: Option<Scale>) -> Expr {
     if divisor == 1.0 { number } else { number / lit(divisor) }
 }
 
-fn time_columns(program: &Program, source: &Schema) -> Vec<Expr> {
-    let spec = &program.bars.time;
+fn time_columns(program: &Program, columns: &Columns<'_>) -> Vec<Expr> {
+    let (spec, source) = (&program.bars.time, columns.schema);
     let [only] = spec.sources.as_slice() else { return joined_time(spec, source) };
     let value = ident(&**only);
     let other = BarColumn::Other(only);
     if !is_text(source, only) {
         let time = time_function().call(vec![value.clone(), lit(encode(spec, &[]))]);
-        let unread = unread(value, time.clone()).alias(BarColumn::Other(TIME).name());
-        return vec![time.alias(TIME), unread];
+        let unread = unread(value.clone(), time.clone()).alias(BarColumn::Other(TIME).name());
+        let rounded = source.field_with_name(only).is_ok_and(|field| !is_its_time(field.data_type()));
+        let whole = (columns.whole && rounded).then(|| spelled(value).alias(BarColumn::Type(TIME).name()));
+        return [time.alias(TIME), unread].into_iter().chain(whole).collect();
     }
     let mut args = vec![as_view(value.clone()), lit(encode(spec, &[]))];
     args.extend(has(source, other).then(|| as_view(column(other))));
     let mut out = vec![time_function().call(args).alias(TIME), as_view(value).alias(BarColumn::Exact(TIME).name())];
     out.extend(renamed(source, other, BarColumn::Other(TIME)));
+    out.extend(renamed(source, BarColumn::Type(only), BarColumn::Type(TIME)));
     out
+}
+
+/// Whether values of this type that are one time are the same value.
+fn is_its_time(data_type: &DataType) -> bool {
+    let exact = |unit: &TimeUnit| *unit != TimeUnit::Nanosecond;
+    matches!(data_type, DataType::Date32) || matches!(data_type, DataType::Timestamp(unit, _) if exact(unit))
 }
 
 /// The timestamp that several columns make: their texts joined by a blank. Typed dates and times have the texts of ISO
@@ -172,6 +212,18 @@ pub fn as_text(source: &Schema, name: &str) -> Expr {
 
 fn as_view(value: Expr) -> Expr {
     cast_expr(value, DataType::Utf8View)
+}
+
+/// The metadata of a column of numbers that is read as text, for its files have it in several types.
+const SPELLED: &str = "barkeep.spelled";
+
+/// A column of numbers that is read as text.
+pub fn spelled_number(name: &str) -> Field {
+    Field::new(name, DataType::Utf8View, true).with_metadata([(SPELLED.to_owned(), String::new())].into())
+}
+
+fn is_spelled(source: &Schema, name: &str) -> bool {
+    source.field_with_name(name).is_ok_and(|field| field.metadata().contains_key(SPELLED))
 }
 
 /// Whether the column `name` of `source` holds text.

@@ -90,6 +90,7 @@ pub(super) fn program(text: &str) -> Arc<Program> {
     let context = session(&Limits::default()).unwrap();
     let used = plan::check_expressions(&context, &bars, &rules.expressions).unwrap();
     let read = plan::fields_to_read(&bars, rules.used.iter().copied().chain(used));
+    let compared = plan::fields_to_compare(&bars, &rules);
     Arc::new(Program {
         job: "test".into(),
         bars,
@@ -98,6 +99,7 @@ pub(super) fn program(text: &str) -> Arc<Program> {
         parse_error_action: Action::Report,
         movable_before: None,
         read,
+        compared,
         sha256: "x".into(),
     })
 }
@@ -165,6 +167,7 @@ fn input(dir: &TempDir, program: &Program, parts: &[Vec<(String, i64, [Option<f6
         schema: plan::narrowed(&schema, &plan::columns_to_read(program)),
         places: Vec::new(),
         locators: Locators::Counted,
+        whole: None,
         arrangement: how,
         filter: Vec::new(),
         window: (None, None),

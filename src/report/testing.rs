@@ -62,6 +62,7 @@ pub(super) fn program() -> Arc<Program> {
         parse_error_action: Action::Report,
         movable_before: None,
         read: Vec::new(),
+        compared: Vec::new(),
         sha256: "p".to_owned(),
     })
 }

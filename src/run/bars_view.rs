@@ -45,6 +45,7 @@ async fn ingest_all(job: &Job, opened: &Opened, session: &SessionContext) -> Res
         let field = &program.bars.fields[*index];
         [&field.name, &field.source].into_iter().all(|name| reserved(name).is_none())
     };
+    program.compared.clear();
     program.read = (0..program.bars.fields.len()).filter(readable).collect();
     let reading = Reading { program: &program, series: &[], missing_is_null: true, context: &job.context };
     let ingested = opened.source.ingest(&reading).await?;

@@ -1,33 +1,66 @@
 //! Bars through the engine, into the report.
 
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::prelude::SessionContext;
 use futures::TryStreamExt;
 
 use super::context::Context;
 use super::events::Stage;
 use super::failure::Failure;
+use super::ingest::Ingested;
 use super::open::Opened;
 use crate::engine::EngineError;
+use crate::engine::plan;
 use crate::engine::program::Program;
+use crate::engine::twice::Twice;
 use crate::report::collector::Collector;
 
-/// Takes what the operator puts out to its end; `rows` is how many rows the source has, where that is known.
-pub(super) async fn collect(
+/// Evaluates the bars of `ingested`, those that are there twice by all fields of the source.
+pub(super) async fn evaluate(
     context: &Context,
-    opened: &Opened,
-    program: &Program,
-    rows: Option<u64>,
-    (mut stream, collector): (SendableRecordBatchStream, &mut Collector),
+    (opened, session): (&Opened, &SessionContext),
+    program: &Arc<Program>,
+    ingested: &Ingested,
+    collector: &mut Collector,
 ) -> Result<(), Failure> {
-    let progress = context.begin(&program.job, Stage::Evaluating, rows);
+    let progress = context.begin(&program.job, Stage::Evaluating, ingested.rows);
+    let mut twice = Twice::default();
+    let first = plan::run(session, program, &ingested.input).await?;
+    collect(opened, first, &mut |batch| {
+        twice.take(batch);
+        collector.take(batch)?;
+        progress.at(collector.tally().series.rows.read);
+        Ok(())
+    })
+    .await?;
+    if twice.is_empty() {
+        return Ok(());
+    }
+    let again = plan::run_again(session, program, &ingested.input, &twice).await?;
+    collect(opened, again, &mut |batch| {
+        collector.take(batch)?;
+        progress.at(collector.tally().series.rows.read);
+        Ok(())
+    })
+    .await
+}
+
+/// Takes what the operator puts out to its end.
+async fn collect(
+    opened: &Opened,
+    mut stream: SendableRecordBatchStream,
+    take: &mut (dyn FnMut(&RecordBatch) -> Result<(), Failure> + Send),
+) -> Result<(), Failure> {
     loop {
         match stream.try_next().await {
-            Ok(Some(batch)) => collector.take(&batch)?,
+            Ok(Some(batch)) => take(&batch)?,
             Ok(None) => return Ok(()),
             Err(error) => return Err(broke_off(opened, error).await),
         }
-        progress.at(collector.tally().series.rows.read);
     }
 }
 

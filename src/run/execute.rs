@@ -7,7 +7,7 @@ use std::time::Instant;
 use datafusion::prelude::SessionContext;
 
 use super::conclude::{Ending, RunMetaOf, RunResult, conclude};
-use super::evaluate::collect;
+use super::evaluate::evaluate;
 use super::failure::{Exit, Failure};
 use super::ingest::Ingested;
 use super::job::Job;
@@ -22,7 +22,6 @@ use super::removal::{self, Done, Planned};
 use super::shell::typed;
 use super::window;
 use crate::durable::paths;
-use crate::engine::plan;
 use crate::engine::program::Program;
 use crate::engine::session::session;
 use crate::quarantine::plan::Plan as Written;
@@ -216,8 +215,7 @@ impl OfJob<'_> {
         }
         let started = Instant::now();
         tracing::info!(arrangement = ?ingested.input.arrangement, rows = ingested.rows, "evaluating");
-        let stream = plan::run(session, program, &ingested.input).await?;
-        collect(context, opened, program, ingested.rows, (stream, &mut *collector)).await?;
+        evaluate(context, (opened, session), program, &ingested, collector).await?;
         let read = collector.tally().series.rows.read;
         let now = window::on_scale(&program.bars, context.clock.micros());
         if read == 0 && !window::is_closed(&program.bars, window, now) {

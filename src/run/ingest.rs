@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::failure::Failure;
 use super::scratch::Scratch;
@@ -14,6 +14,7 @@ use crate::engine::Arrangement;
 use crate::engine::nested;
 use crate::engine::plan::{self, Input};
 use crate::engine::program::Program;
+use crate::engine::shape;
 use crate::engine::table::{Locators, TableFile};
 use crate::source::{
     self, FileIdentity, KeyField, SeriesKey, SeriesOrder, SourceColumn, SourceError, Wanted, WantedKind,
@@ -66,7 +67,7 @@ impl Stored {
         let (arrangement, groups) = arrange(key, files, vec![self.path], threads).await?;
         let schema = plan::narrowed(&filled, columns);
         let (locators, filter, places) = (Locators::Stored, self.filter, Vec::new());
-        Ok(Input { groups, schema, places, locators, arrangement, filter, window: (None, None) })
+        Ok(Input { groups, schema, whole: None, places, locators, arrangement, filter, window: (None, None) })
     }
 }
 
@@ -75,6 +76,16 @@ pub(super) fn columns(program: &Program, filter: &[(String, Vec<String>)]) -> Re
     let mut columns = plan::columns_to_read(program);
     columns.extend(filter.iter().map(|(column, _)| Arc::from(column.as_str())));
     reject_reserved(program, &columns)?;
+    Ok(columns)
+}
+
+/// The source columns that a snapshot has: those that a run reads, and those by which it compares rows.
+pub(super) fn columns_of_snapshot(
+    program: &Program,
+    filter: &[(String, Vec<String>)],
+) -> Result<Vec<Arc<str>>, SourceError> {
+    let mut columns = columns(program, filter)?;
+    columns.extend(plan::columns_to_compare(program).into_iter().map(|(name, _)| name));
     Ok(columns)
 }
 
@@ -116,15 +127,51 @@ pub(super) fn wanted(program: &Program, columns: &[Arc<str>]) -> Vec<Wanted> {
     wanted
 }
 
-/// The columns of Parquet files that are read: others may have any name.
-pub(super) fn typed_schema(columns: &[SourceColumn], read: &[Arc<str>]) -> Schema {
-    let is_read = |column: &&SourceColumn| column.arrow.is_some() && read.iter().any(|name| **name == *column.name);
-    let columns = columns.iter().filter(is_read);
-    let field = |column: &SourceColumn| {
-        let data_type = column.arrow.clone().unwrap_or(DataType::Null);
-        nested::marked(Field::new(&column.name, data_type, true), &column.steps)
+/// The columns of Parquet files that are read, `columns` among them, and where rows are compared those that bars which are
+/// there twice are compared by; others may have any name.
+pub(super) fn typed_schemas(
+    program: &Program,
+    found: &[SourceColumn],
+    columns: Vec<Arc<str>>,
+) -> (SchemaRef, Option<SchemaRef>) {
+    let compared = plan::columns_to_compare(program);
+    // Numbers that are stored as text may not decode, which is reported whether a rule looks at them or not.
+    let stored_as_text = |name: &str| found.iter().any(|column| column.name == *name && !column.is_numeric());
+    let texts = compared.iter().filter(|(name, numeric)| *numeric && stored_as_text(name));
+    let looked_at: Vec<Arc<str>> = columns.iter().chain(texts.map(|(name, _)| name)).cloned().collect();
+    let whole = program.compares_rows().then(|| {
+        let all: Vec<Arc<str>> = columns.into_iter().chain(compared.iter().map(|(name, _)| Arc::clone(name))).collect();
+        plan::narrowed(&whole_schema(found, (&looked_at, &all), &program.bars), &all)
+    });
+    let read = found.iter().filter(|column| is_read(column, &looked_at)).map(typed_field).collect::<Vec<_>>();
+    (plan::narrowed(&Schema::new(read), &looked_at), whole)
+}
+
+/// The columns by which rows are compared: what files have in several types is read as text, which says all of it.
+fn whole_schema(found: &[SourceColumn], (looked_at, all): (&[Arc<str>], &[Arc<str>]), bars: &BarsSpec) -> Schema {
+    let exact = |column: &SourceColumn| {
+        let is_number = bars.fields.iter().any(|f| *f.source == *column.name && f.kind == FieldKind::Number);
+        if !column.several_types || !column.steps.is_empty() || is_read(column, &bars.time.sources) {
+            typed_field(column)
+        } else if is_number && column.is_numeric() {
+            shape::spelled_number(&column.name)
+        } else if column.is_numeric() || !is_read(column, looked_at) {
+            Field::new(&column.name, DataType::Utf8View, true)
+        } else {
+            typed_field(column)
+        }
     };
-    Schema::new(columns.map(field).collect::<Vec<_>>())
+    Schema::new(found.iter().filter(|column| is_read(column, all)).map(exact).collect::<Vec<_>>())
+}
+
+/// Whether a column that can be read is among `names`.
+fn is_read(column: &SourceColumn, names: &[Arc<str>]) -> bool {
+    column.arrow.is_some() && names.iter().any(|name| **name == *column.name)
+}
+
+fn typed_field(column: &SourceColumn) -> Field {
+    let data_type = column.arrow.clone().unwrap_or(DataType::Null);
+    nested::marked(Field::new(&column.name, data_type, true), &column.steps)
 }
 
 /// How the rows of the series, known by the fields `key`, lie in `files`, and which files a partition reads; `paths` are

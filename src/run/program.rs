@@ -30,6 +30,7 @@ pub(super) fn program(job: &Job, opened: &Opened, context: &SessionContext) -> R
     Ok(Program {
         job: job.name.clone(),
         read: plan::fields_to_read(&opened.bars, used),
+        compared: plan::fields_to_compare(&opened.bars, &rules),
         bars: opened.bars.clone(),
         parse_error_severity: job.parse_error.severity,
         parse_error_action: job.parse_error.action,
@@ -60,6 +61,7 @@ pub(super) fn unseen(loaded: &Loaded) -> Program {
         parse_error_action: job.parse_error.action,
         movable_before: None,
         read: Vec::new(),
+        compared: Vec::new(),
         sha256: String::new(),
     }
 }

@@ -20,12 +20,21 @@ pub struct SourceColumn {
     pub steps: Vec<String>,
     /// How Parquet files differ in it, if they do; only of interest where it is read.
     pub drift: Option<Drift>,
+    /// Whether Parquet files have it in several types, which the type above holds or not.
+    pub several_types: bool,
 }
 
 impl SourceColumn {
     /// A column of text or of values without a type.
     pub(crate) fn untyped(name: String, kind: FieldKind, typed_time: bool) -> Self {
-        Self { name, kind, typed_time, arrow: None, steps: Vec::new(), drift: None }
+        Self { name, kind, typed_time, arrow: None, steps: Vec::new(), drift: None, several_types: false }
+    }
+}
+
+impl SourceColumn {
+    /// Whether it has a type of numbers.
+    pub fn is_numeric(&self) -> bool {
+        self.arrow.as_ref().is_some_and(|data_type| super::parquet::plain(data_type).is_numeric())
     }
 }
 

@@ -3,7 +3,7 @@
 //! The list has a fixed order and names each file once, however many patterns or links lead to it. Looks at names
 //! and sizes, and at the first bytes where names leave something open.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -74,6 +74,8 @@ pub fn discover(files: &Files) -> Result<FilesSet, SourceError> {
         missing_is_null,
         skip_empty,
         empty,
+        whole: false,
+        may_lack: BTreeSet::new(),
     };
     if files.format.is_none() && set.format == Format::Ndjson {
         set.format = json_format(&set)?;

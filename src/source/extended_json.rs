@@ -64,7 +64,7 @@ fn text(literal: &str) -> Option<Cow<'_, str>> {
 }
 
 /// The literal without the blanks between its tokens.
-fn compact(literal: &str) -> Cow<'_, str> {
+pub(super) fn compact(literal: &str) -> Cow<'_, str> {
     let blank = |c: char| matches!(c, ' ' | '\t' | '\r' | '\n');
     if !literal.contains(blank) {
         return Cow::Borrowed(literal);

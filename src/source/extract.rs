@@ -207,8 +207,12 @@ impl<'a> Reader<'a> {
         csv::check_distinct(path, columns, is_wanted)?;
         let position = |wanted: &Wanted| columns.iter().position(|name| *name == wanted.column);
         let positions: Vec<Option<usize>> = wanted.iter().map(position).collect();
-        let mut lacking =
-            wanted.iter().zip(&positions).zip(&given).filter(|((_, at), given)| at.is_none() && given.is_none());
+        let needed = |wanted: &Wanted| !set.may_lack.contains(&wanted.column);
+        let mut lacking = wanted
+            .iter()
+            .zip(&positions)
+            .zip(&given)
+            .filter(|((wanted, at), given)| at.is_none() && given.is_none() && needed(wanted));
         if positions.iter().all(Option::is_none) {
             return Err(SourceError::NoWantedColumn {
                 path: path.to_path_buf(),

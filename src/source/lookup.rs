@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(names(&Fixture::csv("s,n\nA,\nB,\n")), [&["s", "n"][..], &own].concat(), "a wanted column stays");
         assert_eq!(names(&Fixture::csv("s,n\nA,1\nB\n")), [&["s", "n"][..], &own, &["__broken", "__raw"]].concat());
         let typed = Fixture::ndjson("{\"s\":\"1\",\"n\":\"1\"}\n{\"s\":true,\"n\":\"2\"}\n");
-        assert_eq!(names(&typed), [&["s", "s!", "n"][..], &own].concat());
+        assert_eq!(names(&typed), [&["s", "s!", "s^", "n", "n^"][..], &own].concat());
     }
 
     #[test]

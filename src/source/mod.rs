@@ -131,6 +131,10 @@ pub struct FilesSet {
     pub skip_empty: bool,
     /// Files that were left out, for there is nothing in them.
     pub empty: Vec<PathBuf>,
+    /// Whether what JSON records have besides the columns that are read is copied too, as one text.
+    pub whole: bool,
+    /// Columns that are NULL in files that lack them, whatever [`Files::missing_is_null`] says.
+    pub may_lack: BTreeSet<String>,
 }
 
 impl FilesSet {
@@ -148,6 +152,8 @@ impl FilesSet {
             missing_is_null: false,
             skip_empty: false,
             empty: Vec::new(),
+            whole: false,
+            may_lack: BTreeSet::new(),
         }
     }
 

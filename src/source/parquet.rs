@@ -123,6 +123,7 @@ fn drift(column: &mut SourceColumn, drift: Drift) {
 /// timestamps of any units instants, texts of any kind text.
 fn widen(known: &mut SourceColumn, first: &Path, (path, other): (&Path, &DataType)) {
     let Some(mine) = known.arrow.clone() else { return };
+    known.several_types |= plain(&mine) != plain(other);
     let wide = match (plain(&mine), plain(other)) {
         (mine, other) if mine == other => return,
         (mine, other) if mine.is_numeric() && other.is_numeric() => match mine.is_integer() && other.is_integer() {
@@ -188,6 +189,7 @@ fn column(name: &str, data_type: &DataType) -> SourceColumn {
         arrow: Some(data_type.clone()),
         steps: Vec::new(),
         drift: None,
+        several_types: false,
     }
 }
 

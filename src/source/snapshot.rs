@@ -36,6 +36,9 @@ pub struct Wanted {
     pub kind: WantedKind,
 }
 
+/// The type of strings, where [`BarColumn::Type`] says it.
+pub(crate) const STRING: &str = "string";
+
 /// A complete snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
@@ -53,20 +56,22 @@ pub struct Snapshot {
 
 /// The columns of a snapshot. For each wanted column `c` there is a `Utf8` column `c` with the text of the source,
 /// NULL where the record has none; for NDJSON also a `Utf8` column `c!` with the JSON literal of a value that is
-/// neither what was wanted nor NULL. At most one of the two is not NULL. Then come those of the whole row, see
+/// neither what was wanted nor NULL, and `c^` with the type of a value that is read as what was wanted and is of another
+/// type. At most one of the first two is not NULL. Then come those of the whole row, see
 /// [`BarColumn`].
 pub fn snapshot_schema(format: Format, wanted: &[Wanted]) -> SchemaRef {
     let mut fields = Vec::new();
     for Wanted { column, .. } in wanted {
         fields.push(field(BarColumn::Value(column)));
         if format.is_json() {
-            fields.push(field(BarColumn::Other(column)));
+            fields.extend([BarColumn::Other(column), BarColumn::Type(column)].map(field));
         }
     }
     fields.extend(
         [BarColumn::File, BarColumn::Row, BarColumn::Line, BarColumn::Hash, BarColumn::Broken, BarColumn::Raw]
             .map(field),
     );
+    fields.extend(format.is_json().then(|| field(BarColumn::Rest)));
     Arc::new(Schema::new(fields))
 }
 
@@ -78,9 +83,13 @@ pub(super) fn field(column: BarColumn<'_>) -> Field {
         BarColumn::Hash => (DataType::FixedSizeBinary(32), false),
         BarColumn::Id => (DataType::Binary, false),
         BarColumn::Expression(_) => (DataType::Boolean, true),
-        BarColumn::Value(_) | BarColumn::Exact(_) | BarColumn::Other(_) | BarColumn::Broken | BarColumn::Raw => {
-            (DataType::Utf8, true)
-        }
+        BarColumn::Value(_)
+        | BarColumn::Exact(_)
+        | BarColumn::Other(_)
+        | BarColumn::Type(_)
+        | BarColumn::Broken
+        | BarColumn::Raw
+        | BarColumn::Rest => (DataType::Utf8, true),
     };
     Field::new(column.name(), data_type, nullable)
 }
@@ -146,7 +155,7 @@ mod tests {
         };
         let own = ["__file", "__row", "__line", "__hash", "__broken", "__raw"];
         assert_eq!(names(Format::Csv), [&["a", "b"][..], &own].concat());
-        assert_eq!(names(Format::Ndjson), [&["a", "a!", "b", "b!"][..], &own].concat());
+        assert_eq!(names(Format::Ndjson), [&["a", "a!", "a^", "b", "b!", "b^"][..], &own, &["__rest"]].concat());
     }
 
     #[test]

@@ -16,15 +16,21 @@ use sha2::{Digest, Sha256};
 
 pub(super) use self::wide::WideRecords;
 use super::csv::Cells;
-use super::extended_json::Value;
+use super::extended_json::{Value, compact};
 use super::ndjson::Shape;
-use super::snapshot::{Wanted, WantedKind};
+use super::snapshot::{STRING, Wanted, WantedKind};
 use super::{Chunk, FilesSet, json_nested, ndjson};
 
 /// The longest piece of a broken record that is kept, in characters.
 const RAW_CHARS: usize = 1024;
 /// Room made for a cell, in bytes; most are shorter.
 const CELL_BYTES: usize = 10;
+
+/// The field that tells documents apart, and nothing of a bar.
+const ID: &str = "_id";
+
+/// A value of a JSON record, and its literal.
+type Found<'a> = (Value<'a>, &'a str);
 
 /// Where the wanted columns are in the records of one file.
 #[derive(Debug)]
@@ -56,6 +62,8 @@ pub(super) struct Table<'w> {
     values: Vec<StringBuilder>,
     /// One for each wanted column where the records are JSON.
     others: Vec<StringBuilder>,
+    /// The same for the types of values.
+    types: Vec<StringBuilder>,
     /// Which wanted columns were in a record at all.
     present: Vec<bool>,
     /// Whether the name of a wanted column may be a path.
@@ -66,6 +74,8 @@ pub(super) struct Table<'w> {
     hashes: Vec<u8>,
     broken: StringBuilder,
     raw: StringBuilder,
+    /// What JSON records have besides.
+    rest: Option<StringBuilder>,
     broken_rows: usize,
     records: usize,
     cells: Cells,
@@ -81,6 +91,7 @@ impl<'w> Table<'w> {
             set,
             values: builders(wanted.len(), CELL_BYTES),
             others: builders(if json { wanted.len() } else { 0 }, 0),
+            types: builders(if json { wanted.len() } else { 0 }, 0),
             present: vec![false; wanted.len()],
             nested: wanted.iter().any(|wanted| wanted.column.contains('.')),
             files: Vec::with_capacity(rows),
@@ -89,6 +100,7 @@ impl<'w> Table<'w> {
             hashes: Vec::with_capacity(rows * 32),
             broken: StringBuilder::with_capacity(rows, 0),
             raw: StringBuilder::with_capacity(rows, 0),
+            rest: json.then(|| StringBuilder::with_capacity(rows, 0)),
             broken_rows: 0,
             records: 0,
             cells: Cells::default(),
@@ -123,7 +135,8 @@ impl<'w> Table<'w> {
                     for (values, given) in self.values.iter_mut().zip(&layout.given) {
                         values.append_option(given.as_ref().and_then(Option::as_deref));
                     }
-                    self.others.iter_mut().for_each(StringBuilder::append_null);
+                    self.others.iter_mut().chain(&mut self.types).for_each(StringBuilder::append_null);
+                    self.rest.iter_mut().for_each(StringBuilder::append_null);
                     self.broken.append_value(reason);
                     self.raw.append_value(excerpt(record));
                     self.broken_rows += 1;
@@ -189,7 +202,8 @@ impl<'w> Table<'w> {
         (given, beside): (&[Option<Given>], &[Option<Given>]),
     ) -> Result<(), String> {
         let text = ndjson::utf8(record).map_err(|reason| format!("the record is {reason}"))?;
-        let mut found: Vec<Option<Value<'_>>> = self.wanted.iter().map(|_| None).collect();
+        let mut found: Vec<Option<Found<'_>>> = self.wanted.iter().map(|_| None).collect();
+        let mut rest = Vec::new();
         let mut below: Vec<Option<&str>> = vec![None; if self.nested { self.wanted.len() } else { 0 }];
         let mut next = 0;
         let shape = Shape { columns: &self.set.layout.columns, keyed };
@@ -203,6 +217,9 @@ impl<'w> Table<'w> {
             let count = self.wanted.len();
             let key = self.set.canonical(key);
             let Some(at) = (next..count).chain(0..next).find(|&at| self.wanted[at].column == key) else {
+                if self.set.whole && key != ID {
+                    rest.push((key.to_owned(), literal));
+                }
                 return Ok(());
             };
             next = at + 1;
@@ -213,15 +230,16 @@ impl<'w> Table<'w> {
                 return Err(format!("ambiguous: field `{key}` appears twice"));
             }
             let value = Value::read(literal).ok_or_else(|| format!("not Unicode in field `{key}`"))?;
-            found[at] = Some(value);
+            found[at] = Some((value, literal));
             Ok(())
         })
         .map_err(|reason| format!("the record is {reason}"))?;
         for (at, value) in below.into_iter().enumerate() {
             if let Some(literal) = value.filter(|_| found[at].is_none()) {
                 let column = &self.wanted[at].column;
-                found[at] =
-                    Some(Value::read(literal).ok_or_else(|| format!("the record is not Unicode in field `{column}`"))?);
+                let value = Value::read(literal);
+                let value = value.ok_or_else(|| format!("the record is not Unicode in field `{column}`"))?;
+                found[at] = Some((value, literal));
             }
         }
         for (at, value) in found.into_iter().enumerate() {
@@ -229,13 +247,17 @@ impl<'w> Table<'w> {
             if let Some(given) = given[at].as_ref().or(beside) {
                 self.values[at].append_option(given.as_deref());
                 self.others[at].append_null();
+                self.types[at].append_null();
                 continue;
             }
             self.present[at] |= value.is_some();
-            let (text, other) = place(value.unwrap_or(Value::Null), self.wanted[at].kind);
+            let (value, literal) = value.unwrap_or((Value::Null, "null"));
+            self.types[at].append_option(unusual_type(literal, self.wanted[at].kind));
+            let (text, other) = place(value, self.wanted[at].kind);
             self.values[at].append_option(text);
             self.others[at].append_option(other);
         }
+        self.rest.iter_mut().for_each(|column| column.append_option(as_object(&mut rest)));
         Ok(())
     }
 
@@ -262,11 +284,12 @@ impl<'w> Table<'w> {
     /// The rows, with the columns of `schema`.
     pub(super) fn finish(mut self, schema: SchemaRef) -> Result<RecordBatch, ArrowError> {
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(schema.fields().len());
-        let mut others = self.others.iter_mut();
+        let mut beside = self.others.iter_mut().zip(&mut self.types);
         for values in &mut self.values {
             columns.push(Arc::new(values.finish()));
-            if let Some(others) = others.next() {
+            if let Some((others, types)) = beside.next() {
                 columns.push(Arc::new(others.finish()));
+                columns.push(Arc::new(types.finish()));
             }
         }
         columns.push(Arc::new(Int32Array::from(self.files)));
@@ -275,6 +298,7 @@ impl<'w> Table<'w> {
         columns.push(Arc::new(FixedSizeBinaryArray::try_new(32, Buffer::from_vec(self.hashes), None)?));
         columns.push(Arc::new(self.broken.finish()));
         columns.push(Arc::new(self.raw.finish()));
+        columns.extend(self.rest.map(|mut rest| Arc::new(rest.finish()) as ArrayRef));
         RecordBatch::try_new(schema, columns)
     }
 }
@@ -286,6 +310,27 @@ fn place(value: Value<'_>, kind: WantedKind) -> (Option<Cow<'_, str>>, Option<Co
         (Value::Text(text), _) | (Value::Number(text), WantedKind::Number) => (Some(text), None),
         (Value::Number(literal) | Value::Other(literal), _) => (None, Some(literal)),
     }
+}
+
+/// The type of a value that is not a number where a number was wanted, or not a string elsewhere, and that is read as one.
+fn unusual_type(literal: &str, kind: WantedKind) -> Option<&str> {
+    match (literal.as_bytes().first()?, kind) {
+        (b'"', WantedKind::Number) => Some(STRING),
+        // The value of MongoDB's extended JSON, e.g. `{"$numberLong": "5"}`.
+        (b'{', _) => literal.split('"').nth(1).filter(|name| name.starts_with('$')),
+        _ => None,
+    }
+}
+
+/// The fields of a record as a JSON object in the order of their names; `None` where there are none.
+fn as_object(fields: &mut [(String, &str)]) -> Option<String> {
+    if fields.is_empty() {
+        return None;
+    }
+    fields.sort_unstable();
+    let member =
+        |(name, literal): &(String, &str)| format!("{}:{}", serde_json::Value::from(name.as_str()), compact(literal));
+    Some(format!("{{{}}}", fields.iter().map(member).collect::<Vec<_>>().join(",")))
 }
 
 fn excerpt(record: &[u8]) -> String {

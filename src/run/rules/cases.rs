@@ -60,7 +60,8 @@ pub(super) async fn run(
     bars.time.zone = chrono_tz::UTC;
     let context = session(limits)?;
     let used = plan::check_expressions(&context, &bars, &rules.expressions).map_err(Failure::Mistakes)?;
-    let read = plan::fields_to_read(&bars, rules.used.iter().copied().chain(used));
+    let compared = plan::fields_to_compare(&bars, &rules);
+    let read = plan::fields_to_read(&bars, rules.used.iter().copied().chain(used).chain(compared));
     let mut cases = Vec::new();
     for rule in std::mem::take(&mut rules.rules) {
         let tests = rule.tests.clone();
@@ -74,6 +75,7 @@ pub(super) async fn run(
             parse_error_action: Action::Report,
             movable_before: None,
             read: read.clone(),
+            compared: Vec::new(),
             sha256: id.to_string(),
         });
         for test in tests {
@@ -101,6 +103,7 @@ async fn flagged(
         schema: plan::narrowed(&batch.schema(), &plan::columns_to_read(program)),
         places: Vec::new(),
         locators: Locators::Counted,
+        whole: None,
         arrangement: Arrangement::InPlace,
         filter: Vec::new(),
         window: (None, None),

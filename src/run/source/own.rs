@@ -94,11 +94,12 @@ impl Source for OpenedOwn {
         let filter = key.first().filter(|_| !series.is_empty()).map(|column| (column.clone(), series.to_vec()));
         let filter: Vec<_> = filter.into_iter().collect();
         let columns = ingest::columns(program, &filter)?;
+        let copied = ingest::columns_of_snapshot(program, &filter)?;
         let folder = context.scratch()?;
         let path = folder.path().join("bars.parquet");
         let progress = context.begin(&program.job, Stage::Reading, None);
         let started = std::time::Instant::now();
-        let (given, wanted, to) = (Arc::clone(&self.given), columns.clone(), path.clone());
+        let (given, wanted, to) = (Arc::clone(&self.given), copied, path.clone());
         let copying = tokio::task::spawn_blocking(move || copy(&*given, &wanted, to, |rows| progress.at(rows)));
         let broke_off = |error: Box<dyn Error + Send + Sync>| {
             Failure::Broken(format!("cannot read the bars `{}` that the program gives: {error}", self.name).into())
@@ -109,9 +110,9 @@ impl Source for OpenedOwn {
         let files = vec![plan::table_file(path.clone(), 0, bytes)];
         let key = key.into_iter().map(KeyField::Column).collect();
         let (arrangement, groups) = ingest::arrange(key, files, vec![path], context.limits().threads).await?;
-        let schema = plan::narrowed(&ingest::typed_schema(&self.columns, &columns), &columns);
+        let (schema, whole) = ingest::typed_schemas(program, &self.columns, columns);
         let (locators, places, window) = (Locators::Counted, Vec::new(), (None, None));
-        let input = Input { groups, schema, places, locators, arrangement, filter, window };
+        let input = Input { groups, schema, whole, places, locators, arrangement, filter, window };
         let (rows, copies) = (Some(rows), Some(folder));
         Ok(Ingested { input, identities: Vec::new(), rows, bytes, extract_seconds, snapshot: None, copies })
     }

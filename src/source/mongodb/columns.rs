@@ -23,7 +23,8 @@ use crate::source::{Wanted, WantedKind};
 ///
 /// For a wanted text or time `c`: `c` `Utf8`, the text of a string and, for a text, the digits of an `ObjectId`;
 /// and `c!` `Utf8`, a value of any other type: the digits of a number, else canonical extended JSON. Null, undefined and
-/// missing are NULL in all of them. Then come
+/// missing are NULL in all of them. Beside each of them, `c^` `Utf8` names the type of a value that is not a double where a
+/// number was wanted, or not a string elsewhere. Then come
 ///
 /// - `__file` `Int32`: the number of the range the row was read in, from 0; ranges of one collection are in the order of
 ///   `_id`, or of time,
@@ -32,7 +33,9 @@ use crate::source::{Wanted, WantedKind};
 /// - `__id` `Binary`: the `_id` as [`id::encode`](super::id::encode) gives it, or a locator that says more: the collection
 ///   of several, the place in the document,
 /// - `__broken` and `__raw` `Utf8`: what is wrong with a row, and the beginning of its document as extended JSON; NULL for
-///   a good one. All wanted columns of a broken one are NULL.
+///   a good one. All wanted columns of a broken one are NULL,
+/// - `__rest` `Utf8`: what the row has besides the wanted fields and its `_id`, as canonical extended JSON, where that is
+///   asked for.
 ///
 /// Row groups may stand in any order: (`__file`, `__row`) is the order of the rows.
 pub fn snapshot_schema(wanted: &[Wanted]) -> SchemaRef {
@@ -45,11 +48,12 @@ pub fn snapshot_schema(wanted: &[Wanted]) -> SchemaRef {
             }
             WantedKind::Text | WantedKind::Time => fields.push(field(BarColumn::Value(column))),
         }
-        fields.push(field(BarColumn::Other(column)));
+        fields.extend([BarColumn::Other(column), BarColumn::Type(column)].map(field));
     }
     fields.extend(
         [BarColumn::File, BarColumn::Row, BarColumn::Hash, BarColumn::Id, BarColumn::Broken, BarColumn::Raw].map(field),
     );
+    fields.push(field(BarColumn::Rest));
     Arc::new(Schema::new(fields))
 }
 
@@ -99,16 +103,20 @@ mod tests {
                 "close Float64",
                 "close~ Utf8",
                 "close! Utf8",
+                "close^ Utf8",
                 "symbol Utf8",
                 "symbol! Utf8",
+                "symbol^ Utf8",
                 "day Utf8",
                 "day! Utf8",
+                "day^ Utf8",
                 "__file Int32",
                 "__row Int64",
                 "__hash FixedSizeBinary(32)",
                 "__id Binary",
                 "__broken Utf8",
                 "__raw Utf8",
+                "__rest Utf8",
             ]
         );
     }

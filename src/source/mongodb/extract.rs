@@ -113,7 +113,7 @@ impl Totals {
 
 impl Collections {
     /// Copies the rows of the documents that match `filter` into a snapshot in the folder `dir`, in place of one that is
-    /// there; `workers` ranges are read at the same time. `progress` is reported the rows written and the bytes of BSON
+    /// there, with what rows have besides the wanted fields where it is to be `whole`; `workers` ranges are read at the same time. `progress` is reported the rows written and the bytes of BSON
     /// read so far. Dropping the future leaves no file behind.
     ///
     /// # Errors
@@ -122,14 +122,15 @@ impl Collections {
     pub async fn extract(
         &self,
         filter: &Document,
-        wanted: &[Wanted],
+        (wanted, whole): (&[Wanted], bool),
         dir: &Path,
         workers: NonZeroUsize,
         progress: impl Fn(u64, u64) + Send + Sync,
     ) -> Result<MongoSnapshot, MongoError> {
         check_names(wanted)?;
         let wanted: Arc<[Wanted]> = wanted.into();
-        let shapes: Vec<Arc<Shape>> = self.members.iter().map(|member| Arc::new(self.shape(member, &wanted))).collect();
+        let shapes: Vec<Arc<Shape>> =
+            self.members.iter().map(|member| Arc::new(self.shape(member, (&wanted, whole)))).collect();
         // What is asked of each collection before it is read is asked of a few at a time.
         let rows_each = if self.unwind.is_some() { ROWS_INSIDE } else { 1 };
         let members = || stream::iter(0..self.members.len());
@@ -158,9 +159,10 @@ impl Collections {
     }
 
     /// How rows lie in one of the collections.
-    fn shape(&self, member: &Member, wanted: &Arc<[Wanted]>) -> Shape {
+    fn shape(&self, member: &Member, (wanted, whole): (&Arc<[Wanted]>, bool)) -> Shape {
         Shape {
             wanted: Arc::clone(wanted),
+            whole,
             unwind: self.unwind.clone(),
             pieces: member.pieces.clone(),
             collection: (!member.pieces.is_empty()).then(|| member.reader.collection.clone()),

@@ -104,7 +104,7 @@ fn fields(document: &RawDocument, text: &mut String, depth: usize) -> Result<(),
 }
 
 /// Bytes in base64 with padding.
-fn base64(bytes: &[u8]) -> String {
+pub(super) fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for group in bytes.chunks(3) {
@@ -141,6 +141,27 @@ pub(super) fn digits(value: RawBsonRef<'_>) -> Option<String> {
         RawBsonRef::Double(number) if number.fract() == 0.0 => Some(format!("{number}.0")),
         RawBsonRef::Double(number) => Some(number.to_string()),
         _ => None,
+    }
+}
+
+/// The fields of a document that `chosen` takes, in the order of their names, as canonical extended JSON; `None` where
+/// there are none. Of a document that is damaged there, all bytes.
+pub(super) fn chosen(document: &RawDocument, chosen: impl Fn(&str) -> bool) -> Option<String> {
+    let members = || -> Result<Vec<String>, LiteralError> {
+        let mut members = Vec::new();
+        for field in document {
+            let (key, value) = field?;
+            if chosen(key.as_str()) {
+                members.push(format!("{}:{}", Value::from(key.as_str()), canonical(value)?));
+            }
+        }
+        members.sort_unstable();
+        Ok(members)
+    };
+    match members() {
+        Ok(members) if members.is_empty() => None,
+        Ok(members) => Some(format!("{{{}}}", members.join(","))),
+        Err(_) => Some(base64(document.as_bytes())),
     }
 }
 

@@ -9,6 +9,7 @@ use mongodb::bson::raw::{RawBsonRef, RawDocument};
 use super::elements::{Element, KEY};
 use super::literal::{self, LiteralError, broken, damaged};
 use super::path;
+use crate::source::snapshot::STRING;
 use crate::source::{Wanted, WantedKind};
 
 /// How rows lie in the documents of a collection.
@@ -16,6 +17,8 @@ use crate::source::{Wanted, WantedKind};
 pub(super) struct Shape {
     /// The fields to read.
     pub(super) wanted: Arc<[Wanted]>,
+    /// Whether what a row has besides these is told too.
+    pub(super) whole: bool,
     /// The field of a document that holds its rows; without one every document is a row.
     pub(super) unwind: Option<String>,
     /// Fields that the name of the collection gives, each with its value.
@@ -25,13 +28,27 @@ pub(super) struct Shape {
 }
 
 /// The wanted fields of a row, `None` for those it lacks.
-pub(super) type Values<'d> = Vec<Option<Value<'d>>>;
+pub(super) type Values<'d> = Vec<Option<Typed<'d>>>;
+
+/// A value, and its type in the document where that is not the usual one of what was wanted: a double, a string.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Typed<'d> {
+    pub(super) value: Value<'d>,
+    pub(super) kind: Option<&'static str>,
+}
+
+impl<'d> Typed<'d> {
+    /// A text that is not from a document.
+    fn text(text: &'d str) -> Self {
+        Self { value: Value::Text(Cow::Borrowed(text)), kind: None }
+    }
+}
 
 impl Shape {
     /// Every document of one collection is a row.
     #[cfg(test)]
     pub(super) fn flat(wanted: &[Wanted]) -> Self {
-        Self { wanted: wanted.into(), unwind: None, pieces: Vec::new(), collection: None }
+        Self { wanted: wanted.into(), whole: false, unwind: None, pieces: Vec::new(), collection: None }
     }
 
     /// The row that a document is; or why it is broken.
@@ -39,6 +56,14 @@ impl Shape {
         let mut found = fields(&self.wanted, document)?;
         self.add_pieces(&mut found)?;
         Ok(found)
+    }
+
+    /// What a row has besides the wanted fields and its `_id`, as a JSON object; `None` where that is nothing.
+    pub(super) fn rest(&self, own: &RawDocument) -> Option<String> {
+        let is_wanted = |key: &str| {
+            self.wanted.iter().any(|wanted| wanted.column == *key || self.inside(&wanted.column) == Some(key))
+        };
+        self.whole.then(|| literal::chosen(own, |key| key != "_id" && !is_wanted(key))).flatten()
     }
 
     /// The wanted fields that a document has beside the array of its rows.
@@ -77,7 +102,7 @@ impl Shape {
             if let Some(key) = element.key.as_deref().filter(|_| name == KEY) {
                 let twice =
                     || format!("the field `{KEY}` is the key `{key}` of an object, and another field has its name");
-                give(found, Value::Text(Cow::Borrowed(key)), twice)?;
+                give(found, Typed::text(key), twice)?;
             }
         }
         self.add_pieces(&mut found)?;
@@ -97,7 +122,7 @@ impl Shape {
                         "field `{name}` is in the document and in the name of its collection; give the piece another name"
                     )
                 };
-                give(found, Value::Text(Cow::Borrowed(value)), twice)?;
+                give(found, Typed::text(value), twice)?;
             }
         }
         Ok(())
@@ -105,7 +130,7 @@ impl Shape {
 }
 
 /// Fills in a value that must not be there yet.
-fn give<'d>(found: &mut Option<Value<'d>>, value: Value<'d>, twice: impl Fn() -> String) -> Result<(), String> {
+fn give<'d>(found: &mut Option<Typed<'d>>, value: Typed<'d>, twice: impl Fn() -> String) -> Result<(), String> {
     match found.replace(value) {
         None => Ok(()),
         Some(_) => Err(twice()),
@@ -143,8 +168,9 @@ fn fields<'d>(wanted: &[Wanted], document: &'d RawDocument) -> Result<Values<'d>
 }
 
 /// The value of a field, or what is broken about it.
-fn read<'d>(name: &str, value: RawBsonRef<'d>, kind: WantedKind) -> Result<Value<'d>, String> {
-    place(value, kind).map_err(|error| format!("field `{name}`: {}", broken(&error)))
+fn read<'d>(name: &str, value: RawBsonRef<'d>, kind: WantedKind) -> Result<Typed<'d>, String> {
+    let typed = |read| Typed { value: read, kind: unusual_type(value, kind) };
+    place(value, kind).map(typed).map_err(|error| format!("field `{name}`: {}", broken(&error)))
 }
 
 /// Where a value goes.
@@ -158,6 +184,19 @@ pub(super) enum Value<'d> {
     Text(Cow<'d, str>),
     /// Beside them.
     Other(String),
+}
+
+/// The type of a value that is not a double where a number was wanted, or not a string elsewhere.
+fn unusual_type(value: RawBsonRef<'_>, kind: WantedKind) -> Option<&'static str> {
+    match (value, kind) {
+        (RawBsonRef::Double(_), WantedKind::Number) | (RawBsonRef::Null | RawBsonRef::Undefined, _) => None,
+        (RawBsonRef::String(_), WantedKind::Number) => Some(STRING),
+        (RawBsonRef::Int32(_), _) => Some("int"),
+        (RawBsonRef::Int64(_), _) => Some("long"),
+        (RawBsonRef::Decimal128(_), _) => Some("decimal"),
+        (RawBsonRef::ObjectId(_), _) => Some("objectId"),
+        _ => None,
+    }
 }
 
 fn place(value: RawBsonRef<'_>, kind: WantedKind) -> Result<Value<'_>, LiteralError> {
@@ -195,7 +234,30 @@ mod tests {
     }
 
     fn numbers(numbers: &[i32]) -> Values<'static> {
-        numbers.iter().map(|number| Some(Value::Number(f64::from(*number)))).collect()
+        let number = |number: &i32| Typed { value: Value::Number(f64::from(*number)), kind: Some("int") };
+        numbers.iter().map(number).map(Some).collect()
+    }
+
+    #[test]
+    fn what_a_row_has_besides_is_told_in_the_order_of_its_names() {
+        let whole = |names: &[&str], unwind| Shape { whole: true, ..shape(names, unwind) };
+        let document = rawdoc! { "_id": 1, "z": "x", "close": 5, "a": 2_i64 };
+        let rest = r#"{"a":{"$numberLong":"2"},"z":"x"}"#;
+        assert_eq!(whole(&["close"], None).rest(&document).as_deref(), Some(rest));
+        assert_eq!(whole(&["close", "a", "z"], None).rest(&document), None);
+        assert_eq!(whole(&["bars.close", "a", "z"], Some("bars")).rest(&document), None);
+        assert_eq!(shape(&["close"], None).rest(&document), None, "nobody asks");
+    }
+
+    #[test]
+    fn types_that_are_not_the_usual_ones_are_named() {
+        let kind = |value: RawBson, kind| read("x", value.as_raw_bson_ref(), kind).unwrap().kind;
+        let of = |value: RawBson| [WantedKind::Number, WantedKind::Text].map(|wanted| kind(value.clone(), wanted));
+        assert_eq!(of(RawBson::Double(5.0)), [None, None]);
+        assert_eq!(of(RawBson::Int32(5)), [Some("int"); 2]);
+        assert_eq!(of(RawBson::Int64(5)), [Some("long"); 2]);
+        assert_eq!(of(RawBson::String("5".to_owned())), [Some("string"), None]);
+        assert_eq!(of(RawBson::Null), [None, None]);
     }
 
     #[test]
@@ -224,7 +286,7 @@ mod tests {
         let shape = shape(&["key", "close", "meta.n"], Some("days"));
         let document = rawdoc! { "meta": { "n": 9 }, "days": { "2024-01-02": { "close": 1 }, "x": { "key": 3 } } };
         let (rows, beside) = (elements(&document, "days").unwrap(), shape.beside(&document).unwrap());
-        let mut expected = vec![Some(Value::Text(Cow::Borrowed("2024-01-02")))];
+        let mut expected = vec![Some(Typed::text("2024-01-02"))];
         expected.extend(numbers(&[1, 9]));
         assert_eq!(shape.element(&rows[0], &beside), Ok(expected));
         let error = shape.element(&rows[1], &beside).unwrap_err();
@@ -236,6 +298,6 @@ mod tests {
         let shape = shape(&["close"], Some("bars"));
         let document = rawdoc! { "close": RawBson::Null, "bars": [{ "x": 1 }] };
         let (rows, beside) = (elements(&document, "bars").unwrap(), shape.beside(&document).unwrap());
-        assert_eq!(shape.element(&rows[0], &beside), Ok(vec![Some(Value::Null)]));
+        assert_eq!(shape.element(&rows[0], &beside), Ok(vec![Some(Typed { value: Value::Null, kind: None })]));
     }
 }

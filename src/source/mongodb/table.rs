@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use super::elements::elements;
 use super::id;
 use super::literal;
-use super::row::{Shape, Value, Values};
+use super::row::{Shape, Typed, Value, Values};
 use crate::bars::number::read_number;
 use crate::source::WantedKind;
 
@@ -39,6 +39,7 @@ pub(super) struct Table {
     ids: BinaryBuilder,
     broken: StringBuilder,
     raw: StringBuilder,
+    rest: StringBuilder,
     broken_rows: u64,
     bytes: u64,
 }
@@ -57,6 +58,7 @@ impl Table {
             ids: BinaryBuilder::with_capacity(rows, rows * ID_BYTES),
             broken: StringBuilder::with_capacity(rows, 0),
             raw: StringBuilder::with_capacity(rows, 0),
+            rest: StringBuilder::with_capacity(rows, 0),
             broken_rows: 0,
             bytes: 0,
         }
@@ -89,13 +91,15 @@ impl Table {
             Ok(found) => {
                 for ((value, columns), present) in found.into_iter().zip(&mut self.columns).zip(&mut self.present) {
                     *present |= value.is_some();
-                    columns.append(value.unwrap_or(Value::Null));
+                    columns.append(value);
                 }
+                self.rest.append_option(self.shape.rest(own));
                 self.broken.append_null();
                 self.raw.append_null();
             }
             Err(reason) => {
-                self.columns.iter_mut().for_each(|columns| columns.append(Value::Null));
+                self.columns.iter_mut().for_each(|columns| columns.append(None));
+                self.rest.append_null();
                 self.broken.append_value(reason);
                 self.raw.append_value(literal::excerpt(document));
                 self.broken_rows += 1;
@@ -132,10 +136,11 @@ impl Table {
     pub(super) fn finish(mut self, schema: SchemaRef) -> Result<RecordBatch, ArrowError> {
         let rows = self.ids.len();
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(schema.fields().len());
-        for Columns { number, text, other } in &mut self.columns {
+        for Columns { number, text, other, kind } in &mut self.columns {
             columns.extend(number.as_mut().map(|number| Arc::new(number.finish()) as ArrayRef));
             columns.push(Arc::new(text.finish()));
             columns.push(Arc::new(other.finish()));
+            columns.push(Arc::new(kind.finish()));
         }
         columns.push(Arc::new(Int32Array::from_value(self.range, rows)));
         columns.push(Arc::new((self.first_row..).take(rows).collect::<Int64Array>()));
@@ -143,6 +148,7 @@ impl Table {
         columns.push(Arc::new(self.ids.finish()));
         columns.push(Arc::new(self.broken.finish()));
         columns.push(Arc::new(self.raw.finish()));
+        columns.push(Arc::new(self.rest.finish()));
         RecordBatch::try_new(schema, columns)
     }
 }
@@ -155,16 +161,20 @@ struct Columns {
     /// Of a wanted number the exact text, else the text.
     text: StringBuilder,
     other: StringBuilder,
+    kind: StringBuilder,
 }
 
 impl Columns {
     fn new(kind: WantedKind, rows: usize) -> Self {
         let number = (kind == WantedKind::Number).then(|| Float64Builder::with_capacity(rows));
         let text = if number.is_some() { 0 } else { rows * TEXT_BYTES };
-        Self { number, text: StringBuilder::with_capacity(rows, text), other: StringBuilder::with_capacity(rows, 0) }
+        let texts = |bytes| StringBuilder::with_capacity(rows, bytes);
+        Self { number, text: texts(text), other: texts(0), kind: texts(0) }
     }
 
-    fn append(&mut self, value: Value<'_>) {
+    fn append(&mut self, value: Option<Typed<'_>>) {
+        let Typed { value, kind } = value.unwrap_or(Typed { value: Value::Null, kind: None });
+        self.kind.append_option(kind);
         if let Some(numbers) = &mut self.number {
             numbers.append_option(match &value {
                 Value::Number(number) => Some(*number),

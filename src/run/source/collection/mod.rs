@@ -105,7 +105,7 @@ impl Source for FoundCollection {
     /// Copies documents into a snapshot.
     async fn ingest(&self, reading: &Reading<'_>) -> Result<Ingested, Failure> {
         let Reading { program, context, series, .. } = *reading;
-        let columns = ingest::columns(program, &[])?;
+        let columns = ingest::columns_of_snapshot(program, &[])?;
         let wanted = ingest::wanted(program, &columns);
         let limits = context.limits();
         let temp = context.scratch()?;
@@ -119,7 +119,10 @@ impl Source for FoundCollection {
         let started = std::time::Instant::now();
         let progress = context.begin(&program.job, Stage::Reading, None);
         let reported = |rows, _| progress.at(rows);
-        let snapshot = self.collections.extract(&filter, &wanted, temp.path(), workers, reported).await?;
+        let snapshot = self
+            .collections
+            .extract(&filter, (&wanted, program.compares_rows()), temp.path(), workers, reported)
+            .await?;
         let extract_seconds = started.elapsed().as_secs_f64();
         let path = snapshot.path;
         let stored = Stored { path: path.clone(), schema: snapshot.schema, filter: chosen };

@@ -34,12 +34,15 @@ impl Wanted<'_> {
     pub(super) async fn ingest_text(&self, reading: &Reading<'_>) -> Result<Ingested, Failure> {
         let Reading { program, context, .. } = *reading;
         let filter = self.filters(reading);
-        let columns = ingest::columns(program, &filter)?;
+        let needed = ingest::columns(program, &filter)?;
+        let columns = ingest::columns_of_snapshot(program, &filter)?;
         let wanted = ingest::wanted(program, &columns);
         let limits = context.limits();
         let temp = context.scratch()?;
         let (dir, mut set) = (temp.path().to_path_buf(), self.set.clone());
         set.missing_is_null |= reading.missing_is_null;
+        set.whole = program.compares_rows();
+        set.may_lack = columns.iter().filter(|column| !needed.contains(column)).map(ToString::to_string).collect();
         let threads = NonZeroUsize::new(limits.threads).unwrap_or(NonZeroUsize::MIN);
         let progress = context.begin(&program.job, Stage::Reading, None);
         let started = std::time::Instant::now();
@@ -65,7 +68,7 @@ impl Wanted<'_> {
         reading: &Reading<'_>,
         found: &[SourceColumn],
     ) -> Result<Ingested, Failure> {
-        let columns = ingest::columns(reading.program, &self.filters(reading))?;
+        let columns = ingest::columns_of_snapshot(reading.program, &self.filters(reading))?;
         let temp = reading.context.scratch()?;
         let (dir, files) = (temp.path().to_path_buf(), self.set.files.clone());
         let progress = reading.context.begin(&reading.program.job, Stage::Reading, None);
@@ -108,7 +111,9 @@ impl Wanted<'_> {
         source::check_parquet(found, &columns, self.set.missing_is_null || reading.missing_is_null)?;
         let identities = self.set.files.iter().map(|path| FileIdentity::of(path)).collect::<Result<Vec<_>, _>>()?;
         let mut files = Vec::with_capacity(identities.len());
-        let is_read = |name: &&Arc<str>| columns.contains(name);
+        let compared = plan::columns_to_compare(program);
+        let is_read =
+            |name: &&Arc<str>| columns.contains(name) || compared.iter().any(|(compared, _)| compared == *name);
         let places: Vec<Arc<str>> = self.set.places.names.iter().filter(is_read).cloned().collect();
         for (index, path) in paths.iter().enumerate() {
             let of_place = |name: &Arc<str>| self.set.places.value(name, index).flatten().cloned();
@@ -118,9 +123,9 @@ impl Wanted<'_> {
         let bytes = identities.iter().map(|identity| identity.length).sum();
         let (key, threads) = (self.key(program), context.limits().threads);
         let (arrangement, groups) = ingest::arrange(key, files, paths, threads).await?;
-        let schema = plan::narrowed(&ingest::typed_schema(found, &columns), &columns);
+        let (schema, whole) = ingest::typed_schemas(program, found, columns);
         let locators = Locators::Counted;
-        let input = Input { groups, schema, places, locators, arrangement, filter, window: (None, None) };
+        let input = Input { groups, schema, whole, places, locators, arrangement, filter, window: (None, None) };
         Ok(Ingested { input, identities, rows: None, bytes, extract_seconds: 0.0, snapshot: None, copies: None })
     }
 
