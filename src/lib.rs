@@ -96,6 +96,6 @@ pub mod source;
 pub mod text;
 
 pub use run::{
-    AskedWindow, CheckOptions, Clock, Context, Event, Events, Exit, FailOn, Failure, Job, JobQuarantine, OwnSource,
-    Plan, PlanOptions, RunOptions, RunResult, Stage, Stop,
+    AskedWindow, CheckOptions, Clock, Context, Event, Events, Exit, ExtractOptions, Extracted, FailOn, Failure, Job,
+    JobQuarantine, OwnSource, Plan, PlanOptions, RunOptions, RunResult, Stage, Stop,
 };

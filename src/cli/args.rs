@@ -69,6 +69,18 @@ pub(crate) enum Command {
     Apply(ApplyArgs),
     /// What cron calls: check, report, and move rows whose rule says so to quarantine, inside the job's limits.
     Run(RunArgs),
+    /// Write the bars of a job to one Parquet file, all of them or without those that a run would move.
+    Extract {
+        /// A job file.
+        #[arg(value_name = "JOB")]
+        job: PathBuf,
+        /// The folder of the file, which is called like the job; made if it is not there.
+        #[arg(short, long = "output", value_name = "DIR")]
+        output: PathBuf,
+        /// Leave out the rows that a run would move; the source stays as it is.
+        #[arg(long)]
+        clean: bool,
+    },
     /// Find out whether jobs can do their work: files, clock, server, privileges, disk. Changes nothing.
     Doctor {
         /// Job files.

@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod doctor;
 mod events;
+mod extract;
 mod failure_json;
 mod init;
 mod output;
@@ -31,7 +32,7 @@ use output::{Format, Output, message};
 use signals::stoppable;
 
 use crate::engine::session::Limits;
-use crate::run::{Exit, Failure};
+use crate::run::{Exit, ExtractOptions, Failure};
 
 /// How long work that is under way after a signal may take to end.
 const PARTING: Duration = Duration::from_secs(1);
@@ -106,6 +107,9 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
         Command::Check(args) => wait(&global, check::check(&global, &args, output)),
         Command::Plan(args) => wait(&global, check::plan(&global, &args, output)),
         Command::Apply(args) => wait(&global, apply::apply(&global, &args, output)),
+        Command::Extract { job, output: dir, clean } => {
+            wait(&global, extract::extract(&global, &job, &ExtractOptions { dir, clean }, output))
+        }
         Command::Doctor { jobs } => wait(&global, stoppable(doctor::doctor(&global, &jobs, output))),
         Command::Quarantine(args) => wait(&global, quarantine::run(&global, args, output)),
         Command::Run(args) => wait(&global, check::run(&global, &args, output)),

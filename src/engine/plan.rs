@@ -50,6 +50,13 @@ pub struct Input {
     pub window: (Option<i64>, Option<i64>),
 }
 
+impl Input {
+    /// What is added to the numbers of rows to count from 1.
+    fn first_row(&self) -> i64 {
+        i64::from(self.locators == Locators::Counted)
+    }
+}
+
 /// Checks the expressions of rules against the bars.
 ///
 /// Returns the fields they use, by index.
@@ -249,9 +256,34 @@ pub fn first_bars(program: &Program, input: &Input, bars: usize) -> Result<Logic
     LogicalPlanBuilder::from(canonical_view(program, &input)?).limit(0, Some(bars))?.build()
 }
 
+/// The rows of `input` in the order of its files: where each is, the source columns `columns` under their own names, and
+/// whether it is a record at all. Text is the text that it was, and so is a number of which 64 bits may not hold every
+/// digit; what a file has typed keeps its type.
+pub fn source_rows(input: &Input, columns: &[Arc<str>]) -> Result<LogicalPlan> {
+    let mut files: Vec<TableFile> = input.groups.iter().flatten().cloned().collect();
+    files.sort_by_key(|file| file.index);
+    let (groups, schema) = (vec![files], Arc::clone(&input.schema));
+    let (places, filter) = (input.places.clone(), input.filter.clone());
+    let in_order = Input { groups, schema, whole: None, places, filter, ..*input };
+    let broken = shape::has(&input.schema, BarColumn::Broken).then(|| shape::column(BarColumn::Broken));
+    let row = shape::column(BarColumn::Row) + lit(in_order.first_row());
+    let place = [shape::column(BarColumn::File), row.alias(BarColumn::Row.name())];
+    let written = columns.iter().map(|name| shape::as_written(&input.schema, name).alias(&**name));
+    scanned(&in_order)?.project(place.into_iter().chain(written).chain(broken))?.build()
+}
+
 /// Scan, filter, canonical columns, window.
 fn shaped(program: &Program, input: &Input) -> Result<LogicalPlanBuilder> {
-    let first_row = i64::from(input.locators == Locators::Counted);
+    let columns = shape::Columns { schema: &input.schema, places: &input.places, whole: input.whole.is_none() };
+    let plan = scanned(input)?.project(shape::projection(program, &columns, input.first_row()))?;
+    match window(input.window) {
+        Some(window) => plan.filter(window),
+        None => Ok(plan),
+    }
+}
+
+/// Scan, filter.
+fn scanned(input: &Input) -> Result<LogicalPlanBuilder> {
     let table =
         Arc::new(BarsTable::new(input.groups.clone(), nested::stored(&input.schema), input.locators, &input.places));
     let mut plan = LogicalPlanBuilder::scan("source", provider_as_source(table), None)?;
@@ -266,12 +298,7 @@ fn shaped(program: &Program, input: &Input) -> Result<LogicalPlanBuilder> {
         let broken = || shape::column(BarColumn::Broken).is_not_null();
         plan = plan.filter(if may_be_broken { chosen.or(broken()) } else { chosen })?;
     }
-    let columns = shape::Columns { schema: &input.schema, places: &input.places, whole: input.whole.is_none() };
-    plan = plan.project(shape::projection(program, &columns, first_row))?;
-    match window(input.window) {
-        Some(window) => plan.filter(window),
-        None => Ok(plan),
-    }
+    Ok(plan)
 }
 
 /// Runs `program` over the series that were put off, by all fields of `input`.

@@ -3,6 +3,7 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use crate::bars::column::reserved;
 use crate::bars::{BarsSpec, FieldKind, TIME};
 use crate::checks::parse_error;
 use crate::config::{Rule, RuleSet};
@@ -61,6 +62,17 @@ impl Program {
     /// Whether of equally good copies of a bar the last one is kept, by a rule that says so.
     pub fn keeps_last(&self) -> bool {
         self.rules.rules.iter().any(|rule| rule.check.keeps_last())
+    }
+
+    /// The same, and every field is read that can be: names of barkeep's own cannot.
+    #[must_use]
+    pub fn with_every_field(self) -> Self {
+        let readable = |index: &usize| {
+            let field = &self.bars.fields[*index];
+            [&field.name, &field.source].into_iter().all(|name| reserved(name).is_none())
+        };
+        let read = (0..self.bars.fields.len()).filter(readable).collect();
+        Self { read, ..self }
     }
 
     /// Whether a rule compares rows by all that the source has of them.

@@ -210,6 +210,17 @@ pub fn as_text(source: &Schema, name: &str) -> Expr {
     }
 }
 
+/// The column `name` of `source` as its records have it: text as it is, numbers with an exact text as that text, and what
+/// is typed as it is.
+pub fn as_written(source: &Schema, name: &str) -> Expr {
+    let exact = BarColumn::Exact(name);
+    match has(source, exact) {
+        true => datafusion::functions::expr_fn::coalesce(vec![as_view(column(exact)), as_text(source, name)]),
+        false if is_text(source, name) => as_text(source, name),
+        false => ident(name),
+    }
+}
+
 fn as_view(value: Expr) -> Expr {
     cast_expr(value, DataType::Utf8View)
 }

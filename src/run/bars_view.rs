@@ -11,7 +11,6 @@ use super::job::Job;
 use super::open::Opened;
 use super::program;
 use super::source::Reading;
-use crate::bars::column::reserved;
 use crate::engine::plan;
 use crate::engine::program::Program;
 
@@ -39,14 +38,9 @@ impl Job {
 
 /// All fields of the bars, within reach.
 async fn ingest_all(job: &Job, opened: &Opened, session: &SessionContext) -> Result<(Program, Ingested), Failure> {
-    let mut program = program::program(job, opened, session)?;
-    // A query sees whatever can be read: names of barkeep's own cannot, and a column that some files lack is NULL there.
-    let readable = |index: &usize| {
-        let field = &program.bars.fields[*index];
-        [&field.name, &field.source].into_iter().all(|name| reserved(name).is_none())
-    };
+    // A query sees whatever can be read: a column that some files lack is NULL there.
+    let mut program = program::program(job, opened, session)?.with_every_field();
     program.compared.clear();
-    program.read = (0..program.bars.fields.len()).filter(readable).collect();
     let reading = Reading { program: &program, series: &[], missing_is_null: true, context: &job.context };
     let ingested = opened.source.ingest(&reading).await?;
     Ok((program, ingested))

@@ -11,6 +11,8 @@ pub enum Stage {
     Evaluating,
     /// Rows leave the source.
     Moving,
+    /// Rows are written to a file.
+    Extracting,
 }
 
 impl Stage {
@@ -20,6 +22,7 @@ impl Stage {
             Self::Reading => "reading",
             Self::Evaluating => "evaluating",
             Self::Moving => "moving",
+            Self::Extracting => "extracting",
         }
     }
 }

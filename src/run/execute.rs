@@ -21,6 +21,7 @@ use super::program;
 use super::removal::{self, Done, Planned};
 use super::shell::typed;
 use super::window;
+use crate::decide::Refusal;
 use crate::durable::paths;
 use crate::engine::program::Program;
 use crate::engine::session::session;
@@ -107,7 +108,7 @@ async fn opened_job(
     let evaluating = async {
         match failure {
             Some(failure) => Err(failure),
-            None => of_job.evaluate(&session, &mut seconds, &mut collector).await,
+            None => of_job.ingest_and_evaluate(&session, &mut seconds, &mut collector).await,
         }
     };
     let evaluated = tokio::select! {
@@ -186,16 +187,16 @@ fn abandon(job: &Job, options: &CheckOptions, collector: Collector, failure: &Fa
 }
 
 /// A job that was opened, and what is to be done.
-struct OfJob<'a> {
-    job: &'a Job,
-    order: &'a Order,
-    opened: &'a Arc<Opened>,
-    program: &'a Arc<Program>,
-    meta: &'a RunMeta,
+pub(super) struct OfJob<'a> {
+    pub(super) job: &'a Job,
+    pub(super) order: &'a Order,
+    pub(super) opened: &'a Arc<Opened>,
+    pub(super) program: &'a Arc<Program>,
+    pub(super) meta: &'a RunMeta,
 }
 
 impl OfJob<'_> {
-    async fn evaluate(
+    async fn ingest_and_evaluate(
         &self,
         session: &SessionContext,
         seconds: &mut StageSeconds,
@@ -214,20 +215,34 @@ impl OfJob<'_> {
                 .for_each(|line| context.note(line));
         }
         let started = Instant::now();
+        self.evaluate(session, &ingested, collector).await?;
+        seconds.check = started.elapsed().as_secs_f64();
+        Ok(ingested)
+    }
+
+    /// Evaluates the bars. Where none was read although some are expected, or the files were written to meanwhile, the
+    /// run is broken.
+    pub(super) async fn evaluate(
+        &self,
+        session: &SessionContext,
+        ingested: &Ingested,
+        collector: &mut Collector,
+    ) -> Result<(), Failure> {
+        let Self { job, order, opened, program, meta } = *self;
+        let (context, window) = (&job.context, meta.window);
         tracing::info!(arrangement = ?ingested.input.arrangement, rows = ingested.rows, "evaluating");
-        evaluate(context, (opened, session), program, &ingested, collector).await?;
+        evaluate(context, (opened, session), program, ingested, collector).await?;
         let read = collector.tally().series.rows.read;
         let now = window::on_scale(&program.bars, context.clock.micros());
         if read == 0 && !window::is_closed(&program.bars, window, now) {
             let source = opened.loaded.job.source.label();
-            let nothing = window::nothing_read(&source, ingested.rows, window, opened, series);
+            let nothing = window::nothing_read(&source, ingested.rows, window, opened, &order.options.series);
             return Err(Failure::Broken(nothing.into()));
         }
         for identity in &ingested.identities {
             identity.verify_unchanged()?;
         }
-        seconds.check = started.elapsed().as_secs_f64();
-        Ok(ingested)
+        Ok(())
     }
 
     /// Limits, the plan, and what it moves.
@@ -253,9 +268,7 @@ impl OfJob<'_> {
         let found = found(program, tally, fail_on) || fail_on == FailOn::Warn && !not_evaluated.is_empty();
         let (status, exit) = if found { (RunStatus::Findings, Exit::Findings) } else { (RunStatus::Ok, Exit::Ok) };
         let dir = &opened.loaded.job.report_dir.resolved;
-        let usual = history::usual_moves(dir, &program.job)?;
-        let mut refusals = removal::refusals(opened, program, tally, usual);
-        refusals.extend(collector.one_fault().map(removal::probably_wrong));
+        let refusals = self.refusals(collector)?;
         let refused = !refusals.is_empty();
         let (next, bytes) = (next(job, order, opened, tally, refused), Some(ingested.bytes));
         let mut ending = Ending { refusals, not_evaluated, next, bytes, ..Ending::new(status, exit) };
@@ -283,9 +296,22 @@ impl OfJob<'_> {
         Ok((ending, done))
     }
 
+    /// Why the rows that are to be moved are too many, or probably good.
+    pub(super) fn refusals(&self, collector: &Collector) -> Result<Vec<Refusal>, Failure> {
+        let Self { opened, program, .. } = *self;
+        let usual = history::usual_moves(&opened.loaded.job.report_dir.resolved, &program.job)?;
+        let mut refusals = removal::refusals(opened, program, collector.tally(), usual);
+        refusals.extend(collector.one_fault().map(removal::probably_wrong));
+        Ok(refusals)
+    }
+
     /// The rows that are to be moved. Those that a person put back are counted as kept; a check whose user may not look
     /// into the quarantine says that it cannot tell.
-    async fn without_kept(&self, planned: &Planned<'_>, collector: &mut Collector) -> Result<Vec<MoveRow>, Failure> {
+    pub(super) async fn without_kept(
+        &self,
+        planned: &Planned<'_>,
+        collector: &mut Collector,
+    ) -> Result<Vec<MoveRow>, Failure> {
         let moves = collector.take_moves();
         let kept = match planned.kept(&moves).await {
             Err(failure) if self.order.goal == Goal::Check => {

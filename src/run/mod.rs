@@ -9,6 +9,7 @@
 //! removal  limits, the plan, its application     plan, apply a plan that was written down, carried out
 //! conclude the report and how it ended           examine     what is found out of a job, for `doctor`
 //! rules    job and rule files without a source   preview     the first bars; bars_view  all of them, for SQL
+//! extract  the bars as one Parquet file
 //! ```
 
 pub(crate) mod apply;
@@ -21,6 +22,7 @@ pub(crate) mod events;
 mod examination;
 mod examine;
 mod execute;
+mod extract;
 pub(crate) mod failure;
 mod ingest;
 mod job;
@@ -51,6 +53,7 @@ pub use conclude::RunResult;
 pub use context::Context;
 pub use events::{Event, Events, Stage};
 pub use examination::{Health, Line};
+pub use extract::{ExtractOptions, Extracted};
 pub use failure::{Exit, Failure};
 pub use job::Job;
 pub use options::{CheckOptions, FailOn, PlanOptions, RunOptions};

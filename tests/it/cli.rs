@@ -2,6 +2,7 @@
 
 mod commands;
 mod disk_full;
+mod extract;
 mod kills;
 mod late;
 mod leftovers;

@@ -92,7 +92,8 @@ struct FoundFiles {
 }
 
 /// What to do where no row can leave files.
-const MOVABLE: &str = "keep the bars as CSV, NDJSON or Parquet files to move their rows";
+const MOVABLE: &str = "keep the bars as CSV, NDJSON or Parquet files to move their rows, or write a file without them: \
+                       barkeep extract JOB -o DIR --clean";
 
 #[async_trait]
 impl Source for FoundFiles {
