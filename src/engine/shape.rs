@@ -85,7 +85,11 @@ fn constant(program: &Program, field: &FieldSpec, value: &str) -> Expr {
 fn field_columns(program: &Program, field: &FieldSpec, columns: &Columns<'_>, out: &mut Vec<Expr>) {
     let (from, to, source) = (&*field.source, &*field.name, columns.schema);
     let value = || ident(from);
-    out.extend(renamed(source, BarColumn::Type(from), BarColumn::Type(to)));
+    match several_types(source, from) {
+        // Values of different files may be of different types, whatever they are.
+        Some(_) => out.push(as_view(column(BarColumn::File)).alias(BarColumn::Type(to).name())),
+        None => out.extend(renamed(source, BarColumn::Type(from), BarColumn::Type(to))),
+    }
     let data_type = source.field_with_name(from).map(Field::data_type);
     if field.kind == FieldKind::Text {
         if field.digits && has(source, BarColumn::Other(from)) {
@@ -100,7 +104,7 @@ fn field_columns(program: &Program, field: &FieldSpec, columns: &Columns<'_>, ou
     }
     let text = is_text(source, from);
     let number = match text {
-        true if is_spelled(source, from) => number_function().call(vec![as_view(value())]),
+        true if several_types(source, from) == Some(NUMBERS) => number_function().call(vec![as_view(value())]),
         true => number_function().call(number_arguments(program, as_view(value()))),
         false => try_cast(value(), DataType::Float64),
     };
@@ -225,16 +229,20 @@ fn as_view(value: Expr) -> Expr {
     cast_expr(value, DataType::Utf8View)
 }
 
-/// The metadata of a column of numbers that is read as text, for its files have it in several types.
-const SPELLED: &str = "barkeep.spelled";
+/// The metadata of a column that its files have in several types.
+const SEVERAL: &str = "barkeep.several";
+/// Its value where these are all types of numbers, and the column is read as text.
+const NUMBERS: &str = "numbers";
 
-/// A column of numbers that is read as text.
-pub fn spelled_number(name: &str) -> Field {
-    Field::new(name, DataType::Utf8View, true).with_metadata([(SPELLED.to_owned(), String::new())].into())
+/// A column that its files have in several types, read as text, which says all of its values; `numbers` where all are types
+/// of numbers.
+pub fn of_several_types(name: &str, numbers: bool) -> Field {
+    let types = if numbers { NUMBERS } else { "" };
+    Field::new(name, DataType::Utf8View, true).with_metadata([(SEVERAL.to_owned(), types.to_owned())].into())
 }
 
-fn is_spelled(source: &Schema, name: &str) -> bool {
-    source.field_with_name(name).is_ok_and(|field| field.metadata().contains_key(SPELLED))
+fn several_types<'s>(source: &'s Schema, name: &str) -> Option<&'s str> {
+    source.field_with_name(name).ok()?.metadata().get(SEVERAL).map(String::as_str)
 }
 
 /// Whether the column `name` of `source` holds text.

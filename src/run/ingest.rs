@@ -154,9 +154,9 @@ fn whole_schema(found: &[SourceColumn], (looked_at, all): (&[Arc<str>], &[Arc<st
         if !column.several_types || !column.steps.is_empty() || is_read(column, &bars.time.sources) {
             typed_field(column)
         } else if is_number && column.is_numeric() {
-            shape::spelled_number(&column.name)
+            shape::of_several_types(&column.name, true)
         } else if column.is_numeric() || !is_read(column, looked_at) {
-            Field::new(&column.name, DataType::Utf8View, true)
+            shape::of_several_types(&column.name, false)
         } else {
             typed_field(column)
         }

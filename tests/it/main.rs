@@ -19,4 +19,5 @@ mod layouts;
 mod mongo;
 mod races;
 mod recipes;
+mod same_rows;
 mod support;

@@ -13,6 +13,7 @@ mod recipes;
 mod removal;
 mod reports;
 mod safety;
+mod same_rows;
 pub(crate) mod server;
 mod soak;
 mod source;

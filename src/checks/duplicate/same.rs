@@ -21,8 +21,13 @@ pub(super) fn alike(series: &Series<'_>, numbers: &NumberFormat, index: usize, (
     match series.columns[index] {
         Column::Absent => Alike::Same,
         Column::Text(column) => {
-            let same = (column.get(a), column.other(a)) == (column.get(b), column.other(b));
-            if same && written.kind(a) == written.kind(b) { Alike::Same } else { Alike::Different }
+            if (column.get(a), column.other(a)) != (column.get(b), column.other(b)) {
+                Alike::Different
+            } else if written.kind(a) == written.kind(b) {
+                Alike::Same
+            } else {
+                Alike::Equal
+            }
         }
         Column::Number(column) => number(column, written, numbers, (a, b)).max(types(written, (a, b))),
     }

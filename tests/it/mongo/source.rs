@@ -79,7 +79,7 @@ impl Own {
 
     async fn copy(&self, filter: Document) -> Result<MongoSnapshot, MongoError> {
         let collection = Collections::one(self.reader("c").await).await?;
-        collection.extract(&filter, &wanted(), self.out.path(), NonZeroUsize::new(3).unwrap(), |_, _| ()).await
+        collection.extract(&filter, (&wanted(), false), self.out.path(), NonZeroUsize::new(3).unwrap(), |_, _| ()).await
     }
 
     fn left_behind(&self) -> usize {
@@ -387,7 +387,7 @@ fn every_connection_comes_back() {
         let collection =
             Collections::one(Reader::new(Arc::clone(&connection), own.database.name(), "c")).await.unwrap();
         let workers = NonZeroUsize::new(4).unwrap();
-        collection.extract(&doc! {}, &wanted(), own.out.path(), workers, |_, _| ()).await.unwrap();
+        collection.extract(&doc! {}, (&wanted(), false), own.out.path(), workers, |_, _| ()).await.unwrap();
         assert!(connection.usage().opened >= 1);
         let usage = connection.close().await;
         assert_eq!(usage.opened, usage.closed_in_all(), "{usage:?}");
@@ -406,7 +406,7 @@ fn a_dropped_extraction_leaves_no_file() {
         let output = Arc::clone(&reached);
         let (out, wanted, workers) = (own.out.path().to_owned(), wanted(), NonZeroUsize::new(1).unwrap());
         let copying = tokio::spawn(async move {
-            collection.extract(&doc! {}, &wanted, &out, workers, |_, _| output.notify_one()).await.map(|_| ())
+            collection.extract(&doc! {}, (&wanted, false), &out, workers, |_, _| output.notify_one()).await.map(|_| ())
         });
         reached.notified().await;
         copying.abort();
@@ -431,7 +431,7 @@ where
     let once = AtomicBool::new(false);
     let workers = NonZeroUsize::new(1).unwrap();
     collection
-        .extract(&doc! {}, &wanted(), own.out.path(), workers, |_, _| {
+        .extract(&doc! {}, (&wanted(), false), own.out.path(), workers, |_, _| {
             if !once.swap(true, Ordering::SeqCst) {
                 let disturbance = disturbance.lock().unwrap().take().unwrap();
                 // Waits inside a worker of the runtime: the extraction stands still meanwhile.
@@ -498,7 +498,7 @@ fn a_page_that_fails_is_asked_again() {
             fail_finds(&own, &app_name, 1, how).await;
             let collection = Collections::one(Reader::new(connection, own.database.name(), "c")).await.unwrap();
             let workers = NonZeroUsize::new(1).unwrap();
-            let copied = collection.extract(&doc! {}, &wanted(), own.out.path(), workers, |_, _| ()).await;
+            let copied = collection.extract(&doc! {}, (&wanted(), false), own.out.path(), workers, |_, _| ()).await;
             assert_holds(&copied.unwrap(), &own.sorted(doc! {}).await);
         }
     });
@@ -520,7 +520,7 @@ fn a_server_that_keeps_failing_or_refuses_is_an_error_with_its_words() {
             fail_finds(&own, &app_name, times, how).await;
             let collection = Collections::one(Reader::new(connection, own.database.name(), "c")).await.unwrap();
             let workers = NonZeroUsize::new(1).unwrap();
-            let copied = collection.extract(&doc! {}, &wanted(), own.out.path(), workers, |_, _| ()).await;
+            let copied = collection.extract(&doc! {}, (&wanted(), false), own.out.path(), workers, |_, _| ()).await;
             let error = copied.unwrap_err().to_string();
             assert!(error.contains(expected), "{case}: {error}");
             assert_eq!(own.left_behind(), 0);

@@ -1,0 +1,83 @@
+//! Copies of a bar in a collection: documents that agree in every field but `_id`, by the types of BSON.
+
+use mongodb::bson::raw::{CString, RawBson, RawDocumentBuf, cstr};
+use mongodb::bson::rawdoc;
+
+use super::server::{Kind, Server};
+use crate::cli_support::{Project, Told};
+use crate::same_rows::{Case, Cell, cases, digits, job, told};
+use crate::support::package;
+
+fn check(server: &'static Server, documents: &[RawDocumentBuf]) -> (Project, Told) {
+    let (database, project) = (server.database(), Project::empty());
+    database.insert("bars", documents);
+    let source = format!(
+        "[source.mongodb]\nuri = \"${{BARKEEP_TEST_URI}}\"\ndatabase = \"{}\"\ncollection = \"bars\"\n",
+        database.name
+    );
+    project.write("job.toml", job(&source));
+    project.write("rules.toml", std::fs::read(package().join("rules/ohlcv.toml")).unwrap());
+    let output = project.command(&["check", "job.toml"]).env("BARKEEP_TEST_URI", database.uri()).output().unwrap();
+    let told = project.output(output);
+    (project, told)
+}
+
+fn bar(id: i32, date: &str, more: &[(&str, RawBson)]) -> RawDocumentBuf {
+    let mut bar =
+        rawdoc! { "_id": id, "symbol": "A", "date": date, "open": 10.0, "high": 11.0, "low": 9.0, "close": 10.5 };
+    for (name, value) in more {
+        bar.append(CString::try_from(*name).unwrap(), value.clone());
+    }
+    bar
+}
+
+fn bson(cell: Cell) -> RawBson {
+    match cell {
+        Cell::Float(value) => RawBson::Double(value),
+        Cell::Whole(value) => RawBson::Int64(value),
+        Cell::Decimal(units) => RawBson::Decimal128(digits(units).parse().unwrap()),
+        Cell::Text(text) => RawBson::String(text.to_owned()),
+        Cell::Null => RawBson::Null,
+    }
+}
+
+fn documents(case: &Case) -> Vec<RawDocumentBuf> {
+    let values = |fields: &[(&'static str, Cell)]| fields.iter().map(|(name, cell)| (*name, bson(*cell))).collect::<Vec<_>>();
+    let row = |id: i32, fields: &[(&'static str, Cell)]| bar(id, "2024-01-03", &values(fields));
+    vec![bar(1, "2024-01-02", &values(&case.first)), row(2, &case.first), row(3, &case.second)]
+}
+
+#[test]
+fn the_same_two_rows_have_the_finding_that_they_have_in_files() {
+    let Some(server) = Server::get(Kind::Standalone) else { return };
+    for case in cases() {
+        let (project, checked) = check(server, &documents(&case));
+        let expected = (vec![case.cause.to_owned()], u64::from(case.leaves));
+        assert_eq!(told(&project, &checked.out), expected, "{}: {checked:?}", case.name);
+    }
+}
+
+#[test]
+fn types_of_numbers_and_fields_that_no_sample_showed_tell_documents_apart() {
+    let Some(server) = Server::get(Kind::Standalone) else { return };
+    let volume = |value: RawBson| vec![("volume", value)];
+    let decimal = |text: &str| RawBson::Decimal128(text.parse().unwrap());
+    let noted = |value: RawBson| vec![("volume", value), ("note", rawdoc! { "a": [1, 2] }.into())];
+    for (name, second, cause, leaves) in [
+        ("the same", volume(RawBson::Int32(5)), "identical", 1),
+        ("a double", volume(RawBson::Double(5.0)), "identical", 0),
+        ("a long", volume(RawBson::Int64(5)), "identical", 0),
+        ("a decimal number", volume(decimal("5.0")), "identical", 0),
+        ("a text", volume(RawBson::String("5".to_owned())), "conflicting", 0),
+        ("more", noted(RawBson::Int32(5)), "conflicting", 0),
+    ] {
+        let documents = [bar(1, "2024-01-02", &volume(RawBson::Int32(5))), bar(2, "2024-01-02", &second)];
+        let (project, checked) = check(server, &documents);
+        assert_eq!(told(&project, &checked.out), (vec![cause.to_owned()], leaves), "{name}: {checked:?}");
+    }
+    let mut renamed = bar(3, "2024-01-02", &volume(RawBson::Int32(5)));
+    renamed.append(cstr!("late"), RawBson::Null);
+    let (project, checked) = check(server, &[bar(1, "2024-01-02", &volume(RawBson::Int32(5))), renamed]);
+    let (causes, leaves) = told(&project, &checked.out);
+    assert_eq!((causes.len(), leaves), (1, 1), "a field that is NULL says what one that is not there says: {checked:?}");
+}
