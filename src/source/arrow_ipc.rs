@@ -35,6 +35,20 @@ pub(super) fn columns(files: &[PathBuf]) -> Result<Vec<SourceColumn>, SourceErro
     columns_by(files, |path| Ok(Reader::open(path)?.schema()))
 }
 
+/// Which of the Arrow files have no row.
+pub(super) fn rowless(files: &[PathBuf]) -> Result<Vec<bool>, SourceError> {
+    let has_none = |path: &PathBuf| {
+        let mut reader = Reader::open(path)?;
+        while let Some(batch) = reader.next(path)? {
+            if batch.num_rows() > 0 {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    };
+    files.iter().map(has_none).collect()
+}
+
 /// Copies the rows of the Arrow file at `path` into a Parquet file at `to`: the columns `wanted` and those that they are
 /// inside of. Returns the file that was read.
 ///

@@ -22,12 +22,23 @@ pub struct SourceColumn {
     pub drift: Option<Drift>,
     /// Whether Parquet files have it in several types, which the type above holds or not.
     pub several_types: bool,
+    /// Whether everything in it is missing, as Parquet files say by its type.
+    pub is_null: bool,
 }
 
 impl SourceColumn {
     /// A column of text or of values without a type.
     pub(crate) fn untyped(name: String, kind: FieldKind, typed_time: bool) -> Self {
-        Self { name, kind, typed_time, arrow: None, steps: Vec::new(), drift: None, several_types: false }
+        Self {
+            name,
+            kind,
+            typed_time,
+            arrow: None,
+            steps: Vec::new(),
+            drift: None,
+            several_types: false,
+            is_null: false,
+        }
     }
 }
 
@@ -41,8 +52,15 @@ impl SourceColumn {
 /// How files differ in a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Drift {
-    /// The second file lacks what the first one has.
-    Missing(PathBuf, PathBuf),
+    /// A file lacks what another one has.
+    Missing {
+        /// The one that has it.
+        has: PathBuf,
+        /// The one that does not.
+        lacks: PathBuf,
+        /// What it has instead, where that differs in the case of letters only.
+        like: Option<String>,
+    },
     /// The files have types that no type holds.
     Types([(PathBuf, DataType); 2]),
 }

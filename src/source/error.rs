@@ -222,7 +222,7 @@ pub enum SourceError {
         columns: String,
     },
     /// Files of one source have different columns.
-    #[error("mixed schemas: column `{column}` of `{}` is missing in `{}`; make them two sources", has.display(), lacks.display())]
+    #[error("mixed schemas: column `{column}` of `{}` is missing in `{}`{remedy}", has.display(), lacks.display())]
     MixedColumns {
         /// The column.
         column: String,
@@ -230,6 +230,8 @@ pub enum SourceError {
         has: PathBuf,
         /// A file that does not.
         lacks: PathBuf,
+        /// What it has instead, and what to do.
+        remedy: String,
     },
     /// A column has different types in different files.
     #[error("mixed schemas: column `{column}` is {first_type} in `{}` and {other_type} in `{}`; rewrite one of them", first.display(), other.display())]

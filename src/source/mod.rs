@@ -157,6 +157,30 @@ impl FilesSet {
         }
     }
 
+    /// Leaves out typed files without a row, where others have some and nothing says that this is an error; whether there
+    /// was one. Their columns say nothing of the bars.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn leave_out_rowless(&mut self) -> Result<bool, SourceError> {
+        let rowless = match self.format {
+            _ if !self.skip_empty => return Ok(false),
+            Format::Parquet => parquet::rowless(&self.files)?,
+            Format::Arrow => arrow_ipc::rowless(&self.files)?,
+            Format::Csv | Format::Ndjson | Format::Json => return Ok(false),
+        };
+        if !rowless.contains(&true) || !rowless.contains(&false) {
+            return Ok(false);
+        }
+        let mut stays = rowless.iter().map(|rowless| !rowless);
+        self.places.values.retain(|_| stays.next().unwrap_or(true));
+        let files = std::mem::take(&mut self.files).into_iter().zip(rowless);
+        let (empty, files): (Vec<_>, Vec<_>) = files.partition(|(_, rowless)| *rowless);
+        self.files = files.into_iter().map(|(path, _)| path).collect();
+        self.empty.extend(empty.into_iter().map(|(path, _)| path));
+        Ok(true)
+    }
+
     /// The text of the file at `path`, one of these.
     fn unpacked(&self, path: &Path) -> Result<Unpacked, SourceError> {
         match self.members.get(path) {

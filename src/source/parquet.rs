@@ -79,14 +79,18 @@ pub(super) fn columns_by(
         for (known, first) in &mut columns {
             match own.iter().find(|(name, ..)| *name == known.name) {
                 Some((_, _, data_type)) => widen(known, first, (path, *data_type)),
-                None => drift(known, Drift::Missing(first.clone(), path.clone())),
+                None => {
+                    let like = own.iter().map(|(name, ..)| name).find(|name| alike(name, &known.name)).cloned();
+                    drift(known, Drift::Missing { has: first.clone(), lacks: path.clone(), like });
+                }
             }
         }
         for (name, steps, data_type) in own {
             if columns.iter().all(|(known, _)| known.name != name) {
                 let mut added = SourceColumn { steps, ..column(&name, data_type) };
                 if number > 0 {
-                    drift(&mut added, Drift::Missing(path.clone(), files[0].clone()));
+                    let like = columns.iter().map(|(known, _)| &known.name).find(|known| alike(known, &name)).cloned();
+                    drift(&mut added, Drift::Missing { has: path.clone(), lacks: files[0].clone(), like });
                 }
                 columns.push((added, path.clone()));
             }
@@ -114,6 +118,17 @@ fn with_children(schema: &Schema) -> Vec<(String, Vec<String>, &DataType)> {
     found
 }
 
+/// Whether two names differ only in the case of their letters.
+fn alike(one: &str, other: &str) -> bool {
+    one.to_lowercase() == other.to_lowercase()
+}
+
+/// Which of the Parquet files have no row.
+pub(super) fn rowless(files: &[PathBuf]) -> Result<Vec<bool>, SourceError> {
+    let rows = |path: &PathBuf| Ok(open(path, ArrowReaderOptions::new())?.1.metadata().file_metadata().num_rows() == 0);
+    files.iter().map(rows).collect()
+}
+
 /// Remembers the first way in which files differ in a column.
 fn drift(column: &mut SourceColumn, drift: Drift) {
     column.drift.get_or_insert(drift);
@@ -123,9 +138,25 @@ fn drift(column: &mut SourceColumn, drift: Drift) {
 /// timestamps of any units instants, texts of any kind text.
 fn widen(known: &mut SourceColumn, first: &Path, (path, other): (&Path, &DataType)) {
     let Some(mine) = known.arrow.clone() else { return };
+    // A column in which everything is missing has no type of its own.
+    if is_null(other) {
+        return;
+    }
+    if known.is_null {
+        *known = SourceColumn {
+            steps: std::mem::take(&mut known.steps),
+            drift: known.drift.take(),
+            ..column(&known.name, other)
+        };
+        return;
+    }
     known.several_types |= plain(&mine) != plain(other);
     let wide = match (plain(&mine), plain(other)) {
         (mine, other) if mine == other => return,
+        // Neither type holds all values of the other one.
+        (mine, other) if whole(mine) && whole(other) && (*mine == DataType::UInt64 || *other == DataType::UInt64) => {
+            DataType::Decimal128(20, 0)
+        }
         (mine, other) if mine.is_numeric() && other.is_numeric() => match mine.is_integer() && other.is_integer() {
             true => DataType::Int64,
             false => DataType::Float64,
@@ -148,8 +179,15 @@ pub fn check_wanted(columns: &[SourceColumn], wanted: &[Arc<str>], missing_is_nu
     for column in columns.iter().filter(|column| wanted.iter().any(|name| **name == *column.name)) {
         let name = column.name.clone();
         match &column.drift {
-            Some(Drift::Missing(has, lacks)) if !missing_is_null => {
-                return Err(SourceError::MixedColumns { column: name, has: has.clone(), lacks: lacks.clone() });
+            Some(Drift::Missing { has, lacks, like }) if !missing_is_null => {
+                let remedy = match like {
+                    Some(like) => format!(
+                        ", which has `{like}`; names are the same where every letter is: give the column one name in all files"
+                    ),
+                    None => "; write `missing = \"null\"` where it is NULL there, or make them two sources".to_owned(),
+                };
+                let (has, lacks) = (has.clone(), lacks.clone());
+                return Err(SourceError::MixedColumns { column: name, has, lacks, remedy });
             }
             Some(Drift::Types([(first, first_type), (other, other_type)])) => {
                 return Err(SourceError::MixedTypes {
@@ -160,7 +198,7 @@ pub fn check_wanted(columns: &[SourceColumn], wanted: &[Arc<str>], missing_is_nu
                     other_type: other_type.to_string(),
                 });
             }
-            Some(Drift::Missing(..)) | None => {}
+            Some(Drift::Missing { .. }) | None => {}
         }
     }
     Ok(())
@@ -179,14 +217,26 @@ pub fn damaged(files: &[PathBuf]) -> Option<SourceError> {
     files.iter().find_map(|path| read(path).err())
 }
 
+/// Whether values of this type are whole numbers.
+fn whole(data_type: &DataType) -> bool {
+    data_type.is_integer() || *data_type == DataType::Decimal128(20, 0)
+}
+
+fn is_null(data_type: &DataType) -> bool {
+    *plain(data_type) == DataType::Null
+}
+
 fn column(name: &str, data_type: &DataType) -> SourceColumn {
-    let plain = plain(data_type);
+    // What is missing throughout is read as texts that are missing.
+    let stored = if is_null(data_type) { &DataType::Utf8 } else { data_type };
+    let plain = plain(stored);
     let number = plain.is_numeric();
     SourceColumn {
         name: name.to_owned(),
         kind: if number { FieldKind::Number } else { FieldKind::Text },
         typed_time: matches!(plain, DataType::Timestamp(..) | DataType::Date32 | DataType::Date64),
-        arrow: Some(data_type.clone()),
+        arrow: Some(stored.clone()),
+        is_null: is_null(data_type),
         steps: Vec::new(),
         drift: None,
         several_types: false,

@@ -47,7 +47,7 @@ impl NamedFiles {
 #[async_trait]
 impl SourceKind for NamedFiles {
     async fn open(&self) -> Result<Arc<dyn Source>, Failure> {
-        let set = source::discover(&Files {
+        let mut set = source::discover(&Files {
             patterns: self.source.paths.iter().map(|path| path.resolved.clone()).collect(),
             format: self.source.format.map(|format| match format {
                 FileFormat::Csv => Format::Csv,
@@ -64,7 +64,10 @@ impl SourceKind for NamedFiles {
             skip_empty: self.source.skip_empty,
             missing_is_null: self.source.missing_is_null,
         })?;
-        let columns = source::infer(&set)?;
+        let mut columns = source::infer(&set)?;
+        if columns.iter().any(|column| column.drift.is_some()) && set.leave_out_rowless()? {
+            columns = source::infer(&set)?;
+        }
         let (of_job, filter) = (self.of_job.clone(), self.source.filter.clone());
         let check_only = set.check_only();
         Ok(Arc::new(FoundFiles { of_job, filter, set, columns, check_only }))
