@@ -68,7 +68,7 @@ impl Layout {
             let name = &program.bars.fields[index].name;
             let value = match program.read.contains(&index) {
                 true => Some(schema.index_of(name)?),
-                false => find(BarColumn::Value(name)),
+                false => find(BarColumn::Value(name)).filter(|_| program.compared.contains(&index)),
             };
             let (text, other) = (find(BarColumn::Exact(name)), find(BarColumn::Other(name)));
             Ok(FieldColumns { value, text, other, kind: find(BarColumn::Type(name)) })

@@ -50,12 +50,13 @@ pub fn projection(program: &Program, columns: &Columns<'_>, first_row: i64) -> V
     let source = columns.schema;
     let mut out = time_columns(program, columns);
     for (index, field) in program.bars.fields.iter().enumerate() {
+        let is_read = program.read.contains(&index);
         let compared = || program.compared.contains(&index) && columns.has(&field.source);
         match &field.constant {
-            Some(value) if program.read.contains(&index) => {
+            Some(value) if is_read => {
                 out.push(constant(program, field, value).alias(&*field.name));
             }
-            None if program.read.contains(&index) || compared() => field_columns(program, field, columns, &mut out),
+            None if is_read || compared() => field_columns(program, (field, is_read), columns, &mut out),
             _ => {}
         }
     }
@@ -82,7 +83,7 @@ fn constant(program: &Program, field: &FieldSpec, value: &str) -> Expr {
 }
 
 /// The columns of a field: its value, and beside a number its exact text and literals of other types.
-fn field_columns(program: &Program, field: &FieldSpec, columns: &Columns<'_>, out: &mut Vec<Expr>) {
+fn field_columns(program: &Program, (field, is_read): (&FieldSpec, bool), columns: &Columns<'_>, out: &mut Vec<Expr>) {
     let (from, to, source) = (&*field.source, &*field.name, columns.schema);
     let value = || ident(from);
     match several_types(source, from) {
@@ -94,7 +95,8 @@ fn field_columns(program: &Program, field: &FieldSpec, columns: &Columns<'_>, ou
     if field.kind == FieldKind::Text {
         if field.digits && has(source, BarColumn::Other(from)) {
             out.push(as_text(source, from).alias(to));
-        } else if data_type.is_ok_and(|data_type| !casts_whole(data_type)) {
+        } else if !is_read && data_type.is_ok_and(|data_type| !casts_whole(data_type)) {
+            // No rule looks at it: it is compared.
             out.push(spelled(value()).alias(to));
         } else {
             out.push(cast_expr(value(), DataType::Utf8View).alias(to));
