@@ -37,13 +37,13 @@ fn text_stays_the_text_it_was_and_the_same_bars_section_reads_it() {
     let project = Project::new(with_a_bad_bar());
     let before = fs::read(project.path("bars.csv")).unwrap();
     let output = project.call(&["extract", "job.toml", "-o", "all"]).exits(0);
-    assert_eq!(output.out.trim_end(), "7 rows in [DIR]/all/demo.parquet");
+    assert_eq!(output.out.trim_end(), "7 rows in all/demo.parquet");
     let (names, rows) = read(&project.path("all/demo.parquet"));
     assert_eq!(names, ["symbol", "date", "open", "high", "low", "close", "volume"].map(|name| format!("{name}:Utf8")));
     assert_eq!(rows, with_a_bad_bar().lines().skip(1).collect::<Vec<_>>());
 
     let output = project.call(&["extract", "job.toml", "-o", "good", "--clean"]).exits(0);
-    assert_eq!(output.out.trim_end(), "6 rows in [DIR]/good/demo.parquet\n1 row left out that a run would move");
+    assert_eq!(output.out.trim_end(), "6 rows in good/demo.parquet\n1 row left out that a run would move");
     assert_eq!(read(&project.path("good/demo.parquet")).1, BARS.lines().skip(1).collect::<Vec<_>>());
     assert_eq!(fs::read(project.path("bars.csv")).unwrap(), before, "the source stays as it is");
     assert!(!project.path("reports/runs").exists(), "nothing was run");

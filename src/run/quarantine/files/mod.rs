@@ -14,7 +14,7 @@ mod removal;
 use async_trait::async_trait;
 
 pub(crate) use self::of_job::{FilesOfJob, failed};
-pub(crate) use self::removal::FilesRemoval;
+pub(crate) use self::removal::{FilesRemoval, MOVABLE};
 use super::contract::{Note, Purge, Quarantine, Restored};
 use crate::quarantine::files;
 use crate::quarantine::item::{Item, UnderWay, Which};

@@ -27,13 +27,17 @@ pub(crate) struct FilesRemoval<'a> {
     pub(crate) set: &'a FilesSet,
 }
 
+/// What to do where no row can leave files.
+pub(crate) const MOVABLE: &str = "keep the bars as CSV, NDJSON or Parquet files to move their rows, or write them \
+                                  without the rejected rows: barkeep extract JOB -o DIR --clean";
+
 #[async_trait]
 impl Removal for FilesRemoval<'_> {
     /// Each file is looked at when its rows are to leave; here only whether rows of such files can leave at all.
     async fn check_fit(&self) -> Result<(), Failure> {
         let Some(reason) = self.set.check_only() else { return Ok(()) };
-        let help = "nothing was touched; keep the bars as CSV, NDJSON or Parquet files to move their rows";
-        Err(Failure::Refused(format!("no row can leave this source: {reason}"), help.to_owned()))
+        let help = format!("nothing was touched; {MOVABLE}");
+        Err(Failure::Refused(format!("no row can leave this source: {reason}"), help))
     }
 
     async fn recover(&self, _run_id: &str) -> Done {

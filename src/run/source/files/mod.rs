@@ -19,7 +19,7 @@ use crate::run::clock::Clock;
 use crate::run::examination::Examination;
 use crate::run::failure::Failure;
 use crate::run::ingest::Ingested;
-use crate::run::quarantine::files::{FilesOfJob, FilesQuarantine, FilesRemoval};
+use crate::run::quarantine::files::{FilesOfJob, FilesQuarantine, FilesRemoval, MOVABLE};
 use crate::run::quarantine::{Quarantine, Removal};
 use crate::source::{self, Files, FilesSet, Format, SourceColumn};
 
@@ -93,10 +93,6 @@ struct FoundFiles {
     /// Why no row can leave them, where none can.
     check_only: Option<String>,
 }
-
-/// What to do where no row can leave files.
-const MOVABLE: &str = "keep the bars as CSV, NDJSON or Parquet files to move their rows, or write a file without them: \
-                       barkeep extract JOB -o DIR --clean";
 
 #[async_trait]
 impl Source for FoundFiles {
