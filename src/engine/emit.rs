@@ -1,5 +1,6 @@
 //! From the findings of one series to the rows that leave the operator, with identities that are stable over runs.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -106,16 +107,20 @@ impl Emitter {
             id: first.and_then(|row| frame.id(&self.layout, row)),
             action: Some(action as i8),
             finding: Some(&flagged.finding),
-            observed_text: first.and_then(|row| self.exact_text(frame, flagged, row)),
+            observed_text: first.and_then(|row| self.exact_text(frame, flagged, row)).as_deref(),
             ..Row::default()
         });
     }
 
-    /// The observed number as the source spells it.
-    fn exact_text<'a>(&self, frame: &'a Frame, flagged: &Flagged, row: usize) -> Option<&'a str> {
+    /// The observed number as the source spells it; also one that no table of numbers shows, whatever the source is.
+    fn exact_text<'a>(&self, frame: &'a Frame, flagged: &Flagged, row: usize) -> Option<Cow<'a, str>> {
         let field = flagged.finding.field.as_deref().filter(|_| flagged.finding.observed_text.is_none())?;
         let (index, _) = self.program.bars.field(field)?;
-        frame.text(self.layout.fields[index].text, row)
+        let spelled = frame.text(self.layout.fields[index].text, row).map(Cow::Borrowed);
+        let shown = || {
+            frame.number(index, row).filter(|number| !number.is_finite()).map(|number| Cow::Owned(number.to_string()))
+        };
+        spelled.or_else(shown)
     }
 
     /// The trading date of a timestamp.

@@ -17,6 +17,7 @@ mod init_from;
 mod layers;
 mod layouts;
 mod mongo;
+mod one_verdict;
 mod public_reports;
 mod races;
 mod recipes;

@@ -110,8 +110,8 @@ fn one_field_of_many_types_is_read_where_it_is_a_number_and_reported_where_it_is
     5 required close null - 600000
     6 required close null - 600000
     7 parse-error close wrong-type false 600000
-    8 ohlc close not-finite - 600000
-    8 required close nan - 600000
+    8 ohlc close not-finite NaN 600000
+    8 required close nan NaN 600000
     "#);
 }
 

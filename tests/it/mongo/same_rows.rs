@@ -8,7 +8,7 @@ use crate::cli_support::{Project, Told};
 use crate::same_rows::{Case, Cell, cases, digits, expected, job, symbol, told, told_of};
 use crate::support::package;
 
-fn check(server: &'static Server, documents: &[RawDocumentBuf]) -> (Project, Told) {
+pub(super) fn check(server: &'static Server, documents: &[RawDocumentBuf]) -> (Project, Told) {
     let (database, project) = (server.database(), Project::empty());
     database.insert("bars", documents);
     let source = format!(
