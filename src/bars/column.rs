@@ -10,6 +10,8 @@ const EXACT: char = '~';
 const OTHER: char = '!';
 /// Ends the name of [`BarColumn::Type`].
 const TYPE: char = '^';
+/// Ends the name of [`BarColumn::FileOf`].
+const FILE_OF: &str = "^^";
 /// Begins the name of [`BarColumn::Expression`].
 const EXPRESSION: &str = "__x";
 
@@ -26,6 +28,8 @@ pub enum BarColumn<'a> {
     /// `Utf8`: the type of a value in the source, where that is not the usual one of its column; the text of a typed
     /// timestamp.
     Type(&'a str),
+    /// `Utf8`: the file that a value is of, where files have the column in several types.
+    FileOf(&'a str),
     /// `Boolean`: the result of the expression with this number.
     Expression(usize),
     /// `Int32`: the position of the row's file among those that were read.
@@ -60,6 +64,7 @@ impl<'a> BarColumn<'a> {
             Self::Exact(field) => return Cow::Owned(format!("{field}{EXACT}")),
             Self::Other(field) => return Cow::Owned(format!("{field}{OTHER}")),
             Self::Type(field) => return Cow::Owned(format!("{field}{TYPE}")),
+            Self::FileOf(field) => return Cow::Owned(format!("{field}{FILE_OF}")),
             Self::Expression(slot) => return Cow::Owned(format!("{EXPRESSION}{slot}")),
             Self::File => "__file",
             Self::Row => "__row",
@@ -80,6 +85,9 @@ impl<'a> BarColumn<'a> {
         if let Some(slot) = name.strip_prefix(EXPRESSION).and_then(|slot| slot.parse().ok()) {
             return Self::Expression(slot);
         }
+        if let Some(field) = name.strip_suffix(FILE_OF) {
+            return Self::FileOf(field);
+        }
         let field = |end: char| name.strip_suffix(end);
         let of_field = field(EXACT).map(Self::Exact).or_else(|| field(OTHER).map(Self::Other));
         of_field.or_else(|| field(TYPE).map(Self::Type)).unwrap_or(Self::Value(name))
@@ -88,7 +96,9 @@ impl<'a> BarColumn<'a> {
     /// The field that it belongs to; `None` where it says something of the whole row.
     pub fn field(self) -> Option<&'a str> {
         match self {
-            Self::Value(field) | Self::Exact(field) | Self::Other(field) | Self::Type(field) => Some(field),
+            Self::Value(field) | Self::Exact(field) | Self::Other(field) | Self::Type(field) | Self::FileOf(field) => {
+                Some(field)
+            }
             _ => None,
         }
     }
@@ -103,7 +113,7 @@ impl<'a> BarColumn<'a> {
 pub fn reserved(name: &str) -> Option<&'static str> {
     match BarColumn::of(name) {
         BarColumn::Value(_) => None,
-        BarColumn::Exact(_) | BarColumn::Other(_) | BarColumn::Type(_) => {
+        BarColumn::Exact(_) | BarColumn::Other(_) | BarColumn::Type(_) | BarColumn::FileOf(_) => {
             Some("names that end with `!`, `~` or `^` are barkeep's own")
         }
         _ => Some("this name is one of barkeep's own"),
@@ -116,7 +126,8 @@ mod tests {
 
     #[test]
     fn every_column_is_found_by_its_name() {
-        let of_field = [BarColumn::Value, BarColumn::Exact, BarColumn::Other, BarColumn::Type].map(|of| of("close"));
+        let of_field = [BarColumn::Value, BarColumn::Exact, BarColumn::Other, BarColumn::Type, BarColumn::FileOf]
+            .map(|of| of("close"));
         for column in BarColumn::OF_ROW.into_iter().chain(of_field).chain([BarColumn::Expression(12)]) {
             assert_eq!(BarColumn::of(&column.name()), column);
             assert_eq!(reserved(&column.name()).is_none(), column == BarColumn::Value("close"), "{column:?}");

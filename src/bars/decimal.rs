@@ -45,6 +45,7 @@ impl Decimal {
     }
 
     /// The number with its sign turned.
+    #[must_use]
     pub fn negated(self) -> Self {
         Self { negative: !self.negative && !self.digits.is_empty(), ..self }
     }

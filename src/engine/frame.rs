@@ -28,6 +28,8 @@ pub struct FieldColumns {
     pub other: Option<usize>,
     /// The type of a value, where that is not the usual one.
     pub kind: Option<usize>,
+    /// The file of a value, where files have it in several types.
+    pub file: Option<usize>,
 }
 
 /// Where the columns stand in the operator's input.
@@ -71,7 +73,8 @@ impl Layout {
                 false => find(BarColumn::Value(name)).filter(|_| program.compared.contains(&index)),
             };
             let (text, other) = (find(BarColumn::Exact(name)), find(BarColumn::Other(name)));
-            Ok(FieldColumns { value, text, other, kind: find(BarColumn::Type(name)) })
+            let (kind, file) = (find(BarColumn::Type(name)), find(BarColumn::FileOf(name)));
+            Ok(FieldColumns { value, text, other, kind, file })
         });
         let slots = 0..program.rules.expressions.len();
         Ok(Self {
@@ -82,6 +85,7 @@ impl Layout {
                 text: None,
                 other: find(BarColumn::Other(TIME)),
                 kind: find(BarColumn::Type(TIME)),
+                file: None,
             },
             fields: fields.collect::<Result<_, ArrowError>>()?,
             numeric: (0..program.bars.fields.len()).map(|index| program.is_number(index)).collect(),
@@ -159,7 +163,7 @@ impl Frame {
 
     fn written_in(&self, field: FieldColumns) -> Written<'_> {
         let texts = |column: Option<usize>| column.map(|column| self.texts(column));
-        Written::new(texts(field.text), texts(field.other), texts(field.kind))
+        Written::new(texts(field.text), texts(field.other), texts(field.kind.or(field.file)))
     }
 
     /// The files that the rows are in.

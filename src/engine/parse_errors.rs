@@ -99,7 +99,10 @@ impl View<'_> {
 
     fn values(&self, index: usize, found: &mut Vec<Finding>) {
         let (field, columns) = (&self.program.bars.fields[index], self.layout.fields[index]);
-        if columns.value.is_none()
+        // What files have in several types and no rule looks at may be of any of them.
+        let any_type = columns.file.is_some() && !self.program.read.contains(&index);
+        if any_type
+            || columns.value.is_none()
             || field.kind != FieldKind::Number
             || (columns.text.is_none() && columns.other.is_none())
         {

@@ -88,16 +88,20 @@ fn field_columns(program: &Program, (field, is_read): (&FieldSpec, bool), column
     let value = || ident(from);
     match several_types(source, from) {
         // Values of different files may be of different types, whatever they are.
-        Some(_) => out.push(as_view(column(BarColumn::File)).alias(BarColumn::Type(to).name())),
+        Some(_) => out.push(as_view(column(BarColumn::File)).alias(BarColumn::FileOf(to).name())),
         None => out.extend(renamed(source, BarColumn::Type(from), BarColumn::Type(to))),
     }
-    let data_type = source.field_with_name(from).map(Field::data_type);
+    let data_type = source.field_with_name(from).map(Field::data_type).ok();
     if field.kind == FieldKind::Text {
         if field.digits && has(source, BarColumn::Other(from)) {
             out.push(as_text(source, from).alias(to));
-        } else if !is_read && data_type.is_ok_and(|data_type| !casts_whole(data_type)) {
+        } else if !is_read && data_type.is_some_and(|data_type| !casts_whole(data_type)) {
             // No rule looks at it: it is compared.
             out.push(spelled(value()).alias(to));
+        } else if data_type.is_some_and(is_binary) {
+            let text = try_cast(value(), DataType::Utf8View);
+            out.push(text.clone().alias(to));
+            out.push(unread(value(), (text, spelled(value()))).alias(BarColumn::Other(to).name()));
         } else {
             out.push(cast_expr(value(), DataType::Utf8View).alias(to));
             out.extend(renamed(source, BarColumn::Other(from), BarColumn::Other(to)));
@@ -113,14 +117,22 @@ fn field_columns(program: &Program, (field, is_read): (&FieldSpec, bool), column
     out.push(scaled(number.clone(), field.scale).alias(to));
     if text {
         out.push(as_view(value()).alias(BarColumn::Exact(to).name()));
-    } else if columns.whole && data_type.is_ok_and(|data_type| !fits_a_float(data_type)) {
+    } else if columns.whole && data_type.is_some_and(|data_type| !fits_a_float(data_type)) {
         out.push(spelled(value()).alias(BarColumn::Exact(to).name()));
     } else {
         out.extend(renamed(source, BarColumn::Exact(from), BarColumn::Exact(to)));
     }
     match other_type(source, from) {
-        true => out.push(unread(value(), number).alias(BarColumn::Other(to).name())),
+        true => out.push(unread(value(), (number, as_view(value()))).alias(BarColumn::Other(to).name())),
         false => out.extend(renamed(source, BarColumn::Other(from), BarColumn::Other(to))),
+    }
+}
+
+/// Whether values of this type are bytes, which need not be a text.
+fn is_binary(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Dictionary(_, values) => is_binary(values),
+        other => matches!(other, DataType::Binary | DataType::LargeBinary | DataType::BinaryView),
     }
 }
 
@@ -131,11 +143,11 @@ fn other_type(source: &Schema, name: &str) -> bool {
         && source.field_with_name(name).is_ok_and(|field| !field.data_type().is_numeric())
 }
 
-/// `value` as text where it is there and `read` is NULL.
-fn unread(value: Expr, read: Expr) -> Expr {
-    let lost = value.clone().is_not_null().and(read.is_null());
+/// `text` where `value` is there and `read` is NULL.
+fn unread(value: Expr, (read, text): (Expr, Expr)) -> Expr {
+    let lost = value.is_not_null().and(read.is_null());
     // Only values that were not read become text.
-    datafusion::logical_expr::when(lost, as_view(value)).end().unwrap_or_else(|_| lit(ScalarValue::Utf8View(None)))
+    datafusion::logical_expr::when(lost, text).end().unwrap_or_else(|_| lit(ScalarValue::Utf8View(None)))
 }
 
 fn number_arguments(program: &Program, text: Expr) -> Vec<Expr> {
@@ -156,7 +168,7 @@ fn time_columns(program: &Program, columns: &Columns<'_>) -> Vec<Expr> {
     let other = BarColumn::Other(only);
     if !is_text(source, only) {
         let time = time_function().call(vec![value.clone(), lit(encode(spec, &[]))]);
-        let unread = unread(value.clone(), time.clone()).alias(BarColumn::Other(TIME).name());
+        let unread = unread(value.clone(), (time.clone(), as_view(value.clone()))).alias(BarColumn::Other(TIME).name());
         let rounded = source.field_with_name(only).is_ok_and(|field| !is_its_time(field.data_type()));
         let whole = (columns.whole && rounded).then(|| spelled(value).alias(BarColumn::Type(TIME).name()));
         return [time.alias(TIME), unread].into_iter().chain(whole).collect();

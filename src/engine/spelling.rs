@@ -20,11 +20,13 @@ pub(super) fn casts_whole(data_type: &DataType) -> bool {
     match data_type {
         DataType::Dictionary(_, values) => casts_whole(values),
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null | DataType::Boolean => true,
-        DataType::Date32 | DataType::Date64 | DataType::Timestamp(..) | DataType::Time32(_) | DataType::Time64(_) => {
-            true
-        }
-        other => other.is_numeric(),
+        other => other.is_numeric() || is_moment(other),
     }
+}
+
+fn is_moment(data_type: &DataType) -> bool {
+    use DataType::{Date32, Date64, Time32, Time64, Timestamp};
+    matches!(data_type, Date32 | Date64 | Timestamp(..) | Time32(_) | Time64(_))
 }
 
 /// Whether 64 bits of a float hold every value of this type.

@@ -58,8 +58,7 @@ impl Twice {
         let (Some(records), Some(files)) = (column("record"), column("file")) else { return };
         let (records, files) = (records.as_primitive::<Int8Type>(), files.as_primitive::<Int32Type>());
         for row in (0..batch.num_rows()).filter(|row| records.value(*row) == Record::Again as i8) {
-            let text =
-                |name: &str| column(name).map(|texts| texts.as_string::<i32>()).filter(|texts| !texts.is_null(row));
+            let text = |name: &str| column(name).map(AsArray::as_string::<i32>).filter(|texts| !texts.is_null(row));
             self.series.extend(text("series").map(|texts| texts.value(row).to_owned()));
             self.symbols.extend(text("symbol").map(|texts| texts.value(row).to_owned()));
             self.files.insert(files.value(row));

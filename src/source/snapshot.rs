@@ -87,6 +87,7 @@ pub(super) fn field(column: BarColumn<'_>) -> Field {
         | BarColumn::Exact(_)
         | BarColumn::Other(_)
         | BarColumn::Type(_)
+        | BarColumn::FileOf(_)
         | BarColumn::Broken
         | BarColumn::Raw
         | BarColumn::Rest => (DataType::Utf8, true),

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BinaryArray, Decimal128Array, Float64Array, Int32Array, Int64Array, RecordBatch};
-use arrow::array::{StringArray, TimestampNanosecondArray, UInt64Array};
+use arrow::array::{NullArray, StringArray, TimestampNanosecondArray, UInt64Array};
 use arrow::ipc::writer::FileWriter;
 use serde_json::Value;
 
@@ -402,6 +402,7 @@ fn files_that_have_a_column_in_several_types_are_compared_by_all_of_its_values()
     let short = |value: i32| Arc::new(Int32Array::from(vec![value])) as ArrayRef;
     let text = |value: &str| Arc::new(StringArray::from(vec![value])) as ArrayRef;
     let bytes = |value: &[u8]| Arc::new(BinaryArray::from(vec![value])) as ArrayRef;
+    let nothing = || Arc::new(NullArray::new(1)) as ArrayRef;
     let instant = |value: i64| Arc::new(TimestampNanosecondArray::from(vec![value])) as ArrayRef;
     for (name, x, cause, leaves) in [
         ("integer and float", [whole(BEYOND), float(9_007_199_254_740_992.0)], "conflicting", 0),
@@ -414,10 +415,14 @@ fn files_that_have_a_column_in_several_types_are_compared_by_all_of_its_values()
         ("bytes", [bytes(b"\xff\x00"), bytes(b"\xff\x01")], "conflicting", 0),
         ("the same bytes", [bytes(b"\xff\x00"), bytes(b"\xff\x00")], "identical", 1),
         ("instants", [instant(1), instant(2)], "conflicting", 0),
+        ("a number and a text that is none", [whole(5), text("many")], "conflicting", 0),
+        ("a number and nothing", [whole(5), nothing()], "conflicting", 0),
+        ("twice nothing", [nothing(), nothing()], "identical", 1),
     ] {
         let project = two_files(x);
         let checked = project.call(&["check", "job.toml"]);
         assert_eq!(told(&project, &checked.out), (vec![cause.to_owned()], leaves), "{name}: {checked:?}");
+        assert_eq!(checked.value("parse_errors"), "0", "no rule looks at {name}: {checked:?}");
     }
 }
 

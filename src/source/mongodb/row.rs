@@ -189,7 +189,6 @@ pub(super) enum Value<'d> {
 /// The type of a value that is not a double where a number was wanted, or not a string elsewhere.
 fn unusual_type(value: RawBsonRef<'_>, kind: WantedKind) -> Option<&'static str> {
     match (value, kind) {
-        (RawBsonRef::Double(_), WantedKind::Number) | (RawBsonRef::Null | RawBsonRef::Undefined, _) => None,
         (RawBsonRef::String(_), WantedKind::Number) => Some(STRING),
         (RawBsonRef::Int32(_), _) => Some("int"),
         (RawBsonRef::Int64(_), _) => Some("long"),

@@ -1,8 +1,9 @@
 //! Parquet files that are cut, damaged, at odds with each other, or of types no bar has.
 
 use std::fs::{self, File};
+use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, BinaryArray, Float64Array, Int64Array, NullArray, RecordBatch, StringArray};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
@@ -128,4 +129,89 @@ fn numbers_as_text_and_text_as_numbers() {
     let expected =
         ["parse-error open not-a-number", "parse-error time not-a-format", "parse-error volume out-of-range"];
     assert_eq!(project.findings(), expected);
+}
+
+/// A batch of these columns, any of which may have NULLs.
+fn columns(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+    RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, column)| (name, column, true))).unwrap()
+}
+
+fn texts(texts: [&str; 2]) -> ArrayRef {
+    Arc::new(StringArray::from(texts.to_vec()))
+}
+
+fn numbers(numbers: [f64; 2]) -> ArrayRef {
+    Arc::new(Float64Array::from(numbers.to_vec()))
+}
+
+#[test]
+fn a_column_in_which_everything_is_missing_is_null_alone_and_among_others() {
+    let nothing = || Arc::new(NullArray::new(2)) as ArrayRef;
+    let bars = |dates: [&str; 2], close: ArrayRef, volume: ArrayRef| {
+        let price = || numbers([10.0, 10.0]);
+        let (high, low) = (numbers([11.0, 11.0]), numbers([9.0, 9.0]));
+        columns(vec![
+            ("symbol", texts(["A", "A"])),
+            ("date", texts(dates)),
+            ("open", price()),
+            ("high", high),
+            ("low", low),
+            ("close", close),
+            ("volume", volume),
+        ])
+    };
+    let rules = "[[rule]]\nid = \"required\"\ncheck = \"required\"\nfields = [\"close\", \"volume\"]\n\n[[rule]]\nid = \"duplicate\"\ncheck = \"duplicate\"\n";
+    let first = ["2024-01-02", "2024-01-03"];
+    let missing = bars(first, numbers([10.0, 10.0]), nothing());
+    let whole = bars(["2024-01-04", "2024-01-05"], numbers([10.0, 10.0]), Arc::new(Int64Array::from(vec![5, 6])));
+    let alone = over("\"bars.parquet\"");
+    alone.write("rules.toml", rules);
+    write_parquet(&alone.path("bars.parquet"), &missing, 1);
+    alone.call(&["check", "job.toml"]).exits(1);
+    assert_eq!(alone.findings(), ["required volume null"; 2]);
+    for order in [["a", "b"], ["b", "a"]] {
+        let among = over("\"data\"");
+        among.write("rules.toml", rules);
+        fs::create_dir(among.path("data")).unwrap();
+        for (name, batch) in order.iter().zip([&missing, &whole]) {
+            write_parquet(&among.path(&format!("data/{name}.parquet")), batch, 1);
+        }
+        let told = among.call(&["check", "job.toml"]).exits(1);
+        assert_eq!((told.value("rows"), told.value("parse_errors")), ("4", "0"), "{order:?}");
+        assert_eq!(among.findings(), ["required volume null"; 2], "{order:?}");
+    }
+    let keyless = over("\"bars.parquet\"");
+    let rows = vec![("symbol", nothing()), ("date", nothing()), ("close", numbers([1.0, 2.0]))];
+    write_parquet(&keyless.path("bars.parquet"), &columns(rows), 1);
+    keyless.write("rules.toml", "[[rule]]\nid = \"duplicate\"\ncheck = \"duplicate\"\n");
+    keyless.call(&["check", "job.toml"]).exits(1);
+    assert_eq!(keyless.findings(), ["parse-error symbol no-series-key"; 2]);
+}
+
+#[test]
+fn a_file_without_rows_says_nothing_of_the_columns_of_others() {
+    let empty = columns(vec![("symbol", numbers([1.0, 2.0])), ("other", texts(["x", "y"]))]).slice(0, 0);
+    for name in ["a", "c"] {
+        let project = over("\"data\"");
+        fs::create_dir(project.path("data")).unwrap();
+        write_parquet(&project.path("data/b.parquet"), &bars(4), 100);
+        write_parquet(&project.path(&format!("data/{name}.parquet")), &empty, 100);
+        let told = project.call(&["check", "job.toml"]).exits(0);
+        assert_eq!(told.value("rows"), "4");
+        project.edit("job.toml", "path = \"data\"", "path = \"data\"\nempty = \"error\"");
+        project.call(&["check", "job.toml"]).exits(3).says(&["mixed schemas: column `symbol`"]);
+    }
+}
+
+#[test]
+fn bytes_that_are_no_text_are_findings_where_they_are_read() {
+    let project = over("\"bars.parquet\"");
+    let symbols: ArrayRef = Arc::new(BinaryArray::from(vec![&b"A"[..], b"\xff\xfe"]));
+    let rows = vec![("symbol", symbols), ("date", texts(["2024-01-02", "2024-01-02"])), ("close", numbers([1.0, 2.0]))];
+    write_parquet(&project.path("bars.parquet"), &columns(rows), 1);
+    project.write("rules.toml", "[[rule]]\nid = \"r\"\ncheck = \"range\"\nfield = \"close\"\nmin = 0.0\n");
+    let told = project.call(&["check", "job.toml"]).exits(1);
+    assert_eq!((told.value("rows"), told.value("clean"), told.value("parse_errors")), ("2", "1", "1"));
+    let shown = project.call(&["report", "show"]).exits(0).out;
+    assert!(shown.contains("no series key: symbol `fffe` is not text"), "{shown}");
 }
