@@ -209,8 +209,28 @@ pub fn canonical_view(program: &Program, input: &Input) -> Result<LogicalPlan> {
 
 /// The first `bars` of the first file of `input`, as [`canonical_view`] has them; no other file is read.
 pub fn first_bars(program: &Program, input: &Input, bars: usize) -> Result<LogicalPlan> {
+    let input = of_first_file(input);
+    LogicalPlanBuilder::from(canonical_view(program, &input)?).limit(0, Some(bars))?.build()
+}
+
+/// The first `rows` of the first file of `input` as the source has them, as texts under canonical names: the timestamp,
+/// where it is one column, and the fields called `fields` that are read.
+pub fn first_texts(program: &Program, input: &Input, fields: &[&str], rows: usize) -> Result<LogicalPlan> {
+    let input = of_first_file(input);
+    let mut columns: Vec<Expr> = Vec::new();
+    if let [only] = program.bars.time.sources.as_slice() {
+        columns.push(shape::as_text(&input.schema, only).alias(TIME));
+    }
+    let read = program.read.iter().map(|index| &program.bars.fields[*index]);
+    for field in read.filter(|field| field.constant.is_none() && fields.contains(&&*field.name)) {
+        columns.push(shape::as_text(&input.schema, &field.source).alias(&*field.name));
+    }
+    scanned(&input)?.project(columns)?.limit(0, Some(rows))?.build()
+}
+
+fn of_first_file(input: &Input) -> Input {
     let first = input.groups.iter().flatten().min_by_key(|file| file.index).cloned();
-    let input = Input {
+    Input {
         groups: vec![first.into_iter().collect()],
         schema: Arc::clone(&input.schema),
         places: input.places.clone(),
@@ -218,13 +238,21 @@ pub fn first_bars(program: &Program, input: &Input, bars: usize) -> Result<Logic
         arrangement: input.arrangement,
         filter: input.filter.clone(),
         window: input.window,
-    };
-    LogicalPlanBuilder::from(canonical_view(program, &input)?).limit(0, Some(bars))?.build()
+    }
 }
 
 /// Scan, filter, canonical columns, window.
 fn shaped(program: &Program, input: &Input) -> Result<LogicalPlanBuilder> {
     let first_row = i64::from(input.locators == Locators::Counted);
+    let plan = scanned(input)?.project(shape::projection(program, &input.schema, first_row))?;
+    match window(input.window) {
+        Some(window) => plan.filter(window),
+        None => Ok(plan),
+    }
+}
+
+/// Scan, filter.
+fn scanned(input: &Input) -> Result<LogicalPlanBuilder> {
     let table =
         Arc::new(BarsTable::new(input.groups.clone(), nested::stored(&input.schema), input.locators, &input.places));
     let mut plan = LogicalPlanBuilder::scan("source", provider_as_source(table), None)?;
@@ -239,11 +267,7 @@ fn shaped(program: &Program, input: &Input) -> Result<LogicalPlanBuilder> {
         let broken = || shape::column(BarColumn::Broken).is_not_null();
         plan = plan.filter(if may_be_broken { chosen.or(broken()) } else { chosen })?;
     }
-    plan = plan.project(shape::projection(program, &input.schema, first_row))?;
-    match window(input.window) {
-        Some(window) => plan.filter(window),
-        None => Ok(plan),
-    }
+    Ok(plan)
 }
 
 /// The logical plan of a run; see the module of the engine for its shape.

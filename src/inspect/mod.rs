@@ -28,6 +28,18 @@ use std::path::{Path, PathBuf};
 
 use self::outcome::unfit;
 pub(crate) use self::outcome::{InspectError, Proposal};
+use crate::bars::layout::Delimiter;
+
+/// How numbers are written that are not read as they are, as jobs write `numbers`, where cells are held apart by
+/// `delimiter`; `None` where nothing reads them.
+pub(crate) fn numbers_as_written(texts: &[String], delimiter: Delimiter) -> Option<String> {
+    numbers::spelling(texts, delimiter)
+}
+
+/// The format by which timestamps are written; `None` where none that is known reads them.
+pub(crate) fn time_as_written(texts: &[String]) -> Option<String> {
+    time::spelling(texts)
+}
 
 /// Looks at the files that `patterns` name and writes the job for them, which will lie in the folder `jobs`.
 pub(crate) fn look(patterns: &[PathBuf], jobs: &Path) -> Result<Proposal, InspectError> {

@@ -2,6 +2,7 @@
 
 use super::columns::Roles;
 use super::table::Table;
+use crate::bars::layout::Delimiter;
 use crate::bars::number::{NumberFormat, Scale, read_number};
 
 /// What was seen of the numbers.
@@ -33,6 +34,14 @@ pub(super) fn choose(table: &Table, roles: &Roles) -> Numbers {
     let nano =
         !prices.is_empty() && prices.iter().all(|cell| cell.parse::<i64>().is_ok_and(|price| price > 10_000_000));
     Numbers { setting: written(&all), nulls: dashes, nano }
+}
+
+/// How `texts` are written, none of which is read as it is; `None` where nothing reads them all.
+pub(super) fn spelling(texts: &[String], delimiter: Delimiter) -> Option<String> {
+    let texts: Vec<&str> = texts.iter().map(|text| text.trim()).collect();
+    let written = written(&texts)?;
+    let taken = delimiter == Delimiter::Byte(b',') && written.contains("decimal = \",\"");
+    (!taken).then_some(written)
 }
 
 /// How `cells` are written; `None` where they are plain, or nothing fits.

@@ -14,6 +14,7 @@ use super::failure::{Exit, Failure};
 use super::ingest::Ingested;
 use super::job;
 use super::load::load_only;
+use super::mistaken::{self, FirstTexts};
 use super::namesake;
 use super::open::{self, Opened};
 use super::order::{FailOn, Goal, Order};
@@ -106,9 +107,12 @@ async fn opened_job(
         evaluated = evaluating => evaluated,
         number = context.stop.wait() => Err(context.stop.stopped(number)),
     };
-    let moved = match evaluated {
-        Ok(ingested) => of_job.move_rows(&ingested, &mut collector, &mut seconds).await,
-        Err(failure) => Err(failure),
+    // What was read is held until the report is written: it says in which lines rows stand.
+    let (moved, _held) = match evaluated {
+        Ok((ingested, first)) => {
+            (of_job.move_rows((&ingested, &first), &mut collector, &mut seconds).await, Some(ingested))
+        }
+        Err(failure) => (Err(failure), None),
     };
     let stop = &context.stop;
     match moved {
@@ -198,7 +202,7 @@ impl OfJob<'_> {
         session: &SessionContext,
         seconds: &mut StageSeconds,
         collector: &mut Collector,
-    ) -> Result<Ingested, Failure> {
+    ) -> Result<(Ingested, FirstTexts), Failure> {
         let Self { context, order, opened, program, meta } = *self;
         let window = meta.window;
         let mut ingested = opened.ingest(program, context, &order.series).await?;
@@ -207,6 +211,8 @@ impl OfJob<'_> {
         if order.preview {
             preview::of(session, program, &ingested.input).await?.lines().iter().for_each(|line| context.note(line));
         }
+        collector.look_up_in(ingested.snapshot());
+        let first = FirstTexts::read(session, program, &ingested.input).await?;
         let started = Instant::now();
         tracing::info!(arrangement = ?ingested.input.arrangement, rows = ingested.rows, "evaluating");
         let stream = plan::run(session, program, &ingested.input).await?;
@@ -221,13 +227,13 @@ impl OfJob<'_> {
             identity.verify_unchanged()?;
         }
         seconds.check = started.elapsed().as_secs_f64();
-        Ok(ingested)
+        Ok((ingested, first))
     }
 
     /// Limits, the plan, and what it moves.
     async fn move_rows(
         &self,
-        ingested: &Ingested,
+        (ingested, first): (&Ingested, &FirstTexts),
         collector: &mut Collector,
         seconds: &mut StageSeconds,
     ) -> Result<(Ending, Option<Done>), Failure> {
@@ -247,7 +253,11 @@ impl OfJob<'_> {
         let dir = &opened.loaded.job.report_dir.resolved;
         let usual = history::usual_moves(dir, &program.job)?;
         let mut refusals = removal::refusals(opened, program, tally, usual);
-        refusals.extend(collector.one_fault().map(removal::probably_wrong));
+        let mistakes = mistaken::refusals(opened, program, collector, first);
+        if mistakes.is_empty() {
+            mistaken::doubts(program, first).iter().for_each(|doubt| context.note(&format!("note: {doubt}")));
+        }
+        refusals.extend(mistakes);
         let refused = !refusals.is_empty();
         let (next, bytes) = (next(order, opened, tally, refused), Some(ingested.bytes));
         let mut ending = Ending { refusals, not_evaluated, next, bytes, ..Ending::new(status, exit) };

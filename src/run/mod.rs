@@ -22,6 +22,7 @@ pub(crate) mod failure;
 mod ingest;
 pub(crate) mod job;
 pub(crate) mod load;
+mod mistaken;
 mod namesake;
 pub(crate) mod open;
 mod order;

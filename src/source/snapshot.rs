@@ -63,10 +63,9 @@ pub fn snapshot_schema(format: Format, wanted: &[Wanted]) -> SchemaRef {
             fields.push(field(BarColumn::Other(column)));
         }
     }
-    fields.extend(
-        [BarColumn::File, BarColumn::Row, BarColumn::Line, BarColumn::Hash, BarColumn::Broken, BarColumn::Raw]
-            .map(field),
-    );
+    fields.extend([BarColumn::File, BarColumn::Row, BarColumn::Line].map(field));
+    fields.extend((format == Format::Json).then(|| field(BarColumn::Column)));
+    fields.extend([BarColumn::Hash, BarColumn::Broken, BarColumn::Raw].map(field));
     Arc::new(Schema::new(fields))
 }
 
@@ -74,7 +73,7 @@ pub fn snapshot_schema(format: Format, wanted: &[Wanted]) -> SchemaRef {
 pub(super) fn field(column: BarColumn<'_>) -> Field {
     let (data_type, nullable) = match column {
         BarColumn::File => (DataType::Int32, false),
-        BarColumn::Row | BarColumn::Line => (DataType::Int64, false),
+        BarColumn::Row | BarColumn::Line | BarColumn::Column => (DataType::Int64, false),
         BarColumn::Hash => (DataType::FixedSizeBinary(32), false),
         BarColumn::Id => (DataType::Binary, false),
         BarColumn::Expression(_) => (DataType::Boolean, true),
@@ -115,7 +114,7 @@ pub(super) fn writer_properties(schema: &Schema, wanted: &[Wanted]) -> Result<Wr
         .set_statistics_enabled(EnabledStatistics::None)
         .set_column_dictionary_enabled(path(BarColumn::Hash), false)
         .set_column_compression(path(BarColumn::Hash), Compression::UNCOMPRESSED);
-    for column in [BarColumn::Row, BarColumn::Line] {
+    for column in [BarColumn::Row, BarColumn::Line, BarColumn::Column] {
         properties = properties
             .set_column_dictionary_enabled(path(column), false)
             .set_column_encoding(path(column), Encoding::DELTA_BINARY_PACKED);
@@ -147,6 +146,8 @@ mod tests {
         let own = ["__file", "__row", "__line", "__hash", "__broken", "__raw"];
         assert_eq!(names(Format::Csv), [&["a", "b"][..], &own].concat());
         assert_eq!(names(Format::Ndjson), [&["a", "a!", "b", "b!"][..], &own].concat());
+        let of_document = ["__file", "__row", "__line", "__column", "__hash", "__broken", "__raw"];
+        assert_eq!(names(Format::Json), [&["a", "a!", "b", "b!"][..], &of_document].concat());
     }
 
     #[test]
