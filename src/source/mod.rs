@@ -50,6 +50,7 @@ use compression::Unpacked;
 use zip_archive::Member;
 
 pub use arrow_ipc::arrow_as_parquet;
+pub use chunk::Chunk;
 pub use column::SourceColumn;
 pub use discover::discover;
 pub use document::id_text;
@@ -65,7 +66,6 @@ pub use place::PlaceFields;
 pub use records::Record;
 pub use series_order::{KeyField, KeySpan, SeriesKey, SeriesOrder, series_order};
 pub use snapshot::{Snapshot, Wanted, WantedKind, snapshot_schema};
-pub use chunk::Chunk;
 pub use text::TextFile;
 
 /// Which files a job names, and how they are to be read.

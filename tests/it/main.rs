@@ -18,6 +18,7 @@ mod layers;
 mod layouts;
 mod locators;
 mod mongo;
+mod places;
 mod races;
 mod recipes;
 mod support;

@@ -207,7 +207,7 @@ fn run_moves_rejected_rows_to_quarantine_and_they_come_back() {
     assert_eq!(text("quarantine_series"), "B");
 
     let actions = project.call(&["sql", "select state, locator, action from actions", "--format", "ndjson"]).exits(0);
-    assert_eq!(actions.json()[0].to_string(), r#"{"state":"removed","locator":"bars.csv:5","action":"quarantine"}"#);
+    assert_eq!(actions.json()[0].to_string(), r#"{"state":"removed","locator":"bars.csv:6","action":"quarantine"}"#);
     let shown = project.call(&["report", "show"]).exits(0);
     assert!(shown.out.contains("1 row removed; what was removed is in quarantine."), "{}", shown.out);
     let list = project.call(&["quarantine", "list", "job.toml", "--format", "ndjson"]).exits(0).json();
