@@ -147,22 +147,13 @@ fn is_midnight(zone: Tz, instant: i64) -> bool {
 
 /// That prices look like counts of billionths.
 fn scale(bars: &BarsSpec, first: &FirstTexts) -> Option<String> {
-    /// Prices of few things are above it, and those of a currency without cents are no multiples of the step.
-    const HUGE: i64 = 10_000_000;
-    const STEP: i64 = 100_000;
-    /// No price of anything is above it.
-    const BEYOND: i64 = 10_000_000_000;
     let is_scaled = |name: &&&str| bars.field(name).is_some_and(|(_, field)| field.scale.is_some());
     if PRICES.iter().any(|name| is_scaled(&name)) {
         return None;
     }
     let prices: Vec<&String> = PRICES.iter().flat_map(|name| first.texts(name)).collect();
     let whole: Vec<i64> = prices.iter().map(|text| text.parse().ok()).collect::<Option<_>>()?;
-    let all = |fits: &dyn Fn(i64) -> bool| whole.iter().all(|price| fits(*price));
-    if prices.len() < MANY
-        || !all(&|price| price >= HUGE)
-        || !(all(&|price| price % STEP == 0) || all(&|price| price >= BEYOND))
-    {
+    if prices.len() < MANY || !inspect::are_billionths(&whole) {
         return None;
     }
     let each = PRICES.iter().filter(|name| !first.texts(name).is_empty());
