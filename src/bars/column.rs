@@ -38,6 +38,9 @@ pub enum BarColumn<'a> {
     Row,
     /// `Int64`: the physical line that the record begins in, from 1; for messages.
     Line,
+    /// `Int64`: the byte of that line at which the record begins, from 1; only for JSON documents, in which a line may hold
+    /// many records.
+    Column,
     /// `FixedSizeBinary(32)`: SHA-256 of the record's bytes without its line end.
     Hash,
     /// `Binary`: the `_id` of a document, element type and bytes; only for collections.
@@ -52,9 +55,9 @@ pub enum BarColumn<'a> {
 
 impl<'a> BarColumn<'a> {
     /// The columns that say something of the whole row.
-    pub const OF_ROW: [BarColumn<'static>; 8] = {
-        use BarColumn::{Broken, File, Hash, Id, Line, Raw, Rest, Row};
-        [File, Row, Line, Hash, Id, Broken, Raw, Rest]
+    pub const OF_ROW: [BarColumn<'static>; 9] = {
+        use BarColumn::{Broken, Column, File, Hash, Id, Line, Raw, Rest, Row};
+        [File, Row, Line, Column, Hash, Id, Broken, Raw, Rest]
     };
 
     /// Its name.
@@ -69,6 +72,7 @@ impl<'a> BarColumn<'a> {
             Self::File => "__file",
             Self::Row => "__row",
             Self::Line => "__line",
+            Self::Column => "__column",
             Self::Hash => "__hash",
             Self::Id => "__id",
             Self::Broken => "__broken",

@@ -74,6 +74,19 @@ impl TimeSpec {
         Err(closest)
     }
 
+    /// The instant that `text` spells, µs UTC; `None` where it is not readable, or says a local date or time, which is the
+    /// same whatever the zone.
+    pub fn instant_of(&self, text: &str) -> Option<i64> {
+        match self.formats.iter().find_map(|format| format.parse(text).ok()) {
+            Some(Parsed::Instant(instant)) => Some(instant),
+            Some(Parsed::Local { .. }) => None,
+            None => match typed::read(text) {
+                Some(Typed::Instant(instant)) => Some(instant),
+                _ => None,
+            },
+        }
+    }
+
     /// The timestamp of an integer: an epoch number, or, where the source has whole numbers, the digits of a pattern.
     /// [`TimeFault::WrongType`] where no format reads digits.
     pub fn read_number(&self, number: i64) -> Result<i64, TimeFault> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::output::Format;
+use super::path;
 use super::size;
 
 /// Keeps price bars clean: holds historical market records against rules that know what a market is.
@@ -37,7 +38,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "SIZE", env = "BARKEEP_MEMORY_LIMIT", value_parser = size::parse)]
     pub(crate) memory_limit: Option<usize>,
     /// Folder for snapshots and spilled data; the system's own by default.
-    #[arg(long, global = true, value_name = "DIR", env = "BARKEEP_TEMP_DIR")]
+    #[arg(long, global = true, value_name = "DIR", env = "BARKEEP_TEMP_DIR", value_parser = path::parser())]
     pub(crate) temp_dir: Option<PathBuf>,
 }
 
@@ -58,7 +59,7 @@ pub(crate) enum Command {
     /// Show the first three bars of a job as they are read, with zone and session; nothing is evaluated.
     Preview {
         /// A job file.
-        #[arg(value_name = "JOB")]
+        #[arg(value_name = "JOB", value_parser = path::parser())]
         job: PathBuf,
     },
     /// Hold the bars of jobs against their rules and write the report; never changes the source.
@@ -84,7 +85,7 @@ pub(crate) enum Command {
     /// Find out whether jobs can do their work: files, clock, server, privileges, disk. Changes nothing.
     Doctor {
         /// Job files.
-        #[arg(required = true, value_name = "JOB")]
+        #[arg(required = true, value_name = "JOB", value_parser = path::parser())]
         jobs: Vec<PathBuf>,
     },
     /// Look at what was moved, put it back, or erase what is old: list, show, restore, export, purge.
@@ -107,6 +108,7 @@ pub(crate) enum Command {
     #[command(hide = true)]
     Man {
         /// The folder; made where it is missing.
+        #[arg(value_parser = path::parser())]
         dir: PathBuf,
     },
 }
@@ -115,10 +117,10 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct InitArgs {
     /// The folder; made if it is not there.
-    #[arg(default_value = ".")]
+    #[arg(default_value = ".", value_parser = path::parser())]
     pub(crate) dir: PathBuf,
     /// Look at these files and write the job that reads them: a file, a folder or a pattern.
-    #[arg(long, value_name = "GLOB", conflicts_with = "demo")]
+    #[arg(long, value_name = "GLOB", conflicts_with = "demo", value_parser = path::parser())]
     pub(crate) from: Vec<PathBuf>,
     /// Add bars with known faults and a job that finds them; needs no server.
     #[arg(long)]
@@ -147,7 +149,7 @@ pub(crate) struct WindowArgs {
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
     /// Job files.
-    #[arg(required = true, value_name = "JOB")]
+    #[arg(required = true, value_name = "JOB", value_parser = path::parser())]
     pub(crate) jobs: Vec<PathBuf>,
     /// Only these rules.
     #[arg(long = "rule", value_name = "ID")]
@@ -169,10 +171,10 @@ pub(crate) struct CheckArgs {
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
     /// A job file.
-    #[arg(value_name = "JOB")]
+    #[arg(value_name = "JOB", value_parser = path::parser())]
     pub(crate) job: PathBuf,
     /// The file of the plan; by default one below the reports.
-    #[arg(short, long, value_name = "PLAN")]
+    #[arg(short, long, value_name = "PLAN", value_parser = path::parser())]
     pub(crate) output: Option<PathBuf>,
     /// How long the plan holds, e.g. 3d; a week by default.
     #[arg(long, value_name = "SPAN")]
@@ -185,7 +187,7 @@ pub(crate) struct PlanArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ApplyArgs {
     /// A plan that `barkeep plan` wrote, or a `run` that was refused.
-    #[arg(value_name = "PLAN")]
+    #[arg(value_name = "PLAN", value_parser = path::parser())]
     pub(crate) plan: PathBuf,
     /// The confirmation: first 8 digits of the checksum and the number of rows, as `plan` printed them.
     #[arg(long, value_name = "HASH:ROWS")]
@@ -196,7 +198,7 @@ pub(crate) struct ApplyArgs {
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     /// Job files.
-    #[arg(required = true, value_name = "JOB")]
+    #[arg(required = true, value_name = "JOB", value_parser = path::parser())]
     pub(crate) jobs: Vec<PathBuf>,
     /// From which severity on findings make the exit code 1.
     #[arg(long, value_enum, default_value_t = FailOn::Error)]
@@ -214,6 +216,7 @@ pub(crate) enum QuarantineCommand {
     /// Rows in quarantine, oldest first.
     List {
         /// A job file.
+        #[arg(value_parser = path::parser())]
         job: PathBuf,
         #[command(flatten)]
         which: WhichArgs,
@@ -224,6 +227,7 @@ pub(crate) enum QuarantineCommand {
     /// One row as it was, every rule that flagged it, and what was done.
     Show {
         /// A job file.
+        #[arg(value_parser = path::parser())]
         job: PathBuf,
         /// The item, or the beginning of its name.
         id: String,
@@ -231,6 +235,7 @@ pub(crate) enum QuarantineCommand {
     /// Put rows back where they were; nothing that is there is overwritten.
     Restore {
         /// A job file.
+        #[arg(value_parser = path::parser())]
         job: PathBuf,
         /// Items, or the beginnings of their names.
         ids: Vec<String>,
@@ -245,9 +250,10 @@ pub(crate) enum QuarantineCommand {
     /// Write rows in quarantine to a file.
     Export {
         /// A job file.
+        #[arg(value_parser = path::parser())]
         job: PathBuf,
         /// The file: .parquet, .csv or .ndjson.
-        #[arg(short, long, value_name = "FILE")]
+        #[arg(short, long, value_name = "FILE", value_parser = path::parser())]
         output: PathBuf,
         #[command(flatten)]
         which: WhichArgs,
@@ -255,6 +261,7 @@ pub(crate) enum QuarantineCommand {
     /// Erase what is old and need not be kept any more; never touches a source.
     Purge {
         /// A job file.
+        #[arg(value_parser = path::parser())]
         job: PathBuf,
         /// Rows that came to quarantine longer ago than this, e.g. 30d.
         #[arg(long, value_name = "SPAN")]
@@ -309,6 +316,7 @@ pub(crate) enum RulesCommand {
     /// The checks there are, or the rules of jobs.
     List {
         /// Job or rule files; without any, the checks that rules can name.
+        #[arg(value_parser = path::parser())]
         files: Vec<PathBuf>,
     },
     /// What a check flags, its parameters, an example.
@@ -319,13 +327,13 @@ pub(crate) enum RulesCommand {
     /// Every mistake of job and rule files at once.
     Lint {
         /// Job or rule files.
-        #[arg(required = true)]
+        #[arg(required = true, value_parser = path::parser())]
         files: Vec<PathBuf>,
     },
     /// Run the test cases that rules carry.
     Test {
         /// Job or rule files.
-        #[arg(required = true)]
+        #[arg(required = true, value_parser = path::parser())]
         files: Vec<PathBuf>,
     },
     /// The JSON Schema of rule or job files, for editors.
@@ -349,7 +357,7 @@ pub(crate) enum SchemaOf {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ReportsDir {
     /// Folder of the reports.
-    #[arg(long, value_name = "DIR", default_value = "reports", env = "BARKEEP_REPORTS")]
+    #[arg(long, value_name = "DIR", default_value = "reports", env = "BARKEEP_REPORTS", value_parser = path::parser())]
     pub(crate) dir: PathBuf,
 }
 
@@ -385,6 +393,6 @@ pub(crate) struct SqlArgs {
     #[command(flatten)]
     pub(crate) reports: ReportsDir,
     /// A job whose bars are the table `bars`.
-    #[arg(long, value_name = "JOB")]
+    #[arg(long, value_name = "JOB", value_parser = path::parser())]
     pub(crate) job: Option<PathBuf>,
 }

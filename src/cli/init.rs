@@ -11,6 +11,7 @@ use super::preview::preview;
 use crate::config::schema;
 use crate::durable::paths;
 use crate::inspect::{self, InspectError};
+use crate::run::shell::typed;
 use crate::run::{Exit, Failure};
 use crate::text::escape::visible;
 
@@ -57,9 +58,10 @@ path = "./schema/rules.schema.json"
 /// Makes the folder.
 pub(crate) fn init(args: &InitArgs, output: &mut Output) -> Result<Exit, Failure> {
     let files = files(args.demo);
+    let root = paths::tidy(&args.dir);
     let there: Vec<String> = files
         .iter()
-        .map(|(name, _)| args.dir.join(name))
+        .map(|(name, _)| root.join(name))
         .filter(|path| path.exists())
         .map(|path| format!("`{}`", path.display()))
         .collect();
@@ -69,7 +71,7 @@ pub(crate) fn init(args: &InitArgs, output: &mut Output) -> Result<Exit, Failure
     }
     let mut written: Vec<PathBuf> = Vec::new();
     for (name, text) in &files {
-        let path = args.dir.join(name);
+        let path = root.join(name);
         if let Err(failure) = write(&path, text) {
             // Half a project is none: what was written goes, what was there stays.
             for path in &written {
@@ -85,13 +87,13 @@ pub(crate) fn init(args: &InitArgs, output: &mut Output) -> Result<Exit, Failure
         }
     }
     let job = if args.demo { "jobs/demo.toml" } else { "jobs/daily.toml" };
-    let next = args.dir.join(job);
+    let next = root.join(job);
     if output.is_json() {
         let names: Vec<&Path> = files.iter().map(|(name, _)| name.as_path()).collect();
         let dir = args.dir.display().to_string();
         output.line(&serde_json::json!({ "type": "init", "dir": dir, "files": names }).to_string())?;
     } else {
-        output.line(&format!("next: barkeep check {}", next.display()))?;
+        output.line(&format!("next: barkeep check {}", typed(&next)))?;
     }
     Ok(Exit::Ok)
 }
@@ -99,20 +101,21 @@ pub(crate) fn init(args: &InitArgs, output: &mut Output) -> Result<Exit, Failure
 /// Makes the folder with a job for the files that the flags name. What else there is already stays as it is; a job of
 /// the same name is never overwritten.
 pub(crate) async fn from_files(global: &Global, args: &InitArgs, output: &mut Output) -> Result<Exit, Failure> {
-    let dir = paths::absolute(&args.dir)?;
+    let root = paths::tidy(&args.dir);
+    let dir = paths::absolute(&root)?;
     let patterns = args.from.iter().map(|path| paths::absolute(path)).collect::<Result<Vec<_>, _>>()?;
     let proposal = inspect::look(&patterns, &dir.join("jobs")).map_err(|error| match error {
         InspectError::Unfit(message, help) => Failure::Usage(message, help),
         InspectError::Source(error) => error.into(),
     })?;
-    let job = args.dir.join("jobs").join(format!("{}.toml", proposal.name));
+    let job = root.join("jobs").join(format!("{}.toml", proposal.name));
     if job.exists() {
         let message = format!("`{}` is there already", job.display());
         return Err(Failure::Usage(message, "choose another folder, or move it away; nothing was written".into()));
     }
     let mut written = Vec::new();
     for (name, text) in shared() {
-        let path = args.dir.join(name);
+        let path = root.join(name);
         if !path.exists() {
             write(&path, &text)?;
             written.push(path);
@@ -136,7 +139,7 @@ pub(crate) async fn from_files(global: &Global, args: &InitArgs, output: &mut Ou
         for line in &proposal.confirm {
             output.line(&format!("  {}", visible(line)))?;
         }
-        output.line(&format!("next: barkeep check {}", job.display()))?;
+        output.line(&format!("next: barkeep check {}", typed(&job)))?;
     }
     Ok(Exit::Ok)
 }

@@ -10,6 +10,7 @@ mod extract;
 mod failure_json;
 mod init;
 mod output;
+mod path;
 mod preview;
 mod progress;
 mod quarantine;

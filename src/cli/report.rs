@@ -59,13 +59,15 @@ pub(crate) async fn show(
         run.run_id.run_date(),
         run.run_id
     );
-    let summary = match run.load_summary() {
+    let mut summary = match run.load_summary() {
         Err(ReportError::NoSummary { .. }) => return broke_off(&context, dir, &of_run, output).await,
         summary => summary?,
     };
     if output.is_json() {
         output.line(&output::summary(&summary)?)?;
     } else {
+        // What was to be typed next was for the folder and the moment of the run.
+        summary.next.clear();
         output.line(&render_text(&summary, output.colour(), output::width()))?;
     }
     let query = format!(

@@ -82,19 +82,21 @@ pub enum Refusal {
         /// Its budget.
         budget: f64,
     },
-    /// Every row has the same parse error in the same field, and no rule that moves rows is about it.
-    #[error(
-        "every one of {rows} rows has `{first}` or the like in `{field}` ({cause}): the job is probably wrong, not the rows; say in `[bars]` how `{field}` is written, or aim a rule at it"
-    )]
-    OneFault {
-        /// The field.
-        field: String,
-        /// The cause.
-        cause: String,
-        /// The first value.
-        first: String,
-        /// Rows.
-        rows: u64,
+    /// Rows are wrong in such a way that the job is probably wrong, and not the rows.
+    #[error("{what}: the job is probably wrong, not the rows; {remedy}")]
+    Mistaken {
+        /// What is seen of the rows.
+        what: String,
+        /// What to write in the job.
+        remedy: String,
+    },
+    /// A rule that moves rows is about values that do not decode, all rows have one, and the job could say how to read them.
+    #[error("{what}; {remedy}")]
+    Readable {
+        /// What is seen of the rows.
+        what: String,
+        /// What to write in the job.
+        remedy: String,
     },
     /// A rule that moves rows flagged every row it evaluated.
     #[error(

@@ -8,6 +8,8 @@ use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
+use percent_encoding::percent_decode_str;
+
 /// `path` without `.`, `folder/..` and slashes at its end; it means the same file. A relative path stays relative.
 pub fn tidy(path: &Path) -> PathBuf {
     let mut tidy = PathBuf::new();
@@ -24,6 +26,24 @@ pub fn tidy(path: &Path) -> PathBuf {
         }
     }
     if tidy.as_os_str().is_empty() { PathBuf::from(".") } else { tidy }
+}
+
+/// The path that a person means by `~`, the folder of the user, and by a `file://` address; any other is itself.
+pub fn meant(written: &Path) -> PathBuf {
+    let home = std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    written.to_str().map_or_else(|| written.to_path_buf(), |text| meant_at(text, home.as_deref()))
+}
+
+fn meant_at(written: &str, home: Option<&Path>) -> PathBuf {
+    if let Some(address) = written.strip_prefix("file://") {
+        let path = address.strip_prefix("localhost").filter(|path| path.starts_with('/')).unwrap_or(address);
+        return PathBuf::from(percent_decode_str(path).decode_utf8().unwrap_or_else(|_| path.into()).into_owned());
+    }
+    match (written.strip_prefix('~'), home) {
+        (Some(""), Some(home)) => home.to_path_buf(),
+        (Some(rest), Some(home)) if rest.starts_with('/') => home.join(rest.trim_start_matches('/')),
+        _ => PathBuf::from(written),
+    }
 }
 
 /// The absolute form of [`tidy`].
@@ -59,6 +79,23 @@ mod tests {
         ] {
             assert_eq!(tidy(Path::new(path)), Path::new(short), "{path}");
         }
+    }
+
+    #[test]
+    fn home_and_addresses_of_files_are_understood() {
+        let home = Some(Path::new("/home/me"));
+        for (written, path) in [
+            ("~/bars.csv", "/home/me/bars.csv"),
+            ("~", "/home/me"),
+            ("~other/bars.csv", "~other/bars.csv"),
+            ("a/~/bars.csv", "a/~/bars.csv"),
+            ("file:///data/a%20b.csv", "/data/a b.csv"),
+            ("file://localhost/data/*.csv", "/data/*.csv"),
+            ("file:///data/100%.csv", "/data/100%.csv"),
+        ] {
+            assert_eq!(meant_at(written, home), Path::new(path), "{written}");
+        }
+        assert_eq!(meant_at("~/bars.csv", None), Path::new("~/bars.csv"));
     }
 
     #[test]

@@ -244,16 +244,35 @@ pub fn canonical_view(program: &Program, input: &Input) -> Result<LogicalPlan> {
 
 /// The first `bars` of the first file of `input`, as [`canonical_view`] has them; no other file is read.
 pub fn first_bars(program: &Program, input: &Input, bars: usize) -> Result<LogicalPlan> {
+    let input = of_first_file(input);
+    LogicalPlanBuilder::from(canonical_view(program, &input)?).limit(0, Some(bars))?.build()
+}
+
+/// The first `rows` of the first file of `input` as the source has them, as texts under canonical names: the timestamp,
+/// where it is one column, and the fields called `fields` that are read.
+pub fn first_texts(program: &Program, input: &Input, fields: &[&str], rows: usize) -> Result<LogicalPlan> {
+    let input = of_first_file(input);
+    let mut columns: Vec<Expr> = Vec::new();
+    if let [only] = program.bars.time.sources.as_slice() {
+        columns.push(shape::as_text(&input.schema, only).alias(TIME));
+    }
+    let read = program.read.iter().map(|index| &program.bars.fields[*index]);
+    for field in read.filter(|field| field.constant.is_none() && fields.contains(&&*field.name)) {
+        columns.push(shape::as_text(&input.schema, &field.source).alias(&*field.name));
+    }
+    scanned(&input)?.project(columns)?.limit(0, Some(rows))?.build()
+}
+
+fn of_first_file(input: &Input) -> Input {
     let first = input.groups.iter().flatten().min_by_key(|file| file.index).cloned();
-    let input = Input {
+    Input {
         groups: vec![first.into_iter().collect()],
         schema: Arc::clone(&input.schema),
         places: input.places.clone(),
         filter: input.filter.clone(),
         whole: None,
         ..*input
-    };
-    LogicalPlanBuilder::from(canonical_view(program, &input)?).limit(0, Some(bars))?.build()
+    }
 }
 
 /// The rows of `input` in the order of its files: where each is, the source columns `columns` under their own names, and

@@ -9,6 +9,9 @@ use crate::checks::parse_error;
 use crate::config::{Rule, RuleSet};
 use crate::decide::{Action, Severity};
 
+/// The check that says why a date does not decode.
+const DATE_FORMAT: &str = "date-format";
+
 /// What stands for a value that does not decode, in the place of a rule.
 pub const PARSE_ERROR: &str = parse_error::NAME;
 
@@ -49,14 +52,20 @@ impl Program {
         }
     }
 
-    /// Whether a rule that moves rows is about the field `name`.
+    /// Whether a rule that moves rows is about values of the field `name` that do not decode.
     pub fn aims_at(&self, name: &str) -> bool {
         let quoted = format!("\"{name}\"");
         let about = |rule: &Rule| {
             let named = rule.params.contains(&quoted);
-            named || name == TIME && rule.kind.name() == "date-format" && !rule.params.contains("\"field\"")
+            named || name == TIME && !rule.params.contains("\"field\"")
         };
-        self.rules.rules.iter().any(|rule| rule.action > Action::Report && about(rule))
+        let rules = self.rules.rules.iter().filter(|rule| rule.kind.name() == DATE_FORMAT);
+        rules.into_iter().any(|rule| rule.action > Action::Report && about(rule))
+    }
+
+    /// Whether findings of the rule at `index`, [`Program::parse_error`] included, may be about values that do not decode.
+    pub fn is_about_parsing(&self, index: usize) -> bool {
+        self.rules.rules.get(index).is_none_or(|rule| rule.kind.name() == DATE_FORMAT)
     }
 
     /// Whether of equally good copies of a bar the last one is kept, by a rule that says so.

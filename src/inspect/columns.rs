@@ -1,6 +1,6 @@
 //! Which column is which field, by its name.
 
-use super::table::Table;
+use super::table::{Column, Table};
 use super::time::Found;
 use crate::bars::number::read_number;
 
@@ -59,14 +59,26 @@ const FIELDS: [(&str, &[&str]); 6] = [
     ("amount", &["amount", "turnover", "成交额"]),
 ];
 
-/// A name without case, blanks and signs.
+/// A name without case, blanks and signs, and without the number that some interfaces put before it (`1. open`).
 fn plain(name: &str) -> String {
+    let behind = name.trim_start_matches(|c: char| c.is_ascii_digit());
+    let name = if behind.len() < name.len() { behind.strip_prefix(". ").unwrap_or(name) } else { name };
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// The field that a column of this name usually is.
+pub(super) fn usual(name: &str) -> Option<&'static str> {
+    let name = plain(name);
+    FIELDS.iter().find(|(_, usual)| usual.contains(&name.as_str())).map(|(field, _)| *field)
 }
 
 /// Which columns the fields are, by their names.
 pub(super) fn assign(table: &Table) -> Roles {
-    let names: Vec<String> = table.columns.iter().map(|column| plain(&column.name)).collect();
+    let own = |column: &Column| {
+        let name = column.name.rsplit('.').next().filter(|_| column.nested);
+        plain(name.unwrap_or(&column.name))
+    };
+    let names: Vec<String> = table.columns.iter().map(own).collect();
     let called = |usual: &&str| names.iter().position(|name| name == usual);
     let mut fields: Vec<(&'static str, usize)> = Vec::new();
     for (field, usual) in FIELDS {
@@ -97,7 +109,6 @@ pub(super) fn without_time(table: &Table, mut roles: Roles, time: &Found) -> Rol
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inspect::table::Column;
 
     #[test]
     fn fields_are_known_by_their_usual_names_and_by_those_of_vendors() {

@@ -61,6 +61,14 @@ fn prices(columns: &[Vec<&str>; 4]) -> [&'static str; 4] {
     orders.iter().find(fits).copied().unwrap_or(orders[0])
 }
 
+/// Whether a cell is a number or begins with a date, as no column name does.
+pub(super) fn is_data(cell: &str) -> bool {
+    let cell = cell.trim();
+    let date =
+        cell.len() >= 8 && cell.as_bytes()[0].is_ascii_digit() && cell.bytes().filter(u8::is_ascii_digit).count() >= 6;
+    date || read_number(cell).is_ok_and(f64::is_finite)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

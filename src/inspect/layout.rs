@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::header::names_without_header;
+use super::header::{is_data, names_without_header};
 use super::outcome::{InspectError, unfit};
+use super::wide;
 use crate::bars::layout::Encoding;
-use crate::bars::number::read_number;
 
 /// What was seen of a text file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub(super) struct Layout {
     pub(super) columns: Vec<String>,
     pub(super) encoding: Option<String>,
     pub(super) trim: bool,
+    /// `wide` as jobs write it.
+    pub(super) wide: Option<&'static str>,
 }
 
 const DELIMITERS: [&str; 4] = [",", ";", "\t", "|"];
@@ -72,6 +74,10 @@ fn merge(known: &mut Layout, own: &Layout, path: &Path) -> Result<(), InspectErr
         if !known.ignore.contains(pattern) {
             known.ignore.push(pattern.clone());
         }
+    }
+    if own.wide != known.wide {
+        let message = format!("`{}` is not as wide a table as the files before it", path.display());
+        return unfit(message, "name the files of one layout, and write a job for each");
     }
     known.trim |= own.trim;
     Ok(())
@@ -177,6 +183,15 @@ fn of_text(text: &str, path: &Path) -> Result<(Layout, Vec<Vec<String>>), Inspec
     if layout.columns.last().is_some_and(String::is_empty) {
         layout.columns.pop();
     }
+    let named = records.iter().take_while(|record| !record.iter().any(|cell| is_data(cell))).count();
+    let (heads, rest) = records.split_at(named);
+    if let Some(long) = wide::find(heads, rest) {
+        for head in &heads[long.heads.min(heads.len())..] {
+            layout.ignore.push(format!("{}{}*", glob::Pattern::escape(&head[0]), delimiter));
+        }
+        (layout.wide, layout.columns) = (Some(long.setting), long.columns);
+        return Ok((layout, long.records));
+    }
     records.remove(0);
     // Programs write more than one line of names, yfinance for instance three.
     while records.len() > 1
@@ -257,14 +272,6 @@ pub(super) fn split(line: &str, delimiter: &str) -> Vec<String> {
     }
     cells.push(cell);
     cells
-}
-
-/// Whether a cell is a number or begins with a date, as no column name does.
-pub(super) fn is_data(cell: &str) -> bool {
-    let cell = cell.trim();
-    let date =
-        cell.len() >= 8 && cell.as_bytes()[0].is_ascii_digit() && cell.bytes().filter(u8::is_ascii_digit).count() >= 6;
-    date || read_number(cell).is_ok_and(f64::is_finite)
 }
 
 #[cfg(test)]

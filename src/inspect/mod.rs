@@ -8,7 +8,8 @@
 //! time      where the timestamp stands         place     the symbol in the names of files
 //! market    interval, calendar, zone           write     the job as text
 //! header    names where no header says them    table     rows as texts
-//! outcome   a job, or why there is none
+//! outcome   a job, or why there is none            wide      tables of dates by tickers
+//! document  where the records of JSON are
 //! ```
 
 mod columns;
@@ -22,12 +23,30 @@ mod place;
 mod sample;
 mod table;
 mod time;
+mod wide;
 mod write;
 
 use std::path::{Path, PathBuf};
 
 use self::outcome::unfit;
 pub(crate) use self::outcome::{InspectError, Proposal};
+use crate::bars::layout::Delimiter;
+
+/// How numbers are written that are not read as they are, as jobs write `numbers`, where cells are held apart by
+/// `delimiter`; `None` where nothing reads them.
+pub(crate) fn numbers_as_written(texts: &[String], delimiter: Delimiter) -> Option<String> {
+    numbers::spelling(texts, delimiter)
+}
+
+/// Whether whole prices are probably counts of billionths.
+pub(crate) fn are_billionths(prices: &[i64]) -> bool {
+    numbers::are_billionths(prices)
+}
+
+/// The format by which timestamps are written; `None` where none that is known reads them.
+pub(crate) fn time_as_written(texts: &[String]) -> Option<String> {
+    time::spelling(texts)
+}
 
 /// Looks at the files that `patterns` name and writes the job for them, which will lie in the folder `jobs`.
 pub(crate) fn look(patterns: &[PathBuf], jobs: &Path) -> Result<Proposal, InspectError> {
@@ -47,7 +66,8 @@ pub(crate) fn look(patterns: &[PathBuf], jobs: &Path) -> Result<Proposal, Inspec
     };
     let symbols = market::symbols_of(&sample, &roles, place.as_ref());
     let roles = columns::without_time(&sample.table, roles, &time);
-    if let Some(missing) = ["open", "high", "low", "close"].into_iter().find(|name| roles.of(name).is_none()) {
+    let needed = ["open", "high", "low", "close"].into_iter().filter(|_| sample.layout.wide.is_none());
+    if let Some(missing) = needed.into_iter().find(|name| roles.of(name).is_none()) {
         let names: Vec<String> = sample.table.columns.iter().map(|column| format!("`{}`", column.name)).collect();
         let message = format!("no column is called as the {missing} usually is: {}", names.join(", "));
         return unfit(
@@ -55,7 +75,7 @@ pub(crate) fn look(patterns: &[PathBuf], jobs: &Path) -> Result<Proposal, Inspec
             "write the job by hand: `barkeep init DIR` makes one, and `fields = { … }` says which column is which",
         );
     }
-    let numbers = numbers::choose(&sample.table, &roles);
+    let numbers = numbers::choose(&sample, &roles, &time);
     let market = market::choose(&sample.table, &series, &time, &symbols);
     Ok(write::Draft { sample: &sample, roles: &roles, place, time: &time, numbers, market }.job(patterns, jobs))
 }

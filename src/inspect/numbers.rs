@@ -1,7 +1,9 @@
 //! How numbers are written that are text.
 
 use super::columns::Roles;
-use super::table::Table;
+use super::sample::Sample;
+use super::time::Found;
+use crate::bars::layout::Delimiter;
 use crate::bars::number::{NumberFormat, Scale, read_number};
 
 /// What was seen of the numbers.
@@ -11,14 +13,15 @@ pub(super) struct Numbers {
     pub(super) setting: Option<String>,
     /// Texts that stand for no number.
     pub(super) nulls: Vec<String>,
-    /// Prices are whole and huge: they are counted in 1e-9.
-    pub(super) nano: bool,
+    /// What prices are probably counted in, where they are whole, and who counts so.
+    pub(super) scale: Option<(&'static str, &'static str)>,
 }
 
 const UNITS: &str = "units = { K = \"1e3\", M = \"1e6\", B = \"1e9\" }";
 
 /// The first way of writing by which all prices and volumes are numbers.
-pub(super) fn choose(table: &Table, roles: &Roles) -> Numbers {
+pub(super) fn choose(sample: &Sample, roles: &Roles, time: &Found) -> Numbers {
+    let table = &sample.table;
     let cells = |names: &[&str]| -> Vec<&str> {
         let columns = roles.fields.iter().filter(|(name, _)| names.contains(name)).map(|(_, at)| &table.columns[*at]);
         columns.flat_map(|column| column.cells.iter().flatten().map(|cell| cell.trim())).collect()
@@ -30,9 +33,40 @@ pub(super) fn choose(table: &Table, roles: &Roles) -> Numbers {
     let known = ["null", "NULL", "None", "N/A"];
     let all: Vec<&str> =
         all.into_iter().filter(|cell| !known.contains(cell) && !dashes.iter().any(|null| null == cell)).collect();
-    let nano =
-        !prices.is_empty() && prices.iter().all(|cell| cell.parse::<i64>().is_ok_and(|price| price > 10_000_000));
-    Numbers { setting: written(&all), nulls: dashes, nano }
+    let whole: Option<Vec<i64>> = prices.iter().map(|cell| cell.parse().ok()).collect();
+    let scale = whole.and_then(|whole| match () {
+        () if are_billionths(&whole) => Some(("1e-9", "billionths, as Databento writes them")),
+        () if is_lean(sample, time) && whole.iter().all(|price| *price >= 1000) => {
+            Some(("1e-4", "ten-thousandths, as LEAN writes them"))
+        }
+        () => None,
+    });
+    Numbers { setting: written(&all), nulls: dashes, scale }
+}
+
+/// Whether whole prices are counts of billionths: huge, and, unlike prices in a currency without cents, multiples of a step
+/// that no such currency has, or beyond every price.
+pub(super) fn are_billionths(prices: &[i64]) -> bool {
+    const HUGE: i64 = 10_000_000;
+    const STEP: i64 = 100_000;
+    const BEYOND: i64 = 10_000_000_000;
+    let all = |fits: &dyn Fn(i64) -> bool| prices.iter().all(|price| fits(*price));
+    !prices.is_empty()
+        && all(&|price| price >= HUGE)
+        && (all(&|price| price % STEP == 0) || all(&|price| price >= BEYOND))
+}
+
+/// Whether files are as LEAN writes daily bars: without a header, and with a time of day behind a date of digits.
+fn is_lean(sample: &Sample, time: &Found) -> bool {
+    sample.layout.header == "none" && sample.layout.columns.len() == 6 && time.formats == ["%Y%m%d %H:%M"]
+}
+
+/// How `texts` are written, none of which is read as it is; `None` where nothing reads them all.
+pub(super) fn spelling(texts: &[String], delimiter: Delimiter) -> Option<String> {
+    let texts: Vec<&str> = texts.iter().map(|text| text.trim()).collect();
+    let written = written(&texts)?;
+    let taken = delimiter == Delimiter::Byte(b',') && written.contains("decimal = \",\"");
+    (!taken).then_some(written)
 }
 
 /// How `cells` are written; `None` where they are plain, or nothing fits.

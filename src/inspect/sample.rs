@@ -9,6 +9,7 @@ use arrow::util::display::array_value_to_string;
 use serde_json::Value;
 
 use super::document;
+use super::header::names_without_header;
 use super::layout::{self, Layout};
 use super::outcome::{InspectError, unfit};
 use super::table::{Column, Table};
@@ -88,13 +89,13 @@ pub(super) fn take(patterns: &[PathBuf]) -> Result<Sample, InspectError> {
         Format::Json => {
             for at in &chosen {
                 let (path, lines) = records_of(&files[*at])?;
-                table.append(*at, json_columns(&lines));
+                table.append(*at, json_columns(&lines, &mut layout.columns));
                 records.get_or_insert(path);
             }
         }
         Format::Ndjson => {
             for at in &chosen {
-                table.append(*at, json_columns(&source::first_bytes(&files[*at], BYTES)?));
+                table.append(*at, json_columns(&source::first_bytes(&files[*at], BYTES)?, &mut layout.columns));
             }
         }
     }
@@ -157,6 +158,11 @@ fn content_format(path: &Path) -> Result<Format, InspectError> {
     let first = trimmed.split(|byte| *byte == b'\n').next().unwrap_or_default();
     match trimmed.first() {
         Some(b'{') if serde_json::from_slice::<Value>(first).is_ok_and(|value| is_record(&value)) => Ok(Format::Ndjson),
+        Some(b'[')
+            if serde_json::from_slice::<Value>(first).is_ok_and(|value| document::is_array_of_values(&value)) =>
+        {
+            Ok(Format::Ndjson)
+        }
         Some(b'{' | b'[') => Ok(Format::Json),
         _ => Ok(Format::Csv),
     }
@@ -168,31 +174,56 @@ fn records_of(path: &Path) -> Result<(String, Vec<u8>), InspectError> {
     let help = "name them with `records` in a job of your own, and arrays by `columns`";
     match document::records(&text) {
         Some(found) => Ok(found),
-        None => unfit(format!("`{}` holds no array of objects, or more than one", path.display()), help),
+        None => unfit(format!("`{}` holds no records, or those of more than one place", path.display()), help),
     }
 }
 
 /// Whether an object is a bar: no value of it is an array of others.
 fn is_record(value: &Value) -> bool {
-    value.as_object().is_some_and(|object| !object.values().any(Value::is_array))
+    let is_part = |value: &Value| value.is_array() || document::by_date(value);
+    value.as_object().is_some_and(|object| !object.values().any(is_part)) && !document::by_date(value)
 }
 
-fn json_columns(text: &[u8]) -> Vec<Column> {
+/// The columns of records, one a line. Where those are arrays, `names` are those of their values, and are found where they
+/// are not known yet.
+fn json_columns(text: &[u8], names: &mut Vec<String>) -> Vec<Column> {
     let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(text.len(), |at| at + 1);
+    let lines = text[..whole].split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).take(ROWS);
+    let records: Vec<Value> = lines.filter_map(|line| serde_json::from_slice(line).ok()).collect();
+    if names.is_empty() && records.iter().all(document::is_array_of_values) {
+        let texts = |record: &Value| {
+            record
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|value| cell(value).unwrap_or_default())
+                .collect::<Vec<String>>()
+        };
+        *names = names_without_header(&records.iter().map(texts).collect::<Vec<_>>());
+    }
     let mut columns: Vec<Column> = Vec::new();
     let mut rows = 0;
-    for line in text[..whole].split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).take(ROWS) {
-        let Ok(Value::Object(object)) = serde_json::from_slice(line) else { continue };
-        for (name, value) in object {
+    for record in &records {
+        let mut add = |name: &str, value: &Value, nested: bool| {
             let at = columns.iter().position(|column| column.name == name).unwrap_or_else(|| {
-                columns.push(Column { name, cells: vec![None; rows], ..Column::default() });
+                columns.push(Column { name: name.to_owned(), cells: vec![None; rows], nested, ..Column::default() });
                 columns.len() - 1
             });
-            columns[at].cells.push(match value {
-                Value::Null => None,
-                Value::String(text) => Some(text),
-                other => Some(other.to_string()),
-            });
+            columns[at].cells.push(cell(value));
+        };
+        match record {
+            Value::Array(values) => names.iter().zip(values).for_each(|(name, value)| add(name, value, false)),
+            Value::Object(object) => {
+                for (name, value) in object {
+                    match value {
+                        Value::Object(inner) if !inner.keys().any(|key| key.starts_with('$')) => {
+                            inner.iter().for_each(|(key, value)| add(&format!("{name}.{key}"), value, true));
+                        }
+                        value => add(name, value, false),
+                    }
+                }
+            }
+            _ => continue,
         }
         rows += 1;
         for column in &mut columns {
@@ -202,21 +233,45 @@ fn json_columns(text: &[u8]) -> Vec<Column> {
     columns
 }
 
+/// A value as text.
+fn cell(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
+}
+
+/// The columns of a batch, and the fields of structs by their dotted paths.
 fn parquet_columns(batch: &RecordBatch) -> Vec<Column> {
     let schema = batch.schema();
-    let fields = schema.fields().iter().zip(batch.columns());
-    let flat = fields.filter(|(_, array)| !array.data_type().is_nested());
-    flat.map(|(field, array)| {
-        let text = match array.data_type() {
-            data_type if data_type.is_temporal() => None,
-            _ => cast(array, &DataType::Utf8).ok(),
-        };
-        let shown = text.as_ref().unwrap_or(array);
-        let cell = |row: usize| (!shown.is_null(row)).then(|| array_value_to_string(shown, row).ok()).flatten();
-        let clock = matches!(array.data_type(), DataType::Time32(_) | DataType::Time64(_));
-        Column { name: field.name().clone(), cells: (0..array.len()).map(cell).collect(), typed: typed(array), clock }
-    })
-    .collect()
+    let mut columns = Vec::new();
+    for (field, array) in schema.fields().iter().zip(batch.columns()) {
+        match array.as_struct_opt() {
+            Some(inner) => {
+                let fields =
+                    inner.fields().iter().zip(inner.columns()).filter(|(_, array)| !array.data_type().is_nested());
+                columns.extend(fields.map(|(inner, array)| {
+                    let name = format!("{}.{}", field.name(), inner.name());
+                    Column { nested: true, ..typed_column(name, array) }
+                }));
+            }
+            None if array.data_type().is_nested() => {}
+            None => columns.push(typed_column(field.name().clone(), array)),
+        }
+    }
+    columns
+}
+
+fn typed_column(name: String, array: &ArrayRef) -> Column {
+    let text = match array.data_type() {
+        data_type if data_type.is_temporal() => None,
+        _ => cast(array, &DataType::Utf8).ok(),
+    };
+    let shown = text.as_ref().unwrap_or(array);
+    let cell = |row: usize| (!shown.is_null(row)).then(|| array_value_to_string(shown, row).ok()).flatten();
+    let clock = matches!(array.data_type(), DataType::Time32(_) | DataType::Time64(_));
+    Column { name, cells: (0..array.len()).map(cell).collect(), typed: typed(array), clock, nested: false }
 }
 
 fn typed(array: &ArrayRef) -> Option<Vec<Option<Parsed>>> {

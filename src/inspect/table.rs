@@ -11,6 +11,8 @@ pub(super) struct Column {
     pub(super) typed: Option<Vec<Option<Parsed>>>,
     /// It holds times of day by its type.
     pub(super) clock: bool,
+    /// It is a field inside of another, and its name the dotted path to it.
+    pub(super) nested: bool,
 }
 
 /// Rows of several files, put together.
@@ -37,7 +39,8 @@ impl Table {
                 || columns.iter().any(|column| self.position(&column.name).is_none()));
         for column in columns {
             let at = self.position(&column.name).unwrap_or_else(|| {
-                let empty = Column { name: column.name.clone(), clock: column.clock, ..Column::default() };
+                let (name, clock, nested) = (column.name.clone(), column.clock, column.nested);
+                let empty = Column { name, clock, nested, ..Column::default() };
                 self.columns.push(Column { cells: vec![None; before], ..empty });
                 self.columns.len() - 1
             });

@@ -205,6 +205,18 @@ fn format_of(cells: &[Option<String>]) -> Option<(String, bool)> {
     Some((best.clone(), best.contains("%m/%d/") && fits.iter().any(|other| exchanged(&other))))
 }
 
+/// The format that reads `texts`, which are all that is known of them.
+pub(super) fn spelling(texts: &[String]) -> Option<String> {
+    let all: Vec<&str> = texts.iter().map(|text| text.trim()).collect();
+    if let Some(epoch) = epoch(&all) {
+        return Some(epoch.to_owned());
+    }
+    let cells: Vec<Option<String>> = all.iter().map(|text| Some((*text).to_owned())).collect();
+    let (format, ambiguous) = format_of(&cells)?;
+    // Whether day or month comes first is for a person to say.
+    (!ambiguous).then_some(format)
+}
+
 /// Whether texts are dates or instants.
 pub(super) fn is_moment(texts: &[&str]) -> bool {
     let cells: Vec<Option<String>> = texts.iter().take(20).map(|text| Some((*text).to_owned())).collect();

@@ -99,8 +99,10 @@ impl Draft<'_> {
         if let Some(records) = &sample.records {
             out.push(format!("records   = {}", text(records)));
         }
-        if sample.format == Format::Csv {
-            self.layout(out, confirm);
+        match sample.format {
+            Format::Csv => self.layout(out, confirm),
+            _ if !sample.layout.columns.is_empty() => self.columns(out, confirm),
+            _ => {}
         }
         if let Some(setting) = &numbers.setting {
             out.push(format!("numbers   = {setting}"));
@@ -138,10 +140,14 @@ impl Draft<'_> {
             out.push(format!("skip      = {}", layout.skip));
         }
         if layout.header != "first" {
-            let columns: Vec<String> = layout.columns.iter().map(|name| text(name)).collect();
             out.push(format!("header    = {}", text(layout.header)));
-            out.push(format!("columns   = [{}]   # a guess by what they hold", columns.join(", ")));
-            confirm.push("the names of the columns, which no header says".to_owned());
+            self.columns(out, confirm);
+        }
+        if let Some(wide) = layout.wide {
+            out.push(format!("wide      = {wide}   # each column is of one series"));
+            if wide.contains("values") {
+                confirm.push("the cells are closes: the files do not say what they are".to_owned());
+            }
         }
         if !layout.ignore.is_empty() {
             let patterns: Vec<String> = layout.ignore.iter().map(|pattern| text(pattern)).collect();
@@ -154,6 +160,13 @@ impl Draft<'_> {
         if layout.trim {
             out.push("trim      = true".to_owned());
         }
+    }
+
+    /// The names of columns that the files do not name.
+    fn columns(&self, out: &mut Vec<String>, confirm: &mut Vec<String>) {
+        let columns: Vec<String> = self.sample.layout.columns.iter().map(|name| text(name)).collect();
+        out.push(format!("columns   = [{}]   # a guess by what they hold", columns.join(", ")));
+        confirm.push("the names of the columns, which no header says".to_owned());
     }
 
     fn bars(&self, out: &mut Vec<String>, confirm: &mut Vec<String>) {
@@ -179,19 +192,23 @@ impl Draft<'_> {
         }
         for (name, at) in &roles.fields {
             let source = &columns[*at].name;
-            let scaled = self.numbers.nano && ["open", "high", "low", "close"].contains(name);
-            match (scaled, source == name) {
-                (true, true) => fields.push(format!("{name} = {{ scale = \"1e-9\" }}")),
-                (true, false) => fields.push(format!("{name} = {{ field = {}, scale = \"1e-9\" }}", text(source))),
-                (false, true) => {}
-                (false, false) => fields.push(format!("{name} = {}", text(source))),
+            let scale = self.numbers.scale.filter(|_| ["open", "high", "low", "close"].contains(name));
+            match (scale, source == name) {
+                (Some((scale, _)), true) => fields.push(format!("{name} = {{ scale = {} }}", text(scale))),
+                (Some((scale, _)), false) => {
+                    fields.push(format!("{name} = {{ field = {}, scale = {} }}", text(source), text(scale)));
+                }
+                (None, true) => {}
+                (None, false) => fields.push(format!("{name} = {}", text(source))),
             }
         }
-        if self.numbers.nano {
-            confirm.push("prices are whole numbers of 1e-9".to_owned());
+        let mut note = String::new();
+        if let Some((_, who)) = self.numbers.scale {
+            note = format!("   # a guess: prices are whole, and probably {who}");
+            confirm.push(format!("prices are {who}"));
         }
         if !fields.is_empty() {
-            out.push(format!("fields   = {{ {} }}", fields.join(", ")));
+            out.push(format!("fields   = {{ {} }}{note}", fields.join(", ")));
         }
         let missing: Vec<String> = ["open", "high", "low", "close", "volume"]
             .into_iter()

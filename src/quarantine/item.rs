@@ -69,7 +69,7 @@ pub struct Item {
     pub plan_id: String,
     /// The source: `database.collection`, or the path of the file.
     pub source: String,
-    /// Where it was: the `_id` as text, or the number of the row from 1.
+    /// Where it was: the `_id` as text, the line of a text file, or the row of Parquet, from 1.
     pub locator: String,
     /// SHA-256 (hex) of its bytes.
     pub sha256: String,

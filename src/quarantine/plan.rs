@@ -112,6 +112,9 @@ pub struct PlanFile {
 pub struct PlanRow {
     /// Where it is.
     pub at: Place,
+    /// Where it stands in a text file, for people: the line, and in a JSON document the byte in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stands: Option<String>,
     /// SHA-256 (hex) of its bytes; `None` for a row of Parquet, whose file is hashed as a whole.
     pub sha256: Option<String>,
     /// Identity of the row, stable over runs.
@@ -329,6 +332,7 @@ mod tests {
             refusals: Vec::new(),
         };
         let row = |id: &str| PlanRow {
+            stands: None,
             at: Place::Id(id.into()),
             sha256: Some("ef".repeat(32)),
             row_key: id.into(),

@@ -19,6 +19,7 @@ use super::incoming::{Records, check_schema, column, only};
 use super::months::Months;
 use super::moves::{self, MoveRow};
 use super::one_fault::{ByFault, OneFault};
+use super::other_days::{ByDay, OtherDays};
 use super::rights;
 use super::rows;
 use super::run::{Outcome, RunMeta, RunStatus};
@@ -42,6 +43,7 @@ pub struct Collector {
     findings: FindingParts,
     months: Months,
     faults: ByFault,
+    days: ByDay,
 }
 
 impl Collector {
@@ -73,8 +75,15 @@ impl Collector {
             findings: FindingParts::new(Arc::clone(&destination), &program, files, previous, PART),
             months: Months::new(Arc::clone(&destination)),
             faults: ByFault::default(),
+            days: ByDay::default(),
             report: Report { destination, program, run, since_run },
         }
+    }
+
+    /// Rows are those of the snapshot at `path`, which is to be there until the report is finished: it knows where they
+    /// stand in their files.
+    pub fn look_up_in(&mut self, path: Option<&Path>) {
+        self.findings.look_up_in(path);
     }
 
     /// Takes one batch of the operator's output.
@@ -99,6 +108,7 @@ impl Collector {
         if let Some(findings) = only(batch, Record::Finding)? {
             self.count_arrivals(&findings)?;
             self.faults.take(&self.report.program, &findings);
+            self.days.take(&self.report.program, &findings);
             self.findings.take(&findings)?;
         }
         Ok(())
@@ -116,10 +126,14 @@ impl Collector {
         Ok(())
     }
 
-    /// The field in which every row has the same parse error, so that the job is probably wrong; `None` where a rule that
-    /// moves rows aims at it.
+    /// The field in which most rows have the same parse error.
     pub fn one_fault(&self) -> Option<OneFault> {
-        self.faults.of_all(&self.report.program, self.tally.series.rows.read)
+        self.faults.of_most(&self.report.program, self.tally.series.rows.read)
+    }
+
+    /// Daily bars that are a day off.
+    pub fn other_days(&self) -> Option<OtherDays> {
+        self.days.of_many(self.tally.series.rows.read)
     }
 
     /// What has been counted so far: what limits are held against.

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use crate::source::SourceError;
 use crate::text::numbers::counted;
 use arrow::error::ArrowError;
 use parquet::errors::ParquetError;
@@ -61,6 +62,9 @@ pub enum ReportError {
     /// A kernel failed over the operator's output.
     #[error("cannot put the findings into columns")]
     Columns(#[from] ArrowError),
+    /// The copy of the source is gone or damaged before the report says where its rows stand.
+    #[error("cannot look up where the rows stand")]
+    Positions(#[from] SourceError),
     /// There is no run to be shown.
     #[error("no run in `{dir}` yet; `barkeep check JOB` or `barkeep run JOB` makes one")]
     NoRuns {

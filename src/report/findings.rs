@@ -4,11 +4,12 @@
 //! memory is bounded by a part, not by what was found. Columns are those of the operator, shared, or made from them by kernels.
 
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, DictionaryArray, Int32Array, RecordBatch, StringArray,
-    StringBuilder,
+    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, DictionaryArray, Int32Array, Int64Array, RecordBatch,
+    StringArray, StringBuilder,
 };
 use arrow::compute::{SortColumn, SortOptions, cast, concat_batches, lexsort_to_indices, take_record_batch};
 use arrow::datatypes::{DataType, Int32Type, Int64Type};
@@ -27,7 +28,7 @@ use super::write::TableWriter;
 use crate::decide::Action;
 use crate::durable::Staged;
 use crate::engine::program::Program;
-use crate::source;
+use crate::source::{self, Position};
 
 /// Most findings in one file.
 pub const PART: usize = 200_000;
@@ -44,6 +45,8 @@ pub(super) struct FindingParts {
     destination: Arc<Destination>,
     words: RuleWords,
     files: Vec<String>,
+    /// The snapshot that knows in which lines rows stand.
+    snapshot: Option<PathBuf>,
     previous: Previous,
     /// Findings that the run before did not have, by rule.
     new: Vec<i64>,
@@ -67,6 +70,7 @@ impl FindingParts {
             destination,
             words: RuleWords::new(program),
             files,
+            snapshot: None,
             previous,
             new: vec![0; program.parse_error() + 1],
             most,
@@ -75,6 +79,11 @@ impl FindingParts {
             bytes: 0,
             staged: Vec::new(),
         }
+    }
+
+    /// Rows are those of the snapshot at `path`, which is there until the last part is written.
+    pub(super) fn look_up_in(&mut self, path: Option<&Path>) {
+        self.snapshot = path.map(Path::to_path_buf);
     }
 
     /// Takes findings, which are records of the operator; their rules are known to exist.
@@ -179,14 +188,16 @@ impl FindingParts {
         (BooleanArray::from(is_new), first_seen.finish())
     }
 
-    /// File and row of each finding, e.g. `bars.csv:17`, or the `_id` where it is a document; NULL for a gap between
-    /// rows.
+    /// Where the row of each finding stands, e.g. `bars.csv:17`: the line of a text file, so that an editor opens there, the
+    /// line and the byte in a JSON document, the row of Parquet, or the `_id` of a document; NULL for a gap between rows.
     fn locators(&self, findings: &RecordBatch) -> Result<ArrayRef, ReportError> {
         let files = column(findings, "file").as_primitive::<Int32Type>();
         let rows = column(findings, "row").as_primitive::<Int64Type>();
         let ids: &BinaryArray = column(findings, "id").as_binary();
         let mut locators = StringBuilder::with_capacity(findings.num_rows(), findings.num_rows() * 32);
+        let mut positions = self.positions(files, rows)?.into_iter();
         for ((file, row), id) in files.iter().zip(rows).zip(ids) {
+            let position = positions.next().flatten();
             if let Some(id) = id {
                 locators.append_value(source::id_text(id));
                 continue;
@@ -197,10 +208,23 @@ impl FindingParts {
             };
             let name = usize::try_from(file).ok().and_then(|file| self.files.get(file));
             let name = name.ok_or_else(|| ReportError::Records(format!("there is no file number {file}")))?;
-            write!(locators, "{name}:{row}").map_err(|source| ArrowError::from_external_error(Box::new(source)))?;
+            let written = match position {
+                Some(position) => write!(locators, "{name}:{position}"),
+                None => write!(locators, "{name}:{row}"),
+            };
+            written.map_err(|source| ArrowError::from_external_error(Box::new(source)))?;
             locators.append_value("");
         }
         Ok(Arc::new(locators.finish()))
+    }
+
+    /// Where the rows stand in text files; nothing for other sources.
+    fn positions(&self, files: &Int32Array, rows: &Int64Array) -> Result<Vec<Option<Position>>, ReportError> {
+        let Some(snapshot) = &self.snapshot else { return Ok(Vec::new()) };
+        // A gap between rows has no place.
+        let place = |(file, row): (Option<i32>, Option<i64>)| file.zip(row).unwrap_or((i32::MAX, i64::MAX));
+        let places: Vec<(i32, i64)> = files.iter().zip(rows).map(place).collect();
+        Ok(source::positions(snapshot, &places)?)
     }
 
     /// Writes what is left; tells the rules what is new and what is fixed.

@@ -24,6 +24,7 @@ mod incoming;
 mod months;
 pub mod moves;
 pub mod one_fault;
+pub mod other_days;
 pub mod render;
 mod rights;
 mod rows;

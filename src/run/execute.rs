@@ -11,6 +11,7 @@ use super::evaluate::evaluate;
 use super::failure::{Exit, Failure};
 use super::ingest::Ingested;
 use super::job::Job;
+use super::mistaken::{self, FirstTexts};
 use super::namesake;
 use super::open::Opened;
 use super::options::{CheckOptions, FailOn, Goal, Order, PlanOptions, RunOptions};
@@ -115,9 +116,12 @@ async fn opened_job(
         evaluated = evaluating => evaluated,
         number = context.stop.wait() => Err(context.stop.stopped(number)),
     };
-    let moved = match evaluated {
-        Ok(ingested) => of_job.move_rows(&ingested, &mut collector, &mut seconds).await,
-        Err(failure) => Err(failure),
+    // What was read is held until the report is written: it says in which lines rows stand.
+    let (moved, _held) = match evaluated {
+        Ok((ingested, first)) => {
+            (of_job.move_rows((&ingested, &first), &mut collector, &mut seconds).await, Some(ingested))
+        }
+        Err(failure) => (Err(failure), None),
     };
     match moved {
         Ok((ending, done)) => {
@@ -201,7 +205,7 @@ impl OfJob<'_> {
         session: &SessionContext,
         seconds: &mut StageSeconds,
         collector: &mut Collector,
-    ) -> Result<Ingested, Failure> {
+    ) -> Result<(Ingested, FirstTexts), Failure> {
         let Self { job, order, opened, program, meta } = *self;
         let (context, series, window) = (&job.context, &order.options.series, meta.window);
         let mut ingested = opened.ingest(program, context, series).await?;
@@ -214,10 +218,12 @@ impl OfJob<'_> {
                 .iter()
                 .for_each(|line| context.note(line));
         }
+        collector.look_up_in(ingested.snapshot());
+        let first = FirstTexts::read(session, program, &ingested.input).await?;
         let started = Instant::now();
         self.evaluate(session, &ingested, collector).await?;
         seconds.check = started.elapsed().as_secs_f64();
-        Ok(ingested)
+        Ok((ingested, first))
     }
 
     /// Evaluates the bars. Where none was read although some are expected, or the files were written to meanwhile, the
@@ -248,7 +254,7 @@ impl OfJob<'_> {
     /// Limits, the plan, and what it moves.
     async fn move_rows(
         &self,
-        ingested: &Ingested,
+        (ingested, first): (&Ingested, &FirstTexts),
         collector: &mut Collector,
         seconds: &mut StageSeconds,
     ) -> Result<(Ending, Option<Done>), Failure> {
@@ -268,7 +274,11 @@ impl OfJob<'_> {
         let found = found(program, tally, fail_on) || fail_on == FailOn::Warn && !not_evaluated.is_empty();
         let (status, exit) = if found { (RunStatus::Findings, Exit::Findings) } else { (RunStatus::Ok, Exit::Ok) };
         let dir = &opened.loaded.job.report_dir.resolved;
-        let refusals = self.refusals(collector)?;
+        let mistakes = mistaken::refusals(opened, program, collector, first);
+        if mistakes.is_empty() {
+            mistaken::doubts(program, first).iter().for_each(|doubt| job.context.note(&format!("note: {doubt}")));
+        }
+        let refusals = self.refusals(collector, mistakes)?;
         let refused = !refusals.is_empty();
         let (next, bytes) = (next(job, order, opened, tally, refused), Some(ingested.bytes));
         let mut ending = Ending { refusals, not_evaluated, next, bytes, ..Ending::new(status, exit) };
@@ -297,11 +307,11 @@ impl OfJob<'_> {
     }
 
     /// Why the rows that are to be moved are too many, or probably good.
-    pub(super) fn refusals(&self, collector: &Collector) -> Result<Vec<Refusal>, Failure> {
+    pub(super) fn refusals(&self, collector: &Collector, mistakes: Vec<Refusal>) -> Result<Vec<Refusal>, Failure> {
         let Self { opened, program, .. } = *self;
         let usual = history::usual_moves(&opened.loaded.job.report_dir.resolved, &program.job)?;
         let mut refusals = removal::refusals(opened, program, collector.tally(), usual);
-        refusals.extend(collector.one_fault().map(removal::probably_wrong));
+        refusals.extend(mistakes);
         Ok(refusals)
     }
 

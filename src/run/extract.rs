@@ -21,6 +21,7 @@ use super::execute::OfJob;
 use super::failure::Failure;
 use super::ingest::Ingested;
 use super::job::Job;
+use super::mistaken::{self, FirstTexts};
 use super::open::Opened;
 use super::options::{Order, RunOptions};
 use super::program;
@@ -120,7 +121,9 @@ impl Job {
         let read = collector.tally().series.rows.read;
         let planned = Planned { opened, program, meta: &meta, ingested, read, expires_at: UtcMicros::from(now) };
         let moves = of_job.without_kept(&planned, &mut collector).await?;
-        let refusals: Vec<String> = of_job.refusals(&collector)?.iter().map(ToString::to_string).collect();
+        let first = FirstTexts::read(session, program, &ingested.input).await?;
+        let mistakes = mistaken::refusals(opened, program, &collector, &first);
+        let refusals: Vec<String> = of_job.refusals(&collector, mistakes)?.iter().map(ToString::to_string).collect();
         if !refusals.is_empty() {
             let problem = format!("a run would be refused, so no row is left out: {}", refusals.join("; "));
             let help = "correct the job or its limits, or extract without `--clean`";

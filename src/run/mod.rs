@@ -27,6 +27,7 @@ pub(crate) mod failure;
 mod ingest;
 mod job;
 mod load;
+mod mistaken;
 mod namesake;
 mod open;
 mod options;

@@ -16,11 +16,9 @@ use crate::durable::hex;
 use crate::engine::program::Program;
 use crate::quarantine::plan::{Head, Place, Plan, PlanRow, PlanRule, SourceIdentity};
 use crate::report::moves::MoveRow;
-use crate::report::one_fault::OneFault;
 use crate::report::run::RunMeta;
 use crate::report::tally::Tally;
 use crate::source::{self, Original};
-use crate::text::escape::visible;
 use crate::text::utc::UtcMicros;
 
 /// How long a plan holds unless the command says otherwise.
@@ -45,13 +43,6 @@ pub(crate) fn refusals(opened: &Opened, program: &Program, tally: &Tally, usual:
         evaluated: tally.counts.evaluated.unsigned_abs(),
     });
     decide::over_limits(&limits, &tally.series.rows, tally.series.worst().as_ref(), rules)
-}
-
-/// That the job is probably wrong, as a reason to move nothing.
-pub(crate) fn probably_wrong(fault: OneFault) -> Refusal {
-    let OneFault { field, cause, first, rows } = fault;
-    let first = visible(&first).chars().take(40).collect();
-    Refusal::OneFault { field, cause, first, rows }
 }
 
 /// What is known of a run when its plan is made.
@@ -125,6 +116,7 @@ fn plan_row(row: &MoveRow, original: Option<&Original>) -> PlanRow {
             Some(id) => Place::Id(hex(id)),
             None => Place::Row { file: row.file.unsigned_abs() as usize, row: row.row.unsigned_abs() },
         },
+        stands: original.and_then(|original| original.position).map(|position| position.to_string()),
         sha256: original.map(|original| hex(&original.hash)),
         row_key: row.row_key.clone(),
         series: row.series.to_string(),

@@ -72,6 +72,10 @@ impl Document {
         let (start, first_row) = (first as usize, self.next as u64 + 1);
         let mut lines = self.lines + count_lines(&self.text[self.at..start]);
         let first_line = lines + 1;
+        let line_start = self.text[..start]
+            .rfind('\n')
+            .map_or(self.text.len() - self.text.trim_start_matches(BOM).len(), |at| at + 1);
+        let first_column = (start - line_start) as u64 + 1;
         let (mut records, mut at) = (Vec::new(), start);
         while let Some(&(from, to)) = self.records.get(self.next).filter(|_| at < start + self.chunk) {
             let (from, to) = (from as usize, to as usize);
@@ -84,7 +88,7 @@ impl Document {
         }
         (self.at, self.lines) = (at, lines);
         let data = self.text.as_bytes()[start..at].to_vec();
-        Some(Chunk { data, records, first_row, first_line, bytes_read: self.identity.length })
+        Some(Chunk { data, records, first_row, first_line, first_column, bytes_read: self.identity.length })
     }
 
     /// The identity of the file.

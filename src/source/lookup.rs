@@ -3,7 +3,9 @@
 //! The hash of a row is as wide as half a bar, and only rows that are to be moved need it. So hashes stay in the snapshot
 //! while bars are sorted, and are looked up, with the `_id`, by the place of the row.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -27,6 +29,26 @@ pub struct Original {
     pub hash: [u8; 32],
     /// Its `_id` where the source is a collection: element type and bytes.
     pub id: Option<Vec<u8>>,
+    /// Where it stands, for people.
+    pub position: Option<Position>,
+}
+
+/// Where in its file a record begins, as editors count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// The line, from 1; of a packed file that of its text.
+    pub line: u64,
+    /// The byte in the line, from 1, where a line may hold many records.
+    pub column: Option<u64>,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.column {
+            Some(column) => write!(f, "{}:{column}", self.line),
+            None => write!(f, "{}", self.line),
+        }
+    }
 }
 
 /// The columns of `schema`, those of the snapshot at `path`, that hold anything: most of those for what only some records
@@ -48,6 +70,77 @@ pub fn filled(path: &Path, schema: &Schema) -> Result<SchemaRef, SourceError> {
     Ok(Arc::new(Schema::new(fields.map(|(_, field)| Arc::clone(field)).collect::<Vec<_>>())))
 }
 
+/// The columns that say where a row stands.
+const OF_PLACE: [BarColumn<'static>; 4] = [BarColumn::File, BarColumn::Row, BarColumn::Line, BarColumn::Column];
+
+/// Where the rows at `places` (`__file`, `__row`) of the snapshot at `path` stand, in the order of `places`; `None` for rows
+/// of a source without lines.
+///
+/// # Errors
+/// The snapshot cannot be read.
+pub fn positions(path: &Path, places: &[(i32, i64)]) -> Result<Vec<Option<Position>>, SourceError> {
+    let failed = |error| SourceError::read_back(path, error);
+    let mut found = vec![None; places.len()];
+    // Rows of a snapshot are in the order of their places, so each is met once, and no table of all is needed.
+    let mut order: Vec<usize> = (0..places.len()).collect();
+    order.sort_unstable_by_key(|at| places[*at]);
+    let mut wanted = order.into_iter().peekable();
+    let file = File::open(path).map_err(|error| failed(error.into()))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(failed)?;
+    if builder.schema().column_with_name(&BarColumn::Line.name()).is_none() {
+        return Ok(found);
+    }
+    let names = OF_PLACE.map(BarColumn::name);
+    let mask = ProjectionMask::columns(builder.parquet_schema(), names.iter().map(AsRef::as_ref));
+    for batch in builder.with_projection(mask).build().map_err(failed)? {
+        if wanted.peek().is_none() {
+            break;
+        }
+        let batch = batch.map_err(|error| failed(error.into()))?;
+        let rows = Rows::of(&batch).map_err(failed)?;
+        for index in 0..batch.num_rows() {
+            let place = rows.place(index);
+            while let Some(at) = wanted.next_if(|at| places[*at] <= place) {
+                if places[at] == place {
+                    found[at] = rows.position(index);
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Where the rows of a batch stand.
+struct Rows<'b> {
+    files: &'b [i32],
+    rows: &'b [i64],
+    lines: Option<&'b [i64]>,
+    columns: Option<&'b [i64]>,
+}
+
+impl<'b> Rows<'b> {
+    fn of(batch: &'b RecordBatch) -> Result<Self, ParquetError> {
+        let column = |column: BarColumn<'_>| batch.column_by_name(&column.name());
+        let whole = |of: BarColumn<'_>| column(of).map(|column| &**column.as_primitive::<Int64Type>().values());
+        let file = column(BarColumn::File).ok_or_else(|| lacks("`__file`"))?;
+        Ok(Self {
+            files: file.as_primitive::<Int32Type>().values(),
+            rows: whole(BarColumn::Row).ok_or_else(|| lacks("`__row`"))?,
+            lines: whole(BarColumn::Line),
+            columns: whole(BarColumn::Column),
+        })
+    }
+
+    fn place(&self, index: usize) -> (i32, i64) {
+        (self.files[index], self.rows[index])
+    }
+
+    fn position(&self, index: usize) -> Option<Position> {
+        let line = self.lines?[index].unsigned_abs();
+        Some(Position { line, column: self.columns.map(|columns| columns[index].unsigned_abs()) })
+    }
+}
+
 /// What the rows at `places` (`__file`, `__row`) of the snapshot at `path` were, in the order of `places`.
 ///
 /// # Errors
@@ -61,7 +154,8 @@ pub fn originals(path: &Path, places: &[(i32, i64)]) -> Result<Vec<Original>, So
     let mut found: Vec<Option<Original>> = vec![None; places.len()];
     let file = File::open(path).map_err(|error| failed(error.into()))?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(failed)?;
-    let names = [BarColumn::File, BarColumn::Row, BarColumn::Hash, BarColumn::Id].map(BarColumn::name);
+    let names = [BarColumn::Hash, BarColumn::Id].into_iter().chain(OF_PLACE).map(BarColumn::name);
+    let names: Vec<Cow<'_, str>> = names.collect();
     let mask = ProjectionMask::columns(builder.parquet_schema(), names.iter().map(AsRef::as_ref));
     for batch in builder.with_projection(mask).build().map_err(failed)? {
         take(&batch.map_err(|error| failed(error.into()))?, &at, &mut found).map_err(failed)?;
@@ -76,14 +170,14 @@ fn take(
     found: &mut [Option<Original>],
 ) -> Result<(), ParquetError> {
     let column = |column: BarColumn<'_>| batch.column_by_name(&column.name()).ok_or_else(|| lacks(&column.name()));
-    let files = column(BarColumn::File)?.as_primitive::<Int32Type>().values();
-    let rows = column(BarColumn::Row)?.as_primitive::<Int64Type>().values();
+    let rows = Rows::of(batch)?;
     let hashes = column(BarColumn::Hash)?.as_fixed_size_binary();
     let ids = batch.column_by_name(&BarColumn::Id.name()).map(AsArray::as_binary::<i32>);
-    for (index, place) in files.iter().copied().zip(rows.iter().copied()).enumerate() {
-        let Some(&slot) = at.get(&place) else { continue };
+    for index in 0..batch.num_rows() {
+        let Some(&slot) = at.get(&rows.place(index)) else { continue };
         let hash = hashes.value(index).try_into().map_err(|_| lacks("a whole hash"))?;
-        found[slot] = Some(Original { hash, id: ids.map(|ids| ids.value(index).to_vec()) });
+        let (id, position) = (ids.map(|ids| ids.value(index).to_vec()), rows.position(index));
+        found[slot] = Some(Original { hash, id, position });
     }
     Ok(())
 }
@@ -127,9 +221,13 @@ mod tests {
     fn rows_are_found_by_their_places_in_any_order() {
         let fixture = Fixture::csv("s,n\nA,1\nB,2\nC,3\n");
         let snapshot = copy(&fixture);
-        let original = |bytes: &[u8]| Original { hash: Sha256::digest(bytes).into(), id: None };
+        let at = |line| Some(Position { line, column: None });
+        let original =
+            |bytes: &[u8], line| Original { hash: Sha256::digest(bytes).into(), id: None, position: at(line) };
         let found = originals(&snapshot.path, &[(0, 3), (0, 1)]).unwrap();
-        assert_eq!(found, [original(b"C,3"), original(b"A,1")]);
+        assert_eq!(found, [original(b"C,3", 4), original(b"A,1", 2)]);
+        let stand = positions(&snapshot.path, &[(0, 3), (0, 1), (0, 3), (1, 1)]).unwrap();
+        assert_eq!(stand, [at(4), at(2), at(4), None]);
         let error = originals(&snapshot.path, &[(0, 3), (0, 4)]).unwrap_err();
         assert!(matches!(&error, SourceError::ReadBack { .. }), "{error}");
         assert_eq!(originals(Path::new("no such file"), &[]).unwrap(), []);

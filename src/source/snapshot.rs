@@ -67,10 +67,9 @@ pub fn snapshot_schema(format: Format, wanted: &[Wanted]) -> SchemaRef {
             fields.extend([BarColumn::Other(column), BarColumn::Type(column)].map(field));
         }
     }
-    fields.extend(
-        [BarColumn::File, BarColumn::Row, BarColumn::Line, BarColumn::Hash, BarColumn::Broken, BarColumn::Raw]
-            .map(field),
-    );
+    fields.extend([BarColumn::File, BarColumn::Row, BarColumn::Line].map(field));
+    fields.extend((format == Format::Json).then(|| field(BarColumn::Column)));
+    fields.extend([BarColumn::Hash, BarColumn::Broken, BarColumn::Raw].map(field));
     fields.extend(format.is_json().then(|| field(BarColumn::Rest)));
     Arc::new(Schema::new(fields))
 }
@@ -79,7 +78,7 @@ pub fn snapshot_schema(format: Format, wanted: &[Wanted]) -> SchemaRef {
 pub(super) fn field(column: BarColumn<'_>) -> Field {
     let (data_type, nullable) = match column {
         BarColumn::File => (DataType::Int32, false),
-        BarColumn::Row | BarColumn::Line => (DataType::Int64, false),
+        BarColumn::Row | BarColumn::Line | BarColumn::Column => (DataType::Int64, false),
         BarColumn::Hash => (DataType::FixedSizeBinary(32), false),
         BarColumn::Id => (DataType::Binary, false),
         BarColumn::Expression(_) => (DataType::Boolean, true),
@@ -125,7 +124,7 @@ pub(super) fn writer_properties(schema: &Schema, wanted: &[Wanted]) -> Result<Wr
         .set_statistics_enabled(EnabledStatistics::None)
         .set_column_dictionary_enabled(path(BarColumn::Hash), false)
         .set_column_compression(path(BarColumn::Hash), Compression::UNCOMPRESSED);
-    for column in [BarColumn::Row, BarColumn::Line] {
+    for column in [BarColumn::Row, BarColumn::Line, BarColumn::Column] {
         properties = properties
             .set_column_dictionary_enabled(path(column), false)
             .set_column_encoding(path(column), Encoding::DELTA_BINARY_PACKED);
@@ -157,6 +156,8 @@ mod tests {
         let own = ["__file", "__row", "__line", "__hash", "__broken", "__raw"];
         assert_eq!(names(Format::Csv), [&["a", "b"][..], &own].concat());
         assert_eq!(names(Format::Ndjson), [&["a", "a!", "a^", "b", "b!", "b^"][..], &own, &["__rest"]].concat());
+        let of_document = ["__file", "__row", "__line", "__column", "__hash", "__broken", "__raw", "__rest"];
+        assert_eq!(names(Format::Json), [&["a", "a!", "a^", "b", "b!", "b^"][..], &of_document].concat());
     }
 
     #[test]

@@ -19,7 +19,7 @@ use super::csv::Cells;
 use super::extended_json::{Value, compact};
 use super::ndjson::Shape;
 use super::snapshot::{STRING, Wanted, WantedKind};
-use super::{Chunk, FilesSet, json_nested, ndjson};
+use super::{Chunk, FilesSet, Format, json_nested, ndjson};
 
 /// The longest piece of a broken record that is kept, in characters.
 const RAW_CHARS: usize = 1024;
@@ -71,6 +71,8 @@ pub(super) struct Table<'w> {
     files: Vec<i32>,
     rows: Vec<i64>,
     lines: Vec<i64>,
+    /// Where in their lines records of JSON documents begin.
+    columns: Vec<i64>,
     hashes: Vec<u8>,
     broken: StringBuilder,
     raw: StringBuilder,
@@ -97,6 +99,7 @@ impl<'w> Table<'w> {
             files: Vec::with_capacity(rows),
             rows: Vec::with_capacity(rows),
             lines: Vec::with_capacity(rows),
+            columns: Vec::new(),
             hashes: Vec::with_capacity(rows * 32),
             broken: StringBuilder::with_capacity(rows, 0),
             raw: StringBuilder::with_capacity(rows, 0),
@@ -109,6 +112,9 @@ impl<'w> Table<'w> {
 
     /// Adds the records of a chunk of the file at position `file`.
     pub(super) fn push(&mut self, file: i32, layout: &Layout, chunk: &Chunk) {
+        if self.set.format == Format::Json {
+            self.columns.extend(chunk.columns().map(u64::cast_signed));
+        }
         for (row, line, record) in chunk.rows() {
             self.records += 1;
             let result = match &layout.records {
@@ -295,6 +301,9 @@ impl<'w> Table<'w> {
         columns.push(Arc::new(Int32Array::from(self.files)));
         columns.push(Arc::new(Int64Array::from(self.rows)));
         columns.push(Arc::new(Int64Array::from(self.lines)));
+        if self.set.format == Format::Json {
+            columns.push(Arc::new(Int64Array::from(self.columns)));
+        }
         columns.push(Arc::new(FixedSizeBinaryArray::try_new(32, Buffer::from_vec(self.hashes), None)?));
         columns.push(Arc::new(self.broken.finish()));
         columns.push(Arc::new(self.raw.finish()));
@@ -342,7 +351,6 @@ fn excerpt(record: &[u8]) -> String {
 mod tests {
     use arrow::array::{Array, AsArray};
 
-    use super::super::Format;
     use super::super::records::{Grammar, split};
     use super::super::snapshot::snapshot_schema;
     use super::*;
@@ -354,7 +362,7 @@ mod tests {
 
     fn chunk(text: &[u8], grammar: Grammar) -> Chunk {
         let (records, _) = split(text, 0, true, grammar);
-        Chunk { data: text.to_vec(), records, first_row: 7, first_line: 9, bytes_read: 0 }
+        Chunk { data: text.to_vec(), records, first_row: 7, first_line: 9, first_column: 1, bytes_read: 0 }
     }
 
     /// The rows of a CSV body under the header `symbol,name,close`, of which `symbol` and `close` are wanted.

@@ -33,6 +33,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "decide",
             "durable",
             "engine",
+            "inspect",
             "market",
             "quarantine",
             "report",

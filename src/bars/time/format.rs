@@ -61,6 +61,12 @@ impl TimeFormat {
         }
     }
 
+    /// Whether this is a pattern of dates alone, without a time of day.
+    pub fn is_date_only(&self) -> bool {
+        let parsed = self.sample().and_then(|text| self.parse(&text).ok());
+        matches!(parsed, Some(Parsed::Local { micros: 0, .. }))
+    }
+
     /// A text that this format and `other` read as two different dates, e.g. `03/04/2024`; `None` where there is none such.
     pub fn contradicts(&self, other: &Self) -> Option<String> {
         let text = self.sample()?;

@@ -232,6 +232,7 @@ fn read_time(bars: &mut SectionReader<'_>, interval: Option<Interval>, calendar:
     let mut section = bars.section("time")?;
     let fields = read_time_fields(&mut section);
     let formats = read_formats(&mut section, interval);
+    reject_dates_alone(&mut section, interval, &fields, &formats);
     let zone = match section.text("zone") {
         Some(name) => read_zone(&mut section, name.get_ref()),
         None => Some(calendar.map_or(Tz::UTC, Calendar::zone)),
@@ -277,6 +278,26 @@ fn read_formats(section: &mut SectionReader<'_>, interval: Option<Interval>) -> 
         }
     }
     formats
+}
+
+/// Bars inside a day that have dates alone would all be of midnight.
+fn reject_dates_alone(
+    section: &mut SectionReader<'_>,
+    interval: Option<Interval>,
+    fields: &[Spanned<Arc<str>>],
+    formats: &[TimeFormat],
+) {
+    let Some(interval) = interval.filter(|interval| !interval.is_daily_or_longer()) else { return };
+    let Some(format) = formats.first().filter(|_| formats.iter().all(TimeFormat::is_date_only)) else { return };
+    let names: Vec<String> = fields.iter().map(|name| format!("\"{}\"", name.get_ref())).collect();
+    let title = format!("`{}` has no time of day, and the bars are of {interval}", format.text());
+    let help = format!(
+        "where the time of day is a field of its own, write `fields = [{}, \"…\"]` with its name, and both in `formats`: \
+         `\"{} %H%M%S\"`",
+        names.join(", "),
+        format.text()
+    );
+    section.reject("formats", title, help);
 }
 
 /// Two formats must not read one text as two days: which one a row means could not be known.

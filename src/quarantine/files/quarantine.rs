@@ -39,6 +39,8 @@ pub(super) struct Kept {
     pub(super) row: u64,
     /// Where it began in the unpacked text; `None` for Parquet.
     pub(super) offset: Option<u64>,
+    /// The physical line it began in; `None` for Parquet, and in copies of earlier versions.
+    pub(super) line: Option<u64>,
     pub(super) line_end: Option<Vec<u8>>,
     /// The key of the row before it that stayed.
     pub(super) after: Option<u128>,
@@ -55,6 +57,8 @@ pub(super) struct Kept {
 
 /// The column that holds the bytes of text records.
 const RAW: &str = "raw";
+/// The column behind it that holds their lines.
+const LINE: &str = "quarantine_line";
 /// What the names of our own columns begin with.
 const OURS: &str = "quarantine_";
 
@@ -137,6 +141,9 @@ pub(super) fn write(disk: &Disk, temporary: &Path, kept: &[Kept], own: &Own<'_>)
                 let mut column = group.next_column()?.ok_or_else(table::no_column)?;
                 write_bytes(&mut column, kept.iter().map(|row| row.raw.clone()))?;
                 column.close()?;
+                let mut column = group.next_column()?.ok_or_else(table::no_column)?;
+                write_ours(&mut column, LINE, Kind::Whole, kept)?;
+                column.close()?;
             }
             Own::Table(reader, parts) | Own::Copy(reader, parts) => {
                 let skipped = own.skipped();
@@ -184,7 +191,7 @@ fn schema(own: &Own<'_>) -> ParquetResult<Type> {
     };
     let mut fields = COLUMNS.iter().map(|(name, kind)| field(name, *kind)).collect::<ParquetResult<Vec<TypePtr>>>()?;
     match own {
-        Own::Text => fields.push(field(RAW, Kind::Bytes)?),
+        Own::Text => fields.extend([field(RAW, Kind::Bytes)?, field(LINE, Kind::Whole)?]),
         Own::Table(reader, _) | Own::Copy(reader, _) => {
             let schema = reader.metadata().file_metadata().schema_descr();
             fields.extend(schema.root_schema().get_fields()[own.skipped()..].iter().cloned());
@@ -242,6 +249,7 @@ fn number_of(row: &Kept, name: &str) -> Option<i64> {
     match name {
         "quarantine_row" => i64::try_from(row.row).ok(),
         "quarantine_offset" => row.offset.and_then(|offset| i64::try_from(offset).ok()),
+        LINE => row.line.and_then(|line| i64::try_from(line).ok()),
         "quarantine_time" => row.time,
         "quarantine_at" => Some(row.at),
         "quarantine_expires_at" => Some(row.expires_at),
@@ -277,7 +285,7 @@ pub(super) fn read(copy: &Open) -> Result<Vec<Kept>, FilesError> {
     let batches = table::guarded(path, || {
         let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
         let wanted = (0..builder.parquet_schema().root_schema().get_fields().len())
-            .filter(|root| *root < SKIPPED || builder.schema().field(*root).name() == RAW);
+            .filter(|root| *root < SKIPPED || [RAW, LINE].contains(&builder.schema().field(*root).name().as_str()));
         let mask = ProjectionMask::roots(builder.parquet_schema(), wanted.collect::<Vec<_>>());
         let reader = builder.with_projection(mask).build()?;
         reader.collect::<Result<Vec<RecordBatch>, _>>().map_err(ParquetError::from)
@@ -306,6 +314,7 @@ fn read_row(batch: &RecordBatch, row: usize) -> Option<Kept> {
         source: text("quarantine_file")?,
         row: whole("quarantine_row")?,
         offset: whole("quarantine_offset"),
+        line: whole(LINE),
         line_end: bytes("quarantine_line_end"),
         after: text("quarantine_after").and_then(|key| u128::from_str_radix(&key, 16).ok()),
         sha256: text("quarantine_sha256")?,
@@ -359,7 +368,7 @@ impl Kept {
             run_id: self.run_id,
             plan_id: self.plan_id,
             source: self.source,
-            locator: self.row.to_string(),
+            locator: self.line.unwrap_or(self.row).to_string(),
             sha256: self.sha256,
             series: self.series,
             time: self.time,
@@ -377,6 +386,7 @@ impl Kept {
         Some(Piece {
             row: self.row,
             offset: self.offset?,
+            line: self.line.unwrap_or_default(),
             raw: self.raw.clone()?,
             line_end: self.line_end.clone()?,
             after: self.after,

@@ -72,6 +72,7 @@ impl Draft<'_> {
             let hash: Hash = Sha256::digest(&piece.raw).into();
             let row = Kept {
                 offset: Some(piece.offset),
+                line: Some(piece.line),
                 line_end: Some(piece.line_end),
                 raw: Some(piece.raw),
                 ..self.kept(rejected, hash, piece.after)?
@@ -117,6 +118,7 @@ impl Draft<'_> {
             source: source.to_string_lossy().into_owned(),
             row: rejected.row,
             offset: None,
+            line: None,
             line_end: None,
             after,
             sha256,

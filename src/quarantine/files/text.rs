@@ -20,6 +20,8 @@ pub(super) struct Piece {
     pub(super) row: u64,
     /// Where it began in the unpacked text, in bytes.
     pub(super) offset: u64,
+    /// The physical line it began in.
+    pub(super) line: u64,
     /// The record, without its line end.
     pub(super) raw: Vec<u8>,
     pub(super) line_end: Vec<u8>,
@@ -64,7 +66,7 @@ impl Sums {
 /// A stretch of a text file.
 pub(super) enum Stretch<'a> {
     Rest(&'a [u8]),
-    Row { number: u64, offset: u64, raw: &'a [u8], line_end: &'a [u8] },
+    Row { number: u64, offset: u64, line: u64, raw: &'a [u8], line_end: &'a [u8] },
 }
 
 /// The hash that tells rows apart: of the record without its line end.
@@ -95,7 +97,8 @@ pub(super) fn walk(
                 each(Stretch::Rest(&chunk.data[at..record.start]))?;
             }
             let (raw, line_end) = (&chunk.data[record.start..record.end], &chunk.data[record.end..record.next]);
-            each(Stretch::Row { number, offset: offset + record.start as u64, raw, line_end })?;
+            let line = chunk.first_line + record.line;
+            each(Stretch::Row { number, offset: offset + record.start as u64, line, raw, line_end })?;
             at = record.next;
         }
         if at < chunk.data.len() {
@@ -146,10 +149,10 @@ pub(super) fn take(open: &Open, set: &FilesSet, rows: &[u64]) -> Result<Vec<Piec
     let mut pieces = Vec::with_capacity(rows.len());
     let mut after = None;
     walk(open, set, |stretch| {
-        if let Stretch::Row { number, offset, raw, line_end } = stretch {
+        if let Stretch::Row { number, offset, line, raw, line_end } = stretch {
             if wanted.next_if(|row| **row == number).is_some() {
                 let (raw, line_end) = (raw.to_vec(), line_end.to_vec());
-                pieces.push(Piece { row: number, offset, raw, line_end, after });
+                pieces.push(Piece { row: number, offset, line, raw, line_end, after });
             } else {
                 after = Some(key(raw));
             }

@@ -149,6 +149,7 @@ mod tests {
             refusals: Vec::new(),
         };
         let rows = bad.values().map(|raw| PlanRow {
+            stands: None,
             at: Place::Id(hex(&id::of(raw).unwrap())),
             sha256: Some(sha256(raw.as_bytes())),
             row_key: String::new(),

@@ -30,9 +30,9 @@ fn ragged_rows_are_findings_with_their_place() {
     let shown = project.call(&["report", "show"]).exits(0).out;
     let findings: Vec<&str> = shown.lines().filter(|line| line.starts_with("error")).collect();
     insta::assert_snapshot!(findings.join("\n"), @r"
-error parse-error (null) no timestamp: the row cannot be read: ragged row: 4 cells, header has 7 (bars.csv:2)
-error parse-error (null) no timestamp: the row cannot be read: ragged row: 2 cells, header has 7 (bars.csv:4)
-error parse-error (null) no timestamp: the row cannot be read: ragged row: 9 cells, header has 7 (bars.csv:5)
+error parse-error (null) no timestamp: the row cannot be read: ragged row: 4 cells, header has 7 (bars.csv:3)
+error parse-error (null) no timestamp: the row cannot be read: ragged row: 2 cells, header has 7 (bars.csv:5)
+error parse-error (null) no timestamp: the row cannot be read: ragged row: 9 cells, header has 7 (bars.csv:6)
 ");
 }
 
@@ -59,7 +59,7 @@ fn bytes_that_are_no_text_spoil_their_row_only() {
     assert_eq!((output.value("rows"), output.value("clean"), output.value("parse_errors")), ("8", "6", "2"));
     assert!(project.findings().iter().all(|finding| finding == "parse-error - broken-row"), "{:?}", project.findings());
     let shown = project.call(&["report", "show"]).exits(0).out;
-    assert!(shown.contains("invalid UTF-8 in column 1 (`symbol`) (bars.csv:7)"), "{shown}");
+    assert!(shown.contains("invalid UTF-8 in column 1 (`symbol`) (bars.csv:8)"), "{shown}");
 }
 
 #[test]

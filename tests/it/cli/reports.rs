@@ -53,11 +53,9 @@ demo   bars.csv   2024-01-02 .. 2024-01-04   2 series   3 rows
   calendar XNYS, known until 2027-12-31
 
 FAIL  2 rows removed; what was removed is in quarantine.  [s], [pace]
-next: barkeep report show --dir reports   the findings, one by one
-      barkeep quarantine list job.toml    what was moved
 
-error ohlc A 2024-01-04: low 3 is above another price of its bar, 1; broken: high >= low, low <= open, low <= close (bars.csv:2)
-error ohlc B 2024-01-02: low 3 is above another price of its bar, 1; broken: high >= low, low <= open, low <= close (bars.csv:3)
+error ohlc A 2024-01-04: low 3 is above another price of its bar, 1; broken: high >= low, low <= open, low <= close (bars.csv:3)
+error ohlc B 2024-01-02: low 3 is above another price of its bar, 1; broken: high >= low, low <= open, low <= close (bars.csv:4)
 warn  gap A 2024-01-03: 1 session missing on 2024-01-03
 ");
     let output = project.call(&["report", "show", "--findings", "1"]).exits(0);

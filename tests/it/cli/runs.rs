@@ -207,7 +207,7 @@ fn run_moves_rejected_rows_to_quarantine_and_they_come_back() {
     assert_eq!(text("quarantine_series"), "B");
 
     let actions = project.call(&["sql", "select state, locator, action from actions", "--format", "ndjson"]).exits(0);
-    assert_eq!(actions.json()[0].to_string(), r#"{"state":"removed","locator":"bars.csv:5","action":"quarantine"}"#);
+    assert_eq!(actions.json()[0].to_string(), r#"{"state":"removed","locator":"bars.csv:6","action":"quarantine"}"#);
     let shown = project.call(&["report", "show"]).exits(0);
     assert!(shown.out.contains("1 row removed; what was removed is in quarantine."), "{}", shown.out);
     let list = project.call(&["quarantine", "list", "job.toml", "--format", "ndjson"]).exits(0).json();
@@ -386,7 +386,8 @@ fn a_check_says_that_a_run_would_be_refused() {
     );
     let shown = project.call(&["report", "show"]).exits(0).out;
     assert!(shown.contains("a run would be refused: 1 row would be moved"), "{shown}");
-    assert!(shown.contains("a run is refused, for that is over a limit"), "{shown}");
+    let told = project.call(&["check", "job.toml", "--format", "json"]).exits(1);
+    assert!(told.out.contains("a run is refused, for that is over a limit"), "{told:?}");
 }
 
 /// A rule whose condition fits no row.

@@ -32,7 +32,7 @@ fn an_item_says_all_that_was_known_of_its_row() {
         run_id: "20260101T000000Z-aaaa".to_owned(),
         plan_id: "p".to_owned(),
         source: path.display().to_string(),
-        locator: "2".to_owned(),
+        locator: "3".to_owned(),
         sha256,
         series: "S".to_owned(),
         time: Some(AT),

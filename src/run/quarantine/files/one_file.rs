@@ -31,7 +31,10 @@ pub(super) fn reported(plan: &Plan, of_file: &OfFile<'_>, at: UtcMicros, done: &
     done.actions.extend(of_file.rows.iter().enumerate().map(|(index, row)| {
         let item = outcome.items.get(index);
         let word = item.map_or_else(|| outcome.counts.word(), |item| item.state.as_str());
-        let locator = place_of(plan, row).map_or_else(String::new, |(file, row)| format!("{}:{row}", file.name));
+        let locator = place_of(plan, row).map_or_else(String::new, |(file, number)| match &row.stands {
+            Some(stands) => format!("{}:{stands}", file.name),
+            None => format!("{}:{number}", file.name),
+        });
         let mut action = action(row, locator, item.map_or("", |item| item.id.as_str()), word, at);
         if let Some(item) = item {
             action.sha256.clone_from(&item.sha256);
