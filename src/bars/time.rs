@@ -44,7 +44,7 @@ pub struct TimeSpec {
     /// Whether the source has it as whole numbers, which then are read as the digits of a pattern, e.g. 20240102. A number
     /// among texts is of a wrong type.
     pub digits: bool,
-    /// Accepted spellings of text, tried in order; never empty.
+    /// Accepted formats of text, tried in order; never empty.
     pub formats: Vec<TimeFormat>,
     /// Zone of timestamps that carry no offset, and of trading dates.
     pub zone: Tz,
@@ -55,7 +55,7 @@ pub struct TimeSpec {
 }
 
 impl TimeSpec {
-    /// The timestamp that `text` spells, by the first format that reads it: for trading dates the UTC midnight that
+    /// The timestamp that `text` holds, by the first format that reads it: for trading dates the UTC midnight that
     /// stands for the date in the job's zone, else the instant, µs UTC. Where no format reads it, the fault is that of
     /// the format that came closest.
     pub fn read_text(&self, text: &str) -> Result<i64, TimeFault> {

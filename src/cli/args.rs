@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::output::Format;
 use super::size;
 
-/// Keeps price bars clean: holds historical market records against rules that know what a market is.
+/// Keeps price bars clean: validates historical market records against rules that know what a market is.
 #[derive(Debug, Parser)]
 #[command(name = "barkeep", version, arg_required_else_help = true)]
 pub(crate) struct Cli {
@@ -61,7 +61,7 @@ pub(crate) enum Command {
         #[arg(value_name = "JOB")]
         job: PathBuf,
     },
-    /// Hold the bars of jobs against their rules and write the report; never changes the source.
+    /// Validate the bars of jobs against their rules and write the report; never changes the source.
     Check(CheckArgs),
     /// Write down what would leave the source, for review; moves nothing.
     Plan(PlanArgs),
@@ -84,7 +84,7 @@ pub(crate) enum Command {
     /// Look at reports: list, show.
     #[command(subcommand)]
     Report(ReportCommand),
-    /// Ask the report tables, and the bars of a job, in SQL.
+    /// Query the report tables, and the bars of a job, with SQL.
     Sql(SqlArgs),
     /// Print a completion script for a shell.
     Completions {

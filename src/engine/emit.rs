@@ -103,7 +103,7 @@ impl Emitter {
         });
     }
 
-    /// The observed number as the source spells it.
+    /// The observed number as the source writes it.
     fn exact_text<'a>(&self, frame: &'a Frame, flagged: &Flagged, row: usize) -> Option<&'a str> {
         let field = flagged.finding.field.as_deref().filter(|_| flagged.finding.observed_text.is_none())?;
         let (index, _) = self.program.bars.field(field)?;
@@ -298,7 +298,7 @@ impl Emitter {
         }
     }
 
-    /// Identity of a row: series, timestamp as read or as spelled, prices and volume bit for bit, and how many equal rows
+    /// Identity of a row: series, timestamp as read or as text, prices and volume bit for bit, and how many equal rows
     /// come before it. Where it stands in the source is not part of it, so it survives files that are written again.
     ///
     /// All rows of one timestamp (or of none) are identified at once, so that many equal timestamps cost no more than few.
@@ -321,8 +321,8 @@ impl Emitter {
             Some(time) => content.extend(time.to_le_bytes()),
             None => {
                 let text = &self.layout.time_text;
-                let spelled = [text.value, text.other, self.layout.raw].map(|column| frame.text(column, row));
-                content.extend(spelled.into_iter().flatten().flat_map(str::bytes));
+                let texts = [text.value, text.other, self.layout.raw].map(|column| frame.text(column, row));
+                content.extend(texts.into_iter().flatten().flat_map(str::bytes));
             }
         }
         for index in &self.identity {

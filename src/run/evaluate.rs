@@ -27,7 +27,7 @@ pub(super) async fn collect(
             Ok(None) => return Ok(()),
             Err(error) => return Err(broke_off(opened, error).await),
         }
-        progress.at(collector.tally().series.rows.read);
+        progress.report(collector.tally().series.rows.read);
     }
 }
 

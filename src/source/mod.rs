@@ -5,6 +5,7 @@
 //! numbers or timestamps, knows rules, or writes to a source: values stay the text they were.
 
 mod arrow_ipc;
+mod chunk;
 mod column;
 mod compression;
 mod csv;
@@ -49,6 +50,7 @@ use compression::Unpacked;
 use zip_archive::Member;
 
 pub use arrow_ipc::arrow_as_parquet;
+pub use chunk::Chunk;
 pub use column::SourceColumn;
 pub use discover::discover;
 pub use document::id_text;
@@ -64,7 +66,7 @@ pub use place::PlaceFields;
 pub use records::Record;
 pub use series_order::{KeyField, KeySpan, SeriesKey, SeriesOrder, series_order};
 pub use snapshot::{Snapshot, Wanted, WantedKind, snapshot_schema};
-pub use text::{Chunk, TextFile};
+pub use text::TextFile;
 
 /// Which files a job names, and how they are to be read.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -44,10 +44,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "bars",
             "checks",
             "config",
-            "decide",
             "durable",
             "engine",
             "inspect",
@@ -56,7 +54,6 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "report",
             "run",
             "schema",
-            "source",
             "text",
         ],
     ),
