@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use chrono::{DateTime, Utc};
 use datafusion::prelude::SessionContext;
 
 use super::conclude::{Ending, RunMetaOf, RunResult, conclude};
@@ -249,7 +250,8 @@ impl OfJob<'_> {
             _ => removal::PLAN_HOLDS,
         };
         let read = collector.tally().series.rows.read;
-        let expires_at = UtcMicros::from(job.context.clock.now() + holds);
+        let now = job.context.clock.now();
+        let expires_at = UtcMicros::from(now.checked_add_signed(holds).unwrap_or(DateTime::<Utc>::MAX_UTC));
         let planned = Planned { opened, program, meta, ingested, read, expires_at };
         let moves = self.without_kept(&planned, collector).await?;
         let not_evaluated = collector.not_evaluated()?;

@@ -101,6 +101,19 @@ async fn a_plan_holds_by_the_clock_of_its_job() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn spans_beyond_all_of_time_are_everything() {
+    let world = World::new();
+    let ever = AskedWindow { last: Some(TimeDelta::MAX), ..AskedWindow::default() };
+    let result = world.job().check(CheckOptions { window: ever, ..CheckOptions::default() }).await.unwrap();
+    assert_eq!(result.summary.rows.read, 3);
+    let options = PlanOptions { holds: Some(TimeDelta::MAX), ..PlanOptions::default() };
+    let plan = world.job().plan(options).await.unwrap().plan.unwrap();
+    assert_eq!(plan.review().await.unwrap().put_back, 0, "it never expires");
+    let quarantine = world.job().quarantine().await.unwrap();
+    assert_eq!(quarantine.purgeable(TimeDelta::MAX).await.unwrap().would.rows, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rows_expire_by_the_clock_of_their_job() {
     let world = World::new();
     let result = world.job().run(RunOptions::default()).await.unwrap();

@@ -45,7 +45,7 @@ impl From<TimeFault> for Cause {
 
 impl Cause {
     /// The sentence about a timestamp or a date in a field.
-    pub(in crate::checks) fn message(self, facts: &Facts<'_>) -> String {
+    pub(crate) fn message(self, facts: &Facts<'_>) -> String {
         let subject = match (facts.observed_text, facts.time) {
             (None, Some(time)) => format!("{} {}", facts.field_or(TIME), facts.timestamp(time)),
             _ => facts.subject(),
