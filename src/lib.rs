@@ -1,4 +1,4 @@
-//! barkeep keeps price bars clean: it holds historical market records (OHLCV bars) against declarative rules that know
+//! barkeep keeps price bars clean: it validates historical market records (OHLCV bars) against declarative rules that know
 //! what a market is, and explains every verdict.
 //!
 //! ```text

@@ -60,7 +60,7 @@ impl Default for Delimiter {
     }
 }
 
-/// A pattern that lines are held against, whole: `*` stands for any characters, `?` for one, `[…]` for one of several.
+/// A pattern that lines are compared with, whole: `*` stands for any characters, `?` for one, `[…]` for one of several.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct LinePattern(glob::Pattern);

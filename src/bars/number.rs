@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn nan_and_infinity_are_read_where_they_are_spelled_out() {
+    fn nan_and_infinity_are_read_where_they_are_written() {
         for text in ["NaN", "nan", " NAN "] {
             assert!(read_number(text).is_ok_and(f64::is_nan), "{text:?}");
         }

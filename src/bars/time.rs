@@ -44,7 +44,7 @@ pub struct TimeSpec {
     /// Whether the source has it as whole numbers, which then are read as the digits of a pattern, e.g. 20240102. A number
     /// among texts is of a wrong type.
     pub digits: bool,
-    /// Accepted spellings of text, tried in order; never empty.
+    /// Accepted formats of text, tried in order; never empty.
     pub formats: Vec<TimeFormat>,
     /// Zone of timestamps that carry no offset, and of trading dates.
     pub zone: Tz,
@@ -55,7 +55,7 @@ pub struct TimeSpec {
 }
 
 impl TimeSpec {
-    /// The timestamp that `text` spells, by the first format that reads it: for trading dates the UTC midnight that
+    /// The timestamp that `text` holds, by the first format that reads it: for trading dates the UTC midnight that
     /// stands for the date in the job's zone, else the instant, µs UTC. Where no format reads it, the fault is that of
     /// the format that came closest.
     pub fn read_text(&self, text: &str) -> Result<i64, TimeFault> {
@@ -74,7 +74,7 @@ impl TimeSpec {
         Err(closest)
     }
 
-    /// The instant that `text` spells, µs UTC; `None` where it is not readable, or says a local date or time, which is the
+    /// The instant that `text` says, µs UTC; `None` where it is not readable, or says a local date or time, which is the
     /// same whatever the zone.
     pub fn instant_of(&self, text: &str) -> Option<i64> {
         match self.formats.iter().find_map(|format| format.parse(text).ok()) {

@@ -1,20 +1,22 @@
 //! `date-format`: a date must be written as the job says, exist, and be one on which a bar can stand.
 //!
 //! Evaluates each row by itself. For the timestamp of the bars it relies on what was read already: only rows without
-//! a readable timestamp are read again, to tell why. Another text field is read row by row. It does not evaluate
+//! a readable timestamp are read again, to say why. Another text field is read row by row. It does not evaluate
 //! whether a date is there at all, which is the business of `required`.
 
-use std::sync::Arc;
+mod cause;
+mod dates;
+mod text_dates;
+mod timestamps;
 
-use chrono::NaiveDate;
-use chrono_tz::Tz;
-
-use super::cause::causes;
+pub(super) use self::cause::Cause;
+use self::dates::Dates;
+use self::text_dates::TextDates;
+use self::timestamps::{Market, Timestamps};
 use super::params::{FieldRef, Params};
-use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage, TextColumn};
-use crate::bars::time::{Parsed, TimeFault, TimeFormat};
+use super::{Check, CheckKind, Described, Facts, Stage};
+use crate::bars::time::TimeFormat;
 use crate::bars::{BarsSpec, Label, TIME, TimeSpec};
-use crate::market::{Grid, Slot, zone};
 use crate::schema::{Holds, Key, Otherwise, key};
 
 /// The check `date-format`.
@@ -22,7 +24,7 @@ pub(crate) struct DateFormat;
 
 const PARAMS: &[Key] = &[
     key("field", Holds::Field, Otherwise::Text(TIME), "The timestamp of the bars, or a text field that holds a date."),
-    key("formats", Holds::Texts, Otherwise::Nothing, "Accepted spellings; without it those of the job."),
+    key("formats", Holds::Texts, Otherwise::Nothing, "Accepted formats; without it those of the job."),
     key("min", Holds::Text, Otherwise::Nothing, "Earliest date that passes, as `2010-01-31`."),
     key("max", Holds::Text, Otherwise::Nothing, "Latest date that passes, as `2010-01-31`."),
     key(
@@ -38,67 +40,6 @@ const PARAMS: &[Key] = &[
         "Flag timestamps of intraday bars outside trading hours or off the step, where the job has a calendar.",
     ),
 ];
-
-causes! {
-    /// The text has the shape of none of the formats.
-    NotAFormat = "not-a-format",
-    /// The value is of a type that the formats do not read.
-    WrongType = "wrong-type",
-    /// The date or time does not exist.
-    Impossible = "impossible-date",
-    /// The date is outside the years that can be read.
-    OutOfRange = "out-of-range",
-    /// The clocks of the zone jumped over this local time.
-    Skipped = "skipped-by-zone",
-    /// The clocks of the zone showed this local time twice.
-    Repeated = "repeated-by-zone",
-    /// The date is before the earliest that passes.
-    BeforeMin = "before-min",
-    /// The date is after the latest that passes.
-    AfterMax = "after-max",
-    /// There is no session on the date.
-    NotASession = "not-a-session",
-    /// The timestamp is outside trading hours.
-    OffHours = "off-hours",
-    /// The timestamp is between two bars.
-    OffGrid = "off-grid",
-}
-
-impl From<TimeFault> for Cause {
-    fn from(fault: TimeFault) -> Self {
-        match fault {
-            TimeFault::WrongType => Self::WrongType,
-            TimeFault::Format => Self::NotAFormat,
-            TimeFault::OutOfRange => Self::OutOfRange,
-            TimeFault::Impossible => Self::Impossible,
-            TimeFault::Skipped => Self::Skipped,
-            TimeFault::Repeated => Self::Repeated,
-        }
-    }
-}
-
-impl Cause {
-    /// The sentence about a timestamp or a date in a field.
-    pub(super) fn message(self, facts: &Facts<'_>) -> String {
-        let subject = match (facts.observed_text, facts.time) {
-            (None, Some(time)) => format!("{} {}", facts.field_or(TIME), facts.timestamp(time)),
-            _ => facts.subject(),
-        };
-        let expected = facts.expected();
-        match self {
-            Self::NotAFormat => format!("{subject} is not written as {expected}"),
-            Self::WrongType => format!("{subject} is of a type that {expected} does not read"),
-            Self::Impossible => format!("{subject} is not a date or time that exists"),
-            Self::OutOfRange => format!("{subject} is outside the years 1678 to 2261"),
-            Self::Skipped => format!("{subject} is a local time that the clocks jumped over"),
-            Self::Repeated => format!("{subject} is a local time that the clocks showed twice"),
-            Self::BeforeMin => format!("{subject} is too early: it must be {expected}"),
-            Self::AfterMax => format!("{subject} is too late: it must be {expected}"),
-            Self::OffHours => format!("{subject} is outside {expected}"),
-            Self::NotASession | Self::OffGrid => format!("{subject} is not {expected}"),
-        }
-    }
-}
 
 impl Described for DateFormat {
     fn name(&self) -> &'static str {
@@ -150,13 +91,13 @@ impl CheckKind for DateFormat {
                     time: TimeSpec { formats: own.unwrap_or_else(|| bars.time.formats.clone()), ..bars.time.clone() },
                     dates,
                     daily: bars.daily(),
-                    market: Market::of(bars, sessions, hours && !bars.daily()),
+                    market: Market::new(bars, sessions, hours && !bars.daily()),
                 })
             }
             FieldRef::Number(index) | FieldRef::Text(index) => {
                 if matches!(field, FieldRef::Number(_)) {
                     let help = "name `time` or a text field; `range` evaluates numbers";
-                    params.reject("field", "`field` names a numeric field, which has no spelling", help);
+                    params.reject("field", "`field` names a numeric field, and numbers have no text format", help);
                 }
                 for flag in ["sessions", "hours"].into_iter().filter(|flag| params.given(flag)).collect::<Vec<_>>() {
                     params.reject(
@@ -166,7 +107,7 @@ impl CheckKind for DateFormat {
                     );
                 }
                 let formats = own.unwrap_or_else(|| bars.time.formats.clone());
-                // An instant, so that an epoch number keeps its time of day until it is held against the range.
+                // An instant, so that an epoch number keeps its time of day until it is compared with the range.
                 let time = TimeSpec { formats, label: Label::Start, ..bars.time.clone() };
                 Box::new(TextDates { index, name, time, dates })
             }
@@ -205,225 +146,13 @@ fn reject_idle_flags(params: &mut Params<'_>, bars: &BarsSpec, flags: [(&str, bo
     }
 }
 
-/// The dates a rule accepts, days since 1970-01-01, both ends included.
-struct Dates {
-    min: Option<i32>,
-    max: Option<i32>,
-    /// Where instants become dates.
-    zone: Tz,
-}
-
-impl Dates {
-    fn read(params: &mut Params<'_>, zone: Tz) -> Self {
-        let [min, max] = ["min", "max"].map(|name| {
-            let date = params.maybe_text(name)?.parse::<NaiveDate>().ok();
-            if date.is_none() {
-                params.reject(name, format!("`{name}` is not a date"), "write year, month and day, e.g. `2010-01-31`");
-            }
-            date.map(|date| date.to_epoch_days())
-        });
-        if min.zip(max).is_some_and(|(min, max)| min > max) {
-            params.reject(
-                "min",
-                "`min` and `max` are contradictory: no date is in between",
-                "`min` must not be after `max`",
-            );
-        }
-        Self { min, max, zone }
-    }
-
-    /// Whether every date passes.
-    fn unbounded(&self) -> bool {
-        self.min.is_none() && self.max.is_none()
-    }
-
-    /// What is wrong with a date, as cause and as what would have passed.
-    fn fault(&self, day: i32) -> Option<(Cause, String)> {
-        let date = |day: i32| NaiveDate::from_epoch_days(day).unwrap_or_default();
-        match (self.min, self.max) {
-            (Some(min), _) if day < min => Some((Cause::BeforeMin, format!("not before {}", date(min)))),
-            (_, Some(max)) if day > max => Some((Cause::AfterMax, format!("not after {}", date(max)))),
-            _ => None,
-        }
-    }
-}
-
-/// The timestamp of a value that is not text in the source; only an epoch number can be read.
-fn read_literal(time: &TimeSpec, literal: &str) -> Result<i64, TimeFault> {
-    time.read_literal(literal)
-}
-
-/// `formats` for a person.
-fn alternatives(formats: &[TimeFormat]) -> String {
-    formats.iter().map(TimeFormat::text).collect::<Vec<_>>().join(" or ")
-}
-
-/// Evaluates the timestamps of the bars.
-struct Timestamps {
-    name: Arc<str>,
-    /// Whether the rule has formats of its own, so that timestamps the job could read are read again.
-    rereads: bool,
-    time: TimeSpec,
-    dates: Dates,
-    daily: bool,
-    market: Option<Market>,
-}
-
-/// What a rule holds timestamps against besides their spelling and their date.
-struct Market {
-    grid: Arc<Grid>,
-    sessions: bool,
-    hours: bool,
-}
-
-impl Market {
-    /// `None` where the bars have no calendar or the rule does not ask.
-    fn of(bars: &BarsSpec, sessions: bool, hours: bool) -> Option<Self> {
-        let grid = bars.grid.as_ref().filter(|_| sessions || hours)?;
-        Some(Self { grid: Arc::clone(grid), sessions, hours })
-    }
-
-    /// What is wrong with a timestamp at `slot`, as cause and as what would have passed.
-    fn fault(&self, slot: Slot) -> Option<(Cause, String)> {
-        let name = self.grid.calendar().name();
-        match slot {
-            Slot::Closed if self.sessions => Some((Cause::NotASession, format!("a session of {name}"))),
-            Slot::OffHours if self.hours => Some((Cause::OffHours, format!("trading hours of {name}"))),
-            Slot::OffGrid if self.hours => {
-                Some((Cause::OffGrid, format!("a timestamp of the {} bars of {name}", self.grid.interval())))
-            }
-            _ => None,
-        }
-    }
-}
-
-impl Check for Timestamps {
-    fn context(&self) -> Context {
-        Context::NONE
-    }
-
-    fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
-        let mut excused = 0;
-        let plain = !self.rereads && self.dates.unbounded() && self.market.is_none();
-        for row in if plain { series.dated() } else { 0 }..series.rows {
-            if let Some((cause, expected)) = self.fault(series, row, &mut excused) {
-                findings.push(self.finding(series, row, cause, expected));
-            }
-        }
-        findings.evaluated(series.rows - excused);
-        findings.excused(excused);
-    }
-}
-
-impl Timestamps {
-    /// What is wrong with the timestamp of a row, as cause and as what would have passed. Counts the row as excused
-    /// where the calendar does not reach it.
-    fn fault(&self, series: &Series<'_>, row: usize, excused: &mut usize) -> Option<(Cause, String)> {
-        let time = series.time.get(row).copied();
-        if (self.rereads || time.is_none())
-            && let Some(fault) = series.time_text.and_then(|texts| self.unreadable(texts, row))
-        {
-            return Some((fault.into(), alternatives(&self.time.formats)));
-        }
-        let time = time?;
-        self.date_fault(time).or_else(|| {
-            let market = self.market.as_ref()?;
-            let slot = market.grid.slot(time);
-            *excused += usize::from(slot == Slot::OutOfRange);
-            market.fault(slot)
-        })
-    }
-
-    /// Why the timestamp of a row does not read; NULL is not a fault.
-    fn unreadable(&self, texts: TextColumn<'_>, row: usize) -> Option<TimeFault> {
-        match texts.get(row) {
-            Some(text) => self.time.read_text(text).err(),
-            None => read_literal(&self.time, texts.other(row)?).err(),
-        }
-    }
-
-    fn date_fault(&self, time: i64) -> Option<(Cause, String)> {
-        if self.dates.unbounded() {
-            return None;
-        }
-        self.dates.fault(if self.daily { zone::day_of(time) } else { zone::local_day(self.dates.zone, time) })
-    }
-
-    fn finding(&self, series: &Series<'_>, row: usize, cause: Cause, expected: String) -> Finding {
-        let finding = Finding::row(row).field(&self.name).cause(cause).expected_text(expected);
-        match series.time_text.and_then(|texts| texts.get(row).or(texts.other(row))) {
-            Some(text) => finding.observed_text(text),
-            None => finding,
-        }
-    }
-}
-
-/// Evaluates the dates in a text field.
-struct TextDates {
-    index: usize,
-    name: Arc<str>,
-    time: TimeSpec,
-    dates: Dates,
-}
-
-impl Check for TextDates {
-    fn context(&self) -> Context {
-        Context::NONE
-    }
-
-    fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
-        let column = series.text(self.index);
-        for row in 0..series.rows {
-            let (text, date) = match (column.get(row), column.other(row)) {
-                (Some(text), _) => (text, self.parse(text)),
-                (None, Some(literal)) => (literal, read_literal(&self.time, literal).map(Parsed::Instant)),
-                (None, None) => continue,
-            };
-            let fault = match date {
-                Ok(date) => self.date_fault(date),
-                Err(fault) => Some((fault.into(), alternatives(&self.time.formats))),
-            };
-            if let Some((cause, expected)) = fault {
-                let finding = Finding::row(row).field(&self.name).observed_text(text);
-                findings.push(finding.expected_text(expected).cause(cause));
-            }
-        }
-        findings.evaluated(series.rows);
-    }
-}
-
-impl TextDates {
-    /// Reads `text` by the first format that takes it; else the fault of the format that came closest. Whether
-    /// the zone's clocks showed that time is not asked: a date in another field is not a timestamp.
-    fn parse(&self, text: &str) -> Result<Parsed, TimeFault> {
-        let mut fault = TimeFault::Format;
-        for format in &self.time.formats {
-            match format.parse(text) {
-                Ok(parsed) => return Ok(parsed),
-                Err(other) => fault = fault.max(other),
-            }
-        }
-        Err(fault)
-    }
-
-    fn date_fault(&self, date: Parsed) -> Option<(Cause, String)> {
-        if self.dates.unbounded() {
-            return None;
-        }
-        self.dates.fault(match date {
-            Parsed::Local { day, .. } => day,
-            Parsed::Instant(instant) => zone::local_day(self.dates.zone, instant),
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use arrow::array::StringViewArray;
 
     use super::*;
     use crate::checks::testing::{Fixture, compile};
-    use crate::checks::{Column, Records, Totals};
+    use crate::checks::{Column, Finding, FindingSink, Records, Series, TextColumn, Totals};
 
     const RULE: &str = "check = \"date-format\"";
 
@@ -436,7 +165,7 @@ mod tests {
         run(&bars.spec, rule, &columns, None, &[], texts.len()).0
     }
 
-    /// Evaluates the timestamps `time`, and after them rows without one, as the source spells them in `texts`.
+    /// Evaluates the timestamps `time`, and after them rows without one, as the source writes them in `texts`.
     fn timestamps(
         bars: &str,
         rule: &str,
@@ -489,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn timestamp_of_another_spelling_is_flagged_with_its_text() {
+    fn timestamp_in_another_format_is_flagged_with_its_text() {
         let bars = Fixture::daily("time,close\n2024-01-02,1\n17,1\n20240103,1\n2024/01/04,1");
         let evaluated = bars.evaluate(RULE);
         let seen: Vec<_> = evaluated.findings.iter().map(|f| (f.observed_text.as_deref(), f.cause)).collect();
@@ -604,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_evaluated_by_spelling_type_and_range() {
+    fn texts_are_evaluated_by_format_type_and_range() {
         let values = [
             Some(Ok("2024-01-02")),
             Some(Ok("20240102")),
@@ -614,8 +343,8 @@ mod tests {
             Some(Ok("80")),
         ];
         let rule = format!("{RULE}\nfield = \"date\"");
-        let spelling = [(1, "not-a-format"), (2, "impossible-date"), (4, "wrong-type"), (5, "not-a-format")];
-        assert_eq!(texts(&rule, &values), spelling);
+        let expected = [(1, "not-a-format"), (2, "impossible-date"), (4, "wrong-type"), (5, "not-a-format")];
+        assert_eq!(texts(&rule, &values), expected);
         let two = format!("{rule}\nformats = [\"%Y%m%d\", \"%Y-%m-%d\"]\nmin = \"2024-01-03\"");
         let range =
             [(0, "before-min"), (1, "before-min"), (2, "impossible-date"), (4, "wrong-type"), (5, "not-a-format")];
@@ -652,10 +381,7 @@ mod tests {
     #[test]
     fn number_field_is_a_mistake() {
         let text = mistake("", &format!("{RULE}\nfield = \"close\""));
-        assert!(
-            text.contains("numeric field, which has no spelling") && text.contains("`range` evaluates numbers"),
-            "{text}"
-        );
+        assert!(text.contains("numbers have no text format") && text.contains("`range` evaluates numbers"), "{text}");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::text::UtcMicros;
 use crate::text::escape::{shortened, visible};
 use crate::text::numbers::{MOST_DIGITS, counted, rough};
 
-/// Significant digits of limits that were worked out, where that is enough to tell them from the value.
+/// Significant digits of limits that were worked out, where that is enough to distinguish them from the value.
 const DIGITS: usize = 4;
 
 /// What a finding says, as columns of the table `findings` or fields of [`Finding`].
@@ -29,7 +29,7 @@ pub struct Facts<'a> {
     pub field: Option<&'a str>,
     /// The value that broke the rule.
     pub observed: Option<f64>,
-    /// The value as the source spells it.
+    /// The value as the source writes it.
     pub observed_text: Option<&'a str>,
     /// Smallest value that would have passed.
     pub expected_lo: Option<f64>,

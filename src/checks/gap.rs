@@ -188,7 +188,7 @@ impl Span {
     }
 }
 
-/// Goes along the timestamps of a series and tells the gap before each.
+/// Goes along the timestamps of a series and reports the gap before each.
 struct Walk<'a> {
     grid: &'a Grid,
     /// Position of the first expected bar.

@@ -1,6 +1,6 @@
 //! `order`: timestamps must not run backwards in the source's own order.
 //!
-//! Dated rows come sorted by time; their ranks tell the order of the source, which is restored here where it
+//! Dated rows come sorted by time; their ranks give the order of the source, which is restored here where it
 //! differs. Rows without a readable timestamp have no place in time and are passed over.
 
 use std::borrow::Cow;
@@ -167,7 +167,7 @@ impl Timestamps {
         finding.expected_text(expected).cause(cause).evidence(evidence)
     }
 
-    /// The timestamp of a dated row as the source spells it, else in ISO 8601.
+    /// The timestamp of a dated row as the source writes it, else in ISO 8601.
     fn timestamp<'a>(&self, series: &Series<'a>, row: usize) -> Cow<'a, str> {
         if let Some(text) = series.time_text.and_then(|timestamps| timestamps.get(row).or(timestamps.other(row))) {
             return Cow::Borrowed(text);

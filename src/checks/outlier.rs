@@ -35,7 +35,7 @@ const PARAMS: &[Key] = &[
         "method",
         Holds::Choice(METHODS),
         Otherwise::Text("nearest"),
-        "What a bar is held against: the nearest of three medians, one median around it, or a trimmed mean.",
+        "What a bar is compared with: the nearest of three medians, one median around it, or a trimmed mean.",
     ),
     key(
         "scale",
@@ -139,7 +139,7 @@ impl CheckKind for Outlier {
         let window = params.count("window");
         if window.is_multiple_of(2) {
             let help = format!("the bar stands in the middle of its window: use {} or {}", window - 1, window + 1);
-            params.reject("window", format!("even window of {window}"), help);
+            params.reject("window", format!("`window` is {window}, and must be an odd number"), help);
         }
         let (name, method, limit) = method(params, log);
         let whole = params.choice("edges") == "skip";
@@ -161,7 +161,7 @@ fn method(params: &mut Params<'_>, log: bool) -> (&'static str, Method, f64) {
     (name, method, limit)
 }
 
-/// How a bar is held against its neighbours.
+/// How a bar is compared with its neighbours.
 enum Method {
     Hampel(Tolerance),
     Nearest(Tolerance),

@@ -196,7 +196,7 @@ impl<'a> Params<'a> {
                 None => suggestion(field, "fields", self.bars.names()),
             };
             let at =
-                Diagnostic::new("unknown-field", title, self.section.file(), span).label("no such field").help(help);
+                Diagnostic::new("unknown-field", title, self.section.file(), span).label("unknown field").help(help);
             self.lacking.push(Lacking { field: field.to_owned(), mistake: at });
             return None;
         };

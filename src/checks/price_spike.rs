@@ -214,7 +214,7 @@ struct Place {
 /// What is said of a bar.
 enum Verdict {
     Ordinary,
-    /// A move that comes back, with too few returns before it to tell whether it is large.
+    /// A move that comes back, with too few returns before it to know whether it is large.
     Undecided,
     Spike(Box<Finding>),
 }

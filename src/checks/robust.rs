@@ -1,4 +1,4 @@
-//! Medians and median absolute deviations of a few dozen numbers, for checks that hold a bar against others.
+//! Medians and median absolute deviations of a few dozen numbers, for checks that compare a bar with others.
 //!
 //! Relies on its callers for finite input: no NaN reaches this file. Keeps no state between calls; whoever calls
 //! brings the scratch space, so that nothing is allocated per bar.

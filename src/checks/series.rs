@@ -146,7 +146,7 @@ pub struct Series<'a> {
     pub rows: usize,
     /// Columns by their index in `BarsSpec::fields`, each of `rows` values.
     pub columns: &'a [Column<'a>],
-    /// The timestamps as the source spells them, where it spells them as text.
+    /// The timestamps as the source writes them, where they are text.
     pub time_text: Option<TextColumn<'a>>,
     /// What the records of the rows say beyond that.
     pub records: Records<'a>,

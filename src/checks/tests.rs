@@ -211,7 +211,7 @@ fn gap_tells_bars_and_both_ends() {
 }
 
 #[test]
-fn spikes_tell_the_way_out_and_back() {
+fn spikes_say_how_far_out_and_back() {
     let finding = on("close").observed(74.85).expected(92.3, 108.3).cause("reversal");
     let finding = finding.evidence(json!({"return": -0.280_835, "next_return": 0.336_113, "previous": 99.1}));
     assert_eq!(
@@ -241,7 +241,7 @@ fn limits_are_never_rounded_past_the_value() {
 }
 
 #[test]
-fn bars_without_volume_tell_what_is_odd_about_them() {
+fn bars_without_volume_say_what_is_odd_about_them() {
     let zero = on("volume").observed(0.0);
     let moved = zero.clone().cause("price-moved").evidence(json!({"close": 10.3, "previous_close": 10.1}));
     assert_eq!(reported("zero-volume", &moved), "volume is 0 although the close moved from 10.1 to 10.3");
@@ -251,14 +251,14 @@ fn bars_without_volume_tell_what_is_odd_about_them() {
 }
 
 #[test]
-fn repeated_bars_tell_how_often_and_since_when() {
+fn repeated_bars_say_how_often_and_since_when() {
     let finding = Finding::run(1..7).field(&Arc::from("close")).observed(10.5);
     let finding = finding.evidence(json!({"length": 7, "since": "2024-01-02"}));
     assert_eq!(reported("stale", &finding), "the same bar 7 times in a row since 2024-01-02: close 10.5");
 }
 
 #[test]
-fn copies_tell_what_differs() {
+fn copies_say_what_differs() {
     let evidence = json!({"copies": 2, "kept_rank": 4, "differs": {
         "open": [1.0, 2.0], "high": [2.5, 3.0], "low": [null, 1.0], "close": [1.5, "NaN"],
     }});
@@ -270,7 +270,7 @@ fn copies_tell_what_differs() {
 }
 
 #[test]
-fn expressions_tell_false_from_unknown() {
+fn expressions_distinguish_false_from_unknown() {
     let finding = Finding::row(0).expected_text("amount > 0");
     assert_eq!(reported("sql", &finding.clone().cause("false")), "`amount > 0` is false");
     assert_eq!(reported("sql", &finding.cause("null")), "`amount > 0` is NULL: a value it needs is missing");

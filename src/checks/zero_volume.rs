@@ -149,7 +149,7 @@ enum Move {
     /// All stand where the bar before closed.
     Still,
     Moved,
-    /// There is no close to tell.
+    /// There is no close to show.
     Unknown,
 }
 
@@ -201,7 +201,7 @@ impl Check for Rule {
         let zeros = (0..volumes.len()).filter(|row| zero(*row)).count();
         let known = (0..volumes.len()).filter(|row| zero(*row) || !volumes[*row].is_nan()).count();
         if zeros as f64 > self.max_share * known as f64 {
-            // Too few bars cannot tell a feed without volumes from a broken one.
+            // With too few bars a feed without volumes looks like a broken one.
             return if known < FEWEST_BARS { findings.insufficient(known) } else { findings.excused(known) };
         }
         let excused = if zeros > 0 { self.evaluate_runs(series, &zero, findings) } else { 0 };
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn few_bars_do_not_tell_a_feed_without_volumes_from_a_broken_one() {
+    fn with_few_bars_a_feed_without_volumes_is_not_distinguished_from_a_broken_one() {
         assert_eq!(volumes(&[Some(0.0); 19]).totals, totals(0, 19, 0));
         assert_eq!(volumes(&[Some(0.0); 20]).totals, totals(0, 0, 20));
         assert_eq!(volumes(&[]).totals, totals(0, 0, 0));

@@ -8,7 +8,7 @@ use super::output::Format;
 use super::path;
 use super::size;
 
-/// Keeps price bars clean: holds historical market records against rules that know what a market is.
+/// Keeps price bars clean: validates historical market records against rules that know what a market is.
 #[derive(Debug, Parser)]
 #[command(name = "barkeep", version, arg_required_else_help = true)]
 pub(crate) struct Cli {
@@ -62,7 +62,7 @@ pub(crate) enum Command {
         #[arg(value_name = "JOB", value_parser = path::parser())]
         job: PathBuf,
     },
-    /// Hold the bars of jobs against their rules and write the report; never changes the source.
+    /// Validate the bars of jobs against their rules and write the report; never changes the source.
     Check(CheckArgs),
     /// Write down what would leave the source, for review; moves nothing.
     Plan(PlanArgs),
@@ -97,7 +97,7 @@ pub(crate) enum Command {
     /// Look at reports: list, show.
     #[command(subcommand)]
     Report(ReportCommand),
-    /// Ask the report tables, and the bars of a job, in SQL.
+    /// Query the report tables, and the bars of a job, with SQL.
     Sql(SqlArgs),
     /// Print a completion script for a shell.
     Completions {

@@ -22,9 +22,9 @@ pub(crate) struct Demo {
 pub(crate) struct Fault {
     /// The rule that must find it.
     pub(crate) rule: &'static str,
-    /// The symbol as its row spells it.
+    /// The symbol as its row has it.
     pub(crate) symbol: String,
-    /// The timestamp as its row spells it; of a gap and of a run, the first.
+    /// The timestamp as its row has it; of a gap and of a run, the first.
     pub(crate) time: String,
     /// What was done to the bar.
     pub(crate) what: &'static str,

@@ -16,7 +16,7 @@ pub(super) fn context(global: &Global, stop: Stop) -> Context {
             Event::Began(job, stage, rows) => {
                 *progress = Some(Progress::new(&format!("{job}: {}", stage.as_str()), rows));
             }
-            Event::Rows(rows) => progress.iter_mut().for_each(|progress| progress.at(rows)),
+            Event::Rows(rows) => progress.iter_mut().for_each(|progress| progress.report(rows)),
             Event::Ended => *progress = None,
             Event::Note(text) => message(text),
         }

@@ -43,7 +43,7 @@ fraction = 0.01
 dir = "../reports"
 "#;
 
-/// Tells editors (the TOML language server taplo) which schema a file has.
+/// Says editors (the TOML language server taplo) which schema a file has.
 const TAPLO: &str = r#"[[rule]]
 include = ["jobs/*.toml"]
 [rule.schema]
@@ -181,7 +181,7 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
     }
     let mut file = fs::OpenOptions::new().write(true).create_new(true).open(path).map_err(refused)?;
     file.write_all(text.as_bytes()).map_err(|error| {
-        // The failure to write is the one to tell.
+        // The failure to write is the one to report.
         drop(fs::remove_file(path));
         refused(error)
     })

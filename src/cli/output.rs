@@ -96,7 +96,7 @@ impl Output {
         ]))
     }
 
-    /// Tells of a failure, that of the job file `job` if there is one: in words on stderr, and as an object in the
+    /// Reports a failure, that of the job file `job` if there is one: in words on stderr, and as an object in the
     /// result where that is JSON.
     pub(crate) fn failure(&mut self, failure: &Failure, job: Option<&Path>) -> io::Result<()> {
         let text = failure.render(colour_on_stderr());

@@ -48,7 +48,7 @@ impl Progress {
     }
 
     /// `rows` rows are done.
-    pub(crate) fn at(&mut self, rows: u64) {
+    pub(crate) fn report(&mut self, rows: u64) {
         self.bar.set_position(rows);
         if self.bar.is_hidden() && self.reported.elapsed() >= EVERY {
             self.reported = Instant::now();

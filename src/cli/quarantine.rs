@@ -119,6 +119,9 @@ impl Shown<'_> {
         output.line(&format!("item     {}", item.id))?;
         output.line(&format!("state    {} by run {} of plan {}", item.state.as_str(), item.run_id, item.plan_id))?;
         output.line(&format!("at       {}, kept until {}", UtcMicros(item.at), UtcMicros(item.expires_at)))?;
+        if let Some(restored_at) = item.restored_at {
+            output.line(&format!("restored {}", UtcMicros(restored_at)))?;
+        }
         output.line(&format!("source   {} {}", visible(&item.source), visible(&item.locator)))?;
         output.line(&format!("bar      {} {}", visible(&item.series), timestamp(&item, job)))?;
         for reason in &item.reasons {
@@ -317,7 +320,7 @@ fn timestamp(item: &Item, job: &Job) -> String {
 
 fn object(item: &Item) -> serde_json::Value {
     json!({
-        "type": "item", "id": item.id, "state": item.state, "action": item.action, "at": UtcMicros(item.at),
+        "type": "item", "id": item.id, "state": item.state, "action": item.action, "at": UtcMicros(item.at), "restored_at": item.restored_at.map(UtcMicros),
         "expires_at": UtcMicros(item.expires_at), "source": item.source, "locator": item.locator,
         "sha256": item.sha256, "series": item.series, "time": item.time.map(UtcMicros), "rules": item.reasons,
         "run_id": item.run_id, "plan_id": item.plan_id,

@@ -87,7 +87,7 @@ pub(crate) async fn show(
     let shown: usize = batches.iter().map(RecordBatch::num_rows).sum();
     let all = summary.findings.error + summary.findings.warn + summary.findings.info;
     if all > shown as u64 {
-        output.line(&format!("{} more; --findings N shows them, `barkeep sql` asks them", all - shown as u64))?;
+        output.line(&format!("{} more; --findings N shows them, `barkeep sql` queries them", all - shown as u64))?;
     }
     Ok(Exit::Ok)
 }

@@ -15,14 +15,14 @@ use crate::run::stop::Stop;
 /// The system lets no handler be set.
 pub(super) fn listen() -> io::Result<Stop> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let (tell, asked) = watch::channel(None);
+    let (ask, asked) = watch::channel(None);
     tokio::spawn(async move {
         loop {
             let number = tokio::select! {
                 _ = interrupt.recv() => 2,
                 _ = terminate.recv() => 15,
             };
-            if tell.send_replace(Some(number)).is_some() {
+            if ask.send_replace(Some(number)).is_some() {
                 // A second signal means now, whatever is under way.
                 #[expect(clippy::exit, reason = "the caller asked twice, and nothing else ends blocking work")]
                 std::process::exit(i32::from(Exit::Signal(number).code()));

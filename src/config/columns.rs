@@ -59,7 +59,7 @@ impl Job {
         let absent = |name: &str, span: Range<usize>| {
             let title = format!("the source has no field `{name}`");
             let help = suggestion(name, "fields of the source", columns.iter().map(|column| column.name.as_str()));
-            Diagnostic::new("unknown-field", title, &self.file, span).label("no such field").help(help)
+            Diagnostic::new("unknown-field", title, &self.file, span).label("unknown field").help(help)
         };
         for name in self.bars.time.fields.iter().filter(|name| !has(name.get_ref())) {
             mistakes.push(absent(name.get_ref(), name.span()));
@@ -100,7 +100,7 @@ impl Job {
                 }
                 _ => help,
             };
-            return (!mapped).then(|| mistake("unknown-field", title).label("no such field").help(help));
+            return (!mapped).then(|| mistake("unknown-field", title).label("unknown field").help(help));
         }
         let declared = self.bars.fields.iter().find(|declared| declared.name.get_ref() == field);
         let number = declared.filter(|declared| declared.kind == Some(FieldKind::Number));
@@ -221,7 +221,7 @@ fn field_of(bars: &Bars, column: &SourceColumn, columns: &[SourceColumn]) -> Opt
     Some(FieldSpec { name, source: Arc::from(column.name.as_str()), kind, constant: None, scale, digits })
 }
 
-/// What rules call `column`, which the job gives no name: its usual name where it has one in another spelling, and
+/// What rules call `column`, which the job gives no name: its usual name where it has one that is written in another way, and
 /// nothing else goes by it.
 fn own_name(bars: &Bars, column: &SourceColumn, columns: &[SourceColumn]) -> Option<Arc<str>> {
     // A job that names the column itself in its series key knows it by that name.
@@ -237,7 +237,7 @@ fn own_name(bars: &Bars, column: &SourceColumn, columns: &[SourceColumn]) -> Opt
     (!taken(name)).then(|| Arc::from(name))
 }
 
-/// The usual name of a field that a source spells in another case, or as `AKShare` does.
+/// The usual name of a field that a source writes in another case, or as `AKShare` does.
 fn usual_name(column: &str) -> Option<&'static str> {
     const CHINESE: [(&str, &str); 9] = [
         ("开盘", "open"),
@@ -378,7 +378,7 @@ error[unknown-field]: the source has no field `period`
  --> jobs/x.toml:3:41
   |
 3 | source.files = { path = "x", filter = { period = "daily" } }
-  |                                         ^^^^^^ no such field
+  |                                         ^^^^^^ unknown field
   |
   = help: fields of the source: id, trade_date, volume, px
 
@@ -386,7 +386,7 @@ error[unknown-field]: the series key needs the field `symbl`, which these bars d
  --> jobs/x.toml:5:11
   |
 5 | series = ["symbl", "id", "px"]
-  |           ^^^^^^^ no such field
+  |           ^^^^^^^ unknown field
   |
   = help: did you mean `symbol`? fields: symbol, trade_date, px
 
@@ -394,7 +394,7 @@ error[unknown-field]: the series key needs the field `id`, which these bars do n
  --> jobs/x.toml:5:20
   |
 5 | series = ["symbl", "id", "px"]
-  |                    ^^^^ no such field
+  |                    ^^^^ unknown field
   |
   = help: `[bars] fields` calls it `symbol`
 
@@ -413,7 +413,7 @@ error[unknown-field]: the source has no field `trade_dat`
  --> jobs/x.toml:7:14
   |
 7 | time.field = "trade_dat"
-  |              ^^^^^^^^^^^ no such field
+  |              ^^^^^^^^^^^ unknown field
   |
   = help: did you mean `trade_date`? fields of the source: id, trade_date, volume, px
 
@@ -421,7 +421,7 @@ error[unknown-field]: the source has no field `vol`
  --> jobs/x.toml:8:21
   |
 8 | fields = { volume = "vol", symbol = "id", px = { type = "number" } }
-  |                     ^^^^^ no such field
+  |                     ^^^^^ unknown field
   |
   = help: fields of the source: id, trade_date, volume, px
 "#);

@@ -262,7 +262,7 @@ fn lacking_fields(job: &Arc<SourceText>, bars: &BarsSpec, lacking: &BTreeMap<Str
     );
     let at = job.text.find("[bars]").unwrap_or(0);
     let span = at..job.text[at..].find('\n').map_or(job.text.len(), |length| at + length);
-    Diagnostic::new("unknown-field", title, job, span).label("no such fields").help(help)
+    Diagnostic::new("unknown-field", title, job, span).label("unknown fields").help(help)
 }
 
 /// What `except` names and `rules` do not have.
@@ -275,7 +275,7 @@ fn unknown_rules(job: &Arc<SourceText>, rules: &RuleFile, except: &[Spanned<Stri
     let mistake = |id: &Spanned<String>| {
         let title = format!("`{}` has no rule `{}`", rules.file.path.display(), id.get_ref());
         let help = suggestion(id.get_ref(), "rules", ids.iter().map(|id| &**id));
-        Diagnostic::new("unknown-rule", title, job, id.span()).label("no such rule").help(help)
+        Diagnostic::new("unknown-rule", title, job, id.span()).label("unknown rule").help(help)
     };
     unknown.map(mistake).collect()
 }
@@ -519,11 +519,11 @@ error[unknown-key]: unknown key `limit` in the job
  --> jobs/demo.toml:8:2
   |
 8 | [limit]
-  |  ^^^^^ no such key
+  |  ^^^^^ unknown key
   |
   = help: did you mean `limits`? keys: name, rules, source, bars, window, limits, quarantine, report, parse_error
 
-error[bad-value]: rule `a`: even window of 20
+error[bad-value]: rule `a`: `window` is 20, and must be an odd number
  --> rules/a.toml:5:10
   |
 5 | window = 20

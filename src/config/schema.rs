@@ -155,7 +155,7 @@ mod tests {
     }
 
     /// Whether a mistake stands at the value of no accepted type.
-    fn tells_wrong(text: &str, mistakes: &[Diagnostic], codes: &[&str]) -> bool {
+    fn reports_wrong(text: &str, mistakes: &[Diagnostic], codes: &[&str]) -> bool {
         let at = text.find("[[]]").unwrap();
         mistakes.iter().any(|mistake| codes.contains(&mistake.code) && (at..at + 4).contains(&mistake.span.start))
     }
@@ -173,7 +173,7 @@ mod tests {
         assert!(all.len() >= 39, "{all:?}");
         for wrong in all {
             let text = file(&job_schema(), &wrong);
-            assert!(tells_wrong(&text, &job_mistakes(&text), &["wrong-type"]), "{wrong} is not read:\n{text}");
+            assert!(reports_wrong(&text, &job_mistakes(&text), &["wrong-type"]), "{wrong} is not read:\n{text}");
         }
     }
 
@@ -190,7 +190,7 @@ mod tests {
             for wrong in all {
                 let text = file(&schema, &wrong);
                 let mistakes = rule_mistakes(&text);
-                let reported = tells_wrong(&text, &mistakes, &["wrong-type", "unused-parameter"]);
+                let reported = reports_wrong(&text, &mistakes, &["wrong-type", "unused-parameter"]);
                 assert!(reported, "{wrong} is not read:\n{text}");
             }
         }

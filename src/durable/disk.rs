@@ -153,7 +153,7 @@ impl Disk {
         });
         let written = written.and_then(|()| self.publish(&temporary, path));
         if written.is_err() {
-            // The first error is the one to tell; a leftover has a name that nothing reads.
+            // The first error is the one to report; a leftover has a name that nothing reads.
             again(|| self.0.remove(&temporary)).ok();
         }
         written

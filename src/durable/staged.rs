@@ -59,7 +59,7 @@ impl Growing {
         claim: Option<Claim>,
     ) -> io::Result<Self> {
         let id = out.attributes().inspect_err(|_| {
-            // The first error is the one to tell; a leftover has a name that nothing reads.
+            // The first error is the one to report; a leftover has a name that nothing reads.
             disk.remove(temporary).ok();
         })?;
         let (temporary, target) = (temporary.to_path_buf(), target.to_path_buf());

@@ -112,15 +112,15 @@ impl Emitter {
         });
     }
 
-    /// The observed number as the source spells it; also one that no table of numbers shows, whatever the source is.
+    /// The observed number as the source writes it; also one that no table of numbers shows, whatever the source is.
     fn exact_text<'a>(&self, frame: &'a Frame, flagged: &Flagged, row: usize) -> Option<Cow<'a, str>> {
         let field = flagged.finding.field.as_deref().filter(|_| flagged.finding.observed_text.is_none())?;
         let (index, _) = self.program.bars.field(field)?;
-        let spelled = frame.text(self.layout.fields[index].text, row).map(Cow::Borrowed);
+        let written = frame.text(self.layout.fields[index].text, row).map(Cow::Borrowed);
         let shown = || {
             frame.number(index, row).filter(|number| !number.is_finite()).map(|number| Cow::Owned(number.to_string()))
         };
-        spelled.or_else(shown)
+        written.or_else(shown)
     }
 
     /// The trading date of a timestamp.
@@ -311,7 +311,7 @@ impl Emitter {
         }
     }
 
-    /// Identity of a row: series, timestamp as read or as spelled, prices and volume bit for bit, and how many equal rows
+    /// Identity of a row: series, timestamp as read or as text, prices and volume bit for bit, and how many equal rows
     /// come before it. Where it stands in the source is not part of it, so it survives files that are written again.
     ///
     /// All rows of one timestamp (or of none) are identified at once, so that many equal timestamps cost no more than few.
@@ -334,8 +334,8 @@ impl Emitter {
             Some(time) => content.extend(time.to_le_bytes()),
             None => {
                 let text = &self.layout.time_text;
-                let spelled = [text.value, text.other, self.layout.raw].map(|column| frame.text(column, row));
-                content.extend(spelled.into_iter().flatten().flat_map(str::bytes));
+                let texts = [text.value, text.other, self.layout.raw].map(|column| frame.text(column, row));
+                content.extend(texts.into_iter().flatten().flat_map(str::bytes));
             }
         }
         for index in &self.identity {

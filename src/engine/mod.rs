@@ -16,6 +16,7 @@ mod arrangement;
 pub mod counts;
 pub mod emit;
 pub mod evaluation;
+mod exact_text;
 pub mod exec;
 mod flagged;
 pub mod frame;
@@ -29,7 +30,6 @@ pub mod records;
 mod series_buffer;
 pub mod session;
 pub mod shape;
-mod spelling;
 pub mod table;
 #[cfg(test)]
 mod tests;

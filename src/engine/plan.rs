@@ -114,7 +114,9 @@ fn mistake(bars: &BarsSpec, expression: &Expression, error: &DataFusionError) ->
     };
     let diagnostic = Diagnostic::new(code, title, &expression.file, expression.span.clone());
     match unknown {
-        Some(name) => diagnostic.label(format!("no field `{name}`")).help(suggestion(&name, "fields", bars.names())),
+        Some(name) => {
+            diagnostic.label(format!("unknown field `{name}`")).help(suggestion(&name, "fields", bars.names()))
+        }
         None => diagnostic.label(first.to_owned()),
     }
 }

@@ -16,8 +16,8 @@ use datafusion::logical_expr::{
     cast as cast_expr, ident, lit, try_cast,
 };
 
+use super::exact_text::{casts_whole, exact_text, fits_a_float};
 use super::program::Program;
-use super::spelling::{casts_whole, fits_a_float, spelled};
 use crate::bars::number::{NumberFormat, Scale};
 use crate::bars::time::TimeFormat;
 use crate::bars::{BarColumn, Fold};
@@ -97,11 +97,11 @@ fn field_columns(program: &Program, (field, is_read): (&FieldSpec, bool), column
             out.push(as_text(source, from).alias(to));
         } else if !is_read && data_type.is_some_and(|data_type| !casts_whole(data_type)) {
             // No rule looks at it: it is compared.
-            out.push(spelled(value()).alias(to));
+            out.push(exact_text(value()).alias(to));
         } else if data_type.is_some_and(is_binary) {
             let text = try_cast(value(), DataType::Utf8View);
             out.push(text.clone().alias(to));
-            out.push(unread(value(), (text, spelled(value()))).alias(BarColumn::Other(to).name()));
+            out.push(unread(value(), (text, exact_text(value()))).alias(BarColumn::Other(to).name()));
         } else {
             out.push(cast_expr(value(), DataType::Utf8View).alias(to));
             out.extend(renamed(source, BarColumn::Other(from), BarColumn::Other(to)));
@@ -118,7 +118,7 @@ fn field_columns(program: &Program, (field, is_read): (&FieldSpec, bool), column
     if text {
         out.push(as_view(value()).alias(BarColumn::Exact(to).name()));
     } else if columns.whole && data_type.is_some_and(|data_type| !fits_a_float(data_type)) {
-        out.push(spelled(value()).alias(BarColumn::Exact(to).name()));
+        out.push(exact_text(value()).alias(BarColumn::Exact(to).name()));
     } else {
         out.extend(renamed(source, BarColumn::Exact(from), BarColumn::Exact(to)));
     }
@@ -170,7 +170,7 @@ fn time_columns(program: &Program, columns: &Columns<'_>) -> Vec<Expr> {
         let time = time_function().call(vec![value.clone(), lit(encode(spec, &[]))]);
         let unread = unread(value.clone(), (time.clone(), as_view(value.clone()))).alias(BarColumn::Other(TIME).name());
         let rounded = source.field_with_name(only).is_ok_and(|field| !is_its_time(field.data_type()));
-        let whole = (columns.whole && rounded).then(|| spelled(value).alias(BarColumn::Type(TIME).name()));
+        let whole = (columns.whole && rounded).then(|| exact_text(value).alias(BarColumn::Type(TIME).name()));
         return [time.alias(TIME), unread].into_iter().chain(whole).collect();
     }
     let mut args = vec![as_view(value.clone()), lit(encode(spec, &[]))];

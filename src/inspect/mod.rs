@@ -35,7 +35,7 @@ use crate::bars::layout::Delimiter;
 /// How numbers are written that are not read as they are, as jobs write `numbers`, where cells are held apart by
 /// `delimiter`; `None` where nothing reads them.
 pub(crate) fn numbers_as_written(texts: &[String], delimiter: Delimiter) -> Option<String> {
-    numbers::spelling(texts, delimiter)
+    numbers::as_written(texts, delimiter)
 }
 
 /// Whether whole prices are probably counts of billionths.
@@ -45,7 +45,7 @@ pub(crate) fn are_billionths(prices: &[i64]) -> bool {
 
 /// The format by which timestamps are written; `None` where none that is known reads them.
 pub(crate) fn time_as_written(texts: &[String]) -> Option<String> {
-    time::spelling(texts)
+    time::as_written(texts)
 }
 
 /// Looks at the files that `patterns` name and writes the job for them, which will lie in the folder `jobs`.

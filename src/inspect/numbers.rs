@@ -62,7 +62,7 @@ fn is_lean(sample: &Sample, time: &Found) -> bool {
 }
 
 /// How `texts` are written, none of which is read as it is; `None` where nothing reads them all.
-pub(super) fn spelling(texts: &[String], delimiter: Delimiter) -> Option<String> {
+pub(super) fn as_written(texts: &[String], delimiter: Delimiter) -> Option<String> {
     let texts: Vec<&str> = texts.iter().map(|text| text.trim()).collect();
     let written = written(&texts)?;
     let taken = delimiter == Delimiter::Byte(b',') && written.contains("decimal = \",\"");

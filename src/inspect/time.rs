@@ -206,7 +206,7 @@ fn format_of(cells: &[Option<String>]) -> Option<(String, bool)> {
 }
 
 /// The format that reads `texts`, which are all that is known of them.
-pub(super) fn spelling(texts: &[String]) -> Option<String> {
+pub(super) fn as_written(texts: &[String]) -> Option<String> {
     let all: Vec<&str> = texts.iter().map(|text| text.trim()).collect();
     if let Some(epoch) = epoch(&all) {
         return Some(epoch.to_owned());

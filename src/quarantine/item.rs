@@ -87,8 +87,19 @@ pub struct Item {
     pub expires_at: i64,
     /// How far its removal is.
     pub state: State,
+    /// When a person put its row back, µs UTC; `None` where it is not back, or that was not written down.
+    pub restored_at: Option<i64>,
     /// The row as it was: BSON, the bytes of a text record, or, for a row of Parquet, JSON of its values.
     pub raw: Vec<u8>,
+}
+
+/// A row of a plan that stays, because a person put it back after it was taken before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exempt {
+    /// Its index among the rows of the plan.
+    pub row: usize,
+    /// When it was put back, µs UTC, where that was written down.
+    pub restored_at: Option<i64>,
 }
 
 /// Which items are meant; what is `None` or empty does not choose.

@@ -9,7 +9,7 @@ use super::item::Item;
 
 /// One row an item: `item_id`, `state`, `action`, `at` and `expires_at` (UTC), `source`, `locator`, `sha256` (hex),
 /// `series`, `time` (UTC; NULL where the row has none), `rules` (a JSON array), `run_id`, `plan_id`, `raw` (the bytes),
-/// and `row` (the bytes as `text` spells them).
+/// `row` (the bytes as `text` shows them), and `restored_at` (UTC; NULL where the row is not back).
 ///
 /// # Errors
 /// A rule that JSON cannot hold.
@@ -38,5 +38,6 @@ pub fn batch(items: &[Item], text: impl Fn(&Item) -> String) -> Result<RecordBat
         ("plan_id", texts(&|item| item.plan_id.clone())),
         ("raw", Arc::new(BinaryArray::from_iter_values(items.iter().map(|item| item.raw.as_slice()))) as ArrayRef),
         ("row", texts(&text)),
+        ("restored_at", times(&|item| item.restored_at)),
     ])
 }

@@ -100,7 +100,7 @@ impl Collector {
             self.tally.add_series(&Records::of(&series))?;
         }
         if let Some(moves) = only(batch, Record::Move)? {
-            self.tally.moves += moves::take(&Records::of(&moves), self.tally.rules.len(), &mut self.moves)?;
+            self.tally.moves += moves::collect_moves(&Records::of(&moves), self.tally.rules.len(), &mut self.moves)?;
         }
         if let Some(months) = only(batch, Record::Month)? {
             self.months.take(&months)?;
@@ -136,14 +136,14 @@ impl Collector {
         self.days.of_many(self.tally.series.rows.read)
     }
 
-    /// What has been counted so far: what limits are held against.
+    /// What has been counted so far: what is compared with the limits.
     pub fn tally(&self) -> &Tally {
         &self.tally
     }
 
-    /// Counts rows as kept that were to be moved: a person put them back.
-    pub fn keep<'a>(&mut self, rows: impl IntoIterator<Item = &'a MoveRow>) {
-        rows.into_iter().for_each(|row| self.tally.keep(row));
+    /// Counts rows as kept that were to be moved: a person put them back, and when that was, µs UTC.
+    pub fn keep<'a>(&mut self, rows: impl IntoIterator<Item = (&'a MoveRow, Option<i64>)>) {
+        rows.into_iter().for_each(|(row, restored_at)| self.tally.keep(row, restored_at));
     }
 
     /// The rules that evaluated nothing, by index into the rules of the program: in this run, which looked at all of the
@@ -184,7 +184,7 @@ impl Collector {
         report.publish(&mut tally, findings, months, &mut outcome).inspect_err(|error| {
             let message = Some(error.to_string());
             let broken = Outcome { status: RunStatus::Broken, exit_code: BROKEN, error: message, ..outcome };
-            // The first error is the one to tell.
+            // The first error is the one to report.
             match error {
                 // The report is there and nothing of it is taken away, but it says how the run ended.
                 ReportError::NotDurable { .. } => report.correct(&tally, &broken).ok(),
@@ -235,7 +235,7 @@ impl Report {
         let summary = self.summary(tally, outcome);
         let target = self.destination.summary();
         staged.push(write::bytes(&self.destination, &target, &json(&summary, &target)?)?);
-        let published = Published::all(self.destination.disk(), staged)?;
+        let published = Published::publish(self.destination.disk(), staged)?;
         let written = self.write_run(tally, outcome);
         if matches!(written, Ok(()) | Err(ReportError::NotDurable { .. })) {
             published.keep();
@@ -293,6 +293,7 @@ mod tests {
     use crate::decide::RowTotals;
     use crate::engine::counts::{RuleCounts, SeriesCounts};
     use crate::report::history::previous_findings;
+    use crate::report::margins::Margins;
     use crate::report::run::ActionRow;
     use crate::report::testing::{
         DAY, GAP, OHLC, OUTLIER, Output, PARSE_ERROR, clean_series, files, finding_id, meta, one_series, program, read,
@@ -301,7 +302,7 @@ mod tests {
     use crate::text::utc::UtcMicros;
 
     fn collector(dir: &Path, run: RunMeta) -> Collector {
-        let previous = previous_findings(dir, "demo", run.window).unwrap();
+        let previous = previous_findings(dir, "demo", run.window, Margins::of(&program(), run.window)).unwrap();
         Collector::new(dir, program(), run, vec!["bars.csv".to_owned()], previous)
     }
 
@@ -548,7 +549,7 @@ mod tests {
         let mut collector = Collector::new(dir.path(), program(), meta(2), vec!["bars.csv".to_owned()], Previous::None);
         collector.take(&one_series().batch()).unwrap();
         collector.finish(ended(&meta(2))).unwrap_err();
-        // The lock tells the next run that something may be left.
+        // By the lock the next run knows that something may be left.
         assert_eq!(files(dir.path()), [".20261120T020000Z-aaaa.lock", "runs"]);
     }
 

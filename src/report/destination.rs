@@ -126,7 +126,7 @@ impl Destination {
             // Nobody else writes under the name of this run: what is there is left of a file that it gave up.
             self.disk.remove(&temporary)?;
             let mut file = Growing::create(&self.disk, &temporary, target).inspect_err(|_| {
-                // The first error is the one to tell; a leftover has a name that nothing reads.
+                // The first error is the one to report; a leftover has a name that nothing reads.
                 self.disk.remove(&temporary).ok();
             })?;
             if self.mode != OWNER_ONLY {
@@ -144,7 +144,7 @@ impl Destination {
             self.disk.make_folders(&self.dir)?;
             let taken = Claim::take(&self.disk, &claim_of(&self.dir, &self.run))?;
             let taken = taken.ok_or_else(|| io::Error::other("another process writes a run of the same id"))?;
-            // After a power failure, too, it has to tell of files that outlast it.
+            // After a power failure, too, it has to name files that outlast it.
             self.disk.sync_folder(&self.dir)?;
             sweep::sweep(&self.disk, &self.dir, &self.run);
             *claim = Some(taken);

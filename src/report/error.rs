@@ -73,7 +73,7 @@ pub enum ReportError {
     },
     /// A run that broke off has a row in `runs` and no summary.
     #[error(
-        "run `{run}` broke off and has no summary; `barkeep sql \"SELECT error FROM runs WHERE run_id = '{run}'\"` tells why"
+        "run `{run}` broke off and has no summary; `barkeep sql \"SELECT error FROM runs WHERE run_id = '{run}'\"` says why"
     )]
     NoSummary {
         /// The run.

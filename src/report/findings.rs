@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BooleanArray, DictionaryArray, Int32Array, Int64Array, RecordBatch,
-    StringArray, StringBuilder,
+    StringArray, StringBuilder, TimestampMicrosecondArray,
 };
 use arrow::compute::{SortColumn, SortOptions, cast, concat_batches, lexsort_to_indices, take_record_batch};
 use arrow::datatypes::{DataType, Int32Type, Int64Type};
@@ -141,7 +141,8 @@ impl FindingParts {
     /// The rows of the table for sorted findings.
     fn table(&mut self, findings: &RecordBatch) -> Result<RecordBatch, ReportError> {
         let rules: &Int32Array = column(findings, "rule").as_primitive();
-        let (is_new, first_seen) = self.compare(rules, column(findings, "finding_id").as_string());
+        let times: &TimestampMicrosecondArray = column(findings, "time").as_primitive();
+        let (is_new, first_seen) = self.compare((rules, times), column(findings, "finding_id").as_string());
         let run = self.destination.run.as_str();
         let columns: Result<Vec<ArrayRef>, ReportError> = Table::Findings
             .schema()
@@ -168,20 +169,28 @@ impl FindingParts {
     }
 
     /// Which findings are new, and the run that saw each first.
-    fn compare(&mut self, rules: &Int32Array, ids: &StringArray) -> (BooleanArray, StringArray) {
+    fn compare(
+        &mut self,
+        (rules, times): (&Int32Array, &TimestampMicrosecondArray),
+        ids: &StringArray,
+    ) -> (BooleanArray, StringArray) {
         let run = self.destination.run.as_str();
         let mut first_seen = StringBuilder::with_capacity(ids.len(), ids.len() * run.len());
         let mut is_new: Vec<Option<bool>> = Vec::with_capacity(ids.len());
-        for (id, rule) in ids.iter().zip(rules.values()) {
+        for ((id, rule), time) in ids.iter().zip(rules.values()).zip(times) {
+            let rule = usize::try_from(*rule).ok();
             let seen = match &mut self.previous {
                 Previous::None => Some(None),
-                Previous::Known(known) => Some(id.and_then(|id| known.meet(id))),
+                Previous::Known(known) => {
+                    let would_have_met = rule.is_some_and(|rule| known.would_have_met(rule, time));
+                    let before = id.and_then(|id| known.meet(id));
+                    (before.is_some() || would_have_met).then_some(before)
+                }
                 Previous::TooMany | Previous::OtherWindows | Previous::Unknown => None,
             };
             is_new.push(seen.map(|before| before.is_none()));
             first_seen.append_option(seen.map(|before| before.unwrap_or(run)));
-            if let (Some(None), Some(new)) = (seen, usize::try_from(*rule).ok().and_then(|rule| self.new.get_mut(rule)))
-            {
+            if let (Some(None), Some(new)) = (seen, rule.and_then(|rule| self.new.get_mut(rule))) {
                 *new += 1;
             }
         }
@@ -227,7 +236,7 @@ impl FindingParts {
         Ok(source::positions(snapshot, &places)?)
     }
 
-    /// Writes what is left; tells the rules what is new and what is fixed.
+    /// Writes what is left; gives the rules what is new and what is fixed.
     pub(super) fn finish(mut self, program: &Program, rules: &mut [RuleTally]) -> Result<Vec<Staged>, ReportError> {
         self.write_part()?;
         let fixed = match &self.previous {
@@ -324,7 +333,7 @@ mod tests {
     fn publish(parts: FindingParts) {
         let program = program();
         let mut rules = vec![RuleTally::default(); program.parse_error() + 1];
-        Published::all(&Disk::system(), parts.finish(&program, &mut rules).unwrap()).unwrap().keep();
+        Published::publish(&Disk::system(), parts.finish(&program, &mut rules).unwrap()).unwrap().keep();
     }
 
     fn part(dir: &Path, number: usize) -> std::path::PathBuf {

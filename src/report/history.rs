@@ -1,8 +1,9 @@
-//! The findings of the run before: what a run compares itself with to tell what is new and what is fixed.
+//! The findings of the run before: what a run compares itself with to know what is new and what is fixed.
 //!
 //! The run before is the newest one of the same job that reached its end and looked at all rules and series, and at all
-//! of the window: at all data, where this run does, else from no later and to no earlier. Only the columns needed are
-//! read, and no more than [`MOST_KNOWN`] findings.
+//! of the window: at all data, where this run does, else from no later and to no earlier. Near an end of the window that
+//! has moved since, what only one of the two found is neither new nor fixed for sure, and counts as neither. Only the
+//! columns needed are read, and no more than [`MOST_KNOWN`] findings.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
@@ -20,6 +21,7 @@ use parquet::file::metadata::KeyValue;
 
 use super::destination::{JOB_FILE_KEY, SCOPE_KEY, WHOLE};
 use super::error::ReportError;
+use super::margins::{Margins, Moved};
 use super::run::{RunStatus, Window};
 use super::runs;
 use super::tables::Table;
@@ -28,7 +30,7 @@ use super::tables::Table;
 /// memory of the comparison to about 100 MB.
 pub const MOST_KNOWN: u64 = 2_000_000;
 
-/// Runs that tell what is usual.
+/// Runs that show what is usual.
 const USUAL_RUNS: usize = 20;
 
 /// What a run compares its findings with.
@@ -54,6 +56,9 @@ pub struct KnownFindings {
     findings: HashMap<u128, Known>,
     rules: Texts,
     runs: Texts,
+    /// Where the verdicts of this run and of that one do not depend on bars that only one of them saw.
+    margins: Margins,
+    moved: Moved,
 }
 
 #[derive(Debug)]
@@ -106,6 +111,11 @@ impl KnownFindings {
         self.runs.texts.get(known.first_seen).map(String::as_str)
     }
 
+    /// Whether a finding that was not known is new: that run would have had it.
+    pub(super) fn would_have_met(&self, rule: usize, time: Option<i64>) -> bool {
+        self.margins.would_have_found(rule, time, self.moved)
+    }
+
     /// How many findings of each rule were looked for and not met.
     pub(super) fn fixed(&self) -> HashMap<&str, i64> {
         let missing = self.findings.values().filter(|known| known.due && !known.found);
@@ -126,7 +136,9 @@ impl KnownFindings {
                 .ok_or_else(|| ArrowError::ParseError(format!("`{}` is not a finding id", ids.value(row))))?;
             let first_seen = if runs.is_null(row) { self.run.as_str() } else { runs.value(row) };
             let first_seen = self.runs.place(first_seen);
-            let due = times.is_null(row) || inside(window, times.value(row));
+            let time = (!times.is_null(row)).then(|| times.value(row));
+            let due = time.is_none_or(|time| inside(window, time))
+                && self.margins.would_find(rules.value(row), time, self.moved);
             let known = Known { rule: self.rules.place(rules.value(row)), first_seen, due, found: false };
             self.findings.insert(id, known);
         }
@@ -143,12 +155,12 @@ fn identity(finding_id: &str) -> Option<u128> {
     u128::from_str_radix(finding_id, 16).ok()
 }
 
-/// The findings that a run of `job` over `window` compares its own with.
+/// The findings that a run of `job` over `window`, with these `margins`, compares its own with.
 ///
 /// # Errors
 /// A file of an earlier run cannot be read.
-pub fn previous_findings(dir: &Path, job: &str, window: Window) -> Result<Previous, ReportError> {
-    load(dir, job, window, MOST_KNOWN)
+pub fn previous_findings(dir: &Path, job: &str, window: Window, margins: Margins) -> Result<Previous, ReportError> {
+    load(dir, job, window, margins, MOST_KNOWN)
 }
 
 /// The median of the rows that the last runs of `job` were to remove, of those that reached their end and were free to;
@@ -234,18 +246,18 @@ fn evaluated(results: File, rules: &mut BTreeSet<String>) -> Result<(), ArrowErr
     Ok(())
 }
 
-fn load(dir: &Path, job: &str, window: Window, most: u64) -> Result<Previous, ReportError> {
+fn load(dir: &Path, job: &str, window: Window, margins: Margins, most: u64) -> Result<Previous, ReportError> {
     let mut others = Previous::None;
     for file in runs::of_job(dir, job)? {
-        match comparison(&file.path, window).map_err(|source| ReportError::reading(&file.path, source))? {
-            Comparison::Whole => {}
+        let moved = match comparison(&file.path, window).map_err(|source| ReportError::reading(&file.path, source))? {
+            Comparison::Whole(moved) => moved,
             Comparison::None => continue,
             Comparison::OtherWindow => {
                 others = Previous::OtherWindows;
                 continue;
             }
-        }
-        let mut known = KnownFindings { run: file.run.to_string(), ..KnownFindings::default() };
+        };
+        let mut known = KnownFindings { run: file.run.to_string(), margins, moved, ..KnownFindings::default() };
         let mut rows = 0;
         for part in runs::parts(dir, &file)? {
             let (reader, more) = open(&part).map_err(|source| ReportError::reading(&part, source))?;
@@ -269,8 +281,8 @@ enum Comparison {
     None,
     /// It did not look at all of the window, or had another kind of history before it.
     OtherWindow,
-    /// It looked at all of the window.
-    Whole,
+    /// It looked at all of the window, which has moved since at these ends.
+    Whole(Moved),
 }
 
 fn comparison(path: &Path, window: Window) -> Result<Comparison, ArrowError> {
@@ -287,14 +299,16 @@ fn comparison(path: &Path, window: Window) -> Result<Comparison, ArrowError> {
         let times = run.column_by_name(name)?.as_primitive_opt::<TimestampMicrosecondType>()?;
         (!times.is_null(0)).then(|| times.value(0))
     };
+    let (since, until) = (end("window_since"), end("window_until"));
     // A run over all data knows what was before the window, and flags rows that one over the end of it cannot.
-    let from = match (end("window_since"), window.0) {
+    let from = match (since, window.0) {
         (None, None) => true,
         (Some(before), Some(now)) => before <= now,
         _ => false,
     };
-    let to = end("window_until").is_none_or(|before| window.1.is_some_and(|now| now <= before));
-    Ok(if from && to { Comparison::Whole } else { Comparison::OtherWindow })
+    let to = until.is_none_or(|before| window.1.is_some_and(|now| now <= before));
+    let moved = Moved { since: since != window.0, until: until != window.1 };
+    Ok(if from && to { Comparison::Whole(moved) } else { Comparison::OtherWindow })
 }
 
 /// The job file that the newest run of `job` was of; `None` where there is no run, or it is of an earlier version.
@@ -315,7 +329,7 @@ fn metadata<'a>(builder: &'a ParquetRecordBatchReaderBuilder<File>, key: &str) -
     pairs.iter().find(|pair| pair.key == key)?.value.as_deref()
 }
 
-/// Opens a part of `findings`; also tells how many rows it has.
+/// Opens a part of `findings`; also returns how many rows it has.
 fn open(part: &Path) -> Result<(ParquetRecordBatchReader, u64), ArrowError> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(part)?)?;
     let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
@@ -379,7 +393,7 @@ mod tests {
     }
 
     fn known(dir: &Path, window: Window) -> Box<KnownFindings> {
-        match previous_findings(dir, "demo", window).unwrap() {
+        match previous_findings(dir, "demo", window, Margins::default()).unwrap() {
             Previous::Known(known) => known,
             other => panic!("{other:?}"),
         }
@@ -388,9 +402,15 @@ mod tests {
     #[test]
     fn the_first_run_has_nothing_before_it() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(matches!(previous_findings(dir.path(), "demo", (None, None)).unwrap(), Previous::None));
+        assert!(matches!(
+            previous_findings(dir.path(), "demo", (None, None), Margins::default()).unwrap(),
+            Previous::None
+        ));
         report(dir.path(), meta(1), RunStatus::Findings);
-        assert!(matches!(previous_findings(dir.path(), "other", (None, None)).unwrap(), Previous::None));
+        assert!(matches!(
+            previous_findings(dir.path(), "other", (None, None), Margins::default()).unwrap(),
+            Previous::None
+        ));
     }
 
     #[test]
@@ -424,7 +444,7 @@ mod tests {
             [(Some(99), Some(150)), (Some(100), Some(151)), (Some(104), None), (None, Some(150)), (None, None)]
         {
             let window = (window.0.map(|day| day * DAY), window.1.map(|day: i64| day * DAY));
-            let previous = previous_findings(dir.path(), "demo", window).unwrap();
+            let previous = previous_findings(dir.path(), "demo", window, Margins::default()).unwrap();
             assert!(matches!(previous, Previous::OtherWindows), "{window:?}: {previous:?}");
         }
         // An older run that looked at more is the one before.
@@ -503,8 +523,8 @@ mod tests {
     fn more_findings_than_memory_should_hold_are_not_compared() {
         let dir = tempfile::tempdir().unwrap();
         report(dir.path(), meta(1), RunStatus::Findings);
-        assert!(matches!(load(dir.path(), "demo", (None, None), 3).unwrap(), Previous::TooMany));
-        assert!(matches!(load(dir.path(), "demo", (None, None), 4).unwrap(), Previous::Known(_)));
+        assert!(matches!(load(dir.path(), "demo", (None, None), Margins::default(), 3).unwrap(), Previous::TooMany));
+        assert!(matches!(load(dir.path(), "demo", (None, None), Margins::default(), 4).unwrap(), Previous::Known(_)));
     }
 
     #[test]
@@ -513,7 +533,7 @@ mod tests {
         report(dir.path(), meta(1), RunStatus::Findings);
         let part = dir.path().join("findings/job=demo/run_date=2026-11-20/20261120T010000Z-aaaa-000.parquet");
         fs::write(&part, "not Parquet").unwrap();
-        let error = previous_findings(dir.path(), "demo", (None, None)).unwrap_err();
+        let error = previous_findings(dir.path(), "demo", (None, None), Margins::default()).unwrap_err();
         assert!(matches!(&error, ReportError::Read { path, .. } if *path == part), "{error}");
     }
 }

@@ -4,6 +4,7 @@
 //! run        a run as its caller knows it: RunMeta when it begins, Outcome when it ends
 //! collector  batches of the operator -> staged files and counts -> the report, published as a whole
 //! history    the findings of the run before: what is new, what is fixed
+//! margins    where a verdict depends on bars outside of the window, so that two runs are not comparable
 //! tally      counts of rules and series, and whether they add up; moves: rows that are to leave their source
 //! tables     names, paths and columns of the five tables; findings, months, rows: how each is made
 //! summary    the run in one structure; render: as text for a terminal or as one line
@@ -21,6 +22,7 @@ mod faults;
 pub mod findings;
 pub mod history;
 mod incoming;
+pub mod margins;
 mod months;
 pub mod moves;
 pub mod one_fault;

@@ -42,7 +42,7 @@ impl MoveRow {
 }
 
 /// Appends the rows that `records` say are to be moved; `rules` is the number of rules. Returns how many rows came.
-pub(super) fn take(records: &Records<'_>, rules: usize, moves: &mut Vec<MoveRow>) -> Result<u64, ReportError> {
+pub(super) fn collect_moves(records: &Records<'_>, rules: usize, moves: &mut Vec<MoveRow>) -> Result<u64, ReportError> {
     let before = moves.len();
     for row in records.rows() {
         let series = records.series(row);

@@ -71,10 +71,10 @@ fn header(summary: &Summary) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join("   ")
 }
 
-/// The rules that have something to tell, and how many have not.
+/// The rules with a result to show, and how many have none.
 fn table(summary: &Summary, paint: Paint, width: usize) -> Vec<String> {
-    let reported: Vec<&RuleSummary> = summary.rules.iter().filter(|rule| is_told(rule)).collect();
-    let quiet = summary.rules.iter().filter(|rule| !is_told(rule) && rule.id != PARSE_ERROR);
+    let reported: Vec<&RuleSummary> = summary.rules.iter().filter(|rule| has_result(rule)).collect();
+    let quiet = summary.rules.iter().filter(|rule| !has_result(rule) && rule.id != PARSE_ERROR);
     let quiet = quiet.count() as u64;
     let longest = reported.iter().map(|rule| rule.id.len().min(LONGEST_ID)).max().unwrap_or(0);
     let id = longest.max(16) + 2;
@@ -91,7 +91,7 @@ fn table(summary: &Summary, paint: Paint, width: usize) -> Vec<String> {
     lines
 }
 
-fn is_told(rule: &RuleSummary) -> bool {
+fn has_result(rule: &RuleSummary) -> bool {
     rule.status != RuleStatus::Ok
 }
 
@@ -145,8 +145,7 @@ fn accounts(summary: &Summary) -> Vec<String> {
         lines.push(format!("  {}, {since}", counted(found, "finding")));
     }
     if summary.rows.kept > 0 {
-        let stay = if summary.rows.kept == 1 { "stays" } else { "stay" };
-        lines.push(format!("  {} {stay}: put back by a person", counted(summary.rows.kept, "row")));
+        lines.push(format!("  {}", kept(summary)));
     }
     lines.extend(not_evaluated(summary));
     if !summary.not_evaluated.is_empty() {
@@ -165,6 +164,18 @@ fn accounts(summary: &Summary) -> Vec<String> {
     }
     lines.push(String::new());
     lines
+}
+
+/// `16 rows stay: restored on 2026-11-26`: rows that rules would move, and that a person put back.
+fn kept(summary: &Summary) -> String {
+    let stay = if summary.rows.kept == 1 { "stays" } else { "stay" };
+    let dates = summary.restored.and_then(|span| Some((span.since?.date(), span.until?.date())));
+    let when = match dates {
+        Some((first, last)) if first == last => format!("restored on {first}"),
+        Some((first, last)) => format!("restored on {first} to {last}"),
+        None => "restored by a person".to_owned(),
+    };
+    format!("{} {stay}: {when}", counted(summary.rows.kept, "row"))
 }
 
 /// `259,174 rows = 259,161 clean + 13 flagged`: every row read is counted once. What is 0 is left out.
@@ -413,6 +424,7 @@ mod tests {
             series: 6,
             sessions: 31,
             rows: Rows { read: 259_174, clean: 259_161, to_quarantine: 13, ..Rows::default() },
+            restored: None,
             findings: BySeverity { error: 13, warn: 34, info: 0 },
             change: None,
             rules,
@@ -502,6 +514,26 @@ mod tests {
     }
 
     #[test]
+    fn rows_that_stay_are_counted_apart_with_the_days_on_which_they_were_restored() {
+        let mut summary = demo();
+        summary.rows = Rows { kept: 16, ..summary.rows };
+        let line = |summary: &Summary| {
+            let text = render_text(summary, false, 100);
+            text.lines().find(|line| line.contains("restored")).map(|line| line.trim().to_owned())
+        };
+        let span = |first, last| Some(Span { since: Some(micros(first)), until: Some(micros(last)) });
+        assert_eq!(line(&summary).unwrap(), "16 rows stay: restored by a person");
+        summary.restored = span("2026-11-26T08:00:00Z", "2026-11-26T23:59:59Z");
+        assert_eq!(line(&summary).unwrap(), "16 rows stay: restored on 2026-11-26");
+        summary.restored = span("2026-11-20T08:00:00Z", "2026-11-26T00:00:00Z");
+        assert_eq!(line(&summary).unwrap(), "16 rows stay: restored on 2026-11-20 to 2026-11-26");
+        summary.rows.kept = 1;
+        assert_eq!(line(&summary).unwrap(), "1 row stays: restored on 2026-11-20 to 2026-11-26");
+        summary.rows.kept = 0;
+        assert_eq!(line(&summary), None);
+    }
+
+    #[test]
     fn a_clean_run() {
         let mut summary = demo();
         summary.rules.retain(|rule| rule.status == RuleStatus::Ok);
@@ -575,7 +607,7 @@ mod tests {
     }
 
     #[test]
-    fn long_and_hostile_names_are_cut_and_spelled_out() {
+    fn long_and_hostile_names_are_cut_and_escaped() {
         let mut summary = demo();
         summary.rules[0].first = Some(Place { series: "X\u{1b}[2J".to_owned() + &"Y".repeat(300), time: None });
         summary.rules[1].id = "r".repeat(64);

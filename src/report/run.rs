@@ -95,7 +95,7 @@ pub struct RunMeta {
     pub window: Window,
     /// The watermark before, µs UTC.
     pub watermark_before: Option<i64>,
-    /// The job file, as an absolute path: what tells jobs of one name apart.
+    /// The job file, as an absolute path: what distinguishes jobs of one name.
     pub job_file: String,
     /// SHA-256 of the job file.
     pub job_sha256: String,

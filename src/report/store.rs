@@ -324,6 +324,6 @@ mod tests {
         let collector = Collector::new(dir.path(), program(), meta(1), Vec::new(), Previous::None);
         collector.abandon(&Outcome::broken("the disk is gone", 3, UtcMicros(0))).unwrap();
         let error = resolve_run(dir.path(), "latest").unwrap().load_summary().unwrap_err();
-        assert!(matches!(error, ReportError::NoSummary { .. }) && error.to_string().contains("tells why"), "{error}");
+        assert!(matches!(error, ReportError::NoSummary { .. }) && error.to_string().contains("says why"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! The summary of a run: what the terminal, `summary.json` and `report show` all tell, in one structure.
+//! The summary of a run: what the terminal, `summary.json` and `report show` all show, in one structure.
 //!
 //! It is built once, from the same counts the tables are written from. Nothing here formats anything.
 
@@ -66,6 +66,9 @@ pub struct Summary {
     pub sessions: u64,
     /// Rows by what is to be done with them; the first is the sum of the others.
     pub rows: Rows,
+    /// When the first and the last of the rows that stay were put back; `None` where none stays, or that is not known.
+    #[serde(default)]
+    pub restored: Option<Span>,
     /// Findings by severity.
     pub findings: BySeverity,
     /// Findings compared with those of the run before; `None` where there is nothing to compare with.
@@ -253,6 +256,7 @@ impl Summary {
             series: series.series,
             sessions: count(series.sessions),
             rows: series.rows.into(),
+            restored: tally.restored.map(|(first, last)| Span::new(Some(first), Some(last))),
             findings,
             change: change(&rules, since_run),
             rules,

@@ -31,7 +31,7 @@ pub(super) fn claim_of(dir: &Path, run: &RunId) -> PathBuf {
 pub(super) fn sweep(disk: &Disk, dir: &Path, own: &RunId) {
     let swept = disk.names(dir).and_then(|names| {
         let runs = names.iter().filter_map(|name| run_of(name)).filter(|run| run != own);
-        runs.into_iter().try_for_each(|run| one(disk, dir, &run))
+        runs.into_iter().try_for_each(|run| sweep_run(disk, dir, &run))
     });
     if let Err(error) = swept {
         tracing::warn!(dir = %dir.display(), "cannot remove what an earlier run left there: {error}");
@@ -43,7 +43,7 @@ fn run_of(name: &OsStr) -> Option<RunId> {
     RunId::parse(name.to_str()?.strip_prefix('.')?.strip_suffix(".lock")?).ok()
 }
 
-fn one(disk: &Disk, dir: &Path, run: &RunId) -> io::Result<()> {
+fn sweep_run(disk: &Disk, dir: &Path, run: &RunId) -> io::Result<()> {
     let Some(claim) = Claim::of_dead(disk, &claim_of(dir, run))? else { return Ok(()) };
     tracing::info!(%run, "removing what a run left that was killed");
     let reported = folders(disk, dir, Table::Runs, run)?

@@ -181,13 +181,15 @@ pub struct Tally {
     pub series: SeriesTally,
     /// Rows to be moved that arrived as such.
     pub moves: u64,
+    /// When the first and the last of the rows that stay were put back, µs UTC, where that is known.
+    pub restored: Option<(i64, i64)>,
 }
 
 impl Tally {
     /// Nothing counted yet.
     pub(super) fn new(program: &Program) -> Self {
         let rules = vec![RuleTally::default(); program.parse_error() + 1];
-        Self { rules, series: SeriesTally::default(), moves: 0 }
+        Self { rules, series: SeriesTally::default(), moves: 0, restored: None }
     }
 
     /// Adds counts of rules over series.
@@ -204,8 +206,12 @@ impl Tally {
         records.rows().try_for_each(|row| self.series.add(records, row))
     }
 
-    /// Counts a row as kept that was to be moved: a person put it back.
-    pub fn keep(&mut self, row: &MoveRow) {
+    /// Counts a row as kept that was to be moved: a person put it back, and when that was, µs UTC.
+    pub fn keep(&mut self, row: &MoveRow, restored_at: Option<i64>) {
+        if let Some(at) = restored_at {
+            let (first, last) = self.restored.unwrap_or((at, at));
+            self.restored = Some((first.min(at), last.max(at)));
+        }
         let verdict = if row.action() == Action::Delete { Verdict::Delete } else { Verdict::Quarantine };
         self.series.rows.keep(verdict, 1);
         if let Some((moved, _)) = self.series.moving.get_mut(&*row.series) {

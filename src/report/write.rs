@@ -39,7 +39,7 @@ pub(super) struct Published {
 
 impl Published {
     /// Publishes `staged` in order.
-    pub(super) fn all(disk: &Disk, staged: Vec<Staged>) -> Result<Self, ReportError> {
+    pub(super) fn publish(disk: &Disk, staged: Vec<Staged>) -> Result<Self, ReportError> {
         let mut published = Self { disk: disk.clone(), paths: Vec::new() };
         for file in staged {
             let target = file.target().to_path_buf();
@@ -124,7 +124,7 @@ impl TableWriter {
     }
 }
 
-/// Fails where no report can be written below `dir`: what moves rows has to be able to tell of it.
+/// Fails where no report can be written below `dir`: what moves rows has to be able to report it.
 ///
 /// # Errors
 /// The folder cannot be made, or this user may not write there.
@@ -235,7 +235,7 @@ mod tests {
         let first = bytes(&destination, &dir.path().join("first"), b"1").unwrap();
         let second = bytes(&destination, &dir.path().join("second"), b"2").unwrap();
         fs::create_dir_all(dir.path().join("second/in the way")).unwrap();
-        Published::all(&Disk::system(), vec![first, second]).unwrap_err();
+        Published::publish(&Disk::system(), vec![first, second]).unwrap_err();
         assert_eq!(names(dir.path()), ["second"]);
     }
 

@@ -98,8 +98,8 @@ impl Plan {
         peak: Peak,
     ) -> Result<RunResult, Failure> {
         let Self { context, written, .. } = self;
-        let began = context.clock.now();
-        let mut meta = RunMetaOf { command: "apply", loaded: &opened.loaded, window: (None, None) }.meta(began);
+        let meta = RunMetaOf { command: "apply", loaded: &opened.loaded, window: (None, None) };
+        let mut meta = meta.meta(context.clock.now(), &context.clock);
         meta.rules_sha256.clone_from(&program.rules.sha256);
         crate::report::check_writable(job.report_dir())?;
         let started = std::time::Instant::now();

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::clock::Clock;
 use super::context::Context;
 use super::failure::{self, Exit, Failure};
 use super::open::Opened;
@@ -29,9 +30,9 @@ pub(crate) struct RunMetaOf<'a> {
 }
 
 impl RunMetaOf<'_> {
-    pub(crate) fn meta(&self, started_at: DateTime<Utc>) -> RunMeta {
+    pub(crate) fn meta(&self, started_at: DateTime<Utc>, clock: &Clock) -> RunMeta {
         RunMeta {
-            run_id: RunId::new(started_at, std::process::id(), &self.loaded.job.name),
+            run_id: RunId::new(clock.naming(), std::process::id(), &self.loaded.job.name),
             command: self.command.to_owned(),
             trigger: Trigger::Cli,
             started_at: UtcMicros::from(started_at),

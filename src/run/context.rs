@@ -58,7 +58,7 @@ impl Context {
         UnderWay::begin(&self.events, job, stage, rows)
     }
 
-    /// Tells what a person should know.
+    /// Reports what a person should know.
     pub(crate) fn note(&self, text: &str) {
         (self.events)(Event::Note(text));
     }

@@ -33,7 +33,7 @@ pub(super) async fn evaluate(
     collect(opened, first, &mut |batch| {
         twice.take(batch);
         collector.take(batch)?;
-        progress.at(collector.tally().series.rows.read);
+        progress.report(collector.tally().series.rows.read);
         Ok(())
     })
     .await?;
@@ -43,7 +43,7 @@ pub(super) async fn evaluate(
     let again = plan::run_again(session, program, &ingested.input, &twice).await?;
     collect(opened, again, &mut |batch| {
         collector.take(batch)?;
-        progress.at(collector.tally().series.rows.read);
+        progress.report(collector.tally().series.rows.read);
         Ok(())
     })
     .await

@@ -1,4 +1,4 @@
-//! What a run tells while it is under way, for whoever draws it.
+//! What a run reports while it is under way, for whoever draws it.
 
 use std::sync::Arc;
 
@@ -56,7 +56,7 @@ impl UnderWay {
     }
 
     /// `rows` rows are done.
-    pub(crate) fn at(&self, rows: u64) {
+    pub(crate) fn report(&self, rows: u64) {
         (self.events)(Event::Rows(rows));
     }
 }

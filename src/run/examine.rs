@@ -105,7 +105,7 @@ fn disk(about: &str, folder: &Path, lines: &mut Examination<'_>) -> Result<(), F
     }
     let free = match rustix::fs::statvfs(there) {
         Ok(at) => at.f_bavail.saturating_mul(at.f_frsize),
-        Err(error) => return lines.warn(about, &format!("`{name}` does not tell how much is free: {error}")),
+        Err(error) => return lines.warn(about, &format!("`{name}` does not say how much is free: {error}")),
     };
     let detail = format!("`{name}` has {} MiB free", free >> 20);
     if free < LITTLE { lines.warn(about, &detail) } else { lines.ok(about, &detail) }

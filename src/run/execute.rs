@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use chrono::{DateTime, Utc};
 use datafusion::prelude::SessionContext;
 
 use super::conclude::{Ending, RunMetaOf, RunResult, conclude};
@@ -29,6 +30,7 @@ use crate::engine::session::session;
 use crate::quarantine::plan::Plan as Written;
 use crate::report::collector::Collector;
 use crate::report::history::{self, Previous};
+use crate::report::margins::Margins;
 use crate::report::moves::MoveRow;
 use crate::report::run::{NextStep, Outcome, RunMeta, RunStatus, StageSeconds};
 use crate::report::tally::Tally;
@@ -68,8 +70,9 @@ impl Job {
         if order.options.report {
             namesake::reject(&self.loaded)?;
         }
-        let meta = RunMetaOf { command: order.goal.command(), loaded: &self.loaded, window }.meta(now);
-        let opened = look(self, &order, &meta).await?;
+        let meta = RunMetaOf { command: order.goal.command(), loaded: &self.loaded, window };
+        let meta = meta.meta(now, &self.context.clock);
+        let opened = open_reported(self, &order, &meta).await?;
         let ended = opened_job(self, &order, &opened, meta, started).await;
         // A run that broke off on its way still gives its connections back.
         opened.source.close().await;
@@ -147,7 +150,7 @@ async fn opened_job(
 }
 
 /// Looks at the source; where it cannot be looked at, the report says so.
-async fn look(job: &Job, order: &Order, meta: &RunMeta) -> Result<Arc<Opened>, Failure> {
+async fn open_reported(job: &Job, order: &Order, meta: &RunMeta) -> Result<Arc<Opened>, Failure> {
     job.open_source().await.map(Arc::new).inspect_err(|failure| {
         if failure.exit() == Exit::Broken {
             let unseen = Arc::new(program::unseen(&job.loaded));
@@ -164,15 +167,15 @@ fn collector(
     program: &Arc<Program>,
     meta: &RunMeta,
 ) -> Result<Collector, Failure> {
-    // A run over a part of the rules or series cannot tell what was fixed.
+    // A run over a part of the rules or series does not know what was fixed.
     let previous = match options.report && job.only.is_empty() && options.series.is_empty() {
-        true => history::previous_findings(dir, &program.job, meta.window)?,
+        true => history::previous_findings(dir, &program.job, meta.window, Margins::of(program, meta.window))?,
         false => Previous::Unknown,
     };
     Ok(Collector::new(dir, Arc::clone(program), meta.clone(), opened.source.file_names(), previous))
 }
 
-/// Leaves nothing of a run but a row that says why. The failure is what the caller tells; where even the row cannot be
+/// Leaves nothing of a run but a row that says why. The failure is what the caller reports; where even the row cannot be
 /// written, that is reported too.
 fn abandon(job: &Job, options: &CheckOptions, collector: Collector, failure: &Failure) {
     if !options.report {
@@ -266,7 +269,8 @@ impl OfJob<'_> {
             _ => removal::PLAN_HOLDS,
         };
         let read = collector.tally().series.rows.read;
-        let expires_at = UtcMicros::from(job.context.clock.now() + holds);
+        let now = job.context.clock.now();
+        let expires_at = UtcMicros::from(now.checked_add_signed(holds).unwrap_or(DateTime::<Utc>::MAX_UTC));
         let planned = Planned { opened, program, meta, ingested, read, expires_at };
         let moves = self.without_kept(&planned, collector).await?;
         let not_evaluated = collector.not_evaluated()?;
@@ -316,7 +320,7 @@ impl OfJob<'_> {
     }
 
     /// The rows that are to be moved. Those that a person put back are counted as kept; a check whose user may not look
-    /// into the quarantine says that it cannot tell.
+    /// into the quarantine says that it does not know.
     pub(super) async fn without_kept(
         &self,
         planned: &Planned<'_>,
@@ -331,8 +335,8 @@ impl OfJob<'_> {
             }
             kept => kept?,
         };
-        collector.keep(kept.iter().map(|index| &moves[*index]));
-        let stays = |index: usize| kept.binary_search(&index).is_ok();
+        collector.keep(kept.iter().map(|exempt| (&moves[exempt.row], exempt.restored_at)));
+        let stays = |index: usize| kept.binary_search_by_key(&index, |exempt| exempt.row).is_ok();
         Ok(moves.into_iter().enumerate().filter(|(index, _)| !stays(*index)).map(|(_, row)| row).collect())
     }
 

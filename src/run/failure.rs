@@ -88,7 +88,7 @@ pub enum Failure {
         signal: u8,
         /// Rows that had left a source by then.
         left: u64,
-        /// Rows of which only a later look can tell.
+        /// Rows whose end only a later look can find out.
         open: u64,
     },
 }

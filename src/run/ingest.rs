@@ -107,7 +107,7 @@ pub(super) fn key_columns(bars: &BarsSpec) -> Vec<String> {
 }
 
 /// What is read of the source columns `columns`.
-pub(super) fn wanted(program: &Program, columns: &[Arc<str>]) -> Vec<Wanted> {
+pub(super) fn wanted_columns(program: &Program, columns: &[Arc<str>]) -> Vec<Wanted> {
     let kind = |column: &str| {
         if program.bars.time.sources.iter().any(|source| **source == *column) {
             return WantedKind::Time;

@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_told_from_earlier_runs_is_not_known() {
+    fn what_cannot_be_distinguished_from_earlier_runs_is_not_known() {
         assert_eq!(Peak::UNKNOWN.bytes(), None);
     }
 }

@@ -14,6 +14,7 @@ use super::open::Opened;
 use crate::decide::{self, Action, MoveLimits, Refusal};
 use crate::durable::hex;
 use crate::engine::program::Program;
+use crate::quarantine::item::Exempt;
 use crate::quarantine::plan::{Head, Place, Plan, PlanRow, PlanRule, SourceIdentity};
 use crate::report::moves::MoveRow;
 use crate::report::run::RunMeta;
@@ -57,7 +58,7 @@ pub(crate) struct Planned<'a> {
 
 impl Planned<'_> {
     /// Which of `moves` a person put back after they were taken before, and nothing new rejects: they stay.
-    pub(crate) async fn kept(&self, moves: &[MoveRow]) -> Result<Vec<usize>, Failure> {
+    pub(crate) async fn kept(&self, moves: &[MoveRow]) -> Result<Vec<Exempt>, Failure> {
         if moves.is_empty() {
             return Ok(Vec::new());
         }
@@ -65,7 +66,7 @@ impl Planned<'_> {
         if !removal.any_restored().await? {
             return Ok(Vec::new());
         }
-        let named = self.opened.source.named(self.ingested);
+        let named = self.opened.source.named_source(self.ingested);
         removal.exempt(&Plan::new(self.head(named, moves.len()), self.rows(moves).await?)?).await
     }
 

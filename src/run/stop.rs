@@ -6,13 +6,13 @@ use tokio::sync::watch;
 
 use super::failure::Failure;
 
-/// Tells whether a run was asked to stop, and takes note of what left its source by then.
+/// Says whether a run was asked to stop, and takes note of what left its source by then.
 #[derive(Debug)]
 pub struct Stop {
     asked: watch::Receiver<Option<u8>>,
     /// Rows that left a source so far.
     left: AtomicU64,
-    /// Rows of which only a later look can tell.
+    /// Rows whose end only a later look can find out.
     open: AtomicU64,
 }
 
@@ -37,7 +37,7 @@ impl Stop {
         }
     }
 
-    /// Takes note of rows that left a source, and of those of which only a later look can tell.
+    /// Takes note of rows that left a source, and of those whose end only a later look can find out.
     pub fn left(&self, left: u64, open: u64) {
         self.left.fetch_add(left, Ordering::Relaxed);
         self.open.fetch_add(open, Ordering::Relaxed);

@@ -38,8 +38,9 @@ pub(super) fn window(asked: &AskedWindow, job: &Job, now: DateTime<Utc>) -> Resu
     }
     let mut window = (job.window.since, job.window.until);
     if let Some(span) = asked.last {
-        let from = Moment::Instant((now - span).timestamp_micros());
-        window = (from.resolve(zone, daily).ok(), None);
+        // So far back that there is no such moment is everything.
+        let from = now.checked_sub_signed(span).map(|from| Moment::Instant(from.timestamp_micros()));
+        window = (from.and_then(|from| from.resolve(zone, daily).ok()), None);
     }
     if let Some(since) = asked.since {
         window.0 = Some(moment("--since", since)?);

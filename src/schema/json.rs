@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::section::{Holds, Key, Otherwise, Section};
+use super::keys::{Holds, Key, Otherwise, Section};
 
 /// The schema of a section.
 pub fn section(section: &Section) -> Value {

@@ -218,7 +218,7 @@ impl<'a> Reader<'a> {
             let written = self.table.get(key).and_then(|value| value.get_ref().as_str()).unwrap_or_default();
             let help = suggestion(written, "choices", choices.iter().copied());
             let title = format!("`{written}` is not a value of `{key}`");
-            let at = Diagnostic::new("unknown-value", title, self.file, text.span()).label("no such value").help(help);
+            let at = Diagnostic::new("unknown-value", title, self.file, text.span()).label("unknown value").help(help);
             self.push(at);
         }
         found
@@ -316,7 +316,7 @@ pub(super) fn unknown_key<'k>(
     known: impl IntoIterator<Item = &'k str> + Clone,
 ) -> Diagnostic {
     let title = format!("unknown key `{key}` in {what}");
-    Diagnostic::new("unknown-key", title, file, span).label("no such key").help(suggestion(key, "keys", known))
+    Diagnostic::new("unknown-key", title, file, span).label("unknown key").help(suggestion(key, "keys", known))
 }
 
 /// The number a value holds, infinities and NaN included; `None` where it holds none.

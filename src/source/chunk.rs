@@ -46,6 +46,7 @@ impl Chunk {
         self.records.get(index).map(|record| (self.line(record), self.bytes(record)))
     }
 
+    /// The number of the physical line in which `record` begins.
     pub(super) fn line(&self, record: &Record) -> u64 {
         self.first_line + record.line
     }

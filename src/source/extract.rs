@@ -438,7 +438,7 @@ mod tests {
         let snapshot = copy(&fixture, &["symbol", "close"]).unwrap();
         let batch = rows(&snapshot);
         assert_eq!(texts(&batch, "symbol"), [Some("A"), None, None]);
-        assert_eq!(texts(&batch, "close"), [None, None, Some("NA")], "spellings of NULL are those of CSV");
+        assert_eq!(texts(&batch, "close"), [None, None, Some("NA")], "texts of NULL are those of CSV");
         assert_eq!(texts(&batch, "close!"), [Some("1.50"), None, None]);
         assert_eq!(snapshot.broken, 1);
     }

@@ -222,7 +222,7 @@ impl Tally {
         self.numbers += 1;
     }
 
-    /// Counts a string, which may spell a number.
+    /// Counts a string, which may be a number as text.
     pub(super) fn count_text(&mut self, text: &str) {
         if is_number(text) { self.numeric_texts += 1 } else { self.others += 1 }
     }

@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn cells_are_exact_and_null_spellings_are_null_quoted_or_not() {
+    fn cells_are_exact_and_texts_of_null_are_null_quoted_or_not() {
         let batch = csv(b"000001,a,1.50\n\"x,y\",a,\nNA,a,\"NA\"\n na,a,\"\"\n");
         assert_eq!(column(&batch, "symbol"), [Some("000001"), Some("x,y"), None, Some(" na")]);
         assert_eq!(column(&batch, "close"), [Some("1.50"), None, None, None]);

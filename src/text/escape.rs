@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
-/// `text` with control characters and those that turn the direction of writing spelled out (`\u{1b}`), so that a
+/// `text` with control characters and those that turn the direction of writing escaped (`\u{1b}`), so that a
 /// value can neither move the cursor nor hide what is printed.
 pub fn visible(text: &str) -> Cow<'_, str> {
     if !text.chars().any(hidden) {
         return Cow::Borrowed(text);
     }
-    let spelled = text.chars().fold(String::with_capacity(text.len() + 8), |mut out, c| {
+    let escaped = text.chars().fold(String::with_capacity(text.len() + 8), |mut out, c| {
         if hidden(c) {
             out.extend(c.escape_default());
         } else {
@@ -16,7 +16,7 @@ pub fn visible(text: &str) -> Cow<'_, str> {
         }
         out
     });
-    Cow::Owned(spelled)
+    Cow::Owned(escaped)
 }
 
 fn hidden(c: char) -> bool {
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn escape_sequences_and_direction_marks_are_spelled_out() {
+    fn escape_sequences_and_direction_marks_are_escaped_out() {
         assert_eq!(visible("\u{1b}[31mred\u{7}\r\n"), "\\u{1b}[31mred\\u{7}\\r\\n");
         assert_eq!(visible("a\u{202e}b\u{9b}c"), "a\\u{202e}b\\u{9b}c");
     }

@@ -77,7 +77,7 @@ pub fn whole(value: f64) -> u64 {
     value.round() as u64
 }
 
-/// Significant digits beyond which there are none to tell.
+/// Significant digits beyond which there are none to show.
 pub const MOST_DIGITS: usize = 17;
 
 /// A change as a percentage with its sign, e.g. `-24.5 %`; `-100 %` only where nothing is left.

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn instants_beyond_the_calendar_are_still_told() {
+    fn instants_beyond_the_calendar_are_still_shown() {
         assert_eq!(UtcMicros(i64::MAX).timestamp(false), format!("{} µs", i64::MAX));
     }
 }

@@ -103,7 +103,7 @@ impl Project {
         let run = Run::of(self.command().args(args));
         let findings = support::findings(&self.reports(), run.id());
         let output: u64 = ["error", "warn", "info"].iter().map(|of| run.count(&format!("/findings/{of}"))).sum();
-        assert_eq!(findings.len() as u64, output, "the table holds as many findings as the summary tells");
+        assert_eq!(findings.len() as u64, output, "the table holds as many findings as the summary says");
         (run, findings)
     }
 }

@@ -86,7 +86,7 @@ fn expected(folder: &Path) -> (Vec<String>, Bars) {
     (columns, bars)
 }
 
-/// The columns that have anything in them: bars without a volume have no such field.
+/// The columns that have anything in them: bars without a volume have unknown field.
 fn filled(text: &str) -> Vec<bool> {
     let lines: Vec<Vec<&str>> = text.lines().skip(1).map(|line| line.split(',').collect()).collect();
     let columns = text.lines().next().unwrap_or_default().split(',').count();

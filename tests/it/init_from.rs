@@ -48,7 +48,7 @@ fn setting(text: &str, key: &str) -> Option<String> {
     Some(rest.trim_start().strip_prefix('=')?.split('"').nth(1)?.to_owned())
 }
 
-/// A row with numbers in one spelling; a value that is missing is empty.
+/// A row with numbers written in one way; a value that is missing is empty.
 fn row(cells: impl Iterator<Item = String>) -> String {
     let plain = |(at, cell): (usize, String)| match cell.parse::<f64>() {
         Ok(number) if at >= 2 => number.to_string(),
@@ -191,8 +191,8 @@ const BARS: &str = "symbol;date;open;high;low;close;vol\nAAPL;2024-01-02;10;11;9
 fn what_was_seen_is_written_shown_and_named() {
     let project = Project::empty();
     project.write("data/shares.csv", BARS);
-    let told = project.call(&["init", "p", "--from", "data/*.csv"]).exits(0);
-    insta::assert_snapshot!(told.out);
+    let output = project.call(&["init", "p", "--from", "data/*.csv"]).exits(0);
+    insta::assert_snapshot!(output.out);
     insta::assert_snapshot!(fs::read_to_string(project.path("p/jobs/shares.toml")).unwrap());
     let shown = project.call(&["preview", "p/jobs/shares.toml"]).exits(0);
     insta::assert_snapshot!(shown.out);

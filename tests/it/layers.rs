@@ -45,10 +45,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "bars",
             "checks",
             "config",
-            "decide",
             "durable",
             "engine",
             "inspect",
@@ -57,7 +55,6 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "report",
             "run",
             "schema",
-            "source",
             "text",
         ],
     ),

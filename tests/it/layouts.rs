@@ -127,9 +127,9 @@ fn project(layout: &Layout) -> Project {
 
 fn bars(project: &Project, name: &str) -> String {
     let query = "select symbol, time, open, high, low, close, volume from bars order by time";
-    let told = project.call(&["sql", "--job", "job.toml", "--format", "json", query]);
-    assert_eq!(told.code, Some(0), "{name}: {told:?}");
-    told.out
+    let output = project.call(&["sql", "--job", "job.toml", "--format", "json", query]);
+    assert_eq!(output.code, Some(0), "{name}: {output:?}");
+    output.out
 }
 
 #[test]
@@ -147,8 +147,8 @@ fn a_row_leaves_every_layout_and_comes_back_byte_for_byte() {
     for layout in line_preserving() {
         let project = project(&layout);
         let file = format!("data/{}", layout.file);
-        let told = project.call(&["run", "job.toml"]);
-        assert!(told.out.contains(" removed=1 "), "{}: {told:?}", layout.name);
+        let output = project.call(&["run", "job.toml"]);
+        assert!(output.out.contains(" removed=1 "), "{}: {output:?}", layout.name);
         let without = fs::read(project.path(&file)).unwrap();
         assert_ne!(without, layout.bytes, "{}", layout.name);
         if !layout.file.ends_with("gz") && !layout.file.ends_with("zst") {
@@ -181,8 +181,8 @@ fn rows_do_not_leave_what_has_no_lines_of_its_own() {
     let plain = self::project(&self::layout("plain", "bars.csv", "", DATE, PLAIN));
     assert_eq!(bars(&project, layout.name), bars(&plain, "plain"));
     project.call(&["check", "job.toml"]).exits(1);
-    let told = project.call(&["run", "job.toml"]).exits(4);
-    told.says(&["no row can leave this source: in UTF-16LE a record is not a stretch of the file's bytes"]);
+    let output = project.call(&["run", "job.toml"]).exits(4);
+    output.says(&["no row can leave this source: in UTF-16LE a record is not a stretch of the file's bytes"]);
     let planned = project.call(&["plan", "job.toml", "-o", "the.plan"]);
     assert_eq!(planned.code, Some(1), "{planned:?}");
     let confirm = planned.value("confirm").to_owned();
@@ -196,8 +196,8 @@ fn a_row_without_a_series_key_is_a_finding_and_no_series() {
     let row = |symbol: &str, day: u32| format!("{symbol},2024-01-0{day},10,11,9.5,10.5,1000\n");
     let project = Project::new(format!("{head}{}{}{}{}", row("A", 2), row("", 2), row("", 2), row("(null)", 2)));
     project.write("rules.toml", "[[rule]]\nid = \"one-bar\"\ncheck = \"duplicate\"\n");
-    let told = project.call(&["check", "job.toml", "--format", "json"]).exits(1);
-    assert!(told.out.contains("\"parse_errors\":2"), "{}", told.out);
+    let output = project.call(&["check", "job.toml", "--format", "json"]).exits(1);
+    assert!(output.out.contains("\"parse_errors\":2"), "{}", output.out);
     let found = project.call(&[
         "sql",
         "--dir",
@@ -255,8 +255,8 @@ fn nothing_is_lost_with_a_copy() {
         let project = Project::new(format!("{head}{}", rows.concat()));
         project.write("rules.toml", format!("{rule}{more}"));
         project.edit("job.toml", "series_fraction = 1.0", "series_fraction = 1.0\nrows = 10");
-        let told = project.call(&["run", "job.toml"]);
-        assert_eq!(told.out.contains("removed=1"), removed.is_some(), "{rows:?} {more}: {told:?}");
+        let output = project.call(&["run", "job.toml"]);
+        assert_eq!(output.out.contains("removed=1"), removed.is_some(), "{rows:?} {more}: {output:?}");
     }
 }
 
@@ -309,10 +309,10 @@ fn a_job_whose_every_timestamp_fails_is_probably_wrong_and_moves_nothing() {
     project.edit("job.toml", "[report]", "[parse_error]\naction = \"quarantine\"\n\n[report]");
     let reason =
         "every one of 10 rows has `02/01/2024` or the like in `time` (not-a-format): the job is probably wrong";
-    let told = project.call(&["check", "job.toml"]).exits(1);
-    assert!(told.out.contains(reason), "{told:?}");
-    let told = project.call(&["run", "job.toml"]).exits(4);
-    assert!(told.out.contains(reason), "{told:?}");
+    let output = project.call(&["check", "job.toml"]).exits(1);
+    assert!(output.out.contains(reason), "{output:?}");
+    let output = project.call(&["run", "job.toml"]).exits(4);
+    assert!(output.out.contains(reason), "{output:?}");
     assert_eq!(fs::read_to_string(project.path("bars.csv")).unwrap(), text);
     // A rule that aims at the field means it, and a few rows say nothing of the job.
     let aimed = "\n[[rule]]\nid = \"dates\"\ncheck = \"date-format\"\naction = \"quarantine\"\n";

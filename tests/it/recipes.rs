@@ -50,10 +50,10 @@ fn every_recipe_for_files_reads_its_file() {
             "rules.toml",
             "[[rule]]\nid = \"ohlc\"\ncheck = \"ohlc\"\n\n[[rule]]\nid = \"one\"\ncheck = \"duplicate\"\n",
         );
-        let told = project.call(&["check", "job.toml"]);
-        let (rows, errors) = (told.value("rows").to_owned(), told.value("parse_errors").to_owned());
-        assert_eq!((told.code, errors.as_str()), (Some(0), "0"), "{}: {told:?}", recipe.heading);
-        assert_ne!(rows, "0", "{}: {told:?}", recipe.heading);
+        let output = project.call(&["check", "job.toml"]);
+        let (rows, errors) = (output.value("rows").to_owned(), output.value("parse_errors").to_owned());
+        assert_eq!((output.code, errors.as_str()), (Some(0), "0"), "{}: {output:?}", recipe.heading);
+        assert_ne!(rows, "0", "{}: {output:?}", recipe.heading);
         let without = |field: &str| recipe.job.lines().any(|line| line.starts_with("without") && line.contains(field));
         let fields = ["time", "open", "high", "low", "close", "symbol"].into_iter().filter(|field| !without(field));
         for field in fields.filter(|field| *field != "symbol" || recipe.job.contains("[\"symbol\"]")) {

@@ -79,8 +79,8 @@ impl Run {
             panic!("no summary: {stdout}\n{}", String::from_utf8_lossy(&output.stderr));
         };
         let code = output.status.code().unwrap();
-        assert_eq!(exit["code"], code, "the exit object tells the exit code");
-        assert_eq!(summary["exit_code"], code, "the summary tells the exit code");
+        assert_eq!(exit["code"], code, "the exit object has the exit code");
+        assert_eq!(summary["exit_code"], code, "the summary has the exit code");
         Self { exit: code, summary: summary.clone(), log: String::from_utf8(output.stderr).unwrap() }
     }
 
@@ -133,7 +133,7 @@ impl Finding {
         self.at().or(self.observed_text.as_deref()).unwrap_or_default()
     }
 
-    /// The value as the source spells it.
+    /// The value as the source writes it.
     pub(crate) fn value(&self) -> Option<String> {
         self.observed_text.clone().or_else(|| self.observed.map(|value| value.to_string()))
     }

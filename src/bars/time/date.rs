@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_spellings_are_the_same_instant() {
+    fn both_ways_of_writing_are_the_same_instant() {
         let expected = Ok(1_761_156_300_000_000);
         assert_eq!(instant(r#"{"$date":{"$numberLong":"1761156300000"}}"#), expected);
         assert_eq!(instant(r#"{"$date":"2025-10-22T18:05:00Z"}"#), expected);

@@ -23,8 +23,8 @@ impl TimeFormat {
     /// Reads a format as jobs write it: a name or a pattern.
     ///
     /// - `rfc3339`: `2024-03-08T14:30:00Z`, with a fraction and an offset where there is one.
-    /// - `epoch`: an integer whose unit its digits tell: 10 seconds, 13 milliseconds, 16 microseconds, 19 nanoseconds.
-    ///   Any other number of digits is out of range: before 2001-09-09 the digits do not tell the unit.
+    /// - `epoch`: an integer whose unit follows from the number of its digits: 10 seconds, 13 milliseconds, 16 microseconds, 19 nanoseconds.
+    ///   Any other number of digits is out of range: before 2001-09-09 the unit does not follow from them.
     /// - `epoch-s`, `epoch-ms`, `epoch-us`, `epoch-ns`: an integer of that unit.
     /// - `bson-date`: a date of MongoDB, which is an instant; no text has this form.
     /// - a pattern of literal text and `%Y` (4 digits), `%y` (00–68 is 20xx, 69–99 is 19xx), `%m`, `%b` (`Jan`, in any

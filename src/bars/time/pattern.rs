@@ -24,7 +24,7 @@ pub(super) struct Pattern {
     fixed: Option<Fixed>,
 }
 
-/// What tells the date.
+/// What the date is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum DateForm {
     MonthAndDay,

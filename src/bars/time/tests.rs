@@ -39,7 +39,7 @@ fn utc(text: &str) -> i64 {
 }
 
 #[test]
-fn patterns_read_what_they_spell() {
+fn patterns_read_what_they_describe() {
     for (pattern, text, expected) in [
         ("%Y-%m-%d", "2020-02-13", "2020-02-13 00:00:00"),
         ("%Y%m%d", "20251016", "2025-10-16 00:00:00"),
@@ -137,7 +137,7 @@ fn years_that_nanosecond_readers_cannot_hold_are_out_of_range() {
 }
 
 #[test]
-fn digits_tell_the_unit_of_an_epoch_number() {
+fn digits_give_the_unit_of_an_epoch_number() {
     for text in ["1709908200", "1709908200000", "1709908200000000", "1709908200000000000"] {
         assert_eq!(read("epoch", text), Ok("2024-03-08T14:30:00Z".into()), "{text}");
     }
@@ -170,7 +170,7 @@ fn a_named_unit_reads_any_number_in_range() {
 }
 
 #[test]
-fn a_pattern_that_cannot_tell_a_date_is_refused_with_what_is_missing() {
+fn a_pattern_without_a_whole_date_is_refused_with_what_is_missing() {
     for (pattern, problem) in [
         ("%Y-%m", "it has not a day (`%d`)"),
         ("%m-%d", "it has not a year (`%Y`)"),
@@ -186,10 +186,10 @@ fn a_pattern_that_cannot_tell_a_date_is_refused_with_what_is_missing() {
         ("%F %H:%M.%f", "a fraction needs `%S`"),
         ("%F %I:%M", "`%I` needs `%p`"),
         ("%F %H:%M %p", "`%p` needs `%I`"),
-        ("%F %m", "it tells a part of the date or time twice"),
-        ("%F %j", "it tells a part of the date or time twice"),
-        ("%F %H:%M:%S %I %p", "it tells a part of the date or time twice"),
-        ("%F %T%zZ %:z", "it tells a part of the date or time twice"),
+        ("%F %m", "it has a part of the date or time twice"),
+        ("%F %j", "it has a part of the date or time twice"),
+        ("%F %H:%M:%S %I %p", "it has a part of the date or time twice"),
+        ("%F %T%zZ %:z", "it has a part of the date or time twice"),
         ("%-m%y%d", "digits follow a part of no fixed width"),
         ("%H%M%S%f%F", "digits follow a part of no fixed width"),
     ] {

@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_local_times_and_instants_are_told_apart() {
+    fn dates_local_times_and_instants_are_distinguished() {
         assert_eq!(read("1970-01-02"), Some(Typed::Day(1)));
         assert_eq!(read("1970-01-02T00:00:01.5"), Some(Typed::Local(1, 1_500_000)));
         assert_eq!(read("1970-01-02T00:00:00Z"), Some(Typed::Instant(86_400_000_000)));

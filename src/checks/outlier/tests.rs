@@ -223,7 +223,7 @@ fn parameters_that_contradict_each_other_are_mistakes() {
             .map(|mistake| format!("{} {}", mistake.title, mistake.help.clone().unwrap_or_default()))
             .collect::<String>()
     };
-    assert!(mistakes("check = \"outlier\"\nwindow = 20").contains("even window of 20"));
+    assert!(mistakes("check = \"outlier\"\nwindow = 20").contains("`window` is 20, and must be an odd number"));
     assert!(mistakes("check = \"outlier\"\nwindow = 20").contains("use 19 or 21"));
     assert!(mistakes("check = \"outlier\"\nwindow = 1").contains("out of range"));
     assert!(mistakes("check = \"outlier\"\nfield = \"clsoe\"").contains("do not have"));

@@ -36,7 +36,7 @@ const EVENTS: [(&str, &str, (i64, i64), bool); 4] = [
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Row {
     pub(super) symbol: String,
-    /// The timestamp as the file spells it.
+    /// The timestamp as the file has it.
     pub(super) date: String,
     /// Micro-dollars: open, high, low, close; `None` is an empty cell.
     pub(super) prices: [Option<i64>; 4],

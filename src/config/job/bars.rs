@@ -14,9 +14,10 @@ use crate::bars::time::TimeFormat;
 use crate::bars::{FieldKind, Fold, Label, TIME};
 use crate::market::{Calendar, Interval};
 use crate::schema::diagnostic::{Diagnostic, nearest, suggestion};
+use crate::schema::keys::Otherwise::{Mistake, Nothing, Text};
+use crate::schema::keys::{Holds, Section, key};
 use crate::schema::reader::Reader;
-use crate::schema::section::Otherwise::{Mistake, Nothing, Text};
-use crate::schema::section::{Holds, Section, SectionReader, key};
+use crate::schema::section::SectionReader;
 
 /// The bars of a job, as far as the job file says.
 #[derive(Debug, Clone)]
@@ -53,7 +54,7 @@ pub enum Align {
 pub struct Time {
     /// The source fields; their values are joined by a blank.
     pub fields: Vec<Spanned<Arc<str>>>,
-    /// Accepted spellings, tried in order; at least one.
+    /// Accepted formats, tried in order; at least one.
     pub formats: Vec<TimeFormat>,
     /// Zone of timestamps without an offset, and of trading dates.
     pub zone: Tz,
@@ -89,7 +90,12 @@ pub(super) const BARS: Section = Section {
     name: "`[bars]`",
     doc: "What the bars are.",
     keys: &[
-        key("series", Holds::SomeTexts, Mistake, "Fields that tell one series from another; the first is the symbol."),
+        key(
+            "series",
+            Holds::SomeTexts,
+            Mistake,
+            "Fields that distinguish one series from another; the first is the symbol.",
+        ),
         key("interval", Holds::Text, Mistake, "The step from bar to bar: `1m`, `15m`, `1h`, `1d`, `1w`, `1M`."),
         key("calendar", Holds::Text, Nothing, "The trading calendar, e.g. `XNYS`, `XSHG`, `24/7`, `weekdays`."),
         key("calendar_file", Holds::Text, Nothing, "A CSV file with sessions set over those of the calendar."),
@@ -130,7 +136,7 @@ const TIME_KEYS: Section = Section {
             "formats",
             Holds::SomeTexts,
             Nothing,
-            "Accepted spellings, tried in order; default `%Y-%m-%d` for daily bars and longer, else `rfc3339`.",
+            "Accepted formats, tried in order; default `%Y-%m-%d` for daily bars and longer, else `rfc3339`.",
         ),
         key(
             "zone",
@@ -205,7 +211,7 @@ fn read_series(section: &mut SectionReader<'_>) -> Vec<Spanned<Arc<str>>> {
     let mut seen = BTreeSet::new();
     for name in &names {
         if !seen.insert(name.get_ref()) {
-            let help = "each field tells series apart once";
+            let help = "name each field once";
             section.reject_at(name.span(), format!("`{}` is in the series key twice", name.get_ref()), help);
         }
     }
@@ -223,7 +229,7 @@ fn read_calendar(section: &mut SectionReader<'_>) -> Option<Arc<Calendar>> {
     let calendar = Calendar::named(&name);
     if calendar.is_none() {
         let names = Calendar::names().chain(Calendar::aliases().map(|(alias, _)| alias));
-        section.reject("calendar", format!("no calendar is called `{name}`"), suggestion(&name, "calendars", names));
+        section.reject("calendar", format!("unknown calendar `{name}`"), suggestion(&name, "calendars", names));
     }
     calendar
 }
@@ -323,7 +329,7 @@ fn read_zone(section: &mut SectionReader<'_>, name: &str) -> Option<Tz> {
             Some(near) => format!("did you mean `{near}`?"),
             None => "write a name of the IANA time zone database, e.g. `Asia/Shanghai`".to_owned(),
         };
-        section.reject("zone", format!("no time zone is called `{name}`"), help);
+        section.reject("zone", format!("unknown time zone `{name}`"), help);
     }
     zone
 }
@@ -334,7 +340,7 @@ fn read_label(section: &mut SectionReader<'_>, interval: Option<Interval>) -> La
         Some("start") => Label::Start,
         Some("end") => Label::End,
         Some(_) if intraday => {
-            let title = "a trading date cannot tell the bars of a session apart";
+            let title = "a trading date cannot distinguish the bars of a session";
             section.reject("label", title, "use `start` or `end`, or a daily interval");
             Label::Start
         }
@@ -401,7 +407,7 @@ fn reject_timestamp_among(
     // A part of the timestamp, such as the date, may be a field of its own; the whole of it is `time`.
     let is_whole = |name: &str| time.fields.len() == 1 && is_timestamp(name);
     for name in series.iter().filter(|name| is_whole(name.get_ref()) || &**name.get_ref() == TIME) {
-        let title = format!("`{}` is the timestamp of a bar and cannot tell series apart", name.get_ref());
+        let title = format!("`{}` is the timestamp of a bar and cannot distinguish series", name.get_ref());
         section.reject_at(name.span(), title, "take it out of `series`");
     }
     for field in fields {

@@ -12,16 +12,17 @@ use super::wide::{self, Wide};
 use crate::bars::layout::{Delimiter, Encoding, Header, LinePattern, TextLayout};
 use crate::bars::number::NumberFormat;
 use crate::schema::diagnostic::Diagnostic;
+use crate::schema::keys::Otherwise::{Count, Flag, Mistake, Nothing, Text, Texts};
+use crate::schema::keys::{ANY_COUNT, Holds, Section, key};
 use crate::schema::reader::Reader;
-use crate::schema::section::Otherwise::{Count, Flag, Mistake, Nothing, Text, Texts};
-use crate::schema::section::{ANY_COUNT, Holds, Section, SectionReader, key};
+use crate::schema::section::SectionReader;
 
 /// Files as a source.
 #[derive(Debug, Clone)]
 pub struct FileSource {
     /// Files, folders or globs; at least one.
     pub paths: Vec<JobPath>,
-    /// The format; without one the file names tell.
+    /// The format; without one it follows from the file names.
     pub format: Option<FileFormat>,
     /// How records lie in text files.
     pub layout: TextLayout,
@@ -109,7 +110,7 @@ pub(super) const FILES: Section = Section {
             "format",
             Holds::Choice(FORMATS),
             Nothing,
-            "The format; without it the names tell: .csv, .tsv, .txt, .ndjson, .jsonl, .json (each also .gz, .zst, .bz2, .xz), .parquet, .pq, .parq, .arrow, .feather, .ipc.",
+            "The format; without it, it follows from the file names: .csv, .tsv, .txt, .ndjson, .jsonl, .json (each also .gz, .zst, .bz2, .xz), .parquet, .pq, .parq, .arrow, .feather, .ipc.",
         ),
         key(
             "header",
@@ -371,7 +372,7 @@ fn read_filter_value(table: &mut Reader<'_>, name: &str) -> Option<FilterValue> 
         DeValue::Array(items) => {
             let texts = table.strings(name)?;
             if items.is_empty() {
-                table.reject(name, "bad-value", "no value equals one of none").help =
+                table.reject(name, "bad-value", "the list is empty, so that no row can match").help =
                     Some("name at least one".to_owned());
             }
             Some(FilterValue::AnyOf(texts.into_iter().map(Spanned::into_inner).collect()))

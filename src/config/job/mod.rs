@@ -1,4 +1,4 @@
-//! The job file: which bars to read, which rules to hold them against, and what a run may do.
+//! The job file: which bars to read, which rules to evaluate them by, and what a run may do.
 //!
 //! [`read`] turns the text into checked values and collects every mistake. It opens no file and reads no clock:
 //! the paths in a [`Job`] are only resolved, and what the source holds is not known here.
@@ -30,9 +30,10 @@ pub use source::{OwnBars, Source};
 
 use super::document;
 use crate::schema::diagnostic::{Diagnostic, SourceText};
+use crate::schema::keys::Otherwise::{Mistake, Nothing};
+use crate::schema::keys::{Holds, Section, key};
 use crate::schema::reader::{Environment, Reader};
-use crate::schema::section::Otherwise::{Mistake, Nothing};
-use crate::schema::section::{Holds, Section, SectionReader, key};
+use crate::schema::section::SectionReader;
 
 /// A job file without mistakes.
 #[derive(Debug, Clone)]
@@ -75,7 +76,7 @@ pub struct Draft {
 /// The keys of a job file.
 pub const JOB: Section = Section {
     name: "the job",
-    doc: "A barkeep job: which bars to read, which rules to hold them against, and what a run may do.",
+    doc: "A barkeep job: which bars to read, which rules to evaluate them by, and what a run may do.",
     keys: &[
         key("name", Holds::Text, Mistake, "Name of the job, of a-z, 0-9, `-` and `_`."),
         key(
@@ -424,7 +425,7 @@ error[unknown-key]: unknown key `reports` in the job
  --> jobs/demo.toml:3:1
   |
 3 | reports = "x"
-  | ^^^^^^^ no such key
+  | ^^^^^^^ unknown key
   |
   = help: did you mean `report`? keys: name, rules, source, bars, window, limits, quarantine, report, parse_error
 
@@ -440,7 +441,7 @@ error[unknown-value]: `cvs` is not a value of `format`
  --> jobs/demo.toml:6:10
   |
 6 | format = "cvs"
-  |          ^^^^^ no such value
+  |          ^^^^^ unknown value
   |
   = help: did you mean `csv`? choices: csv, ndjson, json, parquet, arrow
 
@@ -458,7 +459,7 @@ error[bad-value]: `symbol` is in the series key twice
 8 | series = ["symbol", "symbol"]
   |                     ^^^^^^^^
   |
-  = help: each field tells series apart once
+  = help: name each field once
 
 error[bad-value]: `fraction` must be above 0 and at most 1
   --> jobs/demo.toml:10:12
@@ -545,7 +546,7 @@ error[bad-value]: `1x` is not an interval; write for instance `1m`, `15m`, `1h`,
   |
   = help: `m` is minutes, `M` is months
 
-error[bad-value]: no calendar is called `XSGH`
+error[bad-value]: unknown calendar `XSGH`
  --> jobs/demo.toml:7:12
   |
 7 | calendar = "XSGH"
@@ -553,7 +554,7 @@ error[bad-value]: no calendar is called `XSGH`
   |
   = help: did you mean `XSHG`? calendars: XNYS, XLON, XHKG, XTKS, XSHG, CMES, 24/7, weekdays, XNAS, NYSE, NASDAQ, XSHE, CME
 
-error[bad-value]: no time zone is called `Asia/Shanghia`
+error[bad-value]: unknown time zone `Asia/Shanghia`
  --> jobs/demo.toml:8:17
   |
 8 | time = { zone = "Asia/Shanghia" }
@@ -595,7 +596,7 @@ error[bad-value]: `%Q` is not a time format: `%Q` is not known; there are %Y %y 
     #[test]
     fn trading_dates_cannot_timestamp_intraday_bars() {
         insta::assert_snapshot!(bars_mistakes("interval = \"1m\"\ntime = { label = \"session\" }"), @r#"
-error[bad-value]: a trading date cannot tell the bars of a session apart
+error[bad-value]: a trading date cannot distinguish the bars of a session
  --> jobs/demo.toml:7:18
   |
 7 | time = { label = "session" }
@@ -627,7 +628,7 @@ error[bad-value]: `trade_date` is the timestamp of a bar
 "#);
         assert!(
             mistakes(&format!("{HEAD}bars = {{ series = \"time\", interval = \"1d\" }}"))
-                .contains("cannot tell series apart")
+                .contains("cannot distinguish series")
         );
     }
 
@@ -646,7 +647,7 @@ error[unknown-key]: unknown key `kind` in a field of `[bars]`
  --> jobs/demo.toml:7:49
   |
 7 | fields = { close = "px", last = { field = "px", kind = "number" } }
-  |                                                 ^^^^ no such key
+  |                                                 ^^^^ unknown key
   |
   = help: keys: field, value, scale, type
 "#);
@@ -715,7 +716,7 @@ error[wrong-type]: `a` must be a string, an integer, a boolean or an array of st
 6 | filter = { a = 1.5, b = [], c = [1] }
   |                ^^^ this is of type float
 
-error[bad-value]: no value equals one of none
+error[bad-value]: the list is empty, so that no row can match
  --> jobs/demo.toml:6:25
   |
 6 | filter = { a = 1.5, b = [], c = [1] }

@@ -11,10 +11,11 @@ use super::name_pattern::NamePattern;
 use super::path::JobPath;
 use crate::bars::column::reserved;
 use crate::schema::diagnostic::{Diagnostic, suggestion};
+use crate::schema::keys::Otherwise::{Flag, Mistake, Nothing};
+use crate::schema::keys::{Holds, Section, key};
 use crate::schema::moment::Moment;
 use crate::schema::reader::Reader;
-use crate::schema::section::Otherwise::{Flag, Mistake, Nothing};
-use crate::schema::section::{Holds, Section, SectionReader, key};
+use crate::schema::section::SectionReader;
 
 /// The longest regular expression in a filter, in bytes.
 const LONGEST_REGEX: usize = 256;
@@ -28,7 +29,7 @@ pub struct MongoSource {
     pub database: String,
     /// The collection, or the pattern of their names where it is several.
     pub collection: String,
-    /// What tells the collections of the source from others, where `{field}` is in the name.
+    /// What distinguishes the collections of the source from others, where `{field}` is in the name.
     pub pattern: Option<NamePattern>,
     /// The field of a document that holds its bars; `None` where every document is a bar.
     pub unwind: Option<String>,

@@ -5,8 +5,9 @@ use toml::Spanned;
 use super::factor;
 use crate::bars::layout::{Delimiter, TextLayout};
 use crate::bars::number::{NumberFormat, Scale};
-use crate::schema::section::Otherwise::{Nothing, Text};
-use crate::schema::section::{Holds, Section, SectionReader, key};
+use crate::schema::keys::Otherwise::{Nothing, Text};
+use crate::schema::keys::{Holds, Section, key};
+use crate::schema::section::SectionReader;
 
 pub(super) const NUMBERS: Section = Section {
     name: "`numbers`",

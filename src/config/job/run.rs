@@ -8,8 +8,9 @@ use super::bars::Bars;
 use super::path::JobPath;
 use crate::decide::{Action, Severity};
 use crate::schema::diagnostic::Diagnostic;
-use crate::schema::section::Otherwise::{Count, Nothing, Number, Text};
-use crate::schema::section::{ANY_COUNT, Holds, Section, SectionReader, key};
+use crate::schema::keys::Otherwise::{Count, Nothing, Number, Text};
+use crate::schema::keys::{ANY_COUNT, Holds, Section, key};
+use crate::schema::section::SectionReader;
 
 /// Which bars a run looks at: a half-open interval on the scale of their timestamps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

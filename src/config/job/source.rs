@@ -3,8 +3,9 @@
 use super::files::{self, FileSource};
 use super::mongodb::{self, MongoSource};
 use crate::schema::diagnostic::Diagnostic;
-use crate::schema::section::Otherwise::{Mistake, Nothing};
-use crate::schema::section::{Holds, Section, SectionReader, key};
+use crate::schema::keys::Otherwise::{Mistake, Nothing};
+use crate::schema::keys::{Holds, Section, key};
+use crate::schema::section::SectionReader;
 
 /// Where the bars of a job come from.
 #[derive(Debug, Clone)]

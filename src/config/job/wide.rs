@@ -4,8 +4,9 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use crate::bars::wide::FIELD;
-use crate::schema::section::Otherwise::Mistake;
-use crate::schema::section::{Holds, Section, SectionReader, key};
+use crate::schema::keys::Otherwise::Mistake;
+use crate::schema::keys::{Holds, Section, key};
+use crate::schema::section::SectionReader;
 
 /// What the header of a wide table says.
 #[derive(Debug, Clone, PartialEq, Eq)]

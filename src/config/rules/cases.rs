@@ -8,10 +8,11 @@ use toml::de::DeValue;
 
 use crate::bars::{BarsSpec, TIME};
 use crate::schema::diagnostic::{Diagnostic, suggestion};
+use crate::schema::keys::Otherwise::Mistake;
+use crate::schema::keys::{Holds, Section, key};
 use crate::schema::moment::Moment;
 use crate::schema::reader::{Reader, number_of};
-use crate::schema::section::Otherwise::Mistake;
-use crate::schema::section::{Holds, Section, SectionReader, key};
+use crate::schema::section::SectionReader;
 
 /// A test case of a rule.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,7 +96,7 @@ fn read_flag(section: &mut SectionReader<'_>, rows: usize) -> Vec<usize> {
 fn read_rows(section: &mut SectionReader<'_>, bars: Option<&BarsSpec>) -> Vec<Vec<(String, Literal)>> {
     let Some(tables) = section.reader().tables("rows") else { return Vec::new() };
     if tables.is_empty() && section.reader().value("rows").is_some_and(|rows| is_empty_array(rows.get_ref())) {
-        section.reject("rows", "a test without rows shows nothing", "write rows, e.g. `[{ close = 10.0 }]`");
+        section.reject("rows", "a test needs at least one row", "write rows, e.g. `[{ close = 10.0 }]`");
     }
     let mut rows = Vec::with_capacity(tables.len());
     for mut table in tables {
@@ -119,7 +120,7 @@ fn is_empty_array(value: &DeValue<'_>) -> bool {
 fn reject_unknown_field(table: &mut Reader<'_>, name: &str, span: Range<usize>, bars: Option<&BarsSpec>) {
     let Some(bars) = bars.filter(|bars| name != TIME && bars.field(name).is_none()) else { return };
     let title = format!("a test row has the field `{name}`, which these bars do not have");
-    let mistake = Diagnostic::new(UNKNOWN_FIELD, title, table.file(), span).label("no such field");
+    let mistake = Diagnostic::new(UNKNOWN_FIELD, title, table.file(), span).label("unknown field");
     table.push(mistake.help(suggestion(name, "fields", bars.names())));
 }
 

@@ -247,8 +247,8 @@ impl<'b> Compiler<'b> {
         if let (Some(from), Some(until)) = (from, until)
             && from >= until
         {
-            let title = format!("rule `{}` holds for no bar: `until` is not after `from`", head.id.get_ref());
-            section.reject("until", title, "`until` is the first date or time the rule holds no more for");
+            let title = format!("rule `{}` applies to no bar: `until` is not after `from`", head.id.get_ref());
+            section.reject("until", title, "`until` is the first date or time to which the rule no longer applies");
         }
         (from, until)
     }

@@ -10,14 +10,15 @@ use crate::checks::{self, CHECKS, CheckKind, parse_error};
 use crate::config::job::is_identifier;
 use crate::decide::{Action, Severity};
 use crate::schema::diagnostic::{Diagnostic, suggestion};
+use crate::schema::keys::Otherwise::{Mistake, Nothing, Text};
+use crate::schema::keys::{Holds, Section, key};
 use crate::schema::moment::Moment;
-use crate::schema::section::Otherwise::{Mistake, Nothing, Text};
-use crate::schema::section::{Holds, Section, SectionReader, key};
+use crate::schema::section::SectionReader;
 
 /// The keys of a rule file.
 pub(in crate::config) const RULE_FILE: Section = Section {
     name: "the rule file",
-    doc: "Rules that bars are held against.",
+    doc: "Rules that bars are evaluated by.",
     keys: &[key("rule", Holds::Tables(&RULE), Mistake, "A rule; a rule file has at least one.")],
 };
 
@@ -37,12 +38,12 @@ pub(in crate::config) const RULE: Section = Section {
         key("severity", Holds::Choice(Severity::WORDS), Text("error"), "Severity of a finding."),
         key("action", Holds::Choice(Action::WORDS), Text("report"), "What is done with a flagged row."),
         key("from", Holds::Moment, Nothing, "First date or time of the bars it holds for."),
-        key("until", Holds::Moment, Nothing, "First date or time of the bars it holds no more for."),
+        key("until", Holds::Moment, Nothing, "First date or time of the bars to which it no longer applies."),
         key(
             "budget",
             Holds::Share,
             Nothing,
-            "Share of the rows it may flag; a rule that flags more is broken and holds the run.",
+            "Share of the rows it may flag; where it flags more, the rule is taken to be wrong, and the run is refused.",
         ),
         key("why", Holds::Text, Nothing, "Why the rule exists, for whoever reads a finding."),
         key("owner", Holds::Text, Nothing, "Who answers for the rule."),
@@ -77,7 +78,8 @@ pub(super) fn read(section: &mut SectionReader<'_>, number: usize) -> Head {
         && action.moves_rows()
         && !kind.flags_rows()
     {
-        let title = format!("rule `{}`: a `{}` has no row to move", id.get_ref(), kind.name());
+        let title =
+            format!("rule `{}`: a finding of `{}` is about missing bars, and moves no row", id.get_ref(), kind.name());
         section.reject("action", title, "findings of this check can only be reported: leave `action` out");
     }
     let condition = section.text("where");
@@ -120,7 +122,7 @@ fn read_check(section: &mut SectionReader<'_>, id: &str) -> Option<&'static dyn 
         let title = format!("rule `{id}` names a check that does not exist");
         let help = suggestion(name.get_ref(), "checks", CHECKS.iter().map(|check| check.name()));
         let mistake = Diagnostic::new("unknown-check", title, section.file(), name.span());
-        section.reader().push(mistake.label("no such check").help(help));
+        section.reader().push(mistake.label("unknown check").help(help));
     }
     found
 }

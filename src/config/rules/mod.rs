@@ -288,7 +288,7 @@ error[unknown-field]: rule `close-positive` uses a field these bars do not have
  --> rules/ohlcv.toml:6:11
   |
 6 | field   = "clsoe"
-  |           ^^^^^^^ no such field
+  |           ^^^^^^^ unknown field
   |
   = help: did you mean `close`? fields: time, symbol, open, high, low, close, volume, amount
 "#);
@@ -301,7 +301,7 @@ error[unknown-field]: rule `a` uses a field these bars do not have
  --> rules/ohlcv.toml:4:11
   |
 4 | fields = ["vol", "trade_date"]
-  |           ^^^^^ no such field
+  |           ^^^^^ unknown field
   |
   = help: the source's `vol` is called `volume` in rules
 
@@ -309,7 +309,7 @@ error[unknown-field]: rule `a` uses a field these bars do not have
  --> rules/ohlcv.toml:4:18
   |
 4 | fields = ["vol", "trade_date"]
-  |                  ^^^^^^^^^^^^ no such field
+  |                  ^^^^^^^^^^^^ unknown field
   |
   = help: the source's `trade_date` is called `time` in rules
 "#);
@@ -321,7 +321,7 @@ error[unknown-field]: rule `a` uses a field these bars do not have
                    [[rule]]\nid = \"volume\"\ncheck = \"range\"\nfield = \"volume\"\nmin = 5\nmax = 4\n";
         let two = "[[rule]]\nid = \"close\"\ncheck = \"outlyer\"\nseverity = \"fatal\"\n\n[[rule]]\ncheck = \"gap\"\naction = \"delete\"\n";
         insta::assert_snapshot!(mistakes_of(&[("rules/one.toml", one), ("rules/two.toml", two)]), @r#"
-error[bad-value]: rule `close`: even window of 20
+error[bad-value]: rule `close`: `window` is 20, and must be an odd number
  --> rules/one.toml:4:10
   |
 4 | window = 20
@@ -333,7 +333,7 @@ error[unknown-key]: unknown key `limits` in rule `close`
  --> rules/one.toml:5:1
   |
 5 | limits = 8
-  | ^^^^^^ no such key
+  | ^^^^^^ unknown key
   |
   = help: did you mean `limit`? keys: id, check, where, severity, action, from, until, budget, why, owner, test, field, method, scale, window, limit, floor, tick, edges, trim, gamma
 
@@ -362,7 +362,7 @@ error[unknown-check]: rule `close` names a check that does not exist
  --> rules/two.toml:3:9
   |
 3 | check = "outlyer"
-  |         ^^^^^^^^^ no such check
+  |         ^^^^^^^^^ unknown check
   |
   = help: did you mean `outlier`? checks: date-format, required, range, matches, ohlc, duplicate, order, gap, zero-volume, outlier, price-spike, stale, sql
 
@@ -370,7 +370,7 @@ error[unknown-value]: `fatal` is not a value of `severity`
  --> rules/two.toml:4:12
   |
 4 | severity = "fatal"
-  |            ^^^^^^^ no such value
+  |            ^^^^^^^ unknown value
   |
   = help: choices: info, warn, error
 
@@ -390,7 +390,7 @@ error[bad-value]: rule `#2`: `gap` needs a calendar, and `[bars]` of the job nam
   |
   = help: name a calendar in the job, e.g. `[bars] calendar = "XNYS"`; `24/7` and `weekdays` need no exchange
 
-error[bad-value]: rule `#2`: a `gap` has no row to move
+error[bad-value]: rule `#2`: a finding of `gap` is about missing bars, and moves no row
  --> rules/two.toml:8:10
   |
 8 | action = "delete"
@@ -461,13 +461,13 @@ error[wrong-type]: `min` must be a finite number
     fn validity_is_in_order_and_budget_is_a_share() {
         let text = "[[rule]]\nid = \"a\"\ncheck = \"ohlc\"\nfrom = 2024-03-02\nuntil = 2024-03-02\nbudget = 0\n";
         insta::assert_snapshot!(mistakes(text), @r"
-error[bad-value]: rule `a` holds for no bar: `until` is not after `from`
+error[bad-value]: rule `a` applies to no bar: `until` is not after `from`
  --> rules/ohlcv.toml:5:9
   |
 5 | until = 2024-03-02
   |         ^^^^^^^^^^
   |
-  = help: `until` is the first date or time the rule holds no more for
+  = help: `until` is the first date or time to which the rule no longer applies
 
 error[bad-value]: `budget` must be above 0 and at most 1
  --> rules/ohlcv.toml:6:10
@@ -475,7 +475,7 @@ error[bad-value]: `budget` must be above 0 and at most 1
 6 | budget = 0
   |          ^
   |
-  = help: Share of the rows it may flag; a rule that flags more is broken and holds the run.
+  = help: Share of the rows it may flag; where it flags more, the rule is taken to be wrong, and the run is refused.
 ");
         for bad in ["1.01", "-0.1", "nan", "\"1%\""] {
             let reported = mistakes(&format!("[[rule]]\nid = \"a\"\ncheck = \"ohlc\"\nbudget = {bad}\n"));
@@ -538,7 +538,7 @@ error[unknown-check]: rule `b` names a check that does not exist
  --> b.toml:3:9
   |
 3 | check = "olhc"
-  |         ^^^^^^ no such check
+  |         ^^^^^^ unknown check
   |
   = help: did you mean `ohlc`? checks: date-format, required, range, matches, ohlc, duplicate, order, gap, zero-volume, outlier, price-spike, stale, sql
 "#);
@@ -554,7 +554,7 @@ error[unknown-test-field]: a test row has the field `clsoe`, which these bars do
  --> rules/ohlcv.toml:6:24
   |
 6 | rows = [{ close = 1.0, clsoe = 2.0 }, { open = [1] }]
-  |                        ^^^^^ no such field
+  |                        ^^^^^ unknown field
   |
   = help: did you mean `close`? fields: time, symbol, open, high, low, close, volume, amount
 
@@ -588,7 +588,7 @@ error[missing-key]: the test lacks `name`
   |
   = help: name: What the case shows.
 
-error[bad-value]: a test without rows shows nothing
+error[bad-value]: a test needs at least one row
  --> rules/ohlcv.toml:9:8
   |
 9 | rows = []

@@ -1,4 +1,4 @@
-//! Holds the simulated file system against the one of the machine: the same random calls on both, compared after each.
+//! Compares the simulated file system with the one of the machine: the same random calls on both, compared after each.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -244,8 +244,8 @@ fn skipped(world: &World, root: &Path, call: Call) -> bool {
     }
 }
 
-/// Whether the machine tells every change of a file that was looked at by a new time.
-fn tells_every_change(folder: &Path) -> bool {
+/// Whether the machine shows every change of a file that was looked at by a new time.
+fn shows_every_change(folder: &Path) -> bool {
     let path = folder.join("probe");
     let mut last = None;
     let reported = (0..50).all(|_| {
@@ -258,7 +258,7 @@ fn tells_every_change(folder: &Path) -> bool {
 }
 
 fn compare(folder: &Path, seeds: std::ops::Range<u64>) -> BTreeMap<String, usize> {
-    let strict = tells_every_change(folder);
+    let strict = shows_every_change(folder);
     let mut said = BTreeMap::new();
     for seed in seeds {
         let dir = tempfile::tempdir_in(folder).unwrap();

@@ -8,7 +8,7 @@
 //! process, handles   the traits of `durable`    explore        runs, two processes at once, many seeds
 //! ```
 //!
-//! A seed decides everything. `differential` holds it against the file system of the machine.
+//! A seed decides everything. `differential` compares it with the file system of the machine.
 //!
 //! What it leaves out: links in the middle of a path, moving folders, mapped memory, limits of space (see `faulty`).
 

@@ -168,7 +168,7 @@ impl<'a> History<'a> {
             stayed = before.saturating_sub(left) as u64;
             let before = &self.entries[..taken.entry];
             let was_back = |row: &&Stored| {
-                items::restored(before, &self.entries[row.entry].begun.id).contains(row.kept.id.as_str())
+                items::restored(before, &self.entries[row.entry].begun.id).contains_key(row.kept.id.as_str())
             };
             back = rows.iter().filter(was_back).count() as u64;
         }

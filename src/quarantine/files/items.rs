@@ -1,6 +1,6 @@
 //! What lies in quarantine, and how far each row is, as the journal tells.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use crate::quarantine::item::{Item, State};
@@ -17,6 +17,8 @@ pub(super) struct Stored {
     /// Index of the removal among the entries of the journal.
     pub(super) entry: usize,
     pub(super) state: State,
+    /// When a person put it back, µs UTC.
+    pub(super) restored_at: Option<i64>,
     pub(super) kept: Kept,
 }
 
@@ -77,7 +79,8 @@ fn of_entry(directory: &Directory, entries: &[Entry], index: usize) -> Result<Ve
     let moved = stored(entries, index, quarantine::read(&copy)?);
     let kept: Vec<Kept> = moved.iter().map(|row| row.kept.clone()).collect();
     let raws = raws(&copy, &kept)?;
-    Ok(moved.into_iter().zip(raws).map(|(row, raw)| row.kept.item(row.state, raw)).collect())
+    let item = |(row, raw): (Stored, Vec<u8>)| Item { restored_at: row.restored_at, ..row.kept.item(row.state, raw) };
+    Ok(moved.into_iter().zip(raws).map(item).collect())
 }
 
 /// The quarantine copy of an entry; `None` where it is a restore, made none, or was purged.
@@ -93,22 +96,26 @@ pub(super) fn stored(entries: &[Entry], index: usize, kept: Vec<Kept>) -> Vec<St
     let entry = &entries[index];
     let restored = restored(entries, &entry.begun.id);
     let state = |id: &str| match &entry.done {
-        _ if restored.contains(id) => State::Restored,
+        _ if restored.contains_key(id) => State::Restored,
         Some(done) => ended::state_of(done, id),
         None if entry.intent.is_some() => State::Removing,
         None => State::Copied,
     };
-    kept.into_iter().map(|kept| Stored { entry: index, state: state(&kept.id), kept }).collect()
+    let row = |kept: Kept| {
+        let (state, restored_at) = (state(&kept.id), restored.get(kept.id.as_str()).copied());
+        Stored { entry: index, state, restored_at, kept }
+    };
+    kept.into_iter().map(row).collect()
 }
 
-/// The items of the removal `id` that a person has put back.
-pub(super) fn restored<'a>(entries: &'a [Entry], id: &str) -> HashSet<&'a str> {
-    let mut back = HashSet::new();
+/// The items of the removal `id` that a person has put back, and when, µs UTC.
+pub(super) fn restored<'a>(entries: &'a [Entry], id: &str) -> HashMap<&'a str, i64> {
+    let mut back = HashMap::new();
     for entry in entries {
         let (Some(restoring), Some(done)) = (&entry.begun.restoring, &entry.done) else { continue };
         let came = |item: &&String| done.end == End::Swapped || done.states.get(*item) == Some(&State::Restored);
         if restoring.removal == id {
-            back.extend(restoring.items.iter().filter(came).map(String::as_str));
+            back.extend(restoring.items.iter().filter(came).map(|item| (item.as_str(), entry.begun.at)));
         }
     }
     back

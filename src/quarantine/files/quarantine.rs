@@ -377,6 +377,7 @@ impl Kept {
             at: self.at,
             expires_at: self.expires_at,
             state,
+            restored_at: None,
             raw,
         }
     }

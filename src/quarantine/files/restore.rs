@@ -274,7 +274,7 @@ impl Work<'_> {
     fn note_those_there(&self, items: &[String]) -> Result<(), FilesError> {
         let entries = self.held.entries()?;
         let known = super::items::restored(&entries, &self.entry.begun.id);
-        let new: Vec<String> = items.iter().filter(|id| !known.contains(id.as_str())).cloned().collect();
+        let new: Vec<String> = items.iter().filter(|id| !known.contains_key(id.as_str())).cloned().collect();
         if new.is_empty() {
             return Ok(());
         }

@@ -1,7 +1,7 @@
 //! The statement that removes one row: it names the row's `_id` and the whole document as it was read.
 //!
 //! MongoDB compares numbers by value, so the types of all fields and the length of the document are compared beside the
-//! values: an `int` that became a `long` is another document. What is not distinguished are two spellings of one value in
+//! values: an `int` that became a `long` is another document. What is not distinguished are two ways to write one value in
 //! one type (`1.0` and `1.00` of a decimal, `0.0` and `-0.0`), and types inside nested documents.
 
 use mongodb::bson::raw::cstr;

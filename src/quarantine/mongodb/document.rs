@@ -212,6 +212,7 @@ pub(super) fn read(collection: &str, item: &RawDocument) -> Result<Item, Quarant
             finding_id: rule.get_str("finding_id").ok()?.to_owned(),
         })
     });
+    let state = state(item).ok_or_else(|| lacks("state"))?;
     Ok(Item {
         id: text("_id")?,
         run_id: text("run_id")?,
@@ -225,7 +226,8 @@ pub(super) fn read(collection: &str, item: &RawDocument) -> Result<Item, Quarant
         action: Action::parse(&text("action")?).ok_or_else(|| lacks("action"))?,
         at: micros("at")?,
         expires_at: micros("expires_at")?,
-        state: state(item).ok_or_else(|| lacks("state"))?,
+        state,
+        restored_at: if state == State::Restored { last_event(item) } else { None },
         raw: raw(item).to_vec(),
     })
 }

@@ -8,7 +8,7 @@ use super::document;
 use super::error::QuarantineError;
 use super::server::text;
 use super::{CHUNK_ROWS, Collection};
-use crate::quarantine::item::{Item, Reason, State, Which};
+use crate::quarantine::item::{Exempt, Item, Reason, State, Which};
 use crate::quarantine::plan::Plan;
 
 impl Collection {
@@ -66,15 +66,15 @@ impl Collection {
     }
 
     /// Which rows of `plan` were put back by a person and are rejected by nothing but the rules that took them then: they
-    /// stay. Known by content, also where the collection was made again since. Indices into the rows.
-    pub async fn exempt(&self, plan: &Plan) -> Result<Vec<usize>, QuarantineError> {
+    /// stay. Known by content, also where the collection was made again since.
+    pub async fn exempt(&self, plan: &Plan) -> Result<Vec<Exempt>, QuarantineError> {
         let restored = self.restored().await?;
         let mut exempt = Vec::new();
         for (index, row) in plan.rows.iter().enumerate() {
-            let Some(taken_by) = row.sha256.as_ref().and_then(|hash| restored.get(hash)) else { continue };
-            let known = |reason: &Reason| taken_by.iter().any(|(id, hash)| (id, hash) == (&reason.id, &reason.hash));
+            let Some(taken) = row.sha256.as_ref().and_then(|hash| restored.get(hash)) else { continue };
+            let known = |reason: &Reason| taken.by.iter().any(|(id, hash)| (id, hash) == (&reason.id, &reason.hash));
             if plan.reasons(row).iter().all(known) {
-                exempt.push(index);
+                exempt.push(Exempt { row: index, restored_at: taken.restored_at });
             }
         }
         Ok(exempt)
@@ -93,15 +93,17 @@ impl Collection {
         Ok(of_plan.count() as u64)
     }
 
-    /// Hashes of the rows that were put back, each with identifiers and hashes of the rules that took it.
-    async fn restored(&self) -> Result<BTreeMap<String, Vec<(String, String)>>, QuarantineError> {
+    /// The rows that were put back, by the hashes of their bytes.
+    async fn restored(&self) -> Result<BTreeMap<String, Taken>, QuarantineError> {
         let doing = "look for rows that were put back";
         let any = doc! { "state": State::Restored.as_str(), "source.ns": self.names.namespace() };
-        let wanted = Some(doc! { "rules": 1, "sha256": 1 });
+        let wanted = Some(doc! { "rules": 1, "sha256": 1, "history": 1 });
         let found = self.server.find(doing, &self.names.quarantine, any, wanted).await?;
-        let mut restored: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
+        let mut restored: BTreeMap<String, Taken> = BTreeMap::new();
         for item in &found {
-            restored.entry(text(item, "sha256").to_owned()).or_default().extend(rules(item));
+            let taken = restored.entry(text(item, "sha256").to_owned()).or_default();
+            taken.by.extend(rules(item));
+            taken.restored_at = taken.restored_at.max(document::last_event(item));
         }
         Ok(restored)
     }
@@ -110,6 +112,15 @@ impl Collection {
     pub(super) fn named(items: &[Item]) -> impl Iterator<Item = Vec<&str>> {
         items.chunks(CHUNK_ROWS).map(|chunk| chunk.iter().map(|item| item.id.as_str()).collect())
     }
+}
+
+/// What is known of a row that was taken and put back.
+#[derive(Default)]
+struct Taken {
+    /// Identifier and hash of the rules that took it.
+    by: Vec<(String, String)>,
+    /// When it was put back last, µs UTC.
+    restored_at: Option<i64>,
 }
 
 /// Identifier and hash of the rules of an item.

@@ -66,7 +66,7 @@ pub(super) struct WriteError {
 }
 
 impl dyn Server + '_ {
-    /// [`Server::read`] with a filter whose values this machine can spell.
+    /// [`Server::read`] with a filter whose values this machine can write.
     pub(super) async fn find(
         &self,
         doing: &str,

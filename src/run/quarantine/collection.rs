@@ -9,7 +9,7 @@ use crate::config::Loaded;
 use crate::config::job::MongoSource;
 use crate::durable::from_hex;
 use crate::quarantine::files::LateRestored;
-use crate::quarantine::item::{Item, UnderWay, Which};
+use crate::quarantine::item::{Exempt, Item, UnderWay, Which};
 use crate::quarantine::mongodb::{self, Order, QuarantineError};
 use crate::quarantine::plan::{Place, Plan, PlanRow};
 use crate::report::run::ActionRow;
@@ -74,7 +74,7 @@ impl Removal for CollectionRemoval<'_> {
         self.quarantine.rows.any_restored().await.map_err(failed)
     }
 
-    async fn exempt(&self, plan: &Plan) -> Result<Vec<usize>, Failure> {
+    async fn exempt(&self, plan: &Plan) -> Result<Vec<Exempt>, Failure> {
         self.quarantine.rows.exempt(plan).await.map_err(failed)
     }
 
@@ -86,7 +86,8 @@ impl Removal for CollectionRemoval<'_> {
         let progress = context.begin(&plan.head.job, Stage::Moving, Some(plan.rows.len() as u64));
         let stopped = || context.stop.signal().is_some();
         let order = self.quarantine.order(run_id);
-        let (applied, result) = self.quarantine.rows.apply(plan, &order, &stopped, &mut |rows| progress.at(rows)).await;
+        let (applied, result) =
+            self.quarantine.rows.apply(plan, &order, &stopped, &mut |rows| progress.report(rows)).await;
         let at = UtcMicros(self.quarantine.clock.micros());
         let action = |end: &mongodb::Ended| {
             let row = &plan.rows[end.index];

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use crate::quarantine::files::LateRestored;
-use crate::quarantine::item::{Item, UnderWay, Which};
+use crate::quarantine::item::{Exempt, Item, UnderWay, Which};
 use crate::quarantine::plan::Plan;
 use crate::run::context::Context;
 use crate::run::failure::Failure;
@@ -24,7 +24,7 @@ pub(crate) trait Removal: Send + Sync {
     async fn any_restored(&self) -> Result<bool, Failure>;
 
     /// Which rows of `plan` were put back by a person and are rejected by nothing but the rules that took them then.
-    async fn exempt(&self, plan: &Plan) -> Result<Vec<usize>, Failure>;
+    async fn exempt(&self, plan: &Plan) -> Result<Vec<Exempt>, Failure>;
 
     /// How many rows of `plan` a person put back.
     async fn put_back(&self, plan: &Plan) -> Result<u64, Failure>;

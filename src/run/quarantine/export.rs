@@ -10,7 +10,7 @@ use parquet::arrow::ArrowWriter;
 use crate::durable::{Disk, folder_of};
 use crate::run::failure::Failure;
 
-/// Writes `batch` to `file`, whose name tells the format.
+/// Writes `batch` to `file`, whose name gives the format.
 pub(super) fn write(file: &Path, batch: &RecordBatch) -> Result<(), Failure> {
     let encode: fn(&RecordBatch, &mut Vec<u8>) -> Result<(), Failure> = match file.extension().and_then(|e| e.to_str())
     {
@@ -18,7 +18,7 @@ pub(super) fn write(file: &Path, batch: &RecordBatch) -> Result<(), Failure> {
         Some("csv") => csv,
         Some("ndjson" | "jsonl") => ndjson,
         _ => {
-            let problem = format!("the name of `{}` does not tell a format", file.display());
+            let problem = format!("the name of `{}` ends in no known format", file.display());
             return Err(Failure::Usage(problem, "end it in .parquet, .csv or .ndjson".to_owned()));
         }
     };

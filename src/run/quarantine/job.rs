@@ -97,7 +97,7 @@ impl JobQuarantine {
         Ok(table::batch(&items, |item| self.store.text(item))?)
     }
 
-    /// Writes the items that `which` means to `file`, whose name tells the format: `.parquet`, `.csv` or `.ndjson`.
+    /// Writes the items that `which` means to `file`, whose name gives the format: `.parquet`, `.csv` or `.ndjson`.
     /// Returns how many there are.
     ///
     /// # Errors
@@ -186,7 +186,7 @@ impl JobQuarantine {
     }
 
     fn run_id(&self) -> RunId {
-        RunId::new(self.job.context.clock.now(), std::process::id(), self.job.name())
+        RunId::new(self.job.context.clock.naming(), std::process::id(), self.job.name())
     }
 
     async fn items(&self, which: &Which, raw: bool) -> Result<Vec<Item>, Failure> {

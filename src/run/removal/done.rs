@@ -33,7 +33,7 @@ impl Done {
     }
 
     /// The same of one that is reported at the end.
-    pub(crate) fn tell_later(&mut self, failure: Failure) {
+    pub(crate) fn report_later(&mut self, failure: Failure) {
         self.pending = Some(more_severe(self.pending.take(), failure));
     }
 
@@ -43,7 +43,7 @@ impl Done {
         self.counts.removed + self.recovered.iter().filter(gone).count() as u64
     }
 
-    /// Rows of which only a later look can tell.
+    /// Rows whose end only a later look can find out.
     pub(crate) fn open(&self) -> u64 {
         self.counts.open + self.recovered.iter().filter(|row| row.state == EARLIER_OPEN).count() as u64
     }
@@ -62,11 +62,11 @@ pub(crate) fn more_severe(before: Option<Failure>, failure: Failure) -> Failure 
 
 /// The state, in the actions of a run, of a row that an earlier run was about to remove and that is gone.
 pub(crate) const EARLIER_REMOVED: &str = "earlier_removed";
-/// The same of one of which only a later look can tell.
+/// The same of one whose end only a later look can find out.
 pub(crate) const EARLIER_OPEN: &str = "earlier_open";
 
 /// The state, in the actions of a run, of a row that an earlier run was about to remove; `None` where only a later look
-/// can tell.
+/// can find out.
 pub(crate) fn earlier_state(state: Option<State>) -> String {
     match state {
         Some(State::Removed) => EARLIER_REMOVED.to_owned(),

@@ -121,7 +121,7 @@ impl Assumed {
 
 /// The field that a mistake says is missing: named in its label where it is in SQL, else at its place.
 fn missing_field(mistake: &Diagnostic) -> Option<String> {
-    match mistake.label.strip_prefix("no field `") {
+    match mistake.label.strip_prefix("unknown field `") {
         Some(rest) => rest.strip_suffix('`').map(str::to_owned),
         None => text_at(mistake),
     }

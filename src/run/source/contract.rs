@@ -24,7 +24,7 @@ pub(crate) trait SourceKind: Send + Sync {
     /// Opens the quarantine of its rows; it may be looked into where the source itself is gone.
     async fn quarantine(&self) -> Result<Box<dyn Quarantine>, Failure>;
 
-    /// Tells what is known before the source is looked at, and whether there is anything to look at.
+    /// Reports what is known before the source is looked at, and whether there is anything to look at.
     async fn examine(&self, lines: &mut Examination<'_>) -> Result<bool, Failure>;
 }
 
@@ -44,7 +44,7 @@ pub(crate) trait Source: Debug + Send + Sync {
     fn file_names(&self) -> Vec<String>;
 
     /// The source by its names alone, as a plan holds it: what it holds is not looked at.
-    fn named(&self, ingested: &Ingested) -> SourceIdentity;
+    fn named_source(&self, ingested: &Ingested) -> SourceIdentity;
 
     /// The source as a plan holds it, so that rows are moved only where it still is what it was.
     async fn identity(&self, ingested: &Ingested) -> Result<SourceIdentity, Failure>;
@@ -63,10 +63,10 @@ pub(crate) trait Source: Debug + Send + Sync {
     /// Its rows cannot be moved.
     fn removal(&self) -> Result<Box<dyn Removal + '_>, Failure>;
 
-    /// Tells what it holds, and whether its rows can be moved.
+    /// Reports what it holds, and whether its rows can be moved.
     async fn examine(&self, lines: &mut Examination<'_>) -> Result<(), Failure>;
 
-    /// Closes its connections, if there are any, and tells what became of them.
+    /// Closes its connections, if there are any, and says what became of them.
     async fn close(&self) -> Option<Connections>;
 }
 

@@ -28,8 +28,8 @@ use super::failure::Failure;
 use crate::config::Loaded;
 use crate::config::job;
 
-/// The source that a job names, or `own`, which a program gives. This is the only place that tells kinds of sources
-/// apart.
+/// The source that a job names, or `own`, which a program gives. This is the only place that distinguishes kinds
+/// of sources.
 pub(super) fn of_job(
     loaded: &Arc<Loaded>,
     clock: &Clock,

@@ -82,7 +82,7 @@ mod tests {
 
     #[cfg(not(feature = "mongodb"))]
     #[tokio::test]
-    async fn a_job_over_a_collection_is_told_what_the_build_lacks() {
+    async fn a_job_over_a_collection_says_what_the_build_lacks() {
         let source = "[source.mongodb]\nuri = \"mongodb://127.0.0.1\"\ndatabase = \"market\"\ncollection = \"bars\"";
         assert_eq!(
             checked(source).await,

@@ -14,6 +14,7 @@ use parquet::arrow::ArrowWriter;
 use super::contract::{Reading, Source, SourceKind};
 use crate::engine::plan::{self, Input};
 use crate::engine::table::Locators;
+use crate::quarantine::item::Exempt;
 use crate::quarantine::plan::{Plan, SourceIdentity};
 use crate::report::run::Connections;
 use crate::run::context::Context;
@@ -100,7 +101,7 @@ impl Source for OpenedOwn {
         let progress = context.begin(&program.job, Stage::Reading, None);
         let started = std::time::Instant::now();
         let (given, wanted, to) = (Arc::clone(&self.given), copied, path.clone());
-        let copying = tokio::task::spawn_blocking(move || copy(&*given, &wanted, to, |rows| progress.at(rows)));
+        let copying = tokio::task::spawn_blocking(move || copy(&*given, &wanted, to, |rows| progress.report(rows)));
         let broke_off = |error: Box<dyn Error + Send + Sync>| {
             Failure::Broken(format!("cannot read the bars `{}` that the program gives: {error}", self.name).into())
         };
@@ -125,13 +126,13 @@ impl Source for OpenedOwn {
         vec![self.name.clone()]
     }
 
-    fn named(&self, _ingested: &Ingested) -> SourceIdentity {
+    fn named_source(&self, _ingested: &Ingested) -> SourceIdentity {
         SourceIdentity::Files(Vec::new())
     }
 
     /// A plan over it is a list.
     async fn identity(&self, ingested: &Ingested) -> Result<SourceIdentity, Failure> {
-        Ok(self.named(ingested))
+        Ok(self.named_source(ingested))
     }
 
     fn check_same(&self, _planned: &SourceIdentity) -> Result<(), String> {
@@ -198,7 +199,7 @@ impl Removal for NoRemoval {
         Ok(false)
     }
 
-    async fn exempt(&self, _plan: &Plan) -> Result<Vec<usize>, Failure> {
+    async fn exempt(&self, _plan: &Plan) -> Result<Vec<Exempt>, Failure> {
         Ok(Vec::new())
     }
 

@@ -22,7 +22,7 @@ const POOL: u32 = 4;
 /// How long to look for a server and to wait for a connection, unless the URI says otherwise.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Options a URI may have, as MongoDB's documentation spells them.
+/// Options a URI may have, as MongoDB's documentation writes them.
 const KNOWN: &[&str] = &[
     "appName",
     "authMechanism",
@@ -118,7 +118,7 @@ fn unusable(secrets: &Secrets, error: &mongodb::error::Error) -> MongoError {
     MongoError::Uri { reason: secrets.hide(&text) }
 }
 
-/// Fails on options nobody knows: a misspelled one would otherwise be without effect.
+/// Fails on options nobody knows: one with a typing error would otherwise be without effect.
 fn known_options(uri: &str) -> Result<(), MongoError> {
     let Some((_, options)) = uri.split_once('?') else { return Ok(()) };
     for option in options.split('&').filter(|option| !option.is_empty()) {

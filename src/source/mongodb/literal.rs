@@ -1,6 +1,6 @@
 //! BSON values as text: canonical extended JSON, the digits of numbers, and an excerpt of a document that is broken.
 //!
-//! The same value is spelled the same whether it came from a server or from an NDJSON export of it. Pure.
+//! The same value is written the same whether it came from a server or from an NDJSON export of it. Pure.
 
 use mongodb::bson::error::{Error, ErrorKind};
 use mongodb::bson::raw::{RawBsonRef, RawDocument};
@@ -20,9 +20,9 @@ pub(super) enum LiteralError {
     /// Its documents are nested deeper than any server stores.
     #[error("values are nested deeper than {DEEPEST} levels")]
     Deep,
-    /// It has no spelling.
+    /// It cannot be written as text.
     #[error(transparent)]
-    Unspelled(#[from] serde_json::Error),
+    NotText(#[from] serde_json::Error),
 }
 
 /// What is wrong with a document whose bytes do not read.
@@ -76,7 +76,7 @@ fn write(value: RawBsonRef<'_>, text: &mut String, depth: usize) -> Result<(), L
             text.push('}');
         }
         RawBsonRef::String(string) => text.push_str(&Value::from(string).to_string()),
-        // The driver spells these as arrays of numbers where their subtype is the generic one.
+        // The driver writes these as arrays of numbers where their subtype is the generic one.
         RawBsonRef::Binary(binary) => text.push_str(&format!(
             "{{\"$binary\":{{\"base64\":\"{}\",\"subType\":\"{:02x}\"}}}}",
             base64(binary.bytes),
@@ -128,7 +128,7 @@ fn wrapper(value: RawBsonRef<'_>) -> Option<&'static str> {
     }
 }
 
-/// The digits of a number as canonical extended JSON spells them, without their wrapper; `None` for other types.
+/// The digits of a number as canonical extended JSON writes them, without their wrapper; `None` for other types.
 pub(super) fn digits(value: RawBsonRef<'_>) -> Option<String> {
     match value {
         RawBsonRef::Int32(number) => Some(number.to_string()),

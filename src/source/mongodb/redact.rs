@@ -1,6 +1,6 @@
 //! Takes secrets out of texts: nothing the driver or a server says is shown before it went through here.
 //!
-//! A password is looked for as it is, as the URI spells it, and wherever a URI with credentials is quoted. Pure.
+//! A password is looked for as it is, as the URI writes it, and wherever a URI with credentials is quoted. Pure.
 
 use std::sync::LazyLock;
 
@@ -22,7 +22,7 @@ static USER_INFO: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(mongodb(?:\+s
 pub(super) struct Secrets(Vec<SecretString>);
 
 impl Secrets {
-    /// The secrets as `uri` spells them: its password and the values of options that hold one.
+    /// The secrets as `uri` writes them: its password and the values of options that hold one.
     pub(super) fn of_uri(uri: &str) -> Self {
         let mut secrets = Self::default();
         let rest = uri.split_once("://").map_or(uri, |(_, rest)| rest);

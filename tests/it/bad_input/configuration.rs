@@ -81,9 +81,9 @@ error[unknown-value]: `xml` is not a value of `format`  --> job.toml:7:10
 error[bad-value]: a delimiter is one ASCII character, no letter, digit or quote, or `blanks`  --> job.toml:8:13
 error[bad-value]: `symbol` is in the series key twice  --> job.toml:11:21
 error[bad-value]: `7x` is not an interval; write for instance `1m`, `15m`, `1h`, `1d`, `1w` or `1M`  --> job.toml:12:12
-error[bad-value]: no calendar is called `XNYZ`  --> job.toml:13:12
+error[bad-value]: unknown calendar `XNYZ`  --> job.toml:13:12
 error[bad-value]: `%Q` is not a time format: `%Q` is not known; there are %Y %y %m %-m %b %d %-d %e %j %H %-H %I %-I %p %M %S %f %3f %6f %9f %.f %z %:z %F %D %T %R %%  --> job.toml:14:37
-error[bad-value]: no time zone is called `Mars/Olympus`  --> job.toml:14:51
+error[bad-value]: unknown time zone `Mars/Olympus`  --> job.toml:14:51
 error[unknown-value]: `middle` is not a value of `label`  --> job.toml:14:75
 error[bad-value]: `soon` is not a span of time; write for instance `90m`, `24h`, `10d` or `2w`  --> job.toml:19:9
 error[bad-value]: `rows` must not be negative  --> job.toml:22:8
@@ -97,7 +97,7 @@ error[missing-key]: the rule lacks `id`  --> a.toml:5:1
 error[unknown-key]: unknown key `severty` in rule `twice`  --> a.toml:14:1
 error[unknown-value]: `fatal` is not a value of `severity`  --> a.toml:15:12
 error[duplicate-id]: two rules have the id `twice`  --> b.toml:2:6
-error[bad-value]: rule `twice`: a `gap` has no row to move  --> b.toml:4:10
+error[bad-value]: rule `twice`: a finding of `gap` is about missing bars, and moves no row  --> b.toml:4:10
 error: 26 mistakes; nothing was read
 ");
 }
@@ -123,8 +123,8 @@ fn what_depends_on_the_bars_is_checked_where_they_are_known() {
     insta::assert_snapshot!(places(&project.call(&["check", "job.toml"]).exits(2).err), @r"
 error[bad-value]: the window is empty: `until` is not after `since`  --> job.toml:21:9
 error[bad-value]: rule `a`: `min` and `max` are contradictory: no number is at least 2 and at most 1  --> rules.toml:5:7
-error[bad-value]: rule `b` holds for no bar: `until` is not after `from`  --> rules.toml:11:9
-error[bad-value]: rule `c`: even window of 20  --> rules.toml:16:10
+error[bad-value]: rule `b` applies to no bar: `until` is not after `from`  --> rules.toml:11:9
+error[bad-value]: rule `c`: `window` is 20, and must be an odd number  --> rules.toml:16:10
 error[bad-value]: `limit` is out of range  --> rules.toml:17:9
 error[bad-value]: rule `d`: `pattern` is not a regular expression  --> rules.toml:22:11
 error: 6 mistakes; nothing was read
@@ -173,7 +173,7 @@ error[unknown-field]: rule `field` uses a field these bars do not have
  --> rules.toml:8:10
   |
 8 | assert = "clse > 0"
-  |          ^^^^^^^^^^ no field `clse`
+  |          ^^^^^^^^^^ unknown field `clse`
   |
   = help: did you mean `close`? fields: time, symbol, open, high, low, close, volume
 

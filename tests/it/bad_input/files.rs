@@ -71,8 +71,8 @@ fn empty_files_are_no_success() {
     breaks(&project, &["`bars.ndjson` is empty"]);
     let project = over("\"*.csv\"");
     project.write("late.csv", "");
-    let told = project.call(&["check", "job.toml", "--no-report"]).exits(0);
-    told.says(&["note: 1 empty file left out, the first is `late.csv`"]);
+    let output = project.call(&["check", "job.toml", "--no-report"]).exits(0);
+    output.says(&["note: 1 empty file left out, the first is `late.csv`"]);
     project.edit("job.toml", "path = \"*.csv\"", "path = \"*.csv\"\nempty = \"error\"");
     breaks(&project, &["`late.csv` is empty"]);
 }
@@ -186,7 +186,7 @@ error[unknown-field]: the series key needs the field `symbl`, which these bars d
  --> job.toml:8:11
   |
 8 | series = ["symbl"]
-  |           ^^^^^^^ no such field
+  |           ^^^^^^^ unknown field
   |
   = help: did you mean `symbol`? fields: symbol, trade_date, open, high, low, volume
 
@@ -194,7 +194,7 @@ error[unknown-field]: the source has no field `tradedate`
   --> job.toml:11:18
    |
 11 | time = { field = "tradedate" }
-   |                  ^^^^^^^^^^^ no such field
+   |                  ^^^^^^^^^^^ unknown field
    |
    = help: did you mean `trade_date`? fields of the source: symbol, trade_date, open, high, low, close, volume
 
@@ -202,7 +202,7 @@ error[unknown-field]: the source has no field `clsoe`
   --> job.toml:12:20
    |
 12 | fields = { close = "clsoe" }
-   |                    ^^^^^^^ no such field
+   |                    ^^^^^^^ unknown field
    |
    = help: did you mean `close`? fields of the source: symbol, trade_date, open, high, low, close, volume
 
@@ -216,7 +216,7 @@ error[unknown-field]: 1 rule needs `low`, which these bars do not have
  --> job.toml:7:1
   |
 7 | [bars]
-  | ^^^^^^ no such fields
+  | ^^^^^^ unknown fields
   |
   = help: say in `[bars]` which columns they are, `fields = { low = "lw" }`, or that these bars have none, `without = ["low"]`; columns: symbol, open, high, lw, close, volume
 

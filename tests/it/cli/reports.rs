@@ -60,7 +60,7 @@ warn  gap A 2024-01-03: 1 session missing on 2024-01-03
 ");
     let output = project.call(&["report", "show", "--findings", "1"]).exits(0);
     assert!(
-        output.out.trim_end().ends_with("2 more; --findings N shows them, `barkeep sql` asks them"),
+        output.out.trim_end().ends_with("2 more; --findings N shows them, `barkeep sql` queries them"),
         "{}",
         output.out
     );
@@ -160,8 +160,8 @@ fn commands_to_type_next_work_whatever_the_paths_are() {
                 let command = step["command"].as_str().unwrap();
                 let dir = command.split_once("--dir ").map_or("", |(_, dir)| dir.trim_matches('\''));
                 assert!(!dir.trim_start_matches("../").contains("/.."), "{command}");
-                let told = type_in(&project, at, command);
-                assert!(told.code.is_some_and(|code| code < 2), "{command}: {told:?}");
+                let output = type_in(&project, at, command);
+                assert!(output.code.is_some_and(|code| code < 2), "{command}: {output:?}");
             }
         }
         let bars = call(&["sql", "SELECT count(*) AS n FROM bars", "--job", job, "--format", "ndjson"]).exits(0).json();

@@ -47,7 +47,7 @@ fn findings_exit_with_1_from_the_severity_asked_for() {
     project.call(&["check", "job.toml", "--fail-on", "warn"]).exits(0);
     project.call(&["run", "job.toml", "--fail-on", "warn"]).exits(0);
     let codes: Vec<i64> = project.runs().into_iter().map(|(_, _, code)| code).collect();
-    assert_eq!(codes, [1, 0, 0, 1, 0, 0], "the reports tell the same codes, in order");
+    assert_eq!(codes, [1, 0, 0, 1, 0, 0], "the reports have the same codes, in order");
 }
 
 #[test]
@@ -358,7 +358,14 @@ fn rows_that_a_person_put_back_stay_are_counted_apart_and_break_no_limit() {
         assert!(!output.out.contains("over_limits") && !output.out.contains("refused"), "{}", output.out);
     }
     let shown = project.call(&["report", "show"]).exits(0).out;
-    assert!(shown.contains("+ 1 kept") && shown.contains("  1 row stays: put back by a person"), "{shown}");
+    let item = project.call(&["quarantine", "list", "job.toml", "--format", "json"]).exits(0).out;
+    let item: serde_json::Value = serde_json::from_str(item.lines().next().unwrap()).unwrap();
+    let day = item["restored_at"].as_str().unwrap().split('T').next().unwrap();
+    let stays = format!("  1 row stays: restored on {day}\n");
+    assert!(shown.contains("+ 1 kept") && shown.contains(&stays), "{shown}");
+    let json = project.call(&["report", "show", "--format", "json"]).exits(0).out;
+    let summary: serde_json::Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
+    assert_eq!(summary["restored"], serde_json::json!({ "since": item["restored_at"], "until": item["restored_at"] }));
     assert!(!shown.contains("would be quarantined"), "{shown}");
     let runs = project.call(&[
         "sql",
@@ -513,7 +520,7 @@ fn the_memory_of_a_run_is_its_own() {
         let query = format!("select peak_rss from runs where job = '{job}'");
         project.call(&["sql", &query, "--format", "ndjson"]).exits(0).json()[0]["peak_rss"].as_u64()
     };
-    // A system that does not forget tells nothing rather than the memory of another run.
+    // A system that does not forget says nothing rather than the memory of another run.
     if let (Some(big), Some(small)) = (peak("big"), peak("demo")) {
         assert!(small < big, "{small} of a run after one with {big}");
     }

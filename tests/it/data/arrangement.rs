@@ -44,7 +44,7 @@ impl Bars {
         typed_batch(&format!("{}\n{}\n", header.join(","), self.rows.join("\n")))
     }
 
-    /// The same with a column that nobody reads, which makes the file so large that its rows are dealt out to threads.
+    /// The same with a column that nobody reads, which makes the file so large that its rows are distributed to threads.
     fn large_parquet(&self) -> RecordBatch {
         let rows = self.rows.iter().map(|row| format!("{row},{:->250}", row.replace(',', " ")));
         let notes = Self { header: format!("{},note", self.header), rows: rows.collect() };
@@ -85,7 +85,7 @@ fn check(project: &Project, path: &str, threads: &str) -> (Vec<Finding>, String)
     project.change("jobs/demo.toml", job, &[("demo/bars.csv", path)]);
     let (run, findings) = project.run(&["-v", "--threads", threads, "check", job]);
     let seen = run.log.split("arrangement=").nth(1).and_then(|rest| rest.split_whitespace().next());
-    (findings, seen.expect("the log tells the arrangement").to_owned())
+    (findings, seen.expect("the log says the arrangement").to_owned())
 }
 
 fn ids(findings: &[Finding]) -> BTreeSet<String> {

@@ -23,7 +23,7 @@ const CLASSES: [(&str, &[&str]); 18] = [
     ("bad_full_symbol_etf", &["cn-exchange no-match"]),
     ("bad_units_hand_kcny", &["cn-units false"]),
     ("bad_units_hand_cny", &["cn-units false"]),
-    // A bar under the day of the download is a good bar of a wrong day: the gap before it tells, see below.
+    // A bar under the day of the download is a good bar of a wrong day: the gap before it shows it, see below.
     ("bad_sync_date_collapse", &[]),
     // Suspended days pass; their prices were adjusted, which is another fault.
     ("suspended_flat_null_volume", &["cn-tick false"]),
@@ -78,8 +78,8 @@ fn each_document_is_flagged_for_its_fault_and_for_nothing_else() {
 }
 
 #[test]
-fn dates_of_another_spelling_are_good_dates_where_the_job_says_so() {
-    let Some(data) = larger_data("spellings of dates") else { return };
+fn dates_in_another_format_are_good_dates_where_the_job_says_so() {
+    let Some(data) = larger_data("formats of dates") else { return };
     let project = Project::new(Some(&data));
     let (ids, truth) = (ids(&data), truth(&data));
     let index = of_class(&truth, "bad_range_index");

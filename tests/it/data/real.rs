@@ -97,7 +97,7 @@ impl Of<'_> {
     }
 }
 
-/// Calls `look` for every series of every file, and tells how many there were.
+/// Calls `look` for every series of every file, and returns how many there were.
 fn each_series(data: &Path, rules: &str, look: impl Fn(&str, &Of<'_>, &[&Month])) -> usize {
     let known = json(&data.join("defects.json"));
     let mut series = 0;

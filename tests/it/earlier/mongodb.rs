@@ -49,7 +49,7 @@ impl Case {
         case
     }
 
-    /// The UUID of the collection, as the plan tells it.
+    /// The UUID of the collection, as the plan has it.
     fn uuid(&self) -> Vec<u8> {
         let plans = self.project.files("reports/plans");
         let text = fs::read_to_string(&plans[0]).unwrap();

@@ -410,6 +410,17 @@ fn a_plan_of_another_server_is_refused_and_one_of_rows_put_back_says_so() {
         restore(&world, "5", 0);
         let words = "the plan takes 5 rows that a person put back";
         world.call(&["apply", &plan]).exits(4).says(&[words, "5 of them put back by a person"]);
+        let kept = world.call(&["check", "job.toml", "--format", "json"]).exits(1).out;
+        let kept: serde_json::Value = serde_json::from_str(kept.lines().next().unwrap()).unwrap();
+        let items = world.call(&["quarantine", "list", "job.toml", "--format", "json"]).exits(0).out;
+        let restored = |line: &str| {
+            let item: serde_json::Value = serde_json::from_str(line).unwrap();
+            item["restored_at"].as_str().map(str::to_owned)
+        };
+        let mut restored: Vec<String> = items.lines().filter_map(restored).collect();
+        restored.sort();
+        assert_eq!((restored.len(), &kept["rows"]["kept"]), (5, &5.into()));
+        assert_eq!(kept["restored"], serde_json::json!({ "since": restored[0], "until": restored[4] }));
         let output = world.call(&["apply", &plan, "--confirm", &confirmation]).exits(0).says(&[words]);
         assert_eq!(output.value("removed"), "5");
     });

@@ -116,7 +116,7 @@ fn rows(path: &Path) -> RecordBatch {
     take_record_batch(&batch, &lexsort_to_indices(&keys, None).unwrap()).unwrap()
 }
 
-/// Holds a snapshot against the documents themselves: ids, hashes and order.
+/// Compares a snapshot with the documents themselves: ids, hashes and order.
 fn assert_holds(snapshot: &MongoSnapshot, documents: &[RawDocumentBuf]) {
     let batch = rows(&snapshot.path);
     assert_eq!(batch.num_rows(), documents.len());

@@ -37,7 +37,7 @@ const SPECIFIERS: [(&str, Piece); 23] = [
     ("%:z", Piece::Offset { colon_needed: true }),
 ];
 
-/// What a piece tells. A pattern tells each at most once.
+/// A part of the date or time. A pattern has each at most once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
     Year,
@@ -64,7 +64,7 @@ impl Pattern {
         if let Some(problem) = problem {
             return Err(format!("`{text}` is not a time format: {problem}"));
         }
-        let day_of_year = tells(&pieces, Part::DayOfYear);
+        let day_of_year = has_part(&pieces, Part::DayOfYear);
         let date = if day_of_year { DateForm::DayOfYear } else { DateForm::MonthAndDay };
         let fixed = Fixed::new(&pieces);
         Ok(Self { pieces, date, fixed })
@@ -130,9 +130,9 @@ fn measure_unpadded(pieces: &mut [Piece]) {
     }
 }
 
-/// What a pattern lacks to tell a date, or half of what it says of the time of day.
+/// What a pattern lacks of a date, or half of what it says of the time of day.
 fn missing(pieces: &[Piece]) -> Option<String> {
-    let has = |part| tells(pieces, part);
+    let has = |part| has_part(pieces, part);
     let mut lacks = Vec::new();
     if !has(Part::Year) {
         lacks.push("a year (`%Y`)");
@@ -163,14 +163,14 @@ fn missing(pieces: &[Piece]) -> Option<String> {
     needs.iter().find(|(part, needed, _)| has(*part) && !has(*needed)).map(|(.., problem)| (*problem).to_owned())
 }
 
-/// What a pattern tells twice, so that the two could contradict each other.
+/// What a pattern has twice, so that the two could contradict each other.
 fn twice(pieces: &[Piece]) -> Option<String> {
     let parts: Vec<Part> = pieces.iter().filter_map(|piece| part(*piece)).collect();
     let has = |part| parts.contains(&part);
     let same = parts.iter().enumerate().any(|(index, part)| parts[..index].contains(part));
     let date = has(Part::DayOfYear) && (has(Part::Month) || has(Part::Day));
     let hour = has(Part::Hour) && has(Part::Hour12);
-    (same || date || hour).then(|| "it tells a part of the date or time twice".to_owned())
+    (same || date || hour).then(|| "it has a part of the date or time twice".to_owned())
 }
 
 /// Pieces of open width that would swallow the digits of the next one.
@@ -196,7 +196,7 @@ fn begins_with_digit(piece: Piece) -> bool {
     }
 }
 
-fn tells(pieces: &[Piece], wanted: Part) -> bool {
+fn has_part(pieces: &[Piece], wanted: Part) -> bool {
     pieces.iter().any(|piece| part(*piece) == Some(wanted))
 }
 

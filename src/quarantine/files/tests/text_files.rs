@@ -41,6 +41,7 @@ fn an_item_says_all_that_was_known_of_its_row() {
         at: AT,
         expires_at: AT + 90 * DAY,
         state: State::Removed,
+        restored_at: None,
         raw: b"B,2".to_vec(),
     };
     assert_eq!(outcome.items, [expected]);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::of_job::{FilesOfJob, failed};
 use crate::durable::{Disk, hex};
 use crate::quarantine::files;
-use crate::quarantine::item::{Item, State};
+use crate::quarantine::item::{Exempt, Item, State};
 use crate::quarantine::plan::{Place, Plan, PlanFile, PlanRow, SourceIdentity};
 use crate::run::failure::Failure;
 
@@ -17,7 +17,7 @@ pub(super) fn any_restored(of_job: &FilesOfJob) -> Result<bool, Failure> {
 
 /// Which rows of `plan` were put back by a person and are rejected by nothing but the rules that took them then. Rows
 /// are known by their content, as often as they were put back.
-pub(super) fn exempt(of_job: &FilesOfJob, plan: &Plan) -> Result<Vec<usize>, Failure> {
+pub(super) fn exempt(of_job: &FilesOfJob, plan: &Plan) -> Result<Vec<Exempt>, Failure> {
     let listed = files::items(of_job.place()).map_err(failed)?;
     let mut restored: HashMap<(String, String), Vec<Item>> = HashMap::new();
     for item in listed.items.into_iter().filter(|item| item.state == State::Restored) {
@@ -36,8 +36,7 @@ pub(super) fn exempt(of_job: &FilesOfJob, plan: &Plan) -> Result<Vec<usize>, Fai
             plan.reasons(row).iter().all(|reason| known(&reason.id, &reason.hash))
         };
         if let Some(found) = items.iter().position(taken_by) {
-            items.remove(found);
-            exempt.push(index);
+            exempt.push(Exempt { row: index, restored_at: items.remove(found).restored_at });
         }
     }
     Ok(exempt)

@@ -38,7 +38,7 @@ impl Quarantine for FilesQuarantine {
         Ok(listed.items.into_iter().filter(|item| which.takes(item)).collect())
     }
 
-    /// All of them, for only a look at the file tells.
+    /// All of them, for only a look at the file shows it.
     async fn restorable(&self, items: Vec<Item>) -> Result<Vec<Item>, Failure> {
         Ok(items)
     }

@@ -54,7 +54,7 @@ pub(super) struct Work<'a> {
 }
 
 impl Work<'_> {
-    pub(super) fn one(&self, of_file: &OfFile<'_>, writer_timeout: Duration, done: &mut Done) -> Outcome {
+    pub(super) fn remove_rows(&self, of_file: &OfFile<'_>, writer_timeout: Duration, done: &mut Done) -> Outcome {
         match self.remove(of_file, writer_timeout) {
             Ok(outcome) => outcome,
             Err(error) => {
@@ -103,7 +103,7 @@ impl Work<'_> {
         files::remove(self.of_job.place(), &order, &|| self.stop.signal().is_some())
     }
 
-    /// Where the rows of a file are whose removal failed on the way; what even recovery cannot tell now is open.
+    /// Where the rows of a file are whose removal failed on the way; what even recovery does not know now is open.
     fn after_failure(&self, file: &PlanFile, rows: usize) -> Outcome {
         let recovered = self.of_job.recover().map(|recovery| recovery.done).unwrap_or_default();
         if let Some(one) = recovered.into_iter().find(|one| one.source == file.path && one.counts.planned > 0) {

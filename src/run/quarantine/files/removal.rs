@@ -3,12 +3,13 @@
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::exempt;
 use super::of_job::{FilesOfJob, failed};
 use super::one_file::{OfFile, Work, reported};
 use crate::quarantine::files;
-use crate::quarantine::item::{Item, State};
+use crate::quarantine::item::{Exempt, Item, State};
 use crate::quarantine::plan::{Place, Plan, PlanRow, SourceIdentity};
 use crate::report::run::ActionRow;
 use crate::run::context::Context;
@@ -48,7 +49,7 @@ impl Removal for FilesRemoval<'_> {
         exempt::any_restored(self.of_job)
     }
 
-    async fn exempt(&self, plan: &Plan) -> Result<Vec<usize>, Failure> {
+    async fn exempt(&self, plan: &Plan) -> Result<Vec<Exempt>, Failure> {
         exempt::exempt(self.of_job, plan)
     }
 
@@ -57,8 +58,12 @@ impl Removal for FilesRemoval<'_> {
     }
 
     async fn carry_out(&self, plan: &Plan, run_id: &str, context: &Context) -> Result<Done, Failure> {
-        // Nothing else is under way in this process.
-        Ok(tokio::task::block_in_place(|| self.carried_out(plan, run_id, &context.stop)))
+        // Nothing of the job is under way besides; what else the program does goes on where there are threads for it.
+        let work = || self.carried_out(plan, run_id, &context.stop);
+        Ok(match Handle::current().runtime_flavor() {
+            RuntimeFlavor::MultiThread => tokio::task::block_in_place(work),
+            _ => work(),
+        })
     }
 
     /// Also how much disk the old files take that are kept whole.
@@ -83,12 +88,12 @@ impl FilesRemoval<'_> {
         let of_job = self.of_job;
         let mut done = Done::default();
         match of_job.recover() {
-            Ok(recovery) => take(recovery, of_job.clock.micros(), &mut done),
+            Ok(recovery) => add_recovered(recovery, of_job.clock.micros(), &mut done),
             Err(error) => done.fail(failed(error)),
         }
         match of_job.late() {
-            Ok(late) => late.into_iter().for_each(|failure| done.tell_later(failure)),
-            Err(error) => done.tell_later(failed(error)),
+            Ok(late) => late.into_iter().for_each(|failure| done.report_later(failure)),
+            Err(error) => done.report_later(failed(error)),
         }
         done
     }
@@ -100,7 +105,7 @@ impl FilesRemoval<'_> {
         let mut done = Done::default();
         done.counts.planned = plan.rows.len() as u64;
         match of_job.recover() {
-            Ok(recovery) => take(recovery, of_job.clock.micros(), &mut done),
+            Ok(recovery) => add_recovered(recovery, of_job.clock.micros(), &mut done),
             Err(error) => done.fail(failed(error)),
         }
         let SourceIdentity::Files(sources) = &plan.head.source else { return done };
@@ -114,13 +119,13 @@ impl FilesRemoval<'_> {
         let work = Work { of_job, set, plan, run_id, stop };
         let started = Instant::now();
         for of_file in &mut files {
-            of_file.outcome = Some(work.one(of_file, Duration::ZERO, &mut done));
+            of_file.outcome = Some(work.remove_rows(of_file, Duration::ZERO, &mut done));
         }
         let until = started + FilesOfJob::writer_timeout();
         for of_file in &mut files {
             let left = until.saturating_duration_since(Instant::now());
             if of_file.outcome.as_ref().is_some_and(|outcome| outcome.busy) && !left.is_zero() {
-                of_file.outcome = Some(work.one(of_file, left, &mut done));
+                of_file.outcome = Some(work.remove_rows(of_file, left, &mut done));
             }
         }
         for of_file in &files {
@@ -128,15 +133,15 @@ impl FilesRemoval<'_> {
         }
         let late = if done.counts.removed > 0 { of_job.late_by_now() } else { of_job.late() };
         match late {
-            Ok(late) => late.into_iter().for_each(|failure| done.tell_later(failure)),
-            Err(error) => done.tell_later(failed(error)),
+            Ok(late) => late.into_iter().for_each(|failure| done.report_later(failure)),
+            Err(error) => done.report_later(failed(error)),
         }
         done
     }
 }
 
 /// Takes over what recovery came to.
-fn take(recovery: files::Recovery, at: i64, done: &mut Done) {
+fn add_recovered(recovery: files::Recovery, at: i64, done: &mut Done) {
     let at = UtcMicros(at);
     let row = |item: &Item| ActionRow {
         finding_ids: item.reasons.iter().map(|reason| reason.finding_id.clone()).collect(),
@@ -148,5 +153,5 @@ fn take(recovery: files::Recovery, at: i64, done: &mut Done) {
         at,
     };
     done.recovered.extend(recovery.done.iter().flat_map(|one| &one.items).map(row));
-    recovery.failed.into_iter().for_each(|error| done.tell_later(failed(error)));
+    recovery.failed.into_iter().for_each(|error| done.report_later(failed(error)));
 }

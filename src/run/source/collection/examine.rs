@@ -17,7 +17,7 @@ const MANY: u64 = 100_000;
 /// Of several collections so many are named.
 const SHOWN: usize = 5;
 
-/// Tells of the server, and of what its user may do there.
+/// Reports on the server, and of what its user may do there.
 pub(super) async fn server(
     loaded: &Loaded,
     source: &MongoSource,
@@ -36,10 +36,10 @@ pub(super) async fn server(
     let (ahead, took) = reader.clock_ahead().await?;
     let clock = format!("the server's clock is {ahead} ms ahead, give or take {} ms", took / 2);
     lines.line(if ahead.abs() > APART { Health::Warn } else { Health::Ok }, "clock", &clock)?;
-    privileges::tell(loaded, source, &reader.privileges().await?, lines)
+    privileges::examine(loaded, source, &reader.privileges().await?, lines)
 }
 
-/// Tells of the collection: what it is, and how its documents are found.
+/// Reports on the collection: what it is, and how its documents are found.
 pub(super) fn collection(
     source: &MongoSource,
     collections: &Collections,
@@ -75,7 +75,7 @@ fn what(collections: &Collections) -> String {
     }
 }
 
-/// Tells whether rows can be moved; of a source that is only checked that is no fault.
+/// Reports whether rows can be moved; of a source that is only checked that is no fault.
 pub(super) fn fit(checked: Result<(), Failure>, check_only: bool, lines: &mut Examination<'_>) -> Result<(), Failure> {
     match checked {
         Ok(()) => lines.ok("fit", "rows can be moved"),
@@ -87,7 +87,7 @@ pub(super) fn fit(checked: Result<(), Failure>, check_only: bool, lines: &mut Ex
     }
 }
 
-/// Tells which index finds the documents of the job. All of them are read in the order of `_id`; a filter that few match
+/// Reports which index finds the documents of the job. All of them are read in the order of `_id`; a filter that few match
 /// wants an index that begins with one of its fields.
 fn index(
     source: &MongoSource,

@@ -106,7 +106,7 @@ impl Source for FoundCollection {
     async fn ingest(&self, reading: &Reading<'_>) -> Result<Ingested, Failure> {
         let Reading { program, context, series, .. } = *reading;
         let columns = ingest::columns_of_snapshot(program, &[])?;
-        let wanted = ingest::wanted(program, &columns);
+        let wanted = ingest::wanted_columns(program, &columns);
         let limits = context.limits();
         let temp = context.scratch()?;
         // What the server cannot choose by is chosen when the snapshot is read.
@@ -118,7 +118,7 @@ impl Source for FoundCollection {
         let workers = NonZeroUsize::new(limits.threads).unwrap_or(NonZeroUsize::MIN);
         let started = std::time::Instant::now();
         let progress = context.begin(&program.job, Stage::Reading, None);
-        let reported = |rows, _| progress.at(rows);
+        let reported = |rows, _| progress.report(rows);
         let snapshot = self
             .collections
             .extract(&filter, (&wanted, program.compares_rows()), temp.path(), workers, reported)
@@ -139,7 +139,7 @@ impl Source for FoundCollection {
         })
     }
 
-    /// The reader tells of its damages itself.
+    /// The reader reports its damages itself.
     async fn damage(&self) -> Option<Failure> {
         None
     }
@@ -148,7 +148,7 @@ impl Source for FoundCollection {
         Vec::new()
     }
 
-    fn named(&self, _ingested: &Ingested) -> SourceIdentity {
+    fn named_source(&self, _ingested: &Ingested) -> SourceIdentity {
         SourceIdentity::Mongodb {
             server: self.connection.redacted().to_owned(),
             namespace: self.collections.info().namespace.clone(),
@@ -162,7 +162,7 @@ impl Source for FoundCollection {
 
     /// Its UUID says which collection it is; each document is looked at when it is to leave.
     async fn identity(&self, ingested: &Ingested) -> Result<SourceIdentity, Failure> {
-        Ok(self.named(ingested))
+        Ok(self.named_source(ingested))
     }
 
     fn check_same(&self, planned: &SourceIdentity) -> Result<(), String> {

@@ -1,4 +1,4 @@
-//! What the user of a job may do on its server, held against what each command needs, and the role that is missing.
+//! What the user of a job may do on its server, compared with what each command needs, and the role that is missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,8 +54,8 @@ const NEEDS: [(&str, &[Need]); 5] = [
     ("purge", &[LIST, READ, on(On::Quarantine, &["find", "update", "remove"]), LEASE]),
 ];
 
-/// Tells of each command whether the user may do all it needs; and how to grant what is missing.
-pub(super) fn tell(
+/// Reports on each command whether the user may do all it needs; and how to grant what is missing.
+pub(super) fn examine(
     loaded: &Loaded,
     source: &MongoSource,
     privileges: &Privileges,

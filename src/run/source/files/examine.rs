@@ -10,7 +10,7 @@ use crate::run::quarantine::files::{FilesOfJob, failed};
 use crate::source::FilesSet;
 use crate::text::numbers::counted;
 
-/// Tells of the files.
+/// Reports on the files.
 pub(super) fn files(of_job: &FilesOfJob, set: &FilesSet, lines: &mut Examination<'_>) -> Result<(), Failure> {
     let bytes: u64 = set.on_disk().iter().filter_map(|path| std::fs::metadata(path).ok()).map(|at| at.len()).sum();
     lines.ok("source", &format!("{}, {} MiB", counted(set.files.len() as u64, "file"), bytes >> 20))?;
@@ -33,7 +33,7 @@ pub(super) fn files(of_job: &FilesOfJob, set: &FilesSet, lines: &mut Examination
     originals(of_job, lines)
 }
 
-/// Tells of whole files that were replaced: how much disk they take, and what loaders wrote to them since.
+/// Reports on whole files that were replaced: how much disk they take, and what loaders wrote to them since.
 fn originals(of_job: &FilesOfJob, lines: &mut Examination<'_>) -> Result<(), Failure> {
     let place = of_job.place();
     let kept = files::kept_originals(place).map_err(failed)?;

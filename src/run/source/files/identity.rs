@@ -18,11 +18,11 @@ pub(super) fn hashed(identity: &FileIdentity) -> Result<PlanFile, Failure> {
             hash.finalize().to_vec()
         }
     };
-    Ok(named(identity, hex(&sha256)))
+    Ok(plan_file(identity, hex(&sha256)))
 }
 
 /// A file by its names.
-pub(super) fn named(identity: &FileIdentity, sha256: String) -> PlanFile {
+pub(super) fn plan_file(identity: &FileIdentity, sha256: String) -> PlanFile {
     PlanFile {
         name: identity.path.display().to_string(),
         // A working folder that is gone cannot make a path absolute: then the path stays as it is.

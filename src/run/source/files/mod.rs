@@ -102,7 +102,7 @@ impl Source for FoundFiles {
 
     async fn ingest(&self, reading: &Reading<'_>) -> Result<Ingested, Failure> {
         let wanted = Wanted { set: &self.set, filter: &self.filter };
-        wanted.tell_empty(reading);
+        wanted.note_empty(reading);
         match self.set.format {
             Format::Csv | Format::Ndjson | Format::Json => wanted.ingest_text(reading).await,
             Format::Parquet => wanted.ingest_parquet(reading, &self.columns).await,
@@ -124,8 +124,8 @@ impl Source for FoundFiles {
         self.set.files.iter().map(|path| path.display().to_string()).collect()
     }
 
-    fn named(&self, ingested: &Ingested) -> SourceIdentity {
-        SourceIdentity::Files(ingested.identities.iter().map(|file| identity::named(file, String::new())).collect())
+    fn named_source(&self, ingested: &Ingested) -> SourceIdentity {
+        SourceIdentity::Files(ingested.identities.iter().map(|file| identity::plan_file(file, String::new())).collect())
     }
 
     async fn identity(&self, ingested: &Ingested) -> Result<SourceIdentity, Failure> {

@@ -23,7 +23,7 @@ pub(super) struct Wanted<'a> {
 
 impl Wanted<'_> {
     /// Says which files were left out.
-    pub(super) fn tell_empty(&self, reading: &Reading<'_>) {
+    pub(super) fn note_empty(&self, reading: &Reading<'_>) {
         if let Some(first) = self.set.empty.first() {
             let count = counted(self.set.empty.len() as u64, "empty file");
             reading.context.note(&format!("note: {count} left out, the first is `{}`", first.display()));
@@ -36,7 +36,7 @@ impl Wanted<'_> {
         let filter = self.filters(reading);
         let needed = ingest::columns(program, &filter)?;
         let columns = ingest::columns_of_snapshot(program, &filter)?;
-        let wanted = ingest::wanted(program, &columns);
+        let wanted = ingest::wanted_columns(program, &columns);
         let limits = context.limits();
         let temp = context.scratch()?;
         let (dir, mut set) = (temp.path().to_path_buf(), self.set.clone());
@@ -47,7 +47,7 @@ impl Wanted<'_> {
         let progress = context.begin(&program.job, Stage::Reading, None);
         let started = std::time::Instant::now();
         let extracting = tokio::task::spawn_blocking(move || {
-            source::extract(&set, &wanted, &dir, threads, &mut |rows, _| progress.at(rows))
+            source::extract(&set, &wanted, &dir, threads, &mut |rows, _| progress.report(rows))
         });
         let snapshot = extracting.await??;
         let extract_seconds = started.elapsed().as_secs_f64();
@@ -79,7 +79,7 @@ impl Wanted<'_> {
                 let copy = dir.join(format!("{number}.parquet"));
                 source::arrow_as_parquet(path, &columns, &copy)?;
                 copies.push(copy);
-                progress.at(copies.len() as u64);
+                progress.report(copies.len() as u64);
             }
             Ok::<_, source::SourceError>(copies)
         });

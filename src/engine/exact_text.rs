@@ -1,4 +1,4 @@
-//! `spelling(value)`: a typed value as text that says all of it, so that equal texts are equal values and only those are.
+//! `exact_text(value)`: a typed value as text that says all of it, so that equal texts are equal values and only those are.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use datafusion::logical_expr::{
 };
 
 /// The text of `value`.
-pub(super) fn spelled(value: Expr) -> Expr {
-    ScalarUDF::from(Spelling::default()).call(vec![value])
+pub(super) fn exact_text(value: Expr) -> Expr {
+    ScalarUDF::from(ExactText::default()).call(vec![value])
 }
 
 /// Whether a cast to text says all of a value of this type.
@@ -39,19 +39,19 @@ pub(super) fn fits_a_float(data_type: &DataType) -> bool {
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Spelling {
+struct ExactText {
     signature: Signature,
 }
 
-impl Default for Spelling {
+impl Default for ExactText {
     fn default() -> Self {
         Self { signature: Signature::any(1, Volatility::Immutable) }
     }
 }
 
-impl ScalarUDFImpl for Spelling {
+impl ScalarUDFImpl for ExactText {
     fn name(&self) -> &'static str {
-        "spelling"
+        "exact_text"
     }
 
     fn signature(&self) -> &Signature {
@@ -64,7 +64,7 @@ impl ScalarUDFImpl for Spelling {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let Some(value) = args.args.first() else {
-            return datafusion::common::exec_err!("bug: spelling takes a value");
+            return datafusion::common::exec_err!("bug: exact_text takes a value");
         };
         Ok(ColumnarValue::Array(texts(&value.to_array(args.number_rows)?)?))
     }
@@ -94,35 +94,35 @@ mod tests {
 
     use super::*;
 
-    fn spelling(values: impl Array + 'static) -> Vec<Option<String>> {
+    fn exact(values: impl Array + 'static) -> Vec<Option<String>> {
         let texts = texts(&(Arc::new(values) as ArrayRef)).unwrap();
         texts.as_string_view().iter().map(|text| text.map(str::to_owned)).collect()
     }
 
     #[test]
-    fn every_digit_of_a_number_is_spelled() {
+    fn every_digit_of_a_number_is_kept() {
         let some = |texts: [&str; 2]| texts.map(|text| Some(text.to_owned())).to_vec();
         let beyond = [9_007_199_254_740_992, 9_007_199_254_740_993];
-        assert_eq!(spelling(Int64Array::from(beyond.to_vec())), some(["9007199254740992", "9007199254740993"]));
-        assert_eq!(spelling(UInt64Array::from(vec![u64::MAX, 0])), some(["18446744073709551615", "0"]));
+        assert_eq!(exact(Int64Array::from(beyond.to_vec())), some(["9007199254740992", "9007199254740993"]));
+        assert_eq!(exact(UInt64Array::from(vec![u64::MAX, 0])), some(["18446744073709551615", "0"]));
         let decimals =
             Decimal128Array::from(vec![12_340_000_000_000_000_001, -5]).with_precision_and_scale(38, 4).unwrap();
-        assert_eq!(spelling(decimals), some(["1234000000000000.0001", "-0.0005"]));
-        assert_eq!(spelling(Float64Array::from(vec![Some(0.1), None])), [Some("0.1".to_owned()), None]);
+        assert_eq!(exact(decimals), some(["1234000000000000.0001", "-0.0005"]));
+        assert_eq!(exact(Float64Array::from(vec![Some(0.1), None])), [Some("0.1".to_owned()), None]);
     }
 
     #[test]
-    fn what_is_no_number_is_spelled_too() {
-        let binary = spelling(BinaryArray::from(vec![&b"\xff\x00"[..], b"\xff\x01"]));
+    fn what_is_not_a_number_has_a_text_too() {
+        let binary = exact(BinaryArray::from(vec![&b"\xff\x00"[..], b"\xff\x01"]));
         assert!(binary[0].is_some() && binary[0] != binary[1], "{binary:?}");
         let lists =
             ListArray::from_iter_primitive::<Int64Type, _, _>([Some(vec![Some(1), None]), Some(vec![Some(1)]), None]);
-        let lists = spelling(lists);
+        let lists = exact(lists);
         assert!(lists[0].is_some() && lists[0] != lists[1] && lists[2].is_none(), "{lists:?}");
-        let instants = spelling(TimestampNanosecondArray::from(vec![1, 2]));
+        let instants = exact(TimestampNanosecondArray::from(vec![1, 2]));
         assert_ne!(instants[0], instants[1]);
         let keyed: DictionaryArray<Int32Type> = vec![Some("a"), None].into_iter().collect();
-        assert_eq!(spelling(keyed), [Some("a".to_owned()), None]);
+        assert_eq!(exact(keyed), [Some("a".to_owned()), None]);
     }
 
     #[test]

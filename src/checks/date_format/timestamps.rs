@@ -1,0 +1,110 @@
+//! The timestamps of the bars: format, date, session and hours.
+
+use std::sync::Arc;
+
+use super::cause::Cause;
+use super::dates::{Dates, alternatives};
+use crate::bars::time::TimeFault;
+use crate::bars::{BarsSpec, TimeSpec};
+use crate::checks::{Check, Context, Finding, FindingSink, Series, TextColumn};
+use crate::market::{Grid, Slot, zone};
+
+/// Evaluates the timestamps of the bars.
+pub(super) struct Timestamps {
+    pub(super) name: Arc<str>,
+    /// Whether the rule has formats of its own, so that timestamps the job could read are read again.
+    pub(super) rereads: bool,
+    pub(super) time: TimeSpec,
+    pub(super) dates: Dates,
+    pub(super) daily: bool,
+    pub(super) market: Option<Market>,
+}
+
+/// What a rule compares timestamps with besides their format and their date.
+pub(super) struct Market {
+    grid: Arc<Grid>,
+    sessions: bool,
+    hours: bool,
+}
+
+impl Market {
+    /// `None` where the bars have no calendar or the rule does not ask.
+    pub(super) fn new(bars: &BarsSpec, sessions: bool, hours: bool) -> Option<Self> {
+        let grid = bars.grid.as_ref().filter(|_| sessions || hours)?;
+        Some(Self { grid: Arc::clone(grid), sessions, hours })
+    }
+
+    /// What is wrong with a timestamp at `slot`, as cause and as what would have passed.
+    fn fault(&self, slot: Slot) -> Option<(Cause, String)> {
+        let name = self.grid.calendar().name();
+        match slot {
+            Slot::Closed if self.sessions => Some((Cause::NotASession, format!("a session of {name}"))),
+            Slot::OffHours if self.hours => Some((Cause::OffHours, format!("trading hours of {name}"))),
+            Slot::OffGrid if self.hours => {
+                Some((Cause::OffGrid, format!("a timestamp of the {} bars of {name}", self.grid.interval())))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Check for Timestamps {
+    fn context(&self) -> Context {
+        Context::NONE
+    }
+
+    fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
+        let mut excused = 0;
+        let plain = !self.rereads && self.dates.unbounded() && self.market.is_none();
+        for row in if plain { series.dated() } else { 0 }..series.rows {
+            if let Some((cause, expected)) = self.fault(series, row, &mut excused) {
+                findings.push(self.finding(series, row, cause, expected));
+            }
+        }
+        findings.evaluated(series.rows - excused);
+        findings.excused(excused);
+    }
+}
+
+impl Timestamps {
+    /// What is wrong with the timestamp of a row, as cause and as what would have passed. Counts the row as excused
+    /// where the calendar does not reach it.
+    fn fault(&self, series: &Series<'_>, row: usize, excused: &mut usize) -> Option<(Cause, String)> {
+        let time = series.time.get(row).copied();
+        if (self.rereads || time.is_none())
+            && let Some(fault) = series.time_text.and_then(|texts| self.unreadable(texts, row))
+        {
+            return Some((fault.into(), alternatives(&self.time.formats)));
+        }
+        let time = time?;
+        self.date_fault(time).or_else(|| {
+            let market = self.market.as_ref()?;
+            let slot = market.grid.slot(time);
+            *excused += usize::from(slot == Slot::OutOfRange);
+            market.fault(slot)
+        })
+    }
+
+    /// Why the timestamp of a row does not read; NULL is not a fault.
+    fn unreadable(&self, texts: TextColumn<'_>, row: usize) -> Option<TimeFault> {
+        match texts.get(row) {
+            Some(text) => self.time.read_text(text).err(),
+            None => self.time.read_literal(texts.other(row)?).err(),
+        }
+    }
+
+    fn date_fault(&self, time: i64) -> Option<(Cause, String)> {
+        if self.dates.unbounded() {
+            return None;
+        }
+        self.dates.fault(if self.daily { zone::day_of(time) } else { zone::local_day(self.dates.zone, time) })
+    }
+
+    fn finding(&self, series: &Series<'_>, row: usize, cause: Cause, expected: String) -> Finding {
+        let finding = Finding::row(row).field(&self.name).cause(cause).expected_text(expected);
+        match series.time_text.and_then(|texts| texts.get(row).or(texts.other(row))) {
+            Some(text) => finding.observed_text(text),
+            None => finding,
+        }
+    }
+}
