@@ -56,12 +56,12 @@ fn closes() -> ArrayRef {
 #[track_caller]
 fn bars(project: &Project) -> Vec<String> {
     let query = "select symbol, time, close from bars order by symbol, time";
-    let told = project.call(&["sql", "--job", "job.toml", "--format", "json", query]).exits(0);
+    let output = project.call(&["sql", "--job", "job.toml", "--format", "json", query]).exits(0);
     let bar = |bar: serde_json::Value| {
         let text = |key: &str| bar[key].as_str().unwrap_or("NULL").to_owned();
         format!("{} {} {}", text("symbol"), &text("time")[..10], bar["close"])
     };
-    told.json().into_iter().map(bar).collect()
+    output.json().into_iter().map(bar).collect()
 }
 
 /// Fails unless the three bars are read, the job passes, and no row may leave.
@@ -113,8 +113,8 @@ fn lines_that_are_arrays_are_records_that_may_leave() {
     project.write("a.ndjson", text);
     assert_eq!(bars(&project), SEEN);
     project.write("a.ndjson", format!("{text}[\"A\",\"2024-01-04\"]\n"));
-    let told = project.call(&["check", "job.toml"]);
-    assert_eq!(told.value("rows"), "4", "a ragged record is a broken row");
+    let output = project.call(&["check", "job.toml"]);
+    assert_eq!(output.value("rows"), "4", "a ragged record is a broken row");
 }
 
 #[test]
@@ -156,8 +156,8 @@ fn members_of_zip_archives() {
     project.write("a.zip", archive(&[("A.csv", "date,close\n2024-01-02,10\n2024-01-03,10.5\n")]));
     project.write("b.zip", archive(&[("B.csv", "date,close\n2024-01-02,20.25\n")]));
     reads_and_moves_nothing(&project);
-    let told = project.call(&["check", "job.toml"]);
-    assert_eq!(told.value("rows"), "3");
+    let output = project.call(&["check", "job.toml"]);
+    assert_eq!(output.value("rows"), "3");
     let findings = all_findings(&project);
     assert!(findings.contains("\"locator\":\"a.zip/A.csv:2\""), "{findings}");
 }

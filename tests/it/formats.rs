@@ -32,7 +32,7 @@ const SETTINGS: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// Cases that are not read, and what a person is told or why that is so.
+/// Cases that are not read, and what the message says or why that is so.
 const LEFT_OUT: &[(&str, &str)] = &[
     ("akshare-excel-lost-zeros", "the zeros of the symbols are gone from the file"),
     ("csv-tar-gz", "tar"),

@@ -47,8 +47,8 @@ fn check(
     let rules = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/ohlcv.toml");
     project.write("rules.toml", std::fs::read(rules).unwrap());
     let output = project.command(&["check", "job.toml"]).env("BARKEEP_TEST_URI", database.uri()).output().unwrap();
-    let told = project.output(output);
-    (database, project, told)
+    let output = project.output(output);
+    (database, project, output)
 }
 
 /// The findings as `rule field cause text`, with the `_id` counted from the first day.
@@ -95,8 +95,8 @@ fn one_field_of_many_types_is_read_where_it_is_a_number_and_reported_where_it_is
         Vec::new(),
     ];
     let documents: Vec<RawDocumentBuf> = days().zip(&replaced).map(|(day, replaced)| quote(day, replaced)).collect();
-    let (_database, project, told) = check(server, &documents, "\"%Y-%m-%d\"", "Asia/Shanghai");
-    assert_eq!((told.value("rows"), told.value("parse_errors")), ("19", "9"), "{told:?}");
+    let (_database, project, output) = check(server, &documents, "\"%Y-%m-%d\"", "Asia/Shanghai");
+    assert_eq!((output.value("rows"), output.value("parse_errors")), ("19", "9"), "{output:?}");
     insta::assert_snapshot!(findings(&project).join("\n"), @r#"
     11 parse-error close wrong-type [{"$numberDouble":"10.3"}] 600000
     12 parse-error close wrong-type {"v":{"$numberDouble":"10.3"}} 600000
@@ -146,8 +146,8 @@ fn dates_of_every_kind_are_read_as_sessions_or_reported_with_their_value() {
     }
     documents.push(again);
     let formats = "\"%Y-%m-%d\", \"bson-date\"";
-    let (database, project, told) = check(server, &documents, formats, "Asia/Shanghai");
-    assert_eq!((told.value("rows"), told.value("to_quarantine")), ("31", "10"), "{told:?}");
+    let (database, project, output) = check(server, &documents, formats, "Asia/Shanghai");
+    assert_eq!((output.value("rows"), output.value("to_quarantine")), ("31", "10"), "{output:?}");
     insta::assert_snapshot!(findings(&project).join("\n"), @r#"
     0 duplicate close conflicting - 600000
     0 gap - missing - 600000
@@ -177,6 +177,6 @@ fn dates_of_every_kind_are_read_as_sessions_or_reported_with_their_value() {
     // In another zone the same instants are another day, which is not passed over in silence.
     let (_database, project, _) = check(server, &documents, formats, "UTC");
     let shifted = findings(&project);
-    let told = shifted.iter().any(|line| line.starts_with("11 off-calendar time not-a-session"));
-    assert!(told, "the Monday of Shanghai is a Sunday in UTC: {shifted:#?}");
+    let found = shifted.iter().any(|line| line.starts_with("11 off-calendar time not-a-session"));
+    assert!(found, "the Monday of Shanghai is a Sunday in UTC: {shifted:#?}");
 }
