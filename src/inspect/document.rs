@@ -26,7 +26,7 @@ pub(super) fn records(text: &[u8]) -> Option<(String, Vec<u8>)> {
 fn places(value: &Value, path: String, found: &mut Vec<(String, Vec<Value>)>) {
     match value {
         Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_object) => {
-            found.push((path, items.clone()))
+            found.push((path, items.clone()));
         }
         Value::Array(items) if are_arrays(items) => found.push((path, items.clone())),
         Value::Object(members) if by_date(value) => {

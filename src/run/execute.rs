@@ -255,7 +255,9 @@ impl OfJob<'_> {
         let mut refusals = removal::refusals(opened, program, tally, usual);
         let mistakes = mistaken::refusals(opened, program, collector, first);
         if mistakes.is_empty() {
-            mistaken::doubts(program, first).iter().for_each(|doubt| context.note(&format!("note: {doubt}")));
+            for doubt in mistaken::doubts(program, first) {
+                context.note(&format!("note: {doubt}"));
+            }
         }
         refusals.extend(mistakes);
         let refused = !refusals.is_empty();
