@@ -212,7 +212,6 @@ impl OfJob<'_> {
             preview::of(session, program, &ingested.input).await?.lines().iter().for_each(|line| context.note(line));
         }
         collector.look_up_in(ingested.snapshot());
-        let first = FirstTexts::read(session, program, &ingested.input).await?;
         let started = Instant::now();
         tracing::info!(arrangement = ?ingested.input.arrangement, rows = ingested.rows, "evaluating");
         let stream = plan::run(session, program, &ingested.input).await?;
@@ -223,6 +222,8 @@ impl OfJob<'_> {
             let nothing = window::nothing_read(&source, ingested.rows, window, opened, &order.series);
             return Err(Failure::Broken(nothing.into()));
         }
+        // Not before all was read to its end: that knows better what is damaged.
+        let first = FirstTexts::read(session, program, &ingested.input).await?;
         for identity in &ingested.identities {
             identity.verify_unchanged()?;
         }

@@ -372,15 +372,15 @@ pub(super) fn not_text(text: &[u8]) -> Option<&'static str> {
         Some("it is a Parquet file; set `format` to parquet")
     } else if text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") {
         Some("it is UTF-16; write `encoding = \"utf-16\"`")
-    } else if line.iter().copied().any(is_binary) {
+    } else if memchr(0, line).is_some() || line.iter().copied().any(is_control) && std::str::from_utf8(line).is_err() {
         Some("it holds binary data")
     } else {
         None
     }
 }
 
-/// Whether no text has this byte. Tabs, line ends, the end of a DOS file and the escapes of ISO-2022-JP are text.
-fn is_binary(byte: u8) -> bool {
+/// Whether texts hardly have this byte. Tabs, line ends, the end of a DOS file and the escapes of ISO-2022-JP they have.
+fn is_control(byte: u8) -> bool {
     byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0b | 0x0c | 0x0e | 0x0f | 0x1a | 0x1b)
 }
 
