@@ -55,7 +55,7 @@ pub(super) fn is_array_of_values(value: &Value) -> bool {
 
 fn are_arrays(items: &[Value]) -> bool {
     let width = items.first().and_then(Value::as_array).map(Vec::len);
-    items.iter().all(|item| is_array_of_values(item) && item.as_array().map(Vec::len) == width)
+    width.is_some() && items.iter().all(|item| is_array_of_values(item) && item.as_array().map(Vec::len) == width)
 }
 
 /// Whether an object has records by their dates.
