@@ -26,7 +26,7 @@ pub(super) fn records(text: &[u8]) -> Option<(String, Vec<u8>)> {
 fn places(value: &Value, path: String, found: &mut Vec<(String, Vec<Value>)>) {
     match value {
         Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_object) => {
-            found.push((path, items.clone()))
+            found.push((path, items.clone()));
         }
         Value::Array(items) if are_arrays(items) => found.push((path, items.clone())),
         Value::Object(members) if by_date(value) => {
@@ -55,7 +55,7 @@ pub(super) fn is_array_of_values(value: &Value) -> bool {
 
 fn are_arrays(items: &[Value]) -> bool {
     let width = items.first().and_then(Value::as_array).map(Vec::len);
-    items.iter().all(|item| is_array_of_values(item) && item.as_array().map(Vec::len) == width)
+    width.is_some() && items.iter().all(|item| is_array_of_values(item) && item.as_array().map(Vec::len) == width)
 }
 
 /// Whether an object has records by their dates.

@@ -121,7 +121,16 @@ fn find(patterns: &[PathBuf]) -> Result<Vec<PathBuf>, InspectError> {
         let set = files(None).or_else(|error| match error {
             source::SourceError::UnknownFormat { .. } => files(Some(Format::Csv)),
             error => Err(error),
-        })?;
+        });
+        let set = match set {
+            Err(source::SourceError::MixedFormats { first, first_format, other, other_format }) => {
+                let (one, other) = (first.display(), other.display());
+                let message = format!("`{one}` is {first_format} and `{other}` is {other_format}");
+                let ending = first.extension().map_or_else(String::new, |ending| format!(".{}", ending.display()));
+                return unfit(message, format!("name the files of one format, for instance `--from '…/*{ending}'`"));
+            }
+            set => set?,
+        };
         // An archive stands for its members: its name is what tells one from another.
         found.extend(set.on_disk().into_iter().map(Path::to_path_buf));
     }

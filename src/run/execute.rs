@@ -222,21 +222,20 @@ impl OfJob<'_> {
                 .for_each(|line| context.note(line));
         }
         collector.look_up_in(ingested.snapshot());
-        let first = FirstTexts::read(session, program, &ingested.input).await?;
         let started = Instant::now();
-        self.evaluate(session, &ingested, collector).await?;
+        let first = self.evaluate(session, &ingested, collector).await?;
         seconds.check = started.elapsed().as_secs_f64();
         Ok((ingested, first))
     }
 
-    /// Evaluates the bars. Where none was read although some are expected, or the files were written to meanwhile, the
-    /// run is broken.
+    /// Evaluates the bars, and gives the first texts of each field. Where no bar was read although some are expected, or the
+    /// files were written to meanwhile, the run is broken.
     pub(super) async fn evaluate(
         &self,
         session: &SessionContext,
         ingested: &Ingested,
         collector: &mut Collector,
-    ) -> Result<(), Failure> {
+    ) -> Result<FirstTexts, Failure> {
         let Self { job, order, opened, program, meta } = *self;
         let (context, window) = (&job.context, meta.window);
         tracing::info!(arrangement = ?ingested.input.arrangement, rows = ingested.rows, "evaluating");
@@ -248,10 +247,12 @@ impl OfJob<'_> {
             let nothing = window::nothing_read(&source, ingested.rows, window, opened, &order.options.series);
             return Err(Failure::Broken(nothing.into()));
         }
+        // Not before all was read to its end: that knows better what is damaged.
+        let first = FirstTexts::read(session, program, &ingested.input).await?;
         for identity in &ingested.identities {
             identity.verify_unchanged()?;
         }
-        Ok(())
+        Ok(first)
     }
 
     /// Limits, the plan, and what it moves.
@@ -280,7 +281,9 @@ impl OfJob<'_> {
         let dir = &opened.loaded.job.report_dir.resolved;
         let mistakes = mistaken::refusals(opened, program, collector, first);
         if mistakes.is_empty() {
-            mistaken::doubts(program, first).iter().for_each(|doubt| job.context.note(&format!("note: {doubt}")));
+            for doubt in mistaken::doubts(program, first) {
+                job.context.note(&format!("note: {doubt}"));
+            }
         }
         let refusals = self.refusals(collector, mistakes)?;
         let refused = !refusals.is_empty();

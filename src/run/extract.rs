@@ -21,7 +21,7 @@ use super::execute::OfJob;
 use super::failure::Failure;
 use super::ingest::Ingested;
 use super::job::Job;
-use super::mistaken::{self, FirstTexts};
+use super::mistaken;
 use super::open::Opened;
 use super::options::{Order, RunOptions};
 use super::program;
@@ -118,11 +118,10 @@ impl Job {
         let names = opened.source.file_names();
         let mut collector = Collector::new(scratch, Arc::clone(program), meta.clone(), names, Previous::Unknown);
         let of_job = OfJob { job: self, order: &order, opened, program, meta: &meta };
-        of_job.evaluate(session, ingested, &mut collector).await?;
+        let first = of_job.evaluate(session, ingested, &mut collector).await?;
         let read = collector.tally().series.rows.read;
         let planned = Planned { opened, program, meta: &meta, ingested, read, expires_at: UtcMicros::from(now) };
         let moves = of_job.without_kept(&planned, &mut collector).await?;
-        let first = FirstTexts::read(session, program, &ingested.input).await?;
         let mistakes = mistaken::refusals(opened, program, &collector, &first);
         let refusals: Vec<String> = of_job.refusals(&collector, mistakes)?.iter().map(ToString::to_string).collect();
         if !refusals.is_empty() {

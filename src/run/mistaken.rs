@@ -170,8 +170,8 @@ fn thousands(bars: &BarsSpec, first: &FirstTexts) -> Option<String> {
     if bars.numbers.decimal != '.' || bars.numbers.thousands.is_some() {
         return None;
     }
-    let names = PRICES.iter().chain(&["volume"]);
-    let (name, text) = names.filter_map(|name| Some((name, grouped(first.texts(name))?))).next()?;
+    let mut names = PRICES.iter().chain(&["volume"]);
+    let (name, text) = names.find_map(|name| Some((name, grouped(first.texts(name))?)))?;
     Some(format!(
         "exactly three digits follow every point in `{name}`, as in `{}`, and values below 1000 have none; where the point \
          stands between thousands, write `numbers = {{ decimal = \",\", thousands = \".\" }}` in `[source.files]`",

@@ -97,7 +97,7 @@ pub fn positions(path: &Path, places: &[(i32, i64)]) -> Result<Vec<Option<Positi
             break;
         }
         let batch = batch.map_err(|error| failed(error.into()))?;
-        let rows = Rows::of(&batch).map_err(failed)?;
+        let rows = Places::of(&batch).map_err(failed)?;
         for index in 0..batch.num_rows() {
             let place = rows.place(index);
             while let Some(at) = wanted.next_if(|at| places[*at] <= place) {
@@ -111,28 +111,28 @@ pub fn positions(path: &Path, places: &[(i32, i64)]) -> Result<Vec<Option<Positi
 }
 
 /// Where the rows of a batch stand.
-struct Rows<'b> {
+struct Places<'b> {
     files: &'b [i32],
-    rows: &'b [i64],
+    numbers: &'b [i64],
     lines: Option<&'b [i64]>,
     columns: Option<&'b [i64]>,
 }
 
-impl<'b> Rows<'b> {
+impl<'b> Places<'b> {
     fn of(batch: &'b RecordBatch) -> Result<Self, ParquetError> {
         let column = |column: BarColumn<'_>| batch.column_by_name(&column.name());
         let whole = |of: BarColumn<'_>| column(of).map(|column| &**column.as_primitive::<Int64Type>().values());
         let file = column(BarColumn::File).ok_or_else(|| lacks("`__file`"))?;
         Ok(Self {
             files: file.as_primitive::<Int32Type>().values(),
-            rows: whole(BarColumn::Row).ok_or_else(|| lacks("`__row`"))?,
+            numbers: whole(BarColumn::Row).ok_or_else(|| lacks("`__row`"))?,
             lines: whole(BarColumn::Line),
             columns: whole(BarColumn::Column),
         })
     }
 
     fn place(&self, index: usize) -> (i32, i64) {
-        (self.files[index], self.rows[index])
+        (self.files[index], self.numbers[index])
     }
 
     fn position(&self, index: usize) -> Option<Position> {
@@ -170,7 +170,7 @@ fn take(
     found: &mut [Option<Original>],
 ) -> Result<(), ParquetError> {
     let column = |column: BarColumn<'_>| batch.column_by_name(&column.name()).ok_or_else(|| lacks(&column.name()));
-    let rows = Rows::of(batch)?;
+    let rows = Places::of(batch)?;
     let hashes = column(BarColumn::Hash)?.as_fixed_size_binary();
     let ids = batch.column_by_name(&BarColumn::Id.name()).map(AsArray::as_binary::<i32>);
     for index in 0..batch.num_rows() {

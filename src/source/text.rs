@@ -372,11 +372,16 @@ pub(super) fn not_text(text: &[u8]) -> Option<&'static str> {
         Some("it is a Parquet file; set `format` to parquet")
     } else if text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") {
         Some("it is UTF-16; write `encoding = \"utf-16\"`")
-    } else if memchr(0, line).is_some() {
+    } else if memchr(0, line).is_some() || line.iter().copied().any(is_control) && std::str::from_utf8(line).is_err() {
         Some("it holds binary data")
     } else {
         None
     }
+}
+
+/// Whether texts hardly have this byte. Tabs, line ends, the end of a DOS file and the escapes of ISO-2022-JP they have.
+fn is_control(byte: u8) -> bool {
+    byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0b | 0x0c | 0x0e | 0x0f | 0x1a | 0x1b)
 }
 
 #[cfg(test)]
@@ -486,6 +491,7 @@ mod tests {
     fn what_is_no_csv_is_refused_with_what_it_is() {
         for (bytes, reason) in [
             (&b"\0\x01\x02\x03,\n"[..], "it holds binary data"),
+            (&b"\x8f\x02\r\x13,\n"[..], "it holds binary data"),
             (b"PAR1\x15\x04", "it is a Parquet file; set `format` to parquet"),
             (b"\xff\xfea\0,\0", "it is UTF-16; write `encoding = \"utf-16\"`"),
             (

@@ -41,11 +41,11 @@ fn midnights(days: &[NaiveDate], zone: Tz) -> Vec<String> {
 fn project(file: &str, text: &str, source: &str, bars: &str) -> Project {
     let project = Project::empty();
     project.write(file, text);
-    let rules = package().join("rules/ohlcv.toml");
+    let rules = package().join("rules/ohlcv.toml").display().to_string();
     project.write(
         "job.toml",
         format!(
-            "name = \"demo\"\nrules = [{rules:?}]\n\n[source.files]\npath = \"{file}\"\n{source}\n[bars]\nseries = [\"symbol\"]\n{bars}\n\n[report]\ndir = \"reports\"\n"
+            "name = \"demo\"\nrules = [\"{rules}\"]\n\n[source.files]\npath = \"{file}\"\n{source}\n[bars]\nseries = [\"symbol\"]\n{bars}\n\n[report]\ndir = \"reports\"\n"
         ),
     );
     project
@@ -191,7 +191,7 @@ fn numbers_that_are_written_otherwise_name_the_setting() {
         let told = check(&project).exits(1);
         assert!(told.out.contains(WRONG), "{what}: {told:?}");
         assert!(told.out.contains(&format!("write `{setting}` in `[source.files]`")), "{what}: {told:?}");
-        project.edit("job.toml", &source, &format!("{source}{}\n", setting));
+        project.edit("job.toml", &source, &format!("{source}{setting}\n"));
         let told = check(&project).exits(0);
         is_right(&told);
         assert_eq!(told.value("clean"), "60", "{what}: {told:?}");

@@ -268,6 +268,13 @@ fn what_cannot_be_a_job_is_said_and_nothing_is_overwritten() {
     project.write("data/other.csv", "date,open,high,low,close\n2024-01-02,1,2,1,2\n2024-01-03,1,2,1,2\n");
     let mixed = project.call(&["init", "q", "--from", "data/*.csv"]).exits(2);
     assert!(mixed.err.contains("another layout"), "{}", mixed.err);
+    crate::support::write_local_bars(&project.path("data/bars.parquet"), &["2024-01-02T00:00:00"]);
+    let formats = project.call(&["init", "q", "--from", "data"]).exits(2);
+    assert!(
+        formats.err.contains("`--from '…/*.parquet'`") || formats.err.contains("`--from '…/*.csv'`"),
+        "{}",
+        formats.err
+    );
     project.write("text/a.csv", "nothing\nto\nsee\n");
     project.call(&["init", "q", "--from", "text/a.csv"]).exits(2);
     assert!(!project.path("q").exists());
