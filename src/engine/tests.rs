@@ -26,6 +26,7 @@ use super::program::Program;
 use super::records::Record;
 use super::session::{Limits, session};
 use super::table::Locators;
+use super::twice::Twice;
 use crate::bars::Fold;
 use crate::bars::time::TimeFormat;
 use crate::bars::{BarsSpec, DAY_US, FieldKind, FieldSpec, Label, TimeSpec};
@@ -283,6 +284,48 @@ async fn only_rows_that_lie_anywhere_are_sorted() {
         assert_eq!(text.contains("SortExec"), sorts, "{how:?}\n{text}");
         assert_eq!(text.contains("RepartitionExec"), hash_partitions, "{how:?}\n{text}");
         assert!(!text.contains("unused"), "a column no rule uses is not read\n{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn series_with_a_bar_twice_alone_are_read_again_with_all_columns() {
+    let mut program = Arc::into_inner(program(RULES)).unwrap();
+    program.compared.push(program.bars.fields.len());
+    program.bars.fields.push(FieldSpec::plain("unused", FieldKind::Number));
+    let program = Arc::new(program);
+    let limits = Limits { threads: 2, ..Limits::default() };
+    let context = session(&limits).unwrap();
+    let once: Vec<_> = rows(4, 4).into_iter().filter(|row| row.0 != "S2").collect();
+    for how in [Arrangement::InPlace, Arrangement::HashPartitioned, Arrangement::Sorted] {
+        let dir = TempDir::new().unwrap();
+        // The last series of the first file has bars twice; so has one in the other file, and one has none.
+        let more = rows(3, 60).into_iter().map(|row| (format!("T{}", row.0), row.1, row.2)).collect();
+        let first = input(&dir, &program, &[once.clone(), more], how);
+        let mut columns = plan::columns_to_read(&program);
+        columns.push("unused".into());
+        let file = std::fs::File::open(&first.groups[0][0].path).unwrap();
+        let schema =
+            parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap().schema().clone();
+        let all = plan::narrowed(&schema, &columns);
+        let whole = Input { schema: Arc::clone(&all), ..first };
+        let expected = output(&limits, &program, &whole).await.unwrap();
+        let schema = plan::narrowed(&schema, &plan::columns_to_read(&program));
+        let first = Input { schema, whole: Some(all), ..whole };
+        let mut seen = output(&limits, &program, &first).await.unwrap();
+        let mut twice = Twice::default();
+        for batch in &seen {
+            twice.take(batch);
+        }
+        assert!(!twice.is_empty() && twice.series.iter().all(|key| key.starts_with("TS")), "{how:?}: {twice:?}");
+        let again = plan::run_again(&context, &program, &first, &twice).await.unwrap();
+        seen.extend(again.try_collect::<Vec<_>>().await.unwrap());
+        assert_eq!(findings(&program, &seen), findings(&program, &expected), "{how:?}");
+        assert_eq!(sum(&seen, SeriesCounts::COLUMNS[0]), sum(&expected, SeriesCounts::COLUMNS[0]), "{how:?}");
+
+        let logical = plan::logical(&context, &program, &first).unwrap();
+        let physical = context.state().create_physical_plan(&logical).await.unwrap();
+        let text = displayable(physical.as_ref()).indent(false).to_string();
+        assert!(!text.contains("unused"), "what is compared is not read where no bar is there twice\n{text}");
     }
 }
 

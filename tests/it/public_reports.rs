@@ -184,8 +184,8 @@ fn two_formats_that_read_one_text_as_two_days_are_a_mistake_of_the_job() {
     }
 }
 
-/// Report 15: volumes beyond 2^53, and what is left of volumes that did not fit (nautilus_trader issue 1019,
-/// dotnetkiteconnect issue 34, ThetaDataDx PR 731, tdx2db PR 68, duckle issue 358).
+/// Report 15: volumes beyond 2^53, and what is left of volumes that did not fit (`nautilus_trader` issue 1019,
+/// dotnetkiteconnect issue 34, `ThetaDataDx` PR 731, tdx2db PR 68, duckle issue 358).
 #[test]
 fn volumes_that_differ_by_one_are_two_bars_and_impossible_ones_are_flagged() {
     let report = Report::new("15-huge-volumes");
@@ -315,7 +315,7 @@ fn a_copy_is_a_row_with_which_nothing_is_lost() {
     assert_eq!(conflicting, [["2025-03-04"; 2].as_slice(), &["2025-03-05"; 2], &["2025-03-06"; 3]].concat());
     let differs = |day: &str, field: &str| {
         let of_day = findings.iter().filter(|found| found.rule_id == "duplicate" && found.at() == Some(day));
-        of_day.map(|found| found.evidence()).all(|evidence| !evidence["differs"][field].is_null())
+        of_day.map(Finding::evidence).all(|evidence| !evidence["differs"][field].is_null())
     };
     assert!(differs("2025-03-04", "adj_close") && differs("2025-03-05", "currency") && differs("2025-03-06", "volume"));
     let copies = ["2025-01-10", "2025-01-30", "2025-01-30", "2025-03-06"];

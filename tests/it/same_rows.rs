@@ -27,7 +27,7 @@ pub(crate) enum Cell {
 use Cell::{Decimal, Float, Null, Text, Whole};
 
 /// The fields of a row besides its symbol, its date and its prices.
-type Fields = [(&'static str, Cell); 4];
+pub(crate) type Fields = [(&'static str, Cell); 4];
 
 const BEYOND: i64 = (1 << 53) + 1;
 const FIELDS: Fields = [

@@ -5,7 +5,7 @@ use mongodb::bson::rawdoc;
 
 use super::server::{Kind, Server};
 use crate::cli_support::{Project, Told};
-use crate::same_rows::{Case, Cell, cases, digits, expected, job, symbol, told, told_of};
+use crate::same_rows::{Case, Cell, Fields, cases, digits, expected, job, symbol, told, told_of};
 use crate::support::package;
 
 pub(super) fn check(server: &'static Server, documents: &[RawDocumentBuf]) -> (Project, Told) {
@@ -42,7 +42,7 @@ fn bson(cell: Cell) -> RawBson {
 
 fn documents(cases: &[Case]) -> Vec<RawDocumentBuf> {
     let rows = cases.iter().enumerate().flat_map(|(at, case)| [(at, &case.first), (at, &case.second)]);
-    let row = |(id, (at, fields)): (i32, (usize, &[(&'static str, Cell); 4]))| {
+    let row = |(id, (at, fields)): (i32, (usize, &Fields))| {
         let values: Vec<_> = fields.iter().map(|(name, cell)| (*name, bson(*cell))).collect();
         bar(id, &symbol(at), &values)
     };
