@@ -13,13 +13,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use self::same::{Alike, alike, alike_in_time};
+use self::same::{Alike, alike, alike_in_time, shown};
 use super::cause::causes;
 use super::evidence::Shown;
 use super::params::{FieldRef, Params};
 use super::{Check, CheckKind, Column, Context, Described, Facts, Finding, FindingSink, Series, Stage};
 use crate::bars::column::reserved;
-use crate::bars::decimal::Decimal;
 use crate::bars::number::NumberFormat;
 use crate::bars::spec::{FieldKind, FieldSpec};
 use crate::bars::{BarsSpec, NUMBERS, TIME};
@@ -363,8 +362,8 @@ impl Copies {
         let Compared { reference, kept, copies, undecided } = compared;
         let mut differs = Map::new();
         for (index, name) in self.differing(series, (row, reference)) {
-            let value = |row: usize| value(series, *index, row);
-            differs.insert(name.to_string(), json!([value(row), value(reference)]));
+            let shown = |row: usize| shown(series, *index, row);
+            differs.insert(name.to_string(), json!([shown(row), shown(reference)]));
         }
         if self.rest_differs(series, (row, reference)) {
             let rest = |row: usize| series.rest(row).map_or(Shown::Nothing, |text| Shown::Text(text.to_owned()));
@@ -405,26 +404,6 @@ fn compare_in(column: Column<'_>, a: usize, b: usize) -> Ordering {
             bits(a).cmp(&bits(b))
         }
         Column::Text(column) => (column.get(a), column.other(a)).cmp(&(column.get(b), column.other(b))),
-    }
-}
-
-/// A value for the evidence; a number that 64 bits round, and what is no number, as the source has it.
-fn value(series: &Series<'_>, index: usize, row: usize) -> Shown {
-    let written = series.written(index);
-    match series.columns[index] {
-        Column::Absent => Shown::Nothing,
-        Column::Number(column) => {
-            let number = column.get(row);
-            let shown = number.and_then(|value| Decimal::parse(&value.to_string()));
-            let exact = |text: &&str| written.kind(row).is_some() || number.is_none() || Decimal::parse(text) != shown;
-            match written.text(row).filter(exact).or(written.other(row)) {
-                Some(text) => Shown::Text(text.to_owned()),
-                None => Shown::number(number),
-            }
-        }
-        Column::Text(column) => {
-            column.get(row).or(column.other(row)).map_or(Shown::Nothing, |text| Shown::Text(text.to_owned()))
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, StringViewBuilder};
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, TimeUnit};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::error::Result;
 use datafusion::logical_expr::{
@@ -36,6 +36,20 @@ pub(super) fn fits_a_float(data_type: &DataType) -> bool {
         DataType::Int64 | DataType::UInt64 => false,
         other => other.is_integer() || other.is_floating(),
     }
+}
+
+/// Whether values of this type are bytes, which need not be a text.
+pub(super) fn is_binary(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Dictionary(_, values) => is_binary(values),
+        other => matches!(other, DataType::Binary | DataType::LargeBinary | DataType::BinaryView),
+    }
+}
+
+/// Whether values of this type that are one time are the same value.
+pub(super) fn is_its_time(data_type: &DataType) -> bool {
+    let exact = |unit: &TimeUnit| *unit != TimeUnit::Nanosecond;
+    matches!(data_type, DataType::Date32) || matches!(data_type, DataType::Timestamp(unit, _) if exact(unit))
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]

@@ -29,6 +29,7 @@ pub mod program;
 pub mod records;
 mod series_buffer;
 pub mod session;
+pub mod several_types;
 pub mod shape;
 pub mod table;
 #[cfg(test)]

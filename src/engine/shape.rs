@@ -16,8 +16,9 @@ use datafusion::logical_expr::{
     cast as cast_expr, ident, lit, try_cast,
 };
 
-use super::exact_text::{casts_whole, exact_text, fits_a_float};
+use super::exact_text::{casts_whole, exact_text, fits_a_float, is_binary, is_its_time};
 use super::program::Program;
+use super::several_types::{are_numbers, has_several};
 use crate::bars::number::{NumberFormat, Scale};
 use crate::bars::time::TimeFormat;
 use crate::bars::{BarColumn, Fold};
@@ -86,10 +87,10 @@ fn constant(program: &Program, field: &FieldSpec, value: &str) -> Expr {
 fn field_columns(program: &Program, (field, is_read): (&FieldSpec, bool), columns: &Columns<'_>, out: &mut Vec<Expr>) {
     let (from, to, source) = (&*field.source, &*field.name, columns.schema);
     let value = || ident(from);
-    match several_types(source, from) {
+    match has_several(source, from) {
         // Values of different files may be of different types, whatever they are.
-        Some(_) => out.push(as_view(column(BarColumn::File)).alias(BarColumn::FileOf(to).name())),
-        None => out.extend(renamed(source, BarColumn::Type(from), BarColumn::Type(to))),
+        true => out.push(as_view(column(BarColumn::File)).alias(BarColumn::FileOf(to).name())),
+        false => out.extend(renamed(source, BarColumn::Type(from), BarColumn::Type(to))),
     }
     let data_type = source.field_with_name(from).map(Field::data_type).ok();
     if field.kind == FieldKind::Text {
@@ -110,7 +111,7 @@ fn field_columns(program: &Program, (field, is_read): (&FieldSpec, bool), column
     }
     let text = is_text(source, from);
     let number = match text {
-        true if several_types(source, from) == Some(NUMBERS) => number_function().call(vec![as_view(value())]),
+        true if are_numbers(source, from) => number_function().call(vec![as_view(value())]),
         true => number_function().call(number_arguments(program, as_view(value()))),
         false => try_cast(value(), DataType::Float64),
     };
@@ -125,14 +126,6 @@ fn field_columns(program: &Program, (field, is_read): (&FieldSpec, bool), column
     match other_type(source, from) {
         true => out.push(unread(value(), (number, as_view(value()))).alias(BarColumn::Other(to).name())),
         false => out.extend(renamed(source, BarColumn::Other(from), BarColumn::Other(to))),
-    }
-}
-
-/// Whether values of this type are bytes, which need not be a text.
-fn is_binary(data_type: &DataType) -> bool {
-    match data_type {
-        DataType::Dictionary(_, values) => is_binary(values),
-        other => matches!(other, DataType::Binary | DataType::LargeBinary | DataType::BinaryView),
     }
 }
 
@@ -179,12 +172,6 @@ fn time_columns(program: &Program, columns: &Columns<'_>) -> Vec<Expr> {
     out.extend(renamed(source, other, BarColumn::Other(TIME)));
     out.extend(renamed(source, BarColumn::Type(only), BarColumn::Type(TIME)));
     out
-}
-
-/// Whether values of this type that are one time are the same value.
-fn is_its_time(data_type: &DataType) -> bool {
-    let exact = |unit: &TimeUnit| *unit != TimeUnit::Nanosecond;
-    matches!(data_type, DataType::Date32) || matches!(data_type, DataType::Timestamp(unit, _) if exact(unit))
 }
 
 /// The timestamp that several columns make: their texts joined by a blank. Typed dates and times have the texts of ISO
@@ -241,22 +228,6 @@ pub fn as_written(source: &Schema, name: &str) -> Expr {
 
 fn as_view(value: Expr) -> Expr {
     cast_expr(value, DataType::Utf8View)
-}
-
-/// The metadata of a column that its files have in several types.
-const SEVERAL: &str = "barkeep.several";
-/// Its value where these are all types of numbers, and the column is read as text.
-const NUMBERS: &str = "numbers";
-
-/// A column that its files have in several types, read as text, which says all of its values; `numbers` where all are types
-/// of numbers.
-pub fn of_several_types(name: &str, numbers: bool) -> Field {
-    let types = if numbers { NUMBERS } else { "" };
-    Field::new(name, DataType::Utf8View, true).with_metadata([(SEVERAL.to_owned(), types.to_owned())].into())
-}
-
-fn several_types<'s>(source: &'s Schema, name: &str) -> Option<&'s str> {
-    source.field_with_name(name).ok()?.metadata().get(SEVERAL).map(String::as_str)
 }
 
 /// Whether the column `name` of `source` holds text.

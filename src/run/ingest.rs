@@ -14,7 +14,7 @@ use crate::engine::Arrangement;
 use crate::engine::nested;
 use crate::engine::plan::{self, Input};
 use crate::engine::program::Program;
-use crate::engine::shape;
+use crate::engine::several_types;
 use crate::engine::table::{Locators, TableFile};
 use crate::source::{
     self, FileIdentity, KeyField, SeriesKey, SeriesOrder, SourceColumn, SourceError, Wanted, WantedKind,
@@ -154,9 +154,9 @@ fn whole_schema(found: &[SourceColumn], (looked_at, all): (&[Arc<str>], &[Arc<st
         if !column.several_types || !column.steps.is_empty() || is_read(column, &bars.time.sources) {
             typed_field(column)
         } else if is_number && column.is_numeric() {
-            shape::of_several_types(&column.name, true)
+            several_types::column(&column.name, true)
         } else if column.is_numeric() || !is_read(column, looked_at) {
-            shape::of_several_types(&column.name, false)
+            several_types::column(&column.name, false)
         } else {
             typed_field(column)
         }

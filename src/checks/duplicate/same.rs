@@ -2,6 +2,7 @@
 
 use crate::bars::decimal::Decimal;
 use crate::bars::number::NumberFormat;
+use crate::checks::evidence::Shown;
 use crate::checks::{Column, NumberColumn, Series, Written};
 
 /// How alike two values are; the lesser is the more alike.
@@ -81,6 +82,26 @@ fn floats(a: Option<f64>, b: Option<f64>) -> Alike {
         (Some(a), Some(b)) if a.to_bits() == b.to_bits() => Alike::Same,
         (Some(a), Some(b)) if a == b || a.is_nan() && b.is_nan() => Alike::Equal,
         _ => Alike::Different,
+    }
+}
+
+/// A value for the evidence; a number that 64 bits round, and what is no number, as the source has it.
+pub(super) fn shown(series: &Series<'_>, index: usize, row: usize) -> Shown {
+    let written = series.written(index);
+    match series.columns[index] {
+        Column::Absent => Shown::Nothing,
+        Column::Number(column) => {
+            let number = column.get(row);
+            let shown = number.and_then(|value| Decimal::parse(&value.to_string()));
+            let exact = |text: &&str| written.kind(row).is_some() || number.is_none() || Decimal::parse(text) != shown;
+            match written.text(row).filter(exact).or(written.other(row)) {
+                Some(text) => Shown::Text(text.to_owned()),
+                None => Shown::number(number),
+            }
+        }
+        Column::Text(column) => {
+            column.get(row).or(column.other(row)).map_or(Shown::Nothing, |text| Shown::Text(text.to_owned()))
+        }
     }
 }
 
