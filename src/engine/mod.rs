@@ -18,6 +18,7 @@ pub mod emit;
 pub mod evaluation;
 mod exact_text;
 pub mod exec;
+pub mod expressions;
 mod flagged;
 pub mod frame;
 pub mod metrics;

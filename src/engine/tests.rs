@@ -21,6 +21,7 @@ use tempfile::TempDir;
 
 use super::arrangement::Arrangement;
 use super::counts::{Counts, SeriesCounts};
+use super::expressions;
 use super::plan::{self, Input};
 use super::program::Program;
 use super::records::Record;
@@ -89,7 +90,7 @@ pub(super) fn program(text: &str) -> Arc<Program> {
     let file = RuleFile::new(SourceText::new("rules.toml", text), Arc::new(Environment::default()));
     let rules = rules::compile(&[file], &bars).unwrap_or_else(|d| panic!("{}", d[0].render(false)));
     let context = session(&Limits::default()).unwrap();
-    let used = plan::check_expressions(&context, &bars, &rules.expressions).unwrap();
+    let used = expressions::check(&context, &bars, &rules.expressions).unwrap();
     let read = plan::fields_to_read(&bars, rules.used.iter().copied().chain(used));
     let compared = plan::fields_to_compare(&bars, &rules);
     Arc::new(Program {
@@ -406,7 +407,7 @@ fn mistakes(sql: &str) -> Vec<Diagnostic> {
     let bars = bars();
     let file = RuleFile::new(SourceText::new("r.toml", text), Arc::new(Environment::default()));
     let rules = rules::compile(&[file], &bars).unwrap();
-    plan::check_expressions(&session(&Limits::default()).unwrap(), &bars, &rules.expressions).err().unwrap_or_default()
+    expressions::check(&session(&Limits::default()).unwrap(), &bars, &rules.expressions).err().unwrap_or_default()
 }
 
 #[tokio::test]

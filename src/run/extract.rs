@@ -113,8 +113,8 @@ impl Job {
     ) -> Result<HashSet<(i32, i64)>, Failure> {
         let order = Order::from(RunOptions { dry_run: true, ..RunOptions::default() });
         let now = self.context.clock.now();
-        let meta = RunMetaOf { command: "extract", loaded: &self.loaded, window: (None, None) }
-            .meta(now, &self.context.clock);
+        let meta =
+            RunMetaOf { command: "extract", loaded: &self.loaded, window: (None, None) }.meta(now, &self.context.clock);
         let names = opened.source.file_names();
         let mut collector = Collector::new(scratch, Arc::clone(program), meta.clone(), names, Previous::Unknown);
         let of_job = OfJob { job: self, order: &order, opened, program, meta: &meta };

@@ -9,6 +9,7 @@ use super::job::Job;
 use super::open::Opened;
 use crate::bars::{BarsSpec, TimeSpec};
 use crate::config::{Loaded, RuleSet};
+use crate::engine::expressions;
 use crate::engine::plan;
 use crate::engine::program::Program;
 use crate::schema::diagnostic::suggestion;
@@ -17,12 +18,11 @@ use crate::schema::diagnostic::suggestion;
 pub(super) fn program(job: &Job, opened: &Opened, context: &SessionContext) -> Result<Program, Failure> {
     let (clock, only) = (&job.context.clock, job.only.as_slice());
     let mut rules = opened.loaded.compile_only(&opened.bars, only).map_err(Failure::Mistakes)?;
-    for rule in plan::rules_without_fields(context, &opened.bars, &rules.expressions) {
+    for rule in expressions::rules_without_fields(context, &opened.bars, &rules.expressions) {
         rules.leave_out(&rule);
     }
     reject_unknown(&opened.loaded, &rules, only)?;
-    let in_expressions =
-        plan::check_expressions(context, &opened.bars, &rules.expressions).map_err(Failure::Mistakes)?;
+    let in_expressions = expressions::check(context, &opened.bars, &rules.expressions).map_err(Failure::Mistakes)?;
     let job = &opened.loaded.job;
     let used = rules.used.iter().copied().chain(in_expressions);
     let movable_before = (job.window.grace > chrono::TimeDelta::zero())

@@ -45,7 +45,7 @@ impl SourceColumn {
 impl SourceColumn {
     /// Whether it has a type of numbers.
     pub fn is_numeric(&self) -> bool {
-        self.arrow.as_ref().is_some_and(|data_type| super::parquet::plain(data_type).is_numeric())
+        self.arrow.as_ref().is_some_and(|data_type| plain(data_type).is_numeric())
     }
 }
 
@@ -63,4 +63,14 @@ pub enum Drift {
     },
     /// The files have types that no type holds.
     Types([(PathBuf, DataType); 2]),
+}
+
+/// The type of the values, without what only says how they lie in memory.
+pub(super) fn plain(data_type: &DataType) -> &DataType {
+    match data_type {
+        DataType::Dictionary(_, values) => plain(values),
+        DataType::LargeUtf8 | DataType::Utf8View => &DataType::Utf8,
+        DataType::LargeBinary | DataType::BinaryView => &DataType::Binary,
+        other => other,
+    }
 }

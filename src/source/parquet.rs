@@ -12,7 +12,7 @@ use ::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, Pa
 use ::parquet::errors::ParquetError;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
-use super::column::Drift;
+use super::column::{Drift, plain};
 use super::error::quoted;
 use super::{SourceColumn, SourceError};
 use crate::bars::FieldKind;
@@ -251,16 +251,6 @@ fn check_distinct(path: &Path, schema: &Schema) -> Result<(), SourceError> {
         return Ok(());
     }
     Err(SourceError::DuplicateColumns { path: path.to_path_buf(), columns: quoted(twice) })
-}
-
-/// The type of the values, without what only says how they lie in memory.
-pub(super) fn plain(data_type: &DataType) -> &DataType {
-    match data_type {
-        DataType::Dictionary(_, values) => plain(values),
-        DataType::LargeUtf8 | DataType::Utf8View => &DataType::Utf8,
-        DataType::LargeBinary | DataType::BinaryView => &DataType::Binary,
-        other => other,
-    }
 }
 
 #[cfg(test)]

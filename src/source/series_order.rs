@@ -17,8 +17,9 @@ use arrow::array::{Array, AsArray, DictionaryArray, RecordBatch};
 use arrow::datatypes::{DataType, Field, FieldRef, Int32Type, Schema};
 
 use super::SourceError;
+use super::column::plain;
 use super::error::quoted;
-use super::parquet::{open, plain};
+use super::parquet::open;
 
 const BATCH_ROWS: usize = 64 << 10;
 

@@ -6,6 +6,7 @@
 mod bars;
 mod elsewhere;
 mod factor;
+mod fields;
 mod files;
 mod mongodb;
 mod name_pattern;
@@ -20,7 +21,8 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::DeValue;
 
-pub use bars::{Align, Bars, FieldName, Time};
+pub use bars::{Align, Bars, Time};
+pub use fields::FieldName;
 pub use files::{FileFormat, FileSource, Filter, FilterValue, Writers};
 pub use mongodb::{Condition, MongoSource, OPERATORS, Operand, Test, Uri};
 pub use name_pattern::{Match, NamePattern};

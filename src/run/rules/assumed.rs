@@ -9,7 +9,7 @@ use datafusion::prelude::SessionContext;
 use crate::bars::time::TimeFormat;
 use crate::bars::{BarsSpec, FieldKind, FieldSpec, Fold, Label, NUMBERS, TimeSpec};
 use crate::config::{Literal, RuleFile, RuleSet, rules};
-use crate::engine::plan;
+use crate::engine::expressions;
 use crate::market::{Calendar, Grid, Interval};
 use crate::schema::Diagnostic;
 
@@ -48,7 +48,7 @@ pub(super) fn compile(
         let mut mistakes = match rules::compile(files, &assumed.bars) {
             Err(mistakes) => mistakes,
             Ok(rules) if assumed.take_kinds_of_tests(&rules) => continue,
-            Ok(rules) => match plan::check_expressions(context, &assumed.bars, &rules.expressions) {
+            Ok(rules) => match expressions::check(context, &assumed.bars, &rules.expressions) {
                 Ok(_) => return Ok((rules, assumed.bars)),
                 Err(mistakes) if mistakes.iter().all(|mistake| assumed.depends_on_source(mistake)) => {
                     return Ok((rules, assumed.bars));

@@ -14,6 +14,7 @@ use crate::bars::{BarsSpec, DAY_US, FieldKind, TIME};
 use crate::config::{Literal, RuleSet, RuleTest};
 use crate::decide::{Action, Severity};
 use crate::engine::Arrangement;
+use crate::engine::expressions;
 use crate::engine::plan::{self, Input};
 use crate::engine::program::Program;
 use crate::engine::records::Record;
@@ -59,7 +60,7 @@ pub(super) async fn run(
     bars.time.sources = vec![Arc::from(TIME)];
     bars.time.zone = chrono_tz::UTC;
     let context = session(limits)?;
-    let used = plan::check_expressions(&context, &bars, &rules.expressions).map_err(Failure::Mistakes)?;
+    let used = expressions::check(&context, &bars, &rules.expressions).map_err(Failure::Mistakes)?;
     let compared = plan::fields_to_compare(&bars, &rules);
     let read = plan::fields_to_read(&bars, rules.used.iter().copied().chain(used).chain(compared));
     let mut cases = Vec::new();

@@ -113,7 +113,7 @@ impl Source for OpenedOwn {
         let (arrangement, groups) = ingest::arrange(key, files, vec![path], context.limits().threads).await?;
         let (schema, whole) = ingest::typed_schemas(program, &self.columns, columns);
         let (locators, places, window) = (Locators::Counted, Vec::new(), (None, None));
-        let input = Input { groups, schema, whole, places, locators, arrangement, filter, window };
+        let input = Input { groups, schema, places, locators, whole, arrangement, filter, window };
         let (rows, copies) = (Some(rows), Some(folder));
         Ok(Ingested { input, identities: Vec::new(), rows, bytes, extract_seconds, snapshot: None, copies })
     }

@@ -1,0 +1,145 @@
+//! The boolean expressions of rules: each is about one row, and names fields that the bars have.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field};
+use datafusion::common::DFSchema;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::prelude::SessionContext;
+
+use super::shape;
+use crate::bars::{BarsSpec, FieldKind, TIME};
+use crate::checks::Expression;
+use crate::schema::Diagnostic;
+use crate::schema::diagnostic::suggestion;
+
+/// Checks the expressions of rules against the bars.
+///
+/// Returns the fields they use, by index.
+///
+/// # Errors
+/// Every expression that does not parse, names a field the bars lack, is not boolean, or is not a pure expression.
+pub fn check(
+    context: &SessionContext,
+    bars: &BarsSpec,
+    expressions: &[Expression],
+) -> Result<BTreeSet<usize>, Vec<Diagnostic>> {
+    let schema = canonical(bars);
+    let mut used = BTreeSet::new();
+    let mut mistakes = Vec::new();
+    for expression in expressions {
+        match parse(context, &schema, &expression.sql).and_then(|expr| boolean(context, &schema, expr)) {
+            Ok(expr) => {
+                let columns = expr.column_refs();
+                let mut indices: Vec<_> = columns.iter().filter_map(|c| bars.field(&c.name)).map(|(i, _)| i).collect();
+                indices.sort_unstable();
+                used.extend(indices);
+            }
+            Err(error) => mistakes.push(mistake(bars, expression, &error)),
+        }
+    }
+    if mistakes.is_empty() { Ok(used) } else { Err(mistakes) }
+}
+
+/// The rules with an expression over a field that the bars are said not to have.
+pub fn rules_without_fields(
+    context: &SessionContext,
+    bars: &BarsSpec,
+    expressions: &[Expression],
+) -> BTreeSet<Arc<str>> {
+    let schema = canonical(bars);
+    let lacks = |expression: &&Expression| {
+        let unknown = parse(context, &schema, &expression.sql).err().as_ref().and_then(unknown_column);
+        unknown.is_some_and(|field| bars.without.iter().any(|without| **without == *field))
+    };
+    expressions.iter().filter(lacks).map(|expression| Arc::clone(&expression.rule)).collect()
+}
+
+fn mistake(bars: &BarsSpec, expression: &Expression, error: &DataFusionError) -> Diagnostic {
+    let message = error.strip_backtrace();
+    let first = message.lines().next().unwrap_or_default();
+    let unknown = unknown_column(error);
+    let title = match &unknown {
+        Some(_) => format!("rule `{}` uses a field these bars do not have", expression.rule),
+        None => format!("rule `{}` has an expression that cannot be used", expression.rule),
+    };
+    let code = match error.find_root() {
+        _ if unknown.is_some() => "unknown-field",
+        DataFusionError::SQL(..) => "sql-syntax",
+        _ => "bad-expression",
+    };
+    let diagnostic = Diagnostic::new(code, title, &expression.file, expression.span.clone());
+    match unknown {
+        Some(name) => {
+            diagnostic.label(format!("unknown field `{name}`")).help(suggestion(&name, "fields", bars.names()))
+        }
+        None => diagnostic.label(first.to_owned()),
+    }
+}
+
+fn unknown_column(error: &DataFusionError) -> Option<String> {
+    match error.find_root() {
+        DataFusionError::SchemaError(error, _) => match error.as_ref() {
+            datafusion::common::SchemaError::FieldNotFound { field, .. } => Some(field.name.clone()),
+            _ => None,
+        },
+        DataFusionError::Diagnostic(_, inner) => unknown_column(inner),
+        _ => None,
+    }
+}
+
+/// The columns an expression can name.
+pub(super) fn canonical(bars: &BarsSpec) -> DFSchema {
+    let mut fields = vec![Field::new(TIME, shape::time_type(), true)];
+    fields.extend(bars.fields.iter().map(|field| {
+        let data_type = match field.kind {
+            FieldKind::Number => DataType::Float64,
+            FieldKind::Text => DataType::Utf8View,
+        };
+        Field::new(&*field.name, data_type, true)
+    }));
+    DFSchema::from_unqualified_fields(fields.into(), HashMap::new()).unwrap_or_else(|_| DFSchema::empty())
+}
+
+pub(super) fn parse(context: &SessionContext, schema: &DFSchema, sql: &str) -> Result<Expr> {
+    let expr = context.parse_sql_expr(sql, schema)?;
+    let mut refused = None;
+    expr.apply(|part| {
+        refused = match part {
+            Expr::AggregateFunction(_) => Some("an aggregate"),
+            Expr::WindowFunction(_) => Some("a window function"),
+            Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_) => Some("a subquery"),
+            Expr::ScalarFunction(f)
+                if f.func.signature().volatility != datafusion::logical_expr::Volatility::Immutable =>
+            {
+                Some("a function whose result depends on more than its arguments")
+            }
+            _ => None,
+        };
+        Ok(if refused.is_some() { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })?;
+    match refused {
+        Some(what) => {
+            Err(DataFusionError::Plan(format!("{what} cannot stand here: a rule evaluates one row by itself")))
+        }
+        None => Ok(expr),
+    }
+}
+
+/// Plans the expression over an empty table, so that types are coerced as they will be.
+fn boolean(context: &SessionContext, schema: &DFSchema, expr: Expr) -> Result<Expr> {
+    let empty = LogicalPlan::EmptyRelation(datafusion::logical_expr::EmptyRelation {
+        produce_one_row: false,
+        schema: Arc::new(schema.clone()),
+    });
+    let plan = LogicalPlanBuilder::from(empty).project(vec![expr.clone().alias("x")])?.build()?;
+    let plan =
+        context.state().analyzer().execute_and_check(plan, &context.state().config_options().clone(), |_, _| {})?;
+    match plan.schema().field(0).data_type() {
+        DataType::Boolean => Ok(expr),
+        other => Err(DataFusionError::Plan(format!("this is of type {other}, and must be true or false"))),
+    }
+}
