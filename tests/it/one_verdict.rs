@@ -72,7 +72,12 @@ pub(crate) fn found(project: &Project) -> Vec<String> {
             Some(whole) => whole.to_owned(),
             None => value.replace("Infinity", "inf").replace("NaN", "nan"),
         });
-        let row = found.locator.as_deref().and_then(|locator| locator.rsplit(':').next()).unwrap_or("-");
+        // Where the row stands in a JSON document is its line and byte.
+        let place = |locator: &'_ str| match locator.split_once(".json:") {
+            Some((_, place)) => place.split(':').next().unwrap_or_default().to_owned(),
+            None => locator.rsplit(':').next().unwrap_or_default().to_owned(),
+        };
+        let row = found.locator.as_deref().map_or("-".to_owned(), place);
         let (field, cause) = (text(found.field.as_deref()), text(found.cause.as_deref()));
         format!("{} {field} {cause} {} {row}", found.rule_id, text(value.as_deref()))
     };
@@ -151,12 +156,15 @@ fn write_arrow(path: &Path, batch: &RecordBatch) {
 
 /// Evaluates the rows in every format that can hold them; those that are `typed` as numbers too.
 fn every_format(rows: &[Row], typed: bool) -> Vec<(&'static str, Vec<String>)> {
-    let text = project("bars.csv", "");
-    text.write("bars.csv", csv(rows));
+    // In every text the row n stands in line n.
+    let names =
+        "header = \"none\"\ncolumns = [\"symbol\", \"date\", \"open\", \"high\", \"low\", \"close\", \"volume\"]\n";
+    let text = project("bars.csv", names);
+    text.write("bars.csv", csv(rows).split_once('\n').unwrap().1);
     let lines = project("bars.ndjson", "");
     lines.write("bars.ndjson", json(rows).join("\n"));
     let document = project("bars.json", "");
-    document.write("bars.json", format!("[{}]", json(rows).join(", ")));
+    document.write("bars.json", format!("[{}]", json(rows).join(",\n")));
     let mut projects = vec![("CSV", text), ("NDJSON", lines), ("JSON", document)];
     for (parquet, arrow, typed) in [("Parquet", "Arrow", true), ("Parquet of texts", "Arrow of texts", false)] {
         if typed && !rows.iter().all(|row| row[2..].iter().all(|cell| cell.is_empty() || cell.parse::<f64>().is_ok())) {
