@@ -31,6 +31,11 @@ files = {
 }
 
 
+# Here the date is the timestamp itself.
+rules = text / "rules.toml"
+rules.write_text((here / "reference_rules.toml").read_text().replace('field = "trade_date"\n', ""))
+
+
 def write_files():
     bars = f"(SELECT symbol, trade_date, open, high, low, close, volume FROM '{a.work}/ref/*.parquet'"
     for name, options, _ in files.values():
@@ -49,7 +54,7 @@ def write_files():
 def job(name, path):
     at = text / f"{name.replace('.', '-')}.toml"
     at.write_text(f'''name = "{at.stem}"
-rules = ["{here.resolve() / "reference_rules.toml"}"]
+rules = ["{rules}"]
 [source.files]
 path = "{path}"
 [bars]
