@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Bars as text: barkeep's whole check beside DuckDB's reader, on the same files in one run.
 
 text.py WORK [--rows 6000000] [--rounds 5] [--small 5000]
