@@ -57,8 +57,9 @@ pub(crate) fn run(race: &Race, at: &Path, idle: bool) -> Ended {
         }
         Mode::Restore => scene.restores(),
         Mode::KillRestore => {
-            // A file that is being rewritten cannot be read for a moment, and then nobody knows what to confirm.
-            if let Some(rows) = scene.would("f", &["--since", "2000-01-01"]) {
+            // A file that is being rewritten cannot be read for a moment, or lacks its header, and then there is nothing
+            // to confirm.
+            if let Some(rows) = scene.would("f", &["--since", "2000-01-01"]).filter(|rows| *rows > 0) {
                 let rows = rows.to_string();
                 scene.killed(&["quarantine", "restore", "f.toml", "--since", "2000-01-01", "--confirm", &rows]);
             }
