@@ -1,4 +1,4 @@
-//! Decimal numbers of any length, for equality: what 64 bits round is told apart here.
+//! Decimal numbers of any length, for equality: a float of 64 bits rounds what is distinguished here.
 
 /// A finite decimal number; two are equal where their values are, however they are written.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_64_bits_round_is_told_apart() {
+    fn what_64_bits_round_is_distinguished() {
         let distinct = ["9007199254740992", "9007199254740993", "0.1", "0.10000000000000000001", "-0.1", "1e-400", "0"];
         for (at, text) in distinct.iter().enumerate() {
             let same = |other: &&&str| Decimal::parse(other) == Decimal::parse(text);

@@ -1,9 +1,8 @@
 //! What a bar looks like once it left its source: canonical names, and the description of a job's bars.
 //!
-//! Pure: no files, no clock, no DataFusion. `time.rs` reads timestamps, `number.rs` reads numbers, `decimal.rs` tells them
-//! apart exactly, `spec.rs` says which fields a job's bars have and how its timestamps are to be read, `layout.rs` how records lie in text files,
-//! `wide.rs` what the
-//! header of a wide table says, `column.rs` in which columns bars travel.
+//! Pure: no files, no clock, no DataFusion. `time.rs` reads timestamps, `number.rs` reads numbers, `decimal.rs` compares
+//! them to the last digit, `spec.rs` says which fields a job's bars have and how its timestamps are to be read, `layout.rs`
+//! how records lie in text files, `wide.rs` what the header of a wide table says, `column.rs` in which columns bars travel.
 
 pub mod column;
 pub mod decimal;

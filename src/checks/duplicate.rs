@@ -1,8 +1,8 @@
 //! `duplicate`: the same bar of a series must not be there twice.
 //!
 //! Relies on dated rows being in order of (time, place in the source), so copies stand next to each other.
-//! Rows without a readable timestamp are not evaluated. It tells identical copies from conflicting ones by all that the
-//! source has of them, and chooses the copy that stays: the one that stands best after all other rules.
+//! Rows without a readable timestamp are not evaluated. It distinguishes identical copies from conflicting ones by all
+//! that the source has of them, and chooses the copy that stays: the one that stands best after all other rules.
 
 mod same;
 

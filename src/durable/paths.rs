@@ -83,10 +83,10 @@ mod tests {
 
     #[test]
     fn home_and_addresses_of_files_are_understood() {
-        let home = Some(Path::new("/home/me"));
+        let home = Some(Path::new("/homes/a"));
         for (written, path) in [
-            ("~/bars.csv", "/home/me/bars.csv"),
-            ("~", "/home/me"),
+            ("~/bars.csv", "/homes/a/bars.csv"),
+            ("~", "/homes/a"),
             ("~other/bars.csv", "~other/bars.csv"),
             ("a/~/bars.csv", "a/~/bars.csv"),
             ("file:///data/a%20b.csv", "/data/a b.csv"),

@@ -36,7 +36,7 @@ pub struct Columns<'a> {
     pub schema: &'a Schema,
     /// Those that the places of its files give.
     pub places: &'a [Arc<str>],
-    /// Whether these are all by which copies of a bar are told apart.
+    /// Whether these are all by which copies of a bar are compared.
     pub whole: bool,
 }
 

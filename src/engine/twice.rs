@@ -1,4 +1,4 @@
-//! Series with several rows of one time: whether these are the same is told by every field of the source, so they are
+//! Series with several rows of one time: whether these are the same is decided by every field of the source, so they are
 //! read again with all of them. Where no bar is there twice, nothing is read that no rule looks at.
 
 use std::collections::BTreeSet;
@@ -21,7 +21,7 @@ pub enum Pass {
 }
 
 impl Pass {
-    /// Whether the fields are there by which copies are told apart.
+    /// Whether the fields are there by which copies are compared.
     pub fn is_whole(&self) -> bool {
         *self != Self::First
     }

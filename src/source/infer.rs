@@ -327,7 +327,7 @@ not json
     }
 
     #[test]
-    fn a_title_above_the_header_is_told() {
+    fn a_title_above_the_header_is_reported() {
         let error = infer(&Fixture::csv("Bars of Binance\nsymbol,date,close\nA,2024-01-02,1\n").set).unwrap_err();
         assert!(error.to_string().ends_with("where titles stand above the header, write `skip = 1`"), "{error}");
         assert_eq!(kinds(&Fixture::csv("close\n1\n")), plain(&[("close", true)]));

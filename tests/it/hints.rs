@@ -57,8 +57,8 @@ fn check(project: &Project) -> Told {
 
 /// Fails where a job that is right is said to be wrong.
 #[track_caller]
-fn is_right(told: &Told) {
-    assert!(!told.out.contains("probably wrong") && !told.err.contains("note:"), "{told:?}");
+fn is_right(output: &Told) {
+    assert!(!output.out.contains("probably wrong") && !output.err.contains("note:"), "{output:?}");
 }
 
 const DAILY: &str = "interval = \"1d\"\ncalendar = \"weekdays\"\ntime = { field = \"ts\", formats = [\"rfc3339\"] }";
@@ -68,22 +68,22 @@ const DAILY: &str = "interval = \"1d\"\ncalendar = \"weekdays\"\ntime = { field 
 fn daily_bars_of_another_midnight_name_the_zone() {
     let days = days(60, &WEEK);
     let paris = project("bars.csv", &bars(midnights(&days, Tz::Europe__Paris)), "", DAILY);
-    let told = check(&paris).exits(1);
+    let output = check(&paris).exits(1);
     for text in
         [WRONG, "bars are on days without a session of weekdays, each the day before one", "`2025-01-01T23:00:00Z`"]
     {
-        assert!(told.out.contains(text), "{text}: {told:?}");
+        assert!(output.out.contains(text), "{text}: {output:?}");
     }
-    assert!(told.out.contains("write `zone = 'Europe/Paris'` in `time`"), "{told:?}");
+    assert!(output.out.contains("write `zone = 'Europe/Paris'` in `time`"), "{output:?}");
     paris.call(&["run", "job.toml"]).exits(4);
     paris.edit("job.toml", "[\"rfc3339\"]", "[\"rfc3339\"], zone = \"Europe/Paris\"");
-    let told = check(&paris).exits(0);
-    is_right(&told);
-    assert!(!paris.findings().iter().any(|found| found.starts_with("off-calendar")), "{told:?}");
+    let output = check(&paris).exits(0);
+    is_right(&output);
+    assert!(!paris.findings().iter().any(|found| found.starts_with("off-calendar")), "{output:?}");
 }
 
 #[test]
-fn the_midnight_of_any_zone_is_known_in_any_spelling() {
+fn the_midnight_of_any_zone_is_known_however_it_is_written() {
     let days = days(60, &WEEK);
     for (stamped, named) in [(Tz::Asia__Tokyo, "Asia/Tokyo"), (Tz::Asia__Kolkata, "Asia/Kolkata"), (Tz::UTC, "UTC")] {
         for format in ["rfc3339", "epoch-ms"] {
@@ -94,8 +94,11 @@ fn the_midnight_of_any_zone_is_known_in_any_spelling() {
             let zone = if stamped == Tz::UTC { "America/New_York" } else { "UTC" };
             let daily = DAILY.replace("] }", &format!("], zone = \"{zone}\" }}")).replace("rfc3339", format);
             let project = project("bars.csv", &bars(times), "", &daily);
-            let told = check(&project).exits(1);
-            assert!(told.out.contains(&format!("write `zone = '{named}'` in `time`")), "{stamped} {format}: {told:?}");
+            let output = check(&project).exits(1);
+            assert!(
+                output.out.contains(&format!("write `zone = '{named}'` in `time`")),
+                "{stamped} {format}: {output:?}"
+            );
         }
     }
 }
@@ -122,8 +125,8 @@ fn days_that_are_right_give_no_hint() {
         ("currencies with a bar of Sunday evening", sundays.iter().map(ToString::to_string).collect(), date),
         ("coins by a calendar of weekdays", midnights(&always, Tz::UTC), DAILY),
     ] {
-        let told = check(&project("bars.csv", &bars(times), "", bars_of_job));
-        assert!(!told.out.contains("probably wrong") && !told.err.contains("note:"), "{what}: {told:?}");
+        let output = check(&project("bars.csv", &bars(times), "", bars_of_job));
+        assert!(!output.out.contains("probably wrong") && !output.err.contains("note:"), "{what}: {output:?}");
     }
 }
 
@@ -188,13 +191,13 @@ fn numbers_that_are_written_otherwise_name_the_setting() {
     ] {
         let source = format!("delimiter = \"{delimiter}\"\n");
         let project = project("bars.csv", &text, &source, daily);
-        let told = check(&project).exits(1);
-        assert!(told.out.contains(WRONG), "{what}: {told:?}");
-        assert!(told.out.contains(&format!("write `{setting}` in `[source.files]`")), "{what}: {told:?}");
+        let output = check(&project).exits(1);
+        assert!(output.out.contains(WRONG), "{what}: {output:?}");
+        assert!(output.out.contains(&format!("write `{setting}` in `[source.files]`")), "{what}: {output:?}");
         project.edit("job.toml", &source, &format!("{source}{setting}\n"));
-        let told = check(&project).exits(0);
-        is_right(&told);
-        assert_eq!(told.value("clean"), "60", "{what}: {told:?}");
+        let output = check(&project).exits(0);
+        is_right(&output);
+        assert_eq!(output.value("clean"), "60", "{what}: {output:?}");
     }
 }
 
@@ -210,13 +213,13 @@ fn dates_without_their_time_of_day_name_the_fields() {
         "write `fields = [\"<DTYYYYMMDD>\", \"…\"]` with its name",
     ]);
     let both = project("es.csv", &text, "", &minutes("field = \"<DTYYYYMMDD>\", formats = [\"%Y%m%d %H%M%S\"]"));
-    let told = check(&both).exits(1);
+    let output = check(&both).exits(1);
     let setting = "`time = { fields = ['<DTYYYYMMDD>', '<TIME>'], formats = ['%Y%m%d %H%M%S'] }`";
-    assert!(told.out.contains(setting), "{told:?}");
+    assert!(output.out.contains(setting), "{output:?}");
     both.edit("job.toml", "field = \"<DTYYYYMMDD>\"", "fields = [\"<DTYYYYMMDD>\", \"<TIME>\"]");
-    let told = check(&both);
-    is_right(&told);
-    assert_eq!(told.value("parse_errors"), "0", "{told:?}");
+    let output = check(&both);
+    is_right(&output);
+    assert_eq!(output.value("parse_errors"), "0", "{output:?}");
 }
 
 #[test]
@@ -227,8 +230,8 @@ fn a_timestamp_that_is_written_otherwise_names_the_format() {
         let times = days.iter().map(|day| day.and_hms_opt(0, 0, 0).unwrap().and_utc().format(written).to_string());
         let project = project("bars.csv", &bars(times), "", daily);
         // The shipped rule about dates moves such rows; that it flags all of them is what refuses.
-        let told = check(&project).exits(1);
-        assert!(told.out.contains(&format!("write `formats = ['{format}']` in `time`")), "{written}: {told:?}");
+        let output = check(&project).exits(1);
+        assert!(output.out.contains(&format!("write `formats = ['{format}']` in `time`")), "{written}: {output:?}");
         project.edit("job.toml", "field = \"ts\"", &format!("field = \"ts\", formats = [\"{format}\"]"));
         is_right(&check(&project).exits(0));
     }

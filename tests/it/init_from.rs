@@ -248,12 +248,12 @@ fn arrays_objects_and_wide_tables_become_jobs_that_read_them() {
     ] {
         let project = Project::empty();
         project.write(&format!("data/{file}"), text);
-        let told = project.call(&["init", "p", "--from", &format!("data/{file}")]).exits(0);
+        let output = project.call(&["init", "p", "--from", &format!("data/{file}")]).exits(0);
         let job = fs::read_dir(project.path("p/jobs")).unwrap().next().unwrap().unwrap().path();
         let written = fs::read_to_string(&job).unwrap();
         let counted = "SELECT count(*) AS n FROM bars WHERE close >= 10 AND symbol IS NOT NULL AND time IS NOT NULL";
         let counted = project.call(&["--format", "ndjson", "sql", "--job", job.to_str().unwrap(), counted]);
-        assert!(counted.out.starts_with(&format!("{{\"n\":{bars}}}")), "{what}: {counted:?}\n{told:?}\n{written}");
+        assert!(counted.out.starts_with(&format!("{{\"n\":{bars}}}")), "{what}: {counted:?}\n{output:?}\n{written}");
     }
 }
 

@@ -65,11 +65,11 @@ const DATE: &str = "time = { field = \"date\" }";
 /// The locator of the one finding of `ohlc`.
 #[track_caller]
 fn located(project: &Project) -> String {
-    let told = project.call(&["check", "job.toml"]).exits(1);
+    let output = project.call(&["check", "job.toml"]).exits(1);
     let query = "SELECT locator FROM findings WHERE rule_id = 'ohlc'";
     let mut rows: Vec<Row> = table(&project.path("reports"), "findings");
     rows.retain(|row| row.rule_id == "ohlc");
-    assert_eq!(rows.len(), 1, "{told:?}");
+    assert_eq!(rows.len(), 1, "{output:?}");
     let locator = rows.remove(0).locator.unwrap();
     let asked = project.call(&["--format", "ndjson", "sql", "--dir", "reports", query]).exits(0);
     assert!(asked.out.contains(&locator), "{asked:?}");

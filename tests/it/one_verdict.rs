@@ -178,12 +178,12 @@ fn every_format(rows: &[Row], typed: bool) -> Vec<(&'static str, Vec<String>)> {
         projects.push((arrow, files));
     }
     assert_eq!(projects.len(), if typed { 7 } else { 5 });
-    let told = |(format, project): (&'static str, Project)| {
+    let output = |(format, project): (&'static str, Project)| {
         let checked = project.call(&["check", "job.toml"]).exits(1);
         assert_eq!(checked.value("rows"), rows.len().to_string(), "{format}: {checked:?}");
         (format, found(&project))
     };
-    projects.into_iter().map(told).collect()
+    projects.into_iter().map(output).collect()
 }
 
 #[test]

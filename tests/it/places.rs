@@ -222,7 +222,7 @@ fn paths_are_understood_however_they_are_written() {
     }
 }
 
-/// `init` looks at files and makes its folder wherever it is told to, and what it prints next works.
+/// `init` looks at files and makes its folder wherever it is checked to, and what it prints next works.
 #[test]
 fn init_takes_paths_however_they_are_written() {
     let places = Places::new();

@@ -152,7 +152,7 @@ mod binance {
     }
 }
 
-/// Report 08: dates as the United States write them, and a job that lists both spellings (kernc/backtesting.py issue 11).
+/// Report 08: dates as the United States write them, and a job that lists both formats (kernc/backtesting.py issue 11).
 #[test]
 fn two_formats_that_read_one_text_as_two_days_are_a_mistake_of_the_job() {
     let report = Report::new("08-day-month-ambiguous");

@@ -195,7 +195,7 @@ pub(crate) fn job(source: &str) -> String {
 }
 
 /// The causes of the rule `duplicate`, sorted, each once, and how many rows would leave.
-pub(crate) fn told(project: &Project, out: &str) -> (Vec<String>, u64) {
+pub(crate) fn causes_and_moves(project: &Project, out: &str) -> (Vec<String>, u64) {
     let value =
         |name: &str| out.split_whitespace().find_map(|part| part.strip_prefix(&format!("{name}=")).map(str::to_owned));
     let (run, ..) = project.runs().pop().unwrap();
@@ -208,7 +208,7 @@ pub(crate) fn told(project: &Project, out: &str) -> (Vec<String>, u64) {
 }
 
 /// What was said of each case: its name, the causes of the rule `duplicate`, whether a copy leaves.
-pub(crate) fn told_of(project: &Project, cases: &[Case]) -> Vec<String> {
+pub(crate) fn output_of(project: &Project, cases: &[Case]) -> Vec<String> {
     let (run, ..) = project.runs().pop().unwrap();
     let findings = support::findings(&project.path("reports"), &run);
     let of_case = |(at, case): (usize, &Case)| {
@@ -231,7 +231,7 @@ pub(crate) fn expected(cases: &[Case]) -> Vec<String> {
 #[track_caller]
 fn assert_told(project: &Project, format: &str, cases: &[Case]) {
     project.call(&["check", "job.toml"]).exits(1);
-    assert_eq!(told_of(project, cases), expected(cases), "{format}");
+    assert_eq!(output_of(project, cases), expected(cases), "{format}");
 }
 
 #[test]
@@ -304,7 +304,7 @@ fn a_copy_that_is_written_otherwise_is_identical_and_stays() {
         let header = "symbol,date,open,high,low,close,volume\n";
         text.write("bars.csv", format!("{header}{}{second}", row("2024-01-02", "10.5", "7")));
         let checked = text.call(&["check", "job.toml"]).exits(1);
-        assert_eq!(told(&text, &checked.out), (vec!["identical".to_owned()], 0), "{second}: {checked:?}");
+        assert_eq!(causes_and_moves(&text, &checked.out), (vec!["identical".to_owned()], 0), "{second}: {checked:?}");
         assert_eq!(evidence(&text)[0]["written_otherwise"], serde_json::json!([field]));
         let shown = text.call(&["report", "show", "--dir", "reports"]);
         assert!(shown.out.contains(&format!("it writes {field} otherwise, and stays")), "{shown:?}");
@@ -328,7 +328,7 @@ fn a_number_and_a_text_that_reads_as_one_are_not_the_same() {
         let lines = project("bars.ndjson", "");
         lines.write("bars.ndjson", format!("{}{second}", row("10.5", "")));
         let checked = lines.call(&["check", "job.toml"]).exits(1);
-        assert_eq!(told(&lines, &checked.out), (vec![cause.to_owned()], leaves), "{second}: {checked:?}");
+        assert_eq!(causes_and_moves(&lines, &checked.out), (vec![cause.to_owned()], leaves), "{second}: {checked:?}");
     }
 }
 
@@ -347,7 +347,7 @@ fn a_field_that_no_sample_showed_tells_copies_apart() {
         lines.edit("job.toml", "calendar = \"XNYS\"", "calendar = \"24/7\"");
         lines.write("bars.ndjson", format!("{many}{}", row(last, more)));
         let checked = lines.call(&["check", "job.toml"]).exits(1);
-        assert_eq!(told(&lines, &checked.out), (vec![cause.to_owned()], leaves), "{more}: {checked:?}");
+        assert_eq!(causes_and_moves(&lines, &checked.out), (vec![cause.to_owned()], leaves), "{more}: {checked:?}");
         if cause == "conflicting" {
             assert_eq!(
                 evidence(&lines)[0]["differs"]["other fields"],
@@ -365,10 +365,10 @@ fn fields_that_are_ignored_may_differ_in_a_copy_that_leaves() {
     csv.write("rules.toml", rules);
     csv.write("bars.csv", "symbol,date,close,updated_at\nA,2024-01-02,1.5,2024-02-01\nA,2024-01-02,1.5,2024-03-01\n");
     let checked = csv.call(&["check", "job.toml"]).exits(1);
-    assert_eq!(told(&csv, &checked.out), (vec!["identical".to_owned()], 1));
+    assert_eq!(causes_and_moves(&csv, &checked.out), (vec!["identical".to_owned()], 1));
     csv.write("bars.csv", "symbol,date,close,updated_at\nA,2024-01-02,1.5,2024-02-01\nA,2024-01-02,1.50,2024-03-01\n");
     let checked = csv.call(&["check", "job.toml"]).exits(1);
-    assert_eq!(told(&csv, &checked.out), (vec!["identical".to_owned()], 0), "it is written otherwise");
+    assert_eq!(causes_and_moves(&csv, &checked.out), (vec!["identical".to_owned()], 0), "it is written otherwise");
 }
 
 /// Two Parquet files with a bar of one day each, whose columns `x` are these.
@@ -421,7 +421,7 @@ fn files_that_have_a_column_in_several_types_are_compared_by_all_of_its_values()
     ] {
         let project = two_files(x);
         let checked = project.call(&["check", "job.toml"]);
-        assert_eq!(told(&project, &checked.out), (vec![cause.to_owned()], leaves), "{name}: {checked:?}");
+        assert_eq!(causes_and_moves(&project, &checked.out), (vec![cause.to_owned()], leaves), "{name}: {checked:?}");
         assert_eq!(checked.value("parse_errors"), "0", "no rule looks at {name}: {checked:?}");
     }
 }
@@ -435,7 +435,7 @@ fn a_column_that_only_some_files_have_and_no_rule_looks_at_is_null_in_the_others
         "symbol,date,open,high,low,close,volume,note\nA,2024-01-02,10,11,9,10.5,7,\nA,2024-01-03,10,11,9,10.5,7,x\n",
     );
     let checked = csv.call(&["check", "job.toml"]).exits(1);
-    assert_eq!(told(&csv, &checked.out), (vec!["identical".to_owned()], 1));
+    assert_eq!(causes_and_moves(&csv, &checked.out), (vec!["identical".to_owned()], 1));
 }
 
 #[test]

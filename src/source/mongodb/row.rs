@@ -17,7 +17,7 @@ use crate::source::{Wanted, WantedKind};
 pub(super) struct Shape {
     /// The fields to read.
     pub(super) wanted: Arc<[Wanted]>,
-    /// Whether what a row has besides these is told too.
+    /// Whether what a row has besides these is kept too.
     pub(super) whole: bool,
     /// The field of a document that holds its rows; without one every document is a row.
     pub(super) unwind: Option<String>,

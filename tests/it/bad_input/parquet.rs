@@ -176,8 +176,8 @@ fn a_column_in_which_everything_is_missing_is_null_alone_and_among_others() {
         for (name, batch) in order.iter().zip([&missing, &whole]) {
             write_parquet(&among.path(&format!("data/{name}.parquet")), batch, 1);
         }
-        let told = among.call(&["check", "job.toml"]).exits(1);
-        assert_eq!((told.value("rows"), told.value("parse_errors")), ("4", "0"), "{order:?}");
+        let checked = among.call(&["check", "job.toml"]).exits(1);
+        assert_eq!((checked.value("rows"), checked.value("parse_errors")), ("4", "0"), "{order:?}");
         assert_eq!(among.findings(), ["required volume null"; 2], "{order:?}");
     }
     let keyless = over("\"bars.parquet\"");
@@ -196,8 +196,8 @@ fn a_file_without_rows_says_nothing_of_the_columns_of_others() {
         fs::create_dir(project.path("data")).unwrap();
         write_parquet(&project.path("data/b.parquet"), &bars(4), 100);
         write_parquet(&project.path(&format!("data/{name}.parquet")), &empty, 100);
-        let told = project.call(&["check", "job.toml"]).exits(0);
-        assert_eq!(told.value("rows"), "4");
+        let checked = project.call(&["check", "job.toml"]).exits(0);
+        assert_eq!(checked.value("rows"), "4");
         project.edit("job.toml", "path = \"data\"", "path = \"data\"\nempty = \"error\"");
         project.call(&["check", "job.toml"]).exits(3).says(&["mixed schemas: column `symbol`"]);
     }
@@ -210,8 +210,8 @@ fn bytes_that_are_no_text_are_findings_where_they_are_read() {
     let rows = vec![("symbol", symbols), ("date", texts(["2024-01-02", "2024-01-02"])), ("close", numbers([1.0, 2.0]))];
     write_parquet(&project.path("bars.parquet"), &columns(rows), 1);
     project.write("rules.toml", "[[rule]]\nid = \"r\"\ncheck = \"range\"\nfield = \"close\"\nmin = 0.0\n");
-    let told = project.call(&["check", "job.toml"]).exits(1);
-    assert_eq!((told.value("rows"), told.value("clean"), told.value("parse_errors")), ("2", "1", "1"));
+    let checked = project.call(&["check", "job.toml"]).exits(1);
+    assert_eq!((checked.value("rows"), checked.value("clean"), checked.value("parse_errors")), ("2", "1", "1"));
     let shown = project.call(&["report", "show"]).exits(0).out;
     assert!(shown.contains("no series key: symbol `fffe` is not text"), "{shown}");
 }

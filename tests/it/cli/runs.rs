@@ -393,8 +393,8 @@ fn a_check_says_that_a_run_would_be_refused() {
     );
     let shown = project.call(&["report", "show"]).exits(0).out;
     assert!(shown.contains("a run would be refused: 1 row would be moved"), "{shown}");
-    let told = project.call(&["check", "job.toml", "--format", "json"]).exits(1);
-    assert!(told.out.contains("a run is refused, for that is over a limit"), "{told:?}");
+    let output = project.call(&["check", "job.toml", "--format", "json"]).exits(1);
+    assert!(output.out.contains("a run is refused, for that is over a limit"), "{output:?}");
 }
 
 /// A rule whose condition fits no row.

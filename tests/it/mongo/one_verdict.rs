@@ -24,8 +24,8 @@ fn faults_have_the_verdict_that_they_have_in_files() {
     let Some(server) = Server::get(Kind::Standalone) else { return };
     let of = |rows: &[Row]| -> Vec<String> {
         let documents: Vec<RawDocumentBuf> = (1..).zip(rows).map(|(id, row)| document(id, *row)).collect();
-        let (project, told) = check(server, &documents);
-        assert_eq!(told.value("rows"), rows.len().to_string(), "{told:?}");
+        let (project, output) = check(server, &documents);
+        assert_eq!(output.value("rows"), rows.len().to_string(), "{output:?}");
         found(&project)
     };
     assert_eq!(of(&OF_TEXT), FOUND_OF_TEXT);

@@ -33,7 +33,7 @@ fn grant(world: &World, grants: &[(&str, &[&str])]) {
 }
 
 /// What the doctor tells of a subject: state and words.
-fn told_of(output: &Told, what: &str) -> Vec<(String, String)> {
+fn output_of(output: &Told, what: &str) -> Vec<(String, String)> {
     let text = |line: &Value, field: &str| line[field].as_str().unwrap_or_default().to_owned();
     let lines = output.json();
     lines.iter().filter(|line| line["what"] == what).map(|line| (text(line, "state"), text(line, "detail"))).collect()
@@ -41,7 +41,7 @@ fn told_of(output: &Told, what: &str) -> Vec<(String, String)> {
 
 /// Does what the doctor says is to be done.
 fn do_as_told(world: &World, output: &Told) {
-    let [(_, detail)] = told_of(output, "grant").try_into().unwrap();
+    let [(_, detail)] = output_of(output, "grant").try_into().unwrap();
     let role = detail.split_once(".createRole(").unwrap().1.split_once("); ").unwrap().0;
     let role: Value = serde_json::from_str(role).unwrap();
     let privileges = mongodb::bson::serialize_to_bson(&role["privileges"]).unwrap();
@@ -56,7 +56,7 @@ fn what_the_doctor_says_is_missing_is_all_that_is_missing() {
     let before = world.database.digest(QUOTES);
     call(&world, &["check", "job.toml"]).exits(3).says(&["not authorized", "`barkeep doctor` tells"]);
     let output = call(&world, &["doctor", "job.toml", "--format", "ndjson"]).exits(3);
-    let privileges = told_of(&output, "privileges");
+    let privileges = output_of(&output, "privileges");
     assert_eq!(
         privileges.iter().map(|(state, _)| state.as_str()).collect::<Vec<_>>(),
         ["FAIL", "warn", "warn", "warn", "warn"]
@@ -65,8 +65,8 @@ fn what_the_doctor_says_is_missing_is_all_that_is_missing() {
     do_as_told(&world, &output);
 
     let output = call(&world, &["doctor", "job.toml", "--format", "ndjson"]).exits(0);
-    assert!(told_of(&output, "privileges").iter().all(|(state, _)| state == "ok"), "{output:?}");
-    assert!(told_of(&output, "grant").is_empty());
+    assert!(output_of(&output, "privileges").iter().all(|(state, _)| state == "ok"), "{output:?}");
+    assert!(output_of(&output, "grant").is_empty());
     assert_eq!(call(&world, &["run", "job.toml"]).exits(1).value("removed"), "2");
     world.holds();
     call(&world, &["quarantine", "list", "job.toml"]).exits(0);
@@ -85,8 +85,9 @@ fn what_the_doctor_says_is_missing_is_all_that_is_missing() {
 fn grant_for(world: &World, command: &str) {
     let output = call(world, &["doctor", "job.toml", "--format", "ndjson"]);
     let begin = format!("`{command}` needs ");
-    let needs =
-        told_of(&output, "privileges").into_iter().find_map(|(_, words)| words.strip_prefix(&begin).map(str::to_owned));
+    let needs = output_of(&output, "privileges")
+        .into_iter()
+        .find_map(|(_, words)| words.strip_prefix(&begin).map(str::to_owned));
     let needs = needs.unwrap_or_else(|| panic!("{command}: {output:?}"));
     let needs = needs.split_once(", and `keeper` lacks").unwrap().0;
     let mut grants: Vec<(&str, Vec<&str>)> = Vec::new();
@@ -139,7 +140,7 @@ fn who_may_only_read_checks_and_moves_nothing() {
     call(&world, &["run", "job.toml"]).exits(3).says(&["a privilege is missing", "barkeep doctor"]);
     assert_eq!(world.database.digest(QUOTES), before);
     let output = call(&world, &["doctor", "job.toml", "--format", "ndjson"]).exits(0);
-    let states: Vec<(String, String)> = told_of(&output, "privileges");
+    let states: Vec<(String, String)> = output_of(&output, "privileges");
     assert!(states[0] == ("ok".to_owned(), "`keeper` may do all that `check` needs".to_owned()), "{states:?}");
     assert!(states[2].1.starts_with("`apply` needs remove on"), "{states:?}");
 }

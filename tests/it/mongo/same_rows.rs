@@ -5,7 +5,7 @@ use mongodb::bson::rawdoc;
 
 use super::server::{Kind, Server};
 use crate::cli_support::{Project, Told};
-use crate::same_rows::{Case, Cell, Fields, cases, digits, expected, job, symbol, told, told_of};
+use crate::same_rows::{Case, Cell, Fields, cases, causes_and_moves, digits, expected, job, output_of, symbol};
 use crate::support::package;
 
 pub(super) fn check(server: &'static Server, documents: &[RawDocumentBuf]) -> (Project, Told) {
@@ -18,8 +18,8 @@ pub(super) fn check(server: &'static Server, documents: &[RawDocumentBuf]) -> (P
     project.write("job.toml", job(&source));
     project.write("rules.toml", std::fs::read(package().join("rules/ohlcv.toml")).unwrap());
     let output = project.command(&["check", "job.toml"]).env("BARKEEP_TEST_URI", database.uri()).output().unwrap();
-    let told = project.output(output);
-    (project, told)
+    let checked = project.output(output);
+    (project, checked)
 }
 
 fn bar(id: i32, symbol: &str, more: &[(&str, RawBson)]) -> RawDocumentBuf {
@@ -54,7 +54,7 @@ fn the_same_two_rows_have_the_finding_that_they_have_in_files() {
     let Some(server) = Server::get(Kind::Standalone) else { return };
     let cases = cases();
     let (project, _) = check(server, &documents(&cases));
-    assert_eq!(told_of(&project, &cases), expected(&cases));
+    assert_eq!(output_of(&project, &cases), expected(&cases));
 }
 
 #[test]
@@ -73,12 +73,12 @@ fn types_of_numbers_and_fields_that_no_sample_showed_tell_documents_apart() {
     ] {
         let documents = [bar(1, "A", &volume(RawBson::Int32(5))), bar(2, "A", &second)];
         let (project, checked) = check(server, &documents);
-        assert_eq!(told(&project, &checked.out), (vec![cause.to_owned()], leaves), "{name}: {checked:?}");
+        assert_eq!(causes_and_moves(&project, &checked.out), (vec![cause.to_owned()], leaves), "{name}: {checked:?}");
     }
     let mut renamed = bar(3, "A", &volume(RawBson::Int32(5)));
     renamed.append(cstr!("late"), RawBson::Null);
     let (project, checked) = check(server, &[bar(1, "A", &volume(RawBson::Int32(5))), renamed]);
-    let (causes, leaves) = told(&project, &checked.out);
+    let (causes, leaves) = causes_and_moves(&project, &checked.out);
     assert_eq!(
         (causes.len(), leaves),
         (1, 1),

@@ -99,7 +99,7 @@ pub(crate) fn too_many(seen: &Seen, written: &Written, bad: impl Fn(u64) -> u64,
 }
 
 /// Where rows that are missing in the source are, and whether somebody was reported: `said` is all that barkeep ever said.
-pub(crate) fn told_of(missing: &BTreeSet<u64>, root: &Path, format: Format, said: &str) -> Faults {
+pub(crate) fn named_or_lost(missing: &BTreeSet<u64>, root: &Path, format: Format, said: &str) -> Faults {
     let (mut open, mut hidden) = (missing.clone(), BTreeMap::<PathBuf, u64>::new());
     let mut unnamed = BTreeSet::new();
     for path in support::files(root).into_iter().filter(|_| !missing.is_empty()) {
@@ -215,10 +215,10 @@ mod tests {
         assert!(missing(&all, &written).is_empty() && too_many(&all, &written, |_| 1, "").is_empty());
         let less = missing(&seen(dir.path(), &written, &rows[1..]), &written);
         assert_eq!(less, BTreeSet::from([1]));
-        assert_eq!(told_of(&less, dir.path(), Format::Csv, "")[0].0, Fault::Gone);
+        assert_eq!(named_or_lost(&less, dir.path(), Format::Csv, "")[0].0, Fault::Gone);
         fs::write(dir.path().join("old"), Format::Csv.file(&rows)).unwrap();
-        assert_eq!(told_of(&less, dir.path(), Format::Csv, "")[0].0, Fault::Hidden);
-        assert_eq!(told_of(&less, dir.path(), Format::Csv, "late rows in ./old"), Faults::new());
+        assert_eq!(named_or_lost(&less, dir.path(), Format::Csv, "")[0].0, Fault::Hidden);
+        assert_eq!(named_or_lost(&less, dir.path(), Format::Csv, "late rows in ./old"), Faults::new());
         let twice = [&rows[..], &rows[1..2], &["A,cut".to_owned()]].concat();
         let faults = too_many(&seen(dir.path(), &written, &twice), &written, |_| 1, "");
         assert_eq!(faults.iter().map(|fault| fault.0.clone()).collect::<Vec<_>>(), [Fault::Twice, Fault::Strange]);

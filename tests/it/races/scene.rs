@@ -188,7 +188,7 @@ impl<'a> Scene<'a> {
         let seen = self.look();
         let missing: BTreeSet<u64> =
             oracle::missing(&before, &self.written).union(&oracle::missing(&seen, &self.written)).copied().collect();
-        let gone = oracle::told_of(&missing, self.dir.path(), format, &self.said());
+        let gone = oracle::named_or_lost(&missing, self.dir.path(), format, &self.said());
         let lost = !gone.is_empty();
         self.faults.extend(gone);
         self.faults.extend(oracle::too_many(
