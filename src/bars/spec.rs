@@ -48,6 +48,8 @@ pub struct BarsSpec {
     pub time: TimeSpec,
     /// Fields that these bars are said not to have: rules that need one are not evaluated.
     pub without: Vec<Arc<str>>,
+    /// Whether prices may be zero or below: then they are compared by differences, not by ratios.
+    pub negative: bool,
     /// How numbers are written that the source has as text.
     pub numbers: NumberFormat,
     /// Every field rules can name, besides `time`; the order is that of the columns of a `Series`.
@@ -71,6 +73,7 @@ impl BarsSpec {
             grid: None,
             time,
             without: Vec::new(),
+            negative: false,
             numbers: NumberFormat::default(),
             fields: Vec::new(),
         }

@@ -5,6 +5,7 @@
 //! never allocates per row, and knows nothing of files, servers or DataFusion. To add one, write its two
 //! files, declare the module and add one line to [`CHECKS`].
 
+mod bar_excess;
 mod cause;
 mod context;
 mod date_format;
@@ -13,6 +14,7 @@ mod evidence;
 mod facts;
 mod finding;
 mod gap;
+mod jump;
 mod kind;
 mod matches;
 mod ohlc;
@@ -20,15 +22,22 @@ mod order;
 mod outlier;
 mod params;
 pub mod parse_error;
+mod pct_change;
 mod price_spike;
 mod range;
 mod required;
 mod robust;
+mod runs;
 mod series;
+mod split;
 mod sql;
 mod stale;
 #[cfg(test)]
 pub(crate) mod testing;
+mod tick_size;
+mod traded;
+mod turnover;
+mod unit_slip;
 mod zero_volume;
 
 pub use context::Context;
@@ -45,12 +54,18 @@ pub const CHECKS: &[&dyn CheckKind] = &[
     &range::Range,
     &matches::Matches,
     &ohlc::Ohlc,
+    &pct_change::PctChange,
+    &turnover::Turnover,
+    &tick_size::TickSize,
     &duplicate::Duplicate,
     &order::Order,
     &gap::Gap,
     &zero_volume::ZeroVolume,
     &outlier::Outlier,
     &price_spike::PriceSpike,
+    &bar_excess::BarExcess,
+    &split::Split,
+    &unit_slip::UnitSlip,
     &stale::Stale,
     &sql::Sql,
 ];

@@ -24,8 +24,8 @@ const PARAMS: &[Key] = &[
     key(
         "negative",
         Holds::Flag,
-        Otherwise::Flag(false),
-        "Accept prices of zero and below, as futures and spreads have them.",
+        Otherwise::Nothing,
+        "Whether prices of zero and below are accepted, as futures and spreads have them; as `[bars] negative` says where not given.",
     ),
     key(
         "tolerance",
@@ -136,10 +136,11 @@ impl CheckKind for Ohlc {
         Stage::Row
     }
 
-    fn compile(&self, params: &mut Params<'_>, _bars: &BarsSpec) -> Box<dyn Check> {
+    fn compile(&self, params: &mut Params<'_>, bars: &BarsSpec) -> Box<dyn Check> {
         let prices = [OPEN, HIGH, LOW, CLOSE].map(|field| params.bar_field(NAMES[field]));
         let sizes = [4, 5].map(|field| params.optional_bar_field(NAMES[field]));
-        let floor = if params.flag("negative") { f64::NEG_INFINITY } else { 0.0 };
+        let negative = if params.given("negative") { params.flag("negative") } else { bars.negative };
+        let floor = if negative { f64::NEG_INFINITY } else { 0.0 };
         let tolerance = params.number("tolerance");
         Box::new(Conditions { prices, sizes, floor, tolerance, names: NAMES.map(Arc::from) })
     }

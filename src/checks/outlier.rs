@@ -6,6 +6,7 @@
 
 mod brownlees_gallo;
 mod hampel;
+mod look;
 mod nearest;
 mod neighbours;
 mod tolerance;
@@ -16,8 +17,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use self::brownlees_gallo::Trimmed;
+use self::look::{Cause, Far, Kind, proposed};
 use self::neighbours::{Band, Neighbours, Verdict, Workspace};
 use self::tolerance::Tolerance;
+use super::jump::is_split;
 use super::params::Params;
 use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage};
 use crate::bars::BarsSpec;
@@ -40,8 +43,8 @@ const PARAMS: &[Key] = &[
     key(
         "scale",
         Holds::Choice(&["log", "linear"]),
-        Otherwise::Text("log"),
-        "Whether distances are ratios (log) or differences (linear, for fields that may be zero or negative).",
+        Otherwise::Nothing,
+        "Whether distances are ratios (log) or differences (linear); linear for prices where `[bars] negative` is true, else log.",
     ),
     key(
         "window",
@@ -103,6 +106,12 @@ struct Evidence {
     /// The values before and after.
     left: Option<f64>,
     right: Option<f64>,
+    /// The value in line with its neighbours, where the cause says which.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proposed: Option<f64>,
+    /// Whether no bar follows yet.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    provisional: bool,
 }
 
 impl Described for Outlier {
@@ -114,12 +123,29 @@ impl Described for Outlier {
         include_str!("outlier.md")
     }
 
+    fn causes(&self) -> &'static [&'static str] {
+        Cause::WORDS
+    }
+
     fn message(&self, facts: &Facts<'_>) -> String {
-        let Evidence { median, mean, .. } = facts.evidence();
+        let Evidence { median, mean, proposed, provisional, .. } = facts.evidence();
         let (what, centre) = if median.is_none() && mean.is_some() { ("mean", mean) } else { ("median", median) };
         let centre = centre.map(|centre| format!(" {}", rough(centre, 6))).unwrap_or_default();
         let far = facts.score.map_or_else(|| "far".to_owned(), |score| format!("{} scales", rough(score, 3)));
-        format!("{} is {far} from its neighbours' {what}{centre}{}", facts.subject(), facts.allowed())
+        let value = proposed.map(|value| format!(", {} would be in line", rough(value, 6))).unwrap_or_default();
+        let looks = match facts.cause.and_then(Cause::parse) {
+            Some(Cause::UnitSlip) => format!("; a power of ten away{value}"),
+            Some(Cause::Wrapped) => format!("; it lost 2^32{value}"),
+            Some(Cause::RealMove) => "; price and volume moved together".to_owned(),
+            Some(Cause::Blip) | None => String::new(),
+        };
+        let newest = if provisional { "; no bar follows yet" } else { "" };
+        format!("{} is {far} from its neighbours' {what}{centre}{}{looks}{newest}", facts.subject(), facts.allowed())
+    }
+
+    #[cfg(test)]
+    fn more_examples(&self) -> &'static str {
+        include_str!("outlier_examples.md")
     }
 }
 
@@ -135,7 +161,11 @@ impl CheckKind for Outlier {
     fn compile(&self, params: &mut Params<'_>, bars: &BarsSpec) -> Box<dyn Check> {
         let index = params.number_field("field");
         let field = bars.fields.get(index).map(|field| Arc::clone(&field.name)).unwrap_or_default();
-        let log = params.choice("scale") == "log";
+        let of_a_price = ["open", "high", "low", "close"].contains(&&*field);
+        let log = match params.given("scale") {
+            true => params.choice("scale") == "log",
+            false => !(of_a_price && bars.negative),
+        };
         let window = params.count("window");
         if window.is_multiple_of(2) {
             let help = format!("the bar stands in the middle of its window: use {} or {}", window - 1, window + 1);
@@ -143,7 +173,8 @@ impl CheckKind for Outlier {
         }
         let (name, method, limit) = method(params, log);
         let whole = params.choice("edges") == "skip";
-        Box::new(Rule { index, field, log, half: window / 2, whole, name, limit, method })
+        let kind = if log { Kind::of(&field, params, bars) } else { Kind::Other };
+        Box::new(Rule { index, field, kind, log, half: window / 2, whole, name, limit, method })
     }
 }
 
@@ -178,6 +209,7 @@ struct Clean {
 struct Rule {
     index: usize,
     field: Arc<str>,
+    kind: Kind,
     log: bool,
     half: usize,
     whole: bool,
@@ -193,6 +225,7 @@ impl Check for Rule {
             Method::Trimmed(_) => 2 * self.half,
             Method::Hampel(_) | Method::Nearest(_) => self.half,
         };
+        let side = side.max(self.kind.side());
         Context::Bars { before: side, after: side }
     }
 
@@ -211,11 +244,16 @@ impl Check for Rule {
                 Verdict::Inside => evaluated += 1,
                 Verdict::Undecided => undecided += 1,
                 Verdict::Outside(band) => {
+                    let newest = before + 1 == clean.rows.len() && matches!(self.method, Method::Nearest(_));
+                    if newest && self.log && is_split(value - band.centre) {
+                        undecided += 1;
+                        continue;
+                    }
                     evaluated += 1;
                     let beside =
                         [before.checked_sub(1), Some(before + 1)].map(|at| at.and_then(|at| clean.rows.get(at)));
                     let beside = beside.map(|row| row.map(|row| prices[*row]));
-                    findings.push(self.finding(row, prices[row], value, band, beside));
+                    findings.push(self.finding(series, (row, value), band, beside));
                 }
             }
         }
@@ -262,9 +300,18 @@ impl Rule {
         }
     }
 
-    /// The finding about `price` in `row`, which is `value` on the scale, with the prices beside it.
-    fn finding(&self, row: usize, price: f64, value: f64, band: Band, beside: [Option<f64>; 2]) -> Finding {
+    /// The finding about the price in `row`, which is `value` on the scale, with the prices beside it.
+    fn finding(
+        &self,
+        series: &Series<'_>,
+        (row, value): (usize, f64),
+        band: Band,
+        beside: [Option<f64>; 2],
+    ) -> Finding {
+        let price = series.number(self.index).values()[row];
         let (trimmed, centre) = (matches!(self.method, Method::Trimmed(_)), self.unscaled(band.centre));
+        let far = Far { row, value: price, centre, scale: band.scale };
+        let cause = self.kind.look(series, far);
         let evidence = Evidence {
             method: Cow::Borrowed(self.name),
             median: (!trimmed).then_some(centre),
@@ -273,6 +320,8 @@ impl Rule {
             window: band.values,
             left: beside[0],
             right: beside[1],
+            proposed: proposed(cause, far),
+            provisional: beside[1].is_none() && matches!(self.method, Method::Nearest(_)),
         };
         let (mut lo, mut hi) = (self.unscaled(band.centre - band.reach), self.unscaled(band.centre + band.reach));
         // Rounded back to prices, the nearer limit can meet a price that is outside by less than the rounding.
@@ -283,7 +332,11 @@ impl Rule {
         }
         let score = (value - band.centre).abs() / band.reach * self.limit;
         let finding = Finding::row(row).field(&self.field).observed(price).expected(lo, hi);
-        finding.score(score.min(f64::MAX)).evidence(evidence)
+        let finding = finding.score(score.min(f64::MAX)).evidence(evidence);
+        match cause {
+            Some(cause) => finding.cause(cause),
+            None => finding,
+        }
     }
 }
 

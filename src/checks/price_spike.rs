@@ -1,21 +1,19 @@
 //! `price-spike`: a price that goes out and comes back with the next bar.
 //!
-//! Two forms: a close whose return is large and undone by the next one, and a bar whose high or low sticks out of
-//! its body between two ordinary bars. Looks one bar ahead. Compares each bar with the usable bars beside it
-//! (finite, above zero); sessions and gaps are not known here.
+//! A close whose return is large and undone by the next one. Looks one bar ahead. Compares each bar with the usable
+//! bars beside it (finite, above zero); sessions and gaps are not known here.
 
 mod cause;
-mod wick;
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use self::cause::Cause;
-use self::wick::Wick;
 
 use super::params::Params;
 use super::robust::{SIGMA_PER_MAD, deviation, median_of};
+use super::traded::{SIDE, busy};
 use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage};
 use crate::bars::BarsSpec;
 use crate::schema::{Holds, Key, Otherwise, key};
@@ -56,8 +54,8 @@ const PARAMS: &[Key] = &[
     key(
         "wick",
         Holds::Number { min: 0.001, max: 10.0 },
-        Otherwise::Number(0.2),
-        "Largest part of the body's edge that the high or low may stick out, where the bars have both.",
+        Otherwise::Nothing,
+        "Has no effect any more: write a rule with `check = \"bar-excess\"`, which evaluates highs and lows.",
     ),
 ];
 
@@ -86,28 +84,28 @@ impl Described for PriceSpike {
         include_str!("price_spike.md")
     }
 
+    #[cfg(test)]
+    fn more_examples(&self) -> &'static str {
+        include_str!("price_spike_examples.md")
+    }
+
     fn causes(&self) -> &'static [&'static str] {
         Cause::WORDS
     }
 
     fn message(&self, facts: &Facts<'_>) -> String {
         let subject = facts.subject();
-        match (facts.cause.and_then(Cause::parse), facts.observed) {
-            (Some(Cause::Reversal), _) => {
+        match facts.cause.and_then(Cause::parse) {
+            Some(cause) => {
                 let Evidence { out, back, .. } = facts.evidence();
                 let ways = out
                     .zip(back)
                     .map(|(out, back)| format!(": {}, then {}", percent(out.exp_m1()), percent(back.exp_m1())));
-                format!("{subject} goes out and comes back{}{}", ways.unwrap_or_default(), facts.allowed())
+                let traded = if cause == Cause::RealMove { "; much was traded there" } else { "" };
+                format!("{subject} goes out and comes back{}{}{traded}", ways.unwrap_or_default(), facts.allowed())
             }
-            (Some(cause @ (Cause::LowWick | Cause::HighWick)), observed) => wick::message(facts, cause, observed),
-            (None, _) => facts.generic(),
+            None => facts.generic(),
         }
-    }
-
-    #[cfg(test)]
-    fn more_examples(&self) -> &'static str {
-        include_str!("price_spike_examples.md")
     }
 }
 
@@ -123,17 +121,10 @@ impl CheckKind for PriceSpike {
     fn compile(&self, params: &mut Params<'_>, bars: &BarsSpec) -> Box<dyn Check> {
         let index = params.number_field("field");
         let name = bars.fields.get(index).map(|field| Arc::clone(&field.name)).unwrap_or_default();
-        let wick = params.number("wick");
-        let wick = wick_of(params, bars, wick);
-        let lacking = ["open", "high", "low", "close"].into_iter().filter(|name| bars.field(name).is_none());
-        let said = lacking.clone().count() > 0 && lacking.into_iter().all(|name| bars.lacks_knowingly(name));
-        if wick.is_none() && params.given("wick") && !said {
-            params.reject(
-                "wick",
-                "`wick` needs open, high, low and close",
-                "leave it out; closes are evaluated without it",
-            );
-        }
+        // Files of earlier versions have it.
+        params.maybe_number("wick");
+        let of_a_price = ["open", "high", "low", "close"].contains(&&*name);
+        let volume = if of_a_price { params.optional_bar_field("volume") } else { None };
         Box::new(Rule {
             index,
             name,
@@ -141,16 +132,9 @@ impl CheckKind for PriceSpike {
             floor: params.number("floor"),
             reversal: params.number("reversal"),
             window: params.count("window"),
-            wick,
+            volume,
         })
     }
-}
-
-/// The wick form, where the bars have all it needs.
-fn wick_of(params: &mut Params<'_>, bars: &BarsSpec, share: f64) -> Option<Wick> {
-    let [open, high, low, close] = ["open", "high", "low", "close"].map(|field| params.optional_bar_field(field));
-    let named = |index: usize| (index, Arc::clone(&bars.fields[index].name));
-    Some(Wick { share, body: [open?, close?], high: named(high?), low: named(low?) })
 }
 
 /// One rule of the check.
@@ -161,7 +145,8 @@ struct Rule {
     floor: f64,
     reversal: f64,
     window: usize,
-    wick: Option<Wick>,
+    /// The volume beside a price, where the bars have it.
+    volume: Option<usize>,
 }
 
 /// The bars that may serve as neighbours: rows and logarithms of their prices, in the order of time.
@@ -222,7 +207,8 @@ enum Verdict {
 impl Check for Rule {
     fn context(&self) -> Context {
         // So many returns need one bar more.
-        Context::Bars { before: self.window + 1, after: 1 }
+        let after = if self.volume.is_some() { SIDE } else { 1 };
+        Context::Bars { before: self.window + 1, after }
     }
 
     fn counts(&self, series: &Series<'_>, row: usize) -> bool {
@@ -236,7 +222,7 @@ impl Check for Rule {
         let (mut evaluated, mut undecided) = (0, 0);
         for before in 0..clean.rows.len() {
             let verdict = match clean.place(before) {
-                Some(place) => self.verdict(series, &clean, place, &mut scratch),
+                Some(place) => self.reversal(series, &clean, place, &mut scratch),
                 None => Verdict::Undecided,
             };
             match verdict {
@@ -254,16 +240,6 @@ impl Check for Rule {
 }
 
 impl Rule {
-    /// The verdict of both forms; a spike of the close hides a wick of the same bar.
-    fn verdict(&self, series: &Series<'_>, clean: &Clean, place: Place, scratch: &mut [Vec<f64>; 2]) -> Verdict {
-        let reversal = self.reversal(series, clean, place, scratch);
-        if matches!(reversal, Verdict::Spike(_)) {
-            return reversal;
-        }
-        let wick = self.wick.as_ref().and_then(|wick| wick.evaluate(series, place.row, place.beside));
-        wick.map_or(reversal, |finding| Verdict::Spike(Box::new(finding)))
-    }
-
     fn reversal(&self, series: &Series<'_>, clean: &Clean, place: Place, scratch: &mut [Vec<f64>; 2]) -> Verdict {
         let Place { before, out, back, .. } = place;
         let comes_back = out * back < 0.0 && (out + back).abs() <= self.reversal * out.abs();
@@ -287,6 +263,8 @@ impl Rule {
         let prices = series.number(self.index).values();
         let [previous, next] = place.beside.map(|row| prices[row]);
         let allowed = self.floor.max(self.limit * sigma);
+        let busy = self.volume.is_some_and(|volume| busy(series, volume, place.row));
+        let cause = if busy { Cause::RealMove } else { Cause::Reversal };
         let evidence = Evidence {
             out: Some(place.out),
             back: Some(place.back),
@@ -300,7 +278,7 @@ impl Rule {
             .observed(prices[place.row])
             .expected(previous * (-allowed).exp(), previous * allowed.exp())
             .score(place.out.abs() / allowed)
-            .cause(Cause::Reversal)
+            .cause(cause)
             .evidence(evidence)
     }
 }

@@ -1,13 +1,15 @@
 //! `stale`: the same bar again and again while trades are reported.
 //!
-//! Compares open, high, low and close, as many of them as the bars have, for exact equality. Rows without a volume
-//! above or below zero claim no trade and break a run. How long a run may be in time is not looked at.
+//! Compares open, high, low and close, as many of them as the bars have, for exact equality. Equal prices happen; equal
+//! volumes with them hardly do, so fewer such bars make a run. Rows without a volume above or below zero claim no trade
+//! and break a run. How long a run may be in time is not looked at.
 
 use std::sync::Arc;
 
 use chrono::DateTime;
 use serde::{Deserialize, Serialize};
 
+use super::cause::causes;
 use super::evidence::LONGEST_VALUE;
 use super::params::Params;
 use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, NumberColumn, Series, Stage};
@@ -18,12 +20,27 @@ use crate::text::escape::shortened;
 /// The check `stale`.
 pub(crate) struct Stale;
 
-const PARAMS: &[Key] = &[key(
-    "bars",
-    Holds::Count { min: 2, max: 1_000_000 },
-    Otherwise::Nothing,
-    "Identical bars in a row that make a run; 5 where not given, 30 for bars shorter than a day.",
-)];
+const PARAMS: &[Key] = &[
+    key(
+        "bars",
+        Holds::Count { min: 2, max: 1_000_000 },
+        Otherwise::Nothing,
+        "Bars in a row with identical prices that make a run; 5 where not given, 30 for bars shorter than a day.",
+    ),
+    key(
+        "equal",
+        Holds::Count { min: 2, max: 1_000_000 },
+        Otherwise::Nothing,
+        "The same where volumes are identical too and the high is above the low; 2, and 3 for bars shorter than a day.",
+    ),
+];
+
+causes! {
+    /// The prices repeat.
+    SamePrices = "same-prices",
+    /// The volume repeats with them.
+    SameBar = "same-bar",
+}
 
 /// How often the bar was there, and from when on.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -45,7 +62,20 @@ impl Described for Stale {
     fn message(&self, facts: &Facts<'_>) -> String {
         let Evidence { length, since } = facts.evidence();
         let since = since.map(|since| format!(" since {}", shortened(&since, LONGEST_VALUE))).unwrap_or_default();
-        format!("the same bar {length} times in a row{since}: {}", facts.subject())
+        let volume = match facts.cause.and_then(Cause::parse) {
+            Some(Cause::SameBar) => ", with the same volume",
+            Some(Cause::SamePrices) | None => "",
+        };
+        format!("the same bar {length} times in a row{since}{volume}: {}", facts.subject())
+    }
+
+    fn causes(&self) -> &'static [&'static str] {
+        Cause::WORDS
+    }
+
+    #[cfg(test)]
+    fn more_examples(&self) -> &'static str {
+        include_str!("stale_examples.md")
     }
 }
 
@@ -63,8 +93,12 @@ impl CheckKind for Stale {
         let others = ["open", "high", "low"].map(|field| params.optional_bar_field(field));
         let name = bars.fields.get(close).map(|field| Arc::clone(&field.name)).unwrap_or_default();
         let length = params.maybe_count("bars").unwrap_or(if bars.daily() { 5 } else { 30 });
+        let equal = params.maybe_count("equal").unwrap_or(if bars.daily() { 2 } else { 3 });
+        let [_, high, low] = others;
         let others = others.into_iter().flatten().collect();
-        Box::new(Rule { close, others, volume: params.optional_bar_field("volume"), name, length, daily: bars.daily() })
+        let volume = params.optional_bar_field("volume");
+        let wide = high.zip(low);
+        Box::new(Rule { close, others, wide, volume, name, length, equal, daily: bars.daily() })
     }
 }
 
@@ -72,9 +106,12 @@ impl CheckKind for Stale {
 struct Rule {
     close: usize,
     others: Vec<usize>,
+    /// High and low, where the bars have both.
+    wide: Option<(usize, usize)>,
     volume: Option<usize>,
     name: Arc<str>,
     length: usize,
+    equal: usize,
     daily: bool,
 }
 
@@ -97,6 +134,8 @@ impl Run {
 struct Columns<'a> {
     close: NumberColumn<'a>,
     others: Vec<NumberColumn<'a>>,
+    /// High and low.
+    wide: Option<[NumberColumn<'a>; 2]>,
     volume: Option<NumberColumn<'a>>,
 }
 
@@ -114,6 +153,12 @@ impl Columns<'_> {
         })
     }
 
+    /// Whether the volumes of two rows are equal too, in bars that are no flat ones: those repeat by themselves.
+    fn same_volume(&self, a: usize, b: usize) -> bool {
+        let wide = self.wide.is_some_and(|[high, low]| high.values()[b] > low.values()[b]);
+        wide && self.volume.is_some_and(|volume| volume.values()[a] == volume.values()[b])
+    }
+
     fn same(&self, a: usize, b: usize) -> bool {
         let same = |column: &NumberColumn<'_>| column.values()[a] == column.values()[b];
         same(&self.close) && self.others.iter().all(same)
@@ -129,42 +174,62 @@ impl Check for Rule {
         let columns = Columns {
             close: series.number(self.close),
             others: self.others.iter().map(|index| series.number(*index)).collect(),
+            wide: self.wide.map(|(high, low)| [series.number(high), series.number(low)]),
             volume: self.volume.map(|index| series.number(index)),
         };
         let (mut run, mut evaluated): (Option<Run>, usize) = (None, 0);
         for row in 0..series.dated() {
             if !columns.priced(row) || !columns.traded(row) {
                 findings.excused(usize::from(columns.priced(row)));
-                self.close_run(series, run.take(), findings);
+                self.close_run(series, &columns, run.take(), findings);
                 continue;
             }
             evaluated += 1;
             match &mut run {
                 Some(run) if columns.same(run.last, row) => run.last = row,
-                _ => self.close_run(series, run.replace(Run { first: row, last: row }), findings),
+                _ => self.close_run(series, &columns, run.replace(Run { first: row, last: row }), findings),
             }
         }
-        self.close_run(series, run, findings);
+        self.close_run(series, &columns, run, findings);
         if evaluated < self.length { findings.insufficient(evaluated) } else { findings.evaluated(evaluated) }
     }
 }
 
 impl Rule {
-    /// Ends a run and reports it if it is long enough. The first bar may be true, so the rows of the finding are
-    /// those that repeat it.
-    fn close_run(&self, series: &Series<'_>, run: Option<Run>, findings: &mut FindingSink) {
-        let Some(run) = run.filter(|run| run.length() >= self.length) else { return };
+    /// Ends a run of equal prices and reports it if it is long enough, or else the parts of it with equal volumes that
+    /// are.
+    fn close_run(&self, series: &Series<'_>, columns: &Columns<'_>, run: Option<Run>, findings: &mut FindingSink) {
+        let Some(run) = run.filter(|run| run.length() >= self.length.min(self.equal)) else { return };
+        let mut parts = vec![Run { first: run.first, last: run.first }];
+        for row in run.first + 1..=run.last {
+            match parts.last_mut() {
+                Some(part) if columns.same_volume(part.last, row) => part.last = row,
+                _ => parts.push(Run { first: row, last: row }),
+            }
+        }
+        if run.length() >= self.length {
+            let cause = if parts.len() == 1 { Cause::SameBar } else { Cause::SamePrices };
+            findings.push(self.finding(series, run, (cause, self.length)));
+            return;
+        }
+        for part in parts.into_iter().filter(|part| part.length() >= self.equal) {
+            findings.push(self.finding(series, part, (Cause::SameBar, self.equal)));
+        }
+    }
+
+    /// The finding about a run. The first bar may be true, so its rows are those that repeat it.
+    fn finding(&self, series: &Series<'_>, run: Run, (cause, least): (Cause, usize)) -> Finding {
         let (Run { first, last }, length) = (run, run.length());
         let format = if self.daily { "%Y-%m-%d" } else { "%Y-%m-%dT%H:%M:%SZ" };
         let since = DateTime::from_timestamp_micros(series.time[first]).map(|time| time.format(format).to_string());
         let evidence = Evidence { length: length as u64, since };
-        let finding = Finding::run(first + 1..last + 1)
+        Finding::run(first + 1..last + 1)
             .field(&self.name)
             .observed(series.number(self.close).values()[first])
             .until(series.time[last])
-            .score(length as f64 / self.length as f64)
-            .evidence(evidence);
-        findings.push(finding);
+            .score(length as f64 / least as f64)
+            .cause(cause)
+            .evidence(evidence)
     }
 }
 
@@ -197,7 +262,7 @@ mod tests {
             RULE,
             &flat(&[(9.0, 5.0), (7.0, 5.0), (7.0, 6.0), (7.0, 7.0), (7.0, 8.0), (7.0, 9.0), (8.0, 5.0)]),
         );
-        assert_eq!(evaluated.lines, ["2024-01-03 .. 2024-01-06 close observed=7 bars=4"]);
+        assert_eq!(evaluated.lines, ["2024-01-03 .. 2024-01-06 close observed=7 bars=4 cause=same-prices"]);
         assert_eq!(evaluated.findings[0].rows, Some(2..6));
         assert_eq!(evaluated.findings[0].evidence, Some(json!({ "length": 5, "since": "2024-01-02" })));
         assert_eq!(evaluated.totals.evaluated, 7);
@@ -220,11 +285,47 @@ mod tests {
         let minutes = Fixture::new("interval = \"1m\"", &csv);
         assert_eq!(
             minutes.evaluate(RULE).lines,
-            ["2024-01-02T10:01:00Z .. 2024-01-02T10:29Z close observed=5 bars=29"]
+            ["2024-01-02T10:01:00Z .. 2024-01-02T10:29Z close observed=5 bars=29 cause=same-prices"]
         );
         assert_eq!(minutes.evaluate("check = \"stale\"\nbars = 31").findings.len(), 0);
         let evidence = minutes.evaluate(RULE).findings[0].evidence.clone();
         assert_eq!(evidence, Some(json!({ "length": 30, "since": "2024-01-02T10:00:00Z" })));
+    }
+
+    /// Bars from 2024-01-01 with a high above the low, as close and volume.
+    fn wide(bars: &[(f64, f64)]) -> String {
+        let mut csv = String::from("time,open,high,low,close,volume\n");
+        for (day, (close, volume)) in bars.iter().enumerate() {
+            csv += &format!("2024-01-{:02},{close},{},{close},{close},{volume}\n", day + 1, close + 1.0);
+        }
+        csv
+    }
+
+    #[test]
+    fn equal_volumes_make_a_run_of_two_days() {
+        let bars = [(7.0, 5.0), (7.0, 6.0), (7.0, 6.0), (8.0, 6.0), (9.0, 4.0), (9.0, 4.0), (9.0, 4.0)];
+        let evaluated = evaluate(RULE, &wide(&bars));
+        let lines = [
+            "2024-01-03 .. 2024-01-03 close observed=7 cause=same-bar",
+            "2024-01-06 .. 2024-01-07 close observed=9 bars=2 cause=same-bar",
+        ];
+        assert_eq!(evaluated.lines, lines);
+        assert_eq!(evaluate(&format!("{RULE}equal = 3"), &wide(&bars)).lines, lines[1..]);
+        assert_eq!(evaluate(RULE, &flat(&bars)).lines, [""; 0], "flat bars repeat by themselves");
+        assert_eq!(evaluate(RULE, &wide(&[(7.0, 5.0); 6])).findings[0].cause, Some("same-bar"));
+    }
+
+    #[test]
+    fn frozen_minutes_are_seen_at_the_third() {
+        let mut csv = String::from("time,high,low,close,volume\n");
+        for (minute, volume) in [100, 101, 102, 103, 104, 110, 110, 110].iter().enumerate() {
+            csv += &format!("2024-01-02T10:{minute:02}:00Z,9,8,8.5,{volume}\n");
+        }
+        let minutes = Fixture::new("interval = \"1m\"", &csv).evaluate(RULE);
+        assert_eq!(
+            minutes.lines,
+            ["2024-01-02T10:06:00Z .. 2024-01-02T10:07Z close observed=8.5 bars=2 cause=same-bar"]
+        );
     }
 
     #[test]

@@ -159,6 +159,7 @@ fn assemble(bars: &Bars, columns: &[SourceColumn]) -> BarsSpec {
             fold: time.fold,
         },
         numbers: NumberFormat::default(),
+        negative: bars.negative,
         without: bars.without.iter().map(|name| Arc::from(name.get_ref().as_str())).collect(),
         fields: fields(bars, columns),
     }

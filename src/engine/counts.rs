@@ -72,6 +72,9 @@ counts! {
         insufficient: i64,
         /// Rows that were excused.
         excused: i64,
+        /// Rows it does not look at: those that its `where` leaves out, that were rejected or are further copies, or that
+        /// lack what it needs.
+        stepped_over: i64,
         /// Findings.
         findings: i64,
         /// Bars the findings concern.
@@ -132,7 +135,8 @@ mod tests {
         assert_eq!(values[..3], [Some(3), None, Some(1)]);
         assert_eq!(MonthCounts::read(|column| values[column]), months);
         assert_eq!(MonthCounts::COLUMNS[1], "month_expected");
-        let rule = RuleCounts { evaluated: 1, insufficient: 2, excused: 3, findings: 4, bars: 5, rows: 6 };
+        let rule =
+            RuleCounts { evaluated: 1, insufficient: 2, excused: 3, stepped_over: 7, findings: 4, bars: 5, rows: 6 };
         assert_eq!(RuleCounts::read(|column| rule.values()[column]), rule);
         assert_eq!(SeriesCounts::read(|_| None), SeriesCounts::default());
     }

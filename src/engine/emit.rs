@@ -18,6 +18,7 @@ use super::metrics;
 use super::program::Program;
 use super::records::{Counted, Record, RecordBuilder, Row};
 use crate::bars::DAY_US;
+use crate::checks::Totals;
 use crate::decide::Action;
 use crate::decide::{RowTotals, Verdict, verdicts};
 use crate::market::Lookup;
@@ -219,6 +220,7 @@ impl Emitter {
                 evaluated: count(totals.evaluated),
                 insufficient: count(totals.insufficient),
                 excused: count(totals.excused),
+                stepped_over: count(self.stepped_over(rule, frame.rows() as u64, totals)),
                 ..RuleCounts::default()
             };
             let mut span: Option<(i64, i64)> = None;
@@ -252,6 +254,13 @@ impl Emitter {
                 ..Row::default()
             });
         }
+    }
+
+    /// How many of `rows` the rule did not look at; bars that are missing are no rows.
+    fn stepped_over(&self, rule: usize, rows: u64, totals: &Totals) -> u64 {
+        let of_rows = self.program.rules.rules.get(rule).is_none_or(|rule| rule.kind.flags_rows());
+        let looked_at = totals.evaluated + totals.insufficient + totals.excused;
+        if of_rows { rows.saturating_sub(looked_at) } else { 0 }
     }
 
     fn series_counts(&mut self, key: &str, frame: &Frame, verdicts: &[Verdict]) {

@@ -177,7 +177,8 @@ impl View<'_> {
         };
         let mut sink = FindingSink::default();
         rule.check.check(&self.frame.series(self.layout, self.key, &parts), &mut sink);
-        out.extend(sink.findings.into_iter().map(|finding| Flagged::new(index, finding, self.rows)));
+        let found = sink.findings.into_iter().filter(|finding| rule.is_about(finding));
+        out.extend(found.map(|finding| Flagged::new(index, finding, self.rows)));
         sink.totals
     }
 

@@ -203,7 +203,8 @@ fn not_evaluated(summary: &Summary) -> Vec<String> {
     };
     let lacking = reason("too little history", RuleStatus::Insufficient, |rule| rule.insufficient);
     let excused = reason("excused", RuleStatus::Skipped, |rule| rule.excused);
-    lacking.into_iter().chain(excused).collect()
+    let stepped_over = reason("stepped over", RuleStatus::Skipped, |rule| rule.stepped_over);
+    lacking.into_iter().chain(excused).chain(stepped_over).collect()
 }
 
 fn closing(summary: &Summary, paint: Paint) -> String {
@@ -377,6 +378,7 @@ mod tests {
             evaluated: 259_174,
             insufficient: 0,
             excused: 0,
+            stepped_over: 0,
             findings: if gaps { 34 } else { rows },
             bars,
             rows,

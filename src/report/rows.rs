@@ -108,6 +108,7 @@ pub(super) fn rule_results(meta: &RunMeta, program: &Program, rules: &[RuleTally
             ("rows_evaluated", whole(each().map(|(_, tally)| Some(tally.counts.evaluated)))),
             ("rows_insufficient", whole(each().map(|(_, tally)| Some(tally.counts.insufficient)))),
             ("rows_excused", whole(each().map(|(_, tally)| Some(tally.counts.excused)))),
+            ("rows_stepped_over", whole(each().map(|(_, tally)| Some(tally.counts.stepped_over)))),
             ("findings", whole(each().map(|(_, tally)| Some(tally.counts.findings)))),
             ("findings_new", whole(each().map(|(_, tally)| tally.new))),
             ("findings_fixed", whole(each().map(|(_, tally)| tally.fixed))),

@@ -190,6 +190,9 @@ pub struct RuleSummary {
     pub insufficient: u64,
     /// Rows that were excused.
     pub excused: u64,
+    /// Rows it did not look at; with the three above, the rows read.
+    #[serde(default)]
+    pub stepped_over: u64,
     /// Its findings.
     pub findings: u64,
     /// Bars they concern.
@@ -331,6 +334,7 @@ fn rules(program: &Program, tallies: &[RuleTally]) -> Vec<RuleSummary> {
             evaluated: count(counts.evaluated),
             insufficient: count(counts.insufficient),
             excused: count(counts.excused),
+            stepped_over: count(counts.stepped_over),
             findings: count(counts.findings),
             bars: count(counts.bars),
             rows: count(counts.rows),

@@ -193,6 +193,8 @@ const RULE_RESULTS: &[(&str, Kind)] = &[
     ("rows_evaluated", Kind::Count),
     ("rows_insufficient", Kind::Count),
     ("rows_excused", Kind::Count),
+    // Rows the rule did not look at; with the three above, the rows read.
+    ("rows_stepped_over", Kind::Count),
     ("findings", Kind::Count),
     ("findings_new", Kind::Count),
     ("findings_fixed", Kind::Count),

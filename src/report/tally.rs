@@ -70,6 +70,7 @@ impl RuleTally {
         sum.evaluated += more.evaluated;
         sum.insufficient += more.insufficient;
         sum.excused += more.excused;
+        sum.stepped_over += more.stepped_over;
         sum.findings += more.findings;
         sum.bars += more.bars;
         sum.rows += more.rows;

@@ -102,9 +102,9 @@ fn rule() -> impl Strategy<Value = String> {
         let (window, limit) = (2 * half + 1, f64::from(limit) / 10.0);
         format!("check = \"outlier\"\nmethod = \"{method}\"\nedges = \"{edges}\"\nscale = \"{scale}\"\nwindow = {window}\nlimit = {limit:?}")
     });
-    let spike = (20..26_usize, 5..90_u8, 1..60_u8, 1..40_u8).prop_map(|(window, limit, floor, wick)| {
-        let [limit, floor, wick] = [(limit, 10.0), (floor, 1000.0), (wick, 100.0)].map(|(a, b)| f64::from(a) / b);
-        format!("check = \"price-spike\"\nwindow = {window}\nlimit = {limit:?}\nfloor = {floor:?}\nwick = {wick:?}\nreversal = 0.5")
+    let spike = (20..26_usize, 5..90_u8, 1..60_u8).prop_map(|(window, limit, floor)| {
+        let [limit, floor] = [(limit, 10.0), (floor, 1000.0)].map(|(a, b)| f64::from(a) / b);
+        format!("check = \"price-spike\"\nwindow = {window}\nlimit = {limit:?}\nfloor = {floor:?}\nreversal = 0.5")
     });
     let gap = (1..4_u8).prop_map(|min| format!("check = \"gap\"\nmin = {min}"));
     let keep = prop::sample::select(vec!["best", "first", "last", "none"]);

@@ -72,7 +72,7 @@ fn wrong_print_of_goog_is_seen_in_the_low_by_default_and_the_finding_explains_it
     assert!(lo > 200.0 && lo < 345.0 && hi > 425.0 && hi < 800.0, "{lo} {hi}");
     assert_eq!((number(&evaluated, 0, "left"), number(&evaluated, 0, "right")), (380.72, 403.11));
     assert_eq!(number(&evaluated, 0, "window"), 10.0);
-    assert_eq!(evaluated.lines, ["x close observed=0.01"]);
+    assert_eq!(evaluated.lines, ["x close observed=0.01 cause=blip"]);
 }
 
 #[test]
@@ -149,13 +149,28 @@ fn wrong_print_beside_a_new_level_is_still_seen() {
 }
 
 #[test]
-fn wrong_last_bar_is_undecided_until_another_follows() {
+fn wrong_last_bar_is_provisional_until_another_follows() {
     let mut values = vec![100.0; 20];
     values[19] = 1000.0;
     let last = evaluate("check = \"outlier\"", &values);
-    assert_eq!((rows(&last), last.totals.evaluated, last.totals.insufficient), (vec![], 19, 1));
+    assert_eq!((rows(&last), last.totals.evaluated, last.totals.insufficient), (vec![19], 20, 0));
+    assert_eq!(last.findings[0].evidence.as_ref().unwrap()["provisional"], true);
     values.push(100.0);
-    assert_eq!(rows(&evaluate("check = \"outlier\"", &values)), [19]);
+    let decided = evaluate("check = \"outlier\"", &values);
+    assert_eq!(rows(&decided), [19]);
+    assert!(decided.findings[0].evidence.as_ref().unwrap().get("provisional").is_none());
+    values[20] = 1000.0;
+    assert_eq!(rows(&evaluate("check = \"outlier\"", &values)), [0; 0], "a level that stays");
+}
+
+#[test]
+fn newest_bar_within_three_times_the_limit_or_at_half_the_price_is_undecided() {
+    let mut values = vec![100.0; 20];
+    for (newest, undecided) in [(110.0, 1), (50.0, 1), (70.0, 0), (201.0, 1), (170.0, 0)] {
+        values[19] = newest;
+        let last = evaluate("check = \"outlier\"", &values);
+        assert_eq!((rows(&last).len(), last.totals.insufficient), (1 - undecided, undecided as u64), "{newest}");
+    }
 }
 
 #[test]
@@ -324,14 +339,22 @@ impl Oracle {
                 continue;
             };
             let distance = (value - centre).abs();
-            let one_sided = self.method == "nearest" && (left.is_empty() || right.is_empty());
+            let first = self.method == "nearest" && left.is_empty();
+            let newest = self.method == "nearest" && !left.is_empty() && right.is_empty();
+            let reach_of_newest = if newest { 3.0 * reach } else { reach };
+            let at_the_last = newest && left.last().is_some_and(|last| (value - last).abs() <= reach);
+            let of_a_split = newest && self.log && crate::checks::jump::is_split(value - centre);
             // The paper keeps what is nearer than the reach, the medians keep what is at it.
             match distance < reach || (distance == reach && !(slides && reach > 0.0)) {
                 true => evaluated += 1,
-                false if reach == 0.0 || one_sided => undecided += 1,
+                false
+                    if reach == 0.0 || first || distance <= reach_of_newest && newest || at_the_last || of_a_split =>
+                {
+                    undecided += 1
+                }
                 false => {
                     evaluated += 1;
-                    flagged.push((row, (distance / reach * self.limit).min(f64::MAX)));
+                    flagged.push((row, (distance / reach_of_newest * self.limit).min(f64::MAX)));
                 }
             }
         }

@@ -1,10 +1,8 @@
 use crate::checks::cause::causes;
 
 causes! {
-    /// The price goes out and comes back.
+    /// The price goes out and comes back, and nothing explains it.
     Reversal = "reversal",
-    /// The low sticks out of the body, unlike in the bars beside it.
-    LowWick = "low-wick",
-    /// The high does.
-    HighWick = "high-wick",
+    /// Much was traded while it was out.
+    RealMove = "real-move",
 }

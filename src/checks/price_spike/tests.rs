@@ -135,72 +135,14 @@ fn unusable_closes_are_stepped_over() {
     assert_eq!((rows(&evaluated), evaluated.totals.evaluated, evaluated.totals.insufficient), (vec![31], 27, 2));
 }
 
-/// Three bars between ordinary ones, as open, high, low, close.
-fn bars(middle: [f64; 4]) -> Fixture {
-    let mut csv = String::from("time,open,high,low,close\n");
-    for (day, [open, high, low, close]) in
-        [[100.0, 101.0, 99.0, 100.0], middle, [100.0, 103.0, 98.0, 101.0]].iter().enumerate()
-    {
-        csv += &format!("2024-01-0{},{open},{high},{low},{close}\n", day + 2);
-    }
-    Fixture::daily(&csv)
-}
-
 #[test]
-fn long_wick_between_ordinary_bars_is_flagged_without_any_history() {
-    let low = bars([100.0, 102.0, 10.0, 101.0]).evaluate(RULE);
-    assert_eq!(low.lines, ["2024-01-03 low observed=10 cause=low-wick"]);
-    assert_eq!((low.findings[0].expected_lo, low.findings[0].expected_hi), (Some(80.0), Some(100.0)));
-    assert!(close_to(low.findings[0].score.unwrap(), 4.5, 9));
-    let high = bars([100.0, 1000.0, 99.0, 101.0]).evaluate(RULE);
-    assert_eq!(high.lines, ["2024-01-03 high observed=1000 cause=high-wick"]);
-    assert_eq!(bars([100.0, 102.0, 0.0, 101.0]).evaluate(RULE).findings.len(), 1);
-}
-
-#[test]
-fn wick_up_to_the_limit_passes() {
-    assert_eq!(bars([100.0, 120.0, 80.0, 100.0]).evaluate(RULE).findings.len(), 0);
-    assert_eq!(bars([100.0, 120.0, 80.0, 100.0]).evaluate(&format!("{RULE}wick = 0.19")).findings.len(), 1);
-}
-
-#[test]
-fn wick_in_a_wild_market_is_no_fault() {
-    let wild =
-        "time,open,high,low,close\n2024-01-02,100,130,90,110\n2024-01-03,110,112,80,109\n2024-01-04,109,110,108,110";
-    assert_eq!(Fixture::daily(wild).evaluate(RULE).findings.len(), 0);
-    let calm = wild.replace("130,90", "111,99");
-    assert_eq!(Fixture::daily(&calm).evaluate(RULE).findings.len(), 1);
-    let after = calm.replace("109,110,108,110", "109,140,108,110");
-    assert_eq!(Fixture::daily(&after).evaluate(RULE).findings.len(), 0);
-}
-
-#[test]
-fn wick_beside_a_bar_that_lacks_a_price_gets_no_finding() {
-    let bars =
-        "time,open,high,low,close\n2024-01-02,100,101,,100\n2024-01-03,100,101,10,100\n2024-01-04,100,101,99,100";
-    let evaluated = Fixture::daily(bars).evaluate(RULE);
-    assert_eq!((evaluated.findings.len(), evaluated.totals.evaluated), (0, 1));
-}
-
-#[test]
-fn one_bar_has_one_finding_and_the_close_comes_first() {
-    let mut csv = String::from("time,open,high,low,close\n");
-    for day in 1..=28 {
-        let low = if day == 26 { 1.0 } else { 99.0 };
-        let close = if day == 26 { 60.0 } else { 100.0 };
-        csv += &format!("2024-01-{day:02},100,101,{low},{close}\n");
-    }
-    let evaluated = Fixture::daily(&csv).evaluate(RULE);
-    assert_eq!(evaluated.lines, ["2024-01-26 close observed=60 cause=reversal"]);
-}
-
-#[test]
-fn wick_without_the_fields_for_it_is_a_mistake() {
+fn a_parameter_of_earlier_files_is_accepted_without_effect() {
+    let wild = after_quiet_bars(&[100.0, 150.0, 100.0, 100.0]);
+    assert_eq!(rows(&evaluate(&format!("{RULE}wick = 0.3"), &wild)), rows(&evaluate(RULE, &wild)));
     let bars = Fixture::column("close", &[]);
     let mistakes = |rule: &str| compile(rule, &bars.spec).err().unwrap_or_default();
-    assert!(mistakes(&format!("{RULE}wick = 0.3"))[0].title.contains("needs open, high, low and close"));
     assert!(mistakes(&format!("{RULE}window = 19"))[0].title.contains("out of range"));
-    assert!(mistakes(RULE).is_empty());
+    assert!(mistakes(&format!("{RULE}wicks = 0.3"))[0].title.contains("unknown key"));
 }
 
 /// Rows flagged, evaluated and undecided by a plain reading of the rule for closes.

@@ -12,7 +12,7 @@ use crate::bars::time::TimeFormat;
 use crate::bars::{Fold, Label, TIME};
 use crate::market::{Calendar, Interval};
 use crate::schema::diagnostic::{Diagnostic, nearest, suggestion};
-use crate::schema::keys::Otherwise::{Mistake, Nothing, Text};
+use crate::schema::keys::Otherwise::{Flag, Mistake, Nothing, Text};
 use crate::schema::keys::{Holds, Section, key};
 use crate::schema::section::SectionReader;
 
@@ -35,6 +35,8 @@ pub struct Bars {
     pub fields: Vec<FieldName>,
     /// Fields that these bars do not have: rules that need one are not evaluated.
     pub without: Vec<Spanned<String>>,
+    /// Whether prices may be zero or below.
+    pub negative: bool,
 }
 
 /// Where bars inside a session begin.
@@ -92,6 +94,12 @@ pub(super) const BARS: Section = Section {
             Holds::Texts,
             Nothing,
             "Fields that these bars do not have: rules that need one are not evaluated.",
+        ),
+        key(
+            "negative",
+            Holds::Flag,
+            Flag(false),
+            "Whether prices may be zero or below, as of futures and of power: they are compared by differences, not by ratios.",
         ),
     ],
 };
@@ -154,13 +162,14 @@ pub(super) fn read(mut section: SectionReader<'_>) -> (Option<Bars>, Vec<Diagnos
     let time = read_time(&mut section, interval, calendar.as_deref());
     let fields = fields::read(&mut section);
     let without = section.texts("without");
+    let negative = section.flag("negative");
     if let Some(time) = &time {
         reject_timestamp_among(&mut section, time, &series, &fields);
     }
     let mistakes = section.finish();
     let bars = || {
         let (interval, time) = (interval?, time?);
-        Some(Bars { series, interval, calendar, calendar_file, align, time, fields, without })
+        Some(Bars { series, interval, calendar, calendar_file, align, time, fields, without, negative })
     };
     (if mistakes.is_empty() { bars() } else { None }, mistakes)
 }

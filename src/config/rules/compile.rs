@@ -173,6 +173,7 @@ impl<'b> Compiler<'b> {
                 check,
                 severity: head.severity,
                 action: head.action,
+                causes: head.causes,
                 condition,
                 from,
                 until,
@@ -261,7 +262,7 @@ impl<'b> Compiler<'b> {
         entries: &DeTable<'_>,
         environment: &Environment,
     ) -> String {
-        let expanded = json!({
+        let mut expanded = json!({
             "id": &**head.id.get_ref(),
             "check": head.kind.map(Described::name),
             "severity": head.severity.as_str(),
@@ -271,8 +272,11 @@ impl<'b> Compiler<'b> {
             "until": until,
             "budget": head.budget,
             "params": parameters(entries, Some(environment)),
-        })
-        .to_string();
+        });
+        if !head.causes.is_empty() {
+            expanded["causes"] = json!(head.causes);
+        }
+        let expanded = expanded.to_string();
         self.digest.update(&expanded);
         self.digest.update(b"\n");
         format!("{:x}", Sha256::digest(&expanded))

@@ -35,6 +35,12 @@ pub(in crate::config) const RULE: Section = Section {
             Nothing,
             "A boolean SQL expression; rows for which it is not true are not evaluated.",
         ),
+        key(
+            "causes",
+            Holds::SomeTexts,
+            Nothing,
+            "Causes of the findings it makes, of those that its check has; others of the check are left to other rules.",
+        ),
         key("severity", Holds::Choice(Severity::WORDS), Text("error"), "Severity of a finding."),
         key("action", Holds::Choice(Action::WORDS), Text("report"), "What is done with a flagged row."),
         key("from", Holds::Moment, Nothing, "First date or time of the bars it holds for."),
@@ -59,6 +65,8 @@ pub(super) struct Head {
     pub(super) named: bool,
     pub(super) kind: Option<&'static dyn CheckKind>,
     pub(super) condition: Option<Spanned<String>>,
+    /// Causes of its findings; none where it makes findings of every cause.
+    pub(super) causes: Vec<&'static str>,
     pub(super) severity: Severity,
     pub(super) action: Action,
     pub(super) from: Option<Moment>,
@@ -82,6 +90,7 @@ pub(super) fn read(section: &mut SectionReader<'_>, number: usize) -> Head {
             format!("rule `{}`: a finding of `{}` is about missing bars, and moves no row", id.get_ref(), kind.name());
         section.reject("action", title, "findings of this check can only be reported: leave `action` out");
     }
+    let causes = read_causes(section, id.get_ref(), kind);
     let condition = section.text("where");
     if let Some(sql) = condition.as_ref().filter(|sql| sql.get_ref().trim().is_empty()) {
         section.reject_at(sql.span(), "`where` is empty", "leave it out to evaluate every row");
@@ -91,6 +100,7 @@ pub(super) fn read(section: &mut SectionReader<'_>, number: usize) -> Head {
         named,
         kind,
         condition,
+        causes,
         severity,
         action,
         from: section.moment("from"),
@@ -113,6 +123,24 @@ fn read_id(section: &mut SectionReader<'_>, number: usize) -> (Spanned<Arc<str>>
         section.reject("id", format!("the id `{id}` is taken"), help);
     }
     (Spanned::new(span, id), true)
+}
+
+/// The causes that a rule names, of those of its check.
+fn read_causes(section: &mut SectionReader<'_>, id: &str, kind: Option<&'static dyn CheckKind>) -> Vec<&'static str> {
+    let named = section.texts("causes");
+    let Some(kind) = kind else { return Vec::new() };
+    let mut causes = Vec::new();
+    for cause in named {
+        match kind.causes().iter().find(|known| **known == cause.get_ref().as_str()) {
+            Some(known) => causes.push(*known),
+            None => {
+                let title = format!("rule `{id}`: `{}` has no cause `{}`", kind.name(), cause.get_ref());
+                let help = suggestion(cause.get_ref(), "causes", kind.causes().iter().copied());
+                section.reject_at(cause.span(), title, help);
+            }
+        }
+    }
+    causes
 }
 
 fn read_check(section: &mut SectionReader<'_>, id: &str) -> Option<&'static dyn CheckKind> {

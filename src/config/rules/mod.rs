@@ -19,8 +19,7 @@ pub(super) use compile::{Unfit, compile_only, ids, lint};
 pub(super) use head::{RULE, RULE_FILE};
 
 use super::document;
-use crate::checks::Expression;
-use crate::checks::{Check, CheckKind};
+use crate::checks::{Check, CheckKind, Expression, Finding};
 use crate::decide::{Action, Severity};
 use crate::schema::diagnostic::{Diagnostic, SourceText};
 use crate::schema::reader::Environment;
@@ -67,6 +66,8 @@ pub struct Rule {
     pub severity: Severity,
     /// What is done with flagged rows; never more than a report where findings stand for no row.
     pub action: Action,
+    /// Causes of the findings it makes; all that its check has where this is empty.
+    pub causes: Vec<&'static str>,
     /// Slot of its `where` in [`RuleSet::expressions`]: other rows are not evaluated.
     pub condition: Option<usize>,
     /// First timestamp it is valid for, µs UTC on the scale of the bars.
@@ -89,6 +90,13 @@ pub struct Rule {
     pub file: Arc<SourceText>,
     /// Where it begins there.
     pub span: Range<usize>,
+}
+
+impl Rule {
+    /// Whether a finding of its check has one of the causes that it is about.
+    pub fn is_about(&self, finding: &Finding) -> bool {
+        self.causes.is_empty() || finding.cause.is_some_and(|cause| self.causes.contains(&cause))
+    }
 }
 
 impl fmt::Debug for Rule {
@@ -154,6 +162,18 @@ mod tests {
         let environment = Arc::new(Environment::new([("LIMIT".to_owned(), "close > 1".to_owned())]));
         let file = |(path, text): &(&str, &str)| RuleFile::new(SourceText::new(path, *text), Arc::clone(&environment));
         texts.iter().map(file).collect()
+    }
+
+    #[test]
+    fn a_rule_makes_findings_of_the_causes_that_it_names() {
+        let rule = |causes: &str| format!("[[rule]]\nid = \"a\"\ncheck = \"ohlc\"\ncauses = {causes}\n");
+        let some = compiled(&rule("[\"swapped-high-low\", \"not-finite\"]"));
+        let finding = |cause: &'static str| Finding::row(0).cause(cause);
+        assert!(some.rules[0].is_about(&finding("not-finite")) && !some.rules[0].is_about(&finding("non-positive")));
+        assert!(!some.rules[0].is_about(&Finding::row(0)), "a finding without a cause has none of them");
+        assert!(compiled("[[rule]]\nid = \"a\"\ncheck = \"ohlc\"\n").rules[0].is_about(&finding("non-positive")));
+        let wrong = mistakes(&rule("\"swaped-high-low\""));
+        assert!(wrong.contains("`ohlc` has no cause `swaped-high-low`") && wrong.contains("did you mean"), "{wrong}");
     }
 
     #[test]
@@ -239,7 +259,7 @@ mod tests {
         let reported: Vec<_> = set.expressions.iter().map(|e| (&*e.rule, e.sql.as_str())).collect();
         assert_eq!(reported, [("close-outlier", "volume > 0"), ("sane", "amount > 0"), ("sane", "close > 1")]);
         assert_eq!((set.rules[0].condition, set.rules[1].condition), (Some(0), Some(1)));
-        assert_eq!(set.used, [bars().field("close").unwrap().0]);
+        assert_eq!(set.used, ["close", "volume"].map(|name| bars().field(name).unwrap().0));
     }
 
     #[test]

@@ -1,0 +1,348 @@
+//! `bar-excess`: a high, low, open or close that sticks out of its own bar.
+//!
+//! Measures how far a price lies outside of the other prices of its bar and of the bars beside it, in units of what is
+//! usual around it: the median true range of the bars near it, widened by the square root of the volume, for bars
+//! with much volume do move far. A split, a real move and a trend are at one of the prices compared with and excuse
+//! themselves. Looks one bar ahead for closes; which sessions the bars belong to is not known here.
+
+mod bars;
+mod cause;
+mod usual;
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use self::bars::{Bars, Columns, Excess, Scale, usable};
+use self::cause::Cause;
+use self::usual::Times;
+
+use super::params::Params;
+use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage};
+use crate::bars::BarsSpec;
+use crate::schema::{Holds, Key, Otherwise, key};
+use crate::text::numbers::{counted, percent, rate, rough};
+
+/// The check `bar-excess`.
+pub(crate) struct BarExcess;
+
+/// Fewest bars that must stick out before a limit is taken not to suit the series.
+const FEWEST_UNSUITED: usize = 10;
+
+const PARAMS: &[Key] = &[
+    key(
+        "limit",
+        Holds::Number { min: 0.1, max: 1_000.0 },
+        Otherwise::Number(1.2),
+        "How many usual ranges a price may stick out; 1.5 to let a rule move rows, 2 for coins by the day.",
+    ),
+    key(
+        "floor",
+        Holds::Number { min: 0.0, max: 10.0 },
+        Otherwise::Nothing,
+        "What is added to the usual range, as a part of the price; 0.01 where not given, 0.005 for bars shorter than a day.",
+    ),
+    key(
+        "window",
+        Holds::Count { min: 5, max: 10_001 },
+        Otherwise::Count(41),
+        "Bars in the window that says what is usual, an odd number: the bar itself and as many on each side.",
+    ),
+    key(
+        "beside",
+        Holds::Count { min: 0, max: 100 },
+        Otherwise::Count(0),
+        "So many bars on each side whose median range counts too where it is larger: what is usual in a violent week.",
+    ),
+    key(
+        "slot",
+        Holds::Flag,
+        Otherwise::Nothing,
+        "Whether the usual range is widened at times of the day that are lively; as if true for bars shorter than a day.",
+    ),
+    key(
+        "scale",
+        Holds::Choice(&["log", "linear"]),
+        Otherwise::Nothing,
+        "Whether distances are ratios (log) or differences (linear); linear where `[bars] negative` is true, else log.",
+    ),
+    key(
+        "most",
+        Holds::Number { min: 0.0, max: 1.0 },
+        Otherwise::Number(0.02),
+        "Share of the bars of a series above which they are one finding, for the limit does not suit the series.",
+    ),
+];
+
+/// What the price was compared with.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Evidence {
+    /// How far it sticks out, in natural logarithms or in units of the price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    excess: Option<f64>,
+    /// The usual range around the bar, in the same unit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usual: Option<f64>,
+    /// How many times the usual volume the bar has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    busy: Option<f64>,
+    /// The prices it lies outside of, the lower one first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    beside: Option<[f64; 2]>,
+    /// Whether no bar follows yet.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    provisional: bool,
+    /// Share of the bars that stick out, where they are too many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    share: Option<f64>,
+}
+
+impl Described for BarExcess {
+    fn name(&self) -> &'static str {
+        "bar-excess"
+    }
+
+    fn explain(&self) -> &'static str {
+        include_str!("bar_excess.md")
+    }
+
+    fn causes(&self) -> &'static [&'static str] {
+        Cause::WORDS
+    }
+
+    fn message(&self, facts: &Facts<'_>) -> String {
+        let Evidence { beside, provisional, share, .. } = facts.evidence();
+        let (side, what) = match facts.cause.and_then(Cause::parse) {
+            Some(Cause::Low) => ("below", "open and close"),
+            Some(Cause::High) => ("above", "open and close"),
+            Some(Cause::Open) => ("outside of", "the close before it and its own close"),
+            Some(Cause::Close) => ("outside of", "its own open and the open after it"),
+            Some(Cause::Unsuited) => {
+                let share = share.map(|share| format!(", {} of the series", rate(share))).unwrap_or_default();
+                let bars = counted(facts.bars, "bar");
+                return format!("{bars} stick out of their prices{share}: the limit does not suit this series");
+            }
+            None => return facts.generic(),
+        };
+        let far = facts.observed.zip(beside).and_then(|(price, [lower, upper])| far(price, lower, upper));
+        let far = far.map(|far| format!("{far} ")).unwrap_or_default();
+        let times = facts.score.map(|score| format!(", {} times the usual range", rough(score, 3))).unwrap_or_default();
+        let newest = if provisional { "; no bar follows yet" } else { "" };
+        format!("{} lies {far}{side} {what}{times}{}{newest}", facts.subject(), facts.allowed())
+    }
+
+    #[cfg(test)]
+    fn more_examples(&self) -> &'static str {
+        include_str!("bar_excess_examples.md")
+    }
+}
+
+/// How far `price` lies outside of two prices, in per cent of the nearer one; none where that says nothing.
+fn far(price: f64, lower: f64, upper: f64) -> Option<String> {
+    let nearer = if price < lower { lower } else { upper };
+    let share = (price / nearer - 1.0).abs();
+    (nearer > 0.0 && share.is_finite()).then(|| percent(share).trim_start_matches('+').to_owned())
+}
+
+impl CheckKind for BarExcess {
+    fn params(&self) -> &'static [Key] {
+        PARAMS
+    }
+
+    fn stage(&self) -> Stage {
+        Stage::Series
+    }
+
+    fn compile(&self, params: &mut Params<'_>, bars: &BarsSpec) -> Box<dyn Check> {
+        let prices = ["open", "high", "low", "close"].map(|field| params.bar_field(field));
+        let volume = params.optional_bar_field("volume");
+        let window = params.count("window");
+        if window.is_multiple_of(2) {
+            let help = format!("the bar stands in the middle of its window: use {} or {}", window - 1, window + 1);
+            params.reject("window", format!("`window` is {window}, and must be an odd number"), help);
+        }
+        let linear = if params.given("scale") { params.choice("scale") == "linear" } else { bars.negative };
+        let intraday = !bars.daily();
+        let zone = bars.calendar.as_ref().map_or(bars.time.zone, |calendar| calendar.zone());
+        let slot = if params.given("slot") { params.flag("slot") } else { intraday };
+        Box::new(Rule {
+            columns: Columns { prices, volume },
+            names: ["open", "high", "low", "close"].map(Arc::from),
+            scale: if linear { Scale::Linear } else { Scale::Log },
+            limit: params.number("limit"),
+            floor: params.maybe_number("floor").unwrap_or(if intraday { 0.005 } else { 0.01 }),
+            side: window / 2,
+            beside: params.count("beside"),
+            slot: (slot && intraday).then_some(zone),
+            most: params.number("most"),
+        })
+    }
+}
+
+/// One rule of the check.
+struct Rule {
+    columns: Columns,
+    /// Names of open, high, low and close.
+    names: [Arc<str>; 4],
+    scale: Scale,
+    limit: f64,
+    floor: f64,
+    /// Bars of the window on each side.
+    side: usize,
+    /// Bars on each side that count by themselves.
+    beside: usize,
+    /// The clocks by which a time of the day is lively, where that is asked for.
+    slot: Option<Tz>,
+    most: f64,
+}
+
+/// What is usual around one bar.
+struct Usual {
+    range: f64,
+    busy: f64,
+    /// The unit of the limit.
+    scale: f64,
+}
+
+/// The bars of one series, and what is worked out of all of them when the first bar needs it.
+struct Around<'a> {
+    bars: &'a Bars,
+    time: &'a [i64],
+    times: OnceCell<Times>,
+}
+
+impl Check for Rule {
+    fn context(&self) -> Context {
+        // The share of the bars that stick out, and how lively a time of the day is, hang on all of them.
+        Context::Whole
+    }
+
+    fn counts(&self, series: &Series<'_>, row: usize) -> bool {
+        usable(self.scale, &self.columns, series, row)
+    }
+
+    fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
+        let bars = Bars::collect(self.scale, &self.columns, series);
+        let around = Around { bars: &bars, time: series.time, times: OnceCell::new() };
+        let least = self.scale.distance_of(if self.scale == Scale::Log { self.limit * self.floor } else { 0.0 });
+        let (mut evaluated, mut scratch, mut found) = (0, Vec::new(), Vec::new());
+        for at in 0..bars.len() {
+            if bars.near(at, self.side).iter().map(ExactSizeIterator::len).sum::<usize>() < self.side {
+                continue;
+            }
+            evaluated += 1;
+            let excess = bars.largest(at);
+            if excess.distance > least {
+                found.extend(self.evaluate(&around, at, excess, &mut scratch));
+            }
+        }
+        findings.evaluated(evaluated);
+        findings.insufficient(bars.len() - evaluated);
+        if found.len() >= FEWEST_UNSUITED && found.len() as f64 > self.most * evaluated as f64 {
+            found = vec![self.unsuited(series, &found, evaluated)];
+        }
+        findings.findings.append(&mut found);
+    }
+}
+
+impl Rule {
+    /// The finding about the price of bar `at` that sticks out most, if it does too far.
+    fn evaluate(&self, around: &Around<'_>, at: usize, excess: Excess, scratch: &mut Vec<f64>) -> Option<Finding> {
+        let bars = around.bars;
+        let size = self.scale.size(excess.distance);
+        // Most bars end here: what is usual alone allows it, without what widens it. The factor is for rounding.
+        let floor = if self.scale == Scale::Log { self.floor } else { 0.0 };
+        let allowing = self.scale.distance_of((size / self.limit - floor) * (1.0 + 1e-9));
+        if usual::reaches(bars, at, self.side, allowing) {
+            return None;
+        }
+        let usual = self.usual(around, at, scratch);
+        let score = size / usual.scale;
+        if score <= self.limit || self.is_one_step(bars, at, excess) {
+            return None;
+        }
+        Some(self.finding(bars, at, excess, (&usual, score)))
+    }
+
+    fn usual(&self, around: &Around<'_>, at: usize, scratch: &mut Vec<f64>) -> Usual {
+        let bars = around.bars;
+        let mut range = usual::range(bars, at, self.side, scratch);
+        if self.beside > 0 {
+            range = range.max(usual::range(bars, at, self.beside, scratch));
+        }
+        if let Some(zone) = self.slot {
+            let times = || Times::of(bars, around.time, zone, self.side, &mut Vec::new());
+            range *= around.times.get_or_init(times).at(around.time[bars.rows[at]]);
+        }
+        let busy = usual::busy(bars, at, self.side, scratch);
+        let floor = match self.scale {
+            Scale::Log => self.floor,
+            Scale::Linear => self.floor * usual::level(bars, at, self.side, scratch),
+        };
+        Usual { range, busy, scale: range * busy.sqrt() + floor }
+    }
+
+    /// Whether the price sticks out by no more than the smallest step that prices make around it, as where a coin costs
+    /// a few units of its last decimal.
+    fn is_one_step(&self, bars: &Bars, at: usize, excess: Excess) -> bool {
+        let [lower, upper] = bars.references(at, excess.cause);
+        let price = price(bars, at, excess.cause);
+        let outside = (lower - price).max(price - upper);
+        bars.step(&bars.near(at, self.side)).is_some_and(|step| outside <= step * (1.0 + 1e-6))
+    }
+
+    fn finding(&self, bars: &Bars, at: usize, excess: Excess, (usual, score): (&Usual, f64)) -> Finding {
+        let beside = bars.references(at, excess.cause);
+        let reach = self.limit * usual.scale;
+        let (lowest, highest) = (self.scale.moved(beside[0], -reach), self.scale.moved(beside[1], reach));
+        let (field, expected) = match excess.cause {
+            Cause::Low => (2, (lowest, beside[0])),
+            Cause::High => (1, (beside[1], highest)),
+            Cause::Open => (0, (lowest, highest)),
+            Cause::Close | Cause::Unsuited => (3, (lowest, highest)),
+        };
+        let evidence = Evidence {
+            excess: Some(self.scale.size(excess.distance)),
+            usual: Some(usual.range),
+            busy: Some(usual.busy),
+            beside: Some(beside),
+            provisional: at + 1 == bars.len(),
+            share: None,
+        };
+        Finding::row(bars.rows[at])
+            .field(&self.names[field])
+            .observed(price(bars, at, excess.cause))
+            .expected(expected.0, expected.1)
+            .score(score)
+            .cause(excess.cause)
+            .evidence(evidence)
+    }
+
+    /// The one finding in place of too many.
+    fn unsuited(&self, series: &Series<'_>, found: &[Finding], evaluated: usize) -> Finding {
+        let time = |finding: Option<&Finding>| {
+            finding.and_then(|finding| finding.rows.as_ref()).map_or(0, |rows| series.time[rows.start])
+        };
+        let evidence = Evidence { share: Some(found.len() as f64 / evaluated as f64), ..Evidence::default() };
+        Finding::gap(time(found.first()), time(found.last()), found.len() as u64)
+            .cause(Cause::Unsuited)
+            .evidence(evidence)
+    }
+}
+
+/// The price of bar `at` that `cause` is about.
+fn price(bars: &Bars, at: usize, cause: Cause) -> f64 {
+    let bar = bars.bars[at];
+    match cause {
+        Cause::Low => bar.low,
+        Cause::High => bar.high,
+        Cause::Open => bar.open,
+        Cause::Close | Cause::Unsuited => bar.close,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,66 @@
+//! Volumes in another unit: hands of a hundred shares, thousands of a currency.
+//!
+//! A volume alone can be ten times the one before. Ten of them on each side of a change of the unit are not: all those
+//! after it lie on one side of all those before it, their medians are a power of ten apart, and the price did not move.
+
+use super::{Found, Slip};
+use crate::checks::Series;
+use crate::checks::jump::usable;
+use crate::checks::robust::median;
+
+/// Bars on each side.
+const SIDE: usize = 10;
+
+/// By how much the logarithm of the ratio of the medians may miss that of a power of ten.
+const TOLERANCE: f64 = 0.35;
+
+/// The smallest volume of one side over the largest of the other, at least.
+const APART: f64 = 1.5;
+
+/// Largest log return of the price: more is a split, which changes volumes too.
+const STILL: f64 = 0.3;
+
+pub(super) fn slips(series: &Series<'_>, index: usize, close: Option<usize>) -> Found {
+    let values = &series.number(index).values()[..series.dated()];
+    let rows: Vec<usize> = (0..values.len()).filter(|row| usable(values[*row])).collect();
+    let volumes: Vec<f64> = rows.iter().map(|row| values[*row]).collect();
+    if volumes.len() < 2 * SIDE {
+        let insufficient = volumes.len();
+        return Found { rows, slips: Vec::new(), insufficient };
+    }
+    let still = |at: usize| {
+        let Some(close) = close.map(|close| series.number(close).values()) else { return true };
+        let step = (close[rows[at]] / close[rows[at - 1]]).ln();
+        !step.is_finite() || step.abs() <= STILL
+    };
+    let steps: Vec<(usize, i32)> = (SIDE..=volumes.len() - SIDE)
+        .filter_map(|at| Some((at, step(&volumes[at - SIDE..at], &volumes[at..at + SIDE])?)).filter(|_| still(at)))
+        .collect();
+    let mut slips = Vec::new();
+    let mut next = 0;
+    while let Some((at, power)) = steps.get(next).copied() {
+        next += 1;
+        let back = steps.get(next).filter(|(_, back)| *back == -power).map(|(back, _)| *back);
+        next += usize::from(back.is_some());
+        slips.push(Slip { from: at, until: back, power });
+    }
+    let ends = 2 * (SIDE - 1) + 1;
+    Found { rows, slips, insufficient: ends }
+}
+
+/// The power of ten between the volumes before and after a bar, where there is one.
+fn step(before: &[f64], after: &[f64]) -> Option<i32> {
+    // The nearest two decide most bars.
+    let (last, first) = (before[before.len() - 1], after[0]);
+    if first < APART * last && last < APART * first {
+        return None;
+    }
+    let (low, high) = if first > last { (before, after) } else { (after, before) };
+    let largest = low.iter().copied().fold(0.0, f64::max);
+    let smallest = high.iter().copied().fold(f64::INFINITY, f64::min);
+    if smallest < APART * largest {
+        return None;
+    }
+    let ratio = (median(&mut after.to_vec()) / median(&mut before.to_vec())).ln();
+    crate::checks::jump::power_of_ten(ratio, TOLERANCE)
+}
