@@ -35,8 +35,8 @@ const PARAMS: &[Key] = &[
     key(
         "limit",
         Holds::Number { min: 0.1, max: 1_000.0 },
-        Otherwise::Number(1.2),
-        "How many usual ranges a price may stick out; 1.5 to let a rule move rows, 2 for coins by the day.",
+        Otherwise::Nothing,
+        "How many usual ranges a price may stick out; 1.2 where not given, 2 for days of a market that never closes.",
     ),
     key(
         "floor",
@@ -71,7 +71,7 @@ const PARAMS: &[Key] = &[
     key(
         "most",
         Holds::Number { min: 0.0, max: 1.0 },
-        Otherwise::Number(0.02),
+        Otherwise::Number(0.05),
         "Share of the bars of a series above which they are one finding, for the limit does not suit the series.",
     ),
 ];
@@ -167,12 +167,14 @@ impl CheckKind for BarExcess {
         let linear = if params.given("scale") { params.choice("scale") == "linear" } else { bars.negative };
         let intraday = !bars.daily();
         let zone = bars.calendar.as_ref().map_or(bars.time.zone, |calendar| calendar.zone());
+        // Books of coins are thin, and a day of them has no open and no close: their wicks are longer.
+        let never_closes = bars.calendar.as_ref().is_some_and(|calendar| calendar.never_closes());
         let slot = if params.given("slot") { params.flag("slot") } else { intraday };
         Box::new(Rule {
             columns: Columns { prices, volume },
             names: ["open", "high", "low", "close"].map(Arc::from),
             scale: if linear { Scale::Linear } else { Scale::Log },
-            limit: params.number("limit"),
+            limit: params.maybe_number("limit").unwrap_or(if never_closes && !intraday { 2.0 } else { 1.2 }),
             floor: params.maybe_number("floor").unwrap_or(if intraday { 0.005 } else { 0.01 }),
             side: window / 2,
             beside: params.count("beside"),

@@ -80,6 +80,16 @@ struct Evidence {
     volume: Option<Shown>,
     #[serde(skip_serializing_if = "Option::is_none")]
     amount: Option<Shown>,
+    /// High and low in each other's place, where they are swapped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proposed: Option<Proposed>,
+}
+
+/// High and low as they would be right.
+#[derive(Debug, Serialize, Deserialize)]
+struct Proposed {
+    high: Shown,
+    low: Shown,
 }
 
 impl Described for Ohlc {
@@ -296,7 +306,7 @@ impl Conditions {
             }
             Cause::NegativeVolume | Cause::NegativeAmount => finding.expected(0.0, f64::INFINITY),
         };
-        let finding = finding.evidence(evidence(bar, breaches));
+        let finding = finding.evidence(evidence(bar, breaches, worst.cause));
         match bar[worst.field] {
             Some(value) => finding.observed(value),
             None => finding,
@@ -310,10 +320,12 @@ fn finite(bar: &Bar) -> Bar {
 }
 
 /// The broken conditions and the bar itself.
-fn evidence(bar: &Bar, breaches: &[Breach]) -> Evidence {
+fn evidence(bar: &Bar, breaches: &[Breach], cause: Cause) -> Evidence {
     let [open, high, low, close, volume, amount] = bar.map(|value| value.map(|value| Shown::number(Some(value))));
     let broken = breaches.iter().map(|breach| breach.condition.clone()).collect();
-    Evidence { broken, open, high, low, close, volume, amount }
+    let proposed = || Some(Proposed { high: low.clone()?, low: high.clone()? });
+    let proposed = if cause == Cause::Swapped { proposed() } else { None };
+    Evidence { broken, open, high, low, close, volume, amount, proposed }
 }
 
 #[cfg(test)]
@@ -370,6 +382,8 @@ mod tests {
     fn swapped_high_and_low_are_one_finding() {
         let evaluated = evaluate(RULE, &["10,9,12,11,1,1"]);
         assert_eq!(evaluated.lines, ["2024-01-02 high observed=9 cause=swapped-high-low"]);
+        let evidence = evaluated.findings[0].evidence.as_ref().unwrap();
+        assert_eq!(evidence["proposed"], json!({ "high": 12.0, "low": 9.0 }));
         let evidence = evaluated.findings[0].evidence.clone().unwrap_or_default();
         let all = json!(["high >= open", "high >= close", "high >= low", "low <= open", "low <= close"]);
         assert_eq!(evidence["broken"], all);

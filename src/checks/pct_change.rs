@@ -3,18 +3,16 @@
 //! Evaluates each row by itself: `change` is `close - pre_close`, `pct_chg` is 100 times their ratio less one. It does
 //! not look at the row before, so dividends and splits, which change `pre_close`, are no matter.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::cause::causes;
 use super::params::Params;
-use super::runs::Runs;
 use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage};
 use crate::bars::BarsSpec;
 use crate::schema::{Holds, Key, Otherwise, key};
-use crate::text::numbers::{counted, rough};
+use crate::text::numbers::rough;
 
 /// The check `pct-change`.
 pub(crate) struct PctChange;
@@ -50,7 +48,6 @@ struct Evidence {
     pre_close: Option<f64>,
     /// What follows from them.
     proposed: Option<f64>,
-    bars: u64,
 }
 
 impl Described for PctChange {
@@ -67,16 +64,15 @@ impl Described for PctChange {
     }
 
     fn message(&self, facts: &Facts<'_>) -> String {
-        let Evidence { close, pre_close, proposed, bars } = facts.evidence();
+        let Evidence { close, pre_close, proposed } = facts.evidence();
         let from = close.zip(pre_close).map(|(close, before)| format!(" from {before} to {close}")).unwrap_or_default();
         let wanted = proposed.map(|wanted| format!(": {} would", rough(wanted, 6))).unwrap_or_default();
-        let run = if bars > 1 { format!("; {} in a row", counted(bars, "bar")) } else { String::new() };
         let fraction = match facts.cause.and_then(Cause::parse) {
             Some(Cause::Fraction) => "; it is a fraction, not per cent",
             Some(Cause::Percent | Cause::Change) => "",
             None => return facts.generic(),
         };
-        format!("{} does not follow from the closes{from}{wanted}{fraction}{run}", facts.subject())
+        format!("{} does not follow from the closes{from}{wanted}{fraction}", facts.subject())
     }
 
     #[cfg(test)]
@@ -130,21 +126,17 @@ struct Rule {
 
 impl Check for Rule {
     fn context(&self) -> Context {
-        // A run is as long as it is.
-        Context::Whole
+        Context::NONE
     }
 
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
-        let (mut runs, mut evaluated) = (Runs::new(), 0);
+        let mut evaluated = 0;
         for row in 0..series.rows {
             let fault = self.fault(series, row);
             evaluated += usize::from(fault.is_some());
-            if let Some((cause, rows)) = runs.take(row, fault.flatten()) {
-                findings.push(self.finding(series, cause, rows));
+            if let Some(cause) = fault.flatten() {
+                findings.push(self.finding(series, cause, row));
             }
-        }
-        if let Some((cause, rows)) = runs.end() {
-            findings.push(self.finding(series, cause, rows));
         }
         findings.evaluated(evaluated);
     }
@@ -179,8 +171,7 @@ impl Rule {
         })
     }
 
-    fn finding(&self, series: &Series<'_>, cause: Cause, rows: Range<usize>) -> Finding {
-        let row = rows.start;
+    fn finding(&self, series: &Series<'_>, cause: Cause, row: usize) -> Finding {
         let closes = self.closes(series, row);
         let of_change = cause == Cause::Change;
         let index = if of_change { self.change } else { self.percent };
@@ -189,23 +180,17 @@ impl Rule {
             close: closes.map(|closes| closes[0]),
             pre_close: closes.map(|closes| closes[1]),
             proposed: wanted,
-            bars: rows.len() as u64,
         };
         let reach = if of_change { self.tick } else { self.tolerance };
-        let several = rows.len() > 1;
-        let until = series.time.get(rows.end - 1).filter(|_| several);
-        let mut finding = if several { Finding::run(rows) } else { Finding::row(row) };
-        finding = finding.field(&self.names[usize::from(of_change)]).cause(cause).evidence(evidence);
+        let name = &self.names[usize::from(of_change)];
+        let mut finding = Finding::row(row).field(name).cause(cause).evidence(evidence);
         if let Some(index) = index {
             finding = finding.observed(series.number(index).values()[row]);
         }
         if let Some(wanted) = wanted {
             finding = finding.expected(wanted - reach, wanted + reach);
         }
-        match until {
-            Some(until) => finding.until(*until),
-            None => finding,
-        }
+        finding
     }
 }
 
@@ -237,9 +222,9 @@ mod tests {
     }
 
     #[test]
-    fn fractions_in_a_row_are_one_finding() {
-        let evaluated = evaluate(&["10.3,10,0.3,0.03", "10.2,10.3,-0.1,-0.0097", "10.4,10.2,0.2,1.9608"]);
-        assert_eq!(evaluated.lines, ["2024-01-01 .. 2024-01-02 pct_chg observed=0.03 bars=2 cause=fraction"]);
+    fn fractions_are_named() {
+        let evaluated = evaluate(&["10.3,10,0.3,0.03", "10.2,10.3,-0.1,-0.9709", "10.4,10.2,0.2,1.9608"]);
+        assert_eq!(evaluated.lines, ["2024-01-01 pct_chg observed=0.03 cause=fraction"]);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! `turnover`: the mean price of a bar, amount over volume, must lie between its low and its high.
 //!
 //! Evaluates each row by itself. Where a power of ten brings the mean into the bar, volume or amount are in another
-//! unit; else the prices were adjusted and the others were not, or one of the numbers is wrong. Rows in a row with the
-//! same fault are one finding.
+//! unit, and each row is a finding, for each can be converted; else the prices were adjusted and the others were not, or
+//! one of the numbers is wrong, and rows in a row are one finding.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -162,7 +162,11 @@ impl Check for Rule {
         for row in 0..series.rows {
             let bar = self.bar(columns.map(|column| column[row]));
             evaluated += usize::from(bar.is_some());
-            if let Some((fault, rows)) = runs.take(row, bar.and_then(Bar::outside)) {
+            let fault = bar.and_then(Bar::outside);
+            if let Some(fault) = fault.filter(|fault| fault.power.is_some()) {
+                findings.push(self.finding(series, fault, row..row + 1));
+            }
+            if let Some((fault, rows)) = runs.take(row, fault.filter(|fault| fault.power.is_none())) {
                 findings.push(self.finding(series, fault, rows));
             }
         }

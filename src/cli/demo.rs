@@ -38,12 +38,16 @@ pub(crate) fn bars() -> Demo {
         let Some(at) = rows.iter().position(|row| row.symbol == *symbol && row.date == *date) else {
             unreachable!("bug: the demo has no bar of {symbol} on {date}")
         };
-        for (symbol, time) in change.apply(&mut rows, at) {
-            let reported = change.rules().iter();
+        for (place, (symbol, time)) in change.apply(&mut rows, at).into_iter().enumerate() {
+            let of_runs: &[&str] = if place == 0 { change.rules_of_runs() } else { &[] };
+            let reported = change.rules().iter().chain(of_runs);
             let what = change.what();
             faults.extend(reported.map(|rule| Fault { rule, symbol: symbol.clone(), time: time.clone(), what }));
         }
     }
+    let what = "a split that the prices before it are not adjusted for";
+    let split = |(symbol, date): (&str, &str)| Fault { rule: "split", symbol: symbol.into(), time: date.into(), what };
+    faults.extend(walk::splits().map(split));
     faults.sort();
     Demo { csv: text(&rows), faults }
 }

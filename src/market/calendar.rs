@@ -147,6 +147,11 @@ impl Calendar {
         }
     }
 
+    /// Whether every day is a session.
+    pub fn never_closes(&self) -> bool {
+        self.days_of_week() == Some(7)
+    }
+
     /// How many days of a week, Monday first, are sessions by formula; `None` for a table.
     pub(super) fn days_of_week(&self) -> Option<i64> {
         match &self.days {

@@ -204,7 +204,11 @@ fn volumes_that_differ_by_one_are_two_bars_and_impossible_ones_are_flagged() {
         assert_eq!((texts("ohlc"), of("volume-overflow").len()), (vec!["-2069356102".to_owned()], 1), "{job}");
         assert_eq!((run.count("/rows/read"), run.count("/rows/to_quarantine")), (121, 1), "the negative one, in {job}");
     }
-    report.is_clean("wrap.toml", 253);
+    // Most volumes that lost 2^32 lie among each other; of those that stand out, one is in line with what it lost.
+    let (read, moved, found) = report.check("wrap.toml");
+    assert_eq!((read, moved), (253, 0));
+    assert!(found.iter().all(|line| line.starts_with("volume-outlier GLT")), "{found:?}");
+    assert!(found.iter().any(|line| line.contains("2020-08-25") && line.contains("wrapped")), "{found:?}");
 }
 
 /// Report 18: one clean series over files whose types drift (datafusion issue 17517, arrow issues 37068 and 37070,

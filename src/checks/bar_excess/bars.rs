@@ -67,6 +67,14 @@ pub(super) struct Bar {
     pub(super) volume: f64,
 }
 
+impl Bar {
+    /// Whether its prices are those of the bar `before`, and not one price throughout, which thin markets repeat.
+    fn repeats(&self, before: &Self) -> bool {
+        let prices = |bar: &Self| [bar.open, bar.high, bar.low, bar.close];
+        self.high > self.low && prices(self) == prices(before)
+    }
+}
+
 /// The columns of a series.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Columns {
@@ -113,17 +121,21 @@ impl Bars {
             bars: Vec::with_capacity(dated),
             ranges: Vec::with_capacity(dated),
         };
-        let mut before: Option<f64> = None;
+        let mut before: Option<Bar> = None;
         for row in 0..dated {
             if !usable(scale, columns, series, row) {
                 continue;
             }
             let volume = volume.map_or(f64::NAN, |volume| volume[row]);
             let bar = Bar { open: open[row], high: high[row], low: low[row], close: close[row], volume };
-            let last = before.unwrap_or(bar.close);
+            // A bar that repeats the one before is what `stale` reports, and says nothing of the prices beside it.
+            if before.is_some_and(|before| bar.repeats(&before)) {
+                continue;
+            }
+            let last = before.map_or(bar.close, |before| before.close);
             let top = bar.open.max(bar.high).max(bar.low).max(bar.close).max(last);
             let bottom = bar.open.min(bar.high).min(bar.low).min(bar.close).min(last);
-            before = Some(bar.close);
+            before = Some(bar);
             bars.rows.push(row);
             bars.bars.push(bar);
             bars.ranges.push(scale.distance(top, bottom));

@@ -144,6 +144,18 @@ fn bars_that_lack_a_price_are_stepped_over() {
 }
 
 #[test]
+fn a_frozen_bar_makes_no_close_stick_out() {
+    // Its close is far from its open, and the open after it is that of the same bar again.
+    let mut bars: Vec<[f64; 5]> = BASE.iter().cycle().take(30).copied().collect();
+    for bar in &mut bars[10..16] {
+        *bar = [100.5, 106.0, 100.0, 105.8, 1000.0];
+    }
+    let evaluated = fixture(&bars).evaluate(RULE);
+    assert_eq!(evaluated.lines, ["2024-01-11 close observed=105.8 cause=close"], "the first one alone");
+    assert_eq!(evaluated.totals.evaluated, 25);
+}
+
+#[test]
 fn linear_scale_evaluates_prices_below_zero() {
     let shifted = |bars: &[[f64; 5]]| -> Vec<[f64; 5]> {
         bars.iter().map(|bar| [bar[0] - 200.0, bar[1] - 200.0, bar[2] - 200.0, bar[3] - 200.0, bar[4]]).collect()
@@ -187,7 +199,8 @@ fn minutes(opening: f64, last: f64) -> Fixture {
     for day in 1..=30 {
         for minute in 0..50 {
             let low = if minute == 0 { 100.0 - if day == 30 { last } else { opening } } else { 99.9 };
-            csv += &format!("2024-01-{day:02}T10:{minute:02}:00Z,100,100.1,{low},100,10\n");
+            let high = 100.1 + 0.01 * f64::from(minute % 3);
+            csv += &format!("2024-01-{day:02}T10:{minute:02}:00Z,100,{high},{low},100,10\n");
         }
     }
     Fixture::new("interval = \"1m\"", &csv)

@@ -113,8 +113,12 @@ fn rule() -> impl Strategy<Value = String> {
     let volume =
         (0..10_u8).prop_map(|share| format!("check = \"zero-volume\"\nmax_share = {:?}", f64::from(share) / 10.0));
     let range = (0..200_u16).prop_map(|min| format!("check = \"range\"\nfield = \"close\"\nmin = {min}"));
-    let others = ["order", "ohlc", "required", "date-format"].map(|check| format!("check = \"{check}\""));
-    prop_oneof![3 => outlier, 3 => spike, 2 => gap, 1 => duplicate, 1 => stale, 1 => volume, 1 => range, 2 => prop::sample::select(others.to_vec())]
+    let split = (1..9_u8, 10..60_u8).prop_map(|(limit, floor)| {
+        format!("check = \"split\"\nlimit = {limit}\nfloor = {:?}", f64::from(floor) / 1000.0)
+    });
+    let others = ["order", "ohlc", "required", "date-format", "bar-excess", "unit-slip"]
+        .map(|check| format!("check = \"{check}\""));
+    prop_oneof![3 => outlier, 3 => spike, 2 => gap, 1 => duplicate, 1 => stale, 1 => volume, 1 => range, 2 => split, 2 => prop::sample::select(others.to_vec())]
 }
 
 fn rows() -> impl Strategy<Value = Vec<Row>> {

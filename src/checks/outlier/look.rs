@@ -24,7 +24,7 @@ const WIDE: f64 = 1.5;
 
 /// By how much the logarithm of a ratio may miss that of a power of ten: for a price, and for a volume, in scales.
 const PRICE_TOLERANCE: f64 = 0.15;
-const SCALES: f64 = 1.5;
+const SCALES: f64 = 1.0;
 
 /// What a number of 32 bits loses.
 const WRAP: f64 = 4_294_967_296.0;
@@ -88,7 +88,7 @@ impl Kind {
                 Cause::Wrapped
             } else if size > 0.0 && ends.is_some_and(|ends| is_wide(series, ends, far.row)) {
                 Cause::RealMove
-            } else if power_of_ten(size, (SCALES * far.scale).min(0.7)).is_some() {
+            } else if power_of_ten(size, (SCALES * far.scale).min(0.35)).is_some() {
                 Cause::UnitSlip
             } else {
                 Cause::Blip

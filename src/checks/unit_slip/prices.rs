@@ -64,6 +64,10 @@ impl Prices {
                 continue;
             }
             let Some(power) = power_of_ten((price / before).ln(), TOLERANCE) else { continue };
+            // What lies a month apart says nothing of a unit.
+            if levels.after_a_break(at, 0) {
+                continue;
+            }
             let Some(jump) = levels.jump(at, &mut scratch) else {
                 insufficient += 1;
                 continue;

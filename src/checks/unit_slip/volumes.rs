@@ -5,8 +5,8 @@
 
 use super::{Found, Slip};
 use crate::checks::Series;
-use crate::checks::jump::usable;
-use crate::checks::robust::median;
+use crate::checks::jump::{power_of_ten, usable};
+use crate::checks::robust::{deviation, median_of};
 
 /// Bars on each side.
 const SIDE: usize = 10;
@@ -16,6 +16,10 @@ const TOLERANCE: f64 = 0.35;
 
 /// The smallest volume of one side over the largest of the other, at least.
 const APART: f64 = 1.5;
+
+/// Largest spread of the logarithms on a side, as a median distance from their median: where volumes differ by more than
+/// that among themselves, a power of ten is nothing.
+const SPREAD: f64 = 0.5;
 
 /// Largest log return of the price: more is a split, which changes volumes too.
 const STILL: f64 = 0.3;
@@ -61,6 +65,15 @@ fn step(before: &[f64], after: &[f64]) -> Option<i32> {
     if smallest < APART * largest {
         return None;
     }
-    let ratio = (median(&mut after.to_vec()) / median(&mut before.to_vec())).ln();
-    crate::checks::jump::power_of_ten(ratio, TOLERANCE)
+    let ([before, spread_before], [after, spread_after]) = (level(before), level(after));
+    let steady = spread_before.max(spread_after) <= SPREAD;
+    power_of_ten(after - before, TOLERANCE).filter(|_| steady)
+}
+
+/// The median of the logarithms, and the median distance from it.
+fn level(volumes: &[f64]) -> [f64; 2] {
+    let mut scratch = Vec::with_capacity(volumes.len());
+    let logs: Vec<f64> = volumes.iter().map(|volume| volume.ln()).collect();
+    let centre = median_of(&logs, &mut scratch);
+    [centre, deviation(&logs, centre, &mut scratch)]
 }

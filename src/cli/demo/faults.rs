@@ -123,8 +123,8 @@ impl Change {
             HighBelow | LowAbove | Swapped | Negative => &["ohlc"],
             Overflow => &["volume-overflow"],
             Untraded => &["zero-volume"],
-            Spike(_) => &["price-spike", "outlier"],
-            Wick => &["price-spike"],
+            Spike(_) => &["price-spike", "outlier", "bar-excess"],
+            Wick => &["bar-excess"],
             Tenth => &["outlier"],
             Unscaled => &["us-price-range"],
             Adjusted => &["us-price-step"],
@@ -132,6 +132,14 @@ impl Change {
             Gap(_) => &["gap"],
             Late => &["order"],
             Suspended(_) => &[],
+        }
+    }
+
+    /// The rules that report all the bars of the change at once, under the first.
+    pub(super) fn rules_of_runs(self) -> &'static [&'static str] {
+        match self {
+            Tenth => &["unit-slip"],
+            _ => &[],
         }
     }
 

@@ -23,14 +23,22 @@ const CENT: i64 = 10_000;
 /// Parts of a return: one million is 100 %.
 const WHOLE: i64 = 1_000_000;
 
-/// Real events, which no rule may take for a fault: symbol, date, what the price is multiplied with, and whether
-/// it is a split, in which case the number of shares grows as the price falls.
+/// Real events: symbol, date, what the price is multiplied with, and whether it is a split, in which case the number of
+/// shares grows as the price falls. The others no rule may take for a fault: they come with much volume.
 const EVENTS: [(&str, &str, (i64, i64), bool); 4] = [
     ("BIRCH", "2023-06-12", (1, 2), true),
     ("MAPLE", "2024-08-26", (1, 4), true),
     ("OLIVE", "2022-10-27", (62, 100), false),
     ("SUMAC", "2025-02-06", (127, 100), false),
 ];
+
+/// How many times the usual number of shares is traded on the day of a crash or a jump.
+const NEWS: i64 = 6;
+
+/// The splits among the events, by symbol and date.
+pub(super) fn splits() -> impl Iterator<Item = (&'static str, &'static str)> {
+    EVENTS.iter().filter(|(.., split)| *split).map(|(symbol, date, ..)| (*symbol, *date))
+}
 
 /// One row of the demo's file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,7 +139,8 @@ impl Walk {
         let low = moved(open.min(close), -self.random.normal(spread / 2).abs());
         self.price = close;
         let busy = 600_000 + self.random.below(700_000) + own.abs() * WHOLE / (3 * self.spread);
-        let shares = self.volume * busy / WHOLE;
+        let news = if matches!(event, Some((.., false))) { NEWS } else { 1 };
+        let shares = self.volume * busy / WHOLE * news;
         let volume = if session.half_day { shares * 45 / 100 } else { shares };
         let prices = [open, high, low, close].map(|price| Some((price + CENT / 2) / CENT * CENT));
         Row { symbol: self.symbol.to_owned(), date: date.clone(), prices, volume }

@@ -355,7 +355,7 @@ error[unknown-key]: unknown key `limits` in rule `close`
 5 | limits = 8
   | ^^^^^^ unknown key
   |
-  = help: did you mean `limit`? keys: id, check, where, severity, action, from, until, budget, why, owner, test, field, method, scale, window, limit, floor, tick, edges, trim, gamma
+  = help: did you mean `limit`? keys: id, check, where, causes, severity, action, from, until, budget, why, owner, test, field, method, scale, window, limit, floor, tick, edges, trim, gamma
 
 error[bad-value]: rule `volume`: `min` and `max` are contradictory: no number is at least 5 and at most 4
   --> rules/one.toml:11:7
@@ -384,7 +384,7 @@ error[unknown-check]: rule `close` names a check that does not exist
 3 | check = "outlyer"
   |         ^^^^^^^^^ unknown check
   |
-  = help: did you mean `outlier`? checks: date-format, required, range, matches, ohlc, duplicate, order, gap, zero-volume, outlier, price-spike, stale, sql
+  = help: did you mean `outlier`? checks: date-format, required, range, matches, ohlc, pct-change, turnover, tick-size, duplicate, order, gap, zero-volume, outlier, price-spike, bar-excess, split, unit-slip, stale, sql
 
 error[unknown-value]: `fatal` is not a value of `severity`
  --> rules/two.toml:4:12
@@ -560,7 +560,7 @@ error[unknown-check]: rule `b` names a check that does not exist
 3 | check = "olhc"
   |         ^^^^^^ unknown check
   |
-  = help: did you mean `ohlc`? checks: date-format, required, range, matches, ohlc, duplicate, order, gap, zero-volume, outlier, price-spike, stale, sql
+  = help: did you mean `ohlc`? checks: date-format, required, range, matches, ohlc, pct-change, turnover, tick-size, duplicate, order, gap, zero-volume, outlier, price-spike, bar-excess, split, unit-slip, stale, sql
 "#);
     }
 

@@ -98,7 +98,7 @@ fn how_bars_lie_and_in_how_many_files_changes_no_finding() {
     let bars = Bars::read();
     let (findings, seen) = check(&project, "demo/bars.csv", "2");
     let wanted = ids(&findings);
-    assert_eq!((wanted.len(), seen.as_str()), (54, "Sorted"), "some symbols are misspelled within their series");
+    assert_eq!((wanted.len(), seen.as_str()), (61, "Sorted"), "some symbols are misspelled within their series");
     let folder = project.path().join("jobs/demo");
     let (by_series, in_turn) = (bars.by_series(), bars.in_turn());
     let all = bars.parquet();

@@ -36,7 +36,7 @@ const CLASSES: [(&str, By); 18] = [
     ("decimal_shift_all_prices", |fault| ("price-spike reversal", date(fault))),
     // The first bar of a run is the true one; the run is found from the first that repeats it.
     ("stale_run_start", |fault| {
-        ("stale -", if fault["trade_date"] == "2004-03-29" { "2004-03-30" } else { "2002-08-23" }.into())
+        ("stale same-bar", if fault["trade_date"] == "2004-03-29" { "2004-03-30" } else { "2002-08-23" }.into())
     }),
     ("dropped_session", |fault| ("gap missing", date(fault))),
     ("dropped_block_start", |fault| ("gap missing", date(fault))),
@@ -53,21 +53,28 @@ fn day_first(date: &str) -> String {
 }
 
 /// What is found besides, and why.
-const BESIDES: [(&str, &str, &[&str], &str); 12] = [
+const BESIDES: [(&str, &str, &[&str], &str); 13] = [
     (
         "duplicate-copy identical",
         "IBM",
         &["2002-12-24", "2003-05-19", "2003-07-18", "2004-01-28"],
         "the exact duplicates again, by the rule that moves them",
     ),
-    ("outlier -", "IBM", &["2002-03-22", "2004-07-14"], "prices shifted by two decimals are far from both sides"),
-    ("outlier -", "AAPL", &["2003-02-06"], "prices shifted by two decimals are far from both sides"),
+    (
+        "outlier unit-slip",
+        "IBM",
+        &["2002-03-22", "2004-07-14"],
+        "prices shifted by two decimals are far from both sides",
+    ),
+    ("outlier unit-slip", "AAPL", &["2003-02-06"], "prices shifted by two decimals are far from both sides"),
+    ("unit-slip comes-back", "IBM", &["2002-03-22", "2004-07-14"], "prices shifted by two decimals, by their unit"),
+    ("unit-slip comes-back", "AAPL", &["2003-02-06"], "prices shifted by two decimals, by their unit"),
     ("small-spike reversal", "IBM", &["2002-03-22", "2004-07-14"], "prices shifted by two decimals come back"),
     ("small-spike reversal", "AAPL", &["2003-02-06"], "prices shifted by two decimals come back"),
     ("price-spike reversal", "IBM", &["2003-10-02", "2003-11-12"], "spikes large enough for the rules that ship"),
     ("price-spike reversal", "AAPL", &["2004-06-17"], "a spike large enough for the rules that ship"),
-    ("outlier -", "IBM", &["2003-10-02", "2003-11-12"], "spikes large enough for the rules that ship"),
-    ("outlier -", "AAPL", &["2004-06-17"], "a spike large enough for the rules that ship"),
+    ("outlier blip", "IBM", &["2003-10-02", "2003-11-12"], "spikes large enough for the rules that ship"),
+    ("outlier blip", "AAPL", &["2004-06-17"], "a spike large enough for the rules that ship"),
     (
         "duplicate conflicting",
         "AAPL",
@@ -75,12 +82,6 @@ const BESIDES: [(&str, &str, &[&str], &str); 12] = [
         "which copy is right is not known: both are reported",
     ),
     ("duplicate conflicting", "IBM", &["2003-08-12"], "which copy is right is not known: both are reported"),
-    (
-        "small-spike low-wick",
-        "IBM",
-        &["2002-08-26", "2002-11-07"],
-        "lows of 61.00 in bars around 80, which the real file has too",
-    ),
 ];
 
 /// Bars that are there under a date nobody can read: their days are gaps.
@@ -132,7 +133,9 @@ fn wanted(data: &Path) -> Vec<(&'static str, Found)> {
 fn every_fault_is_found_and_every_other_finding_has_a_reason() {
     let Some(data) = larger_data("injected faults") else { return };
     let findings = findings(&data);
-    let mut open: Vec<Found> = findings.iter().map(as_found).collect();
+    // The real file has wrong highs and lows of its own, which `accuracy` counts; spikes stick out of their bars too.
+    let others = findings.iter().filter(|finding| finding.rule_id != "bar-excess");
+    let mut open: Vec<Found> = others.map(as_found).collect();
     let mut lost = Vec::new();
     for (class, fault) in wanted(&data) {
         match open.iter().position(|found| *found == fault) {

@@ -21,12 +21,13 @@ const CLASSES: [(&str, &[&str]); 18] = [
     ("bad_missing", &["required null"]),
     ("bad_full_symbol_bse", &["cn-exchange no-match"]),
     ("bad_full_symbol_etf", &["cn-exchange no-match"]),
-    ("bad_units_hand_kcny", &["cn-units false"]),
-    ("bad_units_hand_cny", &["cn-units false"]),
-    // A bar under the day of the download is a good bar of a wrong day: the gap before it shows it, see below.
-    ("bad_sync_date_collapse", &[]),
+    ("bad_units_hand_kcny", &["cn-units unit"]),
+    ("bad_units_hand_cny", &["cn-units unit"]),
+    // A bar under the day of the download is a good bar of a wrong day: the gap before it shows it, see below. It is the
+    // bar before it once more, with its volume.
+    ("bad_sync_date_collapse", &["stale same-bar"]),
     // Suspended days pass; their prices were adjusted, which is another fault.
-    ("suspended_flat_null_volume", &["cn-tick false"]),
+    ("suspended_flat_null_volume", &["cn-tick off-tick"]),
     ("ok_akshare_after_fix", &[]),
     ("ok_compact_date", &[]),
     ("ok_tushare", &[]),
