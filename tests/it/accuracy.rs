@@ -11,16 +11,17 @@ mod measure;
 mod prints;
 mod random;
 mod real;
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use base::Base;
 use kinds::Kind;
-use measure::{Counted, Known};
+use measure::{Clean, Counted};
 
 use crate::data::larger_data;
 use crate::support::package;
@@ -36,21 +37,20 @@ const CALLS: usize = 2;
 fn counted(data: &Path, kinds: &[Kind], seed: &str, seen: fn(&Counted)) -> Vec<Counted> {
     let calls: Vec<(&Kind, &'static Base)> =
         kinds.iter().flat_map(|kind| kind.bases.iter().map(move |base| (kind, *base))).collect();
-    let without: Mutex<BTreeMap<(&str, &str), std::sync::Arc<Known>>> = Mutex::default();
+    let files: Mutex<BTreeMap<(&str, &str), Arc<Clean>>> = Mutex::default();
     let next = Mutex::new(0..calls.len());
     let done = Mutex::new(BTreeMap::new());
     let work = || {
         while let Some(index) = { next.lock().unwrap().next() } {
             let (kind, base) = calls[index];
-            let clean = measure::clean(kind, base, data);
-            let prepared = if kind.prepare.is_some() { kind.name } else { "" };
-            let known = without.lock().unwrap().get(&(base.name, prepared)).cloned();
-            let known = known.unwrap_or_else(|| {
-                let known = std::sync::Arc::new(measure::known(base, &clean));
-                without.lock().unwrap().insert((base.name, prepared), std::sync::Arc::clone(&known));
-                known
+            let file = (base.name, if kind.prepare.is_some() { kind.name } else { "" });
+            let clean = files.lock().unwrap().get(&file).cloned();
+            let clean = clean.unwrap_or_else(|| {
+                let clean = Arc::new(Clean::new(kind, base, data));
+                files.lock().unwrap().insert(file, Arc::clone(&clean));
+                clean
             });
-            let counted = measure::count(kind, base, &clean, &known, seed);
+            let counted = measure::count(kind, base, &clean, seed);
             seen(&counted);
             done.lock().unwrap().insert(index, counted);
         }

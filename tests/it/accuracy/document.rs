@@ -61,7 +61,7 @@ that ship.
 |---|---|---|---|---|---|---|
 ",
     );
-    let rules = prints::of_rules(data, prints::RULES);
+    let rules = prints::of_rules(data, &prints::limits());
     let shipped = prints::of_shipped(data);
     for flagged in rules.iter().chain([&shipped]) {
         let [three, five, ten] = flagged.beyond.map(|(found, all)| format!("{found} of {all}"));

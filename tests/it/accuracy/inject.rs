@@ -66,13 +66,8 @@ fn put_in(
 ) -> Option<Touched> {
     let last = if kind.place == Place::Apart { place + NEAR.min(base.every / 6) } else { place };
     (place..=last).find_map(|at| {
-        let before = series.rows.clone();
         let symbol = series.symbol.as_str();
         let mut cut = Cut { rows: &mut series.rows, at, random, clean, symbol, clock: base.clock, added, id };
-        let touched = (kind.apply)(&mut cut);
-        if touched.is_none() {
-            series.rows = before;
-        }
-        touched
+        (kind.apply)(&mut cut)
     })
 }

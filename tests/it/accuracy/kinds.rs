@@ -5,7 +5,7 @@ use super::base::{Base, CN_DAILY, CN_PIECES, DAYS, HOURS, MINUTES, US_DAILY, US_
 use super::cut::{Cut, Touched, set_volume};
 use super::faults::{levels, prices, rows, times, volumes, whole};
 
-/// Puts a fault in; nothing where it does not fit.
+/// Puts a fault in; where it does not fit it changes nothing and says so.
 pub(super) type Apply = fn(&mut Cut<'_>) -> Option<Touched>;
 
 /// Where faults of a kind are put in.

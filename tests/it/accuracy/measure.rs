@@ -17,9 +17,22 @@ use crate::support::Finding;
 /// no timestamp. Not the cause, which a fault in another bar may change.
 type Key = (String, String, Option<String>, Option<String>, Option<String>);
 
-/// What is found in a file without faults.
-#[derive(Debug, Default)]
-pub(super) struct Known(BTreeSet<Key>);
+/// A file without faults.
+pub(super) struct Clean {
+    bars: Bars,
+    /// What is found in it.
+    known: BTreeSet<Key>,
+}
+
+impl Clean {
+    /// The file of `base` in the folder `data`, as `kind` needs it, after a check.
+    pub(super) fn new(kind: &Kind, base: &Base, data: &Path) -> Self {
+        let mut bars = Bars::read(base, data);
+        kind.prepare.into_iter().for_each(|prepare| prepare(&mut bars));
+        let known = check(base, &bars).iter().map(|finding| key(finding, &finding.series)).collect();
+        Self { bars, known }
+    }
+}
 
 /// What became of the faults of one kind in one file.
 pub(super) struct Counted {
@@ -63,11 +76,6 @@ fn check(base: &Base, bars: &Bars) -> Vec<Finding> {
     findings
 }
 
-/// Checks `clean`, the file without faults.
-pub(super) fn known(base: &Base, clean: &Bars) -> Known {
-    Known(check(base, clean).iter().map(|finding| key(finding, &finding.series)).collect())
-}
-
 fn key(finding: &Finding, series: &str) -> Key {
     let text = finding.time.is_none().then(|| finding.observed_text.clone()).flatten();
     let (time, until) = (finding.time.clone(), finding.time_until.clone());
@@ -75,11 +83,11 @@ fn key(finding: &Finding, series: &str) -> Key {
 }
 
 /// Puts faults of `kind` into `clean` and checks them.
-pub(super) fn count(kind: &Kind, base: &'static Base, clean: &Bars, known: &Known, seed: &str) -> Counted {
-    let injected = inject(kind, base, clean, seed);
+pub(super) fn count(kind: &Kind, base: &'static Base, clean: &Clean, seed: &str) -> Counted {
+    let injected = inject(kind, base, &clean.bars, seed);
     let findings = check(base, &injected.bars);
     let new: Vec<&Finding> =
-        findings.iter().filter(|finding| !known.0.contains(&key(finding, &finding.series))).collect();
+        findings.iter().filter(|finding| !clean.known.contains(&key(finding, &finding.series))).collect();
     let mut counted = Counted {
         kind: kind.name,
         base: base.name,
@@ -91,7 +99,7 @@ pub(super) fn count(kind: &Kind, base: &'static Base, clean: &Bars, known: &Know
         false_findings: Vec::new(),
     };
     for fault in &injected.faults {
-        let by = new.iter().filter(|finding| finds(finding, fault) && !is_of_original(finding, fault, known));
+        let by = new.iter().filter(|finding| finds(finding, fault) && !is_of_original(finding, fault, clean));
         let rules: BTreeSet<&str> = by.map(|finding| finding.rule_id.as_str()).collect();
         counted.found += usize::from(!rules.is_empty());
         rules.iter().for_each(|rule| *counted.rules.entry((*rule).to_owned()).or_default() += 1);
@@ -124,7 +132,7 @@ fn is_row_of(finding: &Finding, fault: &Fault) -> bool {
 
 /// Whether a finding is about a fault: it begins or ends where the fault is, or is about one of its rows, or about a
 /// series that is wrong as a whole.
-fn finds(finding: &Finding, fault: &Fault) -> bool {
+pub(super) fn finds(finding: &Finding, fault: &Fault) -> bool {
     let (first, last) = fault.touched.seam;
     let is_at = |at: i64| (first..=last).contains(&at);
     let row = is_row_of(finding, fault) && !fault.touched.lasting;
@@ -133,7 +141,7 @@ fn finds(finding: &Finding, fault: &Fault) -> bool {
 }
 
 /// Whether a finding covers a bar that a fault changed.
-fn touches(finding: &Finding, fault: &Fault) -> bool {
+pub(super) fn touches(finding: &Finding, fault: &Fault) -> bool {
     let spans = [Some(fault.touched.all), fault.touched.moved];
     let is_at = |(since, until): Span| spans.iter().flatten().any(|(first, last)| since <= *last && *first <= until);
     // A finding without timestamp and row is about the series.
@@ -142,14 +150,7 @@ fn touches(finding: &Finding, fault: &Fault) -> bool {
 }
 
 /// Whether a finding in a copy is one that the original has too: it does not find the copy.
-fn is_of_original(finding: &Finding, fault: &Fault, known: &Known) -> bool {
+fn is_of_original(finding: &Finding, fault: &Fault, clean: &Clean) -> bool {
     let Some(original) = &fault.original else { return false };
-    known.0.contains(&key(finding, &finding.series.replacen(&fault.symbol, original, 1)))
-}
-
-/// The bars of `base` as `kind` needs them.
-pub(super) fn clean(kind: &Kind, base: &Base, data: &Path) -> Bars {
-    let mut bars = Bars::read(base, data);
-    kind.prepare.into_iter().for_each(|prepare| prepare(&mut bars));
-    bars
+    clean.known.contains(&key(finding, &finding.series.replacen(&fault.symbol, original, 1)))
 }

@@ -9,25 +9,16 @@ use crate::data::{Project, json};
 /// The shares that both vendors have.
 const SYMBOLS: [&str; 3] = ["AAPL", "GOOG", "IBM"];
 
-/// One rule a limit; its id is what the document calls it.
-pub(super) const RULES: &str = r#"
-[[rule]]
-id = "price-spike-wick-0.1"
-check = "price-spike"
-wick = 0.1
-limit = 10.0
+/// Limits of `bar-excess` that are compared: from one that flags much to one that only flags what may leave.
+const LIMITS: [&str; 8] = ["0.8", "1.0", "1.1", "1.2", "1.3", "1.5", "2.0", "3.0"];
 
-[[rule]]
-id = "price-spike-wick-0.2"
-check = "price-spike"
-limit = 10.0
-
-[[rule]]
-id = "price-spike-wick-0.25"
-check = "price-spike"
-wick = 0.25
-limit = 10.0
-"#;
+/// A rule for each limit; its id is what the document calls it.
+pub(super) fn limits() -> String {
+    let rule = |limit| {
+        format!("[[rule]]\nid = \"bar-excess-{limit}\"\ncheck = \"bar-excess\"\nlimit = {limit}\nmost = 1.0\n\n")
+    };
+    LIMITS.map(rule).concat()
+}
 
 /// A bar: symbol and date.
 type Bar = (String, String);

@@ -39,13 +39,13 @@ pub(in crate::accuracy) fn twice_differently(cut: &mut Cut<'_>) -> Option<Touche
 pub(in crate::accuracy) fn frozen(cut: &mut Cut<'_>, count: usize, volume: bool) -> Option<Touched> {
     let at = cut.at;
     let first = cut.row().clone();
+    (first.volume() > 0.0).then_some(())?;
     for row in &mut cut.rows[at + 1..=at + count] {
         row.prices.clone_from(&first.prices);
         if volume {
             row.volume.clone_from(&first.volume);
         }
     }
-    (first.volume() > 0.0).then_some(())?;
     cut.run(count + 1)
 }
 
