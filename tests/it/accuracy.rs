@@ -31,7 +31,7 @@ const REPORTING: &str = "reporting";
 const TUNING: &str = "tuning";
 
 /// Calls of barkeep at a time.
-const CALLS: usize = 2;
+const CALLS: usize = 4;
 
 /// Faults of every kind in every file, in the order of the kinds; `seen` is called with each as it comes.
 fn counted(data: &Path, kinds: &[Kind], seed: &str, seen: fn(&Counted)) -> Vec<Counted> {

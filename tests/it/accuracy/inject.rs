@@ -1,5 +1,7 @@
 //! Puts the faults of one kind into a copy of real bars, and says where.
 
+use std::collections::BTreeSet;
+
 use super::bars::{Bars, Series};
 use super::base::Base;
 use super::cut::{Cut, Fault, Touched};
@@ -15,8 +17,11 @@ pub(super) struct Injected {
     pub(super) faults: Vec<Fault>,
 }
 
-/// Puts faults of `kind` into a copy of `clean`.
-pub(super) fn inject(kind: &Kind, base: &Base, clean: &Bars, seed: &str) -> Injected {
+/// Bars that are flagged without faults: symbol and timestamp.
+pub(super) type Flagged = BTreeSet<(String, i64)>;
+
+/// Puts faults of `kind` into a copy of `clean`, not at bars that are `flagged`.
+pub(super) fn inject(kind: &Kind, base: &Base, (clean, flagged): (&Bars, &Flagged), seed: &str) -> Injected {
     let mut random = Random::of(&format!("{seed} {} {}", kind.name, base.name));
     let mut bars = clean.clone();
     let (mut faults, mut added) = (Vec::new(), Vec::new());
@@ -24,7 +29,7 @@ pub(super) fn inject(kind: &Kind, base: &Base, clean: &Bars, seed: &str) -> Inje
         for place in places(kind, base, series, &mut random) {
             let symbol = series.symbol.clone();
             let copies = added.len();
-            let touched = put_in(kind, base, clean, series, place, (&mut random, &mut added, faults.len()));
+            let touched = put_in(kind, base, (clean, flagged), series, place, (&mut random, &mut added, faults.len()));
             let Some(touched) = touched else { continue };
             let copy = added.get(copies).map(|copy: &Series| copy.symbol.clone());
             let (symbol, original) = copy.map_or((symbol.clone(), None), |copy| (copy, Some(symbol)));
@@ -59,13 +64,17 @@ fn places(kind: &Kind, base: &Base, series: &Series, random: &mut Random) -> Vec
 fn put_in(
     kind: &Kind,
     base: &Base,
-    clean: &Bars,
+    (clean, flagged): (&Bars, &Flagged),
     series: &mut Series,
     place: usize,
     (random, added, id): (&mut Random, &mut Vec<Series>, usize),
 ) -> Option<Touched> {
     let last = if kind.place == Place::Apart { place + NEAR.min(base.every / 6) } else { place };
+    let is_free = |series: &Series, at: usize| {
+        kind.place != Place::Apart || !flagged.contains(&(series.symbol.clone(), series.rows[at].at))
+    };
     (place..=last).find_map(|at| {
+        is_free(series, at).then_some(())?;
         let symbol = series.symbol.as_str();
         let mut cut = Cut { rows: &mut series.rows, at, random, clean, symbol, clock: base.clock, added, id };
         (kind.apply)(&mut cut)

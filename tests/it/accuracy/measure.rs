@@ -8,7 +8,7 @@ use chrono::DateTime;
 use super::bars::Bars;
 use super::base::Base;
 use super::cut::{Fault, Span};
-use super::inject::inject;
+use super::inject::{Flagged, inject};
 use super::kinds::Kind;
 use crate::data::Project;
 use crate::support::Finding;
@@ -22,6 +22,8 @@ pub(super) struct Clean {
     bars: Bars,
     /// What is found in it.
     known: BTreeSet<Key>,
+    /// Bars that something is found about: faults begin with others, else nobody could say what found them.
+    flagged: Flagged,
 }
 
 impl Clean {
@@ -29,8 +31,18 @@ impl Clean {
     pub(super) fn new(kind: &Kind, base: &Base, data: &Path) -> Self {
         let mut bars = Bars::read(base, data);
         kind.prepare.into_iter().for_each(|prepare| prepare(&mut bars));
-        let known = check(base, &bars).iter().map(|finding| key(finding, &finding.series)).collect();
-        Self { bars, known }
+        let findings = check(base, &bars);
+        let known = findings.iter().map(|finding| key(finding, &finding.series)).collect();
+        let bar = |finding: &Finding| Some((finding.series.clone(), span(finding)?.0));
+        let mut flagged: Flagged = findings.iter().filter_map(bar).collect();
+        // Where most bars are flagged for what all of them are, a fault has no other place.
+        for series in &bars.series {
+            let of_series = flagged.iter().filter(|(symbol, _)| *symbol == series.symbol).count();
+            if of_series * 10 > series.rows.len() {
+                flagged.retain(|(symbol, _)| *symbol != series.symbol);
+            }
+        }
+        Self { bars, known, flagged }
     }
 }
 
@@ -84,7 +96,7 @@ fn key(finding: &Finding, series: &str) -> Key {
 
 /// Puts faults of `kind` into `clean` and checks them.
 pub(super) fn count(kind: &Kind, base: &'static Base, clean: &Clean, seed: &str) -> Counted {
-    let injected = inject(kind, base, &clean.bars, seed);
+    let injected = inject(kind, base, (&clean.bars, &clean.flagged), seed);
     let findings = check(base, &injected.bars);
     let new: Vec<&Finding> =
         findings.iter().filter(|finding| !clean.known.contains(&key(finding, &finding.series))).collect();

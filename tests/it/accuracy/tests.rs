@@ -48,7 +48,7 @@ fn there_are_many_kinds_and_each_has_its_name_and_a_line_about_it() {
 fn a_wrong_low_changes_the_lines_it_names_and_no_other() {
     let (clean, kinds) = (bars(), kinds());
     let kind = kinds.iter().find(|kind| kind.name == "low-30").unwrap();
-    let injected = inject(kind, &US_DAILY, &clean, "a seed");
+    let injected = inject(kind, &US_DAILY, (&clean, &BTreeSet::new()), "a seed");
     let (before, after) = (lines(&clean), lines(&injected.bars));
     let changed: BTreeSet<usize> = (0..before.len()).filter(|line| before[*line] != after[*line]).collect();
     let named: BTreeSet<usize> = injected.faults.iter().flat_map(|fault| &fault.lines).map(|line| line - 2).collect();
@@ -68,7 +68,9 @@ fn a_seed_gives_the_same_faults_again_and_another_seed_other_ones() {
     let (clean, kinds) = (bars(), kinds());
     let at = |seed: &str| -> Vec<Vec<i64>> {
         let kinds = kinds.iter().filter(|kind| kind.bases[0].name == US_DAILY.name);
-        let of_kind = |kind| inject(kind, &US_DAILY, &clean, seed).faults.iter().map(|f| f.touched.seam.0).collect();
+        let of_kind = |kind| {
+            inject(kind, &US_DAILY, (&clean, &BTreeSet::new()), seed).faults.iter().map(|f| f.touched.seam.0).collect()
+        };
         kinds.map(of_kind).collect()
     };
     assert_eq!(at("reporting"), at("reporting"));
@@ -80,7 +82,7 @@ fn a_dropped_day_is_dropped_and_a_repeated_one_stands_there_twice() {
     let (clean, kinds) = (bars(), kinds());
     let injected = |name: &str| {
         let kind = kinds.iter().find(|kind| kind.name == name).unwrap();
-        inject(kind, &CN_DAILY, &clean, "a seed")
+        inject(kind, &CN_DAILY, (&clean, &BTreeSet::new()), "a seed")
     };
     let (dropped, twice) = (injected("dropped"), injected("twice"));
     let length = |bars: &Bars| bars.series.iter().map(|series| series.rows.len()).sum::<usize>();
