@@ -5,7 +5,7 @@
 
 mod arrangement;
 mod demo;
-mod injected;
+pub(crate) mod injected;
 mod quotes;
 mod real;
 
@@ -22,7 +22,7 @@ use crate::support::{self, Finding, Run, barkeep, copy_folder, package};
 const RULES: &str = "tests/it/data";
 
 /// The folder of larger files, which is reported to be missing where it is.
-fn larger_data(test: &str) -> Option<PathBuf> {
+pub(crate) fn larger_data(test: &str) -> Option<PathBuf> {
     let beside = package().join("../shared");
     let folder = std::env::var_os("BARKEEP_DATA").map_or_else(|| beside.join("data"), PathBuf::from);
     if folder.join("defects.json").is_file() {
@@ -35,18 +35,18 @@ fn larger_data(test: &str) -> Option<PathBuf> {
     None
 }
 
-fn json(path: &Path) -> Value {
+pub(crate) fn json(path: &Path) -> Value {
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
 /// A copy of the jobs and rules that ship, and of the rules of these tests, with room for reports.
-struct Project {
+pub(crate) struct Project {
     temp: tempfile::TempDir,
     data: Option<PathBuf>,
 }
 
 impl Project {
-    fn new(data: Option<&Path>) -> Self {
+    pub(crate) fn new(data: Option<&Path>) -> Self {
         let temp = tempfile::tempdir().unwrap();
         for folder in ["jobs", "rules"] {
             copy_folder(&package().join(folder), &temp.path().join(folder));
@@ -60,11 +60,11 @@ impl Project {
         Self { temp, data: data.map(Path::to_path_buf) }
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.temp.path()
     }
 
-    fn reports(&self) -> PathBuf {
+    pub(crate) fn reports(&self) -> PathBuf {
         self.path().join("reports")
     }
 
@@ -79,7 +79,7 @@ impl Project {
     }
 
     /// As [`Project::change`], with other rules: `file` of `rules/`.
-    fn with_rules(&self, name: &str, new: &str, file: &str) {
+    pub(crate) fn with_rules(&self, name: &str, new: &str, file: &str) {
         let text = fs::read_to_string(self.path().join(name)).unwrap();
         let line = text.lines().find(|line| line.starts_with("rules =")).unwrap().to_owned();
         self.change(name, new, &[(&line, &format!("rules = [\"../../rules/{file}\"]"))]);
@@ -95,7 +95,7 @@ impl Project {
     }
 
     /// Checks the job at `name` and gives the run with its findings.
-    fn check(&self, name: &str) -> (Run, Vec<Finding>) {
+    pub(crate) fn check(&self, name: &str) -> (Run, Vec<Finding>) {
         self.run(&["check", name])
     }
 

@@ -4,6 +4,7 @@
 #![allow(clippy::print_stderr, reason = "a test that leaves something out says so")]
 #![allow(clippy::needless_pass_by_value, reason = "helpers take what a test has just made")]
 
+mod accuracy;
 mod bad_input;
 mod cases;
 mod cli;

@@ -129,6 +129,36 @@ fn wanted(data: &Path) -> Vec<(&'static str, Found)> {
     CLASSES.iter().flat_map(of_class).collect()
 }
 
+/// Faults of a class, and how many of them were found.
+pub(crate) struct ByClass {
+    pub(crate) class: &'static str,
+    pub(crate) injected: usize,
+    /// By the rule that is for them, of those that ship and that of `injected.toml`.
+    pub(crate) found: usize,
+    /// By any rule that ships.
+    pub(crate) shipped: usize,
+}
+
+/// What is found of each class, in the order of the classes.
+pub(crate) fn by_class(data: &Path) -> Vec<ByClass> {
+    let all = findings(data);
+    let by_rule: BTreeSet<Found> = all.iter().map(as_found).collect();
+    let shipped = all.iter().filter(|finding| finding.rule_id != "small-spike");
+    let shipped: BTreeSet<(&str, &str)> = shipped.map(|finding| (finding.series.as_str(), finding.key())).collect();
+    let mut classes: Vec<ByClass> = Vec::new();
+    for (class, fault) in wanted(data) {
+        if classes.last().is_none_or(|last| last.class != class) {
+            classes.push(ByClass { class, injected: 0, found: 0, shipped: 0 });
+        }
+        if let Some(of) = classes.last_mut() {
+            of.injected += 1;
+            of.found += usize::from(by_rule.contains(&fault));
+            of.shipped += usize::from(shipped.contains(&(fault.1.as_str(), fault.2.as_str())));
+        }
+    }
+    classes
+}
+
 #[test]
 fn every_fault_is_found_and_every_other_finding_has_a_reason() {
     let Some(data) = larger_data("injected faults") else { return };
