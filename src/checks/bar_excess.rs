@@ -120,6 +120,7 @@ impl Described for BarExcess {
             Some(Cause::High) => ("above", "open and close"),
             Some(Cause::Open) => ("outside of", "the close before it and its own close"),
             Some(Cause::Close) => ("outside of", "its own open and the open after it"),
+            Some(Cause::Bar) => ("with all of its bar outside of", "the close before it and the open after it"),
             Some(Cause::Unsuited) => {
                 let share = share.map(|share| format!(", {} of the series", rate(share))).unwrap_or_default();
                 let bars = counted(facts.bars, "bar");
@@ -304,7 +305,7 @@ impl Rule {
             Cause::Low => (2, (lowest, beside[0])),
             Cause::High => (1, (beside[1], highest)),
             Cause::Open => (0, (lowest, highest)),
-            Cause::Close | Cause::Unsuited => (3, (lowest, highest)),
+            Cause::Close | Cause::Bar | Cause::Unsuited => (3, (lowest, highest)),
         };
         let evidence = Evidence {
             excess: Some(self.scale.size(excess.distance)),
@@ -342,7 +343,7 @@ fn price(bars: &Bars, at: usize, cause: Cause) -> f64 {
         Cause::Low => bar.low,
         Cause::High => bar.high,
         Cause::Open => bar.open,
-        Cause::Close | Cause::Unsuited => bar.close,
+        Cause::Close | Cause::Bar | Cause::Unsuited => bar.close,
     }
 }
 

@@ -12,15 +12,17 @@ use super::robust::median;
 const USUAL: usize = 60;
 const FEWEST_RETURNS: usize = 20;
 
-/// Bars on each side whose median says how much is traded, and fewest of a side.
+/// Bars before a jump whose median says how much is traded, and fewest of them. After it there are as many as the level
+/// has, so that values that come back soon are not mixed with those after them.
 const TRADED: usize = 20;
 const FEWEST_TRADED: usize = 3;
 
 /// Bars on each side whose median close is the level.
 const LEVEL: usize = 5;
 
-/// Longest break between two bars over which they are compared, µs: what a share does in a month is its own affair.
-const LONGEST_BREAK_US: i64 = 31 * 86_400_000_000;
+/// Longest break between two bars over which they are compared, µs: exchanges close for eleven days at most, and a share
+/// that was suspended for longer comes back where it may.
+const LONGEST_BREAK_US: i64 = 12 * 86_400_000_000;
 
 /// Estimates a standard deviation from the median absolute return; returns have a median close to zero.
 const SIGMA_PER_MEDIAN: f64 = super::robust::SIGMA_PER_MAD;
@@ -34,7 +36,7 @@ const SMALL_SPLIT_TOLERANCE: f64 = 0.02;
 
 /// How many times the usual value is traded, at most, at a split, and where a level changes for no reason.
 const MOST_AT_SPLIT: f64 = 3.0;
-const MOST_AT_SEAM: f64 = 1.7;
+const MOST_AT_SEAM: f64 = 2.0;
 
 /// How many times the usual number of shares is traded where a price changes its unit, at most.
 const MOST_AT_UNIT: f64 = 4.0;
@@ -161,9 +163,9 @@ impl Levels {
         self.rows.len()
     }
 
-    /// Whether so much time lies before bar `at` that it is not compared with the bar before.
-    pub(super) fn after_a_break(&self, at: usize, shortest_us: i64) -> bool {
-        self.time[at] - self.time[at - 1] > LONGEST_BREAK_US.max(20 * shortest_us)
+    /// Whether so much time lies before bar `at` that it is not compared with the bar before; `step_us` is from bar to bar.
+    pub(super) fn after_a_break(&self, at: usize, step_us: i64) -> bool {
+        self.time[at] - self.time[at - 1] > LONGEST_BREAK_US.max(3 * step_us)
     }
 
     /// The usual absolute return around the step to bar `at`, as a standard deviation; none with too few bars.
@@ -220,7 +222,7 @@ impl Levels {
             (scratch.len() >= FEWEST_TRADED).then(|| median(scratch))
         };
         let before = usual(at.saturating_sub(TRADED)..at);
-        let after = usual(at..self.len().min(at + TRADED));
+        let after = usual(at..self.len().min(at + LEVEL));
         let own = usable(self.volume[at]).then(|| of(self.volume[at], self.close[at]));
         [own, after].map(|traded| Some(traded? / before?))
     }
@@ -234,7 +236,9 @@ impl Jump {
 
     /// What it looks like.
     pub(super) fn look(&self) -> Look {
-        let quiet = |most: f64| self.value.is_none_or(|value| value <= most);
+        // Where prices and not volumes change their base, the value changes with them, and the shares do not.
+        let quiet =
+            |most: f64| self.value.is_none_or(|value| value <= most) || self.shares.is_none_or(|shares| shares <= most);
         let same = |ratio: Option<f64>, times: f64| ratio.is_none_or(|ratio| (1.0 / times..=times).contains(&ratio));
         if let Some(power) = power_of_ten(self.size, UNIT_TOLERANCE) {
             return match split(self.size) {

@@ -25,6 +25,9 @@ pub(crate) struct PriceSpike;
 /// Fewest earlier returns that say what is usual.
 const FEWEST_RETURNS: usize = 20;
 
+/// Largest log return that volume explains: no market doubles for a bar and comes back.
+const LARGEST_MOVE: f64 = 0.7;
+
 const PARAMS: &[Key] = &[
     key("field", Holds::NumberField, Otherwise::Text("close"), "The price whose returns are evaluated."),
     key(
@@ -263,7 +266,7 @@ impl Rule {
         let prices = series.number(self.index).values();
         let [previous, next] = place.beside.map(|row| prices[row]);
         let allowed = self.floor.max(self.limit * sigma);
-        let busy = self.volume.is_some_and(|volume| busy(series, volume, place.row));
+        let busy = place.out.abs() <= LARGEST_MOVE && self.volume.is_some_and(|volume| busy(series, volume, place.row));
         let cause = if busy { Cause::RealMove } else { Cause::Reversal };
         let evidence = Evidence {
             out: Some(place.out),

@@ -155,7 +155,7 @@ impl Bars {
     /// The price of bar `at` that sticks out most.
     pub(super) fn largest(&self, at: usize) -> Excess {
         let none = Excess { cause: Cause::Low, distance: self.scale.nothing() };
-        [Cause::Low, Cause::High, Cause::Open, Cause::Close].into_iter().fold(none, |largest, cause| {
+        [Cause::Low, Cause::High, Cause::Open, Cause::Close, Cause::Bar].into_iter().fold(none, |largest, cause| {
             let distance = self.outside(at, cause).unwrap_or(largest.distance);
             if distance > largest.distance { Excess { cause, distance } } else { largest }
         })
@@ -169,6 +169,13 @@ impl Bars {
             Cause::High => Some(self.above(bar.high, bar.open.max(bar.close))),
             Cause::Open => Some(self.alone(bar.open, self.bars[at.checked_sub(1)?].close, bar.close)),
             Cause::Close => Some(self.alone(bar.close, bar.open, self.bars.get(at + 1)?.open)),
+            Cause::Bar => {
+                let (before, after) = (self.bars[at.checked_sub(1)?].close, self.bars.get(at + 1)?.open);
+                let [bottom, top] = [bar.open.min(bar.close), bar.open.max(bar.close)];
+                // The nearer end of its body, so that all of it is outside.
+                let nearer = if bottom > before.max(after) { bottom } else { top };
+                Some(self.alone(nearer, before, after))
+            }
             Cause::Unsuited => None,
         }
     }
@@ -192,6 +199,9 @@ impl Bars {
         let [one, other] = match cause {
             Cause::Open => [self.bars[at.saturating_sub(1)].close, bar.close],
             Cause::Close => [bar.open, self.bars.get(at + 1).map_or(bar.open, |after| after.open)],
+            Cause::Bar => {
+                [self.bars[at.saturating_sub(1)].close, self.bars.get(at + 1).map_or(bar.open, |after| after.open)]
+            }
             Cause::Low | Cause::High | Cause::Unsuited => [bar.open, bar.close],
         };
         [one.min(other), one.max(other)]

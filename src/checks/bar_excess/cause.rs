@@ -9,6 +9,8 @@ causes! {
     Open = "open",
     /// The close lies far outside of its own open and the open after it.
     Close = "close",
+    /// Open and close both lie far outside of the close before and the open after.
+    Bar = "bar",
     /// So many bars stick out that the limit does not suit the series.
     Unsuited = "unsuited",
 }

@@ -256,7 +256,13 @@ fn oracle(bars: &[[f64; 5]], window: usize) -> Vec<Option<f64>> {
                 let [open, high, low, close] = bars[at];
                 let mut values = vec![(open.min(close) - low).max(0.0), (high - open.max(close)).max(0.0)];
                 values.extend(at.checked_sub(1).map(|before| alone(open, bars[before][3], close)));
-                values.extend(bars.get(at + 1).map(|after| alone(close, open, after[0])));
+                let after = bars.get(at + 1).map(|after| after[0]);
+                values.extend(after.map(|after| alone(close, open, after)));
+                let ends = at.checked_sub(1).map(|before| bars[before][3]).zip(after);
+                values.extend(ends.map(|(before, after)| {
+                    let above = open.min(close) > before.max(after);
+                    alone(if above { open.min(close) } else { open.max(close) }, before, after)
+                }));
                 values
             };
             let values = outside(&logs, &alone);

@@ -19,6 +19,12 @@ causes! {
     Wrapped = "wrapped",
 }
 
+/// Largest logarithm of a move that volume explains: no market doubles for a bar and comes back.
+const LARGEST_MOVE: f64 = 0.7;
+
+/// Largest logarithm of a volume that a move explains: 50 times the usual one is the most of 63,000 real bars.
+const LARGEST_VOLUME: f64 = 4.0;
+
 /// From so many times the usual range on, a price is taken to have moved with its volume.
 const WIDE: f64 = 1.5;
 
@@ -81,12 +87,15 @@ impl Kind {
             Self::Other => None,
             Self::Price(volume) => Some(match power_of_ten(size, PRICE_TOLERANCE) {
                 Some(_) => Cause::UnitSlip,
-                None if volume.is_some_and(|volume| busy(series, volume, far.row)) => Cause::RealMove,
+                None if size.abs() <= LARGEST_MOVE && volume.is_some_and(|volume| busy(series, volume, far.row)) => {
+                    Cause::RealMove
+                }
                 None => Cause::Blip,
             }),
             Self::Volume(ends) => Some(if is_wrapped(far) {
                 Cause::Wrapped
-            } else if size > 0.0 && ends.is_some_and(|ends| is_wide(series, ends, far.row)) {
+            } else if (0.0..=LARGEST_VOLUME).contains(&size) && ends.is_some_and(|ends| is_wide(series, ends, far.row))
+            {
                 Cause::RealMove
             } else if power_of_ten(size, (SCALES * far.scale).min(0.35)).is_some() {
                 Cause::UnitSlip

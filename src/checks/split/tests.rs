@@ -106,7 +106,7 @@ fn a_price_of_a_few_steps_makes_no_split() {
 fn a_break_is_excused_and_few_bars_are_insufficient() {
     let mut csv = String::from("time,open,close\n");
     for (day, [open, close, _]) in step(0.5, 1.0).iter().enumerate() {
-        let later = if day >= 30 { 400 } else { 0 };
+        let later = if day >= 30 { 40 } else { 0 };
         let date = chrono::NaiveDate::from_ymd_opt(2020, 1, 1).unwrap() + chrono::Days::new((day + later) as u64);
         csv += &format!("{date},{open},{close}\n");
     }

@@ -64,7 +64,7 @@ impl Prices {
                 continue;
             }
             let Some(power) = power_of_ten((price / before).ln(), TOLERANCE) else { continue };
-            // What lies a month apart says nothing of a unit.
+            // What lies far apart says nothing of a unit.
             if levels.after_a_break(at, 0) {
                 continue;
             }
