@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::TIME;
+use super::fresh::Fresh;
 use super::number::{NumberFormat, Scale};
 use super::time::TimeSpec;
 use crate::market::{Calendar, Grid, Interval};
@@ -54,6 +55,11 @@ pub struct BarsSpec {
     pub numbers: NumberFormat,
     /// Every field rules can name, besides `time`; the order is that of the columns of a `Series`.
     pub fields: Vec<FieldSpec>,
+    /// How old the newest bar of a series may be, where the job says it.
+    pub fresh: Option<Fresh>,
+    /// The moment the bars are evaluated for, µs UTC: what begins later is not there yet, and what ended before should be.
+    /// `None` where no run evaluates them.
+    pub as_of: Option<i64>,
 }
 
 impl FieldSpec {
@@ -76,6 +82,8 @@ impl BarsSpec {
             negative: false,
             numbers: NumberFormat::default(),
             fields: Vec::new(),
+            fresh: None,
+            as_of: None,
         }
     }
 

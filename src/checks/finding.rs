@@ -36,6 +36,8 @@ pub struct Finding {
     pub bars_affected: u64,
     /// Kebab-case class of the cause, from a closed set of the check.
     pub cause: Option<&'static str>,
+    /// A row to look at, of a finding that stands for none.
+    pub at: Option<usize>,
     /// Whether its rows stay, whatever action the rule has.
     pub report_only: bool,
     /// Free structure: what a person needs to follow the verdict.

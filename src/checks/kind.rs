@@ -1,5 +1,8 @@
 //! What a check is: its kind, which rules name, and the check that a rule of it compiles to.
 
+use std::sync::Arc;
+
+use super::across::Across;
 use super::context::Context;
 use super::facts::Facts;
 use super::finding::FindingSink;
@@ -17,6 +20,11 @@ pub enum Stage {
     Series,
     /// Evaluates which rows of a series are the same bar; sees all rows, and how they stand after the other rules.
     Copies,
+    /// Evaluates the series of one symbol from several sources together; see [`Check::by`]. Its findings stand for no rows.
+    Sources,
+    /// Evaluates series by each other: notes what it needs of each, over all of its rows, and concludes when all of them
+    /// were read. Its findings stand for no rows.
+    Across,
 }
 
 /// What findings are made by: its name, its documentation, and the words in which it says what it found.
@@ -88,6 +96,16 @@ pub trait Check: Send + Sync {
     /// has no value to compare with.
     fn counts(&self, _series: &Series<'_>, _row: usize) -> bool {
         true
+    }
+
+    /// The field of the series key that names the source, where it evaluates all sources of a symbol together.
+    fn by(&self) -> Option<&Arc<str>> {
+        None
+    }
+
+    /// The check as one that evaluates series by each other; `None` for all that evaluate each by itself.
+    fn across(&self) -> Option<&dyn Across> {
+        None
     }
 
     /// Evaluates one series, which may be empty.

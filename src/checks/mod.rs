@@ -5,14 +5,18 @@
 //! never allocates per row, and knows nothing of files, servers or DataFusion. To add one, write its two
 //! files, declare the module and add one line to [`CHECKS`].
 
+mod across;
+mod alignment;
 mod bar_excess;
 mod cause;
 mod context;
+mod copied_series;
 mod date_format;
 mod duplicate;
 mod evidence;
 mod facts;
 mod finding;
+mod freshness;
 mod gap;
 mod jump;
 mod kind;
@@ -25,6 +29,7 @@ pub mod parse_error;
 mod pct_change;
 mod price_spike;
 mod range;
+mod reconcile;
 mod required;
 mod robust;
 mod runs;
@@ -40,9 +45,11 @@ mod turnover;
 mod unit_slip;
 mod zero_volume;
 
+pub use across::{ALL_SERIES, Across, AcrossSink, Note, Noted, OfSeries};
 pub use context::Context;
 pub use facts::Facts;
 pub use finding::{Finding, FindingSink, Totals};
+pub use freshness::parse_fresh;
 pub use kind::{Check, CheckKind, Described, Stage};
 pub use params::{Expression, FieldRef, Lacking, Params};
 pub use series::{Column, NumberColumn, Records, Series, Standing, TextColumn, Written};
@@ -67,6 +74,10 @@ pub const CHECKS: &[&dyn CheckKind] = &[
     &split::Split,
     &unit_slip::UnitSlip,
     &stale::Stale,
+    &alignment::Alignment,
+    &copied_series::CopiedSeries,
+    &freshness::Freshness,
+    &reconcile::Reconcile,
     &sql::Sql,
 ];
 

@@ -3,13 +3,19 @@
 //! An example in a check's `.md` is three fenced blocks in this order: ```` ```toml ```` with an optional
 //! `[bars]` table (`interval`, `calendar`, `zone`, `timestamp`, `formats`) and one `[[rule]]`; ```` ```csv ````
 //! with the bars (`time` first; an empty cell is NULL; a column whose cells are all numbers, `NaN`, `inf`
-//! or empty is numeric; `!17` is a value of another type in a text column); ```` ```text ```` with the findings, one a line, as [`render`] prints them.
+//! or empty is numeric; `!17` is a value of another type in a text column; for a check across series the second column is
+//! `symbol`, and its findings begin with the series they are about); ```` ```text ```` with the findings, one a line, as [`render`] prints them.
+
+pub(crate) mod several;
 
 use std::sync::Arc;
 
 use arrow::array::{Array, BooleanArray, Float64Array, StringViewArray};
 
-use super::{Check, Column, Finding, FindingSink, NumberColumn, Records, Series, Standing, TextColumn, Totals, find};
+use super::{
+    CHECKS, Check, CheckKind, Column, Finding, FindingSink, NumberColumn, Records, Series, Stage, Standing, TextColumn,
+    Totals, find,
+};
 use crate::bars::time::TimeFormat;
 use crate::bars::{BarsSpec, DAY_US, FieldKind, FieldSpec, Fold, Label, TimeSpec};
 use crate::checks::Params;
@@ -106,10 +112,15 @@ impl Fixture {
 
     /// What `look` makes of the series.
     pub(crate) fn with_series<R>(&self, look: impl FnOnce(&Series<'_>) -> R) -> R {
+        self.with_series_called("TEST", look)
+    }
+
+    /// What `look` makes of the series with the key `key`.
+    pub(crate) fn with_series_called<R>(&self, key: &str, look: impl FnOnce(&Series<'_>) -> R) -> R {
         let columns: Vec<Column<'_>> = self.numbers.iter().zip(&self.texts).map(column_of).collect();
         let none: [&BooleanArray; 0] = [];
         let series = Series {
-            key: "TEST",
+            key,
             time: &self.time,
             rows: self.rank.len(),
             columns: &columns,
@@ -231,6 +242,7 @@ fn spec_of(bars: &str) -> BarsSpec {
         _ if interval.is_daily_or_longer() => Label::Session,
         _ => Label::Start,
     };
+    let as_of = text(&mut reader, "as_of").map(|at| chrono::DateTime::parse_from_rfc3339(&at).expect("an instant"));
     let formats = reader.strings("formats").unwrap_or_default();
     let mut formats: Vec<TimeFormat> =
         formats.iter().map(|f| TimeFormat::compile(f.get_ref()).expect("a time format")).collect();
@@ -238,11 +250,15 @@ fn spec_of(bars: &str) -> BarsSpec {
         let default = if interval.is_daily_or_longer() { "%Y-%m-%d" } else { "rfc3339" };
         formats.push(TimeFormat::compile(default).expect("a time format"));
     }
+    let series = reader.strings("series").unwrap_or_default();
+    let series: Vec<Arc<str>> = series.into_iter().map(|name| Arc::from(name.into_inner())).collect();
+    let series = if series.is_empty() { vec![Arc::from("symbol")] } else { series };
     let mistakes = reader.finish("[bars]");
     assert!(mistakes.is_empty(), "{}", rendered(&mistakes));
     let grid = calendar.as_ref().map(|calendar| Arc::new(Grid::new(Arc::clone(calendar), interval, label)));
     let time = TimeSpec { sources: vec![Arc::from("time")], digits: false, formats, zone, label, fold: Fold::Refuse };
-    BarsSpec { series: vec![Arc::from("symbol")], calendar, grid, ..BarsSpec::new(interval, time) }
+    let as_of = as_of.map(|at| at.timestamp_micros());
+    BarsSpec { series, calendar, grid, as_of, ..BarsSpec::new(interval, time) }
 }
 
 /// What every rule has, as far as examples write it.
@@ -284,6 +300,17 @@ pub(crate) fn blocks<'a>(markdown: &'a str, language: &str) -> Vec<&'a str> {
     markdown.split(open.as_str()).skip(1).filter_map(|rest| rest.split("```").next()).collect()
 }
 
+/// What `rule` finds in the bars of an example, whose `[bars]` table is `head`.
+pub(crate) fn evaluated_example(head: &str, bars: &str, rule: &str) -> Evaluated {
+    let head = head.trim().trim_start_matches("[bars]");
+    let named = |check: &&&dyn CheckKind| rule.contains(&format!("check = \"{}\"", check.name()));
+    let across = CHECKS.iter().find(named).is_some_and(|check| check.stage() == Stage::Across);
+    match across {
+        true => several::evaluate(head, bars, rule),
+        false => Fixture::new(head, bars).evaluate(rule),
+    }
+}
+
 /// Runs every example of a check's documentation.
 pub(crate) fn run_examples(name: &str, markdown: &str) {
     let (rules, bars, expected) = (blocks(markdown, "toml"), blocks(markdown, "csv"), blocks(markdown, "text"));
@@ -291,8 +318,7 @@ pub(crate) fn run_examples(name: &str, markdown: &str) {
     assert!(rules.len() == bars.len() && bars.len() == expected.len(), "`{name}`: an example is toml, csv, text");
     for ((rule, bars), expected) in rules.into_iter().zip(bars).zip(expected) {
         let (head, rule) = rule.split_once("[[rule]]").expect("an example has one [[rule]]");
-        let fixture = Fixture::new(head.trim().trim_start_matches("[bars]"), bars);
-        let found = fixture.evaluate(rule).lines;
+        let found = evaluated_example(head, bars, rule).lines;
         let wanted: Vec<&str> = expected.lines().filter(|line| !line.is_empty()).collect();
         assert_eq!(found, wanted, "example of `{name}`");
     }

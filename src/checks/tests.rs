@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::testing::{Fixture, blocks, run_examples};
+use super::testing::{Fixture, blocks, evaluated_example, run_examples};
 use super::*;
 use crate::market::Interval;
 use crate::schema::{Holds, Key, Otherwise};
@@ -107,8 +107,8 @@ fn shown_causes(check: &dyn CheckKind) -> BTreeSet<&'static str> {
     for markdown in [check.explain(), check.more_examples()] {
         for (rule, bars) in blocks(markdown, "toml").into_iter().zip(blocks(markdown, "csv")) {
             let (head, rule) = rule.split_once("[[rule]]").unwrap();
-            let fixture = Fixture::new(head.trim().trim_start_matches("[bars]"), bars);
-            causes.extend(fixture.evaluate(rule).findings.iter().filter_map(|finding| finding.cause));
+            let found = evaluated_example(head, bars, rule).findings;
+            causes.extend(found.iter().filter_map(|finding| finding.cause));
         }
     }
     causes
@@ -158,9 +158,8 @@ fn examples(check: &str) -> Vec<String> {
     let mut sentences = Vec::new();
     for (rule, bars) in blocks(markdown, "toml").into_iter().zip(blocks(markdown, "csv")) {
         let (head, rule) = rule.split_once("[[rule]]").unwrap();
-        let fixture = Fixture::new(head.trim().trim_start_matches("[bars]"), bars);
-        let interval = fixture.spec.interval;
-        let found = fixture.evaluate(rule).findings;
+        let interval = Fixture::new(head.trim().trim_start_matches("[bars]"), "time").spec.interval;
+        let found = evaluated_example(head, bars, rule).findings;
         sentences.extend(found.iter().map(|finding| message(&Facts::of(check, interval, finding, Some(0)))));
     }
     sentences

@@ -143,6 +143,9 @@ pub(crate) struct WindowArgs {
     /// Everything there is, whatever the job says.
     #[arg(long)]
     pub(crate) full: bool,
+    /// The moment the bars are evaluated for, a date (its end) or an RFC 3339 time; now by default.
+    #[arg(long, value_name = "T")]
+    pub(crate) as_of: Option<String>,
 }
 
 /// Flags of `check`.

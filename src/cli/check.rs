@@ -19,6 +19,7 @@ pub(crate) async fn check(global: &Global, args: &CheckArgs, output: &mut Output
         report: !args.no_report,
         // Among log lines for a program a table for a person has no place.
         preview: global.verbose > 0 && global.log_format == LogFormat::Text,
+        as_of: as_of(&args.window)?,
     };
     let check = async |context: &Context, path: &Path| {
         Job::open_rules(context, path, &args.rules)?.check(options.clone()).await
@@ -30,7 +31,8 @@ pub(crate) async fn check(global: &Global, args: &CheckArgs, output: &mut Output
 pub(crate) async fn plan(global: &Global, args: &PlanArgs, output: &mut Output) -> Result<Exit, Failure> {
     let wrong = |problem: String| Failure::Usage(format!("--holds: {problem}"), "e.g. `--holds 3d`".to_owned());
     let holds = args.holds.as_deref().map(parse_duration).transpose().map_err(wrong)?;
-    let options = PlanOptions { window: asked(&args.window)?, file: args.output.clone(), holds };
+    let options =
+        PlanOptions { window: asked(&args.window)?, file: args.output.clone(), holds, as_of: as_of(&args.window)? };
     let plan = async |context: &Context, path: &Path| Job::open(context, path)?.plan(options.clone()).await;
     each(global, std::slice::from_ref(&args.job), plan, output).await
 }
@@ -38,7 +40,7 @@ pub(crate) async fn plan(global: &Global, args: &PlanArgs, output: &mut Output) 
 /// `barkeep run`.
 pub(crate) async fn run(global: &Global, args: &RunArgs, output: &mut Output) -> Result<Exit, Failure> {
     let (window, fail_on, dry_run) = (asked(&args.window)?, args.fail_on.into(), args.dry_run);
-    let options = RunOptions { window, fail_on, dry_run };
+    let options = RunOptions { window, fail_on, dry_run, as_of: as_of(&args.window)? };
     let run = async |context: &Context, path: &Path| Job::open(context, path)?.run(options.clone()).await;
     each(global, &args.jobs, run, output).await
 }
@@ -54,6 +56,13 @@ fn asked(args: &WindowArgs) -> Result<AskedWindow, Failure> {
     let last = args.last.as_deref().map(parse_duration).transpose().map_err(|problem| wrong("--last", problem))?;
     let (since, until) = (moment("--since", &args.since)?, moment("--until", &args.until)?);
     Ok(AskedWindow { since, until, last, full: args.full })
+}
+
+/// The moment that the bars are to be evaluated for, where the flags say it.
+fn as_of(args: &WindowArgs) -> Result<Option<Moment>, Failure> {
+    let wrong =
+        |problem: String| Failure::Usage(format!("--as-of: {problem}"), "see `barkeep check --help`".to_owned());
+    args.as_of.as_deref().map(Moment::parse).transpose().map_err(wrong)
 }
 
 /// Does the same with the jobs one after the other; one that fails does not keep the next from running, a signal does.

@@ -162,6 +162,8 @@ fn assemble(bars: &Bars, columns: &[SourceColumn]) -> BarsSpec {
         negative: bars.negative,
         without: bars.without.iter().map(|name| Arc::from(name.get_ref().as_str())).collect(),
         fields: fields(bars, columns),
+        fresh: bars.fresh,
+        as_of: None,
     }
 }
 

@@ -173,6 +173,7 @@ fn read_all(
             Err(mistake) => mistakes.push(*mistake),
         }
     }
+    rule_files.extend(job.as_ref().and_then(|job| of_fresh(job, &rule_files)));
     let calendar_mistakes = job.as_mut().map(|job| set_calendar(&file, job)).unwrap_or_default();
     let assumed = bars.map(|bars| bars.assumed_spec());
     of_rules.extend(rules::lint(&rule_files, assumed.as_ref(), only));
@@ -185,6 +186,14 @@ fn read_all(
         }
         _ => Err(LoadError::Mistakes(mistakes)),
     }
+}
+
+/// The rule that `fresh` of the job makes, where no rule file has one that it is the limit of.
+fn of_fresh(job: &Job, files: &[RuleFile]) -> Option<RuleFile> {
+    const FRESH: &str = "[[rule]]\nid = \"freshness\"\ncheck = \"freshness\"\nwhy = \"`fresh` of the job says how new the newest bars are to be\"\n";
+    let is_there = || files.iter().any(|file| rules::names_check(file, "freshness"));
+    let fresh = job.bars.fresh.is_some() && !is_there();
+    fresh.then(|| RuleFile::new(SourceText::new(&job.file.path, FRESH), Arc::default()))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, LoadError> {

@@ -18,7 +18,7 @@ use super::metrics;
 use super::program::Program;
 use super::records::{Counted, Record, RecordBuilder, Row};
 use crate::bars::DAY_US;
-use crate::checks::Totals;
+use crate::checks::{Finding, Totals};
 use crate::decide::Action;
 use crate::decide::{RowTotals, Verdict, verdicts};
 use crate::market::Lookup;
@@ -57,6 +57,14 @@ impl Emitter {
 
     /// Takes what the rules made of one series.
     pub fn emit(&mut self, key: &str, frame: &Frame, evaluated: &Evaluated) {
+        if self.program.by.is_some() {
+            // Its rows are counted where each series is evaluated by itself.
+            for flagged in &evaluated.flagged {
+                let row = flagged.finding.at.unwrap_or(0);
+                self.finding(&frame.series_key(&self.layout, row), frame, flagged, &mut BTreeMap::new());
+            }
+            return self.rule_counts(key, frame, evaluated);
+        }
         let verdicts = self.verdicts(frame, evaluated);
         let mut row_keys = BTreeMap::new();
         for flagged in &evaluated.flagged {
@@ -64,6 +72,7 @@ impl Emitter {
         }
         self.moves(key, frame, evaluated, &verdicts, &mut row_keys);
         self.rule_counts(key, frame, evaluated);
+        self.notes(key, frame, evaluated);
         self.series_counts(key, frame, &verdicts);
         self.months(key, frame);
     }
@@ -82,6 +91,7 @@ impl Emitter {
 
     fn finding(&mut self, key: &str, frame: &Frame, flagged: &Flagged, keys: &mut BTreeMap<usize, String>) {
         let first = flagged.rows.first();
+        let place = first.or(flagged.finding.at);
         let time = match first {
             Some(row) => frame.time_of(&self.layout, row),
             None => flagged.finding.time,
@@ -103,12 +113,12 @@ impl Emitter {
             row_key: Some(&row_key),
             time,
             time_until: flagged.finding.time_until,
-            session: time.and_then(|time| self.session(time)),
-            locator: first.map(|row| frame.locator(&self.layout, row)),
-            id: first.and_then(|row| frame.id(&self.layout, row)),
+            session: time.and_then(|time| session(&self.program, time)),
+            locator: place.map(|row| frame.locator(&self.layout, row)),
+            id: place.and_then(|row| frame.id(&self.layout, row)),
             action: Some(action as i8),
             finding: Some(&flagged.finding),
-            observed_text: first.and_then(|row| self.exact_text(frame, flagged, row)).as_deref(),
+            observed_text: place.and_then(|row| self.exact_text(frame, flagged, row)).as_deref(),
             ..Row::default()
         });
     }
@@ -122,22 +132,6 @@ impl Emitter {
             frame.number(index, row).filter(|number| !number.is_finite()).map(|number| Cow::Owned(number.to_string()))
         };
         written.or_else(shown)
-    }
-
-    /// The trading date of a timestamp.
-    fn session(&self, time: i64) -> Option<i32> {
-        if self.program.bars.daily() {
-            return i32::try_from(time.div_euclid(DAY_US)).ok();
-        }
-        let zone = self.program.bars.calendar.as_ref().map_or(self.program.bars.time.zone, |calendar| calendar.zone());
-        let day = local_day(zone, time);
-        let Some(calendar) = &self.program.bars.calendar else { return Some(day) };
-        // A session can open on the evening before its date (CMES): then the next session holds the timestamp.
-        let next = calendar.first_on_or_after(day + 1).map(|ordinal| calendar.session(ordinal));
-        match (calendar.session_on(day), next) {
-            (_, Some(next)) if (next.open..next.close).contains(&time) => Some(next.day),
-            (Lookup::Session(_) | Lookup::Closed | Lookup::OutOfRange, _) => Some(day),
-        }
     }
 
     fn moves(
@@ -190,10 +184,7 @@ impl Emitter {
 
     /// Identity of a finding: job, rule, row or gap, field and cause.
     fn finding_id(&self, flagged: &Flagged, row_key: &str) -> String {
-        let rule = self.program.rule_id(flagged.rule);
-        let field = flagged.finding.field.as_deref().unwrap_or_default();
-        let cause = flagged.finding.cause.unwrap_or_default();
-        digest(&[self.program.job.as_str(), rule, row_key, field, cause].map(str::as_bytes))
+        identity(&self.program, flagged.rule, &flagged.finding, row_key)
     }
 
     /// Whether a row is old enough to be moved.
@@ -211,6 +202,21 @@ impl Emitter {
         }
         let found = evaluated.flagged.iter().map(|flagged| flagged.found(&self.program));
         verdicts(frame.rows(), found, |row| self.may_move(frame, row))
+    }
+
+    fn notes(&mut self, key: &str, frame: &Frame, evaluated: &Evaluated) {
+        for note in &evaluated.notes {
+            self.builder.push(&Row {
+                record: Record::Note,
+                rule: Some(note.rule),
+                series: key,
+                symbol: self.symbol(frame),
+                locator: note.locator,
+                id: note.id.as_deref(),
+                note: Some(&note.bytes),
+                ..Row::default()
+            });
+        }
     }
 
     fn rule_counts(&mut self, key: &str, frame: &Frame, evaluated: &Evaluated) {
@@ -358,6 +364,29 @@ impl Emitter {
     }
 }
 
+/// Identity of a finding: job, rule, row or gap, field and cause.
+pub(super) fn identity(program: &Program, rule: usize, finding: &Finding, row_key: &str) -> String {
+    let field = finding.field.as_deref().unwrap_or_default();
+    let cause = finding.cause.unwrap_or_default();
+    digest(&[program.job.as_str(), program.rule_id(rule), row_key, field, cause].map(str::as_bytes))
+}
+
+/// The trading date of a timestamp.
+pub(super) fn session(program: &Program, time: i64) -> Option<i32> {
+    if program.bars.daily() {
+        return i32::try_from(time.div_euclid(DAY_US)).ok();
+    }
+    let zone = program.bars.calendar.as_ref().map_or(program.bars.time.zone, |calendar| calendar.zone());
+    let day = local_day(zone, time);
+    let Some(calendar) = &program.bars.calendar else { return Some(day) };
+    // A session can open on the evening before its date (CMES): then the next session holds the timestamp.
+    let next = calendar.first_on_or_after(day + 1).map(|ordinal| calendar.session(ordinal));
+    match (calendar.session_on(day), next) {
+        (_, Some(next)) if (next.open..next.close).contains(&time) => Some(next.day),
+        (Lookup::Session(_) | Lookup::Closed | Lookup::OutOfRange, _) => Some(day),
+    }
+}
+
 /// The rows with the timestamp of `row`, or all rows without one.
 fn tied(time: &[i64], rows: usize, row: usize) -> Range<usize> {
     match time.get(row) {
@@ -369,7 +398,7 @@ fn tied(time: &[i64], rows: usize, row: usize) -> Range<usize> {
 }
 
 /// First 32 hexadecimal digits of the SHA-256 over the parts, each with its length in front.
-fn digest(parts: &[&[u8]]) -> String {
+pub(super) fn digest(parts: &[&[u8]]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update((part.len() as u64).to_le_bytes());

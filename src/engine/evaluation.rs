@@ -8,7 +8,7 @@ use super::flagged::Flagged;
 use super::frame::{Frame, Layout, Parts};
 use super::parse_errors;
 use super::program::Program;
-use crate::checks::{Finding, FindingSink, Stage, Standing, Totals};
+use crate::checks::{Finding, FindingSink, Noted, Stage, Standing, Totals};
 use crate::config::Rule;
 use crate::decide::Copies;
 use crate::decide::{Action, Severity};
@@ -23,6 +23,21 @@ pub struct Evaluated {
     pub flagged: Vec<Flagged>,
     /// Counts by rule, [`Program::parse_error`] last.
     pub totals: Vec<Totals>,
+    /// What rules across series noted of it.
+    pub notes: Vec<RuleNote>,
+}
+
+/// What one rule across series noted of a series.
+#[derive(Debug)]
+pub struct RuleNote {
+    /// Index of the rule.
+    pub rule: usize,
+    /// What it wrote.
+    pub bytes: Vec<u8>,
+    /// File index and row number of a row to look at.
+    pub locator: Option<(i32, i64)>,
+    /// Its `_id`, in collections.
+    pub id: Option<Vec<u8>>,
 }
 
 /// Runs every rule of `program` over `frame`.
@@ -30,20 +45,29 @@ pub fn evaluate(program: &Program, layout: &Layout, frame: &Frame, key: &str) ->
     let all = View { program, layout, whole: frame, frame, rows: None, key, standing: &[] };
     let mut totals = vec![Totals::default(); program.parse_error() + 1];
     let mut flagged = Vec::new();
+    if program.by.is_some() {
+        // Rows that lack the symbol are not those of one.
+        if layout.keys.iter().any(|key| frame.text(Some(*key), 0).is_none()) {
+            return Ok(Evaluated { flagged, totals, notes: Vec::new() });
+        }
+        all.run(Stage::Sources, &mut totals, &mut flagged)?;
+        return Ok(Evaluated { flagged, totals, notes: Vec::new() });
+    }
     all.run(Stage::Row, &mut totals, &mut flagged)?;
     parse_errors::add(program, layout, frame, &mut flagged);
     totals[program.parse_error()].evaluated = frame.rows() as u64;
 
     // Rows that belong to no series are no series: each is reported, and nothing is said of them together.
     if parse_errors::add_keyless(program, layout, frame, &mut flagged) {
-        return Ok(Evaluated { flagged, totals });
+        return Ok(Evaluated { flagged, totals, notes: Vec::new() });
     }
+    let notes = all.notes()?;
     let time = frame.time(layout);
     let distinct = time.windows(2).all(|pair| pair[0] != pair[1]);
     if distinct && !flagged.iter().any(|finding| rejects(program, finding)) {
         all.run(Stage::Series, &mut totals, &mut flagged)?;
         all.run(Stage::Copies, &mut totals, &mut flagged)?;
-        return Ok(Evaluated { flagged, totals });
+        return Ok(Evaluated { flagged, totals, notes });
     }
     let mut copies = Copies::new(time, all.standing(&flagged), program.keeps_last());
     all.series_rules(&mut copies, &mut totals, &mut flagged)?;
@@ -54,7 +78,7 @@ pub fn evaluate(program: &Program, layout: &Layout, frame: &Frame, key: &str) ->
         let findings = flagged[before..].iter_mut().filter(|flagged| flagged.rows.first() == Some(row));
         findings.for_each(|flagged| flagged.finding.report_only = true);
     }
-    Ok(Evaluated { flagged, totals })
+    Ok(Evaluated { flagged, totals, notes })
 }
 
 /// Whether the rows of a finding of level 1 are rejected: it is an error, or they are to leave the source for it.
@@ -143,7 +167,9 @@ impl View<'_> {
     /// Runs the rules of `stage` over the rows in sight.
     fn run(&self, stage: Stage, totals: &mut [Totals], out: &mut Vec<Flagged>) -> Result<(), ArrowError> {
         let rules = self.program.rules.rules.iter().enumerate();
-        for (index, rule) in rules.filter(|(_, rule)| rule.kind.stage() == stage) {
+        for (index, rule) in
+            rules.filter(|(_, rule)| rule.kind.stage() == stage && rule.check.by() == self.program.by.as_ref())
+        {
             let condition = rule.condition.map(|slot| selected(self.frame, self.layout, slot));
             let from = out.len();
             totals[index] += match condition {
@@ -165,16 +191,59 @@ impl View<'_> {
         Ok(())
     }
 
-    /// Runs one rule over the rows in sight.
-    fn check(&self, index: usize, rule: &Rule, out: &mut Vec<Flagged>) -> Totals {
-        let present = self.present(rule);
-        let parts = Parts {
+    /// What rules across series have to know of the series.
+    fn notes(&self) -> Result<Vec<RuleNote>, ArrowError> {
+        let mut notes = Vec::new();
+        for (rule_index, rule) in self.program.rules.rules.iter().enumerate() {
+            let Some(across) = rule.check.across() else { continue };
+            let narrow = match self.concerned(rule) {
+                Some(mask) => Some(self.frame.narrow(self.layout, &mask)?),
+                None => None,
+            };
+            let view = View { frame: narrow.as_ref().unwrap_or(self.frame), ..*self };
+            let parts = view.parts(None);
+            let noted = across.note(&view.frame.series(view.layout, view.key, &parts));
+            notes.extend(noted.map(|Noted { bytes, row }| RuleNote {
+                rule: rule_index,
+                bytes,
+                locator: row.map(|row| view.frame.locator(self.layout, row)),
+                id: row.and_then(|row| view.frame.id(self.layout, row)).map(<[u8]>::to_vec),
+            }));
+        }
+        Ok(notes)
+    }
+
+    /// The rows that `rule` is about by its condition and its validity; `None` where it is about all of them.
+    fn concerned(&self, rule: &Rule) -> Option<BooleanArray> {
+        if rule.condition.is_none() && rule.from.is_none() && rule.until.is_none() {
+            return None;
+        }
+        let chosen = rule.condition.map(|slot| selected(self.frame, self.layout, slot));
+        let valid = |row: usize| {
+            let time = self.frame.time_of(self.layout, row);
+            time.is_none_or(|time| {
+                rule.from.is_none_or(|from| time >= from) && rule.until.is_none_or(|until| time < until)
+            })
+        };
+        let holds = |row: usize| chosen.as_ref().is_none_or(|chosen| chosen.value(row)) && valid(row);
+        Some((0..self.frame.rows()).map(|row| Some(holds(row))).collect())
+    }
+
+    /// The rows in sight as a check sees them.
+    fn parts<'p>(&'p self, present: Option<&'p [i64]>) -> Parts<'p> {
+        Parts {
             columns: self.frame.columns(self.layout),
             written: self.frame.written(self.layout),
             expressions: self.frame.expressions(self.layout),
-            present: present.as_deref().unwrap_or_else(|| self.frame.time(self.layout)),
+            present: present.unwrap_or_else(|| self.frame.time(self.layout)),
             standing: self.standing,
-        };
+        }
+    }
+
+    /// Runs one rule over the rows in sight.
+    fn check(&self, index: usize, rule: &Rule, out: &mut Vec<Flagged>) -> Totals {
+        let present = self.present(rule);
+        let parts = self.parts(present.as_deref());
         let mut sink = FindingSink::default();
         rule.check.check(&self.frame.series(self.layout, self.key, &parts), &mut sink);
         let found = sink.findings.into_iter().filter(|finding| rule.is_about(finding));

@@ -16,7 +16,8 @@ pub struct Flagged {
 
 impl Flagged {
     /// A finding with its rows in the frame; `chosen` are the rows of the frame that the rule saw, where it saw a part.
-    pub fn new(rule: usize, finding: Finding, chosen: Option<&[usize]>) -> Self {
+    pub fn new(rule: usize, mut finding: Finding, chosen: Option<&[usize]>) -> Self {
+        finding.at = finding.at.map(|row| chosen.map_or(row, |chosen| chosen[row]));
         let rows = match (&finding.rows, chosen) {
             (None, _) => Rows::Span(0..0),
             (Some(span), None) => Rows::Span(span.clone()),

@@ -3,6 +3,7 @@
 //! [`Layout`] says where the columns are in the operator's input, found once by name. [`Frame`] owns the rows of
 //! one series; it sorts them by (time, file, row) unless they are in order, and puts rows without a timestamp last.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use arrow::array::{
@@ -35,8 +36,10 @@ pub struct FieldColumns {
 /// Where the columns stand in the operator's input.
 #[derive(Debug)]
 pub struct Layout {
-    /// Fields of the series key.
+    /// Fields that the rows evaluated together have in common.
     pub keys: Vec<usize>,
+    /// Fields of the series key.
+    pub series: Vec<usize>,
     /// Decoded timestamps.
     pub time: usize,
     /// Timestamps as text.
@@ -76,9 +79,11 @@ impl Layout {
             let (kind, file) = (find(BarColumn::Type(name)), find(BarColumn::FileOf(name)));
             Ok(FieldColumns { value, text, other, kind, file })
         });
+        let series = program.bars.series.iter();
         let slots = 0..program.rules.expressions.len();
         Ok(Self {
             keys: program.key_columns().map(|name| schema.index_of(name)).collect::<Result<_, _>>()?,
+            series: series.map(|name| schema.index_of(name)).collect::<Result<_, _>>()?,
             time: schema.index_of(TIME)?,
             time_text: FieldColumns {
                 value: find(BarColumn::Exact(TIME)),
@@ -220,6 +225,11 @@ impl Frame {
         (!texts.is_null(row)).then(|| texts.value(row))
     }
 
+    /// The key of the series that `row` belongs to.
+    pub fn series_key(&self, layout: &Layout, row: usize) -> String {
+        key_of(layout.series.iter().map(|column| self.text(Some(*column), row)))
+    }
+
     /// The number of the field at `index`, as read.
     pub fn number(&self, index: usize, row: usize) -> Option<f64> {
         let numbers = self.numbers.get(index)?.as_ref()?;
@@ -251,6 +261,21 @@ pub struct Parts<'a> {
     pub present: &'a [i64],
     /// How each row stands; empty but for rules about copies.
     pub standing: &'a [Standing],
+}
+
+/// How a series key shows a field that is NULL.
+const NULL: &str = "(null)";
+
+/// The series key of a row with the key fields `texts`: joined with `|` (written `\\|` inside one), NULL as `(null)`. A
+/// text that reads `(null)` gets a `\\` in front, so that it is never the key of rows without one.
+pub fn key_of<'a>(texts: impl Iterator<Item = Option<&'a str>>) -> String {
+    let text = |text: Option<&'a str>| match text {
+        None => Cow::Borrowed(NULL),
+        Some(text) if text.trim_start_matches('\\') == NULL => Cow::Owned(format!("\\{text}")),
+        Some(text) if text.contains('|') => Cow::Owned(text.replace('|', "\\|")),
+        Some(text) => Cow::Borrowed(text),
+    };
+    texts.map(text).collect::<Vec<_>>().join("|")
 }
 
 /// Place of each row in the source: file index above 2^40 row numbers.

@@ -9,9 +9,11 @@
 //! evaluating  all rules over one series
 //! twice    series with bars that are there twice, which are read again with all their fields
 //! records  what leaves the operator, as Arrow columns
+//! across   what rules across series conclude from their notes of each
 //! plan     puts the pieces together
 //! ```
 
+pub mod across;
 mod arrangement;
 pub mod counts;
 pub mod emit;

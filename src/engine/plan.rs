@@ -191,6 +191,25 @@ fn scanned(input: &Input) -> Result<LogicalPlanBuilder> {
     Ok(plan)
 }
 
+/// Runs `program`, which evaluates the sources of each symbol together, over all of `input`: sorted by symbol, which may
+/// spill.
+pub async fn run_over_sources(
+    context: &SessionContext,
+    program: &Arc<Program>,
+    input: &Input,
+) -> Result<SendableRecordBatchStream, EngineError> {
+    let input = Input {
+        groups: input.groups.clone(),
+        schema: Arc::clone(&input.schema),
+        places: input.places.clone(),
+        filter: input.filter.clone(),
+        whole: None,
+        ..*input
+    };
+    let plan = shaped(program, &input);
+    execute(context, plan.and_then(|plan| evaluated(context, program, plan, (Arrangement::Sorted, Pass::Whole)))).await
+}
+
 /// Runs `program` over the series that were put off, by all fields of `input`.
 pub async fn run_again(
     context: &SessionContext,

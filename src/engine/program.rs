@@ -1,5 +1,6 @@
 //! What the operator runs: the bars, the rules, and where their columns are. Plain data, shared by all partitions.
 
+use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -34,6 +35,9 @@ pub struct Program {
     pub read: Vec<usize>,
     /// Fields by which rows are compared, by index into `bars.fields`, ascending; none where no rule compares rows.
     pub compared: Vec<usize>,
+    /// The field of the series key that names the source, where the sources of a symbol are evaluated together, by the rules
+    /// that compare them and no others.
+    pub by: Option<Arc<str>>,
     /// SHA-256 over the job and its rules; two programs are equal when this is.
     pub sha256: String,
 }
@@ -99,9 +103,22 @@ impl Program {
         self.rules.rules.get(index).map_or(PARSE_ERROR, |rule| rule.kind.name())
     }
 
-    /// Names of the columns that make the series key, in the operator's input.
+    /// Names of the columns whose rows are evaluated together, in the operator's input: those of the series key, without
+    /// that of the source where the sources of a symbol are evaluated together.
     pub fn key_columns(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.bars.series.iter()
+        self.bars.series.iter().filter(|name| Some(*name) != self.by.as_ref())
+    }
+
+    /// The fields that name the sources which rules compare, each once.
+    pub fn sources(&self) -> BTreeSet<Arc<str>> {
+        self.rules.rules.iter().filter_map(|rule| rule.check.by().cloned()).collect()
+    }
+
+    /// The same over the sources of each symbol, which `by` names.
+    #[must_use]
+    pub fn over_sources(self, by: Arc<str>) -> Self {
+        let sha256 = format!("{} by {by}", self.sha256);
+        Self { by: Some(by), sha256, ..self }
     }
 
     /// Whether the field at `index` holds numbers.

@@ -33,6 +33,9 @@ pub enum Record {
     /// A series with several rows of one time, which is to be read again with all fields of its source: `series`,
     /// `symbol`, and a `file` it is in.
     Again = 5,
+    /// What a rule noted of a series, to be evaluated with those of all others: `rule`, `series`, `symbol`,
+    /// `note`, and `file`, `row`, `id` of a row to look at.
+    Note = 6,
 }
 
 /// The counts of a record.
@@ -115,6 +118,7 @@ columns! {
     bars_affected: Int64Builder = Int64Builder::new(), DataType::Int64;
     cause: StringBuilder = StringBuilder::new(), DataType::Utf8;
     evidence: StringBuilder = StringBuilder::new(), DataType::Utf8;
+    note: BinaryBuilder = BinaryBuilder::new(), DataType::Binary;
 }
 
 static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(Schema::new(fields())));
@@ -159,6 +163,8 @@ pub struct Row<'a> {
     pub observed: Option<(f64, f64)>,
     /// Its counts.
     pub counts: Option<Counted>,
+    /// What was noted of the series.
+    pub note: Option<&'a [u8]>,
 }
 
 /// Collects rows into batches.
@@ -195,6 +201,7 @@ impl RecordBuilder {
         c.row.append_option(row.locator.map(|(_, row)| row));
         c.id.append_option(row.id);
         c.action.append_option(row.action);
+        c.note.append_option(row.note);
         self.push_finding(row);
         self.push_counts(row.counts);
         self.rows += 1;

@@ -1,6 +1,5 @@
 //! The rows of one series, gathered from batches; evaluated when the next series begins.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -13,12 +12,9 @@ use datafusion::physical_plan::metrics::{BaselineMetrics, Count, ExecutionPlanMe
 
 use super::emit::Emitter;
 use super::evaluation;
-use super::frame::{Frame, Layout};
+use super::frame::{Frame, Layout, key_of};
 use super::program::Program;
 use super::twice::Pass;
-
-/// How a series key shows a field that is NULL.
-const NULL: &str = "(null)";
 
 /// What one partition of the operator is measured by.
 pub(super) struct Measured {
@@ -87,7 +83,7 @@ impl SeriesBuffer {
         let row_bytes = batch.get_array_memory_size() / batch.num_rows();
         let keys: Vec<_> = self.layout.keys.iter().map(|column| Arc::clone(batch.column(*column))).collect();
         for range in partition(&keys)?.ranges() {
-            let key = key_of(batch, &self.layout.keys, range.start);
+            let key = self.key_at(batch, range.start);
             if !self.pass.has(&key) {
                 continue;
             }
@@ -101,6 +97,15 @@ impl SeriesBuffer {
             self.parts.push(batch.slice(range.start, range.len()));
         }
         Ok(())
+    }
+
+    /// The key of the series that `row` of `batch` belongs to.
+    fn key_at(&self, batch: &RecordBatch, row: usize) -> String {
+        let text = |column: &usize| {
+            let texts = batch.column(*column).as_string_view();
+            (!texts.is_null(row)).then(|| texts.value(row))
+        };
+        key_of(self.layout.keys.iter().map(text))
     }
 
     fn open(&mut self, key: String) -> Result<()> {
@@ -159,19 +164,4 @@ impl SeriesBuffer {
         let has_key = || self.layout.keys.iter().all(|column| frame.text(Some(*column), 0).is_some());
         !self.pass.is_whole() && self.program.compares_rows() && frame.rows() > 0 && has_key() && twice()
     }
-}
-
-/// The series key of a row: its fields joined with `|` (written `\\|` inside one), NULL as `(null)`. A text that reads
-/// `(null)` gets a `\\` in front, so that it is never the key of rows without one.
-fn key_of(batch: &RecordBatch, columns: &[usize], row: usize) -> String {
-    let text = |column: &usize| {
-        let texts = batch.column(*column).as_string_view();
-        match texts.is_null(row) {
-            true => Cow::Borrowed(NULL),
-            false if texts.value(row).trim_start_matches('\\') == NULL => Cow::Owned(format!("\\{}", texts.value(row))),
-            false if texts.value(row).contains('|') => Cow::Owned(texts.value(row).replace('|', "\\|")),
-            false => Cow::Borrowed(texts.value(row)),
-        }
-    };
-    columns.iter().map(text).collect::<Vec<_>>().join("|")
 }

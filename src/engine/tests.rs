@@ -102,6 +102,7 @@ pub(super) fn program(text: &str) -> Arc<Program> {
         movable_before: None,
         read,
         compared,
+        by: None,
         sha256: "x".into(),
     })
 }

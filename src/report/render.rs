@@ -158,12 +158,25 @@ fn accounts(summary: &Summary) -> Vec<String> {
         let need = if summary.left_out.len() == 1 { "needs" } else { "need" };
         lines.push(format!("  {count} left out that {need} a field of `without`: {}", rules.join(", ")));
     }
+    if let Some((newest, days)) = summary.age() {
+        let old = counted(days, "day");
+        lines.push(format!(
+            "  the newest bar is that of {}, {old} before {}",
+            newest.timestamp(summary.daily),
+            date_of(summary)
+        ));
+    }
     if let Some(calendar) = &summary.calendar {
         let known = calendar.known_until.as_ref().map(|day| format!(", known until {day}")).unwrap_or_default();
         lines.push(format!("  calendar {}{known}", calendar.name));
     }
     lines.push(String::new());
     lines
+}
+
+/// The date of the moment the bars were evaluated for.
+fn date_of(summary: &Summary) -> String {
+    summary.as_of.map(UtcMicros::date).unwrap_or_default()
 }
 
 /// `16 rows stay: restored on 2026-11-26`: rows that rules would move, and that a person put back.
@@ -419,6 +432,7 @@ mod tests {
             seconds: StageSeconds::default(),
             rows_per_second: Some(647_935.0),
             window: Span::default(),
+            as_of: Some(micros("2026-11-20T09:00:00Z")),
             data: Span { since: Some(micros("2026-10-21T00:00:00Z")), until: Some(micros("2026-11-20T00:00:00Z")) },
             interval: "1m".to_owned(),
             daily: false,

@@ -89,6 +89,8 @@ pub struct RunMeta {
     pub trigger: Trigger,
     /// When.
     pub started_at: UtcMicros,
+    /// The moment it evaluates the bars for.
+    pub as_of: UtcMicros,
     /// The source as a person calls it, e.g. `data/bars_1m`.
     pub source: String,
     /// The half-open window it looks at, µs UTC.

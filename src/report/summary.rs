@@ -15,6 +15,7 @@ use super::tally::{BySeverity, RuleStatus, RuleTally, Tally};
 use crate::bars::BarsSpec;
 use crate::decide::RowTotals;
 use crate::engine::program::Program;
+use crate::market::DAY_US;
 use crate::text::utc::UtcMicros;
 
 /// A run in words and numbers.
@@ -54,6 +55,9 @@ pub struct Summary {
     pub window: Span,
     /// The first and last timestamp it read.
     pub data: Span,
+    /// The moment the bars were evaluated for.
+    #[serde(default)]
+    pub as_of: Option<UtcMicros>,
     /// The step from bar to bar, as jobs write it.
     pub interval: String,
     /// Whether timestamps are trading dates.
@@ -253,6 +257,7 @@ impl Summary {
             rows_per_second: (elapsed > 0.0).then(|| series.rows.read as f64 / elapsed),
             window: Span::new(meta.window.0, meta.window.1),
             data: Span::new(series.span.map(|span| span.0), series.span.map(|span| span.1)),
+            as_of: Some(meta.as_of),
             interval: program.bars.interval.to_string(),
             daily: program.bars.daily(),
             calendar: calendar(&program.bars),
@@ -284,6 +289,14 @@ impl Summary {
             .actions
             .keys()
             .any(|state| matches!(state.as_str(), "removed" | "open" | "earlier_removed" | "earlier_open"))
+    }
+
+    /// The newest timestamp, and how many whole days it is older than the moment the bars were evaluated for; `None`
+    /// where nothing was read, or it is less than a day.
+    pub fn age(&self) -> Option<(UtcMicros, u64)> {
+        let (newest, as_of) = (self.data.until?, self.as_of?);
+        let days = as_of.0.saturating_sub(newest.0).div_euclid(DAY_US);
+        u64::try_from(days).ok().filter(|days| *days > 0).map(|days| (newest, days))
     }
 
     /// Seconds from the beginning to the end.

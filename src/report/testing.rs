@@ -63,6 +63,7 @@ pub(super) fn program() -> Arc<Program> {
         movable_before: None,
         read: Vec::new(),
         compared: Vec::new(),
+        by: None,
         sha256: "p".to_owned(),
     })
 }
@@ -73,6 +74,7 @@ pub(super) fn meta(hour: u32) -> RunMeta {
         run_id: RunId::parse(&format!("20261120T{hour:02}0000Z-aaaa")).unwrap(),
         command: "check".to_owned(),
         trigger: Trigger::Cli,
+        as_of: UtcMicros(0),
         started_at: UtcMicros(20_777 * DAY + i64::from(hour) * 3_600_000_000),
         source: "data/bars_1d".to_owned(),
         window: (None, None),

@@ -36,6 +36,7 @@ impl RunMetaOf<'_> {
             command: self.command.to_owned(),
             trigger: Trigger::Cli,
             started_at: UtcMicros::from(started_at),
+            as_of: UtcMicros::from(started_at),
             source: self.loaded.job.source.label(),
             window: self.window,
             watermark_before: None,

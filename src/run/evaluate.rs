@@ -13,40 +13,83 @@ use super::events::Stage;
 use super::failure::Failure;
 use super::ingest::Ingested;
 use super::open::Opened;
+use crate::config::Rule;
 use crate::engine::EngineError;
+use crate::engine::across::Across;
 use crate::engine::plan;
 use crate::engine::program::Program;
 use crate::engine::twice::Twice;
 use crate::report::collector::Collector;
+use crate::report::error::ReportError;
+use crate::text::numbers::counted;
 
-/// Evaluates the bars of `ingested`, those that are there twice by all fields of the source.
+/// Evaluates the bars of `ingested`, those that are there twice by all fields of the source; then series by each other,
+/// and the sources of each symbol together, by programs that `compile` makes.
 pub(super) async fn evaluate(
     context: &Context,
     (opened, session): (&Opened, &SessionContext),
     program: &Arc<Program>,
     ingested: &Ingested,
     collector: &mut Collector,
+    compile: &(dyn Fn() -> Result<Program, Failure> + Sync),
 ) -> Result<(), Failure> {
     let progress = context.begin(&program.job, Stage::Evaluating, ingested.rows);
-    let mut twice = Twice::default();
+    let (mut twice, mut across) = (Twice::default(), Across::new(program));
     let first = plan::run(session, program, &ingested.input).await?;
     collect(opened, first, &mut |batch| {
         twice.take(batch);
+        across.take(batch);
         collector.take(batch)?;
         progress.report(collector.tally().series.rows.read);
         Ok(())
     })
     .await?;
-    if twice.is_empty() {
-        return Ok(());
+    if !twice.is_empty() {
+        let again = plan::run_again(session, program, &ingested.input, &twice).await?;
+        collect(opened, again, &mut |batch| {
+            across.take(batch);
+            collector.take(batch)?;
+            progress.report(collector.tally().series.rows.read);
+            Ok(())
+        })
+        .await?;
     }
-    let again = plan::run_again(session, program, &ingested.input, &twice).await?;
-    collect(opened, again, &mut |batch| {
-        collector.take(batch)?;
-        progress.report(collector.tally().series.rows.read);
-        Ok(())
-    })
-    .await
+    for (rule, series) in across.idle() {
+        context.note(&nothing_to_compare(&program.rules.rules[rule], series));
+    }
+    if let Some(found) = across.conclude().map_err(ReportError::from)? {
+        collector.take(&found)?;
+    }
+    for source in program.sources() {
+        let together = Arc::new(compile()?.over_sources(source));
+        let found = plan::run_over_sources(session, &together, &ingested.input).await?;
+        collect(opened, found, &mut |batch| Ok(collector.take(batch)?)).await?;
+    }
+    for (index, rule) in program.rules.rules.iter().enumerate().filter(|(_, rule)| rule.check.by().is_some()) {
+        if collector.tally().rules[index].counts.evaluated == 0 {
+            context.note(&format!(
+                "warning: rule `{}` compares the sources of a symbol, and no symbol has bars of two: it has nothing to evaluate\n --> {}",
+                rule.id,
+                place_of(rule)
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// That a rule compares series and there are too few, with its place.
+fn nothing_to_compare(rule: &Rule, series: usize) -> String {
+    let (there, place) = (counted(series as u64, "series"), place_of(rule));
+    format!(
+        "warning: rule `{}` compares series with each other, and there is {there}: it has nothing to evaluate\n --> {place}",
+        rule.id
+    )
+}
+
+/// The file and line in which a rule begins.
+fn place_of(rule: &Rule) -> String {
+    let before = rule.file.text.get(..rule.span.start).unwrap_or_default();
+    format!("{}:{}", rule.file.path.display(), before.matches('\n').count() + 1)
 }
 
 /// Takes what the operator puts out to its end.

@@ -66,12 +66,15 @@ impl Job {
     async fn execute(&self, order: Order) -> Result<RunResult, Failure> {
         let started = Started { clock: Instant::now(), peak: Peak::begin() };
         let now = self.context.clock.now();
-        let window = window::window(&order.options.window, &self.loaded.job, now)?;
+        let as_of = window::as_of(order.options.as_of, &self.loaded.job, now)?;
+        let window = window::window(&order.options.window, &self.loaded.job, as_of)?;
         if order.options.report {
             namesake::reject(&self.loaded)?;
         }
         let meta = RunMetaOf { command: order.goal.command(), loaded: &self.loaded, window };
-        let meta = meta.meta(now, &self.context.clock);
+        // A window that ends before owes nothing after its end.
+        let as_of = window::within(window, &self.loaded.job, as_of);
+        let meta = RunMeta { as_of: UtcMicros::from(as_of), ..meta.meta(now, &self.context.clock) };
         let opened = open_reported(self, &order, &meta).await?;
         let ended = opened_job(self, &order, &opened, meta, started).await;
         // A run that broke off on its way still gives its connections back.
@@ -96,7 +99,7 @@ async fn opened_job(
     let (context, options) = (&job.context, &order.options);
     let scratch = context.scratch()?;
     let session = session(&context.limits_in(&scratch))?;
-    let program = Arc::new(program::program(job, opened, &session)?);
+    let program = Arc::new(program::program_as_of(job, opened, &session, meta.as_of.0)?);
     meta.rules_sha256.clone_from(&program.rules.sha256);
     let mut seconds = StageSeconds { load: started.elapsed().as_secs_f64(), ..StageSeconds::default() };
     tracing::info!(job = program.job, rules = program.rules.rules.len(), "loaded");
@@ -239,9 +242,10 @@ impl OfJob<'_> {
         let Self { job, order, opened, program, meta } = *self;
         let (context, window) = (&job.context, meta.window);
         tracing::info!(arrangement = ?ingested.input.arrangement, rows = ingested.rows, "evaluating");
-        evaluate(context, (opened, session), program, ingested, collector).await?;
+        let compile = || program::program_as_of(job, opened, session, meta.as_of.0);
+        evaluate(context, (opened, session), program, ingested, collector, &compile).await?;
         let read = collector.tally().series.rows.read;
-        let now = window::on_scale(&program.bars, context.clock.micros());
+        let now = window::on_scale(&program.bars, meta.as_of.0);
         if read == 0 && !window::is_closed(&program.bars, window, now) {
             let source = opened.loaded.job.source.label();
             let nothing = window::nothing_read(&source, ingested.rows, window, opened, &order.options.series);

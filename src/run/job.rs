@@ -76,7 +76,7 @@ impl Job {
 
     /// How many rule files it names.
     pub fn rule_files(&self) -> usize {
-        self.loaded.rule_files.len()
+        self.loaded.job.rules.len()
     }
 
     /// Whether its bars are days or longer, so that a timestamp is a date.

@@ -12,6 +12,8 @@
 //! extract  the bars as one Parquet file
 //! ```
 
+#[cfg(test)]
+mod across_tests;
 pub(crate) mod apply;
 pub(crate) mod bars_view;
 pub(crate) mod clock;

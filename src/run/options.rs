@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use chrono::TimeDelta;
 
 use super::window::AskedWindow;
+use crate::schema::moment::Moment;
 
 /// What a check looks at, and what it writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,12 +20,15 @@ pub struct CheckOptions {
     pub report: bool,
     /// Whether the first bars are reported as notes, as they are read.
     pub preview: bool,
+    /// The moment the bars are evaluated for: what begins later is of the future, and what ended before should be there.
+    /// Now where it is not said; a date is the end of that day.
+    pub as_of: Option<Moment>,
 }
 
 impl Default for CheckOptions {
     fn default() -> Self {
         let (window, series, fail_on) = (AskedWindow::default(), Vec::new(), FailOn::Error);
-        Self { window, series, fail_on, report: true, preview: false }
+        Self { window, series, fail_on, report: true, preview: false, as_of: None }
     }
 }
 
@@ -37,6 +41,8 @@ pub struct PlanOptions {
     pub file: Option<PathBuf>,
     /// How long the plan may be applied; 7 days where that is not said.
     pub holds: Option<TimeDelta>,
+    /// As [`CheckOptions::as_of`].
+    pub as_of: Option<Moment>,
 }
 
 /// What a run looks at, and whether it moves anything.
@@ -48,6 +54,8 @@ pub struct RunOptions {
     pub fail_on: FailOn,
     /// It only says what would be moved.
     pub dry_run: bool,
+    /// As [`CheckOptions::as_of`].
+    pub as_of: Option<Moment>,
 }
 
 /// From which severity on findings count.
@@ -106,14 +114,14 @@ impl From<CheckOptions> for Order {
 }
 
 impl From<PlanOptions> for Order {
-    fn from(PlanOptions { window, file, holds }: PlanOptions) -> Self {
-        Self { goal: Goal::Plan { file, holds }, options: CheckOptions { window, ..CheckOptions::default() } }
+    fn from(PlanOptions { window, file, holds, as_of }: PlanOptions) -> Self {
+        Self { goal: Goal::Plan { file, holds }, options: CheckOptions { window, as_of, ..CheckOptions::default() } }
     }
 }
 
 impl From<RunOptions> for Order {
-    fn from(RunOptions { window, fail_on, dry_run }: RunOptions) -> Self {
-        let options = CheckOptions { window, fail_on, ..CheckOptions::default() };
+    fn from(RunOptions { window, fail_on, dry_run, as_of }: RunOptions) -> Self {
+        let options = CheckOptions { window, fail_on, as_of, ..CheckOptions::default() };
         Self { goal: Goal::Run { dry: dry_run }, options }
     }
 }

@@ -14,28 +14,40 @@ use crate::engine::plan;
 use crate::engine::program::Program;
 use crate::schema::diagnostic::suggestion;
 
-/// Compiles the rules of the job over its bars.
+/// Compiles the rules of the job over its bars, as of now.
 pub(super) fn program(job: &Job, opened: &Opened, context: &SessionContext) -> Result<Program, Failure> {
+    program_as_of(job, opened, context, job.context.clock.micros())
+}
+
+/// Compiles the rules of the job over its bars, to be evaluated for the instant `as_of`, µs UTC.
+pub(super) fn program_as_of(
+    job: &Job,
+    opened: &Opened,
+    context: &SessionContext,
+    as_of: i64,
+) -> Result<Program, Failure> {
     let (clock, only) = (&job.context.clock, job.only.as_slice());
-    let mut rules = opened.loaded.compile_only(&opened.bars, only).map_err(Failure::Mistakes)?;
-    for rule in expressions::rules_without_fields(context, &opened.bars, &rules.expressions) {
+    let bars = BarsSpec { as_of: Some(as_of), ..opened.bars.clone() };
+    let mut rules = opened.loaded.compile_only(&bars, only).map_err(Failure::Mistakes)?;
+    for rule in expressions::rules_without_fields(context, &bars, &rules.expressions) {
         rules.leave_out(&rule);
     }
     reject_unknown(&opened.loaded, &rules, only)?;
-    let in_expressions = expressions::check(context, &opened.bars, &rules.expressions).map_err(Failure::Mistakes)?;
+    let in_expressions = expressions::check(context, &bars, &rules.expressions).map_err(Failure::Mistakes)?;
     let job = &opened.loaded.job;
     let used = rules.used.iter().copied().chain(in_expressions);
     let movable_before = (job.window.grace > chrono::TimeDelta::zero())
         .then(|| clock.micros() - job.window.grace.num_microseconds().unwrap_or(0));
     Ok(Program {
         job: job.name.clone(),
-        read: plan::fields_to_read(&opened.bars, used),
-        compared: plan::fields_to_compare(&opened.bars, &rules),
-        bars: opened.bars.clone(),
+        read: plan::fields_to_read(&bars, used),
+        compared: plan::fields_to_compare(&bars, &rules),
+        bars,
         parse_error_severity: job.parse_error.severity,
         parse_error_action: job.parse_error.action,
         movable_before,
-        sha256: plan::sha256_of([opened.loaded.job_sha256.as_str(), rules.sha256.as_str()]),
+        by: None,
+        sha256: plan::sha256_of([opened.loaded.job_sha256.as_str(), rules.sha256.as_str(), as_of.to_string().as_str()]),
         rules,
     })
 }
@@ -62,6 +74,7 @@ pub(super) fn unseen(loaded: &Loaded) -> Program {
         movable_before: None,
         read: Vec::new(),
         compared: Vec::new(),
+        by: None,
         sha256: String::new(),
     }
 }

@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::open::Opened;
 use crate::bars::BarsSpec;
 use crate::config::Job;
-use crate::market::zone;
+use crate::market::zone::{self, DAY_US, Local};
 use crate::report::run::Window;
 use crate::schema::moment::Moment;
 use crate::text::numbers::counted;
@@ -65,6 +65,32 @@ pub(super) fn is_closed(bars: &BarsSpec, (since, until): Window, now: i64) -> bo
     let known = grid.calendar().first().is_none_or(|first| zone::day_of(since) >= first);
     let next = grid.first_at_or_after(since).map(|position| grid.timestamp(position));
     known && since < until && next.is_some_and(|next| next >= until)
+}
+
+/// The instant that the bars are evaluated for, µs UTC: that which is asked for, else `now`. A date is its last moment
+/// where the bars are from.
+pub(super) fn as_of(asked: Option<Moment>, job: &Job, now: DateTime<Utc>) -> Result<DateTime<Utc>, Failure> {
+    let Some(asked) = asked else { return Ok(now) };
+    let wrong = |problem: String| Failure::Usage(format!("--as-of: {problem}"), "e.g. `--as-of 2026-10-28`".to_owned());
+    let (moment, back) = match asked {
+        Moment::Date(date) => (date.succ_opt().map_or(asked, Moment::Date), 1),
+        Moment::Local(_) | Moment::Instant(_) => (asked, 0),
+    };
+    let instant = moment.resolve(job.bars.time.zone, false).map_err(wrong)?;
+    DateTime::from_timestamp_micros(instant - back).ok_or_else(|| wrong("the moment is out of range".to_owned()))
+}
+
+/// `as_of`, or the end of `window` where that is earlier.
+pub(super) fn within((_, until): Window, job: &Job, as_of: DateTime<Utc>) -> DateTime<Utc> {
+    let instant = |until: i64| match job.bars.interval.is_daily_or_longer() {
+        true => match zone::from_local(job.bars.time.zone, zone::day_of(until), until.rem_euclid(DAY_US)) {
+            Local::At(instant) | Local::Repeated(instant, _) => instant,
+            Local::Skipped | Local::OutOfRange => until,
+        },
+        false => until,
+    };
+    let end = until.map(instant).and_then(DateTime::from_timestamp_micros);
+    end.map_or(as_of, |end| end.min(as_of))
 }
 
 /// `now`, µs UTC, on the scale of the timestamps.

@@ -266,6 +266,7 @@ pub(crate) fn filters() -> insta::internals::SettingsBindDropGuard {
     settings.add_filter(r"confirm=[0-9a-f]{8}:", "confirm=[hash]:");
     settings.add_filter(r"seconds=[0-9.]+", "seconds=[s]");
     settings.add_filter(r"[0-9.]+ s, [0-9,]+ rows/s", "[s], [pace]");
+    settings.add_filter(r"[0-9,]+ days before \d{4}-\d{2}-\d{2}", "[n] days before [date]");
     settings.add_filter(r"  [0-9.]+ s\n", "  [s]\n");
     settings.add_filter(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d+Z", "[time]");
     settings.add_filter(r"barkeep \d+\.\d+\.\d+", "barkeep [version]");

@@ -9,7 +9,8 @@ use toml::Spanned;
 use super::fields::{self, FIELD, FieldName};
 use super::path::JobPath;
 use crate::bars::time::TimeFormat;
-use crate::bars::{Fold, Label, TIME};
+use crate::bars::{Fold, Fresh, Label, TIME};
+use crate::checks::parse_fresh;
 use crate::market::{Calendar, Interval};
 use crate::schema::diagnostic::{Diagnostic, nearest, suggestion};
 use crate::schema::keys::Otherwise::{Flag, Mistake, Nothing, Text};
@@ -37,6 +38,8 @@ pub struct Bars {
     pub without: Vec<Spanned<String>>,
     /// Whether prices may be zero or below.
     pub negative: bool,
+    /// How old the newest bar of a series may be; without it nothing is said of that.
+    pub fresh: Option<Fresh>,
 }
 
 /// Where bars inside a session begin.
@@ -100,6 +103,12 @@ pub(super) const BARS: Section = Section {
             Holds::Flag,
             Flag(false),
             "Whether prices may be zero or below, as of futures and of power: they are compared by differences, not by ratios.",
+        ),
+        key(
+            "fresh",
+            Holds::Text,
+            Nothing,
+            "How far the newest bar of a series may lag behind: `2 sessions` of the calendar, or a span as `90m` or `3d`.",
         ),
     ],
 };
@@ -166,10 +175,11 @@ pub(super) fn read(mut section: SectionReader<'_>) -> (Option<Bars>, Vec<Diagnos
     if let Some(time) = &time {
         reject_timestamp_among(&mut section, time, &series, &fields);
     }
+    let fresh = read_fresh(&mut section, interval, calendar.is_some());
     let mistakes = section.finish();
     let bars = || {
         let (interval, time) = (interval?, time?);
-        Some(Bars { series, interval, calendar, calendar_file, align, time, fields, without, negative })
+        Some(Bars { series, interval, calendar, calendar_file, align, time, fields, without, negative, fresh })
     };
     (if mistakes.is_empty() { bars() } else { None }, mistakes)
 }
@@ -190,6 +200,12 @@ fn read_interval(section: &mut SectionReader<'_>) -> Option<Interval> {
     let text = section.text("interval")?.into_inner();
     let parsed = Interval::parse(&text);
     parsed.map_err(|problem| section.reject("interval", problem, "`m` is minutes, `M` is months")).ok()
+}
+
+fn read_fresh(section: &mut SectionReader<'_>, interval: Option<Interval>, has_calendar: bool) -> Option<Fresh> {
+    let text = section.text("fresh")?;
+    let parsed = parse_fresh(text.get_ref(), interval?, has_calendar);
+    parsed.map_err(|(problem, help)| section.reject("fresh", problem, help)).ok()
 }
 
 fn read_calendar(section: &mut SectionReader<'_>) -> Option<Arc<Calendar>> {

@@ -80,6 +80,18 @@ pub(in crate::config) fn ids(files: &[RuleFile]) -> Vec<Arc<str>> {
     Compiler::over(files, None, &[]).ids.into_keys().collect()
 }
 
+/// Whether a rule of `file` is of the check `name`, and is not one that the job does without.
+pub(in crate::config) fn names_check(file: &RuleFile, name: &str) -> bool {
+    let (table, _) = document::parse(&file.file);
+    let Some(DeValue::Array(rules)) = table.get_ref().get("rule").map(Spanned::get_ref) else { return false };
+    rules.iter().any(|rule| {
+        let DeValue::Table(rule) = rule.get_ref() else { return false };
+        let text = |key: &str| rule.get(key).and_then(|value| value.get_ref().as_str());
+        let id = text("id").unwrap_or_default();
+        text("check") == Some(name) && !file.except.iter().any(|except| except.get_ref() == id)
+    })
+}
+
 struct Compiler<'b> {
     bars: Option<&'b BarsSpec>,
     only: &'b [String],

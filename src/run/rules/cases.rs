@@ -77,6 +77,7 @@ pub(super) async fn run(
             movable_before: None,
             read: read.clone(),
             compared: Vec::new(),
+            by: None,
             sha256: id.to_string(),
         });
         for test in tests {

@@ -219,7 +219,7 @@ sql            A row for which a boolean SQL expression is not true: cause `fals
     let output = project.call(&["rules", "explain", "price-spkie"]).exits(2);
     insta::assert_snapshot!(output.err, @r"
 error: there is no check `price-spkie`
-  = help: did you mean `price-spike`? checks: date-format, required, range, matches, ohlc, pct-change, turnover, tick-size, duplicate, order, gap, zero-volume, outlier, price-spike, bar-excess, split, unit-slip, stale, sql
+  = help: did you mean `price-spike`? checks: date-format, required, range, matches, ohlc, pct-change, turnover, tick-size, duplicate, order, gap, zero-volume, outlier, price-spike, bar-excess, split, unit-slip, stale, alignment, copied-series, freshness, reconcile, sql
 ");
 }
 

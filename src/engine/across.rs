@@ -1,0 +1,184 @@
+//! Rules across series: collects what they noted of each, and runs them when all series were read.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{Int8Type, Int32Type, Int64Type};
+use arrow::error::ArrowError;
+
+use super::counts::RuleCounts;
+use super::emit::{digest, identity, session};
+use super::program::Program;
+use super::records::{Counted, Record, RecordBuilder, Row};
+use crate::checks::{ALL_SERIES, AcrossSink, Note, OfSeries};
+use crate::decide::Action;
+
+/// The notes of the rules across series.
+#[derive(Debug)]
+pub struct Across {
+    program: Arc<Program>,
+    /// By index of the rule.
+    notes: BTreeMap<usize, Vec<Note>>,
+}
+
+impl Across {
+    /// No note yet of the rules of `program`.
+    pub fn new(program: &Arc<Program>) -> Self {
+        let rules = program.rules.rules.iter().enumerate().filter(|(_, rule)| rule.check.across().is_some());
+        let notes = rules.map(|(index, _)| (index, Vec::new())).collect();
+        Self { program: Arc::clone(program), notes }
+    }
+
+    /// Takes the notes of one batch of the operator's output.
+    pub fn take(&mut self, batch: &RecordBatch) {
+        let column = |name: &str| batch.column_by_name(name);
+        let Some(records) = column("record").map(|records| records.as_primitive::<Int8Type>()) else { return };
+        if self.notes.is_empty() {
+            return;
+        }
+        let whole = |name: &str| column(name).map(|values| values.as_primitive::<Int32Type>());
+        let text = |name: &str, row: usize| {
+            let texts = column(name)?.as_string::<i32>();
+            (!texts.is_null(row)).then(|| texts.value(row).to_owned())
+        };
+        let bytes = |name: &str, row: usize| {
+            let values = column(name)?.as_binary::<i32>();
+            (!values.is_null(row)).then(|| values.value(row).to_vec())
+        };
+        let (rules, files) = (whole("rule"), whole("file"));
+        let rows = column("row").map(|rows| rows.as_primitive::<Int64Type>());
+        for row in (0..batch.num_rows()).filter(|row| records.value(*row) == Record::Note as i8) {
+            let rule = rules.and_then(|rules| usize::try_from(rules.value(row)).ok());
+            let Some(notes) = rule.and_then(|rule| self.notes.get_mut(&rule)) else { continue };
+            let file = files.filter(|files| !files.is_null(row)).map(|files| files.value(row));
+            notes.push(Note {
+                series: text("series", row).unwrap_or_default(),
+                symbol: text("symbol", row),
+                bytes: bytes("note", row).unwrap_or_default(),
+                locator: file.zip(rows.map(|rows| rows.value(row))),
+                id: bytes("id", row),
+            });
+        }
+    }
+
+    /// The rules that have fewer series than they compare, by index, with the number of these.
+    pub fn idle(&self) -> Vec<(usize, usize)> {
+        let idle = |(rule, notes): (&usize, &Vec<Note>)| {
+            let least = self.program.rules.rules[*rule].check.across()?.least_series();
+            (notes.len() < least).then_some((*rule, notes.len()))
+        };
+        self.notes.iter().filter_map(idle).collect()
+    }
+
+    /// Runs the rules; what they find is as records of the operator. `None` where there is no such rule.
+    ///
+    /// # Errors
+    /// The records do not fit into a batch.
+    pub fn conclude(self) -> Result<Option<RecordBatch>, ArrowError> {
+        if self.notes.is_empty() {
+            return Ok(None);
+        }
+        let mut builder = RecordBuilder::default();
+        for (rule, mut notes) in self.notes {
+            // Partitions come in any order, and nothing may depend on it.
+            notes.sort_unstable_by(|one, other| one.series.cmp(&other.series));
+            let Some(check) = self.program.rules.rules[rule].check.across() else { continue };
+            let mut sink = AcrossSink::default();
+            check.conclude(&notes, &mut sink);
+            Records { program: &self.program, rule, notes: &notes }.push(&sink, &mut builder);
+        }
+        builder.finish().map(Some)
+    }
+}
+
+/// What one rule found, on its way to records.
+struct Records<'a> {
+    program: &'a Program,
+    rule: usize,
+    notes: &'a [Note],
+}
+
+impl Records<'_> {
+    fn push(&self, sink: &AcrossSink, builder: &mut RecordBuilder) {
+        let count = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        let mut counts: BTreeMap<&str, Counts> = BTreeMap::new();
+        for found in &sink.findings {
+            self.finding(found, builder);
+            counts.entry(self.series(found).0).or_default().add(found);
+        }
+        for (series, Counts { findings, bars, span, observed }) in counts {
+            let counts = RuleCounts { findings, bars, ..RuleCounts::default() };
+            builder.push(&Row {
+                record: Record::Rule,
+                rule: Some(self.rule),
+                series,
+                time: span.map(|(first, _)| first),
+                time_until: span.map(|(_, last)| last),
+                observed,
+                counts: Some(Counted::Rule(counts)),
+                ..Row::default()
+            });
+        }
+        let totals = RuleCounts {
+            evaluated: count(sink.totals.evaluated),
+            insufficient: count(sink.totals.insufficient),
+            excused: count(sink.totals.excused),
+            ..RuleCounts::default()
+        };
+        let (record, counts) = (Record::Rule, Some(Counted::Rule(totals)));
+        builder.push(&Row { record, rule: Some(self.rule), series: ALL_SERIES, counts, ..Row::default() });
+    }
+
+    /// The key and the first field of the series that a finding is about.
+    fn series(&self, found: &OfSeries) -> (&str, Option<&str>) {
+        let note = found.note.and_then(|note| self.notes.get(note));
+        note.map_or((ALL_SERIES, None), |note| (&note.series, note.symbol.as_deref()))
+    }
+
+    fn finding(&self, found: &OfSeries, builder: &mut RecordBuilder) {
+        let (series, symbol) = self.series(found);
+        let time = found.finding.time;
+        let place = found.note.and_then(|note| self.notes.get(note)).filter(|_| found.at_row);
+        let row_key = digest(&[series.as_bytes(), &time.unwrap_or_default().to_le_bytes(), b"across"]);
+        let finding_id = identity(self.program, self.rule, &found.finding, &row_key);
+        builder.push(&Row {
+            record: Record::Finding,
+            rule: Some(self.rule),
+            series,
+            symbol,
+            finding_id: Some(&finding_id),
+            row_key: Some(&row_key),
+            time,
+            time_until: found.finding.time_until,
+            session: time.and_then(|time| session(self.program, time)),
+            locator: place.and_then(|note| note.locator),
+            id: place.and_then(|note| note.id.as_deref()),
+            action: Some(Action::Report as i8),
+            finding: Some(&found.finding),
+            ..Row::default()
+        });
+    }
+}
+
+/// Counts of the findings of one series.
+#[derive(Default)]
+struct Counts {
+    findings: i64,
+    bars: i64,
+    span: Option<(i64, i64)>,
+    observed: Option<(f64, f64)>,
+}
+
+impl Counts {
+    fn add(&mut self, found: &OfSeries) {
+        self.findings += 1;
+        self.bars = self.bars.saturating_add(i64::try_from(found.finding.bars_affected).unwrap_or(i64::MAX));
+        if let Some(time) = found.finding.time {
+            self.span = Some(self.span.map_or((time, time), |(first, last)| (first.min(time), last.max(time))));
+        }
+        if let Some(value) = found.finding.observed.filter(|value| !value.is_nan()) {
+            self.observed = Some(self.observed.map_or((value, value), |(lo, hi)| (lo.min(value), hi.max(value))));
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Rules across series from the job file to the summary: fresh bars, alignment, copies, sources side by side.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::sync::{Arc, Mutex};
+
+use chrono::NaiveDate;
+use tempfile::TempDir;
+
+use super::{CheckOptions, Context, Event, Exit, Job, RunResult};
+use crate::report::summary::RuleSummary;
+use crate::schema::moment::Moment;
+
+const RULES: &str = r#"
+[[rule]]
+id = "ohlc"
+check = "ohlc"
+"#;
+
+struct World {
+    folder: TempDir,
+    notes: Arc<Mutex<Vec<String>>>,
+}
+
+impl World {
+    /// A job over `csv` with `bars` in its `[bars]`, and `rules`.
+    fn new(bars: &str, rules: &str, csv: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let job = format!(
+            "name = \"demo\"\nrules = \"rules.toml\"\nsource.files.path = \"bars.csv\"\nreport.dir = \"reports\"\n[bars]\n\
+             interval = \"1d\"\n{bars}\n"
+        );
+        for (name, text) in [("job.toml", job.as_str()), ("rules.toml", rules), ("bars.csv", csv)] {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
+        Self { folder, notes: Arc::default() }
+    }
+
+    async fn check(&self, as_of: &str) -> RunResult {
+        let notes = Arc::clone(&self.notes);
+        let events = Arc::new(move |event: Event<'_>| {
+            if let Event::Note(note) = event {
+                notes.lock().unwrap().push(note.to_owned());
+            }
+        });
+        let context = Context { threads: Some(2), events, ..Context::default() };
+        let job = Job::open(&context, self.folder.path().join("job.toml")).unwrap();
+        let as_of = Some(Moment::parse(as_of).unwrap());
+        job.check(CheckOptions { as_of, ..CheckOptions::default() }).await.unwrap()
+    }
+
+    fn notes(&self) -> String {
+        self.notes.lock().unwrap().join("\n").replace(&format!("{}/", self.folder.path().display()), "")
+    }
+}
+
+fn rule<'r>(result: &'r RunResult, id: &str) -> &'r RuleSummary {
+    result.summary.rules.iter().find(|rule| rule.id == id).unwrap_or_else(|| panic!("no rule `{id}`"))
+}
+
+/// Bars of weekdays from 2024-01-01 until `last`, of each of `symbols`; the first columns of a row are `symbol`.
+fn bars(symbols: &[&str], last: &str) -> String {
+    let (mut csv, until) = (String::new(), last.parse::<NaiveDate>().unwrap());
+    for (place, symbol) in symbols.iter().enumerate() {
+        let mut day = "2024-01-02".parse::<NaiveDate>().unwrap();
+        while day <= until {
+            let weekday = chrono::Datelike::weekday(&day).num_days_from_monday();
+            if weekday < 5 {
+                let open =
+                    10.0 + f64::from((day.to_epoch_days() * 31 + i32::try_from(place).unwrap() * 17) % 97) / 10.0;
+                writeln!(csv, "{symbol},{day},{open},{},{},{open},{}", open + 0.5, open - 0.5, 1_000 + place).unwrap();
+            }
+            day = day.succ_opt().unwrap();
+        }
+    }
+    csv
+}
+
+const HEAD: &str = "symbol,time,open,high,low,close,volume\n";
+const DAILY: &str = "series = \"symbol\"\ncalendar = \"weekdays\"";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fresh_makes_a_rule_and_a_dead_feed_is_its_one_finding() {
+    let csv = HEAD.to_owned() + &bars(&["A", "B", "C", "D", "E"], "2024-02-28");
+    let fresh = format!("{DAILY}\nfresh = \"2 sessions\"");
+    let result = World::new(&fresh, RULES, &csv).check("2024-03-27").await;
+    let freshness = rule(&result, "freshness");
+    assert_eq!((freshness.findings, freshness.evaluated, result.exit), (1, 5 * 42, Exit::Findings));
+    assert_eq!(freshness.first.as_ref().map(|place| place.series.as_str()), Some("(all series)"));
+    assert_eq!(rule(&World::new(&fresh, RULES, &csv).check("2024-02-29").await, "freshness").findings, 0);
+    let old = World::new(DAILY, RULES, &csv).check("2024-03-27").await;
+    assert!(old.summary.rules.iter().all(|rule| rule.id != "freshness"));
+    assert_eq!((old.exit, old.summary.age().map(|(_, days)| days)), (Exit::Ok, Some(28)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bar_of_the_future_is_an_error_at_its_line() {
+    let csv = HEAD.to_owned() + &bars(&["A"], "2024-02-28") + "A,2034-01-02,1,1,1,1,5\n";
+    let rules = "[[rule]]\nid = \"future\"\ncheck = \"freshness\"\n";
+    let world = World::new(DAILY, rules, &csv);
+    let result = world.check("2024-02-29").await;
+    assert_eq!((rule(&result, "future").findings, result.exit), (1, Exit::Findings));
+    assert_eq!(result.summary.rows.clean, result.summary.rows.read, "its rows are not those of a finding");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn series_are_aligned_and_copies_found_whatever_partitions_there_are() {
+    let rules = "[[rule]]\nid = \"align\"\ncheck = \"alignment\"\nmin = 20\nseverity = \"warn\"\n\n\
+                 [[rule]]\nid = \"copied\"\ncheck = \"copied-series\"\nseverity = \"warn\"\n";
+    let all = bars(&["A", "B", "C"], "2024-06-28");
+    let copy = bars(&["A"], "2024-06-28").replace("A,", "Z,");
+    let holes: String =
+        all.lines().filter(|line| !line.starts_with("C,2024-03-0")).map(|line| format!("{line}\n")).collect();
+    let result = World::new(DAILY, rules, &(HEAD.to_owned() + &holes + &copy)).check("2024-07-01").await;
+    let (align, copied) = (rule(&result, "align"), rule(&result, "copied"));
+    assert_eq!((align.findings, align.bars), (1, 6));
+    assert_eq!(align.first.as_ref().map(|place| place.series.as_str()), Some("C"));
+    assert_eq!((copied.findings, copied.first.as_ref().map(|place| place.series.as_str())), (1, Some("Z")));
+    assert_eq!(copied.evaluated, result.summary.rows.read);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_across_series_says_where_it_stands_when_there_is_one_series() {
+    let rules = format!("{RULES}\n[[rule]]\nid = \"align\"\ncheck = \"alignment\"\n");
+    let world = World::new(DAILY, &rules, &(HEAD.to_owned() + &bars(&["A"], "2024-02-28")));
+    let result = world.check("2024-03-01").await;
+    assert_eq!(result.summary.not_evaluated, ["align"]);
+    assert!(world.notes().contains("rule `align` compares series with each other, and there is 1 series"));
+    assert!(world.notes().contains("--> rules.toml:6"), "{}", world.notes());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sources_of_a_symbol_are_compared_and_the_odd_one_is_named() {
+    let of = |source: &str| {
+        let rows = bars(&["A", "B"], "2024-03-28");
+        rows.lines().map(|line| format!("{source},{line}\n")).collect::<String>()
+    };
+    let wrong = of("tushare").replace("tushare,A,2024-02-01,", "tushare,A,2024-02-01,9");
+    let csv = format!("data_source,{HEAD}") + &of("akshare") + &of("baostock") + &wrong;
+    let rules = "[[rule]]\nid = \"sources\"\ncheck = \"reconcile\"\nby = \"data_source\"\nseverity = \"warn\"\n";
+    let world = World::new("series = [\"symbol\", \"data_source\"]\ncalendar = \"weekdays\"", rules, &csv);
+    let result = world.check("2024-03-28").await;
+    let sources = rule(&result, "sources");
+    assert_eq!((sources.findings, sources.evaluated), (1, result.summary.rows.read));
+    assert_eq!(result.summary.rows.clean, result.summary.rows.read);
+    assert_eq!(result.summary.series, 6, "no series is counted twice");
+    let alone =
+        World::new("series = [\"symbol\", \"data_source\"]", rules, &(format!("data_source,{HEAD}") + &of("akshare")));
+    let result = alone.check("2024-03-28").await;
+    assert_eq!(result.summary.not_evaluated, ["sources"]);
+    assert!(
+        alone.notes().contains("no symbol has bars of two") && alone.notes().contains("rules.toml:1"),
+        "{}",
+        alone.notes()
+    );
+}
+
+#[test]
+fn how_old_bars_may_be_is_checked_with_the_job() {
+    let world = World::new("series = \"symbol\"\nfresh = \"2 sessions\"", RULES, HEAD);
+    let mistakes = Job::open(&Context::default(), world.folder.path().join("job.toml")).unwrap_err().render(false);
+    assert!(mistakes.contains("sessions need a calendar") && mistakes.contains("job.toml:8"), "{mistakes}");
+}
