@@ -83,9 +83,11 @@ impl Across {
         for (rule, mut notes) in self.notes {
             // Partitions come in any order, and nothing may depend on it.
             notes.sort_unstable_by(|one, other| one.series.cmp(&other.series));
-            let Some(check) = self.program.rules.rules[rule].check.across() else { continue };
+            let of_rule = &self.program.rules.rules[rule];
+            let Some(check) = of_rule.check.across() else { continue };
             let mut sink = AcrossSink::default();
             check.conclude(&notes, &mut sink);
+            sink.findings.retain(|found| of_rule.is_about(&found.finding));
             Records { program: &self.program, rule, notes: &notes }.push(&sink, &mut builder);
         }
         builder.finish().map(Some)

@@ -220,7 +220,8 @@ impl Emitter {
     }
 
     fn rule_counts(&mut self, key: &str, frame: &Frame, evaluated: &Evaluated) {
-        for (rule, totals) in evaluated.totals.iter().enumerate() {
+        let program = Arc::clone(&self.program);
+        for (rule, totals) in evaluated.totals.iter().enumerate().filter(|(rule, _)| program.runs(*rule)) {
             let count = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
             let mut counts = RuleCounts {
                 evaluated: count(totals.evaluated),

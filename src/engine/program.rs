@@ -109,6 +109,13 @@ impl Program {
         self.bars.series.iter().filter(|name| Some(*name) != self.by.as_ref())
     }
 
+    /// Whether the rule at `index` runs in this pass over the bars: where the sources of a symbol are evaluated together,
+    /// others do not.
+    pub fn runs(&self, index: usize) -> bool {
+        let by = || self.rules.rules.get(index).and_then(|rule| rule.check.by());
+        self.by.is_none() || by() == self.by.as_ref()
+    }
+
     /// The fields that name the sources which rules compare, each once.
     pub fn sources(&self) -> BTreeSet<Arc<str>> {
         self.rules.rules.iter().filter_map(|rule| rule.check.by().cloned()).collect()
