@@ -24,6 +24,8 @@ pub(super) struct Clean {
     known: BTreeSet<Key>,
     /// Bars that something is found about: faults begin with others, else nobody could say what found them.
     flagged: Flagged,
+    /// Findings about several bars.
+    runs: Vec<Finding>,
 }
 
 impl Clean {
@@ -42,7 +44,17 @@ impl Clean {
                 flagged.retain(|(symbol, _)| *symbol != series.symbol);
             }
         }
-        Self { bars, known, flagged }
+        let runs = findings.into_iter().filter(|finding| finding.time_until.is_some()).collect();
+        Self { bars, known, flagged, runs }
+    }
+
+    /// Whether a finding is there without faults too, or a part of one that is: a fault may cut a run in two.
+    fn has(&self, finding: &Finding) -> bool {
+        let is_part = |run: &Finding| {
+            let same = (&run.rule_id, &run.series) == (&finding.rule_id, &finding.series);
+            same && span(run).zip(span(finding)).is_some_and(|(run, part)| run.0 <= part.0 && part.1 <= run.1)
+        };
+        self.known.contains(&key(finding, &finding.series)) || self.runs.iter().any(is_part)
     }
 }
 
@@ -98,8 +110,7 @@ fn key(finding: &Finding, series: &str) -> Key {
 pub(super) fn count(kind: &Kind, base: &'static Base, clean: &Clean, seed: &str) -> Counted {
     let injected = inject(kind, base, (&clean.bars, &clean.flagged), seed);
     let findings = check(base, &injected.bars);
-    let new: Vec<&Finding> =
-        findings.iter().filter(|finding| !clean.known.contains(&key(finding, &finding.series))).collect();
+    let new: Vec<&Finding> = findings.iter().filter(|finding| !clean.has(finding)).collect();
     let mut counted = Counted {
         kind: kind.name,
         base: base.name,
