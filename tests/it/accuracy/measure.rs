@@ -13,6 +13,9 @@ use super::kinds::Kind;
 use crate::data::Project;
 use crate::support::Finding;
 
+/// Checks whose findings are about a series among others.
+const ACROSS: [&str; 4] = ["alignment", "copied-series", "freshness", "history"];
+
 /// A finding as far as two runs are compared: rule, series, first and last timestamp, and its value as text where it has
 /// no timestamp. Not the cause, which a fault in another bar may change.
 type Key = (String, String, Option<String>, Option<String>, Option<String>);
@@ -153,14 +156,20 @@ fn is_row_of(finding: &Finding, fault: &Fault) -> bool {
     finding.row().is_some_and(|line| fault.lines.binary_search(&line).is_ok())
 }
 
-/// Whether a finding is about a fault: it begins or ends where the fault is, or is about one of its rows, or about a
-/// series that is wrong as a whole.
+/// Whether a finding is about a fault: it begins or ends where the fault is, or is about one of its rows. A series that is
+/// wrong as a whole is found by what is about the series: its bars may be flagged for what they always were.
 pub(super) fn finds(finding: &Finding, fault: &Fault) -> bool {
     let (first, last) = fault.touched.seam;
     let is_at = |at: i64| (first..=last).contains(&at);
     let row = is_row_of(finding, fault) && !fault.touched.lasting;
-    is_in_series(finding, fault)
-        && (fault.whole || row || span(finding).is_some_and(|(since, until)| is_at(since) || is_at(until)))
+    let found = match fault.whole {
+        true => {
+            let is_most = |(since, until): Span| (until - since) * 2 >= last - first;
+            ACROSS.contains(&finding.check.as_str()) || span(finding).map_or(finding.row().is_none(), is_most)
+        }
+        false => row || span(finding).is_some_and(|(since, until)| is_at(since) || is_at(until)),
+    };
+    is_in_series(finding, fault) && found
 }
 
 /// Whether a finding covers a bar that a fault changed.
