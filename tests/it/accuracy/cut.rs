@@ -196,8 +196,10 @@ pub(super) fn scale_whole(row: &mut Row, factor: f64, digits: usize) {
     row.others.get_mut(PREVIOUS).into_iter().for_each(|cell| *cell = times(cell, factor, digits));
 }
 
+/// A smaller unit takes more digits: a hundredth of 24.55 is 0.2455.
 fn times(cell: &str, factor: f64, digits: usize) -> String {
-    format!("{:.digits$}", cell.parse::<f64>().unwrap() * factor)
+    let more = [0.2, 0.02, 0.002].iter().filter(|limit| factor < **limit).count();
+    format!("{:.1$}", cell.parse::<f64>().unwrap() * factor, digits + more)
 }
 
 /// Writes a volume with the digits that it has.

@@ -54,10 +54,10 @@ fn bad_prints(data: &Path, text: &mut String) {
 ## Bad prints that a second vendor contradicts
 
 `us_equity_daily.bad_prints.json` lists the bars of AAPL, GOOG and IBM whose high, low or open a second vendor contradicts by
-more than 3 %. False is a flagged bar on which both vendors agree within 1 % in all four prices. Each line is one rule, or all
-that ship.
+more than 3 %. False is a flagged bar on which both vendors agree within 1 % in all four prices. Each line is `bar-excess` with
+one limit, or all rules that ship.
 
-| rule | beyond 3 % | beyond 5 % | beyond 10 % | opens | false | flagged, with WMI |
+| limit | beyond 3 % | beyond 5 % | beyond 10 % | opens | false | flagged, with WMI |
 |---|---|---|---|---|---|---|
 ",
     );
@@ -66,7 +66,8 @@ that ship.
     for flagged in rules.iter().chain([&shipped]) {
         let [three, five, ten] = flagged.beyond.map(|(found, all)| format!("{found} of {all}"));
         let opens = format!("{} of {}", flagged.opens.0, flagged.opens.1);
-        let (rule, wrong, all) = (&flagged.rule, flagged.false_bars.len(), flagged.all);
+        let rule = flagged.rule.strip_prefix("limit-").map_or(flagged.rule.clone(), |limit| limit.replace('-', "."));
+        let (wrong, all) = (flagged.false_bars.len(), flagged.all);
         writeln!(text, "| {rule} | {three} | {five} | {ten} | {opens} | {wrong} | {all} |").unwrap();
     }
     let bars = |flagged: &Flagged| {

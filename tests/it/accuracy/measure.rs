@@ -13,6 +13,9 @@ use super::kinds::Kind;
 use crate::data::Project;
 use crate::support::Finding;
 
+/// Checks whose findings are about a series among others.
+const ACROSS: [&str; 4] = ["alignment", "copied-series", "freshness", "history"];
+
 /// A finding as far as two runs are compared: rule, series, first and last timestamp, and its value as text where it has
 /// no timestamp. Not the cause, which a fault in another bar may change.
 type Key = (String, String, Option<String>, Option<String>, Option<String>);
@@ -24,6 +27,8 @@ pub(super) struct Clean {
     known: BTreeSet<Key>,
     /// Bars that something is found about: faults begin with others, else nobody could say what found them.
     flagged: Flagged,
+    /// Findings about several bars.
+    runs: Vec<Finding>,
 }
 
 impl Clean {
@@ -42,7 +47,17 @@ impl Clean {
                 flagged.retain(|(symbol, _)| *symbol != series.symbol);
             }
         }
-        Self { bars, known, flagged }
+        let runs = findings.into_iter().filter(|finding| finding.time_until.is_some()).collect();
+        Self { bars, known, flagged, runs }
+    }
+
+    /// Whether a finding is there without faults too, or a part of one that is: a fault may cut a run in two.
+    fn has(&self, finding: &Finding) -> bool {
+        let is_part = |run: &Finding| {
+            let same = (&run.rule_id, &run.series) == (&finding.rule_id, &finding.series);
+            same && span(run).zip(span(finding)).is_some_and(|(run, part)| run.0 <= part.0 && part.1 <= run.1)
+        };
+        self.known.contains(&key(finding, &finding.series)) || self.runs.iter().any(is_part)
     }
 }
 
@@ -98,8 +113,7 @@ fn key(finding: &Finding, series: &str) -> Key {
 pub(super) fn count(kind: &Kind, base: &'static Base, clean: &Clean, seed: &str) -> Counted {
     let injected = inject(kind, base, (&clean.bars, &clean.flagged), seed);
     let findings = check(base, &injected.bars);
-    let new: Vec<&Finding> =
-        findings.iter().filter(|finding| !clean.known.contains(&key(finding, &finding.series))).collect();
+    let new: Vec<&Finding> = findings.iter().filter(|finding| !clean.has(finding)).collect();
     let mut counted = Counted {
         kind: kind.name,
         base: base.name,
@@ -142,14 +156,20 @@ fn is_row_of(finding: &Finding, fault: &Fault) -> bool {
     finding.row().is_some_and(|line| fault.lines.binary_search(&line).is_ok())
 }
 
-/// Whether a finding is about a fault: it begins or ends where the fault is, or is about one of its rows, or about a
-/// series that is wrong as a whole.
+/// Whether a finding is about a fault: it begins or ends where the fault is, or is about one of its rows. A series that is
+/// wrong as a whole is found by what is about the series: its bars may be flagged for what they always were.
 pub(super) fn finds(finding: &Finding, fault: &Fault) -> bool {
     let (first, last) = fault.touched.seam;
     let is_at = |at: i64| (first..=last).contains(&at);
     let row = is_row_of(finding, fault) && !fault.touched.lasting;
-    is_in_series(finding, fault)
-        && (fault.whole || row || span(finding).is_some_and(|(since, until)| is_at(since) || is_at(until)))
+    let found = match fault.whole {
+        true => {
+            let is_most = |(since, until): Span| (until - since) * 2 >= last - first;
+            ACROSS.contains(&finding.check.as_str()) || span(finding).map_or(finding.row().is_none(), is_most)
+        }
+        false => row || span(finding).is_some_and(|(since, until)| is_at(since) || is_at(until)),
+    };
+    is_in_series(finding, fault) && found
 }
 
 /// Whether a finding covers a bar that a fault changed.

@@ -12,10 +12,11 @@ const SYMBOLS: [&str; 3] = ["AAPL", "GOOG", "IBM"];
 /// Limits of `bar-excess` that are compared: from one that flags much to one that only flags what may leave.
 const LIMITS: [&str; 8] = ["0.8", "1.0", "1.1", "1.2", "1.3", "1.5", "2.0", "3.0"];
 
-/// A rule for each limit; its id is what the document calls it.
+/// A rule for each limit, in the text of a rule file.
 pub(super) fn limits() -> String {
-    let rule = |limit| {
-        format!("[[rule]]\nid = \"bar-excess-{limit}\"\ncheck = \"bar-excess\"\nlimit = {limit}\nmost = 1.0\n\n")
+    let rule = |limit: &str| {
+        let id = limit.replace('.', "-");
+        format!("[[rule]]\nid = \"limit-{id}\"\ncheck = \"bar-excess\"\nlimit = {limit}\nmost = 1.0\n\n")
     };
     LIMITS.map(rule).concat()
 }

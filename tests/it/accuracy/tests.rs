@@ -131,3 +131,14 @@ fn a_row_that_nobody_can_date_is_found_by_its_line() {
     assert!(finds(&finding("A", None, None), &fault));
     assert!(!finds(&finding("A", None, None), &Fault { lines: vec![8], ..fault }));
 }
+
+#[test]
+fn a_series_that_is_wrong_is_not_found_by_one_of_its_bars() {
+    let day = |date: &str| US_DAILY.clock.seconds(date);
+    let touched = Touched::at((day("2004-01-02"), day("2004-12-31")));
+    let fault = Fault { symbol: "A".to_owned(), original: None, touched, whole: true, lines: vec![7] };
+    assert!(!finds(&finding("A", Some("2004-03-05"), None), &fault));
+    assert!(finds(&finding("A", Some("2004-01-02"), Some("2004-12-31")), &fault));
+    let across = Finding { check: "copied-series".to_owned(), ..finding("A", Some("2004-01-02"), None) };
+    assert!(finds(&across, &fault));
+}
