@@ -1,7 +1,7 @@
 //! `tick-size`: a price between two steps of the market.
 //!
-//! Evaluates each row by itself and reports rows in a row with such prices as one finding: many of them were adjusted,
-//! and end where the raw prices begin.
+//! Evaluates each row by itself and reports many rows in a row with such prices as one finding: they were adjusted, and end
+//! where the raw prices begin.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -67,7 +67,6 @@ impl Described for TickSize {
         let Evidence { tick, bars, .. } = facts.evidence();
         let off = format!("{} is not a multiple of the price step {}", facts.subject(), rough(tick, 12));
         match facts.cause.and_then(Cause::parse) {
-            Some(Cause::OffTick) if bars > 1 => format!("{off}, in {} in a row", counted(bars, "bar")),
             Some(Cause::OffTick) => off,
             Some(Cause::Adjusted) => {
                 format!("{off}, in {} in a row: they were adjusted, unlike those beside them", counted(bars, "bar"))
@@ -121,11 +120,11 @@ impl Check for Rule {
             evaluated += usize::from(priced);
             let off = columns.iter().any(|column| self.is_off(column.values()[row]));
             if let Some((_, rows)) = runs.take(row, off.then_some(())) {
-                findings.push(self.finding(series, &columns, rows));
+                self.report(series, &columns, rows, findings);
             }
         }
         if let Some((_, rows)) = runs.end() {
-            findings.push(self.finding(series, &columns, rows));
+            self.report(series, &columns, rows, findings);
         }
         findings.evaluated(evaluated);
     }
@@ -136,6 +135,23 @@ impl Rule {
     fn is_off(&self, price: f64) -> bool {
         let steps = price / self.tick;
         steps.is_finite() && (steps - steps.round()).abs() > TOLERANCE.max(steps.abs() * 1e-12)
+    }
+
+    /// One finding for a long run, and one for each row of a short one, so that each is named.
+    fn report(
+        &self,
+        series: &Series<'_>,
+        columns: &[NumberColumn<'_>],
+        rows: Range<usize>,
+        findings: &mut FindingSink,
+    ) {
+        if rows.len() >= self.run {
+            findings.push(self.finding(series, columns, rows));
+            return;
+        }
+        for row in rows {
+            findings.push(self.finding(series, columns, row..row + 1));
+        }
     }
 
     fn finding(&self, series: &Series<'_>, columns: &[NumberColumn<'_>], rows: Range<usize>) -> Finding {

@@ -2,7 +2,7 @@
 //!
 //! Evaluates each row by itself. Where a power of ten brings the mean into the bar, volume or amount are in another
 //! unit, and each row is a finding, for each can be converted; else the prices were adjusted and the others were not, or
-//! one of the numbers is wrong, and rows in a row are one finding.
+//! one of the numbers is wrong, and many rows in a row are one finding.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -33,6 +33,12 @@ const PARAMS: &[Key] = &[
         Holds::Number { min: 0.0, max: 1e9 },
         Otherwise::Number(0.0),
         "The price step of the market, by which the mean may leave the bar besides.",
+    ),
+    key(
+        "run",
+        Holds::Count { min: 2, max: 1_000_000 },
+        Otherwise::Count(20),
+        "So many bars in a row that are outside are one finding.",
     ),
 ];
 
@@ -121,6 +127,7 @@ impl CheckKind for Turnover {
             name: Arc::from("amount"),
             tolerance: params.number("tolerance"),
             tick: params.number("tick"),
+            run: params.count("run"),
         })
     }
 }
@@ -132,6 +139,7 @@ struct Rule {
     name: Arc<str>,
     tolerance: f64,
     tick: f64,
+    run: usize,
 }
 
 /// One bar, with all four numbers above zero.
@@ -167,11 +175,11 @@ impl Check for Rule {
                 findings.push(self.finding(series, fault, row..row + 1));
             }
             if let Some((fault, rows)) = runs.take(row, fault.filter(|fault| fault.power.is_none())) {
-                findings.push(self.finding(series, fault, rows));
+                self.report(series, fault, rows, findings);
             }
         }
         if let Some((fault, rows)) = runs.end() {
-            findings.push(self.finding(series, fault, rows));
+            self.report(series, fault, rows, findings);
         }
         findings.evaluated(evaluated);
     }
@@ -187,6 +195,17 @@ impl Rule {
             lowest: low * (1.0 - self.tolerance) - self.tick,
             highest: high * (1.0 + self.tolerance) + self.tick,
         })
+    }
+
+    /// One finding for a long run, and one for each row of a short one, so that each is named.
+    fn report(&self, series: &Series<'_>, fault: Outside, rows: Range<usize>, findings: &mut FindingSink) {
+        if rows.len() >= self.run {
+            findings.push(self.finding(series, fault, rows));
+            return;
+        }
+        for row in rows {
+            findings.push(self.finding(series, fault, row..row + 1));
+        }
     }
 
     fn finding(&self, series: &Series<'_>, fault: Outside, rows: Range<usize>) -> Finding {
@@ -279,7 +298,7 @@ mod tests {
     #[test]
     fn bars_in_a_row_with_one_fault_are_one_finding() {
         let (adjusted, good) = ("5.99,5.92,100,1190", "11.99,11.85,100,1190");
-        let evaluated = evaluate("", &[adjusted, adjusted, adjusted, good, adjusted]);
+        let evaluated = evaluate("run = 3", &[adjusted, adjusted, adjusted, good, adjusted]);
         let lines = [
             "2024-01-01 .. 2024-01-03 amount observed=11.9 bars=3 cause=outside",
             "2024-01-05 amount observed=11.9 cause=outside",
