@@ -20,6 +20,7 @@ use self::cause::Cause;
 use self::usual::Times;
 
 use super::params::Params;
+use super::steps::is_smallest;
 use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage};
 use crate::bars::BarsSpec;
 use crate::schema::{Holds, Key, Otherwise, key};
@@ -288,13 +289,12 @@ impl Rule {
         Usual { range, busy, scale: range * busy.sqrt() + floor }
     }
 
-    /// Whether the price sticks out by no more than the smallest step that prices make around it, as where a coin costs
-    /// a few units of its last decimal.
+    /// Whether the price sticks out by no more than the smallest step that prices make, as where a coin costs a few units
+    /// of its last decimal.
     fn is_one_step(&self, bars: &Bars, at: usize, excess: Excess) -> bool {
         let [lower, upper] = bars.references(at, excess.cause);
         let price = price(bars, at, excess.cause);
-        let outside = (lower - price).max(price - upper);
-        bars.step(&bars.near(at, self.side)).is_some_and(|step| outside <= step * (1.0 + 1e-6))
+        is_smallest((lower - price).max(price - upper), bars.steps(at))
     }
 
     fn finding(&self, bars: &Bars, at: usize, excess: Excess, (usual, score): (&Usual, f64)) -> Finding {

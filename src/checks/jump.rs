@@ -12,8 +12,8 @@ use super::robust::median;
 const USUAL: usize = 60;
 const FEWEST_RETURNS: usize = 20;
 
-/// Bars before a jump whose median says how much is traded, and fewest of them. After it there are as many as the level
-/// has, so that values that come back soon are not mixed with those after them.
+/// Bars before a jump whose median says how much is usually traded, and fewest of them. What is traded on both sides of it
+/// is compared over as many bars as the level has, so that a slip that is soon over is not mixed with what is beside it.
 const TRADED: usize = 20;
 const FEWEST_TRADED: usize = 3;
 
@@ -222,9 +222,9 @@ impl Levels {
             (scratch.len() >= FEWEST_TRADED).then(|| median(scratch))
         };
         let before = usual(at.saturating_sub(TRADED)..at);
-        let after = usual(at..self.len().min(at + LEVEL));
+        let (just_before, after) = (usual(at.saturating_sub(LEVEL)..at), usual(at..self.len().min(at + LEVEL)));
         let own = usable(self.volume[at]).then(|| of(self.volume[at], self.close[at]));
-        [own, after].map(|traded| Some(traded? / before?))
+        [own.zip(before), after.zip(just_before)].map(|traded| traded.map(|(traded, usual)| traded / usual))
     }
 }
 

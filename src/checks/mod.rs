@@ -37,6 +37,7 @@ mod series;
 mod split;
 mod sql;
 mod stale;
+mod steps;
 #[cfg(test)]
 pub(crate) mod testing;
 mod tick_size;

@@ -53,6 +53,8 @@ causes! {
     NonPositive = "non-positive",
     /// The bar is right once high and low are exchanged.
     Swapped = "swapped-high-low",
+    /// High or low were rounded, and a price of the bar was not.
+    Rounded = "rounded",
     /// The high is below a price that was traded.
     HighBelow = "high-below",
     /// The low is above a price that was traded.
@@ -112,6 +114,10 @@ impl Described for Ohlc {
             Some(Cause::Swapped) => {
                 let [high, low] = [high, low].map(|price| price.unwrap_or(Shown::Nothing));
                 return format!("high {high} and low {low} are swapped");
+            }
+            Some(Cause::Rounded) => {
+                let price = other(facts.expected_lo.or(facts.expected_hi));
+                format!("{} was rounded past another price of its bar{price}", facts.subject())
             }
             Some(Cause::NotFinite) => format!("{} is not finite", facts.subject()),
             Some(Cause::NonPositive) => format!("{} is not above 0", facts.subject()),
@@ -292,13 +298,16 @@ impl Conditions {
     fn finding(&self, row: usize, bar: &Bar, breaches: &[Breach]) -> Finding {
         let Some(worst) = breaches.iter().min_by_key(|breach| breach.cause) else { return Finding::row(row) };
         let prices = finite(bar);
+        let rounded = breaches.iter().all(|breach| breach.cause == worst.cause) && is_rounded(&prices, worst.cause);
         let of =
             |fields: &[usize], pick: fn(f64, f64) -> f64| fields.iter().filter_map(|field| prices[*field]).reduce(pick);
-        let finding = Finding::row(row).field(&self.names[worst.field]).cause(worst.cause);
+        let cause = if rounded { Cause::Rounded } else { worst.cause };
+        // Such a bar is as good as its digits.
+        let finding = Finding::row(row).field(&self.names[worst.field]).cause(cause).report_only(rounded);
         let finding = match worst.cause {
             Cause::NotFinite => finding.expected_text("a finite number"),
             Cause::NonPositive => finding.expected_text("a price above 0"),
-            Cause::Swapped | Cause::HighBelow => {
+            Cause::Swapped | Cause::HighBelow | Cause::Rounded => {
                 finding.expected(of(&[OPEN, CLOSE, LOW], f64::max).unwrap_or(f64::NAN), f64::INFINITY)
             }
             Cause::LowAbove => {
@@ -312,6 +321,27 @@ impl Conditions {
             None => finding,
         }
     }
+}
+
+/// Whether the high, or the low, misses the other prices by no more than its own rounding: half a unit of the last digit
+/// that high and low have, where the price it misses has more digits.
+fn is_rounded(bar: &Bar, cause: Cause) -> bool {
+    let [open, high, low, close, ..] = *bar;
+    let missed = [open, close].into_iter().flatten();
+    let (end, price) = match cause {
+        Cause::HighBelow => (high, missed.reduce(f64::max)),
+        Cause::LowAbove => (low, missed.reduce(f64::min)),
+        _ => return false,
+    };
+    let (Some(end), Some(price)) = (end, price) else { return false };
+    let digits = [high, low].into_iter().flatten().map(decimals).max().unwrap_or(0);
+    decimals(price) > digits && (price - end).abs() <= 0.5 * 0.1_f64.powi(digits) * (1.0 + 1e-6)
+}
+
+/// How many digits a number has after the point, in its shortest form.
+fn decimals(number: f64) -> i32 {
+    let text = number.to_string();
+    text.split_once('.').map_or(0, |(_, digits)| i32::try_from(digits.len()).unwrap_or(i32::MAX))
 }
 
 /// The bar with what is not finite left out.
@@ -376,6 +406,16 @@ mod tests {
         let evaluated = evaluate(RULE, &["10,12,10.5,11,1,1"]);
         assert_eq!(evaluated.lines, ["2024-01-02 low observed=10.5 cause=low-above"]);
         assert_eq!((evaluated.findings[0].expected_lo, evaluated.findings[0].expected_hi), (None, Some(10.0)));
+    }
+
+    #[test]
+    fn a_high_or_low_that_was_rounded_is_reported_and_stays() {
+        let rounded = evaluate(RULE, &["0.00000876,0.00000889,0.00000872,0.000008892772,1,1"]);
+        assert_eq!(rounded.lines, ["2024-01-02 high observed=0.00000889 cause=rounded"]);
+        assert!(rounded.findings[0].report_only);
+        assert_eq!(verdict("10,10.13,9.96,9.9553,1,1"), "low rounded");
+        assert_eq!(verdict("10,10.13,9.96,10.1351,1,1"), "high high-below", "more than half a unit");
+        assert_eq!(verdict("10,10.13,9.96,10.14,1,1"), "high high-below", "no more digits than the high has");
     }
 
     #[test]

@@ -22,6 +22,7 @@ use self::neighbours::{Band, Neighbours, Verdict, Workspace};
 use self::tolerance::Tolerance;
 use super::jump::is_split;
 use super::params::Params;
+use super::steps::is_smallest;
 use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage};
 use crate::bars::BarsSpec;
 use crate::schema::{Holds, Key, Otherwise, key};
@@ -89,6 +90,9 @@ const PARAMS: &[Key] = &[
         "Distance that is always allowed, in units of the scale; brownlees-gallo only, 0.02 where not given.",
     ),
 ];
+
+/// Bars on each side that say by which steps prices move.
+const STEPS: usize = 60;
 
 /// What the value was compared with.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -225,7 +229,7 @@ impl Check for Rule {
             Method::Trimmed(_) => 2 * self.half,
             Method::Hampel(_) | Method::Nearest(_) => self.half,
         };
-        let side = side.max(self.kind.side());
+        let side = side.max(self.kind.side()).max(if self.kind.is_price() { STEPS } else { 0 });
         Context::Bars { before: side, after: side }
     }
 
@@ -250,6 +254,9 @@ impl Check for Rule {
                         continue;
                     }
                     evaluated += 1;
+                    if self.is_one_step(prices, &clean, before, band.centre) {
+                        continue;
+                    }
                     let beside =
                         [before.checked_sub(1), Some(before + 1)].map(|at| at.and_then(|at| clean.rows.get(at)));
                     let beside = beside.map(|row| row.map(|row| prices[*row]));
@@ -263,6 +270,15 @@ impl Check for Rule {
 }
 
 impl Rule {
+    /// Whether a price differs from what is around it by no more than the smallest step that prices make there.
+    fn is_one_step(&self, prices: &[f64], clean: &Clean, at: usize, centre: f64) -> bool {
+        let (from, to) = (at.saturating_sub(STEPS), clean.rows.len().min(at + STEPS + 1));
+        let rows = &clean.rows[from..to];
+        let others = rows.windows(2).enumerate().filter(|(pair, _)| from + pair != at && from + pair + 1 != at);
+        let moves = others.map(|(_, pair)| prices[pair[1]] - prices[pair[0]]);
+        self.kind.is_price() && is_smallest((prices[clean.rows[at]] - self.unscaled(centre)).abs(), moves)
+    }
+
     /// Whether a value can be compared at all; a NULL is NaN here.
     fn usable(&self, value: f64) -> bool {
         value.is_finite() && (!self.log || value > 0.0)

@@ -13,6 +13,7 @@ use self::cause::Cause;
 
 use super::params::Params;
 use super::robust::{SIGMA_PER_MAD, deviation, median_of};
+use super::steps::is_smallest;
 use super::traded::{SIDE, busy};
 use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage};
 use crate::bars::BarsSpec;
@@ -186,6 +187,33 @@ impl Clean {
     }
 }
 
+/// Where prices are below zero.
+struct AtZero<'a> {
+    prices: &'a [f64],
+    window: usize,
+    /// First row that was not looked at, and the last one of those before it with such a price.
+    next: usize,
+    last: Option<usize>,
+}
+
+impl<'a> AtZero<'a> {
+    fn new(prices: &'a [f64], window: usize) -> Self {
+        Self { prices, window, next: 0, last: None }
+    }
+
+    /// Whether there is such a price in the window before `row`, or right after it; rows are asked in order.
+    fn is_near(&mut self, row: usize) -> bool {
+        let end = self.prices.len().min(row + 2);
+        for place in self.next..end {
+            if self.prices[place].is_finite() && self.prices[place] < 0.0 {
+                self.last = Some(place);
+            }
+        }
+        self.next = self.next.max(end);
+        self.last.is_some_and(|last| last + self.window >= row)
+    }
+}
+
 /// A bar with both its clean neighbours.
 #[derive(Debug, Clone, Copy)]
 struct Place {
@@ -223,7 +251,12 @@ impl Check for Rule {
         let clean = Clean::collect(prices);
         let mut scratch = [Vec::with_capacity(self.window), Vec::with_capacity(self.window)];
         let (mut evaluated, mut undecided) = (0, 0);
+        let mut at_zero = AtZero::new(prices, self.window);
         for before in 0..clean.rows.len() {
+            // Ratios say nothing of prices that change their sign: such bars are stepped over.
+            if at_zero.is_near(clean.rows[before]) {
+                continue;
+            }
             let verdict = match clean.place(before) {
                 Some(place) => self.reversal(series, &clean, place, &mut scratch),
                 None => Verdict::Undecided,
@@ -259,7 +292,18 @@ impl Rule {
         if out.abs() < self.limit * sigma {
             return Verdict::Ordinary;
         }
+        if self.is_one_step(series, clean, place) {
+            return Verdict::Ordinary;
+        }
         Verdict::Spike(Box::new(self.finding(series, place, sigma)))
+    }
+
+    /// Whether the price went out by no more than the smallest step that prices make in the window before.
+    fn is_one_step(&self, series: &Series<'_>, clean: &Clean, place: Place) -> bool {
+        let prices = series.number(self.index).values();
+        let rows = &clean.rows[place.before.saturating_sub(self.window + 1)..place.before];
+        let moves = rows.windows(2).map(|pair| prices[pair[1]] - prices[pair[0]]);
+        is_smallest((prices[place.row] - prices[place.beside[0]]).abs(), moves)
     }
 
     fn finding(&self, series: &Series<'_>, place: Place, sigma: f64) -> Finding {

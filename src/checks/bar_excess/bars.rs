@@ -207,11 +207,11 @@ impl Bars {
         [one.min(other), one.max(other)]
     }
 
-    /// The smallest step between two different prices of the bars in `near`, in units of the price: what the market
-    /// moves by at least. None where all their prices are equal.
-    pub(super) fn step(&self, near: &[Range<usize>; 2]) -> Option<f64> {
-        let bars = near.iter().flat_map(|range| &self.bars[range.clone()]);
-        let steps = bars.flat_map(|bar| [bar.high - bar.low, (bar.close - bar.open).abs()]);
-        steps.filter(|step| *step > 0.0).min_by(f64::total_cmp)
+    /// The moves inside of all bars but `at`, and from each to the next but to and from it, in units of the price.
+    pub(super) fn steps(&self, at: usize) -> impl Iterator<Item = f64> {
+        let others = self.bars.iter().enumerate().filter(move |(bar, _)| *bar != at).map(|(_, bar)| bar);
+        let inside = others.flat_map(|bar| [bar.high - bar.low, bar.close - bar.open]);
+        let pairs = self.bars.windows(2).enumerate().filter(move |(bar, _)| *bar != at && *bar + 1 != at);
+        inside.chain(pairs.map(|(_, pair)| pair[1].close - pair[0].close))
     }
 }

@@ -268,10 +268,12 @@ fn oracle(bars: &[[f64; 5]], window: usize) -> Vec<Option<f64>> {
             let values = outside(&logs, &alone);
             let most = (0..values.len()).fold(0, |most, place| if values[place] > values[most] { place } else { most });
             let prices: Vec<[f64; 4]> = bars.iter().map(|bar| [bar[0], bar[1], bar[2], bar[3]]).collect();
-            let steps = near.iter().flat_map(|other| {
-                let [open, high, low, close] = prices[*other];
+            let inside = (0..prices.len()).filter(|other| *other != at).flat_map(|other| {
+                let [open, high, low, close] = prices[other];
                 [high - low, (close - open).abs()]
             });
+            let between = (1..prices.len()).filter(|other| *other != at && *other != at + 1);
+            let steps = inside.chain(between.map(|other| (prices[other][3] - prices[other - 1][3]).abs()));
             let step = steps.filter(|step| *step > 0.0).fold(f64::MAX, f64::min);
             // The price moved by one step at most.
             let one_step = step < f64::MAX && outside(&prices, &beyond)[most] <= step * (1.0 + 1e-6);

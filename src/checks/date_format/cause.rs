@@ -24,6 +24,8 @@ causes! {
     AfterMax = "after-max",
     /// There is no session on the date.
     NotASession = "not-a-session",
+    /// The week or month has a bar already, under another date.
+    SecondInPeriod = "second-in-period",
     /// The timestamp is outside trading hours.
     OffHours = "off-hours",
     /// The timestamp is between two bars.
@@ -60,6 +62,7 @@ impl Cause {
             Self::Repeated => format!("{subject} is a local time that the clocks showed twice"),
             Self::BeforeMin => format!("{subject} is too early: it must be {expected}"),
             Self::AfterMax => format!("{subject} is too late: it must be {expected}"),
+            Self::SecondInPeriod => format!("{subject} is in a {expected} that has a bar under another date"),
             Self::OffHours => format!("{subject} is outside {expected}"),
             Self::NotASession | Self::OffGrid => format!("{subject} is not {expected}"),
         }

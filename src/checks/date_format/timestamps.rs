@@ -7,7 +7,7 @@ use super::dates::{Dates, alternatives};
 use crate::bars::time::TimeFault;
 use crate::bars::{BarsSpec, TimeSpec};
 use crate::checks::{Check, Context, Finding, FindingSink, Series, TextColumn};
-use crate::market::{Grid, Slot, zone};
+use crate::market::{Grid, Interval, Slot, zone};
 
 /// Evaluates the timestamps of the bars.
 pub(super) struct Timestamps {
@@ -34,6 +34,15 @@ impl Market {
         Some(Self { grid: Arc::clone(grid), sessions, hours })
     }
 
+    /// What one bar stands for, where that is more than a day and the rule asks for sessions.
+    fn period(&self) -> Option<&'static str> {
+        match self.grid.interval() {
+            Interval::Week if self.sessions => Some("week"),
+            Interval::Month if self.sessions => Some("month"),
+            _ => None,
+        }
+    }
+
     /// What is wrong with a timestamp at `slot`, as cause and as what would have passed.
     fn fault(&self, slot: Slot) -> Option<(Cause, String)> {
         let name = self.grid.calendar().name();
@@ -50,14 +59,18 @@ impl Market {
 
 impl Check for Timestamps {
     fn context(&self) -> Context {
-        Context::NONE
+        let long = self.market.as_ref().is_some_and(|market| market.period().is_some());
+        // A month has so many dates.
+        if long { Context::Bars { before: 31, after: 0 } } else { Context::NONE }
     }
 
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
-        let mut excused = 0;
+        let (mut excused, mut first) = (0, None);
         let plain = !self.rereads && self.dates.unbounded() && self.market.is_none();
         for row in if plain { series.dated() } else { 0 }..series.rows {
-            if let Some((cause, expected)) = self.fault(series, row, &mut excused) {
+            let fault =
+                self.fault(series, row, &mut excused).or_else(|| self.second_in_period(series, row, &mut first));
+            if let Some((cause, expected)) = fault {
                 findings.push(self.finding(series, row, cause, expected));
             }
         }
@@ -83,6 +96,26 @@ impl Timestamps {
             *excused += usize::from(slot == Slot::OutOfRange);
             market.fault(slot)
         })
+    }
+
+    /// Whether the week or the month of a row has a bar before it under another date. `first` is the first bar of the
+    /// period before, as its position and timestamp; copies under one date are those of `duplicate`.
+    fn second_in_period(
+        &self,
+        series: &Series<'_>,
+        row: usize,
+        first: &mut Option<(i64, i64)>,
+    ) -> Option<(Cause, String)> {
+        let market = self.market.as_ref()?;
+        let (period, time) = (market.period()?, *series.time.get(row)?);
+        let Slot::On(position) = market.grid.slot(time) else { return None };
+        match first {
+            Some((of, at)) if *of == position => (*at != time).then(|| (Cause::SecondInPeriod, period.to_owned())),
+            _ => {
+                *first = Some((position, time));
+                None
+            }
+        }
     }
 
     /// Why the timestamp of a row does not read; NULL is not a fault.

@@ -72,6 +72,10 @@ impl Kind {
         }
     }
 
+    pub(super) fn is_price(self) -> bool {
+        matches!(self, Self::Price(_))
+    }
+
     /// Bars on each side that are looked at.
     pub(super) fn side(self) -> usize {
         match self {

@@ -128,11 +128,33 @@ fn first_and_last_bar_are_undecided() {
 #[test]
 fn unusable_closes_are_stepped_over() {
     let mut closes: Vec<Option<f64>> = after_quiet_bars(&[100.0, 150.0, 100.0, 100.0]).into_iter().map(Some).collect();
-    for (row, bad) in [(26, None), (26, Some(f64::NAN)), (28, Some(0.0)), (28, Some(f64::INFINITY)), (29, Some(-1.0))] {
+    for (row, bad) in [(26, None), (26, Some(f64::NAN)), (28, Some(0.0)), (28, Some(f64::INFINITY)), (29, None)] {
         closes.insert(row, bad);
     }
     let evaluated = Fixture::column("close", &closes).evaluate(RULE);
     assert_eq!((rows(&evaluated), evaluated.totals.evaluated, evaluated.totals.insufficient), (vec![31], 27, 2));
+}
+
+#[test]
+fn prices_that_change_their_sign_are_stepped_over() {
+    // Power on a Sunday: from 40 to 0.4 and back is no ratio to speak of.
+    let mut closes = after_quiet_bars(&[40.0, 20.0, -5.0, 3.0, 0.4, 12.0, 41.0]);
+    closes.extend(vec![40.0; 70]);
+    closes.extend([90.0, 40.0, 40.0]);
+    let evaluated = evaluate(RULE, &closes);
+    assert_eq!(rows(&evaluated), [102], "the spike long after it");
+    assert!(evaluated.totals.evaluated + evaluated.totals.insufficient < closes.len() as u64);
+}
+
+#[test]
+fn one_step_of_a_coin_is_no_spike() {
+    let step = 1e-8;
+    let closes: Vec<f64> = [12.0, 13.0, 13.0, 12.0, 11.0, 11.0, 12.0, 12.0].iter().cycle().take(64).map(|n| n * step).collect();
+    let mut wrong = closes.clone();
+    wrong.extend([13.0, 12.0, 12.0].map(|n| n * step));
+    assert_eq!(rows(&evaluate("check = \"price-spike\"\nlimit = 0.5", &wrong)), [0; 0]);
+    wrong[65] = 30.0 * step;
+    assert_eq!(rows(&evaluate("check = \"price-spike\"\nlimit = 0.5", &wrong)).len(), 1);
 }
 
 #[test]
@@ -154,6 +176,10 @@ fn oracle(closes: &[Option<f64>], window: usize, limit: f64, reversal: f64) -> (
         .collect();
     let (mut flagged, mut evaluated, mut undecided) = (Vec::new(), 0, 0);
     for (row, log) in &usable {
+        let near = row.saturating_sub(window)..(row + 2).min(closes.len());
+        if closes[near].iter().flatten().any(|close| close.is_finite() && *close < 0.0) {
+            continue;
+        }
         let before: Vec<f64> = usable.iter().filter(|at| at.0 < *row).map(|at| at.1).collect();
         let after = usable.iter().find(|at| at.0 > *row).map(|at| at.1);
         let (Some(previous), Some(next)) = (before.last(), after) else {
