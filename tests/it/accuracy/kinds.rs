@@ -67,7 +67,7 @@ const PIECES: &[&Base] = &[&US_PIECES];
 const COINS: &[&Base] = &[&MINUTES];
 const MANY: &[&Base] = &[&US_DAILY, &CN_DAILY, &DAYS, &MINUTES];
 
-const SMALL: &str = "so small an error lies within the usual range of a nervous share";
+const SMALL: &str = "so small an error lies within the usual range of a nervous share or coin";
 
 /// All of them.
 pub(super) fn kinds() -> Vec<Kind> {
@@ -110,7 +110,8 @@ fn bodies() -> Vec<Kind> {
         .why(SMALL),
         Kind::apart("close-10", "the close is 10 % off, and back on the next bar", MANY, |cut| {
             prices::inside(cut, Price::Close, 0.10)
-        }),
+        })
+        .why(SMALL),
         Kind::apart("close-30", "the close is 30 % off, and back on the next bar", SHARES, |cut| {
             prices::inside(cut, Price::Close, 0.30)
         }),
@@ -272,7 +273,8 @@ fn volumes_of_series() -> Vec<Kind> {
             |cut| volumes::for_good(cut, 0.01),
         ),
         Kind::apart("21-volumes-null", "21 bars without a volume", SHARES, |cut| volumes::missing(cut, 21)),
-        Kind::whole("volumes-null", "a series without any volume", whole::no_volume),
+        Kind::whole("volumes-null", "a series without any volume", whole::no_volume)
+            .why("a feed without any volume is excused: indices and currencies have none"),
     ]
 }
 
@@ -288,7 +290,8 @@ fn repeated() -> Vec<Kind> {
         }),
         Kind::apart("frozen-3-prices", "the prices of a bar are repeated 3 times", SHARES, |cut| {
             rows::frozen(cut, 3, false)
-        }),
+        })
+        .why("four equal bars with volumes of their own: `stale` wants five"),
         Kind::apart("frozen-6-prices", "the prices of a bar are repeated 6 times", SHARES, |cut| {
             rows::frozen(cut, 6, false)
         }),

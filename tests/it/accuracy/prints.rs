@@ -70,9 +70,11 @@ pub(super) struct Flagged {
 
 impl Flagged {
     fn new(rule: &str, bars: &BTreeSet<Bar>, second: &Second) -> Self {
-        let beyond = [0.03, 0.05, 0.10].map(|limit| {
+        // The file rounds: 3.0 and 10.0 % in it are more than that, by the counts that go with it.
+        let is_beyond: [fn(f64) -> bool; 3] = [|_| true, |ratio| ratio > 0.05, |ratio| ratio >= 0.10];
+        let beyond = is_beyond.map(|is_beyond| {
             let wrong: Vec<&Bar> =
-                second.wicks.iter().filter(|(_, ratio)| **ratio > limit).map(|(bar, _)| bar).collect();
+                second.wicks.iter().filter(|(_, ratio)| is_beyond(**ratio)).map(|(bar, _)| bar).collect();
             (wrong.iter().filter(|bar| bars.contains(**bar)).count(), wrong.len())
         });
         let opens = (second.opens.intersection(bars).count(), second.opens.len());
@@ -94,9 +96,10 @@ pub(super) fn of_rules(data: &Path, rules: &str) -> Vec<Flagged> {
     bars.iter().map(|(rule, bars)| Flagged::new(rule, bars, &second)).collect()
 }
 
-/// What the rules that ship flag with warn or error.
+/// What the rules that ship flag with warn or error, but not the splits that they label.
 pub(super) fn of_shipped(data: &Path) -> Flagged {
-    let bars = flagged(&Project::new(Some(data)), "jobs/examples/us-daily.toml");
+    let mut bars = flagged(&Project::new(Some(data)), "jobs/examples/us-daily.toml");
+    bars.remove("split");
     let all = bars.into_values().flatten().collect();
     Flagged::new("the rules that ship", &all, &Second::read(data))
 }
