@@ -355,3 +355,117 @@ fn a_document_that_is_an_array_is_read_and_arrays_without_names_are_refused_by_n
         report.is_clean(job, 60);
     }
 }
+
+/// What is wrong with a market, and what only looks so.
+mod market {
+    use super::*;
+
+    /// Rule, series, cause and rows of each finding, a run as its first day and its length.
+    fn found(report: &Report, job: &str) -> Vec<String> {
+        let (_, findings) = report.findings(job);
+        let line = |finding: &Finding| {
+            let cause = finding.cause.as_deref().unwrap_or("-");
+            format!("{} {} {} {cause} {}", finding.rule_id, finding.series, finding.key(), finding.bars_affected)
+        };
+        let mut lines: Vec<String> = findings.iter().map(line).collect();
+        lines.sort();
+        lines
+    }
+
+    fn of_rule(lines: &[String], rule: &str) -> Vec<String> {
+        lines.iter().filter_map(|line| line.strip_prefix(&format!("{rule} "))).map(str::to_owned).collect()
+    }
+
+    /// Report 01: pence among pounds for a day, two days, eight, and for good (yfinance issues 280 and 2866 and PR 1110,
+    /// ghostfolio issue 2973).
+    #[test]
+    fn pence_among_pounds_are_found_where_they_are_and_nowhere_else() {
+        let lines = found(&Report::new("01-lse-pence-pounds"), "job.toml");
+        let slips = [
+            "ALSE 2025-10-21 comes-back 1",
+            "BLSE 2025-10-21 comes-back 2",
+            "CLSE 2026-01-02 stays 1",
+            "DLSE 2026-01-02 comes-back 8",
+        ];
+        assert_eq!(of_rule(&lines, "unit-slip"), slips);
+        let wrong = |line: &&String| {
+            let mut words = line.split(' ').skip(1);
+            let (series, day) = (words.next().unwrap(), words.next().unwrap());
+            match series {
+                "ALSE" => day == "2025-10-21",
+                "BLSE" => ["2025-10-21", "2025-10-22"].contains(&day),
+                "CLSE" => day == "2026-01-02",
+                "DLSE" => ("2026-01-02"..="2026-01-13").contains(&day),
+                _ => false,
+            }
+        };
+        assert!(lines.iter().all(|line| wrong(&line)), "{lines:?}");
+    }
+
+    /// Report 02: one session under two instants, and a week under two days (yfinance issues 573 and 754 and PR 1217,
+    /// gloomberb PR 577, yahooquery issue 176).
+    #[test]
+    fn a_session_and_a_week_that_are_there_twice_are_named() {
+        let report = Report::new("02-session-twice-two-instants");
+        let lines = found(&report, "job.toml");
+        let copies = ["ACME 2026-02-02 identical 1", "ACME 2026-03-31 conflicting 1", "ACME 2026-03-31 conflicting 1"];
+        assert_eq!(of_rule(&lines, "duplicate"), copies);
+        assert_eq!(lines.len(), copies.len() + of_rule(&lines, "duplicate-copy").len(), "{lines:?}");
+        assert_eq!(found(&report, "weekly.toml"), ["off-calendar ACME 2026-03-26 second-in-period 1"]);
+    }
+
+    /// Report 14: prices below zero (fastquant issue 392, nautilus_trader issue 2330, Vibe-Trading issue 571). The rule file
+    /// is one of an earlier version, with a parameter that has no effect any more.
+    #[test]
+    fn prices_below_zero_are_evaluated_by_differences() {
+        let report = Report::new("14-negative-oil");
+        let (run, findings) = report.findings("oil.toml");
+        assert_eq!(run.exit, 0, "{findings:?}");
+        let errors = |job: &str| {
+            let (run, findings) = report.findings(job);
+            let errors: Vec<String> = findings.iter().filter(|f| f.severity == "error").map(Finding::line).collect();
+            (run, errors)
+        };
+        let (run, wrong) = errors("power.toml");
+        assert_eq!(wrong.len(), 1, "{wrong:?}");
+        assert!(wrong[0].contains("swapped-high-low"), "{wrong:?}");
+        let spikes = run.summary["rules"].as_array().unwrap().iter().find(|rule| rule["id"] == "price-spike").unwrap();
+        assert!(spikes["stepped_over"].as_u64().unwrap() > 0, "ratios say nothing of prices below zero");
+        // The job says it itself, with the rules that ship.
+        report.edit("power.toml", "rules = [\"negative.toml\"]", "rules = [\"../../rules/ohlcv.toml\"]");
+        report.edit("power.toml", "calendar = \"24/7\"", "calendar = \"24/7\"\nnegative = true");
+        let (_, wrong) = errors("power.toml");
+        assert_eq!(wrong.len(), 1, "{wrong:?}");
+    }
+
+    /// Report 26: prices of a few units of their last decimal, and some that were rounded (CryptoExchange.Net issue 254,
+    /// nautilus_trader issue 1019, catalyst PR 2).
+    #[test]
+    fn what_was_rounded_stays_and_a_move_by_one_step_is_none() {
+        let report = Report::new("26-rounded-subpenny");
+        report.is_clean("full.toml", 150);
+        let (_, moved, lines) = report.check("rounded.toml");
+        assert_eq!(moved, 0);
+        assert!(lines.iter().all(|line| line.contains(" rounded ")), "{lines:?}");
+        let ticks = found(&report, "tick.toml");
+        assert!(ticks.iter().all(|line| line.starts_with("stale ")), "{ticks:?}");
+    }
+
+    /// Report 29: daily bars under the instant of the open, over a change of clocks (Finnhub-API issue 151, yahooquery
+    /// issue 127).
+    #[test]
+    fn the_hour_of_daily_bars_may_change_with_the_clocks() {
+        let report = Report::new("29-daily-epoch-dst");
+        report.is_clean("job.toml", 122);
+        report.is_clean("utc.toml", 122);
+        let (run, findings) = report.findings("wrong_zone.toml");
+        assert!(run.exit != 0 || findings.is_empty(), "the same dates, or loud: {findings:?}");
+    }
+
+    /// Report 31: halts filled flat, and a frozen feed (FinanceDataReader issue 134, pinax-api issue 45).
+    #[test]
+    fn halts_are_excused_and_a_frozen_feed_is_not() {
+        let lines = found(&Report::new("31-halt-forward-filled"), "job.toml");
+        assert_eq!(lines, ["stale GMEX 2021-01-28T17:50:00Z same-bar 12"]);
+    }
+}

@@ -175,7 +175,9 @@ fn one_step_of_the_price_is_no_finding() {
     // A coin of 12 units of its last decimal: a step is 8 %.
     let step = 1e-8;
     let mut bars = vec![[12.0 * step, 12.0 * step, 12.0 * step, 12.0 * step, 10.0]; 30];
-    bars[4][1] = 13.0 * step;
+    for bar in [4, 8, 12, 16] {
+        bars[bar][1] = 13.0 * step;
+    }
     bars[20][2] = 11.0 * step;
     assert_eq!(fixture(&bars).evaluate(RULE).lines, [""; 0]);
     bars[20][2] = 9.0 * step;
