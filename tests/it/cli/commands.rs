@@ -81,7 +81,7 @@ fn flags_are_below_their_own_heading() {
         let windowed = ["check", "plan", "run"].contains(&command);
         assert_eq!(
             window.unwrap_or_default().join(" "),
-            if windowed { "since until last full" } else { "" },
+            if windowed { "since until last full as-of" } else { "" },
             "{command}"
         );
         assert_eq!(headings.into_keys().collect::<Vec<_>>(), ["Options"], "{command}");
