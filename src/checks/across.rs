@@ -5,9 +5,7 @@
 //! them. So a run reads its bars once, in any number of partitions and on any number of machines, and what is held of a
 //! series is its note.
 
-use super::context::Context;
-use super::finding::{Finding, FindingSink, Totals};
-use super::kind::Check;
+use super::finding::{Finding, Totals};
 use super::series::Series;
 
 /// What stands for the series key of a finding about all of them.
@@ -97,19 +95,6 @@ impl AcrossSink {
     pub fn insufficient(&mut self, rows: u64) {
         self.totals.insufficient += rows;
     }
-}
-
-/// What any check is, for one that evaluates series by each other: it finds nothing in a series alone.
-impl<T: Across> Check for T {
-    fn context(&self) -> Context {
-        Context::Whole
-    }
-
-    fn across(&self) -> Option<&dyn Across> {
-        Some(self)
-    }
-
-    fn check(&self, _: &Series<'_>, _: &mut FindingSink) {}
 }
 
 /// Numbers as the bytes of a note.

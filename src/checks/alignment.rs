@@ -5,12 +5,12 @@
 //! all series is the fault of none.
 
 mod cause;
+mod evidence;
 mod presence;
 mod sweep;
 
-use serde::{Deserialize, Serialize};
-
 use self::cause::Cause;
+use self::evidence::Evidence;
 use self::presence::{Positions, Presence};
 use self::sweep::{Compared, Outage, Sweep};
 use super::across::{Across, AcrossSink, Note, Noted};
@@ -96,23 +96,6 @@ struct Rule {
     positions: Positions,
 }
 
-/// What a finding adds.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-struct Evidence {
-    /// Timestamps that others have, of those a series misses, and in how many runs.
-    eligible: u64,
-    missing: u64,
-    runs: u64,
-    /// The longest of these: its first timestamp, µs UTC, and how many it has.
-    longest_at: i64,
-    longest: u64,
-    /// The median of the shares that series miss.
-    usual: f64,
-    /// Series that could have a bar at a timestamp that most miss.
-    series: u64,
-}
-
 impl Across for Rule {
     fn note(&self, series: &Series<'_>) -> Option<Noted> {
         let presence = Presence::new(&self.positions, series.time)?;
@@ -189,17 +172,25 @@ fn share(compared: &Compared) -> f64 {
 }
 
 /// Whether timestamps that come and go by themselves do not explain an outage. Where each bar is missing by itself with
-/// the usual share q, the chance that half of n are missing is at most exp(-n K), with the relative entropy K of one
-/// half and q (Chernoff 1952).
+/// the usual share q, the chance that a share p of n or more are missing is at most exp(-n K), with the relative entropy
+/// K of p and q (Chernoff 1952). One timestamp counts with the share that is missing there, the others with one half.
 fn is_no_chance(outage: &Outage, sweep: &Sweep<'_>) -> bool {
     let (there, all) = sweep.usual;
-    let missing = 1.0 - there as f64 / all.max(1) as f64;
-    if missing >= 0.5 {
+    // As if one more bar were there and one more missing, so that a share is never 0.
+    let usual = (all - there + 1) as f64 / (all + 2) as f64;
+    if usual >= 0.5 {
         return false;
     }
-    let entropy = 0.5 * (0.25 / (missing.max(1e-9) * (1.0 - missing))).ln();
-    let log_chance = -(outage.series as f64) * entropy * outage.bars as f64;
+    let worst = entropy(outage.missing as f64 / outage.series as f64, usual);
+    let others = (outage.bars - 1) as f64 * entropy(0.5, usual);
+    let log_chance = -(outage.series as f64) * (worst + others);
     log_chance + (sweep.positions.max(1) as f64).ln() < BY_CHANCE.ln()
+}
+
+/// The relative entropy of the shares `p` and `q`.
+fn entropy(p: f64, q: f64) -> f64 {
+    let part = |p: f64, q: f64| if p > 0.0 { p * (p / q).ln() } else { 0.0 };
+    part(p, q) + part(1.0 - p, 1.0 - q)
 }
 
 #[cfg(test)]

@@ -5,12 +5,12 @@
 //! series have equal numbers; series that share some are compared, so no pair is looked at that shares nothing.
 
 mod cause;
+mod evidence;
 mod pairs;
 mod sample;
 
-use serde::{Deserialize, Serialize};
-
 use self::cause::Cause;
+use self::evidence::Evidence;
 use self::pairs::{Pair, pairs};
 use self::sample::{Fields, Sample};
 use super::across::{Across, AcrossSink, Note, Noted};
@@ -90,19 +90,6 @@ struct Rule {
     share: f64,
     /// Whether a symbol may be there from several sources, which then have the same bars.
     several: bool,
-}
-
-/// What a finding adds.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-struct Evidence {
-    /// The series with the same bars.
-    other: String,
-    /// Bars that were compared, and those of them that are equal.
-    compared: u64,
-    equal: u64,
-    /// One of so many bars was compared.
-    one_of: u64,
 }
 
 impl Across for Rule {

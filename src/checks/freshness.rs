@@ -4,14 +4,17 @@
 //! source is late, which is one finding; a series that ends while others go on is another.
 
 mod cause;
+mod evidence;
 mod expected;
 mod limit;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
 use self::cause::Cause;
+use self::evidence::Evidence;
 use self::expected::{Lag, begins, lag};
 pub use self::limit::parse_fresh;
 use super::across::{Across, AcrossSink, Note, Noted};
@@ -21,7 +24,7 @@ use crate::bars::{BarsSpec, DAY_US, Fresh};
 use crate::market::zone;
 use crate::schema::{Holds, Key, Otherwise, key};
 
-/// Of so many in a hundred series that are late together, the source is late.
+/// Where so many in a hundred series are late, the source is.
 const NEARLY_ALL: usize = 90;
 /// Most series that a finding names.
 const MOST_NAMES: usize = 10;
@@ -100,31 +103,25 @@ struct Ends {
     /// The timestamp of the newest bar that has begun, µs UTC.
     newest: Option<i64>,
     /// The bars that have not begun.
-    future: Option<Future>,
+    future: Option<Run>,
+    /// The bars before the first day of the calendar, and those after its last that have begun.
+    before: Option<Run>,
+    after: Option<Run>,
 }
 
-/// Bars that have not begun.
+/// Bars one after the other.
 #[derive(Debug, Serialize, Deserialize)]
-struct Future {
+struct Run {
     first: i64,
     last: i64,
     bars: u64,
 }
 
-/// What a finding adds.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-struct Evidence {
-    /// The moment the bars were evaluated for, µs UTC.
-    as_of: i64,
-    /// Series that end together, and series there are.
-    late: u64,
-    series: u64,
-    /// How far they lag behind, in `unit`.
-    lag: u64,
-    unit: String,
-    /// The first of them by name.
-    names: Vec<String>,
+impl Run {
+    /// All bars with the timestamps `times`; `None` where there is none.
+    fn of(times: &[i64]) -> Option<Self> {
+        Some(Self { first: *times.first()?, last: *times.last()?, bars: times.len() as u64 })
+    }
 }
 
 /// A series that is late.
@@ -138,14 +135,12 @@ impl Across for Rule {
     fn note(&self, series: &Series<'_>) -> Option<Noted> {
         let (time, as_of) = (series.time, self.bars.as_of?);
         let begun = time.partition_point(|time| begins(&self.bars, *time) <= as_of);
-        let future = time.get(begun).zip(time.last()).map(|(first, last)| Future {
-            first: *first,
-            last: *last,
-            bars: (time.len() - begun) as u64,
-        });
+        let future = Run::of(&time[begun..]);
+        let known = self.known(&time[..begun]);
+        let (before, after) = (Run::of(&time[..known.start]), Run::of(&time[known.end..begun]));
         let newest = begun.checked_sub(1).map(|last| time[last]);
         let row = future.is_some().then_some(begun);
-        let bytes = serde_json::to_vec(&Ends { rows: time.len() as u64, newest, future }).ok()?;
+        let bytes = serde_json::to_vec(&Ends { rows: time.len() as u64, newest, future, before, after }).ok()?;
         Some(Noted { bytes, row })
     }
 
@@ -157,7 +152,12 @@ impl Across for Rule {
             let Ok(noted) = serde_json::from_slice::<Ends>(&note.bytes) else { continue };
             sink.evaluated(noted.rows);
             if let Some(future) = &noted.future {
-                sink.push_at_row(index, of_future(future, as_of));
+                sink.push_at_row(index, of_run(future, Cause::Future, as_of));
+            }
+            for (run, cause) in [(&noted.before, Cause::BeforeCalendar), (&noted.after, Cause::AfterCalendar)] {
+                if let (Some(run), Some(calendar)) = (run, &self.bars.calendar) {
+                    sink.push(index, of_run(run, cause, as_of).observed_text(calendar.name()));
+                }
             }
             let Some(newest) = noted.newest else { continue };
             ended += 1;
@@ -171,12 +171,27 @@ impl Across for Rule {
     }
 }
 
-fn of_future(future: &Future, as_of: i64) -> Finding {
-    let finding = Finding::gap(future.first, future.last, future.bars).cause(Cause::Future);
+/// How far the newest of a group lags behind.
+fn lag_of(group: &[&Late]) -> u64 {
+    group.iter().map(|late| late.lag.count).min().unwrap_or(0)
+}
+
+fn of_run(run: &Run, cause: Cause, as_of: i64) -> Finding {
+    let finding = Finding::gap(run.first, run.last, run.bars).cause(cause);
     finding.evidence(Evidence { as_of, ..Evidence::default() })
 }
 
 impl Rule {
+    /// Which of `times`, which ascend, are on days that the calendar reaches; all of them without a calendar.
+    fn known(&self, times: &[i64]) -> Range<usize> {
+        let Some(calendar) = &self.bars.calendar else { return 0..times.len() };
+        let day =
+            |time: i64| if self.bars.daily() { zone::day_of(time) } else { zone::local_day(calendar.zone(), time) };
+        let start = calendar.first().map_or(0, |first| times.partition_point(|time| day(*time) < first));
+        let end = calendar.last().map_or(times.len(), |last| times.partition_point(|time| day(*time) <= last));
+        start..end.max(start)
+    }
+
     /// How far a series lags behind that ends with `newest`, where that is too far.
     fn too_late(&self, fresh: Fresh, newest: i64, as_of: i64) -> Option<Lag> {
         let lag = lag(&self.bars, newest, as_of, matches!(fresh, Fresh::Sessions(_)));
@@ -198,11 +213,13 @@ impl Rule {
             as_of,
             late: group.len() as u64,
             series: ended as u64,
-            lag: group.iter().map(|late| late.lag.count).min().unwrap_or(0),
+            longer: (ended - late.iter().filter(|late| late.lag.count >= lag_of(group)).count()) as u64,
+            lag: lag_of(group),
             unit: group.first().map_or("bar", |late| late.lag.noun).to_owned(),
             names: group.iter().take(MOST_NAMES).map(|late| notes[late.note].series.clone()).collect(),
         };
-        if let Some(source) = self.source(&mut groups, ended) {
+        let source = if late.len() * 100 >= ended * NEARLY_ALL { self.source(&mut groups) } else { None };
+        if let Some(source) = source {
             let newest = source.iter().map(|late| late.newest).max().unwrap_or(0);
             sink.push_of_all(self.lagging(Cause::SourceEnds, newest, evidence(&source)));
         }
@@ -214,16 +231,12 @@ impl Rule {
         self.beyond_the_calendar(as_of, sink);
     }
 
-    /// The series that end with the source: most end at one bar, or no further from it than the job allows a series to lag
-    /// behind, and these are nearly all. They are taken out of `groups`.
-    fn source<'l>(&self, groups: &mut BTreeMap<u64, Vec<&'l Late>>, ended: usize) -> Option<Vec<&'l Late>> {
+    /// The series that end with the source: most of those that are late end at one bar, or no further from it than the job
+    /// allows a series to lag behind. They are taken out of `groups`.
+    fn source<'l>(&self, groups: &mut BTreeMap<u64, Vec<&'l Late>>) -> Option<Vec<&'l Late>> {
         let (most, _) = groups.iter().max_by_key(|(_, group)| group.len())?;
         let near = if let Some(Fresh::Sessions(sessions)) = self.fresh { sessions } else { 0 };
         let together = most.saturating_sub(near)..=most.saturating_add(near);
-        let count: usize = groups.range(together.clone()).map(|(_, group)| group.len()).sum();
-        if count * 100 < ended * NEARLY_ALL {
-            return None;
-        }
         let lags: Vec<u64> = groups.range(together).map(|(lag, _)| *lag).collect();
         let mut source: Vec<&Late> = lags.iter().filter_map(|lag| groups.remove(lag)).flatten().collect();
         source.sort_by_key(|late| late.note);

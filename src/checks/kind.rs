@@ -111,3 +111,16 @@ pub trait Check: Send + Sync {
     /// Evaluates one series, which may be empty.
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink);
 }
+
+/// What any check is, for one that evaluates series by each other: it finds nothing in a series alone.
+impl<T: Across> Check for T {
+    fn context(&self) -> Context {
+        Context::Whole
+    }
+
+    fn across(&self) -> Option<&dyn Across> {
+        Some(self)
+    }
+
+    fn check(&self, _: &Series<'_>, _: &mut FindingSink) {}
+}

@@ -6,29 +6,27 @@
 
 mod cause;
 mod compare;
+mod evidence;
+mod limits;
 mod runs;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use self::cause::Cause;
 use self::compare::{Difference, compare};
+use self::evidence::Evidence;
+use self::limits::{Columns, FIELDS, Limits};
 use self::runs::{Run, runs};
 use super::params::{FieldRef, Params};
-use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, NumberColumn, Series, Stage};
+use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage};
 use crate::bars::BarsSpec;
 use crate::schema::{Holds, Key, Otherwise, key};
 
 /// The check `reconcile`.
 pub(crate) struct Reconcile;
 
-/// The fields that are compared, prices first.
-const FIELDS: [&str; 5] = ["open", "high", "low", "close", "volume"];
-/// How many of them are prices.
-const PRICES: usize = 4;
 /// Fewest bars of a source of which a share says something.
 const FEWEST: usize = 20;
 
@@ -128,24 +126,6 @@ impl CheckKind for Reconcile {
     }
 }
 
-/// By how much values may differ.
-#[derive(Debug, Clone, Copy)]
-struct Limits {
-    price: f64,
-    tick: f64,
-    volume: f64,
-}
-
-impl Limits {
-    /// Whether two values of the field at `field` of [`FIELDS`] are alike.
-    fn alike(self, field: usize, one: f64, other: f64) -> bool {
-        let (share, amount) = if field < PRICES { (self.price, self.tick) } else { (self.volume, 0.0) };
-        // What rounds differently in the last bit is the same amount.
-        let slack = 1e-12 * one.abs().max(other.abs());
-        (one - other).abs() <= (share * one.abs().max(other.abs())).max(amount) + slack
-    }
-}
-
 /// One rule of the check.
 struct Rule {
     by: usize,
@@ -154,26 +134,6 @@ struct Rule {
     fields: [Option<usize>; 5],
     limits: Limits,
     most: f64,
-}
-
-/// What a finding adds.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-struct Evidence {
-    /// The source that is contradicted.
-    source: String,
-    /// What the other sources say, by source.
-    others: BTreeMap<String, f64>,
-    /// The value that most sources agree on.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    proposed: Option<Value>,
-    /// Value divided by that of the others.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ratio: Option<f64>,
-    /// Bars that were compared.
-    compared: u64,
-    /// Fields that differ.
-    fields: Vec<String>,
 }
 
 impl Check for Rule {
@@ -229,9 +189,6 @@ fn first_of_each(rows: std::ops::Range<usize>, source: &impl Fn(usize) -> Option
     bars.dedup_by_key(|(source, _)| *source);
     bars
 }
-
-/// The columns of the compared fields, where the bars have them.
-type Columns<'a> = [Option<NumberColumn<'a>>; 5];
 
 impl Rule {
     fn nothing_common(&self, series: &Series<'_>, names: &[&str]) -> Finding {

@@ -190,7 +190,7 @@ fn read_all(
 
 /// The rule that `fresh` of the job makes, where no rule file has one that it is the limit of.
 fn of_fresh(job: &Job, files: &[RuleFile]) -> Option<RuleFile> {
-    const FRESH: &str = "[[rule]]\nid = \"freshness\"\ncheck = \"freshness\"\nwhy = \"`fresh` of the job says how new the newest bars are to be\"\n";
+    const FRESH: &str = "[[rule]]\nid = \"freshness\"\ncheck = \"freshness\"\ncauses = [\"future\", \"source-ends\", \"series-ends\", \"calendar-ends\"]\nwhy = \"`fresh` of the job says how new the newest bars are to be\"\n";
     let is_there = || files.iter().any(|file| rules::names_check(file, "freshness"));
     let fresh = job.bars.fresh.is_some() && !is_there();
     fresh.then(|| RuleFile::new(SourceText::new(&job.file.path, FRESH), Arc::default()))

@@ -1,6 +1,6 @@
 //! Why a series or a timestamp is flagged, and the sentence about it.
 
-use super::Evidence;
+use super::evidence::Evidence;
 use crate::checks::Facts;
 use crate::checks::cause::causes;
 use crate::text::numbers::{counted, rate};

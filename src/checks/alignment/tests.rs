@@ -60,6 +60,13 @@ fn what_the_source_lost_is_the_fault_of_no_series() {
 }
 
 #[test]
+fn one_day_that_all_series_lack_is_an_outage() {
+    let series: Vec<(&str, Vec<u32>)> = ["A", "B", "C", "D"].map(|name| (name, all_but(60, &[30]))).to_vec();
+    let evaluated = evaluate("calendar = \"24/7\"", &csv(&series), RULE);
+    assert_eq!(evaluated.lines, ["(all series) 2024-01-31 .. 2024-01-31 cause=outage"]);
+}
+
+#[test]
 fn timestamps_of_a_thin_market_are_no_outage() {
     // Each series has two bars of three, one after the other.
     let thin = |shift: u32| (0..300).filter(|day| (day + shift) % 3 != 0 && (day * 7 + shift * 3) % 5 != 0).collect();

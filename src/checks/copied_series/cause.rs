@@ -1,6 +1,6 @@
 //! Why a series is flagged, and the sentence about it.
 
-use super::Evidence;
+use super::evidence::Evidence;
 use crate::checks::Facts;
 use crate::checks::cause::causes;
 use crate::checks::evidence::LONGEST_VALUE;

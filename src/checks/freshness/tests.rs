@@ -45,6 +45,17 @@ fn a_dead_feed_is_one_finding_and_a_series_that_ends_early_another() {
 }
 
 #[test]
+fn where_all_series_are_late_the_source_is_and_one_that_ended_before_is_another() {
+    let newest = [("A", "2024-02-01"), ("B", "2024-02-01"), ("C", "2024-01-10")];
+    let found = lines("2024-02-29T22:00:00Z", "2 sessions", &newest);
+    let expected = [
+        "(all series) 2024-02-01 observed=19 bars=19 cause=source-ends",
+        "C 2024-01-10 observed=34 bars=34 cause=series-ends",
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
 fn series_that_end_within_what_is_allowed_of_each_other_end_together() {
     let newest = [("A", "2024-02-01"), ("B", "2024-02-01"), ("C", "2024-01-31")];
     let found = lines("2024-02-29T22:00:00Z", "2 sessions", &newest);

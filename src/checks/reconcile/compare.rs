@@ -1,6 +1,6 @@
 //! Bars of one timestamp from several sources, field by field.
 
-use super::{Columns, FIELDS, Limits, PRICES};
+use super::limits::{Columns, FIELDS, Limits, PRICES};
 
 /// A bar of one source that the others contradict, in its prices or in its volume.
 #[derive(Debug, Clone, PartialEq)]

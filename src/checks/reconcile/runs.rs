@@ -1,7 +1,7 @@
 //! Consecutive bars that differ by one ratio.
 
 use super::compare::Difference;
-use super::{Limits, PRICES};
+use super::limits::{Limits, PRICES};
 
 /// Bars of one source that differ, one after the other, by one ratio; or a single one.
 #[derive(Debug)]

@@ -81,7 +81,7 @@ fn flags_are_below_their_own_heading() {
         let windowed = ["check", "plan", "run"].contains(&command);
         assert_eq!(
             window.unwrap_or_default().join(" "),
-            if windowed { "since until last full" } else { "" },
+            if windowed { "since until last full as-of" } else { "" },
             "{command}"
         );
         assert_eq!(headings.into_keys().collect::<Vec<_>>(), ["Options"], "{command}");
@@ -203,13 +203,23 @@ required       A field without a value: NULL, or a number that is NaN
 range          A number below `min` or above `max`; both ends pass
 matches        A text that does not match a regular expression from its first character to its last, cause `no-match`
 ohlc           A bar whose numbers contradict each other
+pct-change     A change that does not follow from the close of the bar and the previous close that it names
+turnover       A bar whose amount over volume, the mean price of its trades, does not lie between its low and its high
+tick-size      A price between two steps of the market: one of open, high, low and close, as many of them as the bars have, is not a multiple of `tick`, cause `off-tick`
 duplicate      A bar that is there more than once: the same series and the same timestamp
 order          A row whose timestamp is earlier than that of the row before it in the source's own order, cause `earlier-than-previous`; where timestamps should descend, one that is later, cause `later-than-previous`
 gap            Bars that the calendar of the job expects between the first and the last bar of a series and that are not there
 zero-volume    A bar whose volume is 0, each with its cause
 outlier        A value far from the values on both sides of it
-price-spike    A price that goes out and comes back with the next bar, in two forms
+price-spike    A close that goes out and comes back with the next bar, cause `reversal`
+bar-excess     A high, low, open or close that sticks out of its own bar, by more than `limit` times what is usual there
+split          A change of the level of the prices from one close to the next open that no trading explains, with what it looks like
+unit-slip      Prices that are 10, 100, 1,000 or 10,000 times those before, or a part of them: pence among pounds, cents among dollars, thousands of yuan, prices that were never divided by 10,000
 stale          The same bar again and again while something was traded: open, high, low and close, as many of them as the bars have, equal those of the bar before
+alignment      A series that misses bars that most others have, and timestamps that most series miss
+copied-series  Two names with one set of bars: of the bars that two series have at the same timestamps at least `bars`, and of these at least the share `share` is equal in all prices and in volume
+freshness      Series whose newest bar is older than the job allows, and bars that have not begun
+reconcile      Bars of one symbol that differ between its sources
 sql            A row for which a boolean SQL expression is not true: cause `false`, or `null` where it is NULL
 ");
     for check in barkeep::checks::CHECKS {

@@ -49,7 +49,9 @@ demo   bars.csv   2024-01-02 .. 2024-01-04   2 series   3 rows
 
   3 rows = 1 clean + 2 to quarantine
   3 findings, all new: this is the first run
+  stepped over: zero-volume 2 rows
   evaluated nothing: zero-volume
+  the newest bar is that of 2024-01-04, [n] days before [date]
   calendar XNYS, known until 2027-12-31
 
 FAIL  2 rows removed; what was removed is in quarantine.  [s], [pace]
