@@ -5,6 +5,7 @@
 //! are compared over ten bars on each side.
 
 mod prices;
+mod slip;
 mod volumes;
 
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use self::prices::Prices;
+use self::slip::Slip;
 use super::cause::causes;
 use super::jump::usable;
 use super::params::Params;
@@ -120,26 +122,6 @@ struct Rule {
     other: Option<usize>,
     /// Whether values of one unit may differ by a factor of ten.
     noisy: bool,
-}
-
-/// Values in another unit: from one bar to before another, or to the end.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Slip {
-    /// First bar, by its place among the bars that have a value.
-    from: usize,
-    /// First bar in the unit of before, if there is one.
-    until: Option<usize>,
-    /// Power of ten.
-    power: i32,
-}
-
-/// What was found in a series.
-#[derive(Debug, Default)]
-struct Found {
-    /// Rows that have a value.
-    rows: Vec<usize>,
-    slips: Vec<Slip>,
-    insufficient: usize,
 }
 
 impl Check for Rule {

@@ -149,7 +149,8 @@ fn prices_that_change_their_sign_are_stepped_over() {
 #[test]
 fn one_step_of_a_coin_is_no_spike() {
     let step = 1e-8;
-    let closes: Vec<f64> = [12.0, 13.0, 13.0, 12.0, 11.0, 11.0, 12.0, 12.0].iter().cycle().take(64).map(|n| n * step).collect();
+    let closes: Vec<f64> =
+        [12.0, 13.0, 13.0, 12.0, 11.0, 11.0, 12.0, 12.0].iter().cycle().take(64).map(|n| n * step).collect();
     let mut wrong = closes.clone();
     wrong.extend([13.0, 12.0, 12.0].map(|n| n * step));
     assert_eq!(rows(&evaluate("check = \"price-spike\"\nlimit = 0.5", &wrong)), [0; 0]);

@@ -1,6 +1,6 @@
 //! Prices in another unit.
 
-use super::{Found, Slip};
+use super::slip::{Found, Slip};
 use crate::checks::Series;
 use crate::checks::jump::{Levels, Look, power_of_ten};
 

@@ -3,7 +3,7 @@
 //! A volume alone can be ten times the one before. Ten of them on each side of a change of the unit are not: all those
 //! after it lie on one side of all those before it, their medians are a power of ten apart, and the price did not move.
 
-use super::{Found, Slip};
+use super::slip::{Found, Slip};
 use crate::checks::Series;
 use crate::checks::jump::{power_of_ten, usable};
 use crate::checks::robust::{deviation, median_of};

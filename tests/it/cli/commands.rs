@@ -159,7 +159,7 @@ fn init_demo_finds_its_faults() {
     project.call(&["init", ".", "--demo"]).exits(0);
     let output = project.call(&["check", "jobs/demo.toml"]).exits(1);
     assert!(output.err.is_empty(), "{}", output.err);
-    insta::assert_snapshot!(output.out, @r"job=demo verdict=FAIL status=findings exit=1 rows=24079 clean=24021 flagged=42 parse_errors=0 to_quarantine=16 to_delete=0 kept=0 errors=36 warnings=18 notes=0 new=54 fixed=0 failed=date-format:4,off-calendar:3,required:2,ohlc:7,volume-overflow:2,duplicate:7,duplicate-copy:3,price-spike:5,us-symbol:2,us-price-range:1 seconds=[s] run=[run]");
+    insta::assert_snapshot!(output.out, @r"job=demo verdict=FAIL status=findings exit=1 rows=24079 clean=24019 flagged=44 parse_errors=0 to_quarantine=16 to_delete=0 kept=0 errors=36 warnings=25 notes=0 new=61 fixed=0 failed=date-format:4,off-calendar:3,required:2,ohlc:7,volume-overflow:2,duplicate:7,duplicate-copy:3,price-spike:3,unit-slip:2,us-symbol:2,us-price-range:1 seconds=[s] run=[run]");
     project.call(&["rules", "test", "rules/ohlcv.toml", "rules/crypto.toml", "jobs/demo.toml"]).exits(0);
 }
 
