@@ -172,7 +172,7 @@ impl Across for Rule {
 }
 
 /// How far the newest of a group lags behind.
-fn lag_of(group: &[&Late]) -> u64 {
+fn newest_lag(group: &[&Late]) -> u64 {
     group.iter().map(|late| late.lag.count).min().unwrap_or(0)
 }
 
@@ -209,12 +209,15 @@ impl Rule {
         for one in late {
             groups.entry(one.lag.count).or_default().push(one);
         }
+        let mut lags: Vec<u64> = late.iter().map(|late| late.lag.count).collect();
+        lags.sort_unstable();
+        let on_time = ended - late.len();
         let evidence = |group: &[&Late]| Evidence {
             as_of,
             late: group.len() as u64,
             series: ended as u64,
-            longer: (ended - late.iter().filter(|late| late.lag.count >= lag_of(group)).count()) as u64,
-            lag: lag_of(group),
+            longer: (on_time + lags.partition_point(|lag| *lag < newest_lag(group))) as u64,
+            lag: newest_lag(group),
             unit: group.first().map_or("bar", |late| late.lag.noun).to_owned(),
             names: group.iter().take(MOST_NAMES).map(|late| notes[late.note].series.clone()).collect(),
         };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{Array, AsArray, BinaryArray, RecordBatch, StringArray};
 use arrow::datatypes::{Int8Type, Int32Type, Int64Type};
 use arrow::error::ArrowError;
 
@@ -38,26 +38,27 @@ impl Across {
             return;
         }
         let whole = |name: &str| column(name).map(|values| values.as_primitive::<Int32Type>());
-        let text = |name: &str, row: usize| {
-            let texts = column(name)?.as_string::<i32>();
-            (!texts.is_null(row)).then(|| texts.value(row).to_owned())
+        let texts = |name: &str| column(name).map(|values| values.as_string::<i32>());
+        let text = |texts: Option<&StringArray>, row: usize| {
+            texts.filter(|texts| !texts.is_null(row)).map(|texts| texts.value(row).to_owned())
         };
-        let bytes = |name: &str, row: usize| {
-            let values = column(name)?.as_binary::<i32>();
-            (!values.is_null(row)).then(|| values.value(row).to_vec())
+        let binary = |name: &str| column(name).map(|values| values.as_binary::<i32>());
+        let bytes = |values: Option<&BinaryArray>, row: usize| {
+            values.filter(|values| !values.is_null(row)).map(|values| values.value(row).to_vec())
         };
-        let (rules, files) = (whole("rule"), whole("file"));
+        let (rules, files, ids, written) = (whole("rule"), whole("file"), binary("id"), binary("note"));
+        let (series, symbols) = (texts("series"), texts("symbol"));
         let rows = column("row").map(|rows| rows.as_primitive::<Int64Type>());
         for row in (0..batch.num_rows()).filter(|row| records.value(*row) == Record::Note as i8) {
             let rule = rules.and_then(|rules| usize::try_from(rules.value(row)).ok());
             let Some(notes) = rule.and_then(|rule| self.notes.get_mut(&rule)) else { continue };
             let file = files.filter(|files| !files.is_null(row)).map(|files| files.value(row));
             notes.push(Note {
-                series: text("series", row).unwrap_or_default(),
-                symbol: text("symbol", row),
-                bytes: bytes("note", row).unwrap_or_default(),
+                series: text(series, row).unwrap_or_default(),
+                symbol: text(symbols, row),
+                bytes: bytes(written, row).unwrap_or_default(),
                 locator: file.zip(rows.map(|rows| rows.value(row))),
-                id: bytes("id", row),
+                id: bytes(ids, row),
             });
         }
     }

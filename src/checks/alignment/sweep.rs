@@ -190,7 +190,7 @@ impl<'p> Sweep<'p> {
         let number = position.div_euclid(BLOCK);
         let at = self.blocks.partition_point(|block| block.number < number);
         match self.blocks.get(at).filter(|block| block.number == number) {
-            Some(block) => block.before + (0..bit(position)).filter(|at| has(&block.lacking, *at)).count() as u64,
+            Some(block) => block.before + ones_below(&block.lacking, bit(position)),
             None => at.checked_sub(1).map_or(0, |last| self.blocks[last].before + ones(&self.blocks[last].lacking)),
         }
     }
@@ -244,6 +244,12 @@ fn count(bits: &Bits, counts: &mut [u32; 256]) {
 
 fn ones(bits: &Bits) -> u64 {
     bits.iter().map(|word| u64::from(word.count_ones())).sum()
+}
+
+/// How many bits below that at `at` are set.
+fn ones_below(bits: &Bits, at: usize) -> u64 {
+    let part = bits[at / 64] & ((1 << (at % 64)) - 1);
+    bits[..at / 64].iter().chain([&part]).map(|word| u64::from(word.count_ones())).sum()
 }
 
 fn both(one: &Bits, other: &Bits) -> u64 {

@@ -134,3 +134,17 @@ fn without_a_calendar_time_passes_by_the_clock() {
     assert_eq!(of("2024-01-01T10:00:00Z"), [""; 0], "the day has begun where clocks go first");
     assert_eq!(of("2024-01-01T09:00:00Z").len(), 1);
 }
+
+#[test]
+fn a_series_that_ends_says_how_many_go_on_longer() {
+    let newest = [("A", "2024-02-29"), ("B", "2024-02-08"), ("C", "2024-01-10"), ("D", "2024-01-10")];
+    let mut csv = String::from("time,symbol,close\n");
+    for (symbol, date) in newest {
+        csv += &format!("{date},{symbol},1\n");
+    }
+    let bars = "calendar = \"XNYS\"\nzone = \"America/New_York\"\nas_of = \"2024-02-29T22:00:00Z\"";
+    let evaluated = evaluate(bars, &csv, "check = \"freshness\"\nmax = \"2 sessions\"");
+    let longer =
+        |place: usize| evaluated.findings[place].evidence.as_ref().map(|it| (it["late"].clone(), it["longer"].clone()));
+    assert_eq!((longer(0), longer(1)), (Some((json!(1), json!(1))), Some((json!(2), json!(2)))));
+}

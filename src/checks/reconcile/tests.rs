@@ -66,6 +66,14 @@ fn consecutive_bars_of_one_ratio_are_one_finding_and_another_ratio_another() {
 }
 
 #[test]
+fn bars_of_one_ratio_with_an_equal_one_between_them_are_no_run() {
+    let days: [&[&str]; 3] = [&["10", "10", "1000"], &["11", "11", "11"], &["12", "12", "1200"]];
+    let evaluated = closes(&["a", "b", "c"], &days).evaluate(RULE);
+    let expected = ["2024-01-01 close observed=1000 cause=odd-one", "2024-01-03 close observed=1200 cause=odd-one"];
+    assert_eq!(evaluated.lines, expected);
+}
+
+#[test]
 fn tolerances_are_of_share_and_of_amount() {
     let bars = closes(&["a", "b"], &[&["10", "10.01"], &["0.05", "0.06"]]);
     assert_eq!(bars.evaluate(RULE).lines.len(), 2, "one of ten thousand passes");
