@@ -246,7 +246,7 @@ impl Check for Rule {
         findings.evaluated(evaluated);
         findings.insufficient(bars.len() - evaluated);
         if found.len() >= FEWEST_UNSUITED && found.len() as f64 > self.most * evaluated as f64 {
-            found = vec![self.unsuited(series, &found, evaluated)];
+            found = vec![Self::unsuited(series, &found, evaluated)];
         }
         findings.findings.append(&mut found);
     }
@@ -265,7 +265,7 @@ impl Rule {
         }
         let usual = self.usual(around, at, scratch);
         let score = size / usual.scale;
-        if score <= self.limit || self.is_one_step(bars, at, excess) {
+        if score <= self.limit || Self::is_one_step(bars, at, excess) {
             return None;
         }
         Some(self.finding(bars, at, excess, (&usual, score)))
@@ -291,7 +291,7 @@ impl Rule {
 
     /// Whether the price sticks out by no more than the smallest step that prices make, as where a coin costs a few units
     /// of its last decimal.
-    fn is_one_step(&self, bars: &Bars, at: usize, excess: Excess) -> bool {
+    fn is_one_step(bars: &Bars, at: usize, excess: Excess) -> bool {
         let [lower, upper] = bars.references(at, excess.cause);
         let price = price(bars, at, excess.cause);
         is_smallest((lower - price).max(price - upper), bars.steps(at))
@@ -325,7 +325,7 @@ impl Rule {
     }
 
     /// The one finding in place of too many.
-    fn unsuited(&self, series: &Series<'_>, found: &[Finding], evaluated: usize) -> Finding {
+    fn unsuited(series: &Series<'_>, found: &[Finding], evaluated: usize) -> Finding {
         let time = |finding: Option<&Finding>| {
             finding.and_then(|finding| finding.rows.as_ref()).map_or(0, |rows| series.time[rows.start])
         };
@@ -338,7 +338,7 @@ impl Rule {
 
 /// The price of bar `at` that `cause` is about.
 fn price(bars: &Bars, at: usize, cause: Cause) -> f64 {
-    let bar = bars.bars[at];
+    let bar = bars.all[at];
     match cause {
         Cause::Low => bar.low,
         Cause::High => bar.high,

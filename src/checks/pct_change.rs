@@ -124,6 +124,15 @@ struct Rule {
     tick: f64,
 }
 
+/// What a row says of its change.
+#[derive(Debug, Clone, Copy)]
+struct Changes {
+    /// Close and previous close.
+    closes: [f64; 2],
+    percent: Option<f64>,
+    change: Option<f64>,
+}
+
 impl Check for Rule {
     fn context(&self) -> Context {
         Context::NONE
@@ -132,9 +141,9 @@ impl Check for Rule {
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
         let mut evaluated = 0;
         for row in 0..series.rows {
-            let fault = self.fault(series, row);
-            evaluated += usize::from(fault.is_some());
-            if let Some(cause) = fault.flatten() {
+            let Some(changes) = self.changes(series, row) else { continue };
+            evaluated += 1;
+            if let Some(cause) = self.fault(changes) {
                 findings.push(self.finding(series, cause, row));
             }
         }
@@ -149,12 +158,18 @@ impl Rule {
         (closes.iter().all(|close| close.is_finite()) && closes[1] > 0.0).then_some(closes)
     }
 
-    /// What is wrong with `row`, if anything is; none where it says nothing.
-    fn fault(&self, series: &Series<'_>, row: usize) -> Option<Option<Cause>> {
-        let [close, before] = self.closes(series, row)?;
+    /// What `row` says of its change; none where it says nothing.
+    fn changes(&self, series: &Series<'_>, row: usize) -> Option<Changes> {
+        let closes = self.closes(series, row)?;
         let value = |index: Option<usize>| index.map(|index| series.number(index).values()[row]);
         let percent = value(self.percent).filter(|percent| percent.is_finite());
         let change = value(self.change).filter(|change| change.is_finite());
+        percent.or(change)?;
+        Some(Changes { closes, percent, change })
+    }
+
+    /// What is wrong, if anything is.
+    fn fault(&self, Changes { closes: [close, before], percent, change }: Changes) -> Option<Cause> {
         let wanted = percent_of(close, before);
         let off = |percent: f64| (percent - wanted).abs() > self.tolerance + 1e-9;
         let of_percent = percent.filter(|percent| off(*percent));
@@ -162,13 +177,12 @@ impl Rule {
             let off = (change - (close - before)).abs();
             off >= self.tick.max(1e-9 * close.abs()) && off > 0.0
         });
-        percent.or(change)?;
-        Some(match (of_percent, of_change) {
+        match (of_percent, of_change) {
             (Some(percent), _) if !off(100.0 * percent) => Some(Cause::Fraction),
             (Some(_), _) => Some(Cause::Percent),
             (None, Some(_)) => Some(Cause::Change),
             (None, None) => None,
-        })
+        }
     }
 
     fn finding(&self, series: &Series<'_>, cause: Cause, row: usize) -> Finding {

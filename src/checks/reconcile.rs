@@ -89,8 +89,7 @@ impl CheckKind for Reconcile {
 
     fn compile(&self, params: &mut Params<'_>, bars: &BarsSpec) -> Box<dyn Check> {
         let by = match params.any_field("by") {
-            Some(FieldRef::Text(index)) => index,
-            Some(FieldRef::Number(index)) => index,
+            Some(FieldRef::Text(index) | FieldRef::Number(index)) => index,
             Some(FieldRef::Time) | None => usize::MAX,
         };
         let name = bars.fields.get(by).map(|field| Arc::clone(&field.name));
@@ -163,7 +162,9 @@ impl Check for Rule {
             let end = row + series.time[row..].partition_point(|time| *time == series.time[row]);
             let bars = first_of_each(row..end, &source);
             if bars.len() > 1 {
-                bars.iter().for_each(|(source, _)| compared[*source] += 1);
+                for (source, _) in &bars {
+                    compared[*source] += 1;
+                }
                 compare(place, &bars, &columns, self.limits, &mut differences);
                 place += 1;
             }
@@ -172,7 +173,7 @@ impl Check for Rule {
         findings.evaluated(compared.iter().sum());
         findings.insufficient(series.dated() - compared.iter().sum::<usize>());
         if place == 0 {
-            findings.push(self.nothing_common(series, &names));
+            findings.push(Self::nothing_common(series, &names));
             return;
         }
         for (source, name) in names.iter().enumerate() {
@@ -191,7 +192,7 @@ fn first_of_each(rows: std::ops::Range<usize>, source: &impl Fn(usize) -> Option
 }
 
 impl Rule {
-    fn nothing_common(&self, series: &Series<'_>, names: &[&str]) -> Finding {
+    fn nothing_common(series: &Series<'_>, names: &[&str]) -> Finding {
         let (first, last) = (series.time[0], series.time[series.dated() - 1]);
         let evidence = Evidence { source: names.join(", "), ..Evidence::default() };
         let finding = Finding { time: Some(first), time_until: Some(last), at: Some(0), ..Finding::default() };

@@ -119,11 +119,11 @@ impl Check for Rule {
             let priced = columns.iter().any(|column| column.values()[row].is_finite());
             evaluated += usize::from(priced);
             let off = columns.iter().any(|column| self.is_off(column.values()[row]));
-            if let Some((_, rows)) = runs.take(row, off.then_some(())) {
+            if let Some(((), rows)) = runs.take(row, off.then_some(())) {
                 self.report(series, &columns, rows, findings);
             }
         }
-        if let Some((_, rows)) = runs.end() {
+        if let Some(((), rows)) = runs.end() {
             self.report(series, &columns, rows, findings);
         }
         findings.evaluated(evaluated);

@@ -189,7 +189,7 @@ impl Rule {
     /// The bar of these numbers; none where one of them is missing or not above zero.
     fn bar(&self, [high, low, volume, amount]: [f64; 4]) -> Option<Bar> {
         let all = [high, low, volume, amount].iter().all(|value| value.is_finite() && *value > 0.0);
-        all.then(|| Bar {
+        all.then_some(Bar {
             volume,
             amount,
             lowest: low * (1.0 - self.tolerance) - self.tick,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, BinaryArray, RecordBatch, StringArray};
+use arrow::array::{Array, BinaryArray, RecordBatch, StringArray};
 use arrow::datatypes::{Int8Type, Int32Type, Int64Type};
 use arrow::error::ArrowError;
 
@@ -33,22 +33,22 @@ impl Across {
     /// Takes the notes of one batch of the operator's output.
     pub fn take(&mut self, batch: &RecordBatch) {
         let column = |name: &str| batch.column_by_name(name);
-        let Some(records) = column("record").map(|records| records.as_primitive::<Int8Type>()) else { return };
+        let Some(records) = column("record").map(arrow::array::AsArray::as_primitive::<Int8Type>) else { return };
         if self.notes.is_empty() {
             return;
         }
-        let whole = |name: &str| column(name).map(|values| values.as_primitive::<Int32Type>());
-        let texts = |name: &str| column(name).map(|values| values.as_string::<i32>());
+        let whole = |name: &str| column(name).map(arrow::array::AsArray::as_primitive::<Int32Type>);
+        let texts = |name: &str| column(name).map(arrow::array::AsArray::as_string::<i32>);
         let text = |texts: Option<&StringArray>, row: usize| {
             texts.filter(|texts| !texts.is_null(row)).map(|texts| texts.value(row).to_owned())
         };
-        let binary = |name: &str| column(name).map(|values| values.as_binary::<i32>());
+        let binary = |name: &str| column(name).map(arrow::array::AsArray::as_binary::<i32>);
         let bytes = |values: Option<&BinaryArray>, row: usize| {
             values.filter(|values| !values.is_null(row)).map(|values| values.value(row).to_vec())
         };
         let (rules, files, ids, written) = (whole("rule"), whole("file"), binary("id"), binary("note"));
         let (series, symbols) = (texts("series"), texts("symbol"));
-        let rows = column("row").map(|rows| rows.as_primitive::<Int64Type>());
+        let rows = column("row").map(arrow::array::AsArray::as_primitive::<Int64Type>);
         for row in (0..batch.num_rows()).filter(|row| records.value(*row) == Record::Note as i8) {
             let rule = rules.and_then(|rules| usize::try_from(rules.value(row)).ok());
             let Some(notes) = rule.and_then(|rule| self.notes.get_mut(&rule)) else { continue };

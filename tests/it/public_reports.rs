@@ -414,7 +414,7 @@ mod market {
         assert_eq!(found(&report, "weekly.toml"), ["off-calendar ACME 2026-03-26 second-in-period 1"]);
     }
 
-    /// Report 14: prices below zero (fastquant issue 392, nautilus_trader issue 2330, Vibe-Trading issue 571). The rule file
+    /// Report 14: prices below zero (fastquant issue 392, `nautilus_trader` issue 2330, Vibe-Trading issue 571). The rule file
     /// is one of an earlier version, with a parameter that has no effect any more.
     #[test]
     fn prices_below_zero_are_evaluated_by_differences() {
@@ -439,7 +439,7 @@ mod market {
     }
 
     /// Report 26: prices of a few units of their last decimal, and some that were rounded (CryptoExchange.Net issue 254,
-    /// nautilus_trader issue 1019, catalyst PR 2).
+    /// `nautilus_trader` issue 1019, catalyst PR 2).
     #[test]
     fn what_was_rounded_stays_and_a_move_by_one_step_is_none() {
         let report = Report::new("26-rounded-subpenny");
@@ -462,7 +462,7 @@ mod market {
         assert!(run.exit != 0 || findings.is_empty(), "the same dates, or loud: {findings:?}");
     }
 
-    /// Report 31: halts filled flat, and a frozen feed (FinanceDataReader issue 134, pinax-api issue 45).
+    /// Report 31: halts filled flat, and a frozen feed (`FinanceDataReader` issue 134, pinax-api issue 45).
     #[test]
     fn halts_are_excused_and_a_frozen_feed_is_not() {
         let lines = found(&Report::new("31-halt-forward-filled"), "job.toml");

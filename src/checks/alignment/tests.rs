@@ -69,7 +69,9 @@ fn one_day_that_all_series_lack_is_an_outage() {
 #[test]
 fn timestamps_of_a_thin_market_are_no_outage() {
     // Each series has two bars of three, one after the other.
-    let thin = |shift: u32| (0..300).filter(|day| (day + shift) % 3 != 0 && (day * 7 + shift * 3) % 5 != 0).collect();
+    let thin = |shift: u32| {
+        (0..300).filter(|day| !(day + shift).is_multiple_of(3) && !(day * 7 + shift * 3).is_multiple_of(5)).collect()
+    };
     let series: Vec<(&str, Vec<u32>)> = vec![("A", thin(0)), ("B", thin(1)), ("C", thin(2)), ("D", thin(0))];
     let evaluated = evaluate("calendar = \"24/7\"", &csv(&series), RULE);
     assert!(!evaluated.lines.iter().any(|line| line.contains("outage")), "{:?}", evaluated.lines);

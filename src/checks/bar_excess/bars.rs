@@ -89,7 +89,7 @@ pub(super) struct Bars {
     pub(super) scale: Scale,
     /// Their rows in the series.
     pub(super) rows: Vec<usize>,
-    pub(super) bars: Vec<Bar>,
+    pub(super) all: Vec<Bar>,
     /// Distance over which each bar moves, from the close before it.
     pub(super) ranges: Vec<f64>,
 }
@@ -118,7 +118,7 @@ impl Bars {
         let mut bars = Self {
             scale,
             rows: Vec::with_capacity(dated),
-            bars: Vec::with_capacity(dated),
+            all: Vec::with_capacity(dated),
             ranges: Vec::with_capacity(dated),
         };
         let mut before: Option<Bar> = None;
@@ -137,14 +137,14 @@ impl Bars {
             let bottom = bar.open.min(bar.high).min(bar.low).min(bar.close).min(last);
             before = Some(bar);
             bars.rows.push(row);
-            bars.bars.push(bar);
+            bars.all.push(bar);
             bars.ranges.push(scale.distance(top, bottom));
         }
         bars
     }
 
     pub(super) fn len(&self) -> usize {
-        self.bars.len()
+        self.all.len()
     }
 
     /// The bars around bar `at`, so many on each side where there are as many: those before it and those after it.
@@ -163,14 +163,14 @@ impl Bars {
 
     /// How far the price of bar `at` that `cause` is about sticks out; none where there is no bar to compare with.
     pub(super) fn outside(&self, at: usize, cause: Cause) -> Option<f64> {
-        let bar = self.bars[at];
+        let bar = self.all[at];
         match cause {
             Cause::Low => Some(self.above(bar.open.min(bar.close), bar.low)),
             Cause::High => Some(self.above(bar.high, bar.open.max(bar.close))),
-            Cause::Open => Some(self.alone(bar.open, self.bars[at.checked_sub(1)?].close, bar.close)),
-            Cause::Close => Some(self.alone(bar.close, bar.open, self.bars.get(at + 1)?.open)),
+            Cause::Open => Some(self.alone(bar.open, self.all[at.checked_sub(1)?].close, bar.close)),
+            Cause::Close => Some(self.alone(bar.close, bar.open, self.all.get(at + 1)?.open)),
             Cause::Bar => {
-                let (before, after) = (self.bars[at.checked_sub(1)?].close, self.bars.get(at + 1)?.open);
+                let (before, after) = (self.all[at.checked_sub(1)?].close, self.all.get(at + 1)?.open);
                 let [bottom, top] = [bar.open.min(bar.close), bar.open.max(bar.close)];
                 // The nearer end of its body, so that all of it is outside.
                 let nearer = if bottom > before.max(after) { bottom } else { top };
@@ -195,12 +195,12 @@ impl Bars {
 
     /// The two prices that `cause` compares a price of bar `at` with, the lower one first.
     pub(super) fn references(&self, at: usize, cause: Cause) -> [f64; 2] {
-        let bar = self.bars[at];
+        let bar = self.all[at];
         let [one, other] = match cause {
-            Cause::Open => [self.bars[at.saturating_sub(1)].close, bar.close],
-            Cause::Close => [bar.open, self.bars.get(at + 1).map_or(bar.open, |after| after.open)],
+            Cause::Open => [self.all[at.saturating_sub(1)].close, bar.close],
+            Cause::Close => [bar.open, self.all.get(at + 1).map_or(bar.open, |after| after.open)],
             Cause::Bar => {
-                [self.bars[at.saturating_sub(1)].close, self.bars.get(at + 1).map_or(bar.open, |after| after.open)]
+                [self.all[at.saturating_sub(1)].close, self.all.get(at + 1).map_or(bar.open, |after| after.open)]
             }
             Cause::Low | Cause::High | Cause::Unsuited => [bar.open, bar.close],
         };
@@ -209,9 +209,9 @@ impl Bars {
 
     /// The moves inside of all bars but `at`, and from each to the next but to and from it, in units of the price.
     pub(super) fn steps(&self, at: usize) -> impl Iterator<Item = f64> {
-        let others = self.bars.iter().enumerate().filter(move |(bar, _)| *bar != at).map(|(_, bar)| bar);
+        let others = self.all.iter().enumerate().filter(move |(bar, _)| *bar != at).map(|(_, bar)| bar);
         let inside = others.flat_map(|bar| [bar.high - bar.low, bar.close - bar.open]);
-        let pairs = self.bars.windows(2).enumerate().filter(move |(bar, _)| *bar != at && *bar + 1 != at);
+        let pairs = self.all.windows(2).enumerate().filter(move |(bar, _)| *bar != at && *bar + 1 != at);
         inside.chain(pairs.map(|(_, pair)| pair[1].close - pair[0].close))
     }
 }

@@ -234,7 +234,7 @@ fn oracle(bars: &[[f64; 5]], window: usize) -> Vec<Option<f64>> {
     };
     let middle = |mut values: Vec<f64>| {
         values.sort_by(f64::total_cmp);
-        (values[(values.len() - 1) / 2] + values[values.len() / 2]) / 2.0
+        f64::midpoint(values[(values.len() - 1) / 2], values[values.len() / 2])
     };
     let beyond = |price: f64, one: f64, other: f64| (one.min(other) - price).max(price - one.max(other)).max(0.0);
     let alone = |price: f64, one: f64, other: f64| {
@@ -321,6 +321,6 @@ proptest! {
             prop_assert_eq!(row, wanted_row);
             prop_assert!((score - wanted).abs() < 1e-9);
         }
-        prop_assert_eq!(evaluated.totals.evaluated as usize, wanted.iter().flatten().count());
+        prop_assert_eq!(evaluated.totals.evaluated, wanted.iter().flatten().count() as u64);
     }
 }

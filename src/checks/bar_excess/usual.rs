@@ -37,10 +37,10 @@ pub(super) fn reaches(bars: &Bars, at: usize, side: usize, distance: f64) -> boo
 /// How many times the usual volume bar `at` has, between 1 and 16; 1 where there are too few volumes to tell.
 pub(super) fn busy(bars: &Bars, at: usize, side: usize, scratch: &mut Vec<f64>) -> f64 {
     let traded = |volume: f64| volume.is_finite() && volume > 0.0;
-    let volume = bars.bars[at].volume;
+    let volume = bars.all[at].volume;
     scratch.clear();
     for near in bars.near(at, side) {
-        scratch.extend(bars.bars[near].iter().map(|bar| bar.volume).filter(|volume| traded(*volume)));
+        scratch.extend(bars.all[near].iter().map(|bar| bar.volume).filter(|volume| traded(*volume)));
     }
     if !traded(volume) || scratch.len() < side {
         return 1.0;
@@ -52,7 +52,7 @@ pub(super) fn busy(bars: &Bars, at: usize, side: usize, scratch: &mut Vec<f64>) 
 pub(super) fn level(bars: &Bars, at: usize, side: usize, scratch: &mut Vec<f64>) -> f64 {
     scratch.clear();
     for near in bars.near(at, side) {
-        scratch.extend(bars.bars[near].iter().map(|bar| bar.close.abs()));
+        scratch.extend(bars.all[near].iter().map(|bar| bar.close.abs()));
     }
     median(scratch)
 }

@@ -49,7 +49,7 @@ fn several_copies_have_a_finding_each_and_too_short_a_span_has_none() {
 
 #[test]
 fn another_volume_is_another_series() {
-    let other = bars("B", 1, 0..100).replace("\n", "1\n");
+    let other = bars("B", 1, 0..100).replace('\n', "1\n");
     assert_eq!(lines(&[bars("A", 1, 0..100), other]), [""; 0]);
 }
 

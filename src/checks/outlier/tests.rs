@@ -360,7 +360,7 @@ impl Oracle {
                 false
                     if reach == 0.0 || first || distance <= reach_of_newest && newest || at_the_last || of_a_split =>
                 {
-                    undecided += 1
+                    undecided += 1;
                 }
                 false => {
                     evaluated += 1;

@@ -105,7 +105,9 @@ impl Bars {
             }
         }
         // Chinese files begin with the newest bar.
-        series.iter_mut().for_each(|series| series.rows.sort_by_key(|row| row.at));
+        for series in &mut series {
+            series.rows.sort_by_key(|row| row.at);
+        }
         Self { series }.in_pieces(base)
     }
 

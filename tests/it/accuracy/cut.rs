@@ -121,6 +121,7 @@ impl Cut<'_> {
     }
 
     /// `count` bars were changed.
+    #[expect(clippy::unnecessary_wraps, reason = "a fault gives what it touched, or nothing where it has no room")]
     pub(super) fn run(&mut self, count: usize) -> Option<Touched> {
         let span = (self.rows[self.at].at, self.rows[self.at + count - 1].at);
         self.mark(count);
@@ -147,6 +148,7 @@ impl Cut<'_> {
     }
 
     /// The bars up to here were changed.
+    #[expect(clippy::unnecessary_wraps, reason = "a fault gives what it touched, or nothing where it has no room")]
     pub(super) fn past(&mut self) -> Option<Touched> {
         let (seam, first) = ((self.rows[self.at - 1].at, self.rows[self.at].at), self.rows[0].at);
         self.rows[..self.at].iter_mut().for_each(|row| row.fault = Some(self.id));
@@ -160,6 +162,7 @@ impl Cut<'_> {
     }
 
     /// `count` bars are missing from here on, or stand under another timestamp.
+    #[expect(clippy::unnecessary_wraps, reason = "a fault gives what it touched, or nothing where it has no room")]
     pub(super) fn hole(&mut self, count: usize) -> Option<Touched> {
         let span = (self.rows[self.at].at, self.rows[self.at + count - 1].at);
         Some(Touched::at(span))
@@ -172,11 +175,11 @@ impl Cut<'_> {
 
     /// The bar of another symbol at the timestamp `at`.
     pub(super) fn stranger(&self, at: i64) -> Option<Row> {
-        let others = self.clean.series.iter().filter(|series| series.symbol != self.symbol);
+        let mut others = self.clean.series.iter().filter(|series| series.symbol != self.symbol);
         let row = |series: &Series| {
             series.rows.binary_search_by_key(&at, |row| row.at).ok().map(|row| series.rows[row].clone())
         };
-        others.filter_map(row).next()
+        others.find_map(row)
     }
 }
 

@@ -46,7 +46,7 @@ pub(super) fn text(data: &Path, kinds: &[Kind], counted: &[Counted]) -> String {
 
 /// A share in per cent, rounded down: 100 % is all.
 fn percent(part: usize, all: usize) -> String {
-    if all == 0 { "-".to_owned() } else { format!("{} %", part * 100 / all) }
+    (part * 100).checked_div(all).map_or_else(|| "-".to_owned(), |percent| format!("{percent} %"))
 }
 
 fn bad_prints(data: &Path, text: &mut String) {

@@ -128,7 +128,9 @@ pub(super) fn count(kind: &Kind, base: &'static Base, clean: &Clean, seed: &str)
         let by = new.iter().filter(|finding| finds(finding, fault) && !is_of_original(finding, fault, clean));
         let rules: BTreeSet<&str> = by.map(|finding| finding.rule_id.as_str()).collect();
         counted.found += usize::from(!rules.is_empty());
-        rules.iter().for_each(|rule| *counted.rules.entry((*rule).to_owned()).or_default() += 1);
+        for rule in &rules {
+            *counted.rules.entry((*rule).to_owned()).or_default() += 1;
+        }
         if rules.is_empty() {
             counted.missed.push(fault.clone());
         }

@@ -1,4 +1,4 @@
-//! Numbers that nobody chose, the same on every machine: ChaCha20, seeded by a text.
+//! Numbers that nobody chose, the same on every machine: `ChaCha20`, seeded by a text.
 
 use proptest::prelude::Rng as _;
 use proptest::test_runner::{RngAlgorithm, TestRng};

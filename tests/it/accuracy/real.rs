@@ -11,6 +11,7 @@ use crate::data::Project;
 use crate::support::Finding;
 
 /// A job that ships and its file.
+#[expect(clippy::struct_field_names, reason = "a file is known by its name")]
 pub(super) struct File {
     pub(super) job: &'static str,
     pub(super) file: &'static str,

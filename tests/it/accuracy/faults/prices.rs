@@ -108,7 +108,9 @@ pub(in crate::accuracy) fn negative(cut: &mut Cut<'_>) -> Option<Touched> {
 
 /// All prices are 0.
 pub(in crate::accuracy) fn nothing(cut: &mut Cut<'_>) -> Option<Touched> {
-    PRICES.iter().for_each(|price| "0".clone_into(&mut cut.row().prices[*price as usize]));
+    for price in PRICES {
+        "0".clone_into(&mut cut.row().prices[price as usize]);
+    }
     cut.one()
 }
 

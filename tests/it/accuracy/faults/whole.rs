@@ -18,7 +18,9 @@ pub(in crate::accuracy) fn shifted(cut: &mut Cut<'_>) -> Option<Touched> {
 pub(in crate::accuracy) fn copied(cut: &mut Cut<'_>) -> Option<Touched> {
     let (_, piece) = cut.symbol.split_once('.')?;
     let mut rows = cut.rows.clone();
-    rows.iter_mut().for_each(|row| row.fault = Some(cut.id));
+    for row in &mut rows {
+        row.fault = Some(cut.id);
+    }
     cut.added.push(Series { symbol: format!("COPY.{piece}"), rows });
     cut.at = 0;
     cut.hole(cut.rows.len())
