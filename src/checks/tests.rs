@@ -126,6 +126,53 @@ fn every_cause_has_an_executed_example_and_no_other_is_reported() {
     }
 }
 
+/// The rule of a check with what it requires, over bars of the usual fields.
+fn plain_rule(check: &dyn CheckKind) -> String {
+    let required = match check.name() {
+        "required" => "fields = [\"open\", \"close\"]",
+        "range" => "field = \"close\"\nmin = 0.0",
+        "tick-size" => "tick = 0.01",
+        "matches" => "field = \"name\"\npattern = \".*\"",
+        "reconcile" => "by = \"symbol\"",
+        _ => "",
+    };
+    format!("check = \"{}\"\n{required}", check.name())
+}
+
+#[test]
+fn series_that_say_nothing_are_no_fault_of_a_check() {
+    let header = "time,open,high,low,close,volume,amount,pre_close,pct_chg,name\n";
+    let bars = |count: usize, bar: &str| {
+        let day = |day: usize| chrono::NaiveDate::from_ymd_opt(2024, 1, 1).unwrap() + chrono::Days::new(day as u64);
+        (0..count).map(|row| format!("{},{bar},x\n", day(row))).collect::<String>()
+    };
+    let equal = "5,5,5,5,100,500,5,0";
+    for (what, rows) in [
+        ("no bar", String::new()),
+        ("one bar", bars(1, equal)),
+        ("equal prices", bars(80, equal)),
+        ("nothing but NaN", bars(80, &["NaN"; 8].join(","))),
+        ("nothing but NULL and one number", bars(80, ",,,,,,,") + &bars(1, equal)),
+        ("infinities", bars(80, &["inf"; 8].join(","))),
+        ("zeros", bars(80, &["0"; 8].join(","))),
+        ("the largest numbers", bars(80, &["1.7e308"; 8].join(","))),
+        ("the smallest numbers", bars(80, &["5e-324"; 8].join(","))),
+    ] {
+        let fixture = Fixture::new("calendar = \"24/7\"", &format!("{header}{rows}"));
+        let evaluated_by = CHECKS.iter().filter(|check| !["sql", "reconcile"].contains(&check.name()));
+        for check in evaluated_by.filter(|check| what != "no bar" || check.name() != "matches") {
+            let Ok(rule) = super::testing::compile(&plain_rule(*check), &fixture.spec) else { continue };
+            let sink = fixture.run(rule.as_ref());
+            let Totals { evaluated, insufficient, excused } = sink.totals;
+            let rows = rows.lines().count() as u64;
+            assert!(evaluated + insufficient + excused <= rows, "`{}` over {what}: {:?}", check.name(), sink.totals);
+            for finding in sink.findings.iter().filter_map(|finding| finding.rows.as_ref()) {
+                assert!(finding.start < finding.end && finding.end as u64 <= rows, "`{}` over {what}", check.name());
+            }
+        }
+    }
+}
+
 #[test]
 fn every_cause_has_a_message_of_its_own() {
     let described = CHECKS.iter().map(|check| *check as &dyn Described).chain(described(parse_error::NAME));
