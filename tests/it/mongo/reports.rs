@@ -107,6 +107,7 @@ fn one_field_of_many_types_is_read_where_it_is_a_number_and_reported_where_it_is
     21 parse-error close wrong-type {"$timestamp":{"t":1700000000,"i":1}} 600000
     22 parse-error close wrong-type {"$regularExpression":{"pattern":"x","options":""}} 600000
     25 parse-error close wrong-type {"$date":{"$numberLong":"1735689600000"}} 600000
+    4 stale close same-bar 10.3 600000
     5 required close null - 600000
     6 required close null - 600000
     7 parse-error close wrong-type false 600000
@@ -151,7 +152,7 @@ fn dates_of_every_kind_are_read_as_sessions_or_reported_with_their_value() {
     insta::assert_snapshot!(findings(&project).join("\n"), @r#"
     0 duplicate close conflicting - 600000
     0 gap - missing - 600000
-    1 stale close - - 600000
+    1 stale close same-bar - 600000
     11 duplicate close conflicting - 600000
     18 date-format time out-of-range {"$date":{"$numberLong":"8640000000000000"}} 600000
     19 date-format time out-of-range {"$date":{"$numberLong":"-62135769600000"}} 600000
