@@ -1,9 +1,9 @@
 //! Jumps in the level of a series, and what they look like: a split, another unit, another company, or a real move.
 //!
 //! A jump is measured from a close to the open after it, for a split or a unit changes over night, and a market mostly
-//! does not. Real moves give themselves away by what is traded: the value of the trades of 48,310 daily bars was 1.4
-//! times its median or less at 13 of 14 splits, and more than that at every news of the same size. Knows bars and time
-//! alone, no corporate actions.
+//! does not. Real moves give themselves away by what is traded: on the days of the six splits of AAPL, GOOG and IBM from
+//! 1998 to 2021 the value of it was 0.6 to 1.6 times its median, on days on which news moved these shares by eight usual
+//! returns at once 2.9 times and more. Knows bars and time alone, no corporate actions.
 
 use super::Series;
 use super::robust::median;
@@ -30,9 +30,9 @@ const SIGMA_PER_MEDIAN: f64 = super::robust::SIGMA_PER_MAD;
 /// By how much the logarithm of a jump may miss that of a power of ten: a usual night, and some more.
 const UNIT_TOLERANCE: f64 = 0.15;
 
-/// The same for ratios of splits of a half and more, and for those of smaller ones, which lie close to each other.
+/// The same for the ratios of splits, and of bonus shares.
 const SPLIT_TOLERANCE: f64 = 0.06;
-const SMALL_SPLIT_TOLERANCE: f64 = 0.02;
+const BONUS_TOLERANCE: f64 = 0.02;
 
 /// How many times the usual value is traded, at most, at a split, and where a level changes for no reason.
 const MOST_AT_SPLIT: f64 = 3.0;
@@ -44,9 +44,8 @@ const MOST_AT_UNIT: f64 = 4.0;
 /// From so many times more or less traded on one side on, it is another company.
 const OTHER_COMPANY: f64 = 10.0;
 
-/// Ratios of splits as old to new shares, with the price after over the price before. Small ones are bonus shares, of
-/// which a Chinese company gives one to ten for ten.
-const SPLITS: [(&str, f64); 43] = [
+/// Ratios of splits and reverse splits, as the shares after for so many before, with the price after over that before.
+const SPLITS: [(&str, f64); 34] = [
     ("2:1", 1.0 / 2.0),
     ("3:1", 1.0 / 3.0),
     ("4:1", 1.0 / 4.0),
@@ -81,6 +80,11 @@ const SPLITS: [(&str, f64); 43] = [
     ("1:50", 50.0),
     ("1:100", 100.0),
     ("2:3", 3.0 / 2.0),
+];
+
+/// The same of bonus shares, of which a Chinese company gives one to ten for ten. They lie close to each other, and news
+/// move a price by as much.
+const BONUSES: [(&str, f64); 9] = [
     ("5:4", 4.0 / 5.0),
     ("4:3", 3.0 / 4.0),
     ("6:5", 5.0 / 6.0),
@@ -242,8 +246,8 @@ impl Jump {
         let same = |ratio: Option<f64>, times: f64| ratio.is_none_or(|ratio| (1.0 / times..=times).contains(&ratio));
         if let Some(power) = power_of_ten(self.size, UNIT_TOLERANCE) {
             return match split(self.size) {
-                Some((name, factor)) if self.value_after.is_some() && same(self.value_after, MOST_AT_SPLIT) => {
-                    Look::Split(name, factor)
+                Some(split) if self.value_after.is_some() && same(self.value_after, MOST_AT_SPLIT) => {
+                    Look::Split(split.name, split.factor)
                 }
                 _ if same(self.shares, MOST_AT_UNIT) => Look::Unit(power),
                 _ => Look::Move,
@@ -253,7 +257,7 @@ impl Jump {
             return Look::OtherCompany;
         }
         match split(self.size) {
-            Some((name, factor)) if quiet(most_at(factor)) => Look::Split(name, factor),
+            Some(split) if quiet(split.most) => Look::Split(split.name, split.factor),
             _ if quiet(MOST_AT_SEAM) && self.inside.abs() <= (self.size.abs() / 3.0).max(0.05) => Look::Level,
             _ => Look::Move,
         }
@@ -266,27 +270,29 @@ pub(super) fn power_of_ten(size: f64, tolerance: f64) -> Option<i32> {
     (-4..=4_i32).filter(|power| *power != 0).find(|power| (size - f64::from(*power) * ten).abs() <= tolerance)
 }
 
-/// The split whose ratio is nearest to `size`, where it is near enough.
-pub(super) fn split(size: f64) -> Option<(&'static str, f64)> {
-    let miss = |factor: f64| (size - factor.ln()).abs();
-    let nearest = SPLITS.iter().copied().min_by(|a, b| miss(a.1).total_cmp(&miss(b.1)));
-    nearest
-        .filter(|(_, factor)| miss(*factor) <= if is_small(*factor) { SMALL_SPLIT_TOLERANCE } else { SPLIT_TOLERANCE })
+/// A split whose ratio a step may have.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Ratio {
+    name: &'static str,
+    factor: f64,
+    /// How many times the usual value may be traded at it.
+    most: f64,
+}
+
+/// The split or bonus whose ratio is nearest to `size`, where it is near enough.
+fn split(size: f64) -> Option<Ratio> {
+    let ratios = |splits: &'static [(&'static str, f64)], tolerance: f64, most: f64| {
+        splits.iter().map(move |(name, factor)| (Ratio { name, factor: *factor, most }, tolerance))
+    };
+    let all = ratios(&SPLITS, SPLIT_TOLERANCE, MOST_AT_SPLIT).chain(ratios(&BONUSES, BONUS_TOLERANCE, MOST_AT_SEAM));
+    let miss = |ratio: &Ratio| (size - ratio.factor.ln()).abs();
+    let nearest = all.min_by(|(one, _), (other, _)| miss(one).total_cmp(&miss(other)));
+    nearest.filter(|(ratio, tolerance)| miss(ratio) <= *tolerance).map(|(ratio, _)| ratio)
 }
 
 /// Whether a step of `size` may be a split and is no power of ten.
 pub(super) fn is_split(size: f64) -> bool {
     power_of_ten(size, UNIT_TOLERANCE).is_none() && split(size).is_some()
-}
-
-/// Whether a factor is that of a small split.
-fn is_small(factor: f64) -> bool {
-    factor.ln().abs() < 0.4 || SPLITS[34..].iter().any(|(_, small)| (factor - small).abs() < 1e-12)
-}
-
-/// How many times the usual value may be traded at a split with this factor: news move a price by so little too.
-fn most_at(factor: f64) -> f64 {
-    if is_small(factor) { MOST_AT_SEAM } else { MOST_AT_SPLIT }
 }
 
 /// Whether a price or a volume is finite and above zero; a NULL is NaN here.

@@ -25,6 +25,9 @@ use crate::text::numbers::{counted, rough};
 /// The check `unit-slip`.
 pub(crate) struct UnitSlip;
 
+/// So many newest bars in another unit are taken to be wrong; more are a change of the unit.
+const NEWEST: usize = 5;
+
 const PARAMS: &[Key] =
     &[key("field", Holds::NumberField, Otherwise::Text("close"), "A price, or `volume` or `amount`.")];
 
@@ -198,9 +201,6 @@ impl Rule {
         finding.field(&self.name).observed(value).score(factor.max(1.0 / factor)).cause(cause).evidence(evidence)
     }
 }
-
-/// So many newest bars in another unit are taken to be wrong; more are a change of the unit.
-const NEWEST: usize = 5;
 
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,9 @@ use crate::text::escape::{shortened, visible};
 use crate::text::numbers::{counted, rate, seconds, speed, thousands};
 use crate::text::utc::UtcMicros;
 
+/// Most rules that the line of rows stepped over names.
+const MOST_NAMED: usize = 4;
+
 /// Longest rule id that is not cut.
 const LONGEST_ID: usize = 40;
 /// Columns before `first`, besides those of the rule: severity, status, findings, rate and what is between.
@@ -216,8 +219,18 @@ fn not_evaluated(summary: &Summary) -> Vec<String> {
     };
     let lacking = reason("too little history", RuleStatus::Insufficient, |rule| rule.insufficient);
     let excused = reason("excused", RuleStatus::Skipped, |rule| rule.excused);
-    let stepped_over = reason("stepped over", RuleStatus::Skipped, |rule| rule.stepped_over);
-    lacking.into_iter().chain(excused).chain(stepped_over).collect()
+    lacking.into_iter().chain(excused).chain(stepped_over(summary)).collect()
+}
+
+/// Rows that rules did not look at. Most rules step over some, so the largest few stand for all.
+fn stepped_over(summary: &Summary) -> Option<String> {
+    let mut rules: Vec<&RuleSummary> = summary.rules.iter().filter(|rule| rule.stepped_over > 0).collect();
+    rules.sort_by_key(|rule| std::cmp::Reverse(rule.stepped_over));
+    let named = rules.iter().take(MOST_NAMED).map(|rule| format!("{} {}", rule.id, counted(rule.stepped_over, "row")));
+    let more = rules.len().saturating_sub(MOST_NAMED);
+    let rest = (more > 0).then(|| format!("{} with fewer", counted(more as u64, "rule")));
+    let named: Vec<String> = named.chain(rest).collect();
+    (!named.is_empty()).then(|| format!("  stepped over: {}", named.join(", ")))
 }
 
 fn closing(summary: &Summary, paint: Paint) -> String {

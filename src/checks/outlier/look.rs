@@ -22,7 +22,8 @@ causes! {
 /// Largest logarithm of a move that volume explains: no market doubles for a bar and comes back.
 const LARGEST_MOVE: f64 = 0.7;
 
-/// Largest logarithm of a volume that a move explains: 50 times the usual one is the most of 63,000 real bars.
+/// Largest logarithm of a volume that a move explains, about 55 times the usual one: the largest news of 18,661 daily bars
+/// of four American shares came with 46 times.
 const LARGEST_VOLUME: f64 = 4.0;
 
 /// From so many times the usual range on, a price is taken to have moved with its volume.

@@ -4,9 +4,6 @@
 //! jumps: the first bar of a new level is close to the bars that follow. The scale is not that of a day but the
 //! median distance of the neighbours from the median of their own side, which a jump between the sides does not
 //! inflate. The value itself is in none of the windows.
-//!
-//! Evaluated anew after every session, 18,661 daily closes of four US shares gave findings on 28 rows this way and on 135
-//! by `hampel.rs`, on 132 of them while they were the newest bar; over the finished series it is 2 and 1.
 
 use super::neighbours::{Band, Neighbours, Verdict};
 use super::tolerance::Tolerance;
