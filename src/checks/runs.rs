@@ -31,6 +31,12 @@ impl<T: Copy + PartialEq> Runs<T> {
     }
 }
 
+/// The rows of a run as findings are made of them: all together from `least` rows on, else one by one, so that each row of
+/// a short run is named.
+pub(super) fn parts(rows: Range<usize>, least: usize) -> Vec<Range<usize>> {
+    if rows.len() >= least { vec![rows] } else { rows.map(|row| row..row + 1).collect() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,5 +48,11 @@ mod tests {
         let mut ended: Vec<_> = faults.iter().enumerate().filter_map(|(row, fault)| runs.take(row, *fault)).collect();
         ended.extend(runs.end());
         assert_eq!(ended, [('a', 1..3), ('b', 3..4), ('b', 5..6)]);
+    }
+
+    #[test]
+    fn short_runs_are_named_row_by_row() {
+        assert_eq!(parts(3..6, 3), [3..6]);
+        assert_eq!(parts(3..5, 3), [3..4, 4..5]);
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cause::causes;
 use super::params::Params;
-use super::runs::Runs;
+use super::runs::{Runs, parts};
 use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, NumberColumn, Series, Stage};
 use crate::bars::BarsSpec;
 use crate::schema::{Holds, Key, Otherwise, key};
@@ -120,11 +120,15 @@ impl Check for Rule {
             evaluated += usize::from(priced);
             let off = columns.iter().any(|column| self.is_off(column.values()[row]));
             if let Some(((), rows)) = runs.take(row, off.then_some(())) {
-                self.report(series, &columns, rows, findings);
+                findings
+                    .findings
+                    .extend(parts(rows, self.run).into_iter().map(|rows| self.finding(series, &columns, rows)));
             }
         }
         if let Some(((), rows)) = runs.end() {
-            self.report(series, &columns, rows, findings);
+            findings
+                .findings
+                .extend(parts(rows, self.run).into_iter().map(|rows| self.finding(series, &columns, rows)));
         }
         findings.evaluated(evaluated);
     }
@@ -135,23 +139,6 @@ impl Rule {
     fn is_off(&self, price: f64) -> bool {
         let steps = price / self.tick;
         steps.is_finite() && (steps - steps.round()).abs() > TOLERANCE.max(steps.abs() * 1e-12)
-    }
-
-    /// One finding for a long run, and one for each row of a short one, so that each is named.
-    fn report(
-        &self,
-        series: &Series<'_>,
-        columns: &[NumberColumn<'_>],
-        rows: Range<usize>,
-        findings: &mut FindingSink,
-    ) {
-        if rows.len() >= self.run {
-            findings.push(self.finding(series, columns, rows));
-            return;
-        }
-        for row in rows {
-            findings.push(self.finding(series, columns, row..row + 1));
-        }
     }
 
     fn finding(&self, series: &Series<'_>, columns: &[NumberColumn<'_>], rows: Range<usize>) -> Finding {

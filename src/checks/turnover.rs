@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cause::causes;
 use super::params::Params;
-use super::runs::Runs;
+use super::runs::{Runs, parts};
 use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage};
 use crate::bars::BarsSpec;
 use crate::schema::{Holds, Key, Otherwise, key};
@@ -175,11 +175,13 @@ impl Check for Rule {
                 findings.push(self.finding(series, fault, row..row + 1));
             }
             if let Some((fault, rows)) = runs.take(row, fault.filter(|fault| fault.power.is_none())) {
-                self.report(series, fault, rows, findings);
+                findings
+                    .findings
+                    .extend(parts(rows, self.run).into_iter().map(|rows| self.finding(series, fault, rows)));
             }
         }
         if let Some((fault, rows)) = runs.end() {
-            self.report(series, fault, rows, findings);
+            findings.findings.extend(parts(rows, self.run).into_iter().map(|rows| self.finding(series, fault, rows)));
         }
         findings.evaluated(evaluated);
     }
@@ -195,17 +197,6 @@ impl Rule {
             lowest: low * (1.0 - self.tolerance) - self.tick,
             highest: high * (1.0 + self.tolerance) + self.tick,
         })
-    }
-
-    /// One finding for a long run, and one for each row of a short one, so that each is named.
-    fn report(&self, series: &Series<'_>, fault: Outside, rows: Range<usize>, findings: &mut FindingSink) {
-        if rows.len() >= self.run {
-            findings.push(self.finding(series, fault, rows));
-            return;
-        }
-        for row in rows {
-            findings.push(self.finding(series, fault, row..row + 1));
-        }
     }
 
     fn finding(&self, series: &Series<'_>, fault: Outside, rows: Range<usize>) -> Finding {
