@@ -199,6 +199,7 @@ mod tests {
             expressions: &[],
             present: &[],
             standing: &[],
+            peers: None,
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);

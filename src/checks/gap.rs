@@ -383,6 +383,7 @@ mod tests {
             expressions: &[],
             present: time,
             standing: &[],
+            peers: None,
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);

@@ -7,6 +7,7 @@ use super::context::Context;
 use super::facts::Facts;
 use super::finding::FindingSink;
 use super::params::Params;
+use super::peers::Peers;
 use super::series::Series;
 use crate::bars::BarsSpec;
 use crate::schema::Key;
@@ -105,6 +106,11 @@ pub trait Check: Send + Sync {
 
     /// The check as one that evaluates series by each other; `None` for all that evaluate each by itself.
     fn across(&self) -> Option<&dyn Across> {
+        None
+    }
+
+    /// The check as one that has to know what other series show at the timestamps of a series; `None` for all others.
+    fn peers(&self) -> Option<&dyn Peers> {
         None
     }
 

@@ -15,6 +15,7 @@ mod date_format;
 mod duplicate;
 mod evidence;
 mod facts;
+mod filled_forward;
 mod finding;
 mod freshness;
 mod gap;
@@ -27,6 +28,7 @@ mod outlier;
 mod params;
 pub mod parse_error;
 mod pct_change;
+mod peers;
 mod price_spike;
 mod range;
 mod reconcile;
@@ -34,6 +36,7 @@ mod required;
 mod robust;
 mod runs;
 mod series;
+mod shifted;
 mod split;
 mod sql;
 mod stale;
@@ -53,6 +56,7 @@ pub use finding::{Finding, FindingSink, Totals};
 pub use freshness::parse_fresh;
 pub use kind::{Check, CheckKind, Described, Stage};
 pub use params::{Expression, FieldRef, Lacking, Params};
+pub use peers::{Others, PeerTable, PeerValues, Peers, to_pieces};
 pub use series::{Column, NumberColumn, Records, Series, Standing, TextColumn, Written};
 
 /// Every check there is, in the order of the documentation.
@@ -75,6 +79,8 @@ pub const CHECKS: &[&dyn CheckKind] = &[
     &split::Split,
     &unit_slip::UnitSlip,
     &stale::Stale,
+    &filled_forward::FilledForward,
+    &shifted::Shifted,
     &alignment::Alignment,
     &copied_series::CopiedSeries,
     &freshness::Freshness,

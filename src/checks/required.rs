@@ -184,6 +184,7 @@ mod tests {
             expressions: &[],
             present: &[],
             standing: &[],
+            peers: None,
         };
         let check = compile(
             r#"check = "required"

@@ -3,6 +3,8 @@
 use arrow::array::{Array, BooleanArray, StringViewArray};
 use arrow::buffer::NullBuffer;
 
+use super::peers::PeerTable;
+
 /// A numeric column.
 #[derive(Debug, Clone, Copy)]
 pub struct NumberColumn<'a> {
@@ -159,6 +161,8 @@ pub struct Series<'a> {
     pub present: &'a [i64],
     /// How each row stands, for rules about copies; empty where all rows are good.
     pub standing: &'a [Standing],
+    /// What the other series show, for checks that have [`super::Check::peers`]; `None` where that is not known.
+    pub peers: Option<&'a PeerTable>,
 }
 
 impl<'a> Series<'a> {

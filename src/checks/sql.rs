@@ -129,6 +129,7 @@ mod tests {
             expressions: &[&result],
             present: &[],
             standing: &[],
+            peers: None,
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);

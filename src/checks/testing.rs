@@ -13,8 +13,8 @@ use std::sync::Arc;
 use arrow::array::{Array, BooleanArray, Float64Array, StringViewArray};
 
 use super::{
-    CHECKS, Check, CheckKind, Column, Finding, FindingSink, NumberColumn, Records, Series, Stage, Standing, TextColumn,
-    Totals, find,
+    CHECKS, Check, CheckKind, Column, Finding, FindingSink, NumberColumn, PeerTable, Records, Series, Stage, Standing,
+    TextColumn, Totals, find,
 };
 use crate::bars::time::TimeFormat;
 use crate::bars::{BarsSpec, DAY_US, FieldKind, FieldSpec, Fold, Label, TimeSpec};
@@ -112,11 +112,15 @@ impl Fixture {
 
     /// What `look` makes of the series.
     pub(crate) fn with_series<R>(&self, look: impl FnOnce(&Series<'_>) -> R) -> R {
-        self.with_series_called("TEST", look)
+        self.with_series_called(("TEST", None), look)
     }
 
-    /// What `look` makes of the series with the key `key`.
-    pub(crate) fn with_series_called<R>(&self, key: &str, look: impl FnOnce(&Series<'_>) -> R) -> R {
+    /// What `look` makes of the series with the key `key`, beside the others that `peers` knows.
+    pub(crate) fn with_series_called<R>(
+        &self,
+        (key, peers): (&str, Option<&PeerTable>),
+        look: impl FnOnce(&Series<'_>) -> R,
+    ) -> R {
         let columns: Vec<Column<'_>> = self.numbers.iter().zip(&self.texts).map(column_of).collect();
         let none: [&BooleanArray; 0] = [];
         let series = Series {
@@ -130,6 +134,7 @@ impl Fixture {
             expressions: &none,
             present: &self.time,
             standing: &self.standing,
+            peers,
         };
         look(&series)
     }
@@ -300,12 +305,16 @@ pub(crate) fn blocks<'a>(markdown: &'a str, language: &str) -> Vec<&'a str> {
     markdown.split(open.as_str()).skip(1).filter_map(|rest| rest.split("```").next()).collect()
 }
 
+/// Rules of these checks see several series where the bars have a symbol.
+const PEERS: [&str; 3] = ["\"filled-forward\"", "\"shifted\"", "\"bar-excess\""];
+
 /// What `rule` finds in the bars of an example, whose `[bars]` table is `head`.
 pub(crate) fn evaluated_example(head: &str, bars: &str, rule: &str) -> Evaluated {
     let head = head.trim().trim_start_matches("[bars]");
     let named = |check: &&&dyn CheckKind| rule.contains(&format!("check = \"{}\"", check.name()));
     let across = CHECKS.iter().find(named).is_some_and(|check| check.stage() == Stage::Across);
-    match across {
+    let beside = bars.trim_start().starts_with("time,symbol,") && PEERS.iter().any(|name| rule.contains(name));
+    match across || beside {
         true => several::evaluate(head, bars, rule),
         false => Fixture::new(head, bars).evaluate(rule),
     }

@@ -65,6 +65,9 @@ impl Emitter {
             }
             return self.rule_counts(key, frame, evaluated);
         }
+        if self.program.gathers_peers {
+            return self.notes(key, frame, evaluated);
+        }
         let verdicts = self.verdicts(frame, evaluated);
         let mut row_keys = BTreeMap::new();
         for flagged in &evaluated.flagged {

@@ -8,7 +8,7 @@ use super::flagged::Flagged;
 use super::frame::{Frame, Layout, Parts};
 use super::parse_errors;
 use super::program::Program;
-use crate::checks::{Finding, FindingSink, Noted, Stage, Standing, Totals};
+use crate::checks::{Finding, FindingSink, Noted, Stage, Standing, Totals, to_pieces};
 use crate::config::Rule;
 use crate::decide::Copies;
 use crate::decide::{Action, Severity};
@@ -52,6 +52,9 @@ pub fn evaluate(program: &Program, layout: &Layout, frame: &Frame, key: &str) ->
         }
         all.run(Stage::Sources, &mut totals, &mut flagged)?;
         return Ok(Evaluated { flagged, totals, notes: Vec::new() });
+    }
+    if program.gathers_peers {
+        return Ok(Evaluated { flagged, totals, notes: all.values_for_peers()? });
     }
     all.run(Stage::Row, &mut totals, &mut flagged)?;
     parse_errors::add(program, layout, frame, &mut flagged);
@@ -201,7 +204,7 @@ impl View<'_> {
                 None => None,
             };
             let view = View { frame: narrow.as_ref().unwrap_or(self.frame), ..*self };
-            let parts = view.parts(None);
+            let parts = view.parts(rule_index, None);
             let noted = across.note(&view.frame.series(view.layout, view.key, &parts));
             notes.extend(noted.map(|Noted { bytes, row }| RuleNote {
                 rule: rule_index,
@@ -209,6 +212,24 @@ impl View<'_> {
                 locator: row.map(|row| view.frame.locator(self.layout, row)),
                 id: row.and_then(|row| view.frame.id(self.layout, row)).map(<[u8]>::to_vec),
             }));
+        }
+        Ok(notes)
+    }
+
+    /// What the rules of other series have to know of this one.
+    fn values_for_peers(&self) -> Result<Vec<RuleNote>, ArrowError> {
+        let mut notes = Vec::new();
+        for (rule_index, rule) in self.program.rules.rules.iter().enumerate() {
+            let Some(peers) = rule.check.peers() else { continue };
+            let narrow = match self.concerned(rule) {
+                Some(mask) => Some(self.frame.narrow(self.layout, &mask)?),
+                None => None,
+            };
+            let view = View { frame: narrow.as_ref().unwrap_or(self.frame), ..*self };
+            let parts = view.parts(rule_index, None);
+            let series = view.frame.series(view.layout, view.key, &parts);
+            let pieces = to_pieces(series.time, &peers.values(&series));
+            notes.extend(pieces.into_iter().map(|bytes| RuleNote { rule: rule_index, bytes, locator: None, id: None }));
         }
         Ok(notes)
     }
@@ -229,21 +250,22 @@ impl View<'_> {
         Some((0..self.frame.rows()).map(|row| Some(holds(row))).collect())
     }
 
-    /// The rows in sight as a check sees them.
-    fn parts<'p>(&'p self, present: Option<&'p [i64]>) -> Parts<'p> {
+    /// The rows in sight as the check of the rule at `rule` sees them.
+    fn parts<'p>(&'p self, rule: usize, present: Option<&'p [i64]>) -> Parts<'p> {
         Parts {
             columns: self.frame.columns(self.layout),
             written: self.frame.written(self.layout),
             expressions: self.frame.expressions(self.layout),
             present: present.unwrap_or_else(|| self.frame.time(self.layout)),
             standing: self.standing,
+            peers: self.program.peers.get(&rule),
         }
     }
 
     /// Runs one rule over the rows in sight.
     fn check(&self, index: usize, rule: &Rule, out: &mut Vec<Flagged>) -> Totals {
         let present = self.present(rule);
-        let parts = self.parts(present.as_deref());
+        let parts = self.parts(index, present.as_deref());
         let mut sink = FindingSink::default();
         rule.check.check(&self.frame.series(self.layout, self.key, &parts), &mut sink);
         let found = sink.findings.into_iter().filter(|finding| rule.is_about(finding));

@@ -16,7 +16,7 @@ use arrow::error::ArrowError;
 
 use super::program::Program;
 use crate::bars::{BarColumn, TIME};
-use crate::checks::{Column, NumberColumn, Records, Series, Standing, TextColumn, Written};
+use crate::checks::{Column, NumberColumn, PeerTable, Records, Series, Standing, TextColumn, Written};
 
 /// Where one field stands in the input.
 #[derive(Debug, Clone, Copy, Default)]
@@ -199,6 +199,7 @@ impl Frame {
             expressions: &parts.expressions,
             present: parts.present,
             standing: parts.standing,
+            peers: parts.peers,
         }
     }
 
@@ -261,6 +262,8 @@ pub struct Parts<'a> {
     pub present: &'a [i64],
     /// How each row stands; empty but for rules about copies.
     pub standing: &'a [Standing],
+    /// What the other series show, for rules that need it.
+    pub peers: Option<&'a PeerTable>,
 }
 
 /// How a series key shows a field that is NULL.

@@ -9,6 +9,7 @@
 //! evaluating  all rules over one series
 //! twice    series with bars that are there twice, which are read again with all their fields
 //! records  what leaves the operator, as Arrow columns
+//! peers    what rules have to know of other series before they run
 //! across   what rules across series conclude from their notes of each
 //! plan     puts the pieces together
 //! ```
@@ -26,7 +27,9 @@ pub mod frame;
 pub mod metrics;
 pub mod nested;
 pub mod node;
+mod notes;
 mod parse_errors;
+pub mod peers;
 pub mod plan;
 pub mod program;
 pub mod records;

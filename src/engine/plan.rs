@@ -191,12 +191,31 @@ fn scanned(input: &Input) -> Result<LogicalPlanBuilder> {
     Ok(plan)
 }
 
+/// Runs `program`, which gathers what rules have to know of other series, over all of `input`.
+pub async fn run_for_peers(
+    context: &SessionContext,
+    program: &Arc<Program>,
+    input: &Input,
+) -> Result<SendableRecordBatchStream, EngineError> {
+    run_whole(context, program, input, input.arrangement).await
+}
+
 /// Runs `program`, which evaluates the sources of each symbol together, over all of `input`: sorted by symbol, which may
 /// spill.
 pub async fn run_over_sources(
     context: &SessionContext,
     program: &Arc<Program>,
     input: &Input,
+) -> Result<SendableRecordBatchStream, EngineError> {
+    run_whole(context, program, input, Arrangement::Sorted).await
+}
+
+/// Runs `program` over all of `input`, each series by the fields that are read.
+async fn run_whole(
+    context: &SessionContext,
+    program: &Arc<Program>,
+    input: &Input,
+    arrangement: Arrangement,
 ) -> Result<SendableRecordBatchStream, EngineError> {
     let input = Input {
         groups: input.groups.clone(),
@@ -207,7 +226,7 @@ pub async fn run_over_sources(
         ..*input
     };
     let plan = shaped(program, &input);
-    execute(context, plan.and_then(|plan| evaluated(context, program, plan, (Arrangement::Sorted, Pass::Whole)))).await
+    execute(context, plan.and_then(|plan| evaluated(context, program, plan, (arrangement, Pass::Whole)))).await
 }
 
 /// Runs `program` over the series that were put off, by all fields of `input`.

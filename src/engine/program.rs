@@ -1,12 +1,12 @@
 //! What the operator runs: the bars, the rules, and where their columns are. Plain data, shared by all partitions.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::bars::column::reserved;
 use crate::bars::{BarsSpec, FieldKind, TIME};
-use crate::checks::parse_error;
+use crate::checks::{PeerTable, parse_error};
 use crate::config::{Rule, RuleSet};
 use crate::decide::{Action, Severity};
 
@@ -38,6 +38,10 @@ pub struct Program {
     /// The field of the series key that names the source, where the sources of a symbol are evaluated together, by the rules
     /// that compare them and no others.
     pub by: Option<Arc<str>>,
+    /// Whether the rules are not run, but what they have to know of other series is gathered.
+    pub gathers_peers: bool,
+    /// What they know of other series, by index of the rule.
+    pub peers: BTreeMap<usize, PeerTable>,
     /// SHA-256 over the job and its rules; two programs are equal when this is.
     pub sha256: String,
 }
@@ -126,6 +130,25 @@ impl Program {
     pub fn over_sources(self, by: Arc<str>) -> Self {
         let sha256 = format!("{} by {by}", self.sha256);
         Self { by: Some(by), sha256, ..self }
+    }
+
+    /// Whether a rule has to know of other series.
+    pub fn needs_peers(&self) -> bool {
+        self.rules.rules.iter().any(|rule| rule.check.peers().is_some())
+    }
+
+    /// The same for gathering what rules have to know of other series.
+    #[must_use]
+    pub fn gathering_peers(self) -> Self {
+        let sha256 = format!("{} gathers", self.sha256);
+        Self { gathers_peers: true, sha256, ..self }
+    }
+
+    /// The same with what rules know of other series.
+    #[must_use]
+    pub fn with_peers(self, peers: BTreeMap<usize, PeerTable>) -> Self {
+        let sha256 = format!("{} beside others", self.sha256);
+        Self { peers, sha256, ..self }
     }
 
     /// Whether the field at `index` holds numbers.

@@ -103,6 +103,8 @@ pub(super) fn program(text: &str) -> Arc<Program> {
         read,
         compared,
         by: None,
+        gathers_peers: false,
+        peers: std::collections::BTreeMap::new(),
         sha256: "x".into(),
     })
 }

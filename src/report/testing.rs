@@ -64,6 +64,8 @@ pub(super) fn program() -> Arc<Program> {
         read: Vec::new(),
         compared: Vec::new(),
         by: None,
+        gathers_peers: false,
+        peers: std::collections::BTreeMap::new(),
         sha256: "p".to_owned(),
     })
 }

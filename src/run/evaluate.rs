@@ -1,5 +1,6 @@
 //! Bars through the engine, into the report.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -13,9 +14,11 @@ use super::events::Stage;
 use super::failure::Failure;
 use super::ingest::Ingested;
 use super::open::Opened;
+use crate::checks::PeerTable;
 use crate::config::Rule;
 use crate::engine::EngineError;
 use crate::engine::across::Across;
+use crate::engine::peers::{Peers, gathering};
 use crate::engine::plan;
 use crate::engine::program::Program;
 use crate::engine::twice::Twice;
@@ -34,6 +37,14 @@ pub(super) async fn evaluate(
     compile: &(dyn Fn() -> Result<Program, Failure> + Sync),
 ) -> Result<(), Failure> {
     let progress = context.begin(&program.job, Stage::Evaluating, ingested.rows);
+    let beside;
+    let program = match program.needs_peers() {
+        true => {
+            beside = Arc::new(compile()?.with_peers(peers(context, (opened, session), ingested, compile).await?));
+            &beside
+        }
+        false => program,
+    };
     let (mut twice, mut across) = (Twice::default(), Across::new(program));
     let first = plan::run(session, program, &ingested.input).await?;
     collect(opened, first, &mut |batch| {
@@ -75,6 +86,40 @@ pub(super) async fn evaluate(
         }
     }
     Ok(())
+}
+
+/// What the rules have to know of other series, from a pass over the bars before they run.
+async fn peers(
+    context: &Context,
+    (opened, session): (&Opened, &SessionContext),
+    ingested: &Ingested,
+    compile: &(dyn Fn() -> Result<Program, Failure> + Sync),
+) -> Result<BTreeMap<usize, PeerTable>, Failure> {
+    let gathering = Arc::new(gathering(compile()?));
+    let mut peers = Peers::default();
+    let values = plan::run_for_peers(session, &gathering, &ingested.input).await?;
+    collect(opened, values, &mut |batch| {
+        peers.take(batch);
+        Ok(())
+    })
+    .await?;
+    let tables = peers.tables();
+    for (index, rule) in gathering.rules.rules.iter().enumerate().filter(|(_, rule)| rule.check.peers().is_some()) {
+        let series = tables.get(&index).map_or(0, PeerTable::most_series);
+        if series < 2 {
+            context.note(&nothing_beside(rule, series));
+        }
+    }
+    Ok(tables)
+}
+
+/// That a rule has to know of other series and there are none.
+fn nothing_beside(rule: &Rule, series: usize) -> String {
+    let (there, place) = (counted(series as u64, "series"), place_of(rule));
+    format!(
+        "warning: rule `{}` looks at what other series show at the timestamp of a bar, and no more than {there} can be compared\n --> {place}",
+        rule.id
+    )
 }
 
 /// That a rule compares series and there are too few, with its place.

@@ -1,5 +1,6 @@
 //! From a job file to a program: rules compiled over the bars of the source.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::prelude::SessionContext;
@@ -47,6 +48,8 @@ pub(super) fn program_as_of(
         parse_error_action: job.parse_error.action,
         movable_before,
         by: None,
+        gathers_peers: false,
+        peers: BTreeMap::new(),
         sha256: plan::sha256_of([opened.loaded.job_sha256.as_str(), rules.sha256.as_str(), as_of.to_string().as_str()]),
         rules,
     })
@@ -75,6 +78,8 @@ pub(super) fn unseen(loaded: &Loaded) -> Program {
         read: Vec::new(),
         compared: Vec::new(),
         by: None,
+        gathers_peers: false,
+        peers: BTreeMap::new(),
         sha256: String::new(),
     }
 }

@@ -78,6 +78,8 @@ pub(super) async fn run(
             read: read.clone(),
             compared: Vec::new(),
             by: None,
+            gathers_peers: false,
+            peers: std::collections::BTreeMap::new(),
             sha256: id.to_string(),
         });
         for test in tests {

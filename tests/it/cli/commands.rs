@@ -135,6 +135,7 @@ fn init_makes_a_project_that_has_no_mistakes() {
     let project = Project::empty();
     insta::assert_snapshot!(project.call(&["init", "new"]).exits(0).out, @r"
 wrote new/rules/ohlcv.toml
+wrote new/rules/across-series.toml
 wrote new/rules/crypto.toml
 wrote new/rules/cn-equities.toml
 wrote new/rules/us-equities.toml

@@ -1,0 +1,40 @@
+//! Rules that have to know of other series: gathers what these show at each timestamp, before the rules run.
+
+use std::collections::BTreeMap;
+
+use arrow::array::RecordBatch;
+
+use super::notes::notes;
+use super::plan::fields_to_read;
+use super::program::Program;
+use crate::checks::{PeerTable, PeerValues};
+
+/// The values of all series, by index of the rule.
+#[derive(Debug, Default)]
+pub struct Peers(BTreeMap<usize, PeerValues>);
+
+impl Peers {
+    /// Takes the values of one batch of the operator's output.
+    pub fn take(&mut self, batch: &RecordBatch) {
+        for (rule, note) in notes(batch) {
+            self.0.entry(rule).or_default().take(&note.bytes);
+        }
+    }
+
+    /// What the rules have to know.
+    pub fn tables(self) -> BTreeMap<usize, PeerTable> {
+        self.0.into_iter().map(|(rule, values)| (rule, values.table())).collect()
+    }
+}
+
+/// `program` for gathering these values: it reads nothing but prices and volume, unless a rule that gathers has a
+/// condition.
+#[must_use]
+pub fn gathering(mut program: Program) -> Program {
+    let conditional = |rule: &crate::config::Rule| rule.check.peers().is_some() && rule.condition.is_some();
+    if !program.rules.rules.iter().any(conditional) {
+        program.rules.expressions.clear();
+        program.read = fields_to_read(&program.bars, []);
+    }
+    program.gathering_peers()
+}
