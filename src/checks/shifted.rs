@@ -38,7 +38,7 @@ const PARAMS: &[Key] = &[
     key(
         "series",
         Holds::Count { min: 2, max: 1_000_000 },
-        Otherwise::Count(3),
+        Otherwise::Count(2),
         "Fewest other series at a timestamp whose median return is that of the market.",
     ),
 ];
