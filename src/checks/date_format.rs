@@ -200,6 +200,7 @@ mod tests {
             present: &[],
             standing: &[],
             peers: None,
+            other: &[],
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);

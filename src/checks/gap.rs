@@ -384,6 +384,7 @@ mod tests {
             present: time,
             standing: &[],
             peers: None,
+            other: &[],
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);

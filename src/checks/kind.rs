@@ -6,6 +6,7 @@ use super::across::Across;
 use super::context::Context;
 use super::facts::Facts;
 use super::finding::FindingSink;
+use super::other_job::OtherJob;
 use super::params::Params;
 use super::peers::Peers;
 use super::series::Series;
@@ -21,7 +22,8 @@ pub enum Stage {
     Series,
     /// Evaluates which rows of a series are the same bar; sees all rows, and how they stand after the other rules.
     Copies,
-    /// Evaluates the series of one symbol from several sources together; see [`Check::by`]. Its findings stand for no rows.
+    /// Evaluates the series of one symbol from several sources together, see [`Check::by`], or beside that of another job,
+    /// see [`Check::other_job`]. Its findings stand for no rows.
     Sources,
     /// Evaluates series by each other: notes what it needs of each, over all of its rows, and concludes when all of them
     /// were read. Its findings stand for no rows.
@@ -101,6 +103,11 @@ pub trait Check: Send + Sync {
 
     /// The field of the series key that names the source, where it evaluates all sources of a symbol together.
     fn by(&self) -> Option<&Arc<str>> {
+        None
+    }
+
+    /// The job whose bars it compares with; `None` where there is none.
+    fn other_job(&self) -> Option<&OtherJob> {
         None
     }
 

@@ -229,6 +229,7 @@ mod tests {
             present: &[],
             standing: &[],
             peers: None,
+            other: &[],
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);
@@ -255,6 +256,7 @@ mod tests {
             present: &[],
             standing: &[],
             peers: None,
+            other: &[],
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);

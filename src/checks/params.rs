@@ -5,10 +5,12 @@
 //! [`Diagnostic`] where the file is wrong, so that all mistakes are seen at once; a rule with any mistake never runs.
 
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 use toml::Spanned;
 
+use super::other_job::OtherJob;
 use crate::bars::{BarsSpec, FieldKind, TIME};
 use crate::schema::diagnostic::suggestion;
 use crate::schema::{Diagnostic, SectionReader, SourceText};
@@ -222,6 +224,14 @@ impl<'a> Params<'a> {
             FieldRef::Time => Arc::from(TIME),
             FieldRef::Number(index) | FieldRef::Text(index) => Arc::clone(&self.bars.fields[index].name),
         }
+    }
+
+    /// The job file that `name` names, from the folder of the rule file, where given.
+    pub fn other_job(&mut self, name: &str) -> Option<OtherJob> {
+        let text = self.section.text(name)?;
+        let file = Arc::clone(self.section.file());
+        let folder = file.path.parent().unwrap_or(Path::new(""));
+        Some(OtherJob { path: folder.join(text.get_ref()), span: text.span(), file })
     }
 
     /// The slot of a boolean SQL expression, where given.

@@ -185,6 +185,7 @@ mod tests {
             present: &[],
             standing: &[],
             peers: None,
+            other: &[],
         };
         let check = compile(
             r#"check = "required"

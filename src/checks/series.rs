@@ -3,6 +3,7 @@
 use arrow::array::{Array, BooleanArray, StringViewArray};
 use arrow::buffer::NullBuffer;
 
+use super::other_job::OtherBar;
 use super::peers::PeerTable;
 
 /// A numeric column.
@@ -163,6 +164,8 @@ pub struct Series<'a> {
     pub standing: &'a [Standing],
     /// What the other series show, for checks that have [`super::Check::peers`]; `None` where that is not known.
     pub peers: Option<&'a PeerTable>,
+    /// The bars of the symbol in another job, for checks that have [`super::Check::other_job`]; none for others.
+    pub other: &'a [OtherBar],
 }
 
 impl<'a> Series<'a> {

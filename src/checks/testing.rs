@@ -13,8 +13,8 @@ use std::sync::Arc;
 use arrow::array::{Array, BooleanArray, Float64Array, StringViewArray};
 
 use super::{
-    CHECKS, Check, CheckKind, Column, Finding, FindingSink, NumberColumn, PeerTable, Records, Series, Stage, Standing,
-    TextColumn, Totals, find,
+    CHECKS, Check, CheckKind, Column, Finding, FindingSink, NumberColumn, OtherBar, PeerTable, Records, Series, Stage,
+    Standing, TextColumn, Totals, find,
 };
 use crate::bars::time::TimeFormat;
 use crate::bars::{BarsSpec, DAY_US, FieldKind, FieldSpec, Fold, Label, TimeSpec};
@@ -33,6 +33,8 @@ pub(crate) struct Fixture {
     texts: Vec<Option<[StringViewArray; 2]>>,
     rank: Vec<u64>,
     standing: Vec<Standing>,
+    /// The bars of another job.
+    pub(crate) other: Vec<OtherBar>,
 }
 
 impl Fixture {
@@ -75,6 +77,7 @@ impl Fixture {
             texts,
             rank: order.iter().map(|(_, i)| *i as u64).collect(),
             standing: Vec::new(),
+            other: Vec::new(),
             spec,
         }
     }
@@ -135,6 +138,7 @@ impl Fixture {
             present: &self.time,
             standing: &self.standing,
             peers,
+            other: &self.other,
         };
         look(&series)
     }

@@ -15,7 +15,7 @@ use super::evaluation::Evaluated;
 use super::flagged::Flagged;
 use super::frame::{Frame, Layout};
 use super::metrics;
-use super::program::Program;
+use super::program::{Gathers, Program};
 use super::records::{Counted, Record, RecordBuilder, Row};
 use crate::bars::DAY_US;
 use crate::checks::{Finding, Totals};
@@ -65,7 +65,7 @@ impl Emitter {
             }
             return self.rule_counts(key, frame, evaluated);
         }
-        if self.program.gathers_peers {
+        if self.program.gathers != Gathers::Nothing {
             return self.notes(key, frame, evaluated);
         }
         let verdicts = self.verdicts(frame, evaluated);

@@ -4,11 +4,13 @@
 use arrow::array::{Array, BooleanArray};
 use arrow::error::ArrowError;
 
+use super::emit::session;
 use super::flagged::Flagged;
 use super::frame::{Frame, Layout, Parts};
 use super::parse_errors;
-use super::program::Program;
-use crate::checks::{Finding, FindingSink, Noted, Stage, Standing, Totals, to_pieces};
+use super::program::{Gathers, Program};
+use crate::bars::{DAY_US, Label};
+use crate::checks::{Finding, FindingSink, Noted, OtherBar, Stage, Standing, Totals, to_pieces};
 use crate::config::Rule;
 use crate::decide::Copies;
 use crate::decide::{Action, Severity};
@@ -53,8 +55,12 @@ pub fn evaluate(program: &Program, layout: &Layout, frame: &Frame, key: &str) ->
         all.run(Stage::Sources, &mut totals, &mut flagged)?;
         return Ok(Evaluated { flagged, totals, notes: Vec::new() });
     }
-    if program.gathers_peers {
-        return Ok(Evaluated { flagged, totals, notes: all.values_for_peers()? });
+    match &program.gathers {
+        Gathers::Nothing => {}
+        Gathers::Peers => return Ok(Evaluated { flagged, totals, notes: all.values_for_peers()? }),
+        Gathers::Bars { by_session } => {
+            return Ok(Evaluated { flagged, totals, notes: all.bars_for_another(*by_session) });
+        }
     }
     all.run(Stage::Row, &mut totals, &mut flagged)?;
     parse_errors::add(program, layout, frame, &mut flagged);
@@ -65,6 +71,7 @@ pub fn evaluate(program: &Program, layout: &Layout, frame: &Frame, key: &str) ->
         return Ok(Evaluated { flagged, totals, notes: Vec::new() });
     }
     let notes = all.notes()?;
+    all.run(Stage::Sources, &mut totals, &mut flagged)?;
     let time = frame.time(layout);
     let distinct = time.windows(2).all(|pair| pair[0] != pair[1]);
     if distinct && !flagged.iter().any(|finding| rejects(program, finding)) {
@@ -234,6 +241,30 @@ impl View<'_> {
         Ok(notes)
     }
 
+    /// The bars of the series for rules of another job, in sessions or as they are.
+    fn bars_for_another(&self, by_session: bool) -> Vec<RuleNote> {
+        let bars = &self.program.bars;
+        let fields = ["open", "high", "low", "close", "volume"].map(|name| {
+            bars.field(name).map(|(index, _)| index).filter(|index| self.layout.fields[*index].value.is_some())
+        });
+        let parts = self.parts(0, None);
+        let series = self.frame.series(self.layout, self.key, &parts);
+        // A bar that is dated by its end belongs to the session in which it ends.
+        let inside = i64::from(bars.time.label == Label::End);
+        let place = |time: i64| match by_session {
+            true => session(self.program, time - inside).map_or(time, |day| i64::from(day) * DAY_US),
+            false => time,
+        };
+        let pieces = OtherBar::to_pieces(&OtherBar::collect(&series, fields, &place));
+        pieces.into_iter().map(|bytes| RuleNote { rule: 0, bytes, locator: None, id: None }).collect()
+    }
+
+    /// The bars of the symbol in the job that the rule at `rule` compares with.
+    fn other(&self, rule: usize) -> &[OtherBar] {
+        let Some(others) = self.program.others.get(&rule) else { return &[] };
+        self.whole.text(self.layout.keys.first().copied(), 0).map_or(&[], |symbol| others.of(symbol))
+    }
+
     /// The rows that `rule` is about by its condition and its validity; `None` where it is about all of them.
     fn concerned(&self, rule: &Rule) -> Option<BooleanArray> {
         if rule.condition.is_none() && rule.from.is_none() && rule.until.is_none() {
@@ -259,6 +290,7 @@ impl View<'_> {
             present: present.unwrap_or_else(|| self.frame.time(self.layout)),
             standing: self.standing,
             peers: self.program.peers.get(&rule),
+            other: self.other(rule),
         }
     }
 

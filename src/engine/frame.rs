@@ -16,7 +16,7 @@ use arrow::error::ArrowError;
 
 use super::program::Program;
 use crate::bars::{BarColumn, TIME};
-use crate::checks::{Column, NumberColumn, PeerTable, Records, Series, Standing, TextColumn, Written};
+use crate::checks::{Column, NumberColumn, OtherBar, PeerTable, Records, Series, Standing, TextColumn, Written};
 
 /// Where one field stands in the input.
 #[derive(Debug, Clone, Copy, Default)]
@@ -200,6 +200,7 @@ impl Frame {
             present: parts.present,
             standing: parts.standing,
             peers: parts.peers,
+            other: parts.other,
         }
     }
 
@@ -264,6 +265,8 @@ pub struct Parts<'a> {
     pub standing: &'a [Standing],
     /// What the other series show, for rules that need it.
     pub peers: Option<&'a PeerTable>,
+    /// The bars of the symbol in another job.
+    pub other: &'a [OtherBar],
 }
 
 /// How a series key shows a field that is NULL.

@@ -1,4 +1,4 @@
-//! Rules that have to know of other series: gathers what these show at each timestamp, before the rules run.
+//! Rules that have to know of other series, or of the bars of another job: gathers what these show, before the rules run.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use arrow::array::RecordBatch;
 use super::notes::notes;
 use super::plan::fields_to_read;
 use super::program::Program;
-use crate::checks::{PeerTable, PeerValues};
+use crate::checks::{OtherBars, PeerTable, PeerValues};
 
 /// The values of all series, by index of the rule.
 #[derive(Debug, Default)]
@@ -37,4 +37,35 @@ pub fn gathering(mut program: Program) -> Program {
         program.read = fields_to_read(&program.bars, []);
     }
     program.gathering_peers()
+}
+
+/// The bars of another job, by symbol.
+#[derive(Debug, Default)]
+pub struct Others {
+    bars: OtherBars,
+    /// The series key of each symbol.
+    keys: BTreeMap<String, String>,
+}
+
+impl Others {
+    /// Takes the bars of one batch of the operator's output.
+    ///
+    /// # Errors
+    /// Two series of one symbol: their keys.
+    pub fn take(&mut self, batch: &RecordBatch) -> Result<(), [String; 2]> {
+        for (_, note) in notes(batch) {
+            let symbol = note.symbol.unwrap_or_default();
+            let key = self.keys.entry(symbol.clone()).or_insert_with(|| note.series.clone());
+            if *key != note.series {
+                return Err([key.clone(), note.series]);
+            }
+            self.bars.take(&symbol, &note.bytes);
+        }
+        Ok(())
+    }
+
+    /// The bars.
+    pub fn bars(self) -> OtherBars {
+        self.bars
+    }
 }

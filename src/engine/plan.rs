@@ -191,8 +191,8 @@ fn scanned(input: &Input) -> Result<LogicalPlanBuilder> {
     Ok(plan)
 }
 
-/// Runs `program`, which gathers what rules have to know of other series, over all of `input`.
-pub async fn run_for_peers(
+/// Runs `program`, which gathers what rules have to know before they run, over all of `input`.
+pub async fn run_to_gather(
     context: &SessionContext,
     program: &Arc<Program>,
     input: &Input,

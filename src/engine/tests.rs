@@ -103,8 +103,9 @@ pub(super) fn program(text: &str) -> Arc<Program> {
         read,
         compared,
         by: None,
-        gathers_peers: false,
+        gathers: crate::engine::program::Gathers::Nothing,
         peers: std::collections::BTreeMap::new(),
+        others: std::collections::BTreeMap::new(),
         sha256: "x".into(),
     })
 }

@@ -64,8 +64,9 @@ pub(super) fn program() -> Arc<Program> {
         read: Vec::new(),
         compared: Vec::new(),
         by: None,
-        gathers_peers: false,
+        gathers: crate::engine::program::Gathers::Nothing,
         peers: std::collections::BTreeMap::new(),
+        others: std::collections::BTreeMap::new(),
         sha256: "p".to_owned(),
     })
 }

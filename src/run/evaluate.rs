@@ -14,6 +14,7 @@ use super::events::Stage;
 use super::failure::Failure;
 use super::ingest::Ingested;
 use super::open::Opened;
+use super::other_job;
 use crate::checks::PeerTable;
 use crate::config::Rule;
 use crate::engine::EngineError;
@@ -38,9 +39,11 @@ pub(super) async fn evaluate(
 ) -> Result<(), Failure> {
     let progress = context.begin(&program.job, Stage::Evaluating, ingested.rows);
     let beside;
-    let program = match program.needs_peers() {
+    let program = match program.looks_beside() {
         true => {
-            beside = Arc::new(compile()?.with_peers(peers(context, (opened, session), ingested, compile).await?));
+            let others = other_job::read(context, session, program, ingested.input.window).await?;
+            let peers = peers(context, (opened, session), ingested, compile).await?;
+            beside = Arc::new(compile()?.beside(peers, others));
             &beside
         }
         false => program,
@@ -76,13 +79,15 @@ pub(super) async fn evaluate(
         let found = plan::run_over_sources(session, &together, &ingested.input).await?;
         collect(opened, found, &mut |batch| Ok(collector.take(batch)?)).await?;
     }
-    for (index, rule) in program.rules.rules.iter().enumerate().filter(|(_, rule)| rule.check.by().is_some()) {
+    for (index, rule) in program.rules.rules.iter().enumerate() {
+        let none = match (rule.check.by(), rule.check.other_job()) {
+            (Some(_), _) => "the sources of a symbol, and no symbol has bars of two",
+            (_, Some(_)) => "with another job, and no bar has the symbol and the timestamp of one of its bars",
+            (None, None) => continue,
+        };
         if collector.tally().rules[index].counts.evaluated == 0 {
-            context.note(&format!(
-                "warning: rule `{}` compares the sources of a symbol, and no symbol has bars of two: it has nothing to evaluate\n --> {}",
-                rule.id,
-                place_of(rule)
-            ));
+            let (id, place) = (&rule.id, place_of(rule));
+            context.note(&format!("warning: rule `{id}` compares {none}: it has nothing to evaluate\n --> {place}"));
         }
     }
     Ok(())
@@ -96,8 +101,11 @@ async fn peers(
     compile: &(dyn Fn() -> Result<Program, Failure> + Sync),
 ) -> Result<BTreeMap<usize, PeerTable>, Failure> {
     let gathering = Arc::new(gathering(compile()?));
+    if !gathering.rules.rules.iter().any(|rule| rule.check.peers().is_some()) {
+        return Ok(BTreeMap::new());
+    }
     let mut peers = Peers::default();
-    let values = plan::run_for_peers(session, &gathering, &ingested.input).await?;
+    let values = plan::run_to_gather(session, &gathering, &ingested.input).await?;
     collect(opened, values, &mut |batch| {
         peers.take(batch);
         Ok(())
@@ -138,7 +146,7 @@ fn place_of(rule: &Rule) -> String {
 }
 
 /// Takes what the operator puts out to its end.
-async fn collect(
+pub(super) async fn collect(
     opened: &Opened,
     mut stream: SendableRecordBatchStream,
     take: &mut (dyn FnMut(&RecordBatch) -> Result<(), Failure> + Send),

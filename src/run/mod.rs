@@ -33,6 +33,7 @@ mod mistaken;
 mod namesake;
 mod open;
 mod options;
+mod other_job;
 mod peak;
 mod plan;
 mod preview;

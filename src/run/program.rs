@@ -8,11 +8,12 @@ use datafusion::prelude::SessionContext;
 use super::failure::Failure;
 use super::job::Job;
 use super::open::Opened;
+use super::other_job;
 use crate::bars::{BarsSpec, TimeSpec};
 use crate::config::{Loaded, RuleSet};
 use crate::engine::expressions;
 use crate::engine::plan;
-use crate::engine::program::Program;
+use crate::engine::program::{Gathers, Program};
 use crate::schema::diagnostic::suggestion;
 
 /// Compiles the rules of the job over its bars, as of now.
@@ -34,6 +35,7 @@ pub(super) fn program_as_of(
         rules.leave_out(&rule);
     }
     reject_unknown(&opened.loaded, &rules, only)?;
+    other_job::reject_unfit(&rules, &bars)?;
     let in_expressions = expressions::check(context, &bars, &rules.expressions).map_err(Failure::Mistakes)?;
     let job = &opened.loaded.job;
     let used = rules.used.iter().copied().chain(in_expressions);
@@ -48,11 +50,20 @@ pub(super) fn program_as_of(
         parse_error_action: job.parse_error.action,
         movable_before,
         by: None,
-        gathers_peers: false,
+        gathers: Gathers::Nothing,
         peers: BTreeMap::new(),
+        others: BTreeMap::new(),
         sha256: plan::sha256_of([opened.loaded.job_sha256.as_str(), rules.sha256.as_str(), as_of.to_string().as_str()]),
         rules,
     })
+}
+
+/// The bars of `opened` without any rule, of which only `gathers` is wanted.
+pub(super) fn of_bars(opened: &Opened, gathers: Gathers) -> Program {
+    let bars = opened.bars.clone();
+    let read = plan::fields_to_read(&bars, []);
+    let sha256 = plan::sha256_of([opened.loaded.job_sha256.as_str(), "bars"]);
+    Program { bars, read, gathers, sha256, ..unseen(&opened.loaded) }
 }
 
 /// What stands for the program of a job whose source could not be looked at, so that a report can say so: no rule,
@@ -78,8 +89,9 @@ pub(super) fn unseen(loaded: &Loaded) -> Program {
         read: Vec::new(),
         compared: Vec::new(),
         by: None,
-        gathers_peers: false,
+        gathers: Gathers::Nothing,
         peers: BTreeMap::new(),
+        others: BTreeMap::new(),
         sha256: String::new(),
     }
 }

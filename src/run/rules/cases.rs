@@ -78,8 +78,9 @@ pub(super) async fn run(
             read: read.clone(),
             compared: Vec::new(),
             by: None,
-            gathers_peers: false,
+            gathers: crate::engine::program::Gathers::Nothing,
             peers: std::collections::BTreeMap::new(),
+            others: std::collections::BTreeMap::new(),
             sha256: id.to_string(),
         });
         for test in tests {
