@@ -37,6 +37,8 @@ pub struct Expression {
     pub file: Arc<SourceText>,
     /// The rule it belongs to.
     pub rule: Arc<str>,
+    /// How many bars before and after a bar it depends on; the engine says that.
+    pub reach: (usize, usize),
 }
 
 /// Reads the parameters of one rule; see the module.
@@ -239,7 +241,7 @@ impl<'a> Params<'a> {
         let text = self.section.text(name)?;
         let (span, sql) = (text.span(), text.into_inner());
         let (file, rule) = (Arc::clone(self.section.file()), Arc::clone(&self.rule));
-        self.expressions.push(Expression { sql, span, file, rule });
+        self.expressions.push(Expression { sql, span, file, rule, reach: (0, 0) });
         Some(self.expressions.len() - 1)
     }
 

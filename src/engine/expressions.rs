@@ -1,4 +1,4 @@
-//! The boolean expressions of rules: each is about one row, and names fields that the bars have.
+//! The boolean expressions of rules: each is about one bar, and names fields that the bars have.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::SessionContext;
 
+use super::neighbours::{self, Parsed};
 use super::shape;
 use crate::bars::{BarsSpec, FieldKind, TIME};
 use crate::checks::Expression;
@@ -31,17 +32,22 @@ pub fn check(
     let mut used = BTreeSet::new();
     let mut mistakes = Vec::new();
     for expression in expressions {
-        match parse(context, &schema, &expression.sql).and_then(|expr| boolean(context, &schema, expr)) {
-            Ok(expr) => {
-                let columns = expr.column_refs();
-                let mut indices: Vec<_> = columns.iter().filter_map(|c| bars.field(&c.name)).map(|(i, _)| i).collect();
-                indices.sort_unstable();
-                used.extend(indices);
+        let parsed = parse(context, bars, &schema, &expression.sql);
+        match parsed.and_then(|parsed| boolean(context, parsed)) {
+            Ok(parsed) => {
+                used.extend(parsed.fields().iter().filter_map(|name| bars.field(name)).map(|(index, _)| index))
             }
             Err(error) => mistakes.push(mistake(bars, expression, &error)),
         }
     }
     if mistakes.is_empty() { Ok(used) } else { Err(mistakes) }
+}
+
+/// How many bars before and after a bar each expression depends on, by its slot; nothing for one that cannot be parsed.
+pub fn reach(context: &SessionContext, bars: &BarsSpec, expressions: &[Expression]) -> Vec<(usize, usize)> {
+    let schema = canonical(bars);
+    let reach = |expression: &Expression| parse(context, bars, &schema, &expression.sql).map(|parsed| parsed.reach());
+    expressions.iter().map(|expression| reach(expression).unwrap_or_default()).collect()
 }
 
 /// The rules with an expression over a field that the bars are said not to have.
@@ -52,7 +58,7 @@ pub fn rules_without_fields(
 ) -> BTreeSet<Arc<str>> {
     let schema = canonical(bars);
     let lacks = |expression: &&Expression| {
-        let unknown = parse(context, &schema, &expression.sql).err().as_ref().and_then(unknown_column);
+        let unknown = parse(context, bars, &schema, &expression.sql).err().as_ref().and_then(unknown_column);
         unknown.is_some_and(|field| bars.without.iter().any(|without| **without == *field))
     };
     expressions.iter().filter(lacks).map(|expression| Arc::clone(&expression.rule)).collect()
@@ -104,10 +110,11 @@ pub(super) fn canonical(bars: &BarsSpec) -> DFSchema {
     DFSchema::from_unqualified_fields(fields.into(), HashMap::new()).unwrap_or_else(|_| DFSchema::empty())
 }
 
-pub(super) fn parse(context: &SessionContext, schema: &DFSchema, sql: &str) -> Result<Expr> {
-    let expr = context.parse_sql_expr(sql, schema)?;
+/// Parses one expression; see [`neighbours::parse`].
+pub(super) fn parse(context: &SessionContext, bars: &BarsSpec, canonical: &DFSchema, sql: &str) -> Result<Parsed> {
+    let parsed = neighbours::parse(&context.state(), bars, canonical, sql)?;
     let mut refused = None;
-    expr.apply(|part| {
+    parsed.expr.apply(|part| {
         refused = match part {
             Expr::AggregateFunction(_) => Some("an aggregate"),
             Expr::WindowFunction(_) => Some("a window function"),
@@ -122,24 +129,25 @@ pub(super) fn parse(context: &SessionContext, schema: &DFSchema, sql: &str) -> R
         Ok(if refused.is_some() { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     })?;
     match refused {
-        Some(what) => {
-            Err(DataFusionError::Plan(format!("{what} cannot stand here: a rule evaluates one row by itself")))
-        }
-        None => Ok(expr),
+        Some(what) => Err(DataFusionError::Plan(format!(
+            "{what} cannot stand here: a rule evaluates a bar, and what it says of others is prev, next, ret, \
+                 median, mean, highest and lowest"
+        ))),
+        None => Ok(parsed),
     }
 }
 
 /// Plans the expression over an empty table, so that types are coerced as they will be.
-fn boolean(context: &SessionContext, schema: &DFSchema, expr: Expr) -> Result<Expr> {
+fn boolean(context: &SessionContext, parsed: Parsed) -> Result<Parsed> {
     let empty = LogicalPlan::EmptyRelation(datafusion::logical_expr::EmptyRelation {
         produce_one_row: false,
-        schema: Arc::new(schema.clone()),
+        schema: Arc::new(parsed.schema.clone()),
     });
-    let plan = LogicalPlanBuilder::from(empty).project(vec![expr.clone().alias("x")])?.build()?;
+    let plan = LogicalPlanBuilder::from(empty).project(vec![parsed.expr.clone().alias("x")])?.build()?;
     let plan =
         context.state().analyzer().execute_and_check(plan, &context.state().config_options().clone(), |_, _| {})?;
     match plan.schema().field(0).data_type() {
-        DataType::Boolean => Ok(expr),
+        DataType::Boolean => Ok(parsed),
         other => Err(DataFusionError::Plan(format!("this is of type {other}, and must be true or false"))),
     }
 }

@@ -7,6 +7,7 @@
 //! exec     the operator: one series at a time, all rules in one pass
 //! frame    the columns of one series as slices
 //! evaluating  all rules over one series
+//! neighbours  expressions over the bars beside a bar, inside the operator
 //! twice    series with bars that are there twice, which are read again with all their fields
 //! records  what leaves the operator, as Arrow columns
 //! peers    what rules have to know of other series before they run
@@ -25,6 +26,7 @@ pub mod expressions;
 mod flagged;
 pub mod frame;
 pub mod metrics;
+mod neighbours;
 pub mod nested;
 pub mod node;
 mod notes;

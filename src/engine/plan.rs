@@ -295,7 +295,11 @@ fn with_expressions(
     let columns = plan.schema().columns();
     let mut out: Vec<Expr> = columns.into_iter().map(|column: Column| Expr::Column(column)).collect();
     for (slot, expression) in program.rules.expressions.iter().enumerate() {
-        out.push(parse(context, &schema, &expression.sql)?.alias(BarColumn::Expression(slot).name()));
+        let parsed = parse(context, &program.bars, &schema, &expression.sql)?;
+        // What looks at other bars is evaluated where these lie together.
+        if !parsed.looks_beside() {
+            out.push(parsed.expr.alias(BarColumn::Expression(slot).name()));
+        }
     }
     plan.project(out)
 }

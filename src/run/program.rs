@@ -37,6 +37,10 @@ pub(super) fn program_as_of(
     reject_unknown(&opened.loaded, &rules, only)?;
     other_job::reject_unfit(&rules, &bars)?;
     let in_expressions = expressions::check(context, &bars, &rules.expressions).map_err(Failure::Mistakes)?;
+    let reach = expressions::reach(context, &bars, &rules.expressions);
+    for (expression, reach) in rules.expressions.iter_mut().zip(reach) {
+        expression.reach = reach;
+    }
     let job = &opened.loaded.job;
     let used = rules.used.iter().copied().chain(in_expressions);
     let movable_before = (job.window.grace > chrono::TimeDelta::zero())

@@ -228,7 +228,8 @@ impl<'b> Compiler<'b> {
 
     fn add_expression(&mut self, file: &RuleFile, sql: &Spanned<String>, rule: &Arc<str>) -> usize {
         let (sql, span) = (sql.get_ref().clone(), sql.span());
-        self.expressions.push(Expression { sql, span, file: Arc::clone(&file.file), rule: Arc::clone(rule) });
+        let (file, rule) = (Arc::clone(&file.file), Arc::clone(rule));
+        self.expressions.push(Expression { sql, span, file, rule, reach: (0, 0) });
         self.expressions.len() - 1
     }
 
