@@ -8,7 +8,6 @@ use super::facts::Facts;
 use super::finding::FindingSink;
 use super::other_job::OtherJob;
 use super::params::Params;
-use super::peers::Peers;
 use super::series::Series;
 use crate::bars::BarsSpec;
 use crate::schema::Key;
@@ -78,6 +77,12 @@ pub trait CheckKind: Described {
     /// Reads the parameters of one rule. Mistakes are recorded in `params`, which the caller looks at: the
     /// returned check is used only where there were none.
     fn compile(&self, params: &mut Params<'_>, bars: &BarsSpec) -> Box<dyn Check>;
+}
+
+/// A check whose verdict about a bar depends on the bars of other series at its timestamp.
+pub trait Peers: Send + Sync {
+    /// The value of each dated row that other series compare theirs with; NaN for a row that says nothing.
+    fn values(&self, series: &Series<'_>) -> Vec<f64>;
 }
 
 /// A check with its parameters, ready to evaluate.

@@ -37,6 +37,7 @@ mod required;
 mod robust;
 mod runs;
 mod series;
+mod session_bars;
 mod shifted;
 mod split;
 mod sql;
@@ -55,11 +56,12 @@ pub use context::Context;
 pub use facts::Facts;
 pub use finding::{Finding, FindingSink, Totals};
 pub use freshness::parse_fresh;
-pub use kind::{Check, CheckKind, Described, Stage};
+pub use kind::{Check, CheckKind, Described, Peers, Stage};
 pub use other_job::{OtherBar, OtherBars, OtherJob};
 pub use params::{Expression, FieldRef, Lacking, Params};
-pub use peers::{Others, PeerTable, PeerValues, Peers, to_pieces};
+pub use peers::{Others, PeerTable, PeerValues, to_pieces};
 pub use series::{Column, NumberColumn, Records, Series, Standing, TextColumn, Written};
+pub use session_bars::session_bars;
 
 /// Every check there is, in the order of the documentation.
 pub const CHECKS: &[&dyn CheckKind] = &[

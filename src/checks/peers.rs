@@ -6,14 +6,6 @@
 
 use std::collections::HashMap;
 
-use super::series::Series;
-
-/// A check whose verdict about a bar depends on the bars of other series at its timestamp.
-pub trait Peers: Send + Sync {
-    /// The value of each dated row that other series compare theirs with; NaN for a row that says nothing.
-    fn values(&self, series: &Series<'_>) -> Vec<f64>;
-}
-
 /// What the other series show at one timestamp.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Others {

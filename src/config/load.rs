@@ -168,12 +168,15 @@ fn read_all(
                 of_rules.extend(secrets);
                 let rules = RuleFile::new(text, Arc::clone(&environment));
                 mistakes.extend(unknown_rules(&file, &rules, &entry.except));
-                rule_files.push(RuleFile { except: entry.except.clone(), ..rules });
+                rule_files.push(RuleFile { except: entry.except.clone(), job: Some(Arc::clone(&file)), ..rules });
             }
             Err(mistake) => mistakes.push(*mistake),
         }
     }
     rule_files.extend(job.as_ref().and_then(|job| of_fresh(job, &rule_files)));
+    if rule_files.len() >= entries.len() {
+        mistakes.extend(rules::unknown_tuning(&file, &rules::ids(&rule_files)));
+    }
     let calendar_mistakes = job.as_mut().map(|job| set_calendar(&file, job)).unwrap_or_default();
     let assumed = bars.map(|bars| bars.assumed_spec());
     of_rules.extend(rules::lint(&rule_files, assumed.as_ref(), only));

@@ -7,10 +7,11 @@ use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 
 use super::counts::RuleCounts;
-use super::emit::{digest, identity, session};
+use super::emit::{digest, identity};
 use super::notes::notes;
 use super::program::Program;
 use super::records::{Counted, Record, RecordBuilder, Row};
+use super::trading_date::session;
 use crate::checks::{ALL_SERIES, AcrossSink, Note, OfSeries};
 use crate::decide::Action;
 

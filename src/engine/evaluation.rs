@@ -4,13 +4,13 @@
 use arrow::array::{Array, BooleanArray};
 use arrow::error::ArrowError;
 
-use super::emit::session;
 use super::flagged::Flagged;
 use super::frame::{Frame, Layout, Parts};
 use super::parse_errors;
 use super::program::{Gathers, Program};
+use super::trading_date::session;
 use crate::bars::{DAY_US, Label};
-use crate::checks::{Finding, FindingSink, Noted, OtherBar, Stage, Standing, Totals, to_pieces};
+use crate::checks::{Finding, FindingSink, Noted, OtherBar, Stage, Standing, Totals, session_bars, to_pieces};
 use crate::config::Rule;
 use crate::decide::Copies;
 use crate::decide::{Action, Severity};
@@ -255,7 +255,7 @@ impl View<'_> {
             true => session(self.program, time - inside).map_or(time, |day| i64::from(day) * DAY_US),
             false => time,
         };
-        let pieces = OtherBar::to_pieces(&OtherBar::collect(&series, fields, &place));
+        let pieces = OtherBar::to_pieces(&session_bars(&series, fields, &place));
         pieces.into_iter().map(|bytes| RuleNote { rule: 0, bytes, locator: None, id: None }).collect()
     }
 
@@ -299,7 +299,8 @@ impl View<'_> {
         let present = self.present(rule);
         let parts = self.parts(index, present.as_deref());
         let mut sink = FindingSink::default();
-        rule.check.check(&self.frame.series(self.layout, self.key, &parts), &mut sink);
+        let check = rule.check_of(self.whole.text(self.layout.keys.first().copied(), 0));
+        check.check(&self.frame.series(self.layout, self.key, &parts), &mut sink);
         let found = sink.findings.into_iter().filter(|finding| rule.is_about(finding));
         out.extend(found.map(|finding| Flagged::new(index, finding, self.rows)));
         sink.totals

@@ -1,18 +1,18 @@
 //! The boolean expressions of rules: each is about one bar, and names fields that the bars have.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::SessionContext;
 
+use super::canonical::canonical;
 use super::neighbours::{self, Parsed};
-use super::shape;
-use crate::bars::{BarsSpec, FieldKind, TIME};
+use crate::bars::BarsSpec;
 use crate::checks::Expression;
 use crate::schema::Diagnostic;
 use crate::schema::diagnostic::suggestion;
@@ -50,16 +50,19 @@ pub fn reach(context: &SessionContext, bars: &BarsSpec, expressions: &[Expressio
     expressions.iter().map(|expression| reach(expression).unwrap_or_default()).collect()
 }
 
-/// The rules with an expression over a field that the bars are said not to have.
+/// The rules with an expression over a field that the bars are said not to have, or do not have where they are among
+/// `optional`.
 pub fn rules_without_fields(
     context: &SessionContext,
     bars: &BarsSpec,
     expressions: &[Expression],
+    optional: &BTreeSet<Arc<str>>,
 ) -> BTreeSet<Arc<str>> {
     let schema = canonical(bars);
     let lacks = |expression: &&Expression| {
         let unknown = parse(context, bars, &schema, &expression.sql).err().as_ref().and_then(unknown_column);
-        unknown.is_some_and(|field| bars.without.iter().any(|without| **without == *field))
+        let may_lack = |field: String| bars.without.iter().any(|without| **without == *field);
+        unknown.is_some_and(|field| optional.contains(&expression.rule) || may_lack(field))
     };
     expressions.iter().filter(lacks).map(|expression| Arc::clone(&expression.rule)).collect()
 }
@@ -80,7 +83,10 @@ fn mistake(bars: &BarsSpec, expression: &Expression, error: &DataFusionError) ->
     let diagnostic = Diagnostic::new(code, title, &expression.file, expression.span.clone());
     match unknown {
         Some(name) => {
-            diagnostic.label(format!("unknown field `{name}`")).help(suggestion(&name, "fields", bars.names()))
+            let known = suggestion(&name, "fields", bars.names());
+            let without =
+                format!("where these bars have none, `without = [\"{name}\"]` in `[bars]` leaves the rule out");
+            diagnostic.label(format!("unknown field `{name}`")).help(format!("{known}; {without}"))
         }
         None => diagnostic.label(first.to_owned()),
     }
@@ -95,19 +101,6 @@ fn unknown_column(error: &DataFusionError) -> Option<String> {
         DataFusionError::Diagnostic(_, inner) => unknown_column(inner),
         _ => None,
     }
-}
-
-/// The columns an expression can name.
-pub(super) fn canonical(bars: &BarsSpec) -> DFSchema {
-    let mut fields = vec![Field::new(TIME, shape::time_type(), true)];
-    fields.extend(bars.fields.iter().map(|field| {
-        let data_type = match field.kind {
-            FieldKind::Number => DataType::Float64,
-            FieldKind::Text => DataType::Utf8View,
-        };
-        Field::new(&*field.name, data_type, true)
-    }));
-    DFSchema::from_unqualified_fields(fields.into(), HashMap::new()).unwrap_or_else(|_| DFSchema::empty())
 }
 
 /// Parses one expression; see [`neighbours::parse`].

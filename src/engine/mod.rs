@@ -17,6 +17,7 @@
 
 pub mod across;
 mod arrangement;
+mod canonical;
 pub mod counts;
 pub mod emit;
 pub mod evaluation;
@@ -42,6 +43,7 @@ pub mod shape;
 pub mod table;
 #[cfg(test)]
 mod tests;
+mod trading_date;
 pub mod twice;
 
 pub use self::arrangement::Arrangement;

@@ -17,8 +17,9 @@ use datafusion::physical_expr::PhysicalExpr;
 
 use self::derived::{Bars, Derived};
 use self::rewrite::rewrite;
-use super::emit::session;
+use super::canonical::canonical;
 use super::program::Program;
+use super::trading_date::session;
 use crate::bars::BarsSpec;
 
 /// An expression of a rule as it is planned.
@@ -108,7 +109,7 @@ impl Neighbours {
     /// # Errors
     /// One of them cannot be planned; they were checked before.
     pub fn try_new(state: &SessionState, program: &Program, input: &Schema) -> Result<Self> {
-        let canonical = super::expressions::canonical(&program.bars);
+        let canonical = canonical(&program.bars);
         let mut planned = Vec::new();
         for (slot, expression) in program.rules.expressions.iter().enumerate() {
             let Parsed { expr, schema, derived } = parse(state, &program.bars, &canonical, &expression.sql)?;

@@ -15,7 +15,8 @@ use sha2::{Digest, Sha256};
 
 use super::EngineError;
 use super::arrangement::Arrangement;
-use super::expressions::{canonical, parse};
+use super::canonical::canonical;
+use super::expressions::parse;
 use super::nested;
 use super::node::SeriesNode;
 use super::program::Program;

@@ -8,7 +8,6 @@ use std::collections::HashMap;
 use super::run::Window;
 use crate::bars::BarsSpec;
 use crate::checks::Context;
-use crate::config::Rule;
 use crate::engine::program::Program;
 use crate::market::{DAY_US, Interval};
 
@@ -41,21 +40,22 @@ impl Margins {
     /// Those of the rules of `program` over `window`.
     pub fn of(program: &Program, window: Window) -> Self {
         let rules = program.rules.rules.iter();
-        let margin = |rule: &Rule| match rule.check.context() {
+        let bars = |before, after| Margin::new(&program.bars, window, (before, after), false);
+        let margins = rules.clone().map(|rule| match rule.context() {
             // The first bar of a run of bars is not flagged: one that begins with the window shows at its second bar, and
             // may have begun before.
             Context::Whole => Margin::new(&program.bars, window, (2, 2), true),
             Context::Bars { before, after } => {
                 let own = program.rules.expressions.iter().filter(|expression| expression.rule == rule.id);
-                let wider = |(before, after): (usize, usize), (more_before, more_after): (usize, usize)| {
-                    (before.max(more_before), after.max(more_after))
-                };
-                let reach = own.map(|expression| expression.reach).fold((before, after), wider);
-                Margin::new(&program.bars, window, reach, false)
+                let reach = own.map(|expression| expression.reach);
+                let wider =
+                    |(before, after): (usize, usize), more: (usize, usize)| (before.max(more.0), after.max(more.1));
+                let (before, after) = reach.fold((before, after), wider);
+                bars(before, after)
             }
-        };
+        });
         Self {
-            rules: rules.clone().map(margin).collect(),
+            rules: margins.collect(),
             ids: rules.enumerate().map(|(index, rule)| (rule.id.to_string(), index)).collect(),
         }
     }

@@ -3,21 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use datafusion::error::DataFusionError;
-use datafusion::execution::SendableRecordBatchStream;
 use datafusion::prelude::SessionContext;
-use futures::TryStreamExt;
 
+use super::collect::collect;
 use super::context::Context;
 use super::events::Stage;
 use super::failure::Failure;
 use super::ingest::Ingested;
 use super::open::Opened;
-use super::other_job;
+use super::other_bars;
 use crate::checks::PeerTable;
 use crate::config::Rule;
-use crate::engine::EngineError;
 use crate::engine::across::Across;
 use crate::engine::peers::{Peers, gathering};
 use crate::engine::plan;
@@ -41,7 +37,7 @@ pub(super) async fn evaluate(
     let beside;
     let program = match program.looks_beside() {
         true => {
-            let others = other_job::read(context, session, program, ingested.input.window).await?;
+            let others = other_bars::read(context, session, program, ingested.input.window).await?;
             let peers = peers(context, (opened, session), ingested, compile).await?;
             beside = Arc::new(compile()?.beside(peers, others));
             &beside
@@ -143,28 +139,4 @@ fn nothing_to_compare(rule: &Rule, series: usize) -> String {
 fn place_of(rule: &Rule) -> String {
     let before = rule.file.text.get(..rule.span.start).unwrap_or_default();
     format!("{}:{}", rule.file.path.display(), before.matches('\n').count() + 1)
-}
-
-/// Takes what the operator puts out to its end.
-pub(super) async fn collect(
-    opened: &Opened,
-    mut stream: SendableRecordBatchStream,
-    take: &mut (dyn FnMut(&RecordBatch) -> Result<(), Failure> + Send),
-) -> Result<(), Failure> {
-    loop {
-        match stream.try_next().await {
-            Ok(Some(batch)) => take(&batch)?,
-            Ok(None) => return Ok(()),
-            Err(error) => return Err(broke_off(opened, error).await),
-        }
-    }
-}
-
-/// Why the bars were not read to their end. A query does not say what in the source is damaged: it is looked for.
-async fn broke_off(opened: &Opened, source: DataFusionError) -> Failure {
-    let in_file = matches!(source.find_root(), DataFusionError::ParquetError(_) | DataFusionError::ArrowError(..));
-    if in_file && let Some(damage) = opened.source.damage().await {
-        return damage;
-    }
-    EngineError::Query { doing: "cannot read and evaluate the bars to their end", source }.into()
 }

@@ -31,7 +31,8 @@ pub(super) fn program_as_of(
     let (clock, only) = (&job.context.clock, job.only.as_slice());
     let bars = BarsSpec { as_of: Some(as_of), ..opened.bars.clone() };
     let mut rules = opened.loaded.compile_only(&bars, only).map_err(Failure::Mistakes)?;
-    for rule in expressions::rules_without_fields(context, &bars, &rules.expressions) {
+    let optional = rules.rules.iter().filter(|rule| rule.optional).map(|rule| Arc::clone(&rule.id)).collect();
+    for rule in expressions::rules_without_fields(context, &bars, &rules.expressions, &optional) {
         rules.leave_out(&rule);
     }
     reject_unknown(&opened.loaded, &rules, only)?;

@@ -72,6 +72,7 @@ pub fn property(key: &Key) -> Value {
             let value = json!({ "type": ["string", "number", "boolean"] });
             array_of(&json!({ "type": "object", "additionalProperties": value }), true)
         }
+        Holds::Values => json!({ "type": "object", "additionalProperties": { "type": "object" } }),
         Holds::NotYet => json!(false),
     };
     schema["description"] = key.doc.into();

@@ -90,6 +90,8 @@ pub enum Holds {
     Fields,
     /// A boolean SQL expression over the fields of a bar.
     Expression,
+    /// A table of names, each with a table of values.
+    Values,
     /// Nothing yet: the design knows the key, this version does not.
     NotYet,
 }

@@ -94,6 +94,12 @@ pub const JOB: Section = Section {
         key("quarantine", Holds::Table(&run::QUARANTINE), Nothing, "Where moved rows are kept, and for how long."),
         key("report", Holds::Table(&run::REPORT), Nothing, "Where reports are written."),
         key("parse_error", Holds::Table(&run::PARSE_ERROR), Nothing, "What a value that does not decode is."),
+        key(
+            "tune",
+            Holds::Values,
+            Nothing,
+            "Values in the place of those of a rule, by its id: `[tune.outlier] limit = 8`; those of one symbol below `symbol`, `[tune.outlier.symbol.\"BRK/B\"]`.",
+        ),
         key("schedule", Holds::NotYet, Nothing, "let cron or a timer start the run, and take the section out"),
     ],
 };
@@ -142,6 +148,7 @@ fn read_sections(section: &mut SectionReader<'_>) -> Draft {
     let report_dir = section.section("report").and_then(|part| kept(section, run::read_report(part)));
     let quarantine =
         section.section("quarantine").and_then(|part| kept(section, run::read_quarantine(part, report_dir.as_ref())));
+    reject_untabled_tuning(section);
     let parse_error = section.section("parse_error").and_then(|part| kept(section, run::read_parse_error(part)));
     let job = || {
         Some(Job {
@@ -158,6 +165,20 @@ fn read_sections(section: &mut SectionReader<'_>) -> Draft {
         })
     };
     Draft { job: job(), rules, bars, mistakes: Vec::new() }
+}
+
+/// `[tune]` holds a table for each rule; what these hold is known with the rules.
+fn reject_untabled_tuning(section: &mut SectionReader<'_>) {
+    let Some(value) = section.reader().value("tune") else { return };
+    let help = "write `[tune.RULE]` and the values below it, e.g. [tune.close-outlier] and limit = 8";
+    let Some(tables) = value.get_ref().as_table() else {
+        return section.reject("tune", "`tune` must be a table with a table for each rule", help);
+    };
+    for (rule, values) in tables {
+        if values.get_ref().as_table().is_none() {
+            section.reject_at(values.span(), format!("`tune.{}` must be a table of values", rule.get_ref()), help);
+        }
+    }
 }
 
 /// The value of a part of the job, its mistakes handed to the whole.

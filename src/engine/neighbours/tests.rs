@@ -24,7 +24,7 @@ fn bars() -> BarsSpec {
 fn verdicts(sql: &str, days: &[Option<i64>], closes: &[Option<f64>]) -> Vec<Option<bool>> {
     let context = session(&Limits::default()).unwrap();
     let (bars, state) = (bars(), context.state());
-    let schema = super::super::expressions::canonical(&bars);
+    let schema = canonical(&bars);
     let parsed = parse(&state, &bars, &schema, sql).unwrap();
     assert!(parsed.looks_beside(), "{sql}");
     let time: TimestampMicrosecondArray = days.iter().map(|day| day.map(|day| day * DAY_US)).collect();
@@ -103,7 +103,7 @@ fn the_trading_date_is_a_date() {
 fn what_cannot_be_is_said() {
     let context = session(&Limits::default()).unwrap();
     let bars = bars();
-    let schema = super::super::expressions::canonical(&bars);
+    let schema = canonical(&bars);
     let problem = |sql: &str| match parse(&context.state(), &bars, &schema, sql) {
         Ok(_) => panic!("{sql}"),
         Err(error) => error.strip_backtrace(),
@@ -119,7 +119,7 @@ fn what_cannot_be_is_said() {
 fn how_far_an_expression_looks_is_known() {
     let context = session(&Limits::default()).unwrap();
     let bars = bars();
-    let schema = super::super::expressions::canonical(&bars);
+    let schema = canonical(&bars);
     let reach = |sql: &str| parse(&context.state(), &bars, &schema, sql).unwrap().reach();
     assert_eq!(reach("close > 1"), (0, 0));
     assert_eq!(reach("median(volume, 20) < volume and next.close > 1"), (20, 1));
