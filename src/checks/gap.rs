@@ -216,7 +216,7 @@ impl<'a> Walk<'a> {
                 self.out_of_range += 1;
                 self.beyond(time)
             }
-            Slot::OffGrid | Slot::OffHours | Slot::Closed => None,
+            Slot::Auction | Slot::OffGrid | Slot::OffHours | Slot::Closed => None,
         }
     }
 
@@ -485,7 +485,7 @@ mod tests {
             ("XHKG", "2024-12-20T07:59", "2024-12-24T01:30", 330),
             ("XHKG", "2024-12-23T07:59", "2024-12-27T01:30", 150),
             ("XTKS", "2024-10-31T05:59", "2024-11-05T00:00", 300),
-            ("XTKS", "2024-11-01T05:59", "2024-11-06T00:00", 330),
+            ("XTKS", "2024-11-01T05:59", "2024-11-06T00:00", 325),
             ("XLON", "2024-03-28T16:29", "2024-04-03T07:00", 510),
             ("24/7", "2024-03-09T23:59", "2024-03-11T00:00", 1_440),
         ] {
@@ -593,11 +593,12 @@ mod tests {
             let session = calendar.session(ordinal);
             for minute in 0..24 * 60 {
                 let time = session.open + minute * MINUTE_US;
-                let paused = session.pause.filter(|(start, end)| (*start..*end).contains(&time));
-                let since = session.pause.filter(|(_, end)| time >= *end).map_or(session.open, |(_, end)| end);
+                let paused = session.breaks().find(|(start, end)| (*start..*end).contains(&time));
+                let since =
+                    session.breaks().filter(|(_, end)| time >= *end).last().map_or(session.open, |(_, end)| end);
                 if time < session.close && paused.is_none() && (time - since) % (minutes * MINUTE_US) == 0 {
                     let close =
-                        session.pause.filter(|(start, _)| time < *start).map_or(session.close, |(start, _)| start);
+                        session.breaks().find(|(start, _)| time < *start).map_or(session.close, |(start, _)| start);
                     all.push(if at_end { (time + minutes * MINUTE_US).min(close) } else { time });
                 }
             }

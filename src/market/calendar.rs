@@ -104,7 +104,7 @@ impl Calendar {
             Days::Weekly { days } => {
                 let day = ordinal.div_euclid(*days) * 7 + ordinal.rem_euclid(*days) + FIRST_MONDAY;
                 let open = day * DAY_US;
-                Session { day: day as i32, open, close: open + DAY_US, pause: None, half_day: false }
+                Session::new(day as i32, open, open + DAY_US)
             }
         }
     }
@@ -179,7 +179,7 @@ mod tests {
 
     fn table() -> Calendar {
         let at = |day: i32| i64::from(day) * DAY_US;
-        let session = |day| Session { day, open: at(day), close: at(day) + 1, pause: None, half_day: false };
+        let session = |day| Session::new(day, at(day), at(day) + 1);
         Calendar::from_table("T", "v".into(), Tz::UTC, (10, 20), [11, 12, 15].map(session).to_vec())
     }
 
@@ -190,7 +190,7 @@ mod tests {
             let Lookup::Session(ordinal) = calendar.session_on(day) else { panic!("{day} is a session") };
             assert_eq!(calendar.session_on(day + 1), Lookup::Session(ordinal + 1));
             let open = i64::from(day) * DAY_US;
-            let expected = Session { day, open, close: open + DAY_US, pause: None, half_day: false };
+            let expected = Session::new(day, open, open + DAY_US);
             assert_eq!(calendar.session(ordinal), expected);
         }
     }

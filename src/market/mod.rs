@@ -5,13 +5,16 @@
 
 mod built_in;
 mod calendar;
+mod day_hours;
 mod grid;
 mod interval;
 mod label;
 mod overrides;
+mod patches;
 mod ranks;
 mod session;
 mod slot;
+mod table;
 pub mod zone;
 
 pub use calendar::Calendar;

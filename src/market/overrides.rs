@@ -10,7 +10,7 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 
 use super::calendar::{Calendar, week_and_weekday};
-use super::session::{Lookup, Session};
+use super::session::{Lookup, MAX_BREAKS, Session};
 use super::zone::DAY_US;
 
 /// The first line of an override file.
@@ -102,25 +102,20 @@ fn read(name: &str, csv: &str) -> (BTreeMap<i32, Override>, Vec<OverrideError>) 
 /// The calendar a row belongs to, and what the row does.
 fn read_row(line: usize, row: &str) -> Result<(&'static str, Override), String> {
     let cells: Vec<&str> = row.split(',').map(str::trim).collect();
-    let [calendar, session, open, close, pause_start, pause_end] = cells.as_slice() else {
+    let [calendar, date, open, close, pause_start, pause_end] = cells.as_slice() else {
         return Err(format!("{} cells where there must be 6: `{HEADER}`", cells.len()));
     };
     let owner = Calendar::own_name(calendar).ok_or_else(|| format!("there is no calendar `{calendar}`"))?;
-    let day = NaiveDate::parse_from_str(session, "%Y-%m-%d").ok().filter(|date| date.to_string() == *session);
-    let day = day.ok_or_else(|| format!("`{session}` is not a date like `2024-11-29`"))?.to_epoch_days();
+    let day = NaiveDate::parse_from_str(date, "%Y-%m-%d").ok().filter(|day| day.to_string() == *date);
+    let day = day.ok_or_else(|| format!("`{date}` is not a date like `2024-11-29`"))?.to_epoch_days();
     let (open, close) = (instant(open)?, instant(close)?);
-    let pause = match (instant(pause_start)?, instant(pause_end)?) {
-        (Some(start), Some(end)) => Some((start, end)),
-        (None, None) => None,
-        _ => return Err("a break needs both its start and its end".to_owned()),
-    };
-    let hours = match (open, close, pause) {
-        (Some(open), Some(close), pause) => Some(Session { day, open, close, pause, half_day: false }),
-        (None, None, None) => None,
-        (None, None, Some(_)) => return Err("a break without open and close".to_owned()),
+    let breaks = breaks(pause_start, pause_end)?;
+    let hours = match (open, close) {
+        (Some(open), Some(close)) => Some(session(day, open, close, &breaks)?),
+        (None, None) if breaks.is_empty() => None,
+        (None, None) => return Err("a break without open and close".to_owned()),
         _ => return Err("open and close must both be written, or both be empty to remove the session".to_owned()),
     };
-    hours.as_ref().map_or(Ok(()), check_hours)?;
     Ok((owner, Override { line, day, hours }))
 }
 
@@ -137,24 +132,40 @@ fn instant(cell: &str) -> Result<Option<i64>, String> {
     }
 }
 
-fn check_hours(session: &Session) -> Result<(), String> {
-    if session.open >= session.close {
-        return Err(format!(
-            "the close `{}` does not come after the open `{}`",
-            time(session.close),
-            time(session.open)
-        ));
+/// The breaks of two cells; several starts or ends are separated by semicolons.
+fn breaks(starts: &str, ends: &str) -> Result<Vec<(i64, i64)>, String> {
+    let instants = |cell: &str| {
+        let instants = cell.split(';').filter_map(|text| instant(text.trim()).transpose());
+        instants.collect::<Result<Vec<_>, String>>()
+    };
+    let (starts, ends) = (instants(starts)?, instants(ends)?);
+    if starts.len() != ends.len() {
+        return Err("a break needs both its start and its end".to_owned());
     }
-    if let Some((start, end)) = session.pause
-        && !(session.open < start && start < end && end < session.close)
-    {
-        return Err(format!("the break `{}` to `{}` does not lie inside the session", time(start), time(end)));
+    Ok(starts.into_iter().zip(ends).collect())
+}
+
+/// A session with hours that do not contradict each other.
+fn session(day: i32, open: i64, close: i64, breaks: &[(i64, i64)]) -> Result<Session, String> {
+    if open >= close {
+        return Err(format!("the close `{}` does not come after the open `{}`", time(close), time(open)));
     }
-    let midnight = i64::from(session.day) * DAY_US;
-    if !NEAR.contains(&(session.open - midnight)) || !NEAR.contains(&(session.close - midnight)) {
-        return Err(format!("the hours lie days away from `{}`", date(session.day)));
+    let midnight = i64::from(day) * DAY_US;
+    if !NEAR.contains(&(open - midnight)) || !NEAR.contains(&(close - midnight)) {
+        return Err(format!("the hours lie days away from `{}`", date(day)));
     }
-    Ok(())
+    let mut session = Session::new(day, open, close);
+    let mut resumed = open;
+    for (start, end) in breaks {
+        if !(resumed < *start && start < end && *end < close) {
+            return Err(format!("the break `{}` to `{}` does not lie inside the session", time(*start), time(*end)));
+        }
+        if !session.breaks.push(open, *start, *end) {
+            return Err(format!("more than {MAX_BREAKS} breaks"));
+        }
+        resumed = *end;
+    }
+    Ok(session)
 }
 
 /// First and last day of the calendar once it is a table.
@@ -260,12 +271,12 @@ mod tests {
     #[test]
     fn hours_of_a_session_are_replaced_and_ordinals_stay() {
         let plain = Calendar::named("XHKG").unwrap();
-        let calendar = overridden("XHKG", "XHKG,2023-09-08,2023-09-08T06:00Z,2023-09-08T08:00Z,,\n").unwrap();
-        let session = on(&calendar, "2023-09-08").unwrap();
-        assert_eq!((time(session.open), time(session.close)), ("2023-09-08T06:00Z".into(), "2023-09-08T08:00Z".into()));
-        assert_eq!((session.pause, session.half_day), (None, true));
+        let calendar = overridden("XHKG", "XHKG,2023-09-07,2023-09-07T06:00Z,2023-09-07T08:00Z,,\n").unwrap();
+        let session = on(&calendar, "2023-09-07").unwrap();
+        assert_eq!((time(session.open), time(session.close)), ("2023-09-07T06:00Z".into(), "2023-09-07T08:00Z".into()));
+        assert_eq!((session.breaks().count(), session.half_day), (0, true));
         assert_eq!(calendar.session_on(day("2023-09-11")), plain.session_on(day("2023-09-11")));
-        assert_eq!(calendar.version(), "exchange_calendars 4.13.2, 2026-11-20, overrides: 1");
+        assert_eq!(calendar.version(), "exchange_calendars 4.13.2, 2026-11-27, corrections: 8, overrides: 1");
     }
 
     #[test]

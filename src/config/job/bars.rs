@@ -12,7 +12,7 @@ use crate::bars::time::TimeFormat;
 use crate::bars::{Fold, Fresh, Label, TIME};
 use crate::checks::parse_fresh;
 use crate::market::{Calendar, Interval};
-use crate::schema::diagnostic::{Diagnostic, nearest, suggestion};
+use crate::schema::diagnostic::{Diagnostic, nearest};
 use crate::schema::keys::Otherwise::{Flag, Mistake, Nothing, Text};
 use crate::schema::keys::{Holds, Section, key};
 use crate::schema::section::SectionReader;
@@ -41,6 +41,9 @@ pub struct Bars {
     /// How old the newest bar of a series may be; without it nothing is said of that.
     pub fresh: Option<Fresh>,
 }
+
+/// The calendars that are thought of first where a name is not known.
+const USUAL_CALENDARS: [&str; 7] = ["XNYS", "XLON", "XHKG", "XTKS", "XSHG", "XBOM", "CMES"];
 
 /// Where bars inside a session begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,8 +79,8 @@ pub(super) const BARS: Section = Section {
             Mistake,
             "Fields that distinguish one series from another; the first is the symbol.",
         ),
-        key("interval", Holds::Text, Mistake, "The step from bar to bar: `1m`, `15m`, `1h`, `1d`, `1w`, `1M`."),
-        key("calendar", Holds::Text, Nothing, "The trading calendar, e.g. `XNYS`, `XSHG`, `24/7`, `weekdays`."),
+        key("interval", Holds::Text, Mistake, "The step from bar to bar: `1s`, `1m`, `15m`, `1h`, `1d`, `1w`, `1M`."),
+        key("calendar", Holds::Text, Nothing, "The trading calendar, e.g. `XNYS`, `XSHG`, `FX`, `24/7`, `weekdays`."),
         key("calendar_file", Holds::Text, Nothing, "A CSV file with sessions set over those of the calendar."),
         key(
             "align",
@@ -213,7 +216,14 @@ fn read_calendar(section: &mut SectionReader<'_>) -> Option<Arc<Calendar>> {
     let calendar = Calendar::named(&name);
     if calendar.is_none() {
         let names = Calendar::names().chain(Calendar::aliases().map(|(alias, _)| alias));
-        section.reject("calendar", format!("unknown calendar `{name}`"), suggestion(&name, "calendars", names));
+        let help = match nearest(&name, USUAL_CALENDARS.into_iter().chain(names)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!(
+                "write the code of an exchange, e.g. {}, or `FX`, `weekdays` or `24/7`",
+                USUAL_CALENDARS.map(|name| format!("`{name}`")).join(", ")
+            ),
+        };
+        section.reject("calendar", format!("unknown calendar `{name}`"), help);
     }
     calendar
 }
