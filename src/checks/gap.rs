@@ -132,7 +132,7 @@ impl Check for Gaps {
 
     fn counts(&self, series: &Series<'_>, row: usize) -> bool {
         let slot = self.sessions.as_ref().map(|sessions| sessions.grid.slot(series.time[row]));
-        matches!(slot, Some(Slot::On(_) | Slot::OutOfRange))
+        matches!(slot, Some(Slot::On(_) | Slot::OtherDay(_) | Slot::OutOfRange))
     }
 
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
@@ -207,7 +207,7 @@ impl<'a> Walk<'a> {
     /// The gap between `time` and the timestamps before it.
     fn step(&mut self, time: i64) -> Option<Span> {
         match self.grid.slot(time) {
-            Slot::On(position) => {
+            Slot::On(position) | Slot::OtherDay(position) => {
                 self.on_grid += 1;
                 self.first = self.first.or(Some(position));
                 self.reach(position, position - 1)

@@ -12,7 +12,7 @@ const DAY: i32 = 86_400;
 
 /// Hours of a trading day, in seconds from the midnight that begins the trading date on the clocks of its zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct DayHours {
+pub struct DayHours {
     /// Trading without a break as (start, end), in order; `count` of them are used.
     stretches: [(i32, i32); MAX_BREAKS + 1],
     count: usize,
@@ -21,7 +21,10 @@ pub(super) struct DayHours {
 
 impl DayHours {
     /// Reads hours; stretches are separated by commas or blanks.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    ///
+    /// # Errors
+    /// What is wrong with `text`, for the person who wrote it.
+    pub fn parse(text: &str) -> Result<Self, String> {
         let (trading, auction) = match text.split_once('+') {
             Some((trading, auction)) => (trading, Some(clock(auction.trim())?)),
             None => (text, None),

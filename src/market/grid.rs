@@ -15,7 +15,7 @@ use periods::Periods;
 
 use super::calendar::Calendar;
 use super::interval::Interval;
-use super::label::Label;
+use super::label::{Label, PeriodLabel};
 use super::session::Lookup;
 use super::slot::Slot;
 use super::zone::{self, DAY_US};
@@ -27,7 +27,7 @@ const SECOND_US: i64 = 1_000_000;
 ///
 /// - Daily: a timestamp is the UTC midnight that stands for a trading date, and its position is the session's ordinal.
 /// - Weekly and monthly: any midnight of a week (Monday to Sunday) or month that has a session is on the grid;
-///   [`Grid::timestamp`] gives its first day.
+///   [`Grid::timestamp`] gives its first day. With [`Grid::with_period_label`] one day of each is.
 /// - Intraday: each stretch of trading between open, pause and close is cut into bars from its start; the last bar
 ///   of a stretch is short where the step does not divide it. A timestamp is the start of its bar (open ≤ t < close) or
 ///   the end (open < t ≤ close). A timestamp from the close to the end of the closing auction is tolerated without
@@ -52,7 +52,7 @@ impl Grid {
     /// The grid of `calendar` at `interval`. Intraday bars are labelled with their end where `label` is
     /// [`Label::End`], else with their start; daily bars and longer are always dated.
     pub fn new(calendar: Arc<Calendar>, interval: Interval, label: Label) -> Self {
-        let cut = Cut { labelled_at_end: label == Label::End, clock_aligned: false, auctions: true };
+        let cut = Cut { labelled_at_end: label == Label::End, clock_aligned: false, auctions: true, period: None };
         Self { steps: steps(&calendar, interval, cut), calendar, interval, cut }
     }
 
@@ -68,6 +68,12 @@ impl Grid {
     #[must_use]
     pub fn without_auctions(self) -> Self {
         self.recut(|cut| cut.auctions = false)
+    }
+
+    /// The same grid where weekly and monthly bars are dated by the day that `label` says.
+    #[must_use]
+    pub fn with_period_label(self, label: PeriodLabel) -> Self {
+        self.recut(|cut| cut.period = Some(label))
     }
 
     fn recut(mut self, change: impl FnOnce(&mut Cut)) -> Self {
@@ -159,11 +165,11 @@ impl Grid {
     }
 }
 
-fn steps(calendar: &Calendar, interval: Interval, cut: Cut) -> Steps {
+fn steps(calendar: &Arc<Calendar>, interval: Interval, cut: Cut) -> Steps {
     let step = match interval {
         Interval::Day => return Steps::Sessions,
-        Interval::Week => return Steps::Periods(Periods::weeks(calendar)),
-        Interval::Month => return Steps::Periods(Periods::months(calendar)),
+        Interval::Week => return Steps::Periods(Periods::weeks(calendar, cut.period)),
+        Interval::Month => return Steps::Periods(Periods::months(calendar, cut.period)),
         Interval::Seconds(seconds) => i64::from(seconds) * SECOND_US,
     };
     match calendar.days_of_week() {

@@ -82,14 +82,16 @@ impl Table {
         Some(())
     }
 
-    /// The sessions, with what `patches` change, and the first day that is known then; `None` where hours cannot be
-    /// shown by the clocks of the zone.
-    pub(super) fn expand(&self, patches: &[Patch]) -> Option<(i32, Vec<Session>)> {
+    /// The sessions, with what `patches` change, and the first day that is known then.
+    ///
+    /// # Errors
+    /// The first day whose hours the clocks of the zone do not show exactly once.
+    pub(super) fn expand(&self, patches: &[Patch]) -> Result<(i32, Vec<Session>), i32> {
         let unknown = patches.iter().filter(|patch| patch.effect == Effect::Unknown);
         let first = unknown.map(|patch| patch.last + 1).fold(self.first, i32::max);
         let (several, single): (Vec<&Patch>, Vec<&Patch>) = patches.iter().partition(|patch| patch.first < patch.last);
         let single: BTreeMap<i32, Effect> = single.into_iter().map(|patch| (patch.first, patch.effect)).collect();
-        let mut sessions = Vec::with_capacity(usize::try_from(self.last - first).ok()? * 3 / 4);
+        let mut sessions = Vec::new();
         let mut weeks = self.weeks.iter().peekable();
         let mut usual: &Week = &[None; 7];
         for day in first..=self.last {
@@ -97,7 +99,7 @@ impl Table {
                 usual = week;
             }
             let effects = several.iter().filter(|patch| patch.reaches(day)).map(|patch| patch.effect);
-            let of_weekday = effects.clone().fold(usual[weekday(day)?], usual_after);
+            let of_weekday = effects.clone().fold(usual[weekday(day)], usual_after);
             let hours = effects.clone().fold(self.hours_on(day, of_weekday), exception_after);
             let hours = match single.get(&day) {
                 Some(Effect::Hours(hours)) => Some(*hours),
@@ -107,10 +109,10 @@ impl Table {
             if let Some(hours) = hours {
                 let full = of_weekday.or_else(|| effects.fold(usual.iter().flatten().next().copied(), usual_after));
                 let half_day = full.is_some_and(|full| hours.trading_time() < full.trading_time());
-                sessions.push(hours.session(self.zone, day, half_day)?);
+                sessions.push(hours.session(self.zone, day, half_day).ok_or(day)?);
             }
         }
-        Some((first, sessions))
+        Ok((first, sessions))
     }
 
     /// The hours of `day`, where those of its weekday are `usual`.
@@ -145,8 +147,8 @@ fn exception_after(hours: Option<DayHours>, effect: Effect) -> Option<DayHours> 
 }
 
 /// The place of `day` in a week.
-fn weekday(day: i32) -> Option<usize> {
-    usize::try_from(week_and_weekday(day).1).ok()
+fn weekday(day: i32) -> usize {
+    usize::try_from(week_and_weekday(day).1).unwrap_or(0)
 }
 
 /// `12345 09:30-16:00 7 09:30-13:00`: groups of weekdays, Monday is 1, each with its hours.

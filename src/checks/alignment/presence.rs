@@ -43,7 +43,7 @@ impl Positions {
     fn position(&self, time: i64) -> Option<i64> {
         if let Some(grid) = &self.grid {
             return match grid.slot(time) {
-                Slot::On(position) => Some(position),
+                Slot::On(position) | Slot::OtherDay(position) => Some(position),
                 _ => None,
             };
         }

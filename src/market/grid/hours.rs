@@ -4,6 +4,7 @@
 //! the stretch of a timestamp without a search.
 
 use crate::market::calendar::Calendar;
+use crate::market::label::PeriodLabel;
 use crate::market::slot::Slot;
 use crate::market::zone::{self, DAY_US};
 
@@ -15,6 +16,8 @@ pub(super) struct Cut {
     pub(super) clock_aligned: bool,
     /// Whether a bar of the closing auction is tolerated.
     pub(super) auctions: bool,
+    /// Which day dates a weekly or monthly bar; `None` where any does.
+    pub(super) period: Option<PeriodLabel>,
 }
 
 /// The bars of all sessions.
@@ -44,7 +47,7 @@ struct Stretch {
 impl Hours {
     /// Cuts every stretch of `calendar` into bars of `step` µs.
     pub(super) fn new(calendar: &Calendar, step: i64, cut: Cut) -> Self {
-        let Cut { labelled_at_end, clock_aligned, auctions } = cut;
+        let Cut { labelled_at_end, clock_aligned, auctions, period: _ } = cut;
         let mut stretches: Vec<Stretch> = Vec::new();
         let (mut bars_before, mut last_end) = (0, i64::MIN);
         for session in calendar.sessions().unwrap_or_default() {

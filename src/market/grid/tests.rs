@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, TimeZone, Timelike, Utc};
 use proptest::prelude::*;
 
 use super::*;
-use crate::market::Session;
+use crate::market::{PeriodLabel, Session};
 
 fn utc(text: &str) -> i64 {
     match text.parse::<DateTime<Utc>>() {
@@ -396,4 +396,29 @@ proptest! {
             prop_assert!(later == after + 1 && grid.timestamp(later) > next);
         }
     }
+}
+
+#[test]
+fn a_period_is_dated_by_the_day_that_is_asked_for() {
+    let week = |label| grid("XNYS", "1w", Label::Session).with_period_label(label);
+    // Good Friday is 2024-03-29.
+    for (label, date, before) in [
+        (PeriodLabel::Last, "2024-03-28", "2024-03-22"),
+        (PeriodLabel::First, "2024-01-02", "2023-12-26"),
+        (PeriodLabel::Monday, "2024-01-01", "2023-12-25"),
+    ] {
+        let grid = week(label);
+        let here = position(&grid, date);
+        assert_eq!(
+            (text(grid.timestamp(here)), text(grid.timestamp(here - 1))),
+            (date.to_owned() + "T00:00", before.to_owned() + "T00:00")
+        );
+        assert_eq!(grid.slot(utc(date) + DAY_US), Slot::OtherDay(here));
+        assert_eq!((grid.first_at_or_after(utc(date)), grid.last_at_or_before(utc(date))), (Some(here), Some(here)));
+        assert_eq!(grid.first_at_or_after(utc(date) + DAY_US), Some(here + 1));
+        assert_eq!(grid.last_at_or_before(utc(date) - DAY_US), Some(here - 1));
+    }
+    let months = grid("XNYS", "1M", Label::Session).with_period_label(PeriodLabel::Last);
+    assert_eq!(position(&months, "2024-03-28") + 1, position(&months, "2024-04-30"));
+    assert!(matches!(months.slot(utc("2024-03-31")), Slot::OtherDay(_)));
 }
