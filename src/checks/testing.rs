@@ -19,7 +19,7 @@ use super::{
 use crate::bars::time::TimeFormat;
 use crate::bars::{BarsSpec, DAY_US, FieldKind, FieldSpec, Fold, Label, TimeSpec};
 use crate::checks::Params;
-use crate::market::{Calendar, Grid, Interval};
+use crate::market::{Calendar, Grid, Interval, PeriodLabel};
 use crate::schema::{Diagnostic, Environment, Holds, Otherwise, Reader, Section, SectionReader, SourceText, key};
 
 /// A series that owns its columns.
@@ -262,9 +262,20 @@ fn spec_of(bars: &str) -> BarsSpec {
     let series = reader.strings("series").unwrap_or_default();
     let series: Vec<Arc<str>> = series.into_iter().map(|name| Arc::from(name.into_inner())).collect();
     let series = if series.is_empty() { vec![Arc::from("symbol")] } else { series };
+    let period_label = text(&mut reader, "period_label").map(|label| match label.as_str() {
+        "first" => PeriodLabel::First,
+        "last" => PeriodLabel::Last,
+        _ => PeriodLabel::Monday,
+    });
     let mistakes = reader.finish("[bars]");
     assert!(mistakes.is_empty(), "{}", rendered(&mistakes));
-    let grid = calendar.as_ref().map(|calendar| Arc::new(Grid::new(Arc::clone(calendar), interval, label)));
+    let grid = calendar.as_ref().map(|calendar| {
+        let grid = Grid::new(Arc::clone(calendar), interval, label);
+        Arc::new(match period_label {
+            Some(label) => grid.with_period_label(label),
+            None => grid,
+        })
+    });
     let time = TimeSpec { sources: vec![Arc::from("time")], digits: false, formats, zone, label, fold: Fold::Refuse };
     let as_of = as_of.map(|at| at.timestamp_micros());
     BarsSpec { series, calendar, grid, as_of, ..BarsSpec::new(interval, time) }

@@ -355,12 +355,15 @@ fn look_around(written: &str, resolved: &Path) -> String {
 }
 
 fn set_calendar(file: &Arc<SourceText>, job: &mut Job) -> Vec<Diagnostic> {
-    let Some(path) = job.bars.calendar_file.clone() else { return Vec::new() };
-    let JobPath { written, resolved } = path.get_ref();
-    match read_text(file, &path.span(), written, resolved) {
-        Ok(csv) => job.set_calendar_text(&csv).err().unwrap_or_default(),
-        Err(mistake) => vec![*mistake],
+    let mut mistakes = Vec::new();
+    for path in job.bars.calendar_files.clone() {
+        let JobPath { written, resolved } = path.get_ref();
+        match read_text(file, &path.span(), written, resolved) {
+            Ok(csv) => mistakes.extend(job.set_calendar_text(resolved, &csv).err().unwrap_or_default()),
+            Err(mistake) => mistakes.push(*mistake),
+        }
     }
+    mistakes
 }
 
 fn is_same_file(one: &Path, other: &Path) -> bool {
@@ -533,7 +536,7 @@ error[unknown-key]: unknown key `limit` in the job
 8 | [limit]
   |  ^^^^^ unknown key
   |
-  = help: did you mean `limits`? keys: name, rules, source, bars, window, limits, quarantine, report, parse_error
+  = help: did you mean `limits`? keys: name, rules, source, bars, calendar, window, limits, quarantine, report, parse_error
 
 error[bad-value]: rule `a`: `window` is 20, and must be an odd number
  --> rules/a.toml:5:10

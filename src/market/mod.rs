@@ -5,20 +5,26 @@
 
 mod built_in;
 mod calendar;
+mod day_hours;
 mod grid;
 mod interval;
 mod label;
 mod overrides;
+mod own;
+mod patches;
 mod ranks;
 mod session;
 mod slot;
+mod table;
 pub mod zone;
 
 pub use calendar::Calendar;
+pub use day_hours::DayHours;
 pub use grid::Grid;
 pub use interval::Interval;
-pub use label::Label;
+pub use label::{Label, PeriodLabel};
 pub use overrides::OverrideError;
+pub use own::{OwnDays, OwnError, OwnWeek};
 pub use session::{Lookup, Session};
 pub use slot::Slot;
 pub use zone::DAY_US;

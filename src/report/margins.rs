@@ -112,7 +112,7 @@ fn earlier(bars: &BarsSpec, until: i64, count: usize) -> i64 {
 /// How long so many bars last, with room for weekends and holidays: without a calendar it is not known where they are.
 fn span(bars: &BarsSpec, count: usize) -> i64 {
     let one = match bars.interval {
-        Interval::Minutes(minutes) => i64::from(minutes) * 60_000_000,
+        Interval::Seconds(seconds) => i64::from(seconds) * 1_000_000,
         Interval::Day => DAY_US,
         Interval::Week => 7 * DAY_US,
         Interval::Month => 31 * DAY_US,

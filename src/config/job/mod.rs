@@ -4,6 +4,7 @@
 //! the paths in a [`Job`] are only resolved, and what the source holds is not known here.
 
 mod bars;
+mod calendars;
 mod elsewhere;
 mod factor;
 mod fields;
@@ -15,6 +16,7 @@ mod path;
 mod run;
 mod source;
 mod wide;
+mod zone;
 
 use std::sync::Arc;
 
@@ -89,6 +91,7 @@ pub const JOB: Section = Section {
         ),
         key("source", Holds::Table(&source::SOURCE), Mistake, "Where the bars come from."),
         key("bars", Holds::Table(&bars::BARS), Mistake, "What the bars are."),
+        key("calendar", Holds::Sections(&calendars::CALENDAR), Nothing, "Calendars of the job's own, by name."),
         key("window", Holds::Table(&run::WINDOW), Nothing, "Which bars a run looks at."),
         key("limits", Holds::Table(&run::LIMITS), Nothing, "What a run may move; one that wants more is refused."),
         key("quarantine", Holds::Table(&run::QUARANTINE), Nothing, "Where moved rows are kept, and for how long."),
@@ -142,7 +145,8 @@ fn read_sections(section: &mut SectionReader<'_>) -> Draft {
     let name = read_name(section);
     let rules = read_rules(section);
     let source = section.section("source").and_then(|part| kept(section, source::read(part)));
-    let bars = section.section("bars").and_then(|part| kept(section, bars::read(part)));
+    let calendars = calendars::read(section);
+    let bars = section.section("bars").and_then(|part| kept(section, bars::read(part, &calendars)));
     let window = section.section("window").and_then(|part| kept(section, run::read_window(part, bars.as_ref())));
     let limits = section.section("limits").and_then(|part| kept(section, run::read_limits(part)));
     let report_dir = section.section("report").and_then(|part| kept(section, run::read_report(part)));
@@ -387,9 +391,9 @@ mod tests {
             ("version", FilterValue::Integer(1)),
         ];
         assert_eq!(filter, expected);
-        assert_eq!((job.bars.interval, job.bars.time.label), (Interval::Minutes(15), Label::End));
+        assert_eq!((job.bars.interval, job.bars.time.label), (Interval::minutes(15), Label::End));
         assert_eq!((job.bars.time.formats.len(), job.bars.time.fold), (2, Fold::Later));
-        assert_eq!(job.bars.calendar_file.unwrap().get_ref().resolved, Path::new("jobs/xshg.csv"));
+        assert_eq!(job.bars.calendar_files[0].get_ref().resolved, Path::new("jobs/xshg.csv"));
         let fields: Vec<_> =
             job.bars.fields.iter().map(|f| (&**f.name.get_ref(), &**f.source().get_ref(), f.kind)).collect();
         let turnover = ("turnover", "turnover_rate", Some(FieldKind::Number));
@@ -450,7 +454,7 @@ error[unknown-key]: unknown key `reports` in the job
 3 | reports = "x"
   | ^^^^^^^ unknown key
   |
-  = help: did you mean `report`? keys: name, rules, source, bars, window, limits, quarantine, report, parse_error
+  = help: did you mean `report`? keys: name, rules, source, bars, calendar, window, limits, quarantine, report, parse_error
 
 error[bad-value]: `path` holds an empty string
  --> jobs/demo.toml:5:8
@@ -474,7 +478,7 @@ error[missing-key]: `[bars]` lacks `interval`
 7 | [bars]
   | ^^^^^^
   |
-  = help: interval: The step from bar to bar: `1m`, `15m`, `1h`, `1d`, `1w`, `1M`.
+  = help: interval: The step from bar to bar: `1s`, `1m`, `15m`, `1h`, `1d`, `1w`, `1M`.
 
 error[bad-value]: `symbol` is in the series key twice
  --> jobs/demo.toml:8:21
@@ -561,7 +565,7 @@ error[unset-variable]: environment variable `REPORT_DIR` is not set
     #[test]
     fn unknown_calendar_zone_and_interval_are_reported_with_what_is_near() {
         insta::assert_snapshot!(bars_mistakes("interval = \"1x\"\ncalendar = \"XSGH\"\ntime = { zone = \"Asia/Shanghia\" }"), @r#"
-error[bad-value]: `1x` is not an interval; write for instance `1m`, `15m`, `1h`, `1d`, `1w` or `1M`
+error[bad-value]: `1x` is not an interval; write for instance `1s`, `1m`, `15m`, `1h`, `1d`, `1w` or `1M`
  --> jobs/demo.toml:6:12
   |
 6 | interval = "1x"
@@ -575,7 +579,7 @@ error[bad-value]: unknown calendar `XSGH`
 7 | calendar = "XSGH"
   |            ^^^^^^
   |
-  = help: did you mean `XSHG`? calendars: XNYS, XLON, XHKG, XTKS, XSHG, CMES, 24/7, weekdays, XNAS, NYSE, NASDAQ, XSHE, CME
+  = help: did you mean `XSHG`?
 
 error[bad-value]: unknown time zone `Asia/Shanghia`
  --> jobs/demo.toml:8:17
