@@ -199,6 +199,7 @@ mod tests {
             expressions: &[],
             present: &[],
             standing: &[],
+            facts: crate::market::facts::SeriesFacts::NONE,
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);

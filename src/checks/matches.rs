@@ -228,6 +228,7 @@ mod tests {
             expressions: &[],
             present: &[],
             standing: &[],
+            facts: crate::market::facts::SeriesFacts::NONE,
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);
@@ -253,6 +254,7 @@ mod tests {
             expressions: &[],
             present: &[],
             standing: &[],
+            facts: crate::market::facts::SeriesFacts::NONE,
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);

@@ -14,6 +14,7 @@ mod copied_series;
 mod date_format;
 mod duplicate;
 mod evidence;
+mod excuse;
 mod facts;
 mod finding;
 mod freshness;
@@ -27,8 +28,11 @@ mod outlier;
 mod params;
 pub mod parse_error;
 mod pct_change;
+mod price_band;
+mod price_limit;
 mod price_spike;
 mod range;
+mod reason;
 mod reconcile;
 mod required;
 mod robust;
@@ -48,11 +52,13 @@ mod zero_volume;
 
 pub use across::{ALL_SERIES, Across, AcrossSink, Note, Noted, OfSeries};
 pub use context::Context;
+pub use excuse::Excuses;
 pub use facts::Facts;
 pub use finding::{Finding, FindingSink, Totals};
 pub use freshness::parse_fresh;
 pub use kind::{Check, CheckKind, Described, Stage};
 pub use params::{Expression, FieldRef, Lacking, Params};
+pub use reason::{Excused, ExcusedBy, Exempt, Reason};
 pub use series::{Column, NumberColumn, Records, Series, Standing, TextColumn, Written};
 
 /// Every check there is, in the order of the documentation.
@@ -65,6 +71,7 @@ pub const CHECKS: &[&dyn CheckKind] = &[
     &pct_change::PctChange,
     &turnover::Turnover,
     &tick_size::TickSize,
+    &price_limit::PriceLimits,
     &duplicate::Duplicate,
     &order::Order,
     &gap::Gap,

@@ -184,6 +184,7 @@ mod tests {
             expressions: &[],
             present: &[],
             standing: &[],
+            facts: crate::market::facts::SeriesFacts::NONE,
         };
         let check = compile(
             r#"check = "required"

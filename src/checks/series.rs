@@ -3,6 +3,8 @@
 use arrow::array::{Array, BooleanArray, StringViewArray};
 use arrow::buffer::NullBuffer;
 
+use crate::market::facts::SeriesFacts;
+
 /// A numeric column.
 #[derive(Debug, Clone, Copy)]
 pub struct NumberColumn<'a> {
@@ -159,6 +161,8 @@ pub struct Series<'a> {
     pub present: &'a [i64],
     /// How each row stands, for rules about copies; empty where all rows are good.
     pub standing: &'a [Standing],
+    /// What is known of its market besides the calendar.
+    pub facts: &'a SeriesFacts<'a>,
 }
 
 impl<'a> Series<'a> {

@@ -129,6 +129,7 @@ mod tests {
             expressions: &[&result],
             present: &[],
             standing: &[],
+            facts: crate::market::facts::SeriesFacts::NONE,
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);

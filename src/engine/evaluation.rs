@@ -12,6 +12,7 @@ use crate::checks::{Finding, FindingSink, Noted, Stage, Standing, Totals};
 use crate::config::Rule;
 use crate::decide::Copies;
 use crate::decide::{Action, Severity};
+use crate::market::facts::SeriesFacts;
 
 /// So many copies of one bar are evaluated at most; what is left of more is not moved by rules about the series.
 const MOST_COPIES: usize = 32;
@@ -42,7 +43,8 @@ pub struct RuleNote {
 
 /// Runs every rule of `program` over `frame`.
 pub fn evaluate(program: &Program, layout: &Layout, frame: &Frame, key: &str) -> Result<Evaluated, ArrowError> {
-    let all = View { program, layout, whole: frame, frame, rows: None, key, standing: &[] };
+    let facts = frame.facts(layout, &program.facts);
+    let all = View { program, layout, whole: frame, frame, rows: None, key, standing: &[], facts: &facts };
     let mut totals = vec![Totals::default(); program.parse_error() + 1];
     let mut flagged = Vec::new();
     if program.by.is_some() {
@@ -101,6 +103,8 @@ struct View<'a> {
     key: &'a str,
     /// How each row in sight stands; empty but for rules about copies.
     standing: &'a [Standing],
+    /// The facts of the series.
+    facts: &'a SeriesFacts<'a>,
 }
 
 impl View<'_> {
@@ -237,6 +241,7 @@ impl View<'_> {
             expressions: self.frame.expressions(self.layout),
             present: present.unwrap_or_else(|| self.frame.time(self.layout)),
             standing: self.standing,
+            facts: self.facts,
         }
     }
 
@@ -245,9 +250,11 @@ impl View<'_> {
         let present = self.present(rule);
         let parts = self.parts(present.as_deref());
         let mut sink = FindingSink::default();
-        rule.check.check(&self.frame.series(self.layout, self.key, &parts), &mut sink);
-        let found = sink.findings.into_iter().filter(|finding| rule.is_about(finding));
-        out.extend(found.map(|finding| Flagged::new(index, finding, self.rows)));
+        let series = self.frame.series(self.layout, self.key, &parts);
+        rule.check.check(&series, &mut sink);
+        sink.findings.retain(|finding| rule.is_about(finding));
+        rule.excuses.apply(&series, &mut sink);
+        out.extend(sink.findings.into_iter().map(|finding| Flagged::new(index, finding, self.rows)));
         sink.totals
     }
 

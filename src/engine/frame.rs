@@ -17,6 +17,7 @@ use arrow::error::ArrowError;
 use super::program::Program;
 use crate::bars::{BarColumn, TIME};
 use crate::checks::{Column, NumberColumn, Records, Series, Standing, TextColumn, Written};
+use crate::market::facts::{MarketFacts, SeriesFacts};
 
 /// Where one field stands in the input.
 #[derive(Debug, Clone, Copy, Default)]
@@ -40,6 +41,8 @@ pub struct Layout {
     pub keys: Vec<usize>,
     /// Fields of the series key.
     pub series: Vec<usize>,
+    /// Of these, the one that facts name as the symbol, and the one that they name as the source.
+    pub facts: [Option<usize>; 2],
     /// Decoded timestamps.
     pub time: usize,
     /// Timestamps as text.
@@ -84,6 +87,7 @@ impl Layout {
         Ok(Self {
             keys: program.key_columns().map(|name| schema.index_of(name)).collect::<Result<_, _>>()?,
             series: series.map(|name| schema.index_of(name)).collect::<Result<_, _>>()?,
+            facts: program.fact_fields().map(|name| name.and_then(|name| schema.index_of(name).ok())),
             time: schema.index_of(TIME)?,
             time_text: FieldColumns {
                 value: find(BarColumn::Exact(TIME)),
@@ -199,6 +203,7 @@ impl Frame {
             expressions: &parts.expressions,
             present: parts.present,
             standing: parts.standing,
+            facts: parts.facts,
         }
     }
 
@@ -223,6 +228,12 @@ impl Frame {
     pub fn text(&self, column: Option<usize>, row: usize) -> Option<&str> {
         let texts = self.texts(column?);
         (!texts.is_null(row)).then(|| texts.value(row))
+    }
+
+    /// What `facts` says of the series.
+    pub fn facts<'a>(&'a self, layout: &Layout, facts: &'a MarketFacts) -> SeriesFacts<'a> {
+        let [symbol, source] = layout.facts.map(|column| self.text(column, 0).filter(|_| self.rows() > 0));
+        facts.of(symbol, source)
     }
 
     /// The key of the series that `row` belongs to.
@@ -261,6 +272,8 @@ pub struct Parts<'a> {
     pub present: &'a [i64],
     /// How each row stands; empty but for rules about copies.
     pub standing: &'a [Standing],
+    /// The facts of the series.
+    pub facts: &'a SeriesFacts<'a>,
 }
 
 /// How a series key shows a field that is NULL.

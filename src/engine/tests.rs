@@ -103,6 +103,7 @@ pub(super) fn program(text: &str) -> Arc<Program> {
         read,
         compared,
         by: None,
+        facts: Arc::default(),
         sha256: "x".into(),
     })
 }

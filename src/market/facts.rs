@@ -15,7 +15,7 @@ use super::price_limits::{Board, PriceLimit};
 use stretch::united;
 
 pub use action::{ActionKind, CorporateAction, reference_price};
-pub use of_series::{Listed, SeriesFacts};
+pub use of_series::{Absence, Listed, SeriesFacts};
 pub use stretch::Stretch;
 
 /// A rule that a person takes back for one symbol.
@@ -148,7 +148,7 @@ impl MarketFacts {
     }
 
     /// The facts of a series of `symbol` from `source`.
-    pub fn of(&self, symbol: Option<&str>, source: Option<&str>) -> SeriesFacts<'_> {
+    pub fn of<'a>(&'a self, symbol: Option<&'a str>, source: Option<&str>) -> SeriesFacts<'a> {
         let concerns = |named: Option<&str>, own: Option<&str>| named.is_none_or(|named| own == Some(named));
         let outages = self
             .outages
@@ -160,6 +160,7 @@ impl MarketFacts {
             Who::Board(of) => board == Some(*of),
         });
         SeriesFacts {
+            name: symbol,
             symbol: symbol.and_then(|symbol| self.symbols.get(symbol)),
             outages: united(outages.map(|outage| outage.stretch).collect()),
             limits: limits.map(|limit| (limit.stretch, limit.limit)).collect(),

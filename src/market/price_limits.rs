@@ -36,15 +36,14 @@ impl Board {
     /// The words of the boards.
     pub const WORDS: &'static [&'static str] = &["main", "chinext", "star", "beijing"];
 
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        Self::WORDS[self as usize]
+    }
+
     /// The board that `word` names.
     pub fn parse(word: &str) -> Option<Self> {
-        match word {
-            "main" => Some(Self::Main),
-            "chinext" => Some(Self::ChiNext),
-            "star" => Some(Self::Star),
-            "beijing" => Some(Self::Beijing),
-            _ => None,
-        }
+        [Self::Main, Self::ChiNext, Self::Star, Self::Beijing].into_iter().find(|board| board.word() == word)
     }
 
     /// The board a share is on, by its code of six digits, as in `600000`, `600000.SH`, `sh600000` and `SH.600000`. `None`

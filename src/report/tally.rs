@@ -61,6 +61,8 @@ pub struct RuleTally {
     pub series_hit: i64,
     /// Rows it flagged that are not moved because a person put them back.
     pub kept: i64,
+    /// What facts excused, by the word of the fact: what would have been findings, and the bars they are about.
+    pub excuses: BTreeMap<String, (i64, i64)>,
 }
 
 impl RuleTally {
@@ -198,6 +200,19 @@ impl Tally {
         for row in records.rows() {
             let rule = records.rule(row, self.rules.len())?;
             self.rules[rule].add(records, row);
+        }
+        Ok(())
+    }
+
+    /// Adds what facts excused.
+    pub(super) fn add_excuses(&mut self, records: &Records<'_>) -> Result<(), ReportError> {
+        for row in records.rows() {
+            let rule = records.rule(row, self.rules.len())?;
+            let more = records.rule_counts(row);
+            let fact = records.cause(row).unwrap_or_default().to_owned();
+            let (findings, bars) = self.rules[rule].excuses.entry(fact).or_default();
+            *findings += more.findings;
+            *bars += more.bars;
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::job::Job;
 use super::open::Opened;
 use crate::bars::{BarsSpec, TimeSpec};
-use crate::config::{Loaded, RuleSet};
+use crate::config::{Loaded, Rule, RuleSet};
 use crate::engine::expressions;
 use crate::engine::plan;
 use crate::engine::program::Program;
@@ -35,7 +35,11 @@ pub(super) fn program_as_of(
     reject_unknown(&opened.loaded, &rules, only)?;
     let in_expressions = expressions::check(context, &bars, &rules.expressions).map_err(Failure::Mistakes)?;
     let job = &opened.loaded.job;
-    let used = rules.used.iter().copied().chain(in_expressions);
+    // What explains findings is read where anything can.
+    let facts = &opened.loaded.facts;
+    let explaining = |rule: &&Rule| !facts.market.is_empty() || rule.excuses.knows_limits();
+    let of_facts: Vec<usize> = rules.rules.iter().filter(explaining).flat_map(|rule| rule.excuses.fields()).collect();
+    let used = rules.used.iter().copied().chain(in_expressions).chain(of_facts);
     let movable_before = (job.window.grace > chrono::TimeDelta::zero())
         .then(|| clock.micros() - job.window.grace.num_microseconds().unwrap_or(0));
     Ok(Program {
@@ -47,7 +51,13 @@ pub(super) fn program_as_of(
         parse_error_action: job.parse_error.action,
         movable_before,
         by: None,
-        sha256: plan::sha256_of([opened.loaded.job_sha256.as_str(), rules.sha256.as_str(), as_of.to_string().as_str()]),
+        sha256: plan::sha256_of([
+            opened.loaded.job_sha256.as_str(),
+            rules.sha256.as_str(),
+            facts.sha256.as_str(),
+            as_of.to_string().as_str(),
+        ]),
+        facts: Arc::clone(&facts.market),
         rules,
     })
 }
@@ -75,6 +85,7 @@ pub(super) fn unseen(loaded: &Loaded) -> Program {
         read: Vec::new(),
         compared: Vec::new(),
         by: None,
+        facts: Arc::default(),
         sha256: String::new(),
     }
 }

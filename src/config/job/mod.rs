@@ -6,6 +6,7 @@
 mod bars;
 mod elsewhere;
 mod factor;
+mod facts;
 mod fields;
 mod files;
 mod mongodb;
@@ -22,6 +23,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 pub use bars::{Align, Bars, Time};
+pub use facts::FactFiles;
 pub use fields::FieldName;
 pub use files::{FileFormat, FileSource, Filter, FilterValue, Writers};
 pub use mongodb::{Condition, MongoSource, OPERATORS, Operand, Test, Uri};
@@ -60,6 +62,8 @@ pub struct Job {
     pub report_dir: JobPath,
     /// What a value that does not decode is.
     pub parse_error: ParseError,
+    /// Files with what is known of the market besides its calendar.
+    pub facts: FactFiles,
 }
 
 /// What could be read of a job file.
@@ -94,6 +98,12 @@ pub const JOB: Section = Section {
         key("quarantine", Holds::Table(&run::QUARANTINE), Nothing, "Where moved rows are kept, and for how long."),
         key("report", Holds::Table(&run::REPORT), Nothing, "Where reports are written."),
         key("parse_error", Holds::Table(&run::PARSE_ERROR), Nothing, "What a value that does not decode is."),
+        key(
+            "facts",
+            Holds::Table(&facts::FACTS),
+            Nothing,
+            "Files with what is known of the market besides its calendar.",
+        ),
         key("schedule", Holds::NotYet, Nothing, "let cron or a timer start the run, and take the section out"),
     ],
 };
@@ -143,6 +153,7 @@ fn read_sections(section: &mut SectionReader<'_>) -> Draft {
     let quarantine =
         section.section("quarantine").and_then(|part| kept(section, run::read_quarantine(part, report_dir.as_ref())));
     let parse_error = section.section("parse_error").and_then(|part| kept(section, run::read_parse_error(part)));
+    let facts = section.section("facts").and_then(|part| kept(section, facts::read(part, bars.as_ref())));
     let job = || {
         Some(Job {
             file: Arc::clone(file),
@@ -155,6 +166,7 @@ fn read_sections(section: &mut SectionReader<'_>) -> Draft {
             quarantine: quarantine?,
             report_dir: report_dir?,
             parse_error: parse_error?,
+            facts: facts?,
         })
     };
     Draft { job: job(), rules, bars, mistakes: Vec::new() }
@@ -429,7 +441,7 @@ error[unknown-key]: unknown key `reports` in the job
 3 | reports = "x"
   | ^^^^^^^ unknown key
   |
-  = help: did you mean `report`? keys: name, rules, source, bars, window, limits, quarantine, report, parse_error
+  = help: did you mean `report`? keys: name, rules, source, bars, window, limits, quarantine, report, parse_error, facts
 
 error[bad-value]: `path` holds an empty string
  --> jobs/demo.toml:5:8

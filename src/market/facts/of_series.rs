@@ -1,13 +1,15 @@
 //! The facts of one series.
 
 use super::action::CorporateAction;
-use super::stretch::{Stretch, covering};
+use super::stretch::{Stretch, covering, next_change};
 use super::{Exception, SymbolFacts};
 use crate::market::price_limits::PriceLimit;
 
 /// The facts of one series: found once for it, and looked up by time after. Times are µs on the scale of the timestamps.
 #[derive(Debug, Clone, Default)]
 pub struct SeriesFacts<'a> {
+    /// The symbol itself.
+    pub(super) name: Option<&'a str>,
     /// Those of its symbol.
     pub(super) symbol: Option<&'a SymbolFacts>,
     /// When nothing came from its source, in order and apart.
@@ -27,10 +29,34 @@ pub enum Listed {
     NoLonger,
 }
 
-impl SeriesFacts<'_> {
+/// Why bars are not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absence {
+    /// The symbol was not listed yet.
+    NotYetListed,
+    /// The symbol was no longer listed.
+    NoLongerListed,
+    /// The symbol was not traded.
+    Suspended,
+    /// Its source delivered nothing.
+    Outage,
+}
+
+impl<'a> SeriesFacts<'a> {
     /// No facts.
     pub const NONE: &'static SeriesFacts<'static> =
-        &SeriesFacts { symbol: None, outages: Vec::new(), limits: Vec::new() };
+        &SeriesFacts { name: None, symbol: None, outages: Vec::new(), limits: Vec::new() };
+
+    /// The same facts of another symbol.
+    #[cfg(test)]
+    pub(crate) fn called(self, name: &'a str) -> Self {
+        Self { name: Some(name), ..self }
+    }
+
+    /// The symbol.
+    pub fn symbol(&self) -> Option<&str> {
+        self.name
+    }
 
     /// Whether nothing is known.
     pub fn is_empty(&self) -> bool {
@@ -77,6 +103,26 @@ impl SeriesFacts<'_> {
     /// The outages, in order and apart.
     pub fn outages(&self) -> &[Stretch] {
         &self.outages
+    }
+
+    /// Why there is no bar at `time`, and the first time after it at which that may be otherwise.
+    pub fn absence(&self, time: i64) -> (Option<Absence>, i64) {
+        let suspensions = self.symbol.map(|symbol| symbol.suspensions.as_slice()).unwrap_or_default();
+        let listed = self.listed(time);
+        let end = listed.map_or(i64::MAX, |(_, stretch)| stretch.until);
+        let changes = end.min(next_change(suspensions, time)).min(next_change(&self.outages, time));
+        let absence = match listed {
+            Some((Listed::NotYet, _)) => Some(Absence::NotYetListed),
+            Some((Listed::NoLonger, _)) => Some(Absence::NoLongerListed),
+            _ if self.suspension(time).is_some() => Some(Absence::Suspended),
+            _ => self.outage(time).map(|_| Absence::Outage),
+        };
+        (absence, changes)
+    }
+
+    /// Whether a person set any price limit for it.
+    pub fn has_limits(&self) -> bool {
+        !self.limits.is_empty()
     }
 
     /// The price limit that a person set for `time`.

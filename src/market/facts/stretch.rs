@@ -43,6 +43,12 @@ pub(super) fn covering(stretches: &[Stretch], time: i64) -> Option<Stretch> {
     next.covers(time).then_some(*next)
 }
 
+/// The first moment after `time` at which one of `stretches`, which are in order and apart, begins or ends.
+pub(super) fn next_change(stretches: &[Stretch], time: i64) -> i64 {
+    let next = stretches.get(stretches.partition_point(|stretch| stretch.until <= time));
+    next.map_or(i64::MAX, |next| if next.covers(time) { next.until } else { next.from })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -78,6 +78,7 @@ pub(super) async fn run(
             read: read.clone(),
             compared: Vec::new(),
             by: None,
+            facts: Arc::default(),
             sha256: id.to_string(),
         });
         for test in tests {
