@@ -102,6 +102,7 @@ impl Excuses {
             Some("delisted") if has(Exempt::Listing) => return Some(Reason::Delisted),
             Some("suspended") if has(Exempt::Halted) => return Some(Reason::Suspended),
             Some("outage") if has(Exempt::Outage) => return Some(Reason::Outage),
+            Some("quarantined") if has(Exempt::Quarantined) => return Some(Reason::Quarantined),
             _ => {}
         }
         let first = finding.time?;
@@ -136,6 +137,8 @@ impl Excuses {
             Exempt::CorporateAction => {
                 self.accounted_for(series, finding, row, before?).then_some(Reason::CorporateAction)
             }
+            // Bars in quarantine are not there to be found.
+            Exempt::Quarantined => None,
             Exempt::LimitMove => self.at_limit(series, finding, row).then_some(Reason::LimitMove),
         })
     }

@@ -38,7 +38,7 @@ const PARAMS: &[Key] = &[
 ];
 
 /// Facts that explain why bars are not there.
-const EXEMPT: &[Exempt] = &[Exempt::Halted, Exempt::Outage, Exempt::Listing];
+const EXEMPT: &[Exempt] = &[Exempt::Halted, Exempt::Outage, Exempt::Listing, Exempt::Quarantined];
 
 causes! {
     /// Bars that the calendar expects are not there, and nothing that is known explains it.
@@ -51,6 +51,8 @@ causes! {
     Suspended = "suspended",
     /// The source delivered nothing.
     Outage = "outage",
+    /// barkeep moved the bars to quarantine.
+    Quarantined = "quarantined",
 }
 
 impl Cause {
@@ -61,6 +63,7 @@ impl Cause {
             Some(Absence::NoLongerListed) => Self::Delisted,
             Some(Absence::Suspended) => Self::Suspended,
             Some(Absence::Outage) => Self::Outage,
+            Some(Absence::Moved) => Self::Quarantined,
         }
     }
 }
@@ -109,6 +112,7 @@ impl Described for Gap {
             Some(Cause::Delisted) => ": no longer listed",
             Some(Cause::Suspended) => ": suspended",
             Some(Cause::Outage) => ": the source delivered nothing",
+            Some(Cause::Quarantined) => ": moved to quarantine",
             Some(Cause::Unexplained) | None => "",
         };
         format!("{} missing{span}{sessions}{why}", facts.bars())

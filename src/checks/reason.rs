@@ -85,14 +85,21 @@ pub enum Exempt {
     Outage,
     /// The symbol was not listed, or is that of another company from this bar on.
     Listing,
+    /// barkeep moved the bars to quarantine.
+    Quarantined,
 }
 
 impl Exempt {
     /// Its words, in the order of the variants.
-    pub const WORDS: &'static [&'static str] = &["halted", "corporate-action", "limit-move", "outage", "listing"];
+    pub const WORDS: &'static [&'static str] =
+        &["halted", "corporate-action", "limit-move", "outage", "listing", "quarantined"];
 
     /// All of them, in that order.
     pub const ALL: &'static [Self] =
+        &[Self::Halted, Self::CorporateAction, Self::LimitMove, Self::Outage, Self::Listing, Self::Quarantined];
+
+    /// Those that explain bars that are there.
+    pub const OF_ROWS: &'static [Self] =
         &[Self::Halted, Self::CorporateAction, Self::LimitMove, Self::Outage, Self::Listing];
 
     /// What `word` names.

@@ -131,7 +131,7 @@ impl Fixture {
     pub(crate) fn with_series_called<R>(&self, key: &str, look: impl FnOnce(&Series<'_>) -> R) -> R {
         let columns: Vec<Column<'_>> = self.numbers.iter().zip(&self.texts).map(column_of).collect();
         let none: [&BooleanArray; 0] = [];
-        let facts = self.facts.of(Some(ANY), None).called(key);
+        let facts = self.facts.of_series(ANY, Some(ANY), None).called(key);
         let series = Series {
             key,
             time: &self.time,
@@ -286,6 +286,7 @@ fn add_fact(facts: &mut MarketFacts, text: &str, at: &dyn Fn(&str) -> i64) {
             let limit = PriceLimit { up: share, down: share };
             facts.add_limit(LimitFact { who: Who::Symbols("*".to_owned()), stretch: stretch(2), limit });
         }
+        "moved" => *facts = std::mem::take(facts).with_moved([(ANY.to_owned(), at(words[1]))]),
         "exception" => facts.add_exception(ANY, Exception { rule: Arc::from("test"), stretch: stretch(1) }),
         other => panic!("no fact `{other}`"),
     }

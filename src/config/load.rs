@@ -64,6 +64,11 @@ impl Loaded {
         })
     }
 
+    /// Whether any of its rules is of the check `name`.
+    pub fn has_check(&self, name: &str) -> bool {
+        self.rule_files.iter().any(|file| rules::names_check(file, name))
+    }
+
     /// The ids of the rules, sorted.
     pub fn rule_ids(&self) -> Vec<Arc<str>> {
         rules::ids(&self.rule_files)

@@ -43,7 +43,7 @@ pub struct RuleNote {
 
 /// Runs every rule of `program` over `frame`.
 pub fn evaluate(program: &Program, layout: &Layout, frame: &Frame, key: &str) -> Result<Evaluated, ArrowError> {
-    let facts = frame.facts(layout, &program.facts);
+    let facts = frame.facts(layout, &program.facts, key);
     let all = View { program, layout, whole: frame, frame, rows: None, key, standing: &[], facts: &facts };
     let mut totals = vec![Totals::default(); program.parse_error() + 1];
     let mut flagged = Vec::new();

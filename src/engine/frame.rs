@@ -231,9 +231,12 @@ impl Frame {
     }
 
     /// What `facts` says of the series.
-    pub fn facts<'a>(&'a self, layout: &Layout, facts: &'a MarketFacts) -> SeriesFacts<'a> {
-        let [symbol, source] = layout.facts.map(|column| self.text(column, 0).filter(|_| self.rows() > 0));
-        facts.of(symbol, source)
+    pub fn facts<'a>(&'a self, layout: &Layout, facts: &'a MarketFacts, key: &str) -> SeriesFacts<'a> {
+        let [symbol, source] = match self.rows() {
+            0 => [None; 2],
+            _ => layout.facts.map(|column| self.text(column, 0)),
+        };
+        facts.of_series(key, symbol, source)
     }
 
     /// The key of the series that `row` belongs to.

@@ -80,6 +80,8 @@ pub struct MarketFacts {
     symbols: BTreeMap<String, SymbolFacts>,
     outages: Vec<Outage>,
     limits: Vec<LimitFact>,
+    /// Timestamps of bars that were moved to quarantine, by series key, ascending.
+    moved: BTreeMap<String, Vec<i64>>,
 }
 
 impl MarketFacts {
@@ -137,9 +139,26 @@ impl MarketFacts {
         self
     }
 
+    /// The same, and the bars that were moved to quarantine: series keys and timestamps.
+    #[must_use]
+    pub fn with_moved(mut self, bars: impl IntoIterator<Item = (String, i64)>) -> Self {
+        for (series, time) in bars {
+            self.moved.entry(series).or_default().push(time);
+        }
+        self.moved.values_mut().for_each(|times| times.sort_unstable());
+        self
+    }
+
     /// Whether nothing is known of anything.
     pub fn is_empty(&self) -> bool {
-        self.symbols.is_empty() && self.outages.is_empty() && self.limits.is_empty()
+        let of_symbols = self.symbols.is_empty() && self.outages.is_empty() && self.limits.is_empty();
+        of_symbols && self.moved.is_empty()
+    }
+
+    /// The facts of the series `key`, whose symbol and source these are.
+    pub fn of_series<'a>(&'a self, key: &str, symbol: Option<&'a str>, source: Option<&str>) -> SeriesFacts<'a> {
+        let moved = self.moved.get(key).map(Vec::as_slice).unwrap_or_default();
+        SeriesFacts { moved, ..self.of(symbol, source) }
     }
 
     /// The symbols that facts name.
@@ -164,6 +183,7 @@ impl MarketFacts {
             symbol: symbol.and_then(|symbol| self.symbols.get(symbol)),
             outages: united(outages.map(|outage| outage.stretch).collect()),
             limits: limits.map(|limit| (limit.stretch, limit.limit)).collect(),
+            moved: &[],
         }
     }
 }

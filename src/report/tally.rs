@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use super::error::ReportError;
 use super::incoming::Records;
 use super::moves::MoveRow;
+use super::unmatched::Unmatched;
 use crate::decide::{Action, RowTotals, SeriesShare, Severity, Verdict, share};
 use crate::engine::counts::{RuleCounts, SeriesCounts};
 use crate::engine::program::Program;
@@ -186,13 +187,16 @@ pub struct Tally {
     pub moves: u64,
     /// When the first and the last of the rows that stay were put back, µs UTC, where that is known.
     pub restored: Option<(i64, i64)>,
+    /// Symbols that facts name and no series has.
+    pub unmatched: Unmatched,
 }
 
 impl Tally {
     /// Nothing counted yet.
     pub(super) fn new(program: &Program) -> Self {
         let rules = vec![RuleTally::default(); program.parse_error() + 1];
-        Self { rules, series: SeriesTally::default(), moves: 0, restored: None }
+        let unmatched = Unmatched::new(program);
+        Self { rules, series: SeriesTally::default(), moves: 0, restored: None, unmatched }
     }
 
     /// Adds counts of rules over series.
@@ -219,7 +223,10 @@ impl Tally {
 
     /// Adds counts of series.
     pub(super) fn add_series(&mut self, records: &Records<'_>) -> Result<(), ReportError> {
-        records.rows().try_for_each(|row| self.series.add(records, row))
+        records.rows().try_for_each(|row| {
+            self.unmatched.see(records.series(row));
+            self.series.add(records, row)
+        })
     }
 
     /// Counts a row as kept that was to be moved: a person put it back, and when that was, µs UTC.

@@ -25,6 +25,7 @@ mod examination;
 mod examine;
 mod execute;
 mod extract;
+mod facts;
 pub(crate) mod failure;
 mod ingest;
 mod job;

@@ -36,8 +36,8 @@ pub(super) fn program_as_of(
     let in_expressions = expressions::check(context, &bars, &rules.expressions).map_err(Failure::Mistakes)?;
     let job = &opened.loaded.job;
     // What explains findings is read where anything can.
-    let facts = &opened.loaded.facts;
-    let explaining = |rule: &&Rule| !facts.market.is_empty() || rule.excuses.knows_limits();
+    let facts = &opened.facts;
+    let explaining = |rule: &&Rule| !facts.is_empty() || rule.excuses.knows_limits();
     let of_facts: Vec<usize> = rules.rules.iter().filter(explaining).flat_map(|rule| rule.excuses.fields()).collect();
     let used = rules.used.iter().copied().chain(in_expressions).chain(of_facts);
     let movable_before = (job.window.grace > chrono::TimeDelta::zero())
@@ -54,10 +54,10 @@ pub(super) fn program_as_of(
         sha256: plan::sha256_of([
             opened.loaded.job_sha256.as_str(),
             rules.sha256.as_str(),
-            facts.sha256.as_str(),
+            opened.loaded.facts.sha256.as_str(),
             as_of.to_string().as_str(),
         ]),
-        facts: Arc::clone(&facts.market),
+        facts: Arc::clone(facts),
         rules,
     })
 }

@@ -45,7 +45,7 @@ pub(in crate::config) const RULE: Section = Section {
             "exempt",
             Holds::Texts,
             Nothing,
-            "Facts of the job that excuse its findings: `halted`, `corporate-action`, `limit-move`, `outage`, `listing`; without it, those that the document of its check names.",
+            "Facts of the job that excuse its findings: `halted`, `corporate-action`, `limit-move`, `outage`, `listing`, `quarantined`; without it, those that the document of its check names.",
         ),
         key("severity", Holds::Choice(Severity::WORDS), Text("error"), "Severity of a finding."),
         key("action", Holds::Choice(Action::WORDS), Text("report"), "What is done with a flagged row."),

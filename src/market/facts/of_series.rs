@@ -16,6 +16,8 @@ pub struct SeriesFacts<'a> {
     pub(super) outages: Vec<Stretch>,
     /// Price limits a person set; the first that covers a time holds.
     pub(super) limits: Vec<(Stretch, PriceLimit)>,
+    /// Timestamps of bars that were moved to quarantine, ascending.
+    pub(super) moved: &'a [i64],
 }
 
 /// Where a moment lies to the times at which a symbol was listed.
@@ -40,12 +42,14 @@ pub enum Absence {
     Suspended,
     /// Its source delivered nothing.
     Outage,
+    /// The bar was moved to quarantine.
+    Moved,
 }
 
 impl<'a> SeriesFacts<'a> {
     /// No facts.
     pub const NONE: &'static SeriesFacts<'static> =
-        &SeriesFacts { name: None, symbol: None, outages: Vec::new(), limits: Vec::new() };
+        &SeriesFacts { name: None, symbol: None, outages: Vec::new(), limits: Vec::new(), moved: &[] };
 
     /// The same facts of another symbol.
     #[cfg(test)]
@@ -60,7 +64,7 @@ impl<'a> SeriesFacts<'a> {
 
     /// Whether nothing is known.
     pub fn is_empty(&self) -> bool {
-        self.symbol.is_none() && self.outages.is_empty() && self.limits.is_empty()
+        self.symbol.is_none() && self.outages.is_empty() && self.limits.is_empty() && self.moved.is_empty()
     }
 
     /// The corporate actions from after `after` to `until`, in order.
@@ -110,11 +114,17 @@ impl<'a> SeriesFacts<'a> {
         let suspensions = self.symbol.map(|symbol| symbol.suspensions.as_slice()).unwrap_or_default();
         let listed = self.listed(time);
         let end = listed.map_or(i64::MAX, |(_, stretch)| stretch.until);
-        let changes = end.min(next_change(suspensions, time)).min(next_change(&self.outages, time));
+        let moved = self.moved.partition_point(|moved| *moved < time);
+        let is_moved = self.moved.get(moved) == Some(&time);
+        // The bar after one that was moved is another question.
+        let next_moved =
+            if is_moved { time.saturating_add(1) } else { self.moved.get(moved).copied().unwrap_or(i64::MAX) };
+        let changes = end.min(next_change(suspensions, time)).min(next_change(&self.outages, time)).min(next_moved);
         let absence = match listed {
             Some((Listed::NotYet, _)) => Some(Absence::NotYetListed),
             Some((Listed::NoLonger, _)) => Some(Absence::NoLongerListed),
             _ if self.suspension(time).is_some() => Some(Absence::Suspended),
+            _ if is_moved => Some(Absence::Moved),
             _ => self.outage(time).map(|_| Absence::Outage),
         };
         (absence, changes)
