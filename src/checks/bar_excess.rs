@@ -19,6 +19,7 @@ use self::bars::{Bars, Columns, Excess, Scale, usable};
 use self::cause::Cause;
 use self::usual::Times;
 
+use super::Exempt;
 use super::params::Params;
 use super::steps::is_smallest;
 use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, PeerTable, Peers, Series, Stage};
@@ -168,6 +169,10 @@ impl CheckKind for BarExcess {
 
     fn stage(&self) -> Stage {
         Stage::Series
+    }
+
+    fn excused_by_default(&self) -> &'static [Exempt] {
+        &[Exempt::CorporateAction, Exempt::Listing]
     }
 
     fn compile(&self, params: &mut Params<'_>, bars: &BarsSpec) -> Box<dyn Check> {

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::reason::{Excused, ExcusedBy, Reason};
+
 /// One rule broken by one row, by a run of rows, or by a gap between rows.
 ///
 /// Build it with [`Finding::row`], [`Finding::run`] or [`Finding::gap`] and the setters below; what is not
@@ -142,6 +144,8 @@ pub struct Totals {
     pub insufficient: u64,
     /// Rows an explanation excused (a suspension, a bar outside the calendar's range).
     pub excused: u64,
+    /// What facts excused, by [`Reason`](super::Reason).
+    pub excused_by: ExcusedBy,
 }
 
 impl std::ops::AddAssign for Totals {
@@ -149,6 +153,10 @@ impl std::ops::AddAssign for Totals {
         self.evaluated += other.evaluated;
         self.insufficient += other.insufficient;
         self.excused += other.excused;
+        for (sum, more) in self.excused_by.iter_mut().zip(other.excused_by) {
+            sum.findings += more.findings;
+            sum.bars += more.bars;
+        }
     }
 }
 
@@ -180,5 +188,19 @@ impl FindingSink {
     /// Counts rows that were excused.
     pub fn excused(&mut self, rows: usize) {
         self.totals.excused += rows as u64;
+    }
+
+    /// Counts what a fact excused.
+    pub fn excuse(&mut self, reason: Reason, more: Excused) {
+        let sum = &mut self.totals.excused_by[reason as usize];
+        sum.findings += more.findings;
+        sum.bars += more.bars;
+    }
+
+    /// Counts rows as excused that were counted as evaluated.
+    pub(super) fn move_to_excused(&mut self, rows: u64) {
+        let rows = rows.min(self.totals.evaluated);
+        self.totals.evaluated -= rows;
+        self.totals.excused += rows;
     }
 }

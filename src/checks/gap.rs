@@ -1,7 +1,8 @@
 //! `gap`: bars that should be there between the first and the last bar of a series and are not.
 //!
 //! What should be there is the grid of the job's calendar; two bars with consecutive positions have nothing
-//! missing between them, so only the bar before needs to be known. A bar that other rules rejected is a bad
+//! missing between them, so only the bar before needs to be known. A hole is cut where a fact begins or ends that explains
+//! it; what facts explain is left to them. A bar that other rules rejected is a bad
 //! bar, not a missing one. Bars off the grid are the business of `date-format` and close no gap.
 
 use std::sync::Arc;
@@ -10,8 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use super::cause::causes;
 use super::params::Params;
+use super::reason::{Excused, Exempt, Reason};
 use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage};
 use crate::bars::{BarsSpec, Label};
+use crate::market::facts::{Absence, SeriesFacts};
 use crate::market::{Grid, Slot, zone};
 use crate::schema::{Holds, Key, Otherwise, key};
 use crate::text::numbers::counted;
@@ -34,9 +37,35 @@ const PARAMS: &[Key] = &[
     ),
 ];
 
+/// Facts that explain why bars are not there.
+const EXEMPT: &[Exempt] = &[Exempt::Halted, Exempt::Outage, Exempt::Listing, Exempt::Quarantined];
+
 causes! {
-    /// Bars that the calendar expects are not there.
-    Missing = "missing",
+    /// Bars that the calendar expects are not there, and nothing that is known explains it.
+    Unexplained = "unexplained",
+    /// The symbol was not listed yet.
+    BeforeListing = "before-listing",
+    /// The symbol was no longer listed.
+    Delisted = "delisted",
+    /// The symbol was suspended.
+    Suspended = "suspended",
+    /// The source delivered nothing.
+    Outage = "outage",
+    /// barkeep moved the bars to quarantine.
+    Quarantined = "quarantined",
+}
+
+impl Cause {
+    fn of(absence: Option<Absence>) -> Self {
+        match absence {
+            None => Self::Unexplained,
+            Some(Absence::NotYetListed) => Self::BeforeListing,
+            Some(Absence::NoLongerListed) => Self::Delisted,
+            Some(Absence::Suspended) => Self::Suspended,
+            Some(Absence::Outage) => Self::Outage,
+            Some(Absence::Moved) => Self::Quarantined,
+        }
+    }
 }
 
 /// The sessions of intraday bars that a gap touches.
@@ -78,7 +107,20 @@ impl Described for Gap {
             (1, 1) => ", a whole session".to_owned(),
             _ => String::new(),
         };
-        format!("{} missing{span}{sessions}", facts.bars())
+        let why = match facts.cause.and_then(Cause::parse) {
+            Some(Cause::BeforeListing) => ": not listed yet",
+            Some(Cause::Delisted) => ": no longer listed",
+            Some(Cause::Suspended) => ": suspended",
+            Some(Cause::Outage) => ": the source delivered nothing",
+            Some(Cause::Quarantined) => ": moved to quarantine",
+            Some(Cause::Unexplained) | None => "",
+        };
+        format!("{} missing{span}{sessions}{why}", facts.bars())
+    }
+
+    #[cfg(test)]
+    fn more_examples(&self) -> &'static str {
+        include_str!("gap_examples.md")
     }
 }
 
@@ -93,6 +135,14 @@ impl CheckKind for Gap {
 
     fn flags_rows(&self) -> bool {
         false
+    }
+
+    fn excusable(&self) -> &'static [Exempt] {
+        EXEMPT
+    }
+
+    fn excused_by_default(&self) -> &'static [Exempt] {
+        EXEMPT
     }
 
     fn compile(&self, params: &mut Params<'_>, bars: &BarsSpec) -> Box<dyn Check> {
@@ -141,14 +191,15 @@ impl Check for Gaps {
         match self.coverage {
             None => {
                 for gap in series.present.iter().filter_map(|time| walk.step(*time)) {
-                    self.report(gap, findings);
+                    self.report(gap, series.facts, findings);
                 }
             }
             Some(share) => {
                 let mut gaps: Vec<Span> = series.present.iter().filter_map(|time| walk.step(*time)).collect();
-                sessions.tolerate(&mut gaps, walk.evaluated_span(), share);
+                let sparse = sessions.tolerate(&mut gaps, walk.evaluated_span(), share);
+                findings.excuse(Reason::Sparse, sparse);
                 for gap in gaps {
-                    self.report(gap, findings);
+                    self.report(gap, series.facts, findings);
                 }
             }
         }
@@ -158,18 +209,43 @@ impl Check for Gaps {
 }
 
 impl Gaps {
-    fn report(&self, gap: Span, findings: &mut FindingSink) {
+    /// Reports what is missing in `gap`, cut where a fact that explains it begins or ends.
+    fn report(&self, gap: Span, facts: &SeriesFacts<'_>, findings: &mut FindingSink) {
         let Some(sessions) = &self.sessions else { return };
+        if facts.is_empty() {
+            self.report_piece(sessions, gap, Cause::Unexplained, findings);
+            return;
+        }
+        let grid = &sessions.grid;
+        let mut piece: Option<(Span, Cause)> = None;
+        let mut position = gap.first;
+        while position <= gap.last {
+            let (absence, changes) = facts.absence(grid.timestamp(position));
+            let cause = Cause::of(absence);
+            let next = grid.first_at_or_after(changes).unwrap_or(i64::MAX).clamp(position + 1, gap.last + 1);
+            match &mut piece {
+                Some((span, of)) if *of == cause => span.last = next - 1,
+                _ => {
+                    let before = piece.replace((Span { first: position, last: next - 1 }, cause));
+                    before.into_iter().for_each(|(span, cause)| self.report_piece(sessions, span, cause, findings));
+                }
+            }
+            position = next;
+        }
+        piece.into_iter().for_each(|(span, cause)| self.report_piece(sessions, span, cause, findings));
+    }
+
+    /// Reports missing bars of one cause; a few of which nothing is known are thin trading.
+    fn report_piece(&self, sessions: &Sessions, gap: Span, cause: Cause, findings: &mut FindingSink) {
         let bars = sessions.grid.expected_between(gap.first, gap.last);
-        if bars < self.min {
+        if bars < self.min && cause == Cause::Unexplained {
+            findings.excuse(Reason::Sparse, Excused { findings: 1, bars });
             return;
         }
         let finding = Finding::gap(sessions.grid.timestamp(gap.first), sessions.grid.timestamp(gap.last), bars);
         findings.push(match sessions.touched(gap) {
-            Some((all, full)) => {
-                finding.cause(Cause::Missing).evidence(Evidence { sessions: all, full_sessions: full })
-            }
-            None => finding.cause(Cause::Missing),
+            Some((all, full)) => finding.cause(cause).evidence(Evidence { sessions: all, full_sessions: full }),
+            None => finding.cause(cause),
         });
     }
 }
@@ -297,7 +373,8 @@ impl Sessions {
     }
 
     /// Takes out of `gaps` what lies in sessions that have at least `share` of the bars expected within `evaluated`.
-    fn tolerate(&self, gaps: &mut Vec<Span>, evaluated: Span, share: f64) {
+    fn tolerate(&self, gaps: &mut Vec<Span>, evaluated: Span, share: f64) -> Excused {
+        let mut sparse = Excused::default();
         let thin = self.thin(gaps, evaluated);
         let covered = |position: i64| {
             let session = thin.get(thin.partition_point(|session| session.span.last < position))?;
@@ -306,14 +383,20 @@ impl Sessions {
             (session.span.first <= position && present > 0.0 && present >= share).then_some(session.span)
         };
         gaps.retain_mut(|gap| {
+            let before = *gap;
             if let Some(session) = covered(gap.first) {
                 gap.first = session.last + 1;
             }
             if let Some(session) = covered(gap.last) {
                 gap.last = session.first - 1;
             }
+            let left = self.grid.expected_between(gap.first, gap.last);
+            let taken = self.grid.expected_between(before.first, before.last) - left;
+            sparse.findings += u64::from(taken > 0);
+            sparse.bars += taken;
             gap.first <= gap.last
         });
+        sparse
     }
 
     /// The sessions at the ends of `gaps`, in order; what lies between the ends of a gap is missing altogether.
@@ -385,6 +468,7 @@ mod tests {
             standing: &[],
             peers: None,
             other: &[],
+            facts: crate::market::facts::SeriesFacts::NONE,
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);
@@ -419,7 +503,8 @@ mod tests {
     #[test]
     fn consecutive_missing_sessions_are_one_finding() {
         let evaluated = daily("XNYS", &["2024-01-11", "2024-01-18", "2024-01-22"]).evaluate(RULE);
-        let expected = ["2024-01-12 .. 2024-01-17 bars=3 cause=missing", "2024-01-19 .. 2024-01-19 cause=missing"];
+        let expected =
+            ["2024-01-12 .. 2024-01-17 bars=3 cause=unexplained", "2024-01-19 .. 2024-01-19 cause=unexplained"];
         assert_eq!(evaluated.lines, expected);
         assert_eq!((evaluated.findings[0].rows.clone(), evaluated.findings[0].evidence.clone()), (None, None));
     }
@@ -428,14 +513,14 @@ mod tests {
     fn duplicates_and_bars_on_non_sessions_do_not_hide_a_gap() {
         let dates = ["2024-01-11", "2024-01-11", "2024-01-13", "2024-01-16", "2024-01-16"];
         let evaluated = daily("XNYS", &dates).evaluate(RULE);
-        assert_eq!(evaluated.lines, ["2024-01-12 .. 2024-01-12 cause=missing"]);
+        assert_eq!(evaluated.lines, ["2024-01-12 .. 2024-01-12 cause=unexplained"]);
         assert_eq!(counts(&evaluated), (4, 0));
     }
 
     #[test]
     fn a_bar_whose_timestamp_does_not_parse_is_missing() {
         let unreadable = daily("XNYS", &["2024-01-10", "20240111", "2024-01-12"]).evaluate(RULE);
-        assert_eq!(unreadable.lines, ["2024-01-11 .. 2024-01-11 cause=missing"]);
+        assert_eq!(unreadable.lines, ["2024-01-11 .. 2024-01-11 cause=unexplained"]);
     }
 
     #[test]
@@ -444,7 +529,7 @@ mod tests {
         let evaluated = daily("XSHG", &last).evaluate(RULE);
         assert_eq!((evaluated.lines.len(), counts(&evaluated)), (0, (3, 2)));
         let gap = daily("XSHG", &["2026-12-29", "2027-01-04", "2027-01-05"]).evaluate(RULE);
-        assert_eq!(gap.lines, ["2026-12-30 .. 2026-12-31 bars=2 cause=missing"]);
+        assert_eq!(gap.lines, ["2026-12-30 .. 2026-12-31 bars=2 cause=unexplained"]);
         let first = daily("XSHG", &["1990-11-01", "1990-11-02", "1990-12-21"]).evaluate(RULE);
         assert_eq!(first.findings[0].time_until, Some(utc("1990-12-20T00:00")));
         let outside = daily("XSHG", &["2027-01-04", "2027-02-04"]).evaluate(RULE);
@@ -454,7 +539,10 @@ mod tests {
     #[test]
     fn gaps_shorter_than_the_minimum_are_ignored() {
         let bars = daily("24/7", &["2024-01-01", "2024-01-03", "2024-01-06"]);
-        assert_eq!(bars.evaluate("check = \"gap\"\nmin = 2").lines, ["2024-01-04 .. 2024-01-05 bars=2 cause=missing"]);
+        assert_eq!(
+            bars.evaluate("check = \"gap\"\nmin = 2").lines,
+            ["2024-01-04 .. 2024-01-05 bars=2 cause=unexplained"]
+        );
         assert_eq!(bars.evaluate("check = \"gap\"\nmin = 3").lines, [""; 0]);
     }
 
@@ -464,7 +552,7 @@ mod tests {
             "interval = \"1w\"\ncalendar = \"XNYS\"",
             "time,close\n2024-01-05,1\n2024-01-08,1\n2024-01-31,1",
         );
-        assert_eq!(fixture.evaluate(RULE).lines, ["2024-01-15 .. 2024-01-22 bars=2 cause=missing"]);
+        assert_eq!(fixture.evaluate(RULE).lines, ["2024-01-15 .. 2024-01-22 bars=2 cause=unexplained"]);
     }
 
     #[test]

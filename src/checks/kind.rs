@@ -8,6 +8,7 @@ use super::facts::Facts;
 use super::finding::FindingSink;
 use super::other_job::OtherJob;
 use super::params::Params;
+use super::reason::Exempt;
 use super::series::Series;
 use crate::bars::BarsSpec;
 use crate::schema::Key;
@@ -72,6 +73,19 @@ pub trait CheckKind: Described {
     /// Whether its findings stand for rows; gaps between rows can only be reported.
     fn flags_rows(&self) -> bool {
         true
+    }
+
+    /// The facts that can excuse its findings.
+    fn excusable(&self) -> &'static [Exempt] {
+        match self.stage() {
+            Stage::Row | Stage::Series | Stage::Copies => Exempt::OF_ROWS,
+            Stage::Sources | Stage::Across => &[],
+        }
+    }
+
+    /// The facts that do where a rule does not say it.
+    fn excused_by_default(&self) -> &'static [Exempt] {
+        &[]
     }
 
     /// Reads the parameters of one rule. Mistakes are recorded in `params`, which the caller looks at: the

@@ -14,6 +14,7 @@ mod copied_series;
 mod date_format;
 mod duplicate;
 mod evidence;
+mod excuse;
 mod facts;
 mod filled_forward;
 mod finding;
@@ -30,8 +31,11 @@ mod params;
 pub mod parse_error;
 mod pct_change;
 mod peers;
+mod price_band;
+mod price_limit;
 mod price_spike;
 mod range;
+mod reason;
 mod reconcile;
 mod required;
 mod robust;
@@ -53,6 +57,7 @@ mod zero_volume;
 
 pub use across::{ALL_SERIES, Across, AcrossSink, Note, Noted, OfSeries};
 pub use context::Context;
+pub use excuse::Excuses;
 pub use facts::Facts;
 pub use finding::{Finding, FindingSink, Totals};
 pub use freshness::parse_fresh;
@@ -60,6 +65,7 @@ pub use kind::{Check, CheckKind, Described, Peers, Stage};
 pub use other_job::{OtherBar, OtherBars, OtherJob};
 pub use params::{Expression, FieldRef, Lacking, Params};
 pub use peers::{Others, PeerTable, PeerValues, to_pieces};
+pub use reason::{Excused, ExcusedBy, Exempt, Reason};
 pub use series::{Column, NumberColumn, Records, Series, Standing, TextColumn, Written};
 pub use session_bars::session_bars;
 
@@ -73,6 +79,7 @@ pub const CHECKS: &[&dyn CheckKind] = &[
     &pct_change::PctChange,
     &turnover::Turnover,
     &tick_size::TickSize,
+    &price_limit::PriceLimits,
     &duplicate::Duplicate,
     &order::Order,
     &gap::Gap,

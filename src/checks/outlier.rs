@@ -20,6 +20,7 @@ use self::brownlees_gallo::Trimmed;
 use self::look::{Cause, Far, Kind, proposed};
 use self::neighbours::{Band, Neighbours, Verdict, Workspace};
 use self::tolerance::Tolerance;
+use super::Exempt;
 use super::jump::is_split;
 use super::params::Params;
 use super::steps::is_smallest;
@@ -160,6 +161,10 @@ impl CheckKind for Outlier {
 
     fn stage(&self) -> Stage {
         Stage::Series
+    }
+
+    fn excused_by_default(&self) -> &'static [Exempt] {
+        &[Exempt::CorporateAction, Exempt::Listing]
     }
 
     fn compile(&self, params: &mut Params<'_>, bars: &BarsSpec) -> Box<dyn Check> {

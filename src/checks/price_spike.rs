@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use self::cause::Cause;
 
+use super::Exempt;
 use super::params::Params;
 use super::robust::{SIGMA_PER_MAD, deviation, median_of};
 use super::steps::is_smallest;
@@ -120,6 +121,10 @@ impl CheckKind for PriceSpike {
 
     fn stage(&self) -> Stage {
         Stage::Series
+    }
+
+    fn excused_by_default(&self) -> &'static [Exempt] {
+        &[Exempt::CorporateAction, Exempt::Listing]
     }
 
     fn compile(&self, params: &mut Params<'_>, bars: &BarsSpec) -> Box<dyn Check> {

@@ -186,6 +186,7 @@ mod tests {
             standing: &[],
             peers: None,
             other: &[],
+            facts: crate::market::facts::SeriesFacts::NONE,
         };
         let check = compile(
             r#"check = "required"

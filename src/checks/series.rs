@@ -5,6 +5,7 @@ use arrow::buffer::NullBuffer;
 
 use super::other_job::OtherBar;
 use super::peers::PeerTable;
+use crate::market::facts::SeriesFacts;
 
 /// A numeric column.
 #[derive(Debug, Clone, Copy)]
@@ -166,6 +167,8 @@ pub struct Series<'a> {
     pub peers: Option<&'a PeerTable>,
     /// The bars of the symbol in another job, for checks that have [`super::Check::other_job`]; none for others.
     pub other: &'a [OtherBar],
+    /// What is known of its market besides the calendar.
+    pub facts: &'a SeriesFacts<'a>,
 }
 
 impl<'a> Series<'a> {

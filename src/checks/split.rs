@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::Exempt;
 use super::cause::causes;
 use super::jump::{Jump, Levels, Look, usable};
 use super::params::Params;
@@ -123,6 +124,10 @@ impl CheckKind for Split {
 
     fn stage(&self) -> Stage {
         Stage::Series
+    }
+
+    fn excused_by_default(&self) -> &'static [Exempt] {
+        &[Exempt::CorporateAction, Exempt::Listing]
     }
 
     fn compile(&self, params: &mut Params<'_>, bars: &BarsSpec) -> Box<dyn Check> {

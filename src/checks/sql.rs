@@ -131,6 +131,7 @@ mod tests {
             standing: &[],
             peers: None,
             other: &[],
+            facts: crate::market::facts::SeriesFacts::NONE,
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use chrono::DateTime;
 use serde::{Deserialize, Serialize};
 
+use super::Exempt;
 use super::cause::causes;
 use super::evidence::LONGEST_VALUE;
 use super::params::Params;
@@ -86,6 +87,10 @@ impl CheckKind for Stale {
 
     fn stage(&self) -> Stage {
         Stage::Series
+    }
+
+    fn excused_by_default(&self) -> &'static [Exempt] {
+        &[Exempt::Halted]
     }
 
     fn compile(&self, params: &mut Params<'_>, bars: &BarsSpec) -> Box<dyn Check> {

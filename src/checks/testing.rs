@@ -13,12 +13,14 @@ use std::sync::Arc;
 use arrow::array::{Array, BooleanArray, Float64Array, StringViewArray};
 
 use super::{
-    CHECKS, Check, CheckKind, Column, Finding, FindingSink, NumberColumn, OtherBar, PeerTable, Records, Series, Stage,
-    Standing, TextColumn, Totals, find,
+    CHECKS, Check, CheckKind, Column, Excuses, Exempt, Finding, FindingSink, NumberColumn, OtherBar, PeerTable,
+    Records, Series, Stage, Standing, TextColumn, Totals, find,
 };
 use crate::bars::time::TimeFormat;
 use crate::bars::{BarsSpec, DAY_US, FieldKind, FieldSpec, Fold, Label, TimeSpec};
 use crate::checks::Params;
+use crate::market::facts::{ActionKind, CorporateAction, Exception, LimitFact, MarketFacts, Outage, Stretch, Who};
+use crate::market::price_limits::PriceLimit;
 use crate::market::{Calendar, Grid, Interval, PeriodLabel};
 use crate::schema::{Diagnostic, Environment, Holds, Otherwise, Reader, Section, SectionReader, SourceText, key};
 
@@ -35,6 +37,8 @@ pub(crate) struct Fixture {
     standing: Vec<Standing>,
     /// The bars of another job.
     pub(crate) other: Vec<OtherBar>,
+    facts: MarketFacts,
+    key: String,
 }
 
 impl Fixture {
@@ -45,7 +49,7 @@ impl Fixture {
 
     /// Reads `csv` as one series of the bars that the TOML table `bars` describes.
     pub(crate) fn new(bars: &str, csv: &str) -> Self {
-        let mut spec = spec_of(bars);
+        let (mut spec, facts) = spec_of(bars);
         let mut lines = csv.lines().map(str::trim).filter(|line| !line.is_empty());
         let header: Vec<&str> = lines.next().expect("a header").split(',').map(str::trim).collect();
         assert_eq!(header[0], "time", "the first column of an example is `time`");
@@ -78,6 +82,8 @@ impl Fixture {
             rank: order.iter().map(|(_, i)| *i as u64).collect(),
             standing: Vec::new(),
             other: Vec::new(),
+            facts,
+            key: symbol_in(&header, &sorted).unwrap_or(ANY).to_owned(),
             spec,
         }
     }
@@ -104,6 +110,12 @@ impl Fixture {
         self
     }
 
+    /// The same series under another key, which is its symbol.
+    pub(crate) fn called(mut self, key: &str) -> Self {
+        key.clone_into(&mut self.key);
+        self
+    }
+
     /// Runs `check` over the series.
     pub(crate) fn run(&self, check: &dyn Check) -> FindingSink {
         self.with_series(|series| {
@@ -115,7 +127,7 @@ impl Fixture {
 
     /// What `look` makes of the series.
     pub(crate) fn with_series<R>(&self, look: impl FnOnce(&Series<'_>) -> R) -> R {
-        self.with_series_called(("TEST", None), look)
+        self.with_series_called((&self.key, None), look)
     }
 
     /// What `look` makes of the series with the key `key`, beside the others that `peers` knows.
@@ -126,6 +138,7 @@ impl Fixture {
     ) -> R {
         let columns: Vec<Column<'_>> = self.numbers.iter().zip(&self.texts).map(column_of).collect();
         let none: [&BooleanArray; 0] = [];
+        let facts = self.facts.of_series(ANY, Some(ANY), None).called(key);
         let series = Series {
             key,
             time: &self.time,
@@ -139,8 +152,22 @@ impl Fixture {
             standing: &self.standing,
             peers,
             other: &self.other,
+            facts: &facts,
         };
         look(&series)
+    }
+
+    /// What `rule` finds that facts of `exempt` do not explain.
+    pub(crate) fn excused(&self, rule: &str, exempt: &[Exempt]) -> Evaluated {
+        let check = compile(rule, &self.spec).unwrap_or_else(|d| panic!("{}", rendered(&d)));
+        let sink = self.with_series(|series| {
+            let mut sink = FindingSink::default();
+            check.check(series, &mut sink);
+            Excuses::new(&Arc::from("test"), exempt, &self.spec).apply(series, &mut sink);
+            sink
+        });
+        let lines = sink.findings.iter().map(|finding| self.render(finding)).collect();
+        Evaluated { lines, totals: sink.totals, findings: sink.findings }
     }
 
     /// Compiles the rule that `rule` writes (the keys of one `[[rule]]`, `check` among them) and runs it.
@@ -190,6 +217,12 @@ impl Fixture {
     }
 }
 
+/// The symbol in the first bar, where the bars have one.
+fn symbol_in<'a>(header: &[&str], rows: &[&Vec<&'a str>]) -> Option<&'a str> {
+    let column = header.iter().position(|name| *name == "symbol")?;
+    rows.first().map(|row| row[column])
+}
+
 /// What a rule made of a fixture.
 pub(crate) struct Evaluated {
     /// Findings as lines.
@@ -234,8 +267,42 @@ fn rendered(diagnostics: &[Diagnostic]) -> String {
     diagnostics.iter().map(|d| d.render(false)).collect::<Vec<_>>().join("\n\n")
 }
 
-/// The bars an example's `[bars]` table describes, without fields.
-fn spec_of(bars: &str) -> BarsSpec {
+/// The symbol that the facts of an example are about, whatever the series is called.
+const ANY: &str = "TEST";
+
+/// A fact as an example writes it: `suspended 2024-01-03 2024-01-05`, the words of the reasons or `listed`, `split 2` and
+/// `other` before a date, `limit 0.05`.
+fn add_fact(facts: &mut MarketFacts, text: &str, at: &dyn Fn(&str) -> i64) {
+    let words: Vec<&str> = text.split(' ').collect();
+    let stretch = |from: usize| Stretch {
+        from: words.get(from).map_or(i64::MIN, |text| at(text)),
+        until: words.get(from + 1).map_or(i64::MAX, |text| at(text)),
+    };
+    match words[0] {
+        "suspended" => facts.add_suspension(ANY, stretch(1)),
+        "listed" => facts.add_listing(ANY, stretch(1)),
+        "outage" => facts.add_outage(Outage { stretch: stretch(1), source: None, symbol: None }),
+        "split" => {
+            let kind = ActionKind::Split { ratio: words[1].parse().expect("a ratio") };
+            facts.add_action(ANY, CorporateAction { time: at(words[2]), kind });
+        }
+        "dividend" => {
+            let kind = ActionKind::Dividend { cash: words[1].parse().expect("cash") };
+            facts.add_action(ANY, CorporateAction { time: at(words[2]), kind });
+        }
+        "limit" => {
+            let share = Some(words[1].parse::<u32>().expect("ten-thousandths"));
+            let limit = PriceLimit { up: share, down: share };
+            facts.add_limit(LimitFact { who: Who::Symbols("*".to_owned()), stretch: stretch(2), limit });
+        }
+        "moved" => *facts = std::mem::take(facts).with_moved([(ANY.to_owned(), at(words[1]))]),
+        "exception" => facts.add_exception(ANY, Exception { rule: Arc::from("test"), stretch: stretch(1) }),
+        other => panic!("no fact `{other}`"),
+    }
+}
+
+/// The bars an example's `[bars]` table describes, without fields, and its facts.
+fn spec_of(bars: &str) -> (BarsSpec, MarketFacts) {
     let file = SourceText::new("bars.toml", bars);
     let table = toml::de::DeTable::parse(&file.text).expect("valid TOML");
     let environment = Environment::default();
@@ -267,6 +334,7 @@ fn spec_of(bars: &str) -> BarsSpec {
         "last" => PeriodLabel::Last,
         _ => PeriodLabel::Monday,
     });
+    let written = reader.strings("facts").unwrap_or_default();
     let mistakes = reader.finish("[bars]");
     assert!(mistakes.is_empty(), "{}", rendered(&mistakes));
     let grid = calendar.as_ref().map(|calendar| {
@@ -277,8 +345,12 @@ fn spec_of(bars: &str) -> BarsSpec {
         })
     });
     let time = TimeSpec { sources: vec![Arc::from("time")], digits: false, formats, zone, label, fold: Fold::Refuse };
+    let at = |text: &str| time.read_text(text).expect("a time");
+    let mut facts = MarketFacts::default();
+    written.iter().for_each(|fact| add_fact(&mut facts, fact.get_ref(), &at));
     let as_of = as_of.map(|at| at.timestamp_micros());
-    BarsSpec { series, calendar, grid, as_of, ..BarsSpec::new(interval, time) }
+    let spec = BarsSpec { series, calendar, grid, as_of, ..BarsSpec::new(interval, time.clone()) };
+    (spec, facts.in_order())
 }
 
 /// What every rule has, as far as examples write it.

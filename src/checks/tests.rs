@@ -163,7 +163,7 @@ fn series_that_say_nothing_are_no_fault_of_a_check() {
         for check in evaluated_by.filter(|check| what != "no bar" || check.name() != "matches") {
             let Ok(rule) = super::testing::compile(&plain_rule(*check), &fixture.spec) else { continue };
             let sink = fixture.run(rule.as_ref());
-            let Totals { evaluated, insufficient, excused } = sink.totals;
+            let Totals { evaluated, insufficient, excused, .. } = sink.totals;
             let rows = rows.lines().count() as u64;
             assert!(evaluated + insufficient + excused <= rows, "`{}` over {what}: {:?}", check.name(), sink.totals);
             for finding in sink.findings.iter().filter_map(|finding| finding.rows.as_ref()) {
@@ -236,18 +236,18 @@ fn outlier_tells_distance_centre_and_band() {
 
 #[test]
 fn gap_tells_bars_and_both_ends() {
-    let two = Finding::gap(16_266 * DAY, 16_267 * DAY, 2).cause("missing");
+    let two = Finding::gap(16_266 * DAY, 16_267 * DAY, 2).cause("unexplained");
     assert_eq!(reported("gap", &two), "2 sessions missing from 2014-07-15 to 2014-07-16");
     for (interval, count, text) in [
         (Interval::Week, 2, "2 weeks missing from 2014-07-15 to 2014-07-22"),
         (Interval::Month, 1, "1 month missing from 2014-07-15 to 2014-07-22"),
     ] {
-        let longer = Finding::gap(16_266 * DAY, 16_273 * DAY, count).cause("missing");
+        let longer = Finding::gap(16_266 * DAY, 16_273 * DAY, count).cause("unexplained");
         assert_eq!(message(&Facts::of("gap", interval, &longer, None)), text);
     }
-    let one = Finding::gap(16_266 * DAY, 16_266 * DAY, 1).cause("missing");
+    let one = Finding::gap(16_266 * DAY, 16_266 * DAY, 1).cause("unexplained");
     assert_eq!(reported("gap", &one), "1 session missing on 2014-07-15");
-    let minutes = Finding::gap(16_266 * DAY, 16_267 * DAY + 60_000_000, 1_441).cause("missing").evidence(json!({
+    let minutes = Finding::gap(16_266 * DAY, 16_267 * DAY + 60_000_000, 1_441).cause("unexplained").evidence(json!({
         "sessions": 2, "full_sessions": 1,
     }));
     assert_eq!(

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use self::prices::Prices;
 use self::slip::Slip;
+use super::Exempt;
 use super::cause::causes;
 use super::jump::usable;
 use super::params::Params;
@@ -106,6 +107,10 @@ impl CheckKind for UnitSlip {
 
     fn stage(&self) -> Stage {
         Stage::Series
+    }
+
+    fn excused_by_default(&self) -> &'static [Exempt] {
+        &[Exempt::CorporateAction, Exempt::Listing]
     }
 
     fn compile(&self, params: &mut Params<'_>, bars: &BarsSpec) -> Box<dyn Check> {

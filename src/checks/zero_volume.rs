@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::Exempt;
 use super::cause::causes;
 use super::params::Params;
 use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, NumberColumn, Series, Stage};
@@ -104,6 +105,10 @@ impl CheckKind for ZeroVolume {
 
     fn stage(&self) -> Stage {
         Stage::Series
+    }
+
+    fn excused_by_default(&self) -> &'static [Exempt] {
+        &[Exempt::Halted]
     }
 
     fn compile(&self, params: &mut Params<'_>, bars: &BarsSpec) -> Box<dyn Check> {
@@ -265,7 +270,7 @@ mod tests {
     const RULE: &str = "check = \"zero-volume\"\n";
 
     fn totals(evaluated: u64, insufficient: u64, excused: u64) -> Totals {
-        Totals { evaluated, insufficient, excused }
+        Totals { evaluated, insufficient, excused, ..Totals::default() }
     }
 
     /// Bars from 2024-01-01 as `open,high,low,close,volume`.

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use toml::Spanned;
 
 use super::document::{self, NotUtf8};
+use super::facts::{self, FactFile, Facts};
 use super::job::{self, Draft, Job, JobPath, RulesEntry};
 use super::rules::{self, RuleFile, RuleSet, Unfit};
 use crate::bars::BarsSpec;
@@ -37,6 +38,8 @@ pub struct Loaded {
     pub job_file: PathBuf,
     /// SHA-256 (hex) of the bytes of the job file.
     pub job_sha256: String,
+    /// What its files of facts say.
+    pub facts: Facts,
 }
 
 impl Loaded {
@@ -59,6 +62,11 @@ impl Loaded {
             }
             mistakes
         })
+    }
+
+    /// Whether any of its rules is of the check `name`.
+    pub fn has_check(&self, name: &str) -> bool {
+        self.rule_files.iter().any(|file| rules::names_check(file, name))
     }
 
     /// The ids of the rules, sorted.
@@ -178,14 +186,15 @@ fn read_all(
         mistakes.extend(rules::unknown_tuning(&file, &rules::ids(&rule_files)));
     }
     let calendar_mistakes = job.as_mut().map(|job| set_calendar(&file, job)).unwrap_or_default();
+    let (facts, fact_mistakes) = job.as_ref().map(|job| read_facts(job, &rule_files)).unwrap_or_default();
     let assumed = bars.map(|bars| bars.assumed_spec());
     of_rules.extend(rules::lint(&rule_files, assumed.as_ref(), only));
     mistakes.sort_by_key(|mistake| mistake.span.start);
-    mistakes.extend(calendar_mistakes.into_iter().chain(of_rules));
+    mistakes.extend(calendar_mistakes.into_iter().chain(fact_mistakes).chain(of_rules));
     match job {
         Some(job) if mistakes.is_empty() => {
             let job_file = paths::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-            Ok(Loaded { job, rule_files, job_file, job_sha256 })
+            Ok(Loaded { job, rule_files, job_file, job_sha256, facts })
         }
         _ => Err(LoadError::Mistakes(mistakes)),
     }
@@ -309,15 +318,29 @@ fn read_rules(
     Ok(document::open(resolved, &text))
 }
 
-/// Reads a file that the job names; a failure is a mistake of the job, at `span`.
+/// Reads a text that the job names; a failure is a mistake of the job, at `span`.
 fn read_text(
     job: &Arc<SourceText>,
     span: &Range<usize>,
     written: &str,
     resolved: &Path,
 ) -> Result<String, Box<Diagnostic>> {
+    let bytes = read_bytes(job, span, written, resolved)?;
+    document::decode(bytes).map_err(|problem| {
+        let title = format!("`{written}` is {problem}");
+        Box::new(Diagnostic::new("unreadable-file", title, job, span.clone()))
+    })
+}
+
+/// Reads a file that the job names; a failure is a mistake of the job, at `span`.
+fn read_bytes(
+    job: &Arc<SourceText>,
+    span: &Range<usize>,
+    written: &str,
+    resolved: &Path,
+) -> Result<Vec<u8>, Box<Diagnostic>> {
     let mistake = |title: String| Diagnostic::new("unreadable-file", title, job, span.clone());
-    let bytes = fs::read(resolved).map_err(|error| match error.kind() {
+    fs::read(resolved).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
             let missing = mistake(format!("there is no file `{written}`")).label("not found");
             Box::new(missing.help(look_around(written, resolved)))
@@ -330,8 +353,29 @@ fn read_text(
             Box::new(denied.help("give the user that runs this read access"))
         }
         _ => Box::new(mistake(format!("cannot read `{written}`: {error}"))),
-    })?;
-    document::decode(bytes).map_err(|problem| Box::new(mistake(format!("`{written}` is {problem}"))))
+    })
+}
+
+/// The files of facts that the job names, and every mistake in them.
+fn read_facts(job: &Job, rule_files: &[RuleFile]) -> (Facts, Vec<Diagnostic>) {
+    let (mut read, mut mistakes) = (Vec::new(), Vec::new());
+    for (key, path) in &job.facts.files {
+        let JobPath { written, resolved } = path.get_ref();
+        match read_bytes(&job.file, &path.span(), written, resolved) {
+            Ok(bytes) => read.push(FactFile { key, named: path.span(), path: resolved, bytes }),
+            Err(mistake) => mistakes.push(*mistake),
+        }
+    }
+    match facts::of_files(&job.file, &job.facts, &job.bars, read) {
+        Ok(facts) => {
+            mistakes.extend(facts.unknown_rules(&rules::ids(rule_files)));
+            (facts, mistakes)
+        }
+        Err(of_files) => {
+            mistakes.extend(of_files);
+            (Facts::default(), mistakes)
+        }
+    }
 }
 
 /// What to do about a file that is not there: the nearest name of its kind in its folder, else where it was
@@ -536,7 +580,7 @@ error[unknown-key]: unknown key `limit` in the job
 8 | [limit]
   |  ^^^^^ unknown key
   |
-  = help: did you mean `limits`? keys: name, rules, source, bars, calendar, window, limits, quarantine, report, parse_error
+  = help: did you mean `limits`? keys: name, rules, source, bars, calendar, window, limits, quarantine, report, parse_error, tune, facts
 
 error[bad-value]: rule `a`: `window` is 20, and must be an odd number
  --> rules/a.toml:5:10

@@ -4,6 +4,7 @@
 //! load      job file, rule files, `.env` -> Loaded, or every mistake of all files
 //! document  bytes -> text without secrets -> TOML with places
 //! job       the job file -> Job; columns: Job + columns of the source -> BarsSpec
+//! facts     files of facts -> Facts
 //! rules     rule files + BarsSpec -> RuleSet
 //! schema    job and rule files as JSON Schema, for editors
 //! ```
@@ -12,6 +13,7 @@
 
 pub mod columns;
 pub mod document;
+pub mod facts;
 pub mod job;
 pub mod load;
 pub mod rules;
@@ -19,6 +21,7 @@ pub mod schema;
 pub mod secrets;
 
 pub use columns::SourceColumn;
+pub use facts::Facts;
 pub use job::Job;
 pub use load::{LoadError, Loaded, load, load_only, load_with};
 pub use rules::{Literal, Rule, RuleFile, RuleSet, RuleTest, compile};

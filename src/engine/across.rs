@@ -111,6 +111,7 @@ impl Records<'_> {
         };
         let (record, counts) = (Record::Rule, Some(Counted::Rule(totals)));
         builder.push(&Row { record, rule: Some(self.rule), series: ALL_SERIES, counts, ..Row::default() });
+        builder.push_excuses(self.rule, ALL_SERIES, &sink.totals.excused_by);
     }
 
     /// The key and the first field of the series that a finding is about.

@@ -263,6 +263,7 @@ impl Emitter {
                 counts: Some(Counted::Rule(counts)),
                 ..Row::default()
             });
+            self.builder.push_excuses(rule, key, &totals.excused_by);
         }
     }
 

@@ -14,6 +14,7 @@ use crate::checks::{Finding, FindingSink, Noted, OtherBar, Stage, Standing, Tota
 use crate::config::Rule;
 use crate::decide::Copies;
 use crate::decide::{Action, Severity};
+use crate::market::facts::SeriesFacts;
 
 /// So many copies of one bar are evaluated at most; what is left of more is not moved by rules about the series.
 const MOST_COPIES: usize = 32;
@@ -44,7 +45,8 @@ pub struct RuleNote {
 
 /// Runs every rule of `program` over `frame`.
 pub fn evaluate(program: &Program, layout: &Layout, frame: &Frame, key: &str) -> Result<Evaluated, ArrowError> {
-    let all = View { program, layout, whole: frame, frame, rows: None, key, standing: &[] };
+    let facts = frame.facts(layout, &program.facts, key);
+    let all = View { program, layout, whole: frame, frame, rows: None, key, standing: &[], facts: &facts };
     let mut totals = vec![Totals::default(); program.parse_error() + 1];
     let mut flagged = Vec::new();
     if program.by.is_some() {
@@ -111,6 +113,8 @@ struct View<'a> {
     key: &'a str,
     /// How each row in sight stands; empty but for rules about copies.
     standing: &'a [Standing],
+    /// The facts of the series.
+    facts: &'a SeriesFacts<'a>,
 }
 
 impl View<'_> {
@@ -291,6 +295,7 @@ impl View<'_> {
             standing: self.standing,
             peers: self.program.peers.get(&rule),
             other: self.other(rule),
+            facts: self.facts,
         }
     }
 
@@ -299,10 +304,11 @@ impl View<'_> {
         let present = self.present(rule);
         let parts = self.parts(index, present.as_deref());
         let mut sink = FindingSink::default();
-        let check = rule.check_of(self.whole.text(self.layout.keys.first().copied(), 0));
-        check.check(&self.frame.series(self.layout, self.key, &parts), &mut sink);
-        let found = sink.findings.into_iter().filter(|finding| rule.is_about(finding));
-        out.extend(found.map(|finding| Flagged::new(index, finding, self.rows)));
+        let series = self.frame.series(self.layout, self.key, &parts);
+        rule.check_of(self.whole.text(self.layout.keys.first().copied(), 0)).check(&series, &mut sink);
+        sink.findings.retain(|finding| rule.is_about(finding));
+        rule.excuses.apply(&series, &mut sink);
+        out.extend(sink.findings.into_iter().map(|finding| Flagged::new(index, finding, self.rows)));
         sink.totals
     }
 

@@ -19,6 +19,7 @@ use super::neighbours::Neighbours;
 use super::program::Program;
 use crate::bars::{BarColumn, TIME};
 use crate::checks::{Column, NumberColumn, OtherBar, PeerTable, Records, Series, Standing, TextColumn, Written};
+use crate::market::facts::{MarketFacts, SeriesFacts};
 
 /// Where one field stands in the input.
 #[derive(Debug, Clone, Copy, Default)]
@@ -42,6 +43,8 @@ pub struct Layout {
     pub keys: Vec<usize>,
     /// Fields of the series key.
     pub series: Vec<usize>,
+    /// Of these, the one that facts name as the symbol, and the one that they name as the source.
+    pub facts: [Option<usize>; 2],
     /// Decoded timestamps.
     pub time: usize,
     /// Timestamps as text.
@@ -93,6 +96,7 @@ impl Layout {
         Ok(Self {
             keys: program.key_columns().map(|name| schema.index_of(name)).collect::<Result<_, _>>()?,
             series: series.map(|name| schema.index_of(name)).collect::<Result<_, _>>()?,
+            facts: program.fact_fields().map(|name| name.and_then(|name| schema.index_of(name).ok())),
             time: schema.index_of(TIME)?,
             time_text: FieldColumns {
                 value: find(BarColumn::Exact(TIME)),
@@ -217,6 +221,7 @@ impl Frame {
             standing: parts.standing,
             peers: parts.peers,
             other: parts.other,
+            facts: parts.facts,
         }
     }
 
@@ -241,6 +246,15 @@ impl Frame {
     pub fn text(&self, column: Option<usize>, row: usize) -> Option<&str> {
         let texts = self.texts(column?);
         (!texts.is_null(row)).then(|| texts.value(row))
+    }
+
+    /// What `facts` says of the series.
+    pub fn facts<'a>(&'a self, layout: &Layout, facts: &'a MarketFacts, key: &str) -> SeriesFacts<'a> {
+        let [symbol, source] = match self.rows() {
+            0 => [None; 2],
+            _ => layout.facts.map(|column| self.text(column, 0)),
+        };
+        facts.of_series(key, symbol, source)
     }
 
     /// The key of the series that `row` belongs to.
@@ -283,6 +297,8 @@ pub struct Parts<'a> {
     pub peers: Option<&'a PeerTable>,
     /// The bars of the symbol in another job.
     pub other: &'a [OtherBar],
+    /// The facts of the series.
+    pub facts: &'a SeriesFacts<'a>,
 }
 
 /// How a series key shows a field that is NULL.

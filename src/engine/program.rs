@@ -9,6 +9,7 @@ use crate::bars::{BarsSpec, FieldKind, TIME};
 use crate::checks::{OtherBars, PeerTable, parse_error};
 use crate::config::{Rule, RuleSet};
 use crate::decide::{Action, Severity};
+use crate::market::facts::MarketFacts;
 
 /// The check that says why a date does not decode.
 const DATE_FORMAT: &str = "date-format";
@@ -58,7 +59,9 @@ pub struct Program {
     pub peers: BTreeMap<usize, PeerTable>,
     /// The bars of other jobs they compare with, by index of the rule.
     pub others: BTreeMap<usize, OtherBars>,
-    /// SHA-256 over the job and its rules; two programs are equal when this is.
+    /// What is known of the market besides its calendar.
+    pub facts: Arc<MarketFacts>,
+    /// SHA-256 over the job, its rules and its facts; two programs are equal when this is.
     pub sha256: String,
 }
 
@@ -127,6 +130,13 @@ impl Program {
     /// that of the source where the sources of a symbol are evaluated together.
     pub fn key_columns(&self) -> impl Iterator<Item = &Arc<str>> {
         self.bars.series.iter().filter(|name| Some(*name) != self.by.as_ref())
+    }
+
+    /// The fields of the series key that facts name as the symbol and as the source. Where the sources of a symbol are
+    /// evaluated together, there is no one source.
+    pub fn fact_fields(&self) -> [Option<&Arc<str>>; 2] {
+        let symbol = self.facts.symbol_field.as_ref().or(self.bars.series.first());
+        [symbol, self.facts.source_field.as_ref()].map(|field| field.filter(|field| Some(*field) != self.by.as_ref()))
     }
 
     /// Whether the rule at `index` runs in this pass over the bars: where the sources of a symbol are evaluated together,

@@ -13,6 +13,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 
 use super::counts::{Counts, MonthCounts, RuleCounts, SeriesCounts};
+use crate::checks::{ExcusedBy, Reason};
 
 /// What a row of the operator's output stands for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -36,6 +37,9 @@ pub enum Record {
     /// What a rule noted of a series, to be evaluated with those of all others: `rule`, `series`, `symbol`,
     /// `note`, and `file`, `row`, `id` of a row to look at.
     Note = 6,
+    /// What one fact excused of a rule in a series: `rule`, `series`, `cause` is the word of the fact, and of
+    /// [`RuleCounts`] `findings` and `bars`.
+    Excuse = 7,
 }
 
 /// The counts of a record.
@@ -165,6 +169,8 @@ pub struct Row<'a> {
     pub counts: Option<Counted>,
     /// What was noted of the series.
     pub note: Option<&'a [u8]>,
+    /// The fact that excused something.
+    pub excuse: Option<&'static str>,
 }
 
 /// About as much memory as one row takes.
@@ -236,10 +242,20 @@ impl RecordBuilder {
         c.expected_text.append_option(finding.and_then(|f| f.expected_text.as_deref()));
         c.score.append_option(finding.and_then(|f| f.score));
         c.bars_affected.append_option(finding.and_then(|f| i64::try_from(f.bars_affected).ok()));
-        c.cause.append_option(finding.and_then(|f| f.cause));
+        c.cause.append_option(finding.and_then(|f| f.cause).or(row.excuse));
         match finding.and_then(|f| f.evidence.as_ref()) {
             Some(evidence) => c.evidence.append_value(evidence.to_string()),
             None => c.evidence.append_null(),
+        }
+    }
+
+    /// Appends what facts excused of the rule at `rule` in `series`.
+    pub fn push_excuses(&mut self, rule: usize, series: &str, excused: &ExcusedBy) {
+        let count = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        for (reason, more) in Reason::ALL.into_iter().zip(excused).filter(|(_, more)| more.findings > 0) {
+            let counts = RuleCounts { findings: count(more.findings), bars: count(more.bars), ..RuleCounts::default() };
+            let (record, rule, excuse) = (Record::Excuse, Some(rule), Some(reason.word()));
+            self.push(&Row { record, rule, series, excuse, counts: Some(Counted::Rule(counts)), ..Row::default() });
         }
     }
 

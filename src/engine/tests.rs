@@ -106,6 +106,7 @@ pub(super) fn program(text: &str) -> Arc<Program> {
         gathers: crate::engine::program::Gathers::Nothing,
         peers: std::collections::BTreeMap::new(),
         others: std::collections::BTreeMap::new(),
+        facts: Arc::default(),
         sha256: "x".into(),
     })
 }

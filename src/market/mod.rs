@@ -1,17 +1,19 @@
 //! What a market is: its trading days and hours, and the timestamps its bars are expected to have.
 //!
 //! Pure: no files, no clock, no DataFusion. Days are counted from 1970-01-01 as `i32`; instants are
-//! microseconds UTC as `i64`. Prices, symbols and rules are not known here.
+//! microseconds UTC as `i64`. Only `facts` and `price_limits` know of symbols and prices.
 
 mod built_in;
 mod calendar;
 mod day_hours;
+pub mod facts;
 mod grid;
 mod interval;
 mod label;
 mod overrides;
 mod own;
 mod patches;
+pub mod price_limits;
 mod ranks;
 mod session;
 mod slot;

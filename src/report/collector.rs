@@ -96,6 +96,9 @@ impl Collector {
         if let Some(rules) = only(batch, Record::Rule)? {
             self.tally.add_rules(&Records::of(&rules))?;
         }
+        if let Some(excuses) = only(batch, Record::Excuse)? {
+            self.tally.add_excuses(&Records::of(&excuses))?;
+        }
         if let Some(series) = only(batch, Record::Series)? {
             self.tally.add_series(&Records::of(&series))?;
         }

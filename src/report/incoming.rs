@@ -51,6 +51,7 @@ pub(super) struct Records<'a> {
     action: &'a PrimitiveArray<Int8Type>,
     lowest: &'a PrimitiveArray<Float64Type>,
     highest: &'a PrimitiveArray<Float64Type>,
+    cause: &'a StringArray,
     of_rule: Vec<&'a PrimitiveArray<Int64Type>>,
     of_series: Vec<&'a PrimitiveArray<Int64Type>>,
     rows: usize,
@@ -71,6 +72,7 @@ impl<'a> Records<'a> {
             action: number(batch, "action"),
             lowest: number(batch, "expected_lo"),
             highest: number(batch, "expected_hi"),
+            cause: column(batch, "cause").as_string(),
             of_rule: RuleCounts::COLUMNS.iter().map(|name| number(batch, name)).collect(),
             of_series: SeriesCounts::COLUMNS.iter().map(|name| number(batch, name)).collect(),
             rows: batch.num_rows(),
@@ -91,6 +93,11 @@ impl<'a> Records<'a> {
     /// The series key.
     pub(super) fn series(&self, row: usize) -> &'a str {
         self.series.value(row)
+    }
+
+    /// The word of a cause, or of a fact that excused something.
+    pub(super) fn cause(&self, row: usize) -> Option<&'a str> {
+        (!self.cause.is_null(row)).then(|| self.cause.value(row))
     }
 
     /// Identity of the row that a record stands for.

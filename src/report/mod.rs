@@ -40,6 +40,7 @@ pub mod tables;
 pub mod tally;
 #[cfg(test)]
 mod testing;
+pub mod unmatched;
 mod write;
 
 pub use collector::Collector;

@@ -219,7 +219,24 @@ fn not_evaluated(summary: &Summary) -> Vec<String> {
     };
     let lacking = reason("too little history", RuleStatus::Insufficient, |rule| rule.insufficient);
     let excused = reason("excused", RuleStatus::Skipped, |rule| rule.excused);
-    lacking.into_iter().chain(excused).chain(stepped_over(summary)).collect()
+    lacking.into_iter().chain(excused).chain(explained(summary)).chain(stepped_over(summary)).collect()
+}
+
+/// What facts excused, by rule and fact: `facts explain: gap 5,004 bars delisted, 3 suspended`.
+fn explained(summary: &Summary) -> Option<String> {
+    let rules: Vec<String> = summary.rules.iter().filter(|rule| !rule.excused_by.is_empty()).map(of_facts).collect();
+    (!rules.is_empty()).then(|| format!("  facts explain: {}", rules.join("; ")))
+}
+
+fn of_facts(rule: &RuleSummary) -> String {
+    let bars = rule.excused_by.iter().enumerate().map(|(index, (fact, excused))| {
+        let fact = fact.replace('-', " ");
+        match index {
+            0 => format!("{} {fact}", counted(excused.bars, "bar")),
+            _ => format!("{} {fact}", thousands(excused.bars)),
+        }
+    });
+    format!("{} {}", visible(&rule.id), bars.collect::<Vec<_>>().join(", "))
 }
 
 /// Rows that rules did not look at. Most rules step over some, so the largest few stand for all.
@@ -404,6 +421,7 @@ mod tests {
             evaluated: 259_174,
             insufficient: 0,
             excused: 0,
+            excused_by: BTreeMap::new(),
             stepped_over: 0,
             findings: if gaps { 34 } else { rows },
             bars,

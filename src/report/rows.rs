@@ -10,6 +10,7 @@ use arrow::error::ArrowError;
 
 use super::destination::VERSION;
 use super::run::{ActionRow, Outcome, RunMeta};
+use super::summary::excused_by;
 use super::tables::Table;
 use super::tally::{RuleStatus, RuleTally, Tally};
 use crate::decide::Action;
@@ -95,6 +96,7 @@ pub(super) fn rule_results(meta: &RunMeta, program: &Program, rules: &[RuleTally
     let each = || rules.iter().enumerate();
     let levels = |index: usize| program.levels(index);
     let rule = |index: usize| program.rules.rules.get(index);
+    let excused = each().map(|(_, tally)| serde_json::json!(excused_by(tally)).to_string()).collect::<Vec<_>>();
     table(
         Table::RuleResults,
         vec![
@@ -121,6 +123,7 @@ pub(super) fn rule_results(meta: &RunMeta, program: &Program, rules: &[RuleTally
             ("series_hit", whole(each().map(|(_, tally)| Some(tally.series_hit)))),
             // All rules run over a series in one pass; their parts of the time are not distinguished.
             ("seconds", number(each().map(|_| None))),
+            ("excused_by", text(excused.iter().map(|by| Some(by.as_str())))),
         ],
     )
 }

@@ -194,6 +194,9 @@ pub struct RuleSummary {
     pub insufficient: u64,
     /// Rows that were excused.
     pub excused: u64,
+    /// What facts excused, by fact.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub excused_by: BTreeMap<String, Excused>,
     /// Rows it did not look at; with the three above, the rows read.
     #[serde(default)]
     pub stepped_over: u64,
@@ -215,6 +218,15 @@ pub struct RuleSummary {
     pub first: Option<Place>,
     /// Why the rule exists, in its author's words.
     pub why: Option<String>,
+}
+
+/// What one fact excused of a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Excused {
+    /// What would have been findings.
+    pub findings: u64,
+    /// The bars they are about.
+    pub bars: u64,
 }
 
 /// Where a finding is.
@@ -347,6 +359,7 @@ fn rules(program: &Program, tallies: &[RuleTally]) -> Vec<RuleSummary> {
             evaluated: count(counts.evaluated),
             insufficient: count(counts.insufficient),
             excused: count(counts.excused),
+            excused_by: excused_by(tally),
             stepped_over: count(counts.stepped_over),
             findings: count(counts.findings),
             bars: count(counts.bars),
@@ -362,6 +375,12 @@ fn rules(program: &Program, tallies: &[RuleTally]) -> Vec<RuleSummary> {
     let mut rules: Vec<RuleSummary> = each.collect();
     rules.sort_by_key(|rule| std::cmp::Reverse(rule.status));
     rules
+}
+
+/// What facts excused of a rule, by fact.
+pub(super) fn excused_by(tally: &RuleTally) -> BTreeMap<String, Excused> {
+    let excused = |(findings, bars): &(i64, i64)| Excused { findings: count(*findings), bars: count(*bars) };
+    tally.excuses.iter().map(|(fact, counts)| (fact.clone(), excused(counts))).collect()
 }
 
 fn change(rules: &[RuleSummary], since_run: Option<&str>) -> Option<Change> {

@@ -207,6 +207,8 @@ const RULE_RESULTS: &[(&str, Kind)] = &[
     ("last_time", Kind::Instant),
     ("series_hit", Kind::Count),
     ("seconds", Kind::Number),
+    // A JSON object of what facts excused, by fact.
+    ("excused_by", Kind::Text),
 ];
 
 const FINDINGS: &[(&str, Kind)] = &[

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use super::error::ReportError;
 use super::incoming::Records;
 use super::moves::MoveRow;
+use super::unmatched::Unmatched;
 use crate::decide::{Action, RowTotals, SeriesShare, Severity, Verdict, share};
 use crate::engine::counts::{RuleCounts, SeriesCounts};
 use crate::engine::program::Program;
@@ -61,6 +62,8 @@ pub struct RuleTally {
     pub series_hit: i64,
     /// Rows it flagged that are not moved because a person put them back.
     pub kept: i64,
+    /// What facts excused, by the word of the fact: what would have been findings, and the bars they are about.
+    pub excuses: BTreeMap<String, (i64, i64)>,
 }
 
 impl RuleTally {
@@ -184,13 +187,16 @@ pub struct Tally {
     pub moves: u64,
     /// When the first and the last of the rows that stay were put back, µs UTC, where that is known.
     pub restored: Option<(i64, i64)>,
+    /// Symbols that facts name and no series has.
+    pub unmatched: Unmatched,
 }
 
 impl Tally {
     /// Nothing counted yet.
     pub(super) fn new(program: &Program) -> Self {
         let rules = vec![RuleTally::default(); program.parse_error() + 1];
-        Self { rules, series: SeriesTally::default(), moves: 0, restored: None }
+        let unmatched = Unmatched::new(program);
+        Self { rules, series: SeriesTally::default(), moves: 0, restored: None, unmatched }
     }
 
     /// Adds counts of rules over series.
@@ -202,9 +208,25 @@ impl Tally {
         Ok(())
     }
 
+    /// Adds what facts excused.
+    pub(super) fn add_excuses(&mut self, records: &Records<'_>) -> Result<(), ReportError> {
+        for row in records.rows() {
+            let rule = records.rule(row, self.rules.len())?;
+            let more = records.rule_counts(row);
+            let fact = records.cause(row).unwrap_or_default().to_owned();
+            let (findings, bars) = self.rules[rule].excuses.entry(fact).or_default();
+            *findings += more.findings;
+            *bars += more.bars;
+        }
+        Ok(())
+    }
+
     /// Adds counts of series.
     pub(super) fn add_series(&mut self, records: &Records<'_>) -> Result<(), ReportError> {
-        records.rows().try_for_each(|row| self.series.add(records, row))
+        records.rows().try_for_each(|row| {
+            self.unmatched.see(records.series(row));
+            self.series.add(records, row)
+        })
     }
 
     /// Counts a row as kept that was to be moved: a person put it back, and when that was, µs UTC.

@@ -67,6 +67,7 @@ pub(super) fn program() -> Arc<Program> {
         gathers: crate::engine::program::Gathers::Nothing,
         peers: std::collections::BTreeMap::new(),
         others: std::collections::BTreeMap::new(),
+        facts: Arc::default(),
         sha256: "p".to_owned(),
     })
 }
@@ -118,7 +119,7 @@ impl Output {
     /// A finding about a gap of `bars` from `day` on.
     pub(super) fn gap(mut self, series: &str, day: i64, bars: u64) -> Self {
         let last = day + i64::try_from(bars).unwrap() - 1;
-        let finding = Finding::gap(day * DAY, last * DAY, bars).cause("missing");
+        let finding = Finding::gap(day * DAY, last * DAY, bars).cause("unexplained");
         self.0.push(&Row {
             record: Record::Finding,
             rule: Some(GAP),

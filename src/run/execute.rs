@@ -9,6 +9,7 @@ use datafusion::prelude::SessionContext;
 
 use super::conclude::{Ending, RunMetaOf, RunResult, conclude};
 use super::evaluate::evaluate;
+use super::facts;
 use super::failure::{Exit, Failure};
 use super::ingest::Ingested;
 use super::job::Job;
@@ -154,13 +155,16 @@ async fn opened_job(
 
 /// Looks at the source; where it cannot be looked at, the report says so.
 async fn open_reported(job: &Job, order: &Order, meta: &RunMeta) -> Result<Arc<Opened>, Failure> {
-    job.open_source().await.map(Arc::new).inspect_err(|failure| {
+    facts::note_oddities(&job.context, &job.loaded);
+    let opened = job.open_source().await.inspect_err(|failure| {
         if failure.exit() == Exit::Broken {
             let unseen = Arc::new(program::unseen(&job.loaded));
             let collector = Collector::new(job.report_dir(), unseen, meta.clone(), Vec::new(), Previous::Unknown);
             abandon(job, &order.options, collector, failure);
         }
-    })
+    })?;
+    let facts = facts::with_moved(&job.context, &opened).await;
+    Ok(Arc::new(Opened { facts, ..opened }))
 }
 
 fn collector(
@@ -244,6 +248,9 @@ impl OfJob<'_> {
         tracing::info!(arrangement = ?ingested.input.arrangement, rows = ingested.rows, "evaluating");
         let compile = || program::program_as_of(job, opened, session, meta.as_of.0);
         evaluate(context, (opened, session), program, ingested, collector, &compile).await?;
+        if order.options.series.is_empty() {
+            facts::note_unmatched(context, collector.tally(), window == (None, None));
+        }
         let read = collector.tally().series.rows.read;
         let now = window::on_scale(&program.bars, meta.as_of.0);
         if read == 0 && !window::is_closed(&program.bars, window, now) {

@@ -26,6 +26,7 @@ mod examination;
 mod examine;
 mod execute;
 mod extract;
+mod facts;
 pub(crate) mod failure;
 mod ingest;
 mod job;

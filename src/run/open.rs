@@ -10,6 +10,7 @@ use super::source::{Reading, Source};
 use crate::bars::BarsSpec;
 use crate::config::{self, Loaded};
 use crate::engine::program::Program;
+use crate::market::facts::MarketFacts;
 
 /// A job whose source was found and looked at.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(crate) struct Opened {
     pub(crate) source: Arc<dyn Source>,
     /// Its bars.
     pub(crate) bars: BarsSpec,
+    /// What is known of the market besides its calendar.
+    pub(crate) facts: Arc<MarketFacts>,
 }
 
 impl Opened {
@@ -49,7 +52,10 @@ impl Job {
             })
             .collect();
         match self.loaded.job.bars_spec(&described) {
-            Ok(bars) => Ok(Opened { loaded: Arc::clone(&self.loaded), source, bars }),
+            Ok(bars) => {
+                let (loaded, facts) = (Arc::clone(&self.loaded), Arc::clone(&self.loaded.facts.market));
+                Ok(Opened { loaded, source, bars, facts })
+            }
             Err(mistakes) => {
                 source.close().await;
                 Err(Failure::Mistakes(mistakes))

@@ -10,7 +10,7 @@ use super::job::Job;
 use super::open::Opened;
 use super::other_job;
 use crate::bars::{BarsSpec, TimeSpec};
-use crate::config::{Loaded, RuleSet};
+use crate::config::{Loaded, Rule, RuleSet};
 use crate::engine::expressions;
 use crate::engine::plan;
 use crate::engine::program::{Gathers, Program};
@@ -43,7 +43,11 @@ pub(super) fn program_as_of(
         expression.reach = reach;
     }
     let job = &opened.loaded.job;
-    let used = rules.used.iter().copied().chain(in_expressions);
+    // What explains findings is read where anything can.
+    let facts = &opened.facts;
+    let explaining = |rule: &&Rule| !facts.is_empty() || rule.excuses.knows_limits();
+    let of_facts: Vec<usize> = rules.rules.iter().filter(explaining).flat_map(|rule| rule.excuses.fields()).collect();
+    let used = rules.used.iter().copied().chain(in_expressions).chain(of_facts);
     let movable_before = (job.window.grace > chrono::TimeDelta::zero())
         .then(|| clock.micros() - job.window.grace.num_microseconds().unwrap_or(0));
     Ok(Program {
@@ -58,7 +62,13 @@ pub(super) fn program_as_of(
         gathers: Gathers::Nothing,
         peers: BTreeMap::new(),
         others: BTreeMap::new(),
-        sha256: plan::sha256_of([opened.loaded.job_sha256.as_str(), rules.sha256.as_str(), as_of.to_string().as_str()]),
+        sha256: plan::sha256_of([
+            opened.loaded.job_sha256.as_str(),
+            rules.sha256.as_str(),
+            opened.loaded.facts.sha256.as_str(),
+            as_of.to_string().as_str(),
+        ]),
+        facts: Arc::clone(facts),
         rules,
     })
 }
@@ -97,6 +107,7 @@ pub(super) fn unseen(loaded: &Loaded) -> Program {
         gathers: Gathers::Nothing,
         peers: BTreeMap::new(),
         others: BTreeMap::new(),
+        facts: Arc::default(),
         sha256: String::new(),
     }
 }

@@ -12,6 +12,7 @@ mod cli_support;
 mod data;
 mod documents;
 mod earlier;
+mod facts;
 mod formats;
 mod fuzz;
 mod hints;

@@ -7,6 +7,7 @@ mod bars;
 mod calendars;
 mod elsewhere;
 mod factor;
+mod facts;
 mod fields;
 mod files;
 mod mongodb;
@@ -24,6 +25,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 pub use bars::{Align, Bars, Time};
+pub use facts::FactFiles;
 pub use fields::FieldName;
 pub use files::{FileFormat, FileSource, Filter, FilterValue, Writers};
 pub use mongodb::{Condition, MongoSource, OPERATORS, Operand, Test, Uri};
@@ -62,6 +64,8 @@ pub struct Job {
     pub report_dir: JobPath,
     /// What a value that does not decode is.
     pub parse_error: ParseError,
+    /// Files with what is known of the market besides its calendar.
+    pub facts: FactFiles,
 }
 
 /// What could be read of a job file.
@@ -102,6 +106,12 @@ pub const JOB: Section = Section {
             Holds::Values,
             Nothing,
             "Values in the place of those of a rule, by its id: `[tune.outlier] limit = 8`; those of one symbol below `symbol`, `[tune.outlier.symbol.\"BRK/B\"]`.",
+        ),
+        key(
+            "facts",
+            Holds::Table(&facts::FACTS),
+            Nothing,
+            "Files with what is known of the market besides its calendar.",
         ),
         key("schedule", Holds::NotYet, Nothing, "let cron or a timer start the run, and take the section out"),
     ],
@@ -154,6 +164,7 @@ fn read_sections(section: &mut SectionReader<'_>) -> Draft {
         section.section("quarantine").and_then(|part| kept(section, run::read_quarantine(part, report_dir.as_ref())));
     reject_untabled_tuning(section);
     let parse_error = section.section("parse_error").and_then(|part| kept(section, run::read_parse_error(part)));
+    let facts = section.section("facts").and_then(|part| kept(section, facts::read(part, bars.as_ref())));
     let job = || {
         Some(Job {
             file: Arc::clone(file),
@@ -166,6 +177,7 @@ fn read_sections(section: &mut SectionReader<'_>) -> Draft {
             quarantine: quarantine?,
             report_dir: report_dir?,
             parse_error: parse_error?,
+            facts: facts?,
         })
     };
     Draft { job: job(), rules, bars, mistakes: Vec::new() }
@@ -454,7 +466,7 @@ error[unknown-key]: unknown key `reports` in the job
 3 | reports = "x"
   | ^^^^^^^ unknown key
   |
-  = help: did you mean `report`? keys: name, rules, source, bars, calendar, window, limits, quarantine, report, parse_error
+  = help: did you mean `report`? keys: name, rules, source, bars, calendar, window, limits, quarantine, report, parse_error, tune, facts
 
 error[bad-value]: `path` holds an empty string
  --> jobs/demo.toml:5:8

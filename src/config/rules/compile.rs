@@ -13,7 +13,7 @@ use super::head::{self, Head, RULE, RULE_FILE};
 use super::tune::{self, Tuning};
 use super::{OfSymbol, Rule, RuleFile, RuleSet, cases};
 use crate::bars::{BarsSpec, NUMBERS};
-use crate::checks::{Check, Described, Expression, Lacking, Params};
+use crate::checks::{Check, CheckKind, Described, Excuses, Expression, Lacking, Params};
 use crate::config::document;
 use crate::schema::diagnostic::{Diagnostic, SourceText};
 use crate::schema::moment::Moment;
@@ -215,6 +215,7 @@ impl<'b> Compiler<'b> {
             self.used.truncate(before.1);
         }
         if let (Some(kind), Some(check)) = (head.kind, check) {
+            let excuses = self.excuses(&head, kind);
             self.rules.push(Rule {
                 id,
                 kind,
@@ -224,6 +225,7 @@ impl<'b> Compiler<'b> {
                 severity: head.severity,
                 action: head.action,
                 causes: head.causes,
+                excuses,
                 condition,
                 from,
                 until,
@@ -297,6 +299,13 @@ impl<'b> Compiler<'b> {
         (Some(check), mistakes)
     }
 
+    /// The facts that excuse findings of a rule.
+    fn excuses(&self, head: &Head, kind: &dyn CheckKind) -> Excuses {
+        let Some(bars) = self.bars else { return Excuses::default() };
+        let exempt = head.exempt.as_deref().unwrap_or(kind.excused_by_default());
+        Excuses::new(head.id.get_ref(), exempt, bars)
+    }
+
     fn add_expression(&mut self, file: &RuleFile, sql: &Spanned<String>, rule: &Arc<str>) -> usize {
         let (sql, span) = (sql.get_ref().clone(), sql.span());
         let (file, rule) = (Arc::clone(&file.file), Arc::clone(rule));
@@ -359,6 +368,9 @@ impl<'b> Compiler<'b> {
         });
         if !head.causes.is_empty() {
             expanded["causes"] = json!(head.causes);
+        }
+        if let Some(exempt) = &head.exempt {
+            expanded["exempt"] = exempt.iter().map(|one| one.word()).collect();
         }
         let expanded = expanded.to_string();
         self.digest.update(&expanded);

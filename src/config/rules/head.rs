@@ -6,7 +6,7 @@ use std::sync::Arc;
 use toml::Spanned;
 
 use super::cases::TEST;
-use crate::checks::{self, CHECKS, CheckKind, parse_error};
+use crate::checks::{self, CHECKS, CheckKind, Exempt, parse_error};
 use crate::config::job::is_identifier;
 use crate::decide::{Action, Severity};
 use crate::schema::diagnostic::{Diagnostic, suggestion};
@@ -41,6 +41,12 @@ pub(in crate::config) const RULE: Section = Section {
             Nothing,
             "Causes of the findings it makes, of those that its check has; others of the check are left to other rules.",
         ),
+        key(
+            "exempt",
+            Holds::Texts,
+            Nothing,
+            "Facts of the job that excuse its findings: `halted`, `corporate-action`, `limit-move`, `outage`, `listing`, `quarantined`; without it, those that the document of its check names.",
+        ),
         key("severity", Holds::Choice(Severity::WORDS), Text("error"), "Severity of a finding."),
         key("action", Holds::Choice(Action::WORDS), Text("report"), "What is done with a flagged row."),
         key("from", Holds::Moment, Nothing, "First date or time of the bars it holds for."),
@@ -73,6 +79,8 @@ pub(super) struct Head {
     pub(super) condition: Option<Spanned<String>>,
     /// Causes of its findings; none where it makes findings of every cause.
     pub(super) causes: Vec<&'static str>,
+    /// Facts that excuse its findings, where the rule names them.
+    pub(super) exempt: Option<Vec<Exempt>>,
     pub(super) severity: Severity,
     pub(super) action: Action,
     pub(super) from: Option<Moment>,
@@ -98,6 +106,7 @@ pub(super) fn read(section: &mut SectionReader<'_>, number: usize) -> Head {
         section.reject("action", title, "findings of this check can only be reported: leave `action` out");
     }
     let causes = read_causes(section, id.get_ref(), kind);
+    let exempt = read_exempt(section, id.get_ref(), kind);
     let condition = section.text("where");
     if let Some(sql) = condition.as_ref().filter(|sql| sql.get_ref().trim().is_empty()) {
         section.reject_at(sql.span(), "`where` is empty", "leave it out to evaluate every row");
@@ -108,6 +117,7 @@ pub(super) fn read(section: &mut SectionReader<'_>, number: usize) -> Head {
         kind,
         condition,
         causes,
+        exempt,
         severity,
         action,
         from: section.moment("from"),
@@ -149,6 +159,28 @@ fn read_causes(section: &mut SectionReader<'_>, id: &str, kind: Option<&'static 
         }
     }
     causes
+}
+
+/// The facts that a rule names, of those that can excuse findings of its check.
+fn read_exempt(section: &mut SectionReader<'_>, id: &str, kind: Option<&'static dyn CheckKind>) -> Option<Vec<Exempt>> {
+    let (written, named) = (section.has("exempt"), section.texts("exempt"));
+    let excusable = kind?.excusable();
+    let mut exempt = Vec::new();
+    for word in named {
+        match Exempt::parse(word.get_ref()).filter(|one| excusable.contains(one)) {
+            Some(one) => exempt.push(one),
+            None if excusable.is_empty() => {
+                let title = format!("rule `{id}`: no fact excuses what `{}` finds", kind?.name());
+                section.reject_at(word.span(), title, "leave `exempt` out");
+            }
+            None => {
+                let title = format!("rule `{id}`: `{}` is no fact that excuses findings", word.get_ref());
+                let help = suggestion(word.get_ref(), "facts", excusable.iter().map(|one| one.word()));
+                section.reject_at(word.span(), title, help);
+            }
+        }
+    }
+    written.then_some(exempt)
 }
 
 fn read_check(section: &mut SectionReader<'_>, id: &str) -> Option<&'static dyn CheckKind> {

@@ -22,7 +22,7 @@ pub(super) use head::{RULE, RULE_FILE};
 pub(super) use tune::unknown as unknown_tuning;
 
 use super::document;
-use crate::checks::{Check, CheckKind, Context, Expression, Finding};
+use crate::checks::{Check, CheckKind, Context, Excuses, Expression, Finding};
 use crate::decide::{Action, Severity};
 use crate::schema::diagnostic::{Diagnostic, SourceText};
 use crate::schema::reader::Environment;
@@ -77,6 +77,8 @@ pub struct Rule {
     pub action: Action,
     /// Causes of the findings it makes; all that its check has where this is empty.
     pub causes: Vec<&'static str>,
+    /// The facts that excuse its findings.
+    pub excuses: Excuses,
     /// Slot of its `where` in [`RuleSet::expressions`]: other rows are not evaluated.
     pub condition: Option<usize>,
     /// First timestamp it is valid for, µs UTC on the scale of the bars.
@@ -393,7 +395,7 @@ error[unknown-key]: unknown key `limits` in rule `close`
 5 | limits = 8
   | ^^^^^^ unknown key
   |
-  = help: did you mean `limit`? keys: id, check, where, causes, severity, action, from, until, budget, why, owner, test, field, method, scale, window, limit, floor, tick, edges, trim, gamma
+  = help: did you mean `limit`? keys: id, check, where, causes, exempt, severity, action, from, until, budget, optional, why, owner, test, field, method, scale, window, limit, floor, tick, edges, trim, gamma
 
 error[bad-value]: rule `volume`: `min` and `max` are contradictory: no number is at least 5 and at most 4
   --> rules/one.toml:11:7
@@ -422,7 +424,7 @@ error[unknown-check]: rule `close` names a check that does not exist
 3 | check = "outlyer"
   |         ^^^^^^^^^ unknown check
   |
-  = help: did you mean `outlier`? checks: date-format, required, range, matches, ohlc, pct-change, turnover, tick-size, duplicate, order, gap, zero-volume, outlier, price-spike, bar-excess, split, unit-slip, stale, filled-forward, shifted, alignment, copied-series, freshness, reconcile, sql
+  = help: did you mean `outlier`? checks: date-format, required, range, matches, ohlc, pct-change, turnover, tick-size, price-limit, duplicate, order, gap, zero-volume, outlier, price-spike, bar-excess, split, unit-slip, stale, filled-forward, shifted, alignment, copied-series, freshness, reconcile, sql
 
 error[unknown-value]: `fatal` is not a value of `severity`
  --> rules/two.toml:4:12
@@ -598,7 +600,7 @@ error[unknown-check]: rule `b` names a check that does not exist
 3 | check = "olhc"
   |         ^^^^^^ unknown check
   |
-  = help: did you mean `ohlc`? checks: date-format, required, range, matches, ohlc, pct-change, turnover, tick-size, duplicate, order, gap, zero-volume, outlier, price-spike, bar-excess, split, unit-slip, stale, filled-forward, shifted, alignment, copied-series, freshness, reconcile, sql
+  = help: did you mean `ohlc`? checks: date-format, required, range, matches, ohlc, pct-change, turnover, tick-size, price-limit, duplicate, order, gap, zero-volume, outlier, price-spike, bar-excess, split, unit-slip, stale, filled-forward, shifted, alignment, copied-series, freshness, reconcile, sql
 "#);
     }
 

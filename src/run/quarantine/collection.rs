@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::contract::{Note, Purge, Quarantine, Removal, Restored};
+use super::contract::{Note, Purge, Quarantine, Removal, Restored, left};
 use crate::config::Loaded;
 use crate::config::job::MongoSource;
 use crate::durable::from_hex;
@@ -68,6 +68,10 @@ impl Removal for CollectionRemoval<'_> {
         let (recovered, result) = self.quarantine.rows.recover(&self.quarantine.order(run_id)).await;
         let at = UtcMicros(self.quarantine.clock.micros());
         Done { recovered: earlier(&recovered, at), failure: result.err().map(failed), ..Done::default() }
+    }
+
+    async fn moved(&self, note: &Note<'_>) -> Result<Vec<(String, i64)>, Failure> {
+        Ok(left(self.quarantine.items(&Which::default(), false, note).await?))
     }
 
     async fn any_restored(&self) -> Result<bool, Failure> {

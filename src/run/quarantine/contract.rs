@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use crate::quarantine::files::LateRestored;
-use crate::quarantine::item::{Exempt, Item, UnderWay, Which};
+use crate::quarantine::item::{Exempt, Item, State, UnderWay, Which};
 use crate::quarantine::plan::Plan;
 use crate::run::context::Context;
 use crate::run::failure::Failure;
@@ -19,6 +19,10 @@ pub(crate) trait Removal: Send + Sync {
 
     /// Finishes what runs of the job before left open. What was done by then is reported also where that broke off.
     async fn recover(&self, run_id: &str) -> Done;
+
+    /// The rows that left the source and are not back: their series keys and timestamps, µs UTC. What does not read is
+    /// reported to `note`.
+    async fn moved(&self, note: &Note<'_>) -> Result<Vec<(String, i64)>, Failure>;
 
     /// Whether a person put any row of the source back.
     async fn any_restored(&self) -> Result<bool, Failure>;
@@ -38,6 +42,12 @@ pub(crate) trait Removal: Send + Sync {
 
 /// Takes what a person should know.
 pub(crate) type Note<'a> = dyn Fn(&str) + Sync + 'a;
+
+/// Of `items`, the rows that are not in their source, and had a timestamp.
+pub(crate) fn left(items: impl IntoIterator<Item = Item>) -> Vec<(String, i64)> {
+    let gone = items.into_iter().filter(|item| item.state == State::Removed);
+    gone.filter_map(|item| item.time.map(|time| (item.series, time))).collect()
+}
 
 /// Where the moved rows of a job are.
 #[async_trait]

@@ -7,7 +7,7 @@
 
 #[cfg(feature = "mongodb")]
 pub(super) mod collection;
-mod contract;
+pub(crate) mod contract;
 mod export;
 pub(super) mod files;
 mod job;

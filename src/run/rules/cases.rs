@@ -81,6 +81,7 @@ pub(super) async fn run(
             gathers: crate::engine::program::Gathers::Nothing,
             peers: std::collections::BTreeMap::new(),
             others: std::collections::BTreeMap::new(),
+            facts: Arc::default(),
             sha256: id.to_string(),
         });
         for test in tests {

@@ -22,6 +22,7 @@ use crate::run::events::Stage;
 use crate::run::examination::Examination;
 use crate::run::failure::Failure;
 use crate::run::ingest::{self, Ingested};
+use crate::run::quarantine::contract::Note;
 use crate::run::quarantine::{Quarantine, Removal};
 use crate::run::removal::Done;
 use crate::source::{self, KeyField, SourceColumn};
@@ -193,6 +194,10 @@ impl Removal for NoRemoval {
 
     async fn recover(&self, _run_id: &str) -> Done {
         Done::default()
+    }
+
+    async fn moved(&self, _note: &Note<'_>) -> Result<Vec<(String, i64)>, Failure> {
+        Ok(Vec::new())
     }
 
     async fn any_restored(&self) -> Result<bool, Failure> {

@@ -38,8 +38,8 @@ const CLASSES: [(&str, By); 18] = [
     ("stale_run_start", |fault| {
         ("stale same-bar", if fault["trade_date"] == "2004-03-29" { "2004-03-30" } else { "2002-08-23" }.into())
     }),
-    ("dropped_session", |fault| ("gap missing", date(fault))),
-    ("dropped_block_start", |fault| ("gap missing", date(fault))),
+    ("dropped_session", |fault| ("gap unexplained", date(fault))),
+    ("dropped_block_start", |fault| ("gap unexplained", date(fault))),
     ("exact_duplicate", |fault| ("duplicate identical", date(fault))),
     ("conflicting_duplicate", |fault| ("duplicate conflicting", date(fault))),
     ("compact_date_format", |fault| ("date-format not-a-format", date(fault).replace('-', ""))),
@@ -175,7 +175,7 @@ fn every_fault_is_found_and_every_other_finding_has_a_reason() {
     }
     assert!(lost.is_empty(), "faults that were not found: {lost:#?}");
     let besides = BESIDES.iter().flat_map(|(what, symbol, at, _)| at.iter().map(|at| found(what, symbol, at)));
-    let gaps = UNREADABLE.iter().map(|(symbol, at)| found("gap missing", symbol, at));
+    let gaps = UNREADABLE.iter().map(|(symbol, at)| found("gap unexplained", symbol, at));
     let mut besides: Vec<Found> = besides.chain(gaps).collect();
     besides.sort();
     open.sort();

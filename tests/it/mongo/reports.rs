@@ -151,7 +151,7 @@ fn dates_of_every_kind_are_read_as_sessions_or_reported_with_their_value() {
     assert_eq!((output.value("rows"), output.value("to_quarantine")), ("31", "10"), "{output:?}");
     insta::assert_snapshot!(findings(&project).join("\n"), @r#"
     0 duplicate close conflicting - 600000
-    0 gap - missing - 600000
+    0 gap - unexplained - 600000
     1 stale close same-bar - 600000
     11 duplicate close conflicting - 600000
     18 date-format time out-of-range {"$date":{"$numberLong":"8640000000000000"}} 600000

@@ -15,6 +15,7 @@ use crate::report::run::ActionRow;
 use crate::run::context::Context;
 use crate::run::failure::Failure;
 use crate::run::quarantine::Removal;
+use crate::run::quarantine::contract::{Note, left};
 use crate::run::removal::{Done, earlier_state};
 use crate::run::stop::Stop;
 use crate::source::FilesSet;
@@ -43,6 +44,14 @@ impl Removal for FilesRemoval<'_> {
 
     async fn recover(&self, _run_id: &str) -> Done {
         self.recovered()
+    }
+
+    async fn moved(&self, note: &Note<'_>) -> Result<Vec<(String, i64)>, Failure> {
+        let listed = files::items(self.of_job.place()).map_err(failed)?;
+        for error in &listed.damaged {
+            note(&format!("left out: {error}"));
+        }
+        Ok(left(listed.items))
     }
 
     async fn any_restored(&self) -> Result<bool, Failure> {
