@@ -93,3 +93,18 @@ fn the_reference_of_rules_is_that_of_the_code() {
     }
     assert!(text == wanted, "run this test with BARKEEP_REWRITE=1 to write the reference of docs/rules.md anew");
 }
+
+#[test]
+fn every_set_that_ships_has_no_mistake_and_flags_the_rows_of_its_cases() {
+    let project = Project::new("");
+    let sets: Vec<_> = fs::read_dir(package().join("rules")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(sets.len() >= 12, "{sets:?}");
+    for set in sets {
+        let path = set.display().to_string();
+        project.call(&["rules", "lint", &path]).exits(0);
+        let tested = project.call(&["rules", "test", &path]).exits(0);
+        assert!(tested.out.ends_with(" 0 failed\n"), "{path}: {tested:?}");
+        let name = set.file_name().unwrap().to_str().unwrap();
+        assert!(fs::read_to_string(package().join("README.md")).unwrap().contains(name), "README.md has no row for {name}");
+    }
+}

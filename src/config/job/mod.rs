@@ -188,7 +188,7 @@ fn reject_untabled_tuning(section: &mut SectionReader<'_>) {
     let Some(value) = section.reader().value("tune") else { return };
     let help = "write `[tune.RULE]` and the values below it, e.g. [tune.close-outlier] and limit = 8";
     let Some(tables) = value.get_ref().as_table() else {
-        return section.reject("tune", "`tune` must be a table with a table for each rule", help);
+        return section.reader().wrong_type("tune", value, "a table with a table for each rule");
     };
     for (rule, values) in tables {
         if values.get_ref().as_table().is_none() {

@@ -139,6 +139,13 @@ wrote new/rules/across-series.toml
 wrote new/rules/crypto.toml
 wrote new/rules/cn-equities.toml
 wrote new/rules/us-equities.toml
+wrote new/rules/eu-equities.toml
+wrote new/rules/futures.toml
+wrote new/rules/fx.toml
+wrote new/rules/hk-equities.toml
+wrote new/rules/in-equities.toml
+wrote new/rules/jp-equities.toml
+wrote new/rules/uk-equities.toml
 wrote new/schema/job.schema.json
 wrote new/schema/rules.schema.json
 wrote new/.taplo.toml
