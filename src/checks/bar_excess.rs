@@ -22,7 +22,7 @@ use self::usual::Times;
 use super::Exempt;
 use super::params::Params;
 use super::steps::is_smallest;
-use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage};
+use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, PeerTable, Peers, Series, Stage};
 use crate::bars::BarsSpec;
 use crate::schema::{Holds, Key, Otherwise, key};
 use crate::text::numbers::{counted, percent, rate, rough};
@@ -32,6 +32,9 @@ pub(crate) struct BarExcess;
 
 /// Fewest bars that must stick out before a limit is taken not to suit the series.
 const FEWEST_UNSUITED: usize = 10;
+
+/// Fewest other series that say how much the market moves.
+const FEWEST_PEERS: usize = 2;
 
 const PARAMS: &[Key] = &[
     key(
@@ -65,6 +68,12 @@ const PARAMS: &[Key] = &[
         "Whether the usual range is widened at times of the day that are lively; as if true for bars shorter than a day.",
     ),
     key(
+        "peers",
+        Holds::Flag,
+        Otherwise::Flag(false),
+        "Whether the limit is widened on days when other series of the job move more than usual too.",
+    ),
+    key(
         "scale",
         Holds::Choice(&["log", "linear"]),
         Otherwise::Nothing,
@@ -91,6 +100,9 @@ struct Evidence {
     /// How many times the usual volume the bar has.
     #[serde(skip_serializing_if = "Option::is_none")]
     busy: Option<f64>,
+    /// How many times the usual range the other series move at this timestamp, where that widens the limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peers: Option<f64>,
     /// The prices it lies outside of, the lower one first.
     #[serde(skip_serializing_if = "Option::is_none")]
     beside: Option<[f64; 2]>,
@@ -186,6 +198,7 @@ impl CheckKind for BarExcess {
             side: window / 2,
             beside: params.count("beside"),
             slot: (slot && intraday).then_some(zone),
+            beside_peers: params.flag("peers"),
             most: params.number("most"),
         })
     }
@@ -205,6 +218,8 @@ struct Rule {
     beside: usize,
     /// The clocks by which a time of the day is lively, where that is asked for.
     slot: Option<Tz>,
+    /// Whether days on which other series move too are excused.
+    beside_peers: bool,
     most: f64,
 }
 
@@ -212,6 +227,8 @@ struct Rule {
 struct Usual {
     range: f64,
     busy: f64,
+    /// How many times the usual range other series move, at least 1.
+    peers: f64,
     /// The unit of the limit.
     scale: f64,
 }
@@ -221,6 +238,16 @@ struct Around<'a> {
     bars: &'a Bars,
     time: &'a [i64],
     times: OnceCell<Times>,
+    peers: Option<&'a PeerTable>,
+}
+
+impl Around<'_> {
+    /// How many times the usual range other series move at the timestamp of bar `at`, whose own range is `own` times the
+    /// usual one; at least 1, and 1 where there are too few of them.
+    fn peers(&self, at: usize, own: f64) -> f64 {
+        let others = self.peers.and_then(|peers| peers.others(self.time[self.bars.rows[at]], own));
+        others.filter(|others| others.series >= FEWEST_PEERS).map_or(1.0, |others| others.median.max(1.0))
+    }
 }
 
 impl Check for Rule {
@@ -233,9 +260,14 @@ impl Check for Rule {
         usable(self.scale, &self.columns, series, row)
     }
 
+    fn peers(&self) -> Option<&dyn Peers> {
+        self.beside_peers.then_some(self as &dyn Peers)
+    }
+
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
         let bars = Bars::collect(self.scale, &self.columns, series);
-        let around = Around { bars: &bars, time: series.time, times: OnceCell::new() };
+        let peers = series.peers.filter(|_| self.beside_peers);
+        let around = Around { bars: &bars, time: series.time, times: OnceCell::new(), peers };
         let least = self.scale.distance_of(if self.scale == Scale::Log { self.limit * self.floor } else { 0.0 });
         let (mut evaluated, mut scratch, mut found) = (0, Vec::new(), Vec::new());
         for at in 0..bars.len() {
@@ -254,6 +286,20 @@ impl Check for Rule {
             found = vec![Self::unsuited(series, &found, evaluated)];
         }
         findings.findings.append(&mut found);
+    }
+}
+
+impl Peers for Rule {
+    /// How many times the usual range around it each bar moves.
+    fn values(&self, series: &Series<'_>) -> Vec<f64> {
+        let bars = Bars::collect(self.scale, &self.columns, series);
+        let (mut values, mut scratch) = (vec![f64::NAN; series.dated()], Vec::new());
+        for at in 0..bars.len() {
+            if bars.near(at, self.side).iter().map(ExactSizeIterator::len).sum::<usize>() >= self.side {
+                values[bars.rows[at]] = usual::share(&bars, at, self.side, &mut scratch);
+            }
+        }
+        values
     }
 }
 
@@ -291,7 +337,8 @@ impl Rule {
             Scale::Log => self.floor,
             Scale::Linear => self.floor * usual::level(bars, at, self.side, scratch),
         };
-        Usual { range, busy, scale: range * busy.sqrt() + floor }
+        let peers = around.peers(at, usual::share(bars, at, self.side, scratch));
+        Usual { range, busy, peers, scale: (range * busy.sqrt() + floor) * peers }
     }
 
     /// Whether the price sticks out by no more than the smallest step that prices make, as where a coin costs a few units
@@ -316,6 +363,7 @@ impl Rule {
             excess: Some(self.scale.size(excess.distance)),
             usual: Some(usual.range),
             busy: Some(usual.busy),
+            peers: (usual.peers > 1.0).then_some(usual.peers),
             beside: Some(beside),
             provisional: at + 1 == bars.len(),
             share: None,

@@ -200,6 +200,8 @@ mod tests {
             present: &[],
             standing: &[],
             facts: crate::market::facts::SeriesFacts::NONE,
+            peers: None,
+            other: &[],
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);

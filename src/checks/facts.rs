@@ -133,7 +133,7 @@ impl Facts<'_> {
     /// Bars with their number, called by the time that one of them covers; an intraday bar is a bar.
     pub fn bars(&self) -> String {
         let noun = match self.interval {
-            Interval::Minutes(_) => "bar",
+            Interval::Seconds(_) => "bar",
             Interval::Day => "session",
             Interval::Week => "week",
             Interval::Month => "month",

@@ -182,7 +182,7 @@ impl Check for Gaps {
 
     fn counts(&self, series: &Series<'_>, row: usize) -> bool {
         let slot = self.sessions.as_ref().map(|sessions| sessions.grid.slot(series.time[row]));
-        matches!(slot, Some(Slot::On(_) | Slot::OutOfRange))
+        matches!(slot, Some(Slot::On(_) | Slot::OtherDay(_) | Slot::OutOfRange))
     }
 
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
@@ -283,7 +283,7 @@ impl<'a> Walk<'a> {
     /// The gap between `time` and the timestamps before it.
     fn step(&mut self, time: i64) -> Option<Span> {
         match self.grid.slot(time) {
-            Slot::On(position) => {
+            Slot::On(position) | Slot::OtherDay(position) => {
                 self.on_grid += 1;
                 self.first = self.first.or(Some(position));
                 self.reach(position, position - 1)
@@ -292,7 +292,7 @@ impl<'a> Walk<'a> {
                 self.out_of_range += 1;
                 self.beyond(time)
             }
-            Slot::OffGrid | Slot::OffHours | Slot::Closed => None,
+            Slot::Auction | Slot::OffGrid | Slot::OffHours | Slot::Closed => None,
         }
     }
 
@@ -467,6 +467,8 @@ mod tests {
             present: time,
             standing: &[],
             facts: crate::market::facts::SeriesFacts::NONE,
+            peers: None,
+            other: &[],
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);
@@ -573,7 +575,7 @@ mod tests {
             ("XHKG", "2024-12-20T07:59", "2024-12-24T01:30", 330),
             ("XHKG", "2024-12-23T07:59", "2024-12-27T01:30", 150),
             ("XTKS", "2024-10-31T05:59", "2024-11-05T00:00", 300),
-            ("XTKS", "2024-11-01T05:59", "2024-11-06T00:00", 330),
+            ("XTKS", "2024-11-01T05:59", "2024-11-06T00:00", 325),
             ("XLON", "2024-03-28T16:29", "2024-04-03T07:00", 510),
             ("24/7", "2024-03-09T23:59", "2024-03-11T00:00", 1_440),
         ] {
@@ -681,11 +683,12 @@ mod tests {
             let session = calendar.session(ordinal);
             for minute in 0..24 * 60 {
                 let time = session.open + minute * MINUTE_US;
-                let paused = session.pause.filter(|(start, end)| (*start..*end).contains(&time));
-                let since = session.pause.filter(|(_, end)| time >= *end).map_or(session.open, |(_, end)| end);
+                let paused = session.breaks().find(|(start, end)| (*start..*end).contains(&time));
+                let since =
+                    session.breaks().filter(|(_, end)| time >= *end).last().map_or(session.open, |(_, end)| end);
                 if time < session.close && paused.is_none() && (time - since) % (minutes * MINUTE_US) == 0 {
                     let close =
-                        session.pause.filter(|(start, _)| time < *start).map_or(session.close, |(start, _)| start);
+                        session.breaks().find(|(start, _)| time < *start).map_or(session.close, |(start, _)| start);
                     all.push(if at_end { (time + minutes * MINUTE_US).min(close) } else { time });
                 }
             }

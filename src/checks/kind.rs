@@ -6,6 +6,7 @@ use super::across::Across;
 use super::context::Context;
 use super::facts::Facts;
 use super::finding::FindingSink;
+use super::other_job::OtherJob;
 use super::params::Params;
 use super::reason::Exempt;
 use super::series::Series;
@@ -21,7 +22,8 @@ pub enum Stage {
     Series,
     /// Evaluates which rows of a series are the same bar; sees all rows, and how they stand after the other rules.
     Copies,
-    /// Evaluates the series of one symbol from several sources together; see [`Check::by`]. Its findings stand for no rows.
+    /// Evaluates the series of one symbol from several sources together, see [`Check::by`], or beside that of another job,
+    /// see [`Check::other_job`]. Its findings stand for no rows.
     Sources,
     /// Evaluates series by each other: notes what it needs of each, over all of its rows, and concludes when all of them
     /// were read. Its findings stand for no rows.
@@ -91,6 +93,12 @@ pub trait CheckKind: Described {
     fn compile(&self, params: &mut Params<'_>, bars: &BarsSpec) -> Box<dyn Check>;
 }
 
+/// A check whose verdict about a bar depends on the bars of other series at its timestamp.
+pub trait Peers: Send + Sync {
+    /// The value of each dated row that other series compare theirs with; NaN for a row that says nothing.
+    fn values(&self, series: &Series<'_>) -> Vec<f64>;
+}
+
 /// A check with its parameters, ready to evaluate.
 pub trait Check: Send + Sync {
     /// Whether of equally good copies of a bar it keeps the last one; then that copy is the one other rules see.
@@ -117,8 +125,18 @@ pub trait Check: Send + Sync {
         None
     }
 
+    /// The job whose bars it compares with; `None` where there is none.
+    fn other_job(&self) -> Option<&OtherJob> {
+        None
+    }
+
     /// The check as one that evaluates series by each other; `None` for all that evaluate each by itself.
     fn across(&self) -> Option<&dyn Across> {
+        None
+    }
+
+    /// The check as one that has to know what other series show at the timestamps of a series; `None` for all others.
+    fn peers(&self) -> Option<&dyn Peers> {
         None
     }
 

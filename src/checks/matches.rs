@@ -229,6 +229,8 @@ mod tests {
             present: &[],
             standing: &[],
             facts: crate::market::facts::SeriesFacts::NONE,
+            peers: None,
+            other: &[],
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);
@@ -255,6 +257,8 @@ mod tests {
             present: &[],
             standing: &[],
             facts: crate::market::facts::SeriesFacts::NONE,
+            peers: None,
+            other: &[],
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);

@@ -16,6 +16,7 @@ mod duplicate;
 mod evidence;
 mod excuse;
 mod facts;
+mod filled_forward;
 mod finding;
 mod freshness;
 mod gap;
@@ -24,10 +25,12 @@ mod kind;
 mod matches;
 mod ohlc;
 mod order;
+mod other_job;
 mod outlier;
 mod params;
 pub mod parse_error;
 mod pct_change;
+mod peers;
 mod price_band;
 mod price_limit;
 mod price_spike;
@@ -38,6 +41,8 @@ mod required;
 mod robust;
 mod runs;
 mod series;
+mod session_bars;
+mod shifted;
 mod split;
 mod sql;
 mod stale;
@@ -56,10 +61,13 @@ pub use excuse::Excuses;
 pub use facts::Facts;
 pub use finding::{Finding, FindingSink, Totals};
 pub use freshness::parse_fresh;
-pub use kind::{Check, CheckKind, Described, Stage};
+pub use kind::{Check, CheckKind, Described, Peers, Stage};
+pub use other_job::{OtherBar, OtherBars, OtherJob};
 pub use params::{Expression, FieldRef, Lacking, Params};
+pub use peers::{Others, PeerTable, PeerValues, to_pieces};
 pub use reason::{Excused, ExcusedBy, Exempt, Reason};
 pub use series::{Column, NumberColumn, Records, Series, Standing, TextColumn, Written};
+pub use session_bars::session_bars;
 
 /// Every check there is, in the order of the documentation.
 pub const CHECKS: &[&dyn CheckKind] = &[
@@ -82,6 +90,8 @@ pub const CHECKS: &[&dyn CheckKind] = &[
     &split::Split,
     &unit_slip::UnitSlip,
     &stale::Stale,
+    &filled_forward::FilledForward,
+    &shifted::Shifted,
     &alignment::Alignment,
     &copied_series::CopiedSeries,
     &freshness::Freshness,

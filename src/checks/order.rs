@@ -273,6 +273,8 @@ mod tests {
             present: &[],
             standing: &[],
             facts: crate::market::facts::SeriesFacts::NONE,
+            peers: None,
+            other: &[],
         };
         for (bars, shown) in [("interval = \"1m\"", "1970-01-01T00:00:00Z"), ("", "1970-01-01")] {
             let check = compile(RULE, &Fixture::new(bars, "time").spec).unwrap_or_else(|_| panic!("a good rule"));

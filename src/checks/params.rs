@@ -5,10 +5,12 @@
 //! [`Diagnostic`] where the file is wrong, so that all mistakes are seen at once; a rule with any mistake never runs.
 
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 use toml::Spanned;
 
+use super::other_job::OtherJob;
 use crate::bars::{BarsSpec, FieldKind, TIME};
 use crate::schema::diagnostic::suggestion;
 use crate::schema::{Diagnostic, SectionReader, SourceText};
@@ -35,6 +37,8 @@ pub struct Expression {
     pub file: Arc<SourceText>,
     /// The rule it belongs to.
     pub rule: Arc<str>,
+    /// How many bars before and after a bar it depends on; the engine says that.
+    pub reach: (usize, usize),
 }
 
 /// Reads the parameters of one rule; see the module.
@@ -224,12 +228,20 @@ impl<'a> Params<'a> {
         }
     }
 
+    /// The job file that `name` names, from the folder of the rule file, where given.
+    pub fn other_job(&mut self, name: &str) -> Option<OtherJob> {
+        let text = self.section.text(name)?;
+        let file = Arc::clone(self.section.file());
+        let folder = file.path.parent().unwrap_or(Path::new(""));
+        Some(OtherJob { path: folder.join(text.get_ref()), span: text.span(), file })
+    }
+
     /// The slot of a boolean SQL expression, where given.
     pub fn expression(&mut self, name: &str) -> Option<usize> {
         let text = self.section.text(name)?;
         let (span, sql) = (text.span(), text.into_inner());
         let (file, rule) = (Arc::clone(self.section.file()), Arc::clone(&self.rule));
-        self.expressions.push(Expression { sql, span, file, rule });
+        self.expressions.push(Expression { sql, span, file, rule, reach: (0, 0) });
         Some(self.expressions.len() - 1)
     }
 

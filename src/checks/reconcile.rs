@@ -20,18 +20,27 @@ use self::evidence::Evidence;
 use self::limits::{Columns, FIELDS, Limits};
 use self::runs::{Run, runs};
 use super::params::{FieldRef, Params};
-use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage};
+use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, NumberColumn, OtherJob, Series, Stage};
 use crate::bars::BarsSpec;
 use crate::schema::{Holds, Key, Otherwise, key};
 
 /// The check `reconcile`.
 pub(crate) struct Reconcile;
 
+/// What the bars of the series are called beside those of another job.
+const THESE: &str = "these bars";
+
 /// Fewest bars of a source of which a share says something.
 const FEWEST: usize = 20;
 
 const PARAMS: &[Key] = &[
-    key("by", Holds::Field, Otherwise::Mistake, "The field of the series key that names the source."),
+    key("by", Holds::Field, Otherwise::Nothing, "The field of the series key that names the source."),
+    key(
+        "with",
+        Holds::Text,
+        Otherwise::Nothing,
+        "Another job, by the path of its file from the folder of the rule file.",
+    ),
     key("price", Holds::Number { min: 0.0, max: 1.0 }, Otherwise::Number(0.001), "Share by which prices may differ."),
     key(
         "tick",
@@ -106,6 +115,18 @@ impl CheckKind for Reconcile {
                 help,
             );
         }
+        let other = params.other_job("with");
+        match (params.given("by"), &other) {
+            (true, Some(_)) => {
+                let help = "compare the sources of this job by one rule, and those of two jobs by another one";
+                params.reject("with", "`by` and `with` are two comparisons", help);
+            }
+            (false, None) => {
+                let help = "add `by`, the field that names the source, or `with`, the file of another job";
+                params.reject("by", "nothing says what is compared", help);
+            }
+            _ => {}
+        }
         let fields = FIELDS.map(|field| params.optional_bar_field(field));
         if fields.iter().all(Option::is_none) {
             params.bar_field("close");
@@ -113,6 +134,7 @@ impl CheckKind for Reconcile {
         Box::new(Rule {
             by,
             source: name,
+            other,
             names: FIELDS.map(Arc::from),
             fields,
             limits: Limits {
@@ -129,6 +151,7 @@ impl CheckKind for Reconcile {
 struct Rule {
     by: usize,
     source: Option<Arc<str>>,
+    other: Option<OtherJob>,
     names: [Arc<str>; 5],
     fields: [Option<usize>; 5],
     limits: Limits,
@@ -144,7 +167,14 @@ impl Check for Rule {
         self.source.as_ref()
     }
 
+    fn other_job(&self) -> Option<&OtherJob> {
+        self.other.as_ref()
+    }
+
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
+        if let Some(other) = &self.other {
+            return self.check_with(other, series, findings);
+        }
         let sources = series.text(self.by);
         let mut names: Vec<&str> = (0..series.dated()).filter_map(|row| sources.get(row)).collect();
         names.sort_unstable();
@@ -155,31 +185,18 @@ impl Check for Rule {
         }
         let source = |row: usize| sources.get(row).and_then(|name| names.binary_search(&name).ok());
         let columns = self.fields.map(|field| field.map(|index| series.number(index)));
-        let mut compared = vec![0_usize; names.len()];
-        let mut differences: Vec<Difference> = Vec::new();
-        let (mut row, mut place) = (0, 0);
+        let mut times: Vec<Vec<(usize, usize)>> = Vec::new();
+        let mut row = 0;
         while row < series.dated() {
             let end = row + series.time[row..].partition_point(|time| *time == series.time[row]);
             let bars = first_of_each(row..end, &source);
             if bars.len() > 1 {
-                for (source, _) in &bars {
-                    compared[*source] += 1;
-                }
-                compare(place, &bars, &columns, self.limits, &mut differences);
-                place += 1;
+                times.push(bars);
             }
             row = end;
         }
-        findings.evaluated(compared.iter().sum());
-        findings.insufficient(series.dated() - compared.iter().sum::<usize>());
-        if place == 0 {
-            findings.push(Self::nothing_common(series, &names));
-            return;
-        }
-        for (source, name) in names.iter().enumerate() {
-            let own: Vec<&Difference> = differences.iter().filter(|found| found.source == source).collect();
-            self.report(series, (name, &names, &columns), compared[source], &own, findings);
-        }
+        let every: Vec<usize> = (0..names.len()).collect();
+        self.compare(series, (&names, &every), &columns, &times, findings);
     }
 }
 
@@ -192,6 +209,66 @@ fn first_of_each(rows: std::ops::Range<usize>, source: &impl Fn(usize) -> Option
 }
 
 impl Rule {
+    /// Compares the bars of the series with those of its symbol in another job; findings are about those of the series.
+    fn check_with(&self, other: &OtherJob, series: &Series<'_>, findings: &mut FindingSink) {
+        let name = other.path.file_stem().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        if series.other.is_empty() || series.dated() == 0 {
+            return findings.insufficient(series.dated());
+        }
+        // The rows of the other job stand after those of this one.
+        let joined =
+            self.fields.map(|field| field.map(|index| series.number(index).values()[..series.dated()].to_vec()));
+        let joined: Vec<Option<Vec<f64>>> = joined
+            .into_iter()
+            .enumerate()
+            .map(|(field, own)| {
+                own.map(|own| own.into_iter().chain(series.other.iter().map(|bar| bar.values[field])).collect())
+            })
+            .collect();
+        let columns: Columns<'_> =
+            std::array::from_fn(|field| joined[field].as_ref().map(|values| NumberColumn::new(values, None)));
+        let mut times: Vec<Vec<(usize, usize)>> = Vec::new();
+        let mut at = 0;
+        for row in (0..series.dated()).filter(|row| *row == 0 || series.time[row - 1] < series.time[*row]) {
+            let time = series.time[row];
+            at += series.other[at..].partition_point(|bar| bar.time < time);
+            if series.other.get(at).is_some_and(|bar| bar.time == time) {
+                times.push(vec![(0, row), (1, series.dated() + at)]);
+            }
+        }
+        self.compare(series, (&[THESE, &name], &[0]), &columns, &times, findings);
+    }
+
+    /// Compares the bars of `times`, of each timestamp those that the sources have, and reports on the sources `reported`.
+    fn compare(
+        &self,
+        series: &Series<'_>,
+        (names, reported): (&[&str], &[usize]),
+        columns: &Columns<'_>,
+        times: &[Vec<(usize, usize)>],
+        findings: &mut FindingSink,
+    ) {
+        let mut compared = vec![0_usize; names.len()];
+        let mut differences: Vec<Difference> = Vec::new();
+        for (place, bars) in times.iter().enumerate() {
+            for (source, _) in bars {
+                compared[*source] += 1;
+            }
+            compare(place, bars, columns, self.limits, &mut differences);
+        }
+        let evaluated = reported.iter().map(|source| compared[*source]).sum();
+        findings.evaluated(evaluated);
+        findings.insufficient(series.dated() - evaluated);
+        if times.is_empty() {
+            findings.push(Self::nothing_common(series, names));
+            return;
+        }
+        for source in reported {
+            let own: Vec<&Difference> = differences.iter().filter(|found| found.source == *source).collect();
+            self.report(series, (names[*source], names, columns), compared[*source], &own, findings);
+        }
+    }
+
     fn nothing_common(series: &Series<'_>, names: &[&str]) -> Finding {
         let (first, last) = (series.time[0], series.time[series.dated() - 1]);
         let evidence = Evidence { source: names.join(", "), ..Evidence::default() };

@@ -185,6 +185,8 @@ mod tests {
             present: &[],
             standing: &[],
             facts: crate::market::facts::SeriesFacts::NONE,
+            peers: None,
+            other: &[],
         };
         let check = compile(
             r#"check = "required"

@@ -3,6 +3,8 @@
 use arrow::array::{Array, BooleanArray, StringViewArray};
 use arrow::buffer::NullBuffer;
 
+use super::other_job::OtherBar;
+use super::peers::PeerTable;
 use crate::market::facts::SeriesFacts;
 
 /// A numeric column.
@@ -163,6 +165,10 @@ pub struct Series<'a> {
     pub standing: &'a [Standing],
     /// What is known of its market besides the calendar.
     pub facts: &'a SeriesFacts<'a>,
+    /// What the other series show, for checks that have [`super::Check::peers`]; `None` where that is not known.
+    pub peers: Option<&'a PeerTable>,
+    /// The bars of the symbol in another job, for checks that have [`super::Check::other_job`]; none for others.
+    pub other: &'a [OtherBar],
 }
 
 impl<'a> Series<'a> {

@@ -134,7 +134,7 @@ impl CheckKind for Split {
         let days = match bars.interval {
             Interval::Week => 7,
             Interval::Month => 31,
-            Interval::Day | Interval::Minutes(_) => 1,
+            Interval::Day | Interval::Seconds(_) => 1,
         };
         Box::new(Rule {
             open: params.optional_bar_field("open"),

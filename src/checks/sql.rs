@@ -130,6 +130,8 @@ mod tests {
             present: &[],
             standing: &[],
             facts: crate::market::facts::SeriesFacts::NONE,
+            peers: None,
+            other: &[],
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);

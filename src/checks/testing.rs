@@ -13,15 +13,15 @@ use std::sync::Arc;
 use arrow::array::{Array, BooleanArray, Float64Array, StringViewArray};
 
 use super::{
-    CHECKS, Check, CheckKind, Column, Excuses, Exempt, Finding, FindingSink, NumberColumn, Records, Series, Stage,
-    Standing, TextColumn, Totals, find,
+    CHECKS, Check, CheckKind, Column, Excuses, Exempt, Finding, FindingSink, NumberColumn, OtherBar, PeerTable,
+    Records, Series, Stage, Standing, TextColumn, Totals, find,
 };
 use crate::bars::time::TimeFormat;
 use crate::bars::{BarsSpec, DAY_US, FieldKind, FieldSpec, Fold, Label, TimeSpec};
 use crate::checks::Params;
 use crate::market::facts::{ActionKind, CorporateAction, Exception, LimitFact, MarketFacts, Outage, Stretch, Who};
 use crate::market::price_limits::PriceLimit;
-use crate::market::{Calendar, Grid, Interval};
+use crate::market::{Calendar, Grid, Interval, PeriodLabel};
 use crate::schema::{Diagnostic, Environment, Holds, Otherwise, Reader, Section, SectionReader, SourceText, key};
 
 /// A series that owns its columns.
@@ -37,6 +37,8 @@ pub(crate) struct Fixture {
     standing: Vec<Standing>,
     facts: MarketFacts,
     key: String,
+    /// The bars of another job.
+    pub(crate) other: Vec<OtherBar>,
 }
 
 impl Fixture {
@@ -81,6 +83,7 @@ impl Fixture {
             standing: Vec::new(),
             facts,
             key: symbol_in(&header, &sorted).unwrap_or(ANY).to_owned(),
+            other: Vec::new(),
             spec,
         }
     }
@@ -124,11 +127,15 @@ impl Fixture {
 
     /// What `look` makes of the series.
     pub(crate) fn with_series<R>(&self, look: impl FnOnce(&Series<'_>) -> R) -> R {
-        self.with_series_called(&self.key, look)
+        self.with_series_called((&self.key, None), look)
     }
 
-    /// What `look` makes of the series with the key `key`.
-    pub(crate) fn with_series_called<R>(&self, key: &str, look: impl FnOnce(&Series<'_>) -> R) -> R {
+    /// What `look` makes of the series with the key `key`, beside the others that `peers` knows.
+    pub(crate) fn with_series_called<R>(
+        &self,
+        (key, peers): (&str, Option<&PeerTable>),
+        look: impl FnOnce(&Series<'_>) -> R,
+    ) -> R {
         let columns: Vec<Column<'_>> = self.numbers.iter().zip(&self.texts).map(column_of).collect();
         let none: [&BooleanArray; 0] = [];
         let facts = self.facts.of_series(ANY, Some(ANY), None).called(key);
@@ -144,6 +151,8 @@ impl Fixture {
             present: &self.time,
             standing: &self.standing,
             facts: &facts,
+            peers,
+            other: &self.other,
         };
         look(&series)
     }
@@ -321,9 +330,20 @@ fn spec_of(bars: &str) -> (BarsSpec, MarketFacts) {
     let series: Vec<Arc<str>> = series.into_iter().map(|name| Arc::from(name.into_inner())).collect();
     let series = if series.is_empty() { vec![Arc::from("symbol")] } else { series };
     let written = reader.strings("facts").unwrap_or_default();
+    let period_label = text(&mut reader, "period_label").map(|label| match label.as_str() {
+        "first" => PeriodLabel::First,
+        "last" => PeriodLabel::Last,
+        _ => PeriodLabel::Monday,
+    });
     let mistakes = reader.finish("[bars]");
     assert!(mistakes.is_empty(), "{}", rendered(&mistakes));
-    let grid = calendar.as_ref().map(|calendar| Arc::new(Grid::new(Arc::clone(calendar), interval, label)));
+    let grid = calendar.as_ref().map(|calendar| {
+        let grid = Grid::new(Arc::clone(calendar), interval, label);
+        Arc::new(match period_label {
+            Some(label) => grid.with_period_label(label),
+            None => grid,
+        })
+    });
     let time = TimeSpec { sources: vec![Arc::from("time")], digits: false, formats, zone, label, fold: Fold::Refuse };
     let at = |text: &str| time.read_text(text).expect("a time");
     let mut facts = MarketFacts::default();
@@ -372,12 +392,16 @@ pub(crate) fn blocks<'a>(markdown: &'a str, language: &str) -> Vec<&'a str> {
     markdown.split(open.as_str()).skip(1).filter_map(|rest| rest.split("```").next()).collect()
 }
 
+/// Rules of these checks see several series where the bars have a symbol.
+const PEERS: [&str; 3] = ["\"filled-forward\"", "\"shifted\"", "\"bar-excess\""];
+
 /// What `rule` finds in the bars of an example, whose `[bars]` table is `head`.
 pub(crate) fn evaluated_example(head: &str, bars: &str, rule: &str) -> Evaluated {
     let head = head.trim().trim_start_matches("[bars]");
     let named = |check: &&&dyn CheckKind| rule.contains(&format!("check = \"{}\"", check.name()));
     let across = CHECKS.iter().find(named).is_some_and(|check| check.stage() == Stage::Across);
-    match across {
+    let beside = bars.trim_start().starts_with("time,symbol,") && PEERS.iter().any(|name| rule.contains(name));
+    match across || beside {
         true => several::evaluate(head, bars, rule),
         false => Fixture::new(head, bars).evaluate(rule),
     }

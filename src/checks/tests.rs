@@ -251,7 +251,7 @@ fn gap_tells_bars_and_both_ends() {
         "sessions": 2, "full_sessions": 1,
     }));
     assert_eq!(
-        message(&Facts::of("gap", Interval::Minutes(1), &minutes, None)),
+        message(&Facts::of("gap", Interval::minutes(1), &minutes, None)),
         "1,441 bars missing from 2014-07-15 00:00Z to 2014-07-16 00:01Z, in 2 sessions, 1 of them whole"
     );
 }

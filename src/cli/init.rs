@@ -16,6 +16,7 @@ use crate::run::{Exit, Failure};
 use crate::text::escape::visible;
 
 const OHLCV: &str = include_str!("../../rules/ohlcv.toml");
+const ACROSS_SERIES: &str = include_str!("../../rules/across-series.toml");
 const CRYPTO: &str = include_str!("../../rules/crypto.toml");
 const CN_EQUITIES: &str = include_str!("../../rules/cn-equities.toml");
 const US_EQUITIES: &str = include_str!("../../rules/us-equities.toml");
@@ -148,6 +149,7 @@ pub(crate) async fn from_files(global: &Global, args: &InitArgs, output: &mut Ou
 fn shared() -> Vec<(&'static str, String)> {
     vec![
         ("rules/ohlcv.toml", OHLCV.to_owned()),
+        ("rules/across-series.toml", ACROSS_SERIES.to_owned()),
         ("rules/crypto.toml", CRYPTO.to_owned()),
         ("rules/cn-equities.toml", CN_EQUITIES.to_owned()),
         ("rules/us-equities.toml", US_EQUITIES.to_owned()),

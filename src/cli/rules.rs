@@ -6,10 +6,11 @@ use super::args::{Global, SchemaOf};
 use super::events;
 use super::output::Output;
 use crate::checks::{self, CHECKS};
-use crate::config::schema;
+use crate::config::{Rule, schema};
 use crate::run::{Exit, Failure, Rules, Stop};
 use crate::schema::Diagnostic;
 use crate::schema::diagnostic::suggestion;
+use crate::text::escape::visible;
 use crate::text::numbers::counted;
 
 /// The JSON Schema of a kind of file.
@@ -49,11 +50,13 @@ pub(crate) fn list(global: &Global, files: &[PathBuf], output: &mut Output) -> R
     }
     let context = events::context(global, Stop::never());
     for file in files {
-        for rule in Rules::open(&context, file)?.rules() {
+        let rules = Rules::open(&context, file)?;
+        for rule in rules.rules() {
             output.line(&match output.is_json() {
                 true => serde_json::json!({
                     "type": "rule", "file": file.display().to_string(), "id": &*rule.id, "check": rule.kind.name(),
                     "severity": rule.severity.as_str(), "action": rule.action.as_str(), "why": rule.why,
+                    "set": rule.file.path.display().to_string(), "values": values(rule),
                 })
                 .to_string(),
                 false => format!(
@@ -67,9 +70,68 @@ pub(crate) fn list(global: &Global, files: &[PathBuf], output: &mut Output) -> R
                 .trim_end()
                 .to_owned(),
             })?;
+            if let Some(job) = rules.job_file().filter(|_| !output.is_json()) {
+                for value in values(rule) {
+                    let from = match (value.symbol, value.from) {
+                        (Some(symbol), _) => format!("{}, for {}", job.display(), visible(&symbol)),
+                        (None, From::Job) => job.display().to_string(),
+                        (None, From::Set) => rule.file.path.display().to_string(),
+                    };
+                    output.line(format!("    {:<40} {from}", format!("{} = {}", value.key, value.value)).trim_end())?;
+                }
+            }
         }
     }
     Ok(Exit::Ok)
+}
+
+/// Where a value of a rule comes from.
+#[derive(Clone, Copy, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum From {
+    Set,
+    Job,
+}
+
+/// A value that is written for a rule.
+#[derive(serde::Serialize)]
+struct Written {
+    key: String,
+    value: serde_json::Value,
+    from: From,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    symbol: Option<String>,
+}
+
+/// The values that are written for a rule: those of its file, of the job, and of symbols.
+fn values(rule: &Rule) -> Vec<Written> {
+    let parse =
+        |params: &str| serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(params).unwrap_or_default();
+    let tuned = |key: &str, keys: &[String]| keys.iter().any(|tuned| tuned == key);
+    let levels = [("severity", rule.severity.as_str()), ("action", rule.action.as_str())];
+    let mut values: Vec<Written> = parse(&rule.params)
+        .into_iter()
+        .chain(
+            levels
+                .into_iter()
+                .filter(|(key, _)| tuned(key, &rule.tuned))
+                .map(|(key, word)| (key.to_owned(), word.into())),
+        )
+        .map(|(key, value)| {
+            let from = if tuned(&key, &rule.tuned) { From::Job } else { From::Set };
+            Written { key, value, from, symbol: None }
+        })
+        .collect();
+    for (symbol, own) in &rule.by_symbol {
+        let of_symbol = parse(&own.params).into_iter().filter(|(key, _)| tuned(key, &own.tuned));
+        values.extend(of_symbol.map(|(key, value)| Written {
+            key,
+            value,
+            from: From::Job,
+            symbol: Some(symbol.clone()),
+        }));
+    }
+    values
 }
 
 /// Every mistake of all files at once.

@@ -1,6 +1,7 @@
 //! What the job says of its bars + the columns its source has -> [`BarsSpec`].
 
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 use toml::Spanned;
@@ -23,13 +24,13 @@ pub struct SourceColumn {
 }
 
 impl Job {
-    /// Sets the sessions of the file that `calendar_file` names over those of the calendar; `csv` is its text.
+    /// Sets the sessions of the file `path`, one of `calendar_files`, over those of the calendar; `csv` is its text.
     ///
     /// # Errors
     /// Every line of it that cannot be used.
-    pub fn set_calendar_text(&mut self, csv: &str) -> Result<(), Vec<Diagnostic>> {
-        let (Some(calendar), Some(path)) = (&self.bars.calendar, &self.bars.calendar_file) else { return Ok(()) };
-        let file = SourceText::new(&path.get_ref().resolved, csv);
+    pub fn set_calendar_text(&mut self, path: &Path, csv: &str) -> Result<(), Vec<Diagnostic>> {
+        let Some(calendar) = &self.bars.calendar else { return Ok(()) };
+        let file = SourceText::new(path, csv);
         let changed = calendar.with_overrides(csv).map_err(|errors| {
             let mistake = |error: crate::market::OverrideError| {
                 let span = line_span(csv, error.line);
@@ -142,7 +143,12 @@ impl Bars {
 fn assemble(bars: &Bars, columns: &[SourceColumn]) -> BarsSpec {
     let grid = bars.calendar.as_ref().map(|calendar| {
         let grid = Grid::new(Arc::clone(calendar), bars.interval, bars.time.label);
-        Arc::new(if bars.align == Align::Clock { grid.with_clock_alignment() } else { grid })
+        let grid = if bars.align == Align::Clock { grid.with_clock_alignment() } else { grid };
+        let grid = if bars.auction { grid } else { grid.without_auctions() };
+        Arc::new(match bars.period_label {
+            Some(label) => grid.with_period_label(label),
+            None => grid,
+        })
     });
     let time = &bars.time;
     BarsSpec {
@@ -440,7 +446,8 @@ error[unknown-field]: the source has no field `vol`
     fn lines_of_a_calendar_file_that_cannot_be_used_are_shown() {
         let mut job = job("series = \"symbol\"\ninterval = \"1d\"\ncalendar = \"XNYS\"\ncalendar_file = \"nyse.csv\"");
         let header = "calendar,session,open_utc,close_utc,break_start_utc,break_end_utc\n";
-        let mistakes = job.set_calendar_text(&format!("{header}XNYS,2024-13-01,x,y,,\n")).unwrap_err();
+        let mistakes =
+            job.set_calendar_text(Path::new("jobs/nyse.csv"), &format!("{header}XNYS,2024-13-01,x,y,,\n")).unwrap_err();
         assert_eq!(mistakes[0].position(), (2, 1));
         assert_eq!(mistakes[0].file.path, std::path::Path::new("jobs/nyse.csv"));
     }

@@ -176,12 +176,15 @@ fn read_all(
                 of_rules.extend(secrets);
                 let rules = RuleFile::new(text, Arc::clone(&environment));
                 mistakes.extend(unknown_rules(&file, &rules, &entry.except));
-                rule_files.push(RuleFile { except: entry.except.clone(), ..rules });
+                rule_files.push(RuleFile { except: entry.except.clone(), job: Some(Arc::clone(&file)), ..rules });
             }
             Err(mistake) => mistakes.push(*mistake),
         }
     }
     rule_files.extend(job.as_ref().and_then(|job| of_fresh(job, &rule_files)));
+    if rule_files.len() >= entries.len() {
+        mistakes.extend(rules::unknown_tuning(&file, &rules::ids(&rule_files)));
+    }
     let calendar_mistakes = job.as_mut().map(|job| set_calendar(&file, job)).unwrap_or_default();
     let (facts, fact_mistakes) = job.as_ref().map(|job| read_facts(job, &rule_files)).unwrap_or_default();
     let assumed = bars.map(|bars| bars.assumed_spec());
@@ -396,12 +399,15 @@ fn look_around(written: &str, resolved: &Path) -> String {
 }
 
 fn set_calendar(file: &Arc<SourceText>, job: &mut Job) -> Vec<Diagnostic> {
-    let Some(path) = job.bars.calendar_file.clone() else { return Vec::new() };
-    let JobPath { written, resolved } = path.get_ref();
-    match read_text(file, &path.span(), written, resolved) {
-        Ok(csv) => job.set_calendar_text(&csv).err().unwrap_or_default(),
-        Err(mistake) => vec![*mistake],
+    let mut mistakes = Vec::new();
+    for path in job.bars.calendar_files.clone() {
+        let JobPath { written, resolved } = path.get_ref();
+        match read_text(file, &path.span(), written, resolved) {
+            Ok(csv) => mistakes.extend(job.set_calendar_text(resolved, &csv).err().unwrap_or_default()),
+            Err(mistake) => mistakes.push(*mistake),
+        }
     }
+    mistakes
 }
 
 fn is_same_file(one: &Path, other: &Path) -> bool {
@@ -574,7 +580,7 @@ error[unknown-key]: unknown key `limit` in the job
 8 | [limit]
   |  ^^^^^ unknown key
   |
-  = help: did you mean `limits`? keys: name, rules, source, bars, window, limits, quarantine, report, parse_error, facts
+  = help: did you mean `limits`? keys: name, rules, source, bars, calendar, window, limits, quarantine, report, parse_error, facts, tune
 
 error[bad-value]: rule `a`: `window` is 20, and must be an odd number
  --> rules/a.toml:5:10

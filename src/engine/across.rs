@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, BinaryArray, RecordBatch, StringArray};
-use arrow::datatypes::{Int8Type, Int32Type, Int64Type};
+use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 
 use super::counts::RuleCounts;
-use super::emit::{digest, identity, session};
+use super::emit::{digest, identity};
+use super::notes::notes;
 use super::program::Program;
 use super::records::{Counted, Record, RecordBuilder, Row};
+use super::trading_date::session;
 use crate::checks::{ALL_SERIES, AcrossSink, Note, OfSeries};
 use crate::decide::Action;
 
@@ -32,34 +33,13 @@ impl Across {
 
     /// Takes the notes of one batch of the operator's output.
     pub fn take(&mut self, batch: &RecordBatch) {
-        let column = |name: &str| batch.column_by_name(name);
-        let Some(records) = column("record").map(arrow::array::AsArray::as_primitive::<Int8Type>) else { return };
         if self.notes.is_empty() {
             return;
         }
-        let whole = |name: &str| column(name).map(arrow::array::AsArray::as_primitive::<Int32Type>);
-        let texts = |name: &str| column(name).map(arrow::array::AsArray::as_string::<i32>);
-        let text = |texts: Option<&StringArray>, row: usize| {
-            texts.filter(|texts| !texts.is_null(row)).map(|texts| texts.value(row).to_owned())
-        };
-        let binary = |name: &str| column(name).map(arrow::array::AsArray::as_binary::<i32>);
-        let bytes = |values: Option<&BinaryArray>, row: usize| {
-            values.filter(|values| !values.is_null(row)).map(|values| values.value(row).to_vec())
-        };
-        let (rules, files, ids, written) = (whole("rule"), whole("file"), binary("id"), binary("note"));
-        let (series, symbols) = (texts("series"), texts("symbol"));
-        let rows = column("row").map(arrow::array::AsArray::as_primitive::<Int64Type>);
-        for row in (0..batch.num_rows()).filter(|row| records.value(*row) == Record::Note as i8) {
-            let rule = rules.and_then(|rules| usize::try_from(rules.value(row)).ok());
-            let Some(notes) = rule.and_then(|rule| self.notes.get_mut(&rule)) else { continue };
-            let file = files.filter(|files| !files.is_null(row)).map(|files| files.value(row));
-            notes.push(Note {
-                series: text(series, row).unwrap_or_default(),
-                symbol: text(symbols, row),
-                bytes: bytes(written, row).unwrap_or_default(),
-                locator: file.zip(rows.map(|rows| rows.value(row))),
-                id: bytes(ids, row),
-            });
+        for (rule, note) in notes(batch) {
+            if let Some(of_rule) = self.notes.get_mut(&rule) {
+                of_rule.push(note);
+            }
         }
     }
 

@@ -15,13 +15,13 @@ use super::evaluation::Evaluated;
 use super::flagged::Flagged;
 use super::frame::{Frame, Layout};
 use super::metrics;
-use super::program::Program;
+use super::program::{Gathers, Program};
 use super::records::{Counted, Record, RecordBuilder, Row};
+use super::trading_date::session;
 use crate::bars::DAY_US;
 use crate::checks::{Finding, Totals};
 use crate::decide::Action;
 use crate::decide::{RowTotals, Verdict, verdicts};
-use crate::market::Lookup;
 use crate::market::zone::local_day;
 
 /// Collects output rows over many series.
@@ -64,6 +64,9 @@ impl Emitter {
                 self.finding(&frame.series_key(&self.layout, row), frame, flagged, &mut BTreeMap::new());
             }
             return self.rule_counts(key, frame, evaluated);
+        }
+        if self.program.gathers != Gathers::Nothing {
+            return self.notes(key, frame, evaluated);
         }
         let verdicts = self.verdicts(frame, evaluated);
         let mut row_keys = BTreeMap::new();
@@ -371,22 +374,6 @@ pub(super) fn identity(program: &Program, rule: usize, finding: &Finding, row_ke
     let field = finding.field.as_deref().unwrap_or_default();
     let cause = finding.cause.unwrap_or_default();
     digest(&[program.job.as_str(), program.rule_id(rule), row_key, field, cause].map(str::as_bytes))
-}
-
-/// The trading date of a timestamp.
-pub(super) fn session(program: &Program, time: i64) -> Option<i32> {
-    if program.bars.daily() {
-        return i32::try_from(time.div_euclid(DAY_US)).ok();
-    }
-    let zone = program.bars.calendar.as_ref().map_or(program.bars.time.zone, |calendar| calendar.zone());
-    let day = local_day(zone, time);
-    let Some(calendar) = &program.bars.calendar else { return Some(day) };
-    // A session can open on the evening before its date (CMES): then the next session holds the timestamp.
-    let next = calendar.first_on_or_after(day + 1).map(|ordinal| calendar.session(ordinal));
-    match (calendar.session_on(day), next) {
-        (_, Some(next)) if (next.open..next.close).contains(&time) => Some(next.day),
-        (Lookup::Session(_) | Lookup::Closed | Lookup::OutOfRange, _) => Some(day),
-    }
 }
 
 /// The rows with the timestamp of `row`, or all rows without one.

@@ -7,8 +7,10 @@ use arrow::error::ArrowError;
 use super::flagged::Flagged;
 use super::frame::{Frame, Layout, Parts};
 use super::parse_errors;
-use super::program::Program;
-use crate::checks::{Finding, FindingSink, Noted, Stage, Standing, Totals};
+use super::program::{Gathers, Program};
+use super::trading_date::session;
+use crate::bars::{DAY_US, Label};
+use crate::checks::{Finding, FindingSink, Noted, OtherBar, Stage, Standing, Totals, session_bars, to_pieces};
 use crate::config::Rule;
 use crate::decide::Copies;
 use crate::decide::{Action, Severity};
@@ -55,6 +57,13 @@ pub fn evaluate(program: &Program, layout: &Layout, frame: &Frame, key: &str) ->
         all.run(Stage::Sources, &mut totals, &mut flagged)?;
         return Ok(Evaluated { flagged, totals, notes: Vec::new() });
     }
+    match &program.gathers {
+        Gathers::Nothing => {}
+        Gathers::Peers => return Ok(Evaluated { flagged, totals, notes: all.values_for_peers()? }),
+        Gathers::Bars { by_session } => {
+            return Ok(Evaluated { flagged, totals, notes: all.bars_for_another(*by_session) });
+        }
+    }
     all.run(Stage::Row, &mut totals, &mut flagged)?;
     parse_errors::add(program, layout, frame, &mut flagged);
     totals[program.parse_error()].evaluated = frame.rows() as u64;
@@ -64,6 +73,7 @@ pub fn evaluate(program: &Program, layout: &Layout, frame: &Frame, key: &str) ->
         return Ok(Evaluated { flagged, totals, notes: Vec::new() });
     }
     let notes = all.notes()?;
+    all.run(Stage::Sources, &mut totals, &mut flagged)?;
     let time = frame.time(layout);
     let distinct = time.windows(2).all(|pair| pair[0] != pair[1]);
     if distinct && !flagged.iter().any(|finding| rejects(program, finding)) {
@@ -205,7 +215,7 @@ impl View<'_> {
                 None => None,
             };
             let view = View { frame: narrow.as_ref().unwrap_or(self.frame), ..*self };
-            let parts = view.parts(None);
+            let parts = view.parts(rule_index, None);
             let noted = across.note(&view.frame.series(view.layout, view.key, &parts));
             notes.extend(noted.map(|Noted { bytes, row }| RuleNote {
                 rule: rule_index,
@@ -215,6 +225,48 @@ impl View<'_> {
             }));
         }
         Ok(notes)
+    }
+
+    /// What the rules of other series have to know of this one.
+    fn values_for_peers(&self) -> Result<Vec<RuleNote>, ArrowError> {
+        let mut notes = Vec::new();
+        for (rule_index, rule) in self.program.rules.rules.iter().enumerate() {
+            let Some(peers) = rule.check.peers() else { continue };
+            let narrow = match self.concerned(rule) {
+                Some(mask) => Some(self.frame.narrow(self.layout, &mask)?),
+                None => None,
+            };
+            let view = View { frame: narrow.as_ref().unwrap_or(self.frame), ..*self };
+            let parts = view.parts(rule_index, None);
+            let series = view.frame.series(view.layout, view.key, &parts);
+            let pieces = to_pieces(series.time, &peers.values(&series));
+            notes.extend(pieces.into_iter().map(|bytes| RuleNote { rule: rule_index, bytes, locator: None, id: None }));
+        }
+        Ok(notes)
+    }
+
+    /// The bars of the series for rules of another job, in sessions or as they are.
+    fn bars_for_another(&self, by_session: bool) -> Vec<RuleNote> {
+        let bars = &self.program.bars;
+        let fields = ["open", "high", "low", "close", "volume"].map(|name| {
+            bars.field(name).map(|(index, _)| index).filter(|index| self.layout.fields[*index].value.is_some())
+        });
+        let parts = self.parts(0, None);
+        let series = self.frame.series(self.layout, self.key, &parts);
+        // A bar that is dated by its end belongs to the session in which it ends.
+        let inside = i64::from(bars.time.label == Label::End);
+        let place = |time: i64| match by_session {
+            true => session(self.program, time - inside).map_or(time, |day| i64::from(day) * DAY_US),
+            false => time,
+        };
+        let pieces = OtherBar::to_pieces(&session_bars(&series, fields, &place));
+        pieces.into_iter().map(|bytes| RuleNote { rule: 0, bytes, locator: None, id: None }).collect()
+    }
+
+    /// The bars of the symbol in the job that the rule at `rule` compares with.
+    fn other(&self, rule: usize) -> &[OtherBar] {
+        let Some(others) = self.program.others.get(&rule) else { return &[] };
+        self.whole.text(self.layout.keys.first().copied(), 0).map_or(&[], |symbol| others.of(symbol))
     }
 
     /// The rows that `rule` is about by its condition and its validity; `None` where it is about all of them.
@@ -233,8 +285,8 @@ impl View<'_> {
         Some((0..self.frame.rows()).map(|row| Some(holds(row))).collect())
     }
 
-    /// The rows in sight as a check sees them.
-    fn parts<'p>(&'p self, present: Option<&'p [i64]>) -> Parts<'p> {
+    /// The rows in sight as the check of the rule at `rule` sees them.
+    fn parts<'p>(&'p self, rule: usize, present: Option<&'p [i64]>) -> Parts<'p> {
         Parts {
             columns: self.frame.columns(self.layout),
             written: self.frame.written(self.layout),
@@ -242,16 +294,19 @@ impl View<'_> {
             present: present.unwrap_or_else(|| self.frame.time(self.layout)),
             standing: self.standing,
             facts: self.facts,
+            peers: self.program.peers.get(&rule),
+            other: self.other(rule),
         }
     }
 
     /// Runs one rule over the rows in sight.
     fn check(&self, index: usize, rule: &Rule, out: &mut Vec<Flagged>) -> Totals {
         let present = self.present(rule);
-        let parts = self.parts(present.as_deref());
+        let parts = self.parts(index, present.as_deref());
         let mut sink = FindingSink::default();
+        let check = rule.check_of(self.whole.text(self.layout.keys.first().copied(), 0));
         let series = self.frame.series(self.layout, self.key, &parts);
-        rule.check.check(&series, &mut sink);
+        check.check(&series, &mut sink);
         sink.findings.retain(|finding| rule.is_about(finding));
         rule.excuses.apply(&series, &mut sink);
         out.extend(sink.findings.into_iter().map(|finding| Flagged::new(index, finding, self.rows)));

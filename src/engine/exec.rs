@@ -26,6 +26,7 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::arrangement::Arrangement;
 use super::frame::Layout;
+use super::neighbours::Neighbours;
 use super::program::Program;
 use super::records;
 use super::series_buffer::{Measured, SeriesBuffer};
@@ -53,11 +54,11 @@ impl SeriesExec {
     /// `input` lacks a column of the program.
     pub fn try_new(
         input: Arc<dyn ExecutionPlan>,
-        program: Arc<Program>,
+        (program, neighbours): (Arc<Program>, Arc<Neighbours>),
         arrangement: Arrangement,
         pass: Pass,
     ) -> Result<Self> {
-        let layout = Arc::new(Layout::try_new(&program, &input.schema())?);
+        let layout = Arc::new(Layout::try_new(&program, &input.schema(), neighbours)?);
         let properties = Arc::new(PlanProperties::new(
             EquivalenceProperties::new(records::schema()),
             Partitioning::UnknownPartitioning(input.output_partitioning().partition_count()),
@@ -117,7 +118,8 @@ impl ExecutionPlan for SeriesExec {
         _options: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let Some(input) = children.pop() else { return internal_err!("SeriesExec has one input") };
-        Ok(Arc::new(Self::try_new(input, Arc::clone(&self.program), self.arrangement, self.pass.clone())?))
+        let planned = (Arc::clone(&self.program), Arc::clone(&self.layout.neighbours));
+        Ok(Arc::new(Self::try_new(input, planned, self.arrangement, self.pass.clone())?))
     }
 
     fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {

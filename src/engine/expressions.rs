@@ -1,17 +1,18 @@
-//! The boolean expressions of rules: each is about one row, and names fields that the bars have.
+//! The boolean expressions of rules: each is about one bar, and names fields that the bars have.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::SessionContext;
 
-use super::shape;
-use crate::bars::{BarsSpec, FieldKind, TIME};
+use super::canonical::canonical;
+use super::neighbours::{self, Parsed};
+use crate::bars::BarsSpec;
 use crate::checks::Expression;
 use crate::schema::Diagnostic;
 use crate::schema::diagnostic::suggestion;
@@ -31,12 +32,10 @@ pub fn check(
     let mut used = BTreeSet::new();
     let mut mistakes = Vec::new();
     for expression in expressions {
-        match parse(context, &schema, &expression.sql).and_then(|expr| boolean(context, &schema, expr)) {
-            Ok(expr) => {
-                let columns = expr.column_refs();
-                let mut indices: Vec<_> = columns.iter().filter_map(|c| bars.field(&c.name)).map(|(i, _)| i).collect();
-                indices.sort_unstable();
-                used.extend(indices);
+        let parsed = parse(context, bars, &schema, &expression.sql);
+        match parsed.and_then(|parsed| boolean(context, parsed)) {
+            Ok(parsed) => {
+                used.extend(parsed.fields().iter().filter_map(|name| bars.field(name)).map(|(index, _)| index))
             }
             Err(error) => mistakes.push(mistake(bars, expression, &error)),
         }
@@ -44,16 +43,26 @@ pub fn check(
     if mistakes.is_empty() { Ok(used) } else { Err(mistakes) }
 }
 
-/// The rules with an expression over a field that the bars are said not to have.
+/// How many bars before and after a bar each expression depends on, by its slot; nothing for one that cannot be parsed.
+pub fn reach(context: &SessionContext, bars: &BarsSpec, expressions: &[Expression]) -> Vec<(usize, usize)> {
+    let schema = canonical(bars);
+    let reach = |expression: &Expression| parse(context, bars, &schema, &expression.sql).map(|parsed| parsed.reach());
+    expressions.iter().map(|expression| reach(expression).unwrap_or_default()).collect()
+}
+
+/// The rules with an expression over a field that the bars are said not to have, or do not have where they are among
+/// `optional`.
 pub fn rules_without_fields(
     context: &SessionContext,
     bars: &BarsSpec,
     expressions: &[Expression],
+    optional: &BTreeSet<Arc<str>>,
 ) -> BTreeSet<Arc<str>> {
     let schema = canonical(bars);
     let lacks = |expression: &&Expression| {
-        let unknown = parse(context, &schema, &expression.sql).err().as_ref().and_then(unknown_column);
-        unknown.is_some_and(|field| bars.without.iter().any(|without| **without == *field))
+        let unknown = parse(context, bars, &schema, &expression.sql).err().as_ref().and_then(unknown_column);
+        let may_lack = |field: String| bars.without.iter().any(|without| **without == *field);
+        unknown.is_some_and(|field| optional.contains(&expression.rule) || may_lack(field))
     };
     expressions.iter().filter(lacks).map(|expression| Arc::clone(&expression.rule)).collect()
 }
@@ -74,7 +83,10 @@ fn mistake(bars: &BarsSpec, expression: &Expression, error: &DataFusionError) ->
     let diagnostic = Diagnostic::new(code, title, &expression.file, expression.span.clone());
     match unknown {
         Some(name) => {
-            diagnostic.label(format!("unknown field `{name}`")).help(suggestion(&name, "fields", bars.names()))
+            let known = suggestion(&name, "fields", bars.names());
+            let without =
+                format!("where these bars have none, `without = [\"{name}\"]` in `[bars]` leaves the rule out");
+            diagnostic.label(format!("unknown field `{name}`")).help(format!("{known}; {without}"))
         }
         None => diagnostic.label(first.to_owned()),
     }
@@ -91,23 +103,11 @@ fn unknown_column(error: &DataFusionError) -> Option<String> {
     }
 }
 
-/// The columns an expression can name.
-pub(super) fn canonical(bars: &BarsSpec) -> DFSchema {
-    let mut fields = vec![Field::new(TIME, shape::time_type(), true)];
-    fields.extend(bars.fields.iter().map(|field| {
-        let data_type = match field.kind {
-            FieldKind::Number => DataType::Float64,
-            FieldKind::Text => DataType::Utf8View,
-        };
-        Field::new(&*field.name, data_type, true)
-    }));
-    DFSchema::from_unqualified_fields(fields.into(), HashMap::new()).unwrap_or_else(|_| DFSchema::empty())
-}
-
-pub(super) fn parse(context: &SessionContext, schema: &DFSchema, sql: &str) -> Result<Expr> {
-    let expr = context.parse_sql_expr(sql, schema)?;
+/// Parses one expression; see [`neighbours::parse`].
+pub(super) fn parse(context: &SessionContext, bars: &BarsSpec, canonical: &DFSchema, sql: &str) -> Result<Parsed> {
+    let parsed = neighbours::parse(&context.state(), bars, canonical, sql)?;
     let mut refused = None;
-    expr.apply(|part| {
+    parsed.expr.apply(|part| {
         refused = match part {
             Expr::AggregateFunction(_) => Some("an aggregate"),
             Expr::WindowFunction(_) => Some("a window function"),
@@ -122,24 +122,25 @@ pub(super) fn parse(context: &SessionContext, schema: &DFSchema, sql: &str) -> R
         Ok(if refused.is_some() { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     })?;
     match refused {
-        Some(what) => {
-            Err(DataFusionError::Plan(format!("{what} cannot stand here: a rule evaluates one row by itself")))
-        }
-        None => Ok(expr),
+        Some(what) => Err(DataFusionError::Plan(format!(
+            "{what} cannot stand here: a rule evaluates a bar, and what it says of others is prev, next, ret, \
+                 median, mean, highest and lowest"
+        ))),
+        None => Ok(parsed),
     }
 }
 
 /// Plans the expression over an empty table, so that types are coerced as they will be.
-fn boolean(context: &SessionContext, schema: &DFSchema, expr: Expr) -> Result<Expr> {
+fn boolean(context: &SessionContext, parsed: Parsed) -> Result<Parsed> {
     let empty = LogicalPlan::EmptyRelation(datafusion::logical_expr::EmptyRelation {
         produce_one_row: false,
-        schema: Arc::new(schema.clone()),
+        schema: Arc::new(parsed.schema.clone()),
     });
-    let plan = LogicalPlanBuilder::from(empty).project(vec![expr.clone().alias("x")])?.build()?;
+    let plan = LogicalPlanBuilder::from(empty).project(vec![parsed.expr.clone().alias("x")])?.build()?;
     let plan =
         context.state().analyzer().execute_and_check(plan, &context.state().config_options().clone(), |_, _| {})?;
     match plan.schema().field(0).data_type() {
-        DataType::Boolean => Ok(expr),
+        DataType::Boolean => Ok(parsed),
         other => Err(DataFusionError::Plan(format!("this is of type {other}, and must be true or false"))),
     }
 }

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use arrow::array::{
     Array, AsArray, BooleanArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringViewArray,
@@ -14,9 +15,10 @@ use arrow::compute::{filter_record_batch, take_record_batch};
 use arrow::datatypes::Schema;
 use arrow::error::ArrowError;
 
+use super::neighbours::Neighbours;
 use super::program::Program;
 use crate::bars::{BarColumn, TIME};
-use crate::checks::{Column, NumberColumn, Records, Series, Standing, TextColumn, Written};
+use crate::checks::{Column, NumberColumn, OtherBar, PeerTable, Records, Series, Standing, TextColumn, Written};
 use crate::market::facts::{MarketFacts, SeriesFacts};
 
 /// Where one field stands in the input.
@@ -65,11 +67,13 @@ pub struct Layout {
     pub raw: Option<usize>,
     /// What its record has besides the fields that are read.
     pub rest: Option<usize>,
+    /// The expressions over the bars beside a bar, of which the last columns of a frame are.
+    pub neighbours: Arc<Neighbours>,
 }
 
 impl Layout {
-    /// Finds the columns of `program` in `schema`.
-    pub fn try_new(program: &Program, schema: &Schema) -> Result<Self, ArrowError> {
+    /// Finds the columns of `program` in `schema`, behind which those of `neighbours` come.
+    pub fn try_new(program: &Program, schema: &Schema, neighbours: Arc<Neighbours>) -> Result<Self, ArrowError> {
         let find = |column: BarColumn<'_>| schema.column_with_name(&column.name()).map(|(index, _)| index);
         let index_of = |column: BarColumn<'_>| schema.index_of(&column.name());
         let fields = (0..program.bars.fields.len()).map(|index| {
@@ -83,7 +87,12 @@ impl Layout {
             Ok(FieldColumns { value, text, other, kind, file })
         });
         let series = program.bars.series.iter();
+        let width = schema.fields().len();
         let slots = 0..program.rules.expressions.len();
+        let expression = |slot: usize| match neighbours.slots().position(|other| other == slot) {
+            Some(place) => Ok(width + place),
+            None => index_of(BarColumn::Expression(slot)),
+        };
         Ok(Self {
             keys: program.key_columns().map(|name| schema.index_of(name)).collect::<Result<_, _>>()?,
             series: series.map(|name| schema.index_of(name)).collect::<Result<_, _>>()?,
@@ -98,13 +107,14 @@ impl Layout {
             },
             fields: fields.collect::<Result<_, ArrowError>>()?,
             numeric: (0..program.bars.fields.len()).map(|index| program.is_number(index)).collect(),
-            expressions: slots.map(|slot| index_of(BarColumn::Expression(slot))).collect::<Result<_, _>>()?,
+            expressions: slots.map(expression).collect::<Result<_, _>>()?,
             file: index_of(BarColumn::File)?,
             row: index_of(BarColumn::Row)?,
             id: find(BarColumn::Id),
             broken: find(BarColumn::Broken),
             raw: find(BarColumn::Raw),
             rest: find(BarColumn::Rest),
+            neighbours,
         })
     }
 }
@@ -134,6 +144,12 @@ impl Frame {
         let dated = time.len() - time.null_count();
         let numbers = (0..layout.fields.len()).map(|index| nan_filled(&batch, layout, index)).collect();
         Ok(Self { batch, dated, numbers, rank })
+    }
+
+    /// The same rows with what the expressions over the bars beside each say of them.
+    pub fn with_neighbours(self, program: &Program, layout: &Layout) -> datafusion::error::Result<Self> {
+        let batch = layout.neighbours.evaluate(program, self.batch.clone(), self.time(layout))?;
+        Ok(Self { batch, ..self })
     }
 
     /// Number of rows.
@@ -204,6 +220,8 @@ impl Frame {
             present: parts.present,
             standing: parts.standing,
             facts: parts.facts,
+            peers: parts.peers,
+            other: parts.other,
         }
     }
 
@@ -277,6 +295,10 @@ pub struct Parts<'a> {
     pub standing: &'a [Standing],
     /// The facts of the series.
     pub facts: &'a SeriesFacts<'a>,
+    /// What the other series show, for rules that need it.
+    pub peers: Option<&'a PeerTable>,
+    /// The bars of the symbol in another job.
+    pub other: &'a [OtherBar],
 }
 
 /// How a series key shows a field that is NULL.

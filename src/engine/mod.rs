@@ -7,14 +7,17 @@
 //! exec     the operator: one series at a time, all rules in one pass
 //! frame    the columns of one series as slices
 //! evaluating  all rules over one series
+//! neighbours  expressions over the bars beside a bar, inside the operator
 //! twice    series with bars that are there twice, which are read again with all their fields
 //! records  what leaves the operator, as Arrow columns
+//! peers    what rules have to know of other series before they run
 //! across   what rules across series conclude from their notes of each
 //! plan     puts the pieces together
 //! ```
 
 pub mod across;
 mod arrangement;
+mod canonical;
 pub mod counts;
 pub mod emit;
 pub mod evaluation;
@@ -24,9 +27,12 @@ pub mod expressions;
 mod flagged;
 pub mod frame;
 pub mod metrics;
+mod neighbours;
 pub mod nested;
 pub mod node;
+mod notes;
 mod parse_errors;
+pub mod peers;
 pub mod plan;
 pub mod program;
 pub mod records;
@@ -37,6 +43,7 @@ pub mod shape;
 pub mod table;
 #[cfg(test)]
 mod tests;
+mod trading_date;
 pub mod twice;
 
 pub use self::arrangement::Arrangement;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::catalog::Session;
-use datafusion::common::{DFSchema, DFSchemaRef};
+use datafusion::common::{DFSchema, DFSchemaRef, internal_err};
 use datafusion::error::Result;
+use datafusion::execution::SessionState;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNode, UserDefinedLogicalNodeCore};
 use datafusion::physical_plan::ExecutionPlan;
@@ -14,6 +15,7 @@ use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
 
 use super::arrangement::Arrangement;
 use super::exec::SeriesExec;
+use super::neighbours::Neighbours;
 use super::program::Program;
 use super::records;
 use super::twice::Pass;
@@ -82,14 +84,18 @@ impl ExtensionPlanner for SeriesPlanner {
         node: &dyn UserDefinedLogicalNode,
         _logical_inputs: &[&LogicalPlan],
         physical_inputs: &[Arc<dyn ExecutionPlan>],
-        _session: &dyn Session,
+        session: &dyn Session,
         _planning: &PhysicalPlanningContext,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
         let (Some(node), [input]) = (node.as_any().downcast_ref::<SeriesNode>(), physical_inputs) else {
             return Ok(None);
         };
-        let exec =
-            SeriesExec::try_new(Arc::clone(input), Arc::clone(&node.program), node.arrangement, node.pass.clone())?;
+        let Some(state) = session.as_any().downcast_ref::<SessionState>() else {
+            return internal_err!("the session of a run has no state to plan expressions by");
+        };
+        let program = Arc::clone(&node.program);
+        let neighbours = Arc::new(Neighbours::try_new(state, &program, &input.schema())?);
+        let exec = SeriesExec::try_new(Arc::clone(input), (program, neighbours), node.arrangement, node.pass.clone())?;
         Ok(Some(Arc::new(exec)))
     }
 }

@@ -15,7 +15,8 @@ use sha2::{Digest, Sha256};
 
 use super::EngineError;
 use super::arrangement::Arrangement;
-use super::expressions::{canonical, parse};
+use super::canonical::canonical;
+use super::expressions::parse;
 use super::nested;
 use super::node::SeriesNode;
 use super::program::Program;
@@ -191,12 +192,31 @@ fn scanned(input: &Input) -> Result<LogicalPlanBuilder> {
     Ok(plan)
 }
 
+/// Runs `program`, which gathers what rules have to know before they run, over all of `input`.
+pub async fn run_to_gather(
+    context: &SessionContext,
+    program: &Arc<Program>,
+    input: &Input,
+) -> Result<SendableRecordBatchStream, EngineError> {
+    run_whole(context, program, input, input.arrangement).await
+}
+
 /// Runs `program`, which evaluates the sources of each symbol together, over all of `input`: sorted by symbol, which may
 /// spill.
 pub async fn run_over_sources(
     context: &SessionContext,
     program: &Arc<Program>,
     input: &Input,
+) -> Result<SendableRecordBatchStream, EngineError> {
+    run_whole(context, program, input, Arrangement::Sorted).await
+}
+
+/// Runs `program` over all of `input`, each series by the fields that are read.
+async fn run_whole(
+    context: &SessionContext,
+    program: &Arc<Program>,
+    input: &Input,
+    arrangement: Arrangement,
 ) -> Result<SendableRecordBatchStream, EngineError> {
     let input = Input {
         groups: input.groups.clone(),
@@ -207,7 +227,7 @@ pub async fn run_over_sources(
         ..*input
     };
     let plan = shaped(program, &input);
-    execute(context, plan.and_then(|plan| evaluated(context, program, plan, (Arrangement::Sorted, Pass::Whole)))).await
+    execute(context, plan.and_then(|plan| evaluated(context, program, plan, (arrangement, Pass::Whole)))).await
 }
 
 /// Runs `program` over the series that were put off, by all fields of `input`.
@@ -276,7 +296,11 @@ fn with_expressions(
     let columns = plan.schema().columns();
     let mut out: Vec<Expr> = columns.into_iter().map(|column: Column| Expr::Column(column)).collect();
     for (slot, expression) in program.rules.expressions.iter().enumerate() {
-        out.push(parse(context, &schema, &expression.sql)?.alias(BarColumn::Expression(slot).name()));
+        let parsed = parse(context, &program.bars, &schema, &expression.sql)?;
+        // What looks at other bars is evaluated where these lie together.
+        if !parsed.looks_beside() {
+            out.push(parsed.expr.alias(BarColumn::Expression(slot).name()));
+        }
     }
     plan.project(out)
 }

@@ -1,12 +1,12 @@
 //! What the operator runs: the bars, the rules, and where their columns are. Plain data, shared by all partitions.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::bars::column::reserved;
 use crate::bars::{BarsSpec, FieldKind, TIME};
-use crate::checks::parse_error;
+use crate::checks::{OtherBars, PeerTable, parse_error};
 use crate::config::{Rule, RuleSet};
 use crate::decide::{Action, Severity};
 use crate::market::facts::MarketFacts;
@@ -16,6 +16,20 @@ const DATE_FORMAT: &str = "date-format";
 
 /// What stands for a value that does not decode, in the place of a rule.
 pub const PARSE_ERROR: &str = parse_error::NAME;
+
+/// What is gathered of series, where rules are not run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gathers {
+    /// Nothing: the rules are run.
+    Nothing,
+    /// What rules have to know of other series.
+    Peers,
+    /// The bars, for a rule of another job.
+    Bars {
+        /// Whether those of one session are one bar.
+        by_session: bool,
+    },
+}
 
 /// The rules of a job over its bars.
 #[derive(Debug)]
@@ -41,6 +55,12 @@ pub struct Program {
     pub by: Option<Arc<str>>,
     /// What is known of the market besides its calendar.
     pub facts: Arc<MarketFacts>,
+    /// What is gathered of the series, where rules are not run.
+    pub gathers: Gathers,
+    /// What they know of other series, by index of the rule.
+    pub peers: BTreeMap<usize, PeerTable>,
+    /// The bars of other jobs they compare with, by index of the rule.
+    pub others: BTreeMap<usize, OtherBars>,
     /// SHA-256 over the job, its rules and its facts; two programs are equal when this is.
     pub sha256: String,
 }
@@ -136,6 +156,25 @@ impl Program {
     pub fn over_sources(self, by: Arc<str>) -> Self {
         let sha256 = format!("{} by {by}", self.sha256);
         Self { by: Some(by), sha256, ..self }
+    }
+
+    /// Whether a rule has to know of other series, or of another job, before it runs.
+    pub fn looks_beside(&self) -> bool {
+        self.rules.rules.iter().any(|rule| rule.check.peers().is_some() || rule.check.other_job().is_some())
+    }
+
+    /// The same for gathering what rules have to know of other series.
+    #[must_use]
+    pub fn gathering_peers(self) -> Self {
+        let sha256 = format!("{} gathers", self.sha256);
+        Self { gathers: Gathers::Peers, sha256, ..self }
+    }
+
+    /// The same with what rules know of other series and of other jobs.
+    #[must_use]
+    pub fn beside(self, peers: BTreeMap<usize, PeerTable>, others: BTreeMap<usize, OtherBars>) -> Self {
+        let sha256 = format!("{} beside others", self.sha256);
+        Self { peers, others, sha256, ..self }
     }
 
     /// Whether the field at `index` holds numbers.

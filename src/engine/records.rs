@@ -173,17 +173,22 @@ pub struct Row<'a> {
     pub excuse: Option<&'static str>,
 }
 
+/// About as much memory as one row takes.
+const BYTES_OF_ROW: usize = 512;
+
 /// Collects rows into batches.
 #[derive(Debug, Default)]
 pub struct RecordBuilder {
     columns: Columns,
     rows: usize,
+    /// Bytes of the notes among them.
+    note_bytes: usize,
 }
 
 impl RecordBuilder {
-    /// Rows collected so far.
+    /// Rows collected so far, long notes as the many rows that take as much memory.
     pub fn len(&self) -> usize {
-        self.rows
+        self.rows + self.note_bytes / BYTES_OF_ROW
     }
 
     /// Whether nothing was collected.
@@ -208,6 +213,7 @@ impl RecordBuilder {
         c.id.append_option(row.id);
         c.action.append_option(row.action);
         c.note.append_option(row.note);
+        self.note_bytes += row.note.map_or(0, <[u8]>::len);
         self.push_finding(row);
         self.push_counts(row.counts);
         self.rows += 1;
@@ -255,7 +261,7 @@ impl RecordBuilder {
 
     /// The rows so far as a batch; the builder is empty afterwards.
     pub fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
-        self.rows = 0;
+        (self.rows, self.note_bytes) = (0, 0);
         RecordBatch::try_new(schema(), self.columns.finish())
     }
 }

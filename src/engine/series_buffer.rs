@@ -145,7 +145,7 @@ impl SeriesBuffer {
         };
         self.parts.clear();
         let timer = self.measured.output.elapsed_compute().timer();
-        let frame = Frame::try_new(&batch, &self.layout)?;
+        let frame = Frame::try_new(&batch, &self.layout)?.with_neighbours(&self.program, &self.layout)?;
         if self.is_put_off(&frame) {
             self.emitter.put_off(&self.key, &frame);
         } else {

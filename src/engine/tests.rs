@@ -104,6 +104,9 @@ pub(super) fn program(text: &str) -> Arc<Program> {
         compared,
         by: None,
         facts: Arc::default(),
+        gathers: crate::engine::program::Gathers::Nothing,
+        peers: std::collections::BTreeMap::new(),
+        others: std::collections::BTreeMap::new(),
         sha256: "x".into(),
     })
 }

@@ -107,21 +107,21 @@ fn micros(bar: Parsed) -> i64 {
 fn interval(bars: &[Vec<Parsed>]) -> Interval {
     let mut steps: BTreeMap<i64, usize> = BTreeMap::new();
     for pair in bars.iter().flat_map(|bars| bars.windows(2)) {
-        let minutes = (micros(pair[1]) - micros(pair[0])) / 60_000_000;
-        if minutes > 0 {
-            *steps.entry(minutes).or_default() += 1;
+        let seconds = (micros(pair[1]) - micros(pair[0])) / 1_000_000;
+        if seconds > 0 {
+            *steps.entry(seconds).or_default() += 1;
         }
     }
-    let common = steps.iter().max_by_key(|(step, count)| (**count, -**step)).map_or(1440, |(step, _)| *step);
+    let common = steps.iter().max_by_key(|(step, count)| (**count, -**step)).map_or(86_400, |(step, _)| *step);
     match common {
-        40_000..=45_000 => Interval::Month,
-        10_000..=10_140 => Interval::Week,
-        1_380..=i64::MAX => Interval::Day,
-        minutes => {
-            let divides = |minutes: &u32| 1440_u32.is_multiple_of(*minutes);
-            let minutes = u32::try_from(minutes).unwrap_or(1);
-            Interval::Minutes(
-                (1..=minutes).rev().filter(|step| minutes.is_multiple_of(*step)).find(divides).unwrap_or(1),
+        2_400_000..=2_700_000 => Interval::Month,
+        600_000..=608_400 => Interval::Week,
+        82_800..=i64::MAX => Interval::Day,
+        seconds => {
+            let divides = |seconds: &u32| 86_400_u32.is_multiple_of(*seconds);
+            let seconds = u32::try_from(seconds).unwrap_or(1);
+            Interval::Seconds(
+                (1..=seconds).rev().filter(|step| seconds.is_multiple_of(*step)).find(divides).unwrap_or(1),
             )
         }
     }
@@ -306,7 +306,7 @@ mod tests {
 
     #[test]
     fn the_step_that_most_bars_have_is_the_interval() {
-        assert_eq!(interval(&minutes(570, 30)), Interval::Minutes(1));
+        assert_eq!(interval(&minutes(570, 30)), Interval::minutes(1));
         let days = vec![[19_723, 19_724, 19_725, 19_728].map(|day| Parsed::Local { day, micros: 0 }).to_vec()];
         assert_eq!(interval(&days), Interval::Day);
     }
@@ -314,7 +314,7 @@ mod tests {
     #[test]
     fn bars_of_a_session_tell_calendar_and_zone() {
         let of = |bars: &[Vec<Parsed>], hint| {
-            let market = intraday(bars, Interval::Minutes(1), hint, None);
+            let market = intraday(bars, Interval::minutes(1), hint, None);
             (market.calendar, market.zone)
         };
         assert_eq!(of(&minutes(570, 390), Some("XNYS")), ("XNYS", None));

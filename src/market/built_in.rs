@@ -3,175 +3,154 @@
 //!
 //! The tables, their origin and their limits are described in `data/README.md`.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, LazyLock};
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock, OnceLock};
 
-use chrono::{NaiveDate, NaiveTime};
-use chrono_tz::Tz;
+use super::Calendar;
+use super::patches;
+use super::table::Table;
 
-use super::calendar::week_and_weekday;
-use super::zone::DAY_US;
-use super::zone::{self, Local};
-use super::{Calendar, Session};
+const EXCHANGES: &str = include_str!("data/exchanges.txt");
+const OWN: &str = include_str!("data/own.txt");
 
-const REGIMES: &str = include_str!("data/compact_regimes.csv");
-const CLOSURES: &str = include_str!("data/compact_closures.csv");
-const SPECIAL_SESSIONS: &str = include_str!("data/compact_special_sessions.csv");
+/// Where the tables of exchanges come from and when they were made.
+const VERSION: &str = "exchange_calendars 4.13.2, 2026-11-27";
 
-/// Where the embedded tables come from and when they were made.
-const VERSION: &str = "exchange_calendars 4.13.2, 2026-11-20";
-
-static BUILT_IN: [(&str, LazyLock<Arc<Calendar>>); 8] = [
-    ("XNYS", LazyLock::new(|| embedded("XNYS"))),
-    ("XLON", LazyLock::new(|| embedded("XLON"))),
-    ("XHKG", LazyLock::new(|| embedded("XHKG"))),
-    ("XTKS", LazyLock::new(|| embedded("XTKS"))),
-    ("XSHG", LazyLock::new(|| embedded("XSHG"))),
-    ("CMES", LazyLock::new(|| embedded("CMES"))),
-    ("24/7", LazyLock::new(|| Arc::new(Calendar::weekly("24/7", 7)))),
-    ("weekdays", LazyLock::new(|| Arc::new(Calendar::weekly("weekdays", 5)))),
-];
-
-/// Markets that keep the days and hours of another one.
-const ALIASES: [(&str, &str); 5] =
-    [("XNAS", "XNYS"), ("NYSE", "XNYS"), ("NASDAQ", "XNYS"), ("XSHE", "XSHG"), ("CME", "CMES")];
+static INDEX: LazyLock<Index> = LazyLock::new(Index::new);
 
 impl Calendar {
     /// The calendar called `name`, by its own name or one of [`Calendar::aliases`].
     pub fn named(name: &str) -> Option<Arc<Self>> {
-        let name = Self::own_name(name)?;
-        BUILT_IN.iter().find(|(own, _)| *own == name).map(|(_, calendar)| Arc::clone(calendar))
+        let entry = INDEX.entries.get(Self::own_name(name)?)?;
+        Some(Arc::clone(entry.calendar.get_or_init(|| Arc::new(entry.build()))))
     }
 
-    /// The names of all calendars, without aliases.
+    /// The names of all calendars, without aliases, in order.
     pub fn names() -> impl Iterator<Item = &'static str> + Clone {
-        BUILT_IN.iter().map(|(name, _)| *name)
+        INDEX.entries.keys().copied()
     }
 
     /// Other names of calendars, each with the name it stands for.
     pub fn aliases() -> impl Iterator<Item = (&'static str, &'static str)> + Clone {
-        ALIASES.into_iter()
+        INDEX.aliases.iter().copied()
     }
 
     /// The name that `name` stands for: itself, or what it is an alias of.
     pub(super) fn own_name(name: &str) -> Option<&'static str> {
-        let alias = ALIASES.iter().find(|(alias, _)| *alias == name);
-        alias.map(|(_, own)| *own).or_else(|| Self::names().find(|own| *own == name))
+        let alias = INDEX.aliases.iter().find(|(alias, _)| *alias == name);
+        alias.map(|(_, own)| *own).or_else(|| INDEX.entries.get_key_value(name).map(|(own, _)| *own))
+    }
+}
+
+/// Where the text of each calendar is, and what was made of it so far.
+struct Index {
+    entries: BTreeMap<&'static str, Entry>,
+    aliases: Vec<(&'static str, &'static str)>,
+}
+
+struct Entry {
+    name: &'static str,
+    source: Source,
+    calendar: OnceLock<Arc<Calendar>>,
+}
+
+#[derive(Clone, Copy)]
+enum Source {
+    /// The first days of every week, Monday first.
+    Formula {
+        days: i64,
+    },
+    Table {
+        body: &'static str,
+        version: &'static str,
+    },
+}
+
+impl Index {
+    fn new() -> Self {
+        let mut index = Self { entries: BTreeMap::new(), aliases: Vec::new() };
+        index.add("24/7", Source::Formula { days: 7 });
+        index.add("weekdays", Source::Formula { days: 5 });
+        index.read(EXCHANGES, VERSION);
+        index.read(OWN, "rule");
+        index
+    }
+
+    fn add(&mut self, name: &'static str, source: Source) {
+        self.entries.insert(name, Entry { name, source, calendar: OnceLock::new() });
+    }
+
+    /// Finds the sections of `text`: `[NAME] ZONE FIRST LAST` with the lines after it, or `[NAME] = SAME`.
+    fn read(&mut self, text: &'static str, version: &'static str) {
+        let (head, sections) = text.split_once("\n[").unwrap_or((text, ""));
+        let aliases = head.lines().filter_map(|line| line.strip_prefix("alias ")?.split_once(' '));
+        self.aliases.extend(aliases);
+        for section in sections.trim_end().split("\n[") {
+            let Some((name, body)) = section.split_once("] ") else { continue };
+            let source = match body.strip_prefix("= ").and_then(|same| self.entries.get(same)) {
+                Some(same) => same.source,
+                None => Source::Table { body, version },
+            };
+            self.add(name, source);
+        }
+    }
+}
+
+impl Entry {
+    fn build(&self) -> Calendar {
+        match self.source {
+            Source::Formula { days } => Calendar::weekly(self.name, days),
+            Source::Table { body, version } => expand(self.name, body, version, &patches::of(self.name)),
+        }
     }
 }
 
 #[expect(clippy::expect_used, reason = "the embedded tables are part of the program and tested as a whole")]
-fn embedded(name: &'static str) -> Arc<Calendar> {
-    Arc::new(expand(name).expect("the embedded calendar tables are well-formed"))
-}
-
-/// Local hours, in µs from the midnight that begins the trading date.
-#[derive(Debug, Clone, Copy)]
-struct Hours {
-    open: i64,
-    close: i64,
-    pause: Option<(i64, i64)>,
-}
-
-/// The usual hours from day `first` to day `last`.
-#[derive(Debug)]
-struct Regime {
-    zone: Tz,
-    first: i32,
-    last: i32,
-    open_day_offset: i64,
-    hours: Hours,
-}
-
-/// Every weekday of a regime is a session unless it is closed; a special session has hours of its own.
-fn expand(name: &'static str) -> Option<Calendar> {
-    let regimes = rows(REGIMES, name).map(|row| regime(&row)).collect::<Option<Vec<_>>>()?;
-    let closed = rows(CLOSURES, name).map(|row| date(row.first()?)).collect::<Option<BTreeSet<_>>>()?;
-    let special = rows(SPECIAL_SESSIONS, name)
-        .map(|row| Some((date(row.first()?)?, hours(row.get(1..)?)?)))
-        .collect::<Option<BTreeMap<_, _>>>()?;
-    let mut sessions = Vec::new();
-    for regime in &regimes {
-        for day in regime.first..=regime.last {
-            let hours = special.get(&day).copied();
-            if hours.is_some() || (week_and_weekday(day).1 < 5 && !closed.contains(&day)) {
-                sessions.push(session(regime, day, hours)?);
-            }
-        }
-    }
-    let (first, last) = (regimes.first()?, regimes.last()?);
-    Some(Calendar::from_table(name, VERSION.to_owned(), first.zone, (first.first, last.last), sessions))
-}
-
-/// The session of `day`, at the hours of its regime unless it has `special` ones.
-fn session(regime: &Regime, day: i32, special: Option<Hours>) -> Option<Session> {
-    let hours = special.unwrap_or(regime.hours);
-    let utc = |micros| match zone::from_local(regime.zone, day, micros) {
-        Local::At(instant) => Some(instant),
-        Local::Skipped | Local::Repeated(..) | Local::OutOfRange => None,
+fn expand(name: &'static str, body: &str, version: &str, patches: &[patches::Patch]) -> Calendar {
+    let table = Table::parse(body).expect("the embedded calendar tables are well-formed");
+    let (first, sessions) = table.expand(patches).expect("the hours of the embedded calendar tables exist");
+    let version = match patches.len() {
+        0 => version.to_owned(),
+        count => format!("{version}, corrections: {count}"),
     };
-    let pause = match hours.pause {
-        Some((start, end)) => Some((utc(start)?, utc(end)?)),
-        None => None,
-    };
-    let open = utc(hours.open + regime.open_day_offset * DAY_US)?;
-    Some(Session { day, open, close: utc(hours.close)?, pause, half_day: special.is_some() })
-}
-
-/// The rows of `table` that belong to the calendar `name`, without that first column.
-fn rows<'a>(table: &'a str, name: &str) -> impl Iterator<Item = Vec<&'a str>> {
-    table.lines().skip(1).filter_map(move |line| {
-        let (owner, row) = line.split_once(',')?;
-        (owner == name).then(|| row.split(',').collect())
-    })
-}
-
-fn regime(row: &[&str]) -> Option<Regime> {
-    let [zone, first, last, hours @ .., open_day_offset] = row else { return None };
-    Some(Regime {
-        zone: zone.parse().ok()?,
-        first: date(first)?,
-        last: date(last)?,
-        open_day_offset: open_day_offset.parse().ok()?,
-        hours: self::hours(hours)?,
-    })
-}
-
-fn hours(row: &[&str]) -> Option<Hours> {
-    let [open, close, pause_start, pause_end] = row else { return None };
-    let pause = if pause_start.is_empty() { None } else { Some((clock(pause_start)?, clock(pause_end)?)) };
-    Some(Hours { open: clock(open)?, close: clock(close)?, pause })
-}
-
-fn date(text: &str) -> Option<i32> {
-    NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().map(|date| date.to_epoch_days())
-}
-
-fn clock(text: &str) -> Option<i64> {
-    let since_midnight = NaiveTime::parse_from_str(text, "%H:%M").ok()? - NaiveTime::MIN;
-    since_midnight.num_microseconds()
+    Calendar::from_table(name, version, table.zone, (first, table.last), sessions)
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
-    use chrono::DateTime;
+    use chrono::{DateTime, NaiveDate};
+    use sha2::{Digest, Sha256};
 
     use super::*;
-    use crate::market::Lookup;
+    use crate::market::patches::Patch;
+    use crate::market::table::date;
+    use crate::market::{Lookup, Session};
 
     const GOLDEN: &str = include_str!("data/golden_sessions.csv");
+    const DIGESTS: &str = include_str!("data/golden_digests.csv");
 
     fn day(text: &str) -> i32 {
         date(text).unwrap()
     }
 
     fn on(name: &str, text: &str) -> Session {
-        let calendar = Calendar::named(name).unwrap();
+        found(&Calendar::named(name).unwrap(), text)
+    }
+
+    fn found(calendar: &Calendar, text: &str) -> Session {
         match calendar.session_on(day(text)) {
             Lookup::Session(ordinal) => calendar.session(ordinal),
-            other => panic!("{name} {text}: {other:?}"),
+            other => panic!("{} {text}: {other:?}", calendar.name()),
+        }
+    }
+
+    /// The calendar as its table has it, without corrections.
+    fn uncorrected(name: &'static str) -> Calendar {
+        match INDEX.entries[name].source {
+            Source::Formula { days } => Calendar::weekly(name, days),
+            Source::Table { body, version } => expand(name, body, version, &[]),
         }
     }
 
@@ -179,37 +158,79 @@ mod tests {
     fn written(name: &str, session: &Session) -> String {
         let time = |instant| DateTime::from_timestamp_micros(instant).unwrap().format("%Y-%m-%dT%H:%MZ").to_string();
         let date = NaiveDate::from_epoch_days(session.day).unwrap();
-        let (start, end) = session.pause.map_or((String::new(), String::new()), |(a, b)| (time(a), time(b)));
+        let (start, end) = session.breaks().next().map_or((String::new(), String::new()), |(a, b)| (time(a), time(b)));
         format!("{name},{date},{},{},{start},{end}", time(session.open), time(session.close))
     }
 
-    fn all_sessions(name: &str) -> Vec<Session> {
-        Calendar::named(name).unwrap().sessions().unwrap().to_vec()
+    /// The calendars of `exchange_calendars`, with the number of their sessions and the digest of all their rows.
+    fn exchanges() -> impl Iterator<Item = (&'static str, usize, &'static str)> {
+        DIGESTS.lines().skip(1).map(|line| match line.split(',').collect::<Vec<_>>()[..] {
+            [name, sessions, digest] => (name, sessions.parse().unwrap(), digest),
+            _ => panic!("{line}"),
+        })
     }
 
     #[test]
     fn golden_sessions_come_out_of_the_embedded_tables() {
+        let mut calendar = uncorrected("AIXK");
         for row in GOLDEN.lines().skip(1) {
             let (name, rest) = row.split_once(',').unwrap();
-            assert_eq!(written(name, &on(name, rest.split_once(',').unwrap().0)), row);
+            if calendar.name() != name {
+                calendar = uncorrected(Calendar::own_name(name).unwrap());
+            }
+            assert_eq!(written(name, &found(&calendar, rest.split_once(',').unwrap().0)), row);
         }
     }
 
     #[test]
-    fn every_session_equals_the_source_where_it_is_at_hand() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/calendars");
-        if !folder.is_dir() {
-            println!("left out: {} is not here", folder.display());
-            return;
+    fn every_session_of_every_exchange_has_the_digest_of_the_package() {
+        assert_eq!(exchanges().count(), 69);
+        for (name, count, digest) in exchanges() {
+            let calendar = uncorrected(name);
+            let sessions = calendar.sessions().unwrap();
+            assert_eq!(sessions.len(), count, "{name}");
+            let rows: String = sessions.iter().map(|session| written(name, session) + "\n").collect();
+            let found: String = Sha256::digest(rows).iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(found, digest, "{name}");
         }
-        for name in ["XNYS", "XLON", "XHKG", "XTKS", "XSHG", "CMES"] {
-            let file = std::fs::read_to_string(folder.join(format!("{name}.csv"))).unwrap();
-            let before_the_exchange = |row: &&str| name == "XSHG" && row.split(',').nth(1) < Some("1990-12-19");
-            let expected: Vec<&str> = file.lines().skip(1).filter(|row| !before_the_exchange(row)).collect();
-            let found: Vec<String> = all_sessions(name).iter().map(|session| written(name, session)).collect();
-            assert_eq!(found.len(), expected.len(), "{name}");
-            for (found, expected) in found.iter().zip(expected) {
-                assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn every_session_of_the_package_where_its_rows_are_at_hand() {
+        let Ok(folder) = std::env::var("BARKEEP_SESSIONS") else {
+            println!("left out: `scripts/calendars.py --check --rust` makes the rows");
+            return;
+        };
+        for (name, ..) in exchanges() {
+            let file = std::fs::read_to_string(Path::new(&folder).join(format!("{name}.csv"))).unwrap();
+            let calendar = uncorrected(name);
+            let found: Vec<String> =
+                calendar.sessions().unwrap().iter().map(|session| written(name, session)).collect();
+            assert!(found.iter().map(String::as_str).eq(file.lines()), "{name}");
+            println!("{name}: {} sessions are those of the package", found.len());
+        }
+    }
+
+    #[test]
+    fn every_difference_from_the_package_is_a_correction_and_every_correction_makes_one() {
+        for name in Calendar::names() {
+            let patches = patches::of(name);
+            if patches.is_empty() {
+                continue;
+            }
+            let known = |calendar: &Calendar, day| match calendar.session_on(day) {
+                Lookup::Session(ordinal) => Some(calendar.session(ordinal)),
+                Lookup::Closed | Lookup::OutOfRange => None,
+            };
+            let (plain, corrected) = (uncorrected(name), Calendar::named(name).unwrap());
+            let differs = |day: &i32| known(&plain, *day) != known(&corrected, *day);
+            let different: Vec<i32> = (plain.first().unwrap()..=plain.last().unwrap()).filter(differs).collect();
+            for day in &different {
+                let date = NaiveDate::from_epoch_days(*day).unwrap();
+                assert!(patches.iter().any(|patch| patch.reaches(*day)), "{name} {date}");
+            }
+            for Patch { first, last, .. } in &patches {
+                assert!(different.iter().any(|day| (first..=last).contains(&day)), "{name} {first} {last}");
             }
         }
     }
@@ -222,9 +243,12 @@ mod tests {
             ("XHKG", 9_376, 67),
             ("XTKS", 7_593, 0),
             ("CMES", 9_801, 277),
-            ("XSHG", 8_797, 0),
+            ("XSHG", 8_809, 0),
+            ("XBOM", 7_419, 0),
+            ("XTAE", 9_356, 240),
         ] {
-            let all = all_sessions(name);
+            let calendar = uncorrected(name);
+            let all = calendar.sessions().unwrap();
             assert_eq!(all.len(), sessions, "{name}");
             assert_eq!(all.iter().filter(|session| session.half_day).count(), half_days, "{name}");
         }
@@ -259,7 +283,7 @@ mod tests {
             ("XHKG", "2024-12-27", 330),
             ("XHKG", "2024-12-24", 150),
             ("XTKS", "2024-11-01", 300),
-            ("XTKS", "2024-11-05", 330),
+            ("XTKS", "2024-11-05", 325),
             ("XLON", "2024-03-28", 510),
             ("24/7", "2024-03-09", 1_440),
         ] {
@@ -274,7 +298,9 @@ mod tests {
         }
         assert!(Arc::ptr_eq(&Calendar::named("NASDAQ").unwrap(), &Calendar::named("XNYS").unwrap()));
         assert!(Calendar::named("xnys").is_none() && Calendar::named("").is_none());
-        assert_eq!(Calendar::named("XSHE").unwrap().version(), "exchange_calendars 4.13.2, 2026-11-20");
+        assert_eq!(Calendar::named("XNAS").unwrap().version(), "exchange_calendars 4.13.2, 2026-11-27");
+        assert_eq!(Calendar::named("XSHE").unwrap().version(), "exchange_calendars 4.13.2, 2026-11-27, corrections: 1");
+        assert_eq!(Calendar::named("FX").unwrap().version(), "rule");
     }
 
     #[test]

@@ -3,6 +3,10 @@
 //! Sessions come as a table with a first and a last day, or by formula without bounds (`24/7`, `weekdays`). What
 //! lies outside the table is answered as out of range; it is never guessed.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::NaiveDate;
 use chrono_tz::Tz;
 
 use super::ranks::Ranks;
@@ -12,7 +16,7 @@ use super::zone::DAY_US;
 /// The trading days of one market.
 #[derive(Debug)]
 pub struct Calendar {
-    name: &'static str,
+    name: Arc<str>,
     version: String,
     zone: Tz,
     days: Days,
@@ -35,24 +39,24 @@ enum Days {
 impl Calendar {
     /// A calendar of `sessions`, which ascend by day and do not overlap, known from day `first` to day `last`.
     pub(super) fn from_table(
-        name: &'static str,
+        name: &str,
         version: String,
         zone: Tz,
         (first, last): (i32, i32),
         sessions: Vec<Session>,
     ) -> Self {
         let ranks = Ranks::new(first, last, sessions.iter().map(|session| session.day));
-        Self { name, version, zone, days: Days::Table { first, last, ranks, sessions } }
+        Self { name: Arc::from(name), version, zone, days: Days::Table { first, last, ranks, sessions } }
     }
 
     /// A calendar without bounds whose sessions are the first `days` days of every week, Monday first.
-    pub(super) fn weekly(name: &'static str, days: i64) -> Self {
-        Self { name, version: "rule".to_owned(), zone: Tz::UTC, days: Days::Weekly { days } }
+    pub(super) fn weekly(name: &str, days: i64) -> Self {
+        Self { name: Arc::from(name), version: "rule".to_owned(), zone: Tz::UTC, days: Days::Weekly { days } }
     }
 
     /// Its name, e.g. `XNYS`; never an alias.
-    pub fn name(&self) -> &'static str {
-        self.name
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Where its sessions come from, for reports, e.g. `exchange_calendars 4.13.2, 2026-11-20`; `rule` for a
@@ -104,7 +108,7 @@ impl Calendar {
             Days::Weekly { days } => {
                 let day = ordinal.div_euclid(*days) * 7 + ordinal.rem_euclid(*days) + FIRST_MONDAY;
                 let open = day * DAY_US;
-                Session { day: day as i32, open, close: open + DAY_US, pause: None, half_day: false }
+                Session::new(day as i32, open, open + DAY_US)
             }
         }
     }
@@ -147,6 +151,22 @@ impl Calendar {
         }
     }
 
+    /// First and last day it knows; a calendar that is a formula is bounded to [`BOUNDED_YEARS`].
+    pub(super) fn bounds(&self) -> (i32, i32) {
+        let of = |year, month, day| NaiveDate::from_ymd_opt(year, month, day).map_or(0, |date| date.to_epoch_days());
+        let (from, to) = BOUNDED_YEARS;
+        (self.first().unwrap_or_else(|| of(from, 1, 1)), self.last().unwrap_or_else(|| of(to, 12, 31)))
+    }
+
+    /// The sessions from day `first` to day `last`, by day.
+    pub(super) fn sessions_between(&self, first: i32, last: i32) -> BTreeMap<i32, Session> {
+        let sessions = (first..=last).filter_map(|day| match self.session_on(day) {
+            Lookup::Session(ordinal) => Some((day, self.session(ordinal))),
+            Lookup::Closed | Lookup::OutOfRange => None,
+        });
+        sessions.collect()
+    }
+
     /// Whether every day is a session.
     pub fn never_closes(&self) -> bool {
         self.days_of_week() == Some(7)
@@ -160,6 +180,9 @@ impl Calendar {
         }
     }
 }
+
+/// The years that a calendar which is a formula keeps once some of its days are changed.
+const BOUNDED_YEARS: (i32, i32) = (1900, 2100);
 
 /// The Monday of the ISO week of 1970-01-01, in days since then.
 pub(super) const FIRST_MONDAY: i64 = -3;
@@ -179,7 +202,7 @@ mod tests {
 
     fn table() -> Calendar {
         let at = |day: i32| i64::from(day) * DAY_US;
-        let session = |day| Session { day, open: at(day), close: at(day) + 1, pause: None, half_day: false };
+        let session = |day| Session::new(day, at(day), at(day) + 1);
         Calendar::from_table("T", "v".into(), Tz::UTC, (10, 20), [11, 12, 15].map(session).to_vec())
     }
 
@@ -190,7 +213,7 @@ mod tests {
             let Lookup::Session(ordinal) = calendar.session_on(day) else { panic!("{day} is a session") };
             assert_eq!(calendar.session_on(day + 1), Lookup::Session(ordinal + 1));
             let open = i64::from(day) * DAY_US;
-            let expected = Session { day, open, close: open + DAY_US, pause: None, half_day: false };
+            let expected = Session::new(day, open, open + DAY_US);
             assert_eq!(calendar.session(ordinal), expected);
         }
     }

@@ -10,32 +10,33 @@ mod periods;
 use std::sync::Arc;
 
 use around_the_clock::AroundTheClock;
-use hours::Hours;
+use hours::{Cut, Hours};
 use periods::Periods;
 
 use super::calendar::Calendar;
 use super::interval::Interval;
-use super::label::Label;
+use super::label::{Label, PeriodLabel};
 use super::session::Lookup;
 use super::slot::Slot;
 use super::zone::{self, DAY_US};
 
-/// Microseconds of a minute.
-const MINUTE_US: i64 = 60_000_000;
+/// Microseconds of a second.
+const SECOND_US: i64 = 1_000_000;
 
 /// Every expected timestamp of a calendar at an interval.
 ///
 /// - Daily: a timestamp is the UTC midnight that stands for a trading date, and its position is the session's ordinal.
 /// - Weekly and monthly: any midnight of a week (Monday to Sunday) or month that has a session is on the grid;
-///   [`Grid::timestamp`] gives its first day.
+///   [`Grid::timestamp`] gives its first day. With [`Grid::with_period_label`] one day of each is.
 /// - Intraday: each stretch of trading between open, pause and close is cut into bars from its start; the last bar
 ///   of a stretch is short where the step does not divide it. A timestamp is the start of its bar (open ≤ t < close) or
-///   the end (open < t ≤ close).
+///   the end (open < t ≤ close). A timestamp from the close to the end of the closing auction is tolerated without
+///   being expected.
 #[derive(Debug, Clone)]
 pub struct Grid {
     calendar: Arc<Calendar>,
     interval: Interval,
-    label: Label,
+    cut: Cut,
     steps: Steps,
 }
 
@@ -51,23 +52,33 @@ impl Grid {
     /// The grid of `calendar` at `interval`. Intraday bars are labelled with their end where `label` is
     /// [`Label::End`], else with their start; daily bars and longer are always dated.
     pub fn new(calendar: Arc<Calendar>, interval: Interval, label: Label) -> Self {
-        let steps = match interval {
-            Interval::Day => Steps::Sessions,
-            Interval::Week => Steps::Periods(Periods::weeks(&calendar)),
-            Interval::Month => Steps::Periods(Periods::months(&calendar)),
-            Interval::Minutes(minutes) => intraday(&calendar, minutes, label, false),
-        };
-        Self { calendar, interval, label, steps }
+        let cut = Cut { labelled_at_end: label == Label::End, clock_aligned: false, auctions: true, period: None };
+        Self { steps: steps(&calendar, interval, cut), calendar, interval, cut }
     }
 
     /// The same grid with intraday bars cut at multiples of the step on the clock of the exchange, counted from
     /// midnight, instead of from the open. Timestamps are such multiples too, even where the bar is cut short: the
     /// first hour of a 09:30 open has the start 09:00 and the end 10:00. Positions change.
     #[must_use]
-    pub fn with_clock_alignment(mut self) -> Self {
-        if let Interval::Minutes(minutes) = self.interval {
-            self.steps = intraday(&self.calendar, minutes, self.label, true);
-        }
+    pub fn with_clock_alignment(self) -> Self {
+        self.recut(|cut| cut.clock_aligned = true)
+    }
+
+    /// The same grid where a bar of the closing auction is outside trading hours like any other.
+    #[must_use]
+    pub fn without_auctions(self) -> Self {
+        self.recut(|cut| cut.auctions = false)
+    }
+
+    /// The same grid where weekly and monthly bars are dated by the day that `label` says.
+    #[must_use]
+    pub fn with_period_label(self, label: PeriodLabel) -> Self {
+        self.recut(|cut| cut.period = Some(label))
+    }
+
+    fn recut(mut self, change: impl FnOnce(&mut Cut)) -> Self {
+        change(&mut self.cut);
+        self.steps = steps(&self.calendar, self.interval, self.cut);
         self
     }
 
@@ -154,11 +165,16 @@ impl Grid {
     }
 }
 
-fn intraday(calendar: &Calendar, minutes: u32, label: Label, clock_aligned: bool) -> Steps {
-    let step = i64::from(minutes) * MINUTE_US;
+fn steps(calendar: &Arc<Calendar>, interval: Interval, cut: Cut) -> Steps {
+    let step = match interval {
+        Interval::Day => return Steps::Sessions,
+        Interval::Week => return Steps::Periods(Periods::weeks(calendar, cut.period)),
+        Interval::Month => return Steps::Periods(Periods::months(calendar, cut.period)),
+        Interval::Seconds(seconds) => i64::from(seconds) * SECOND_US,
+    };
     match calendar.days_of_week() {
-        Some(days) => Steps::AroundTheClock(AroundTheClock::new(days, step, label == Label::End)),
-        None => Steps::Hours(Hours::new(calendar, step, label == Label::End, clock_aligned)),
+        Some(days) => Steps::AroundTheClock(AroundTheClock::new(days, step, cut.labelled_at_end)),
+        None => Steps::Hours(Hours::new(calendar, step, cut)),
     }
 }
 

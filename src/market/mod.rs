@@ -5,22 +5,28 @@
 
 mod built_in;
 mod calendar;
+mod day_hours;
 pub mod facts;
 mod grid;
 mod interval;
 mod label;
 mod overrides;
+mod own;
+mod patches;
 pub mod price_limits;
 mod ranks;
 mod session;
 mod slot;
+mod table;
 pub mod zone;
 
 pub use calendar::Calendar;
+pub use day_hours::DayHours;
 pub use grid::Grid;
 pub use interval::Interval;
-pub use label::Label;
+pub use label::{Label, PeriodLabel};
 pub use overrides::OverrideError;
+pub use own::{OwnDays, OwnError, OwnWeek};
 pub use session::{Lookup, Session};
 pub use slot::Slot;
 pub use zone::DAY_US;

@@ -10,14 +10,11 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 
 use super::calendar::{Calendar, week_and_weekday};
-use super::session::{Lookup, Session};
+use super::session::{MAX_BREAKS, Session};
 use super::zone::DAY_US;
 
 /// The first line of an override file.
 const HEADER: &str = "calendar,session,open_utc,close_utc,break_start_utc,break_end_utc";
-
-/// The years a calendar that is a formula keeps once it has overrides.
-const BOUNDED_YEARS: (i32, i32) = (1900, 2100);
 
 /// How far hours may lie from the trading date, as µs around its midnight UTC.
 const NEAR: std::ops::RangeInclusive<i64> = -DAY_US * 3 / 2..=DAY_US * 5 / 2;
@@ -52,9 +49,15 @@ impl Calendar {
         if overrides.is_empty() && errors.is_empty() {
             return Ok(Arc::clone(self));
         }
-        let (mut first, mut last) = bounds(self);
+        let (mut first, mut last) = self.bounds();
         let known = (first, last);
-        let mut sessions = materialised(self, first, last);
+        let mut sessions = self.sessions_between(first, last);
+        if first > last
+            && let Some((earliest, latest)) = overrides.keys().next().zip(overrides.keys().next_back())
+        {
+            // Of a calendar that knew no day the rows are all there is to know.
+            (first, last) = (*earliest, *latest);
+        }
         for new in overrides.values() {
             (first, last) = (first.min(new.day), last.max(new.day));
             match new.hours {
@@ -62,7 +65,9 @@ impl Calendar {
                 None => sessions.remove(&new.day),
             };
         }
-        errors.extend(unlisted_weekdays(&overrides, known));
+        if known.0 <= known.1 {
+            errors.extend(unlisted_weekdays(&overrides, known));
+        }
         errors.extend(overlaps(&overrides, &sessions));
         if !errors.is_empty() {
             errors.sort_by_key(|error| error.line);
@@ -85,7 +90,7 @@ fn read(name: &str, csv: &str) -> (BTreeMap<i32, Override>, Vec<OverrideError>) 
     }
     let rows = csv.lines().enumerate().skip(1).filter(|(_, row)| !row.trim().is_empty());
     for (line, row) in rows.map(|(index, row)| (index + 1, row)) {
-        match read_row(line, row) {
+        match read_row(name, line, row) {
             Err(message) => errors.push(OverrideError { line, message }),
             Ok((owner, _)) if owner != name => {}
             Ok((_, new)) => {
@@ -100,27 +105,23 @@ fn read(name: &str, csv: &str) -> (BTreeMap<i32, Override>, Vec<OverrideError>) 
 }
 
 /// The calendar a row belongs to, and what the row does.
-fn read_row(line: usize, row: &str) -> Result<(&'static str, Override), String> {
+fn read_row<'a>(name: &'a str, line: usize, row: &str) -> Result<(&'a str, Override), String> {
     let cells: Vec<&str> = row.split(',').map(str::trim).collect();
-    let [calendar, session, open, close, pause_start, pause_end] = cells.as_slice() else {
+    let [calendar, date, open, close, pause_start, pause_end] = cells.as_slice() else {
         return Err(format!("{} cells where there must be 6: `{HEADER}`", cells.len()));
     };
-    let owner = Calendar::own_name(calendar).ok_or_else(|| format!("there is no calendar `{calendar}`"))?;
-    let day = NaiveDate::parse_from_str(session, "%Y-%m-%d").ok().filter(|date| date.to_string() == *session);
-    let day = day.ok_or_else(|| format!("`{session}` is not a date like `2024-11-29`"))?.to_epoch_days();
+    let owner = if *calendar == name { Some(name) } else { Calendar::own_name(calendar) };
+    let owner = owner.ok_or_else(|| format!("there is no calendar `{calendar}`"))?;
+    let day = NaiveDate::parse_from_str(date, "%Y-%m-%d").ok().filter(|day| day.to_string() == *date);
+    let day = day.ok_or_else(|| format!("`{date}` is not a date like `2024-11-29`"))?.to_epoch_days();
     let (open, close) = (instant(open)?, instant(close)?);
-    let pause = match (instant(pause_start)?, instant(pause_end)?) {
-        (Some(start), Some(end)) => Some((start, end)),
-        (None, None) => None,
-        _ => return Err("a break needs both its start and its end".to_owned()),
-    };
-    let hours = match (open, close, pause) {
-        (Some(open), Some(close), pause) => Some(Session { day, open, close, pause, half_day: false }),
-        (None, None, None) => None,
-        (None, None, Some(_)) => return Err("a break without open and close".to_owned()),
+    let breaks = breaks(pause_start, pause_end)?;
+    let hours = match (open, close) {
+        (Some(open), Some(close)) => Some(session(day, open, close, &breaks)?),
+        (None, None) if breaks.is_empty() => None,
+        (None, None) => return Err("a break without open and close".to_owned()),
         _ => return Err("open and close must both be written, or both be empty to remove the session".to_owned()),
     };
-    hours.as_ref().map_or(Ok(()), check_hours)?;
     Ok((owner, Override { line, day, hours }))
 }
 
@@ -137,42 +138,40 @@ fn instant(cell: &str) -> Result<Option<i64>, String> {
     }
 }
 
-fn check_hours(session: &Session) -> Result<(), String> {
-    if session.open >= session.close {
-        return Err(format!(
-            "the close `{}` does not come after the open `{}`",
-            time(session.close),
-            time(session.open)
-        ));
+/// The breaks of two cells; several starts or ends are separated by semicolons.
+fn breaks(starts: &str, ends: &str) -> Result<Vec<(i64, i64)>, String> {
+    let instants = |cell: &str| {
+        let instants = cell.split(';').filter_map(|text| instant(text.trim()).transpose());
+        instants.collect::<Result<Vec<_>, String>>()
+    };
+    let (starts, ends) = (instants(starts)?, instants(ends)?);
+    if starts.len() != ends.len() {
+        return Err("a break needs both its start and its end".to_owned());
     }
-    if let Some((start, end)) = session.pause
-        && !(session.open < start && start < end && end < session.close)
-    {
-        return Err(format!("the break `{}` to `{}` does not lie inside the session", time(start), time(end)));
-    }
-    let midnight = i64::from(session.day) * DAY_US;
-    if !NEAR.contains(&(session.open - midnight)) || !NEAR.contains(&(session.close - midnight)) {
-        return Err(format!("the hours lie days away from `{}`", date(session.day)));
-    }
-    Ok(())
+    Ok(starts.into_iter().zip(ends).collect())
 }
 
-/// First and last day of the calendar once it is a table.
-fn bounds(calendar: &Calendar) -> (i32, i32) {
-    let of = |date: Option<NaiveDate>| date.map_or(0, |date| date.to_epoch_days());
-    let (from, to) = BOUNDED_YEARS;
-    (
-        calendar.first().unwrap_or_else(|| of(NaiveDate::from_ymd_opt(from, 1, 1))),
-        calendar.last().unwrap_or_else(|| of(NaiveDate::from_ymd_opt(to, 12, 31))),
-    )
-}
-
-fn materialised(calendar: &Calendar, first: i32, last: i32) -> BTreeMap<i32, Session> {
-    let sessions = (first..=last).filter_map(|day| match calendar.session_on(day) {
-        Lookup::Session(ordinal) => Some((day, calendar.session(ordinal))),
-        Lookup::Closed | Lookup::OutOfRange => None,
-    });
-    sessions.collect()
+/// A session with hours that do not contradict each other.
+fn session(day: i32, open: i64, close: i64, breaks: &[(i64, i64)]) -> Result<Session, String> {
+    if open >= close {
+        return Err(format!("the close `{}` does not come after the open `{}`", time(close), time(open)));
+    }
+    let midnight = i64::from(day) * DAY_US;
+    if !NEAR.contains(&(open - midnight)) || !NEAR.contains(&(close - midnight)) {
+        return Err(format!("the hours lie days away from `{}`", date(day)));
+    }
+    let mut session = Session::new(day, open, close);
+    let mut resumed = open;
+    for (start, end) in breaks {
+        if !(resumed < *start && start < end && *end < close) {
+            return Err(format!("the break `{}` to `{}` does not lie inside the session", time(*start), time(*end)));
+        }
+        if !session.breaks.push(open, *start, *end) {
+            return Err(format!("more than {MAX_BREAKS} breaks"));
+        }
+        resumed = *end;
+    }
+    Ok(session)
 }
 
 /// Rows outside the days that are known, with weekdays before them that nothing is said about.
@@ -237,6 +236,7 @@ fn time(instant: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::market::session::Lookup;
 
     const US_HEADER: &str = "calendar,session,open_utc,close_utc,break_start_utc,break_end_utc\n";
 
@@ -260,12 +260,12 @@ mod tests {
     #[test]
     fn hours_of_a_session_are_replaced_and_ordinals_stay() {
         let plain = Calendar::named("XHKG").unwrap();
-        let calendar = overridden("XHKG", "XHKG,2023-09-08,2023-09-08T06:00Z,2023-09-08T08:00Z,,\n").unwrap();
-        let session = on(&calendar, "2023-09-08").unwrap();
-        assert_eq!((time(session.open), time(session.close)), ("2023-09-08T06:00Z".into(), "2023-09-08T08:00Z".into()));
-        assert_eq!((session.pause, session.half_day), (None, true));
+        let calendar = overridden("XHKG", "XHKG,2023-09-07,2023-09-07T06:00Z,2023-09-07T08:00Z,,\n").unwrap();
+        let session = on(&calendar, "2023-09-07").unwrap();
+        assert_eq!((time(session.open), time(session.close)), ("2023-09-07T06:00Z".into(), "2023-09-07T08:00Z".into()));
+        assert_eq!((session.breaks().count(), session.half_day), (0, true));
         assert_eq!(calendar.session_on(day("2023-09-11")), plain.session_on(day("2023-09-11")));
-        assert_eq!(calendar.version(), "exchange_calendars 4.13.2, 2026-11-20, overrides: 1");
+        assert_eq!(calendar.version(), "exchange_calendars 4.13.2, 2026-11-27, corrections: 8, overrides: 1");
     }
 
     #[test]
@@ -279,6 +279,25 @@ mod tests {
             panic!("2024-07-02 is a session")
         };
         assert_eq!(after, before - 1);
+    }
+
+    #[test]
+    fn a_session_may_have_several_breaks() {
+        let rows = "XNYS,2024-07-01,2024-07-01T13:30Z,2024-07-01T20:00Z,2024-07-01T15:00Z;2024-07-01T18:00Z,2024-07-01T16:00Z;2024-07-01T18:30Z\n";
+        let session = on(&overridden("XNYS", rows).unwrap(), "2024-07-01").unwrap();
+        assert_eq!((session.breaks().count(), session.trading_time()), (2, 300 * 60_000_000));
+        let rows = "XNYS,2024-07-01,2024-07-01T13:30Z,2024-07-01T20:00Z,2024-07-01T15:00Z;2024-07-01T15:30Z,2024-07-01T16:00Z;2024-07-01T18:30Z\n";
+        assert!(overridden("XNYS", rows).unwrap_err()[0].contains("the break `2024-07-01T15:30Z`"));
+    }
+
+    #[test]
+    fn a_calendar_without_days_consists_of_the_rows_of_its_file() {
+        let rows = "MINE,2024-07-01,2024-07-01T13:30Z,2024-07-01T20:00Z,,\nMINE,2024-07-06,2024-07-06T13:30Z,2024-07-06T20:00Z,,\n";
+        let empty = Arc::new(Calendar::empty("MINE", chrono_tz::Tz::UTC));
+        let calendar = empty.with_overrides(&format!("{US_HEADER}{rows}")).unwrap();
+        assert_eq!((calendar.first(), calendar.last()), (Some(day("2024-07-01")), Some(day("2024-07-06"))));
+        let found = ["2024-06-28", "2024-07-01", "2024-07-02", "2024-07-06"].map(|text| calendar.session_on(day(text)));
+        assert_eq!(found, [Lookup::OutOfRange, Lookup::Session(0), Lookup::Closed, Lookup::Session(1)]);
     }
 
     #[test]

@@ -7,7 +7,11 @@ pub enum Slot {
     On(i64),
     /// Not on the step: inside trading hours but between two bars; for daily bars and longer, not a midnight.
     OffGrid,
-    /// On the date of a session, but outside its hours or in its pause.
+    /// In the week or month at this position, on another day than the one that dates its bar.
+    OtherDay(i64),
+    /// In the closing auction: neither expected nor out of place.
+    Auction,
+    /// On the date of a session, but outside its hours or in a break.
     OffHours,
     /// On a date without a session; for weeks and months, in one without any.
     Closed,

@@ -40,14 +40,22 @@ impl Margins {
     /// Those of the rules of `program` over `window`.
     pub fn of(program: &Program, window: Window) -> Self {
         let rules = program.rules.rules.iter();
-        let margin = |context: Context| match context {
+        let bars = |before, after| Margin::new(&program.bars, window, (before, after), false);
+        let margins = rules.clone().map(|rule| match rule.context() {
             // The first bar of a run of bars is not flagged: one that begins with the window shows at its second bar, and
             // may have begun before.
             Context::Whole => Margin::new(&program.bars, window, (2, 2), true),
-            Context::Bars { before, after } => Margin::new(&program.bars, window, (before, after), false),
-        };
+            Context::Bars { before, after } => {
+                let own = program.rules.expressions.iter().filter(|expression| expression.rule == rule.id);
+                let reach = own.map(|expression| expression.reach);
+                let wider =
+                    |(before, after): (usize, usize), more: (usize, usize)| (before.max(more.0), after.max(more.1));
+                let (before, after) = reach.fold((before, after), wider);
+                bars(before, after)
+            }
+        });
         Self {
-            rules: rules.clone().map(|rule| margin(rule.check.context())).collect(),
+            rules: margins.collect(),
             ids: rules.enumerate().map(|(index, rule)| (rule.id.to_string(), index)).collect(),
         }
     }
@@ -104,7 +112,7 @@ fn earlier(bars: &BarsSpec, until: i64, count: usize) -> i64 {
 /// How long so many bars last, with room for weekends and holidays: without a calendar it is not known where they are.
 fn span(bars: &BarsSpec, count: usize) -> i64 {
     let one = match bars.interval {
-        Interval::Minutes(minutes) => i64::from(minutes) * 60_000_000,
+        Interval::Seconds(seconds) => i64::from(seconds) * 1_000_000,
         Interval::Day => DAY_US,
         Interval::Week => 7 * DAY_US,
         Interval::Month => 31 * DAY_US,

@@ -65,6 +65,9 @@ pub(super) fn program() -> Arc<Program> {
         compared: Vec::new(),
         by: None,
         facts: Arc::default(),
+        gathers: crate::engine::program::Gathers::Nothing,
+        peers: std::collections::BTreeMap::new(),
+        others: std::collections::BTreeMap::new(),
         sha256: "p".to_owned(),
     })
 }

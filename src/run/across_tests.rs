@@ -155,6 +155,72 @@ async fn sources_of_a_symbol_are_compared_and_the_odd_one_is_named() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_were_filled_in_while_others_traded_are_to_be_moved() {
+    let rules = "[[rule]]\nid = \"filled\"\ncheck = \"filled-forward\"\naction = \"quarantine\"\n";
+    let all = bars(&["A", "B", "C", "D"], "2024-02-28");
+    let (_, before) = all.split_once("A,2024-02-05,").unwrap();
+    let close = before.split(',').next().unwrap();
+    let filled = |line: &str| match line.starts_with("A,2024-02-06,") || line.starts_with("A,2024-02-07,") {
+        true => format!("{},{close},{close},{close},{close},0\n", line.get(..12).unwrap()),
+        false => format!("{line}\n"),
+    };
+    let csv = HEAD.to_owned() + &all.lines().map(filled).collect::<String>();
+    let result = World::new(DAILY, rules, &csv).check("2024-03-01").await;
+    assert_eq!((rule(&result, "filled").findings, result.summary.rows.to_quarantine), (1, 2));
+    assert_eq!(rule(&result, "filled").evaluated + rule(&result, "filled").insufficient, result.summary.rows.read);
+    let alone = World::new(DAILY, rules, &(HEAD.to_owned() + &bars(&["A"], "2024-02-28")));
+    let result = alone.check("2024-03-01").await;
+    assert_eq!(result.summary.not_evaluated, ["filled"]);
+    assert!(alone.notes().contains("rule `filled` looks at what other series show"), "{}", alone.notes());
+    assert!(alone.notes().contains("--> rules.toml:1"), "{}", alone.notes());
+}
+
+/// Hours of the bars of [`bars`]: four a day, with the open, the high, the low and the close of the day.
+fn hours(symbols: &[&str], last: &str) -> String {
+    let hour = |line: &str| {
+        let cells: Vec<&str> = line.split(',').collect();
+        let [symbol, day, open, high, low, close, volume] = cells[..] else { panic!("{line}") };
+        let volume = volume.parse::<f64>().unwrap() / 4.0;
+        [(14, open), (15, high), (16, low), (17, close)]
+            .map(|(hour, price)| format!("{symbol},{day}T{hour}:30:00Z,{price},{price},{price},{price},{volume}\n"))
+            .concat()
+    };
+    bars(symbols, last).lines().map(hour).collect()
+}
+
+const HOURLY: &str = "name = \"hourly\"\nrules = \"../own.toml\"\nsource.files.path = \"hours.csv\"\n[bars]\n\
+                      series = \"symbol\"\ninterval = \"1h\"\ncalendar = \"XNYS\"\ntime.zone = \"UTC\"\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bars_are_compared_with_the_sessions_of_another_job() {
+    let csv = HEAD.to_owned() + &bars(&["A", "B", "C"], "2024-02-28").replace("B,2024-02-06,", "B,2024-02-06,9");
+    let rules = "[[rule]]\nid = \"minutes\"\ncheck = \"reconcile\"\nwith = \"other/job.toml\"\nseverity = \"warn\"\n";
+    let world = World::new(DAILY, rules, &csv);
+    let other = world.folder.path().join("other");
+    fs::create_dir(&other).unwrap();
+    fs::write(world.folder.path().join("own.toml"), RULES).unwrap();
+    fs::write(other.join("job.toml"), HOURLY).unwrap();
+    fs::write(other.join("hours.csv"), HEAD.to_owned() + &hours(&["A", "B"], "2024-02-28")).unwrap();
+    let result = world.check("2024-03-01").await;
+    let minutes = rule(&result, "minutes");
+    // Days on which XNYS is closed have no session that hours could be put together by, and C has no hours.
+    assert_eq!((minutes.findings, minutes.evaluated > 70, minutes.insufficient >= 42), (1, true, true), "{minutes:?}");
+    assert_eq!(minutes.first.as_ref().map(|place| place.series.as_str()), Some("B"));
+    assert_eq!(result.summary.rows.clean, result.summary.rows.read);
+
+    fs::write(other.join("job.toml"), HOURLY.replace("1h", "1w")).unwrap();
+    let context = Context::default();
+    let job = Job::open(&context, world.folder.path().join("job.toml")).unwrap();
+    let mistakes = job.check(CheckOptions::default()).await.unwrap_err().render(false);
+    assert!(mistakes.contains("bars of 1w cannot be compared with bars of 1d"), "{mistakes}");
+    assert!(mistakes.contains("rules.toml:4"), "{mistakes}");
+    fs::remove_file(other.join("job.toml")).unwrap();
+    let missing = job.check(CheckOptions::default()).await.unwrap_err();
+    assert!(missing.render(false).contains("cannot be loaded"), "{}", missing.render(false));
+    assert_eq!(missing.exit(), Exit::Usage);
+}
+
 #[test]
 fn how_old_bars_may_be_is_checked_with_the_job() {
     let world = World::new("series = \"symbol\"\nfresh = \"2 sessions\"", RULES, HEAD);

@@ -1,21 +1,21 @@
 //! Bars through the engine, into the report.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use datafusion::error::DataFusionError;
-use datafusion::execution::SendableRecordBatchStream;
 use datafusion::prelude::SessionContext;
-use futures::TryStreamExt;
 
+use super::collect::collect;
 use super::context::Context;
 use super::events::Stage;
 use super::failure::Failure;
 use super::ingest::Ingested;
 use super::open::Opened;
+use super::other_bars;
+use crate::checks::PeerTable;
 use crate::config::Rule;
-use crate::engine::EngineError;
 use crate::engine::across::Across;
+use crate::engine::peers::{Peers, gathering};
 use crate::engine::plan;
 use crate::engine::program::Program;
 use crate::engine::twice::Twice;
@@ -34,6 +34,16 @@ pub(super) async fn evaluate(
     compile: &(dyn Fn() -> Result<Program, Failure> + Sync),
 ) -> Result<(), Failure> {
     let progress = context.begin(&program.job, Stage::Evaluating, ingested.rows);
+    let beside;
+    let program = match program.looks_beside() {
+        true => {
+            let others = other_bars::read(context, session, program, ingested.input.window).await?;
+            let peers = peers(context, (opened, session), ingested, compile).await?;
+            beside = Arc::new(compile()?.beside(peers, others));
+            &beside
+        }
+        false => program,
+    };
     let (mut twice, mut across) = (Twice::default(), Across::new(program));
     let first = plan::run(session, program, &ingested.input).await?;
     collect(opened, first, &mut |batch| {
@@ -65,16 +75,55 @@ pub(super) async fn evaluate(
         let found = plan::run_over_sources(session, &together, &ingested.input).await?;
         collect(opened, found, &mut |batch| Ok(collector.take(batch)?)).await?;
     }
-    for (index, rule) in program.rules.rules.iter().enumerate().filter(|(_, rule)| rule.check.by().is_some()) {
+    for (index, rule) in program.rules.rules.iter().enumerate() {
+        let none = match (rule.check.by(), rule.check.other_job()) {
+            (Some(_), _) => "the sources of a symbol, and no symbol has bars of two",
+            (_, Some(_)) => "with another job, and no bar has the symbol and the timestamp of one of its bars",
+            (None, None) => continue,
+        };
         if collector.tally().rules[index].counts.evaluated == 0 {
-            context.note(&format!(
-                "warning: rule `{}` compares the sources of a symbol, and no symbol has bars of two: it has nothing to evaluate\n --> {}",
-                rule.id,
-                place_of(rule)
-            ));
+            let (id, place) = (&rule.id, place_of(rule));
+            context.note(&format!("warning: rule `{id}` compares {none}: it has nothing to evaluate\n --> {place}"));
         }
     }
     Ok(())
+}
+
+/// What the rules have to know of other series, from a pass over the bars before they run.
+async fn peers(
+    context: &Context,
+    (opened, session): (&Opened, &SessionContext),
+    ingested: &Ingested,
+    compile: &(dyn Fn() -> Result<Program, Failure> + Sync),
+) -> Result<BTreeMap<usize, PeerTable>, Failure> {
+    let gathering = Arc::new(gathering(compile()?));
+    if !gathering.rules.rules.iter().any(|rule| rule.check.peers().is_some()) {
+        return Ok(BTreeMap::new());
+    }
+    let mut peers = Peers::default();
+    let values = plan::run_to_gather(session, &gathering, &ingested.input).await?;
+    collect(opened, values, &mut |batch| {
+        peers.take(batch);
+        Ok(())
+    })
+    .await?;
+    let tables = peers.tables();
+    for (index, rule) in gathering.rules.rules.iter().enumerate().filter(|(_, rule)| rule.check.peers().is_some()) {
+        let series = tables.get(&index).map_or(0, PeerTable::most_series);
+        if series < 2 {
+            context.note(&nothing_beside(rule, series));
+        }
+    }
+    Ok(tables)
+}
+
+/// That a rule has to know of other series and there are none.
+fn nothing_beside(rule: &Rule, series: usize) -> String {
+    let (there, place) = (counted(series as u64, "series"), place_of(rule));
+    format!(
+        "warning: rule `{}` looks at what other series show at the timestamp of a bar, and no more than {there} can be compared\n --> {place}",
+        rule.id
+    )
 }
 
 /// That a rule compares series and there are too few, with its place.
@@ -90,28 +139,4 @@ fn nothing_to_compare(rule: &Rule, series: usize) -> String {
 fn place_of(rule: &Rule) -> String {
     let before = rule.file.text.get(..rule.span.start).unwrap_or_default();
     format!("{}:{}", rule.file.path.display(), before.matches('\n').count() + 1)
-}
-
-/// Takes what the operator puts out to its end.
-async fn collect(
-    opened: &Opened,
-    mut stream: SendableRecordBatchStream,
-    take: &mut (dyn FnMut(&RecordBatch) -> Result<(), Failure> + Send),
-) -> Result<(), Failure> {
-    loop {
-        match stream.try_next().await {
-            Ok(Some(batch)) => take(&batch)?,
-            Ok(None) => return Ok(()),
-            Err(error) => return Err(broke_off(opened, error).await),
-        }
-    }
-}
-
-/// Why the bars were not read to their end. A query does not say what in the source is damaged: it is looked for.
-async fn broke_off(opened: &Opened, source: DataFusionError) -> Failure {
-    let in_file = matches!(source.find_root(), DataFusionError::ParquetError(_) | DataFusionError::ArrowError(..));
-    if in_file && let Some(damage) = opened.source.damage().await {
-        return damage;
-    }
-    EngineError::Query { doing: "cannot read and evaluate the bars to their end", source }.into()
 }

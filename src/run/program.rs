@@ -1,5 +1,6 @@
 //! From a job file to a program: rules compiled over the bars of the source.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::prelude::SessionContext;
@@ -7,11 +8,12 @@ use datafusion::prelude::SessionContext;
 use super::failure::Failure;
 use super::job::Job;
 use super::open::Opened;
+use super::other_job;
 use crate::bars::{BarsSpec, TimeSpec};
 use crate::config::{Loaded, Rule, RuleSet};
 use crate::engine::expressions;
 use crate::engine::plan;
-use crate::engine::program::Program;
+use crate::engine::program::{Gathers, Program};
 use crate::schema::diagnostic::suggestion;
 
 /// Compiles the rules of the job over its bars, as of now.
@@ -29,11 +31,17 @@ pub(super) fn program_as_of(
     let (clock, only) = (&job.context.clock, job.only.as_slice());
     let bars = BarsSpec { as_of: Some(as_of), ..opened.bars.clone() };
     let mut rules = opened.loaded.compile_only(&bars, only).map_err(Failure::Mistakes)?;
-    for rule in expressions::rules_without_fields(context, &bars, &rules.expressions) {
+    let optional = rules.rules.iter().filter(|rule| rule.optional).map(|rule| Arc::clone(&rule.id)).collect();
+    for rule in expressions::rules_without_fields(context, &bars, &rules.expressions, &optional) {
         rules.leave_out(&rule);
     }
     reject_unknown(&opened.loaded, &rules, only)?;
+    other_job::reject_unfit(&rules, &bars)?;
     let in_expressions = expressions::check(context, &bars, &rules.expressions).map_err(Failure::Mistakes)?;
+    let reach = expressions::reach(context, &bars, &rules.expressions);
+    for (expression, reach) in rules.expressions.iter_mut().zip(reach) {
+        expression.reach = reach;
+    }
     let job = &opened.loaded.job;
     // What explains findings is read where anything can.
     let facts = &opened.facts;
@@ -51,6 +59,9 @@ pub(super) fn program_as_of(
         parse_error_action: job.parse_error.action,
         movable_before,
         by: None,
+        gathers: Gathers::Nothing,
+        peers: BTreeMap::new(),
+        others: BTreeMap::new(),
         sha256: plan::sha256_of([
             opened.loaded.job_sha256.as_str(),
             rules.sha256.as_str(),
@@ -60,6 +71,14 @@ pub(super) fn program_as_of(
         facts: Arc::clone(facts),
         rules,
     })
+}
+
+/// The bars of `opened` without any rule, of which only `gathers` is wanted.
+pub(super) fn of_bars(opened: &Opened, gathers: Gathers) -> Program {
+    let bars = opened.bars.clone();
+    let read = plan::fields_to_read(&bars, []);
+    let sha256 = plan::sha256_of([opened.loaded.job_sha256.as_str(), "bars"]);
+    Program { bars, read, gathers, sha256, ..unseen(&opened.loaded) }
 }
 
 /// What stands for the program of a job whose source could not be looked at, so that a report can say so: no rule,
@@ -86,6 +105,9 @@ pub(super) fn unseen(loaded: &Loaded) -> Program {
         compared: Vec::new(),
         by: None,
         facts: Arc::default(),
+        gathers: Gathers::Nothing,
+        peers: BTreeMap::new(),
+        others: BTreeMap::new(),
         sha256: String::new(),
     }
 }

@@ -67,11 +67,17 @@ pub fn property(key: &Key) -> Value {
             let names = json!({ "type": "array", "items": text, "minItems": 1 });
             json!({ "type": "object", "additionalProperties": { "anyOf": [text, names, section(part)] } })
         }
+        Holds::Sections(part) => json!({ "type": "object", "additionalProperties": section(part) }),
+        Holds::Dated => {
+            let hours = json!({ "type": "string", "minLength": 1 });
+            json!({ "type": "object", "additionalProperties": hours })
+        }
         Holds::Wide(part) => json!({ "anyOf": [strings(), section(part)] }),
         Holds::Rows => {
             let value = json!({ "type": ["string", "number", "boolean"] });
             array_of(&json!({ "type": "object", "additionalProperties": value }), true)
         }
+        Holds::Values => json!({ "type": "object", "additionalProperties": { "type": "object" } }),
         Holds::NotYet => json!(false),
     };
     schema["description"] = key.doc.into();

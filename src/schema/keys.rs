@@ -80,6 +80,10 @@ pub enum Holds {
     Files(&'static Section),
     /// A table of names, each with a string, an array of strings, or such a table.
     Names(&'static Section),
+    /// A table of names, each with such a table.
+    Sections(&'static Section),
+    /// A table of dates, each with hours.
+    Dated,
     /// An array of tables of names, each with a string, a number, a boolean or a time.
     Rows,
     /// The name of a numeric field of the bars.
@@ -90,6 +94,8 @@ pub enum Holds {
     Fields,
     /// A boolean SQL expression over the fields of a bar.
     Expression,
+    /// A table of names, each with a table of values.
+    Values,
     /// Nothing yet: the design knows the key, this version does not.
     NotYet,
 }

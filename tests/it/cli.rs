@@ -11,3 +11,4 @@ mod reports;
 mod runs;
 mod settings;
 mod signals;
+mod tuning;

@@ -26,5 +26,6 @@ mod places;
 mod public_reports;
 mod races;
 mod recipes;
+mod rules_document;
 mod same_rows;
 mod support;

@@ -43,12 +43,12 @@ impl Positions {
     fn position(&self, time: i64) -> Option<i64> {
         if let Some(grid) = &self.grid {
             return match grid.slot(time) {
-                Slot::On(position) => Some(position),
+                Slot::On(position) | Slot::OtherDay(position) => Some(position),
                 _ => None,
             };
         }
         Some(match self.interval {
-            Interval::Minutes(minutes) => time.div_euclid(i64::from(minutes) * 60_000_000),
+            Interval::Seconds(seconds) => time.div_euclid(i64::from(seconds) * 1_000_000),
             Interval::Day => i64::from(zone::day_of(time)),
             // 1970-01-05 was a Monday.
             Interval::Week => (i64::from(zone::day_of(time)) + 3).div_euclid(7),
@@ -60,7 +60,7 @@ impl Positions {
     pub(super) fn timestamp(&self, position: i64) -> i64 {
         match (&self.grid, self.interval) {
             (Some(grid), _) => grid.timestamp(position),
-            (None, Interval::Minutes(minutes)) => position * i64::from(minutes) * 60_000_000,
+            (None, Interval::Seconds(seconds)) => position * i64::from(seconds) * 1_000_000,
             (None, Interval::Day) => position * DAY_US,
             (None, Interval::Week) => (position * 7 - 3) * DAY_US,
             (None, Interval::Month) => first_of_month(position),

@@ -44,6 +44,7 @@ fn rule(window: usize) -> Rule {
         side: window / 2,
         beside: 0,
         slot: None,
+        beside_peers: false,
         most: 1.0,
     }
 }
@@ -53,7 +54,7 @@ fn values(bars: &[[f64; 5]], row: usize) -> [f64; 5] {
     let rule = rule(5);
     fixture(bars).with_series(|series| {
         let bars = Bars::collect(rule.scale, &rule.columns, series);
-        let around = Around { bars: &bars, time: series.time, times: OnceCell::new() };
+        let around = Around { bars: &bars, time: series.time, times: OnceCell::new(), peers: None };
         let scale = rule.usual(&around, row, &mut Vec::new()).scale;
         let value = |cause| bars.outside(row, cause).map_or(f64::NAN, |distance| distance.ln() / scale);
         [value(Cause::Low), value(Cause::High), value(Cause::Open), value(Cause::Close), scale]
@@ -323,4 +324,23 @@ proptest! {
         }
         prop_assert_eq!(evaluated.totals.evaluated, wanted.iter().flatten().count() as u64);
     }
+}
+
+#[test]
+fn a_day_on_which_others_move_too_is_excused_beside_them_and_a_wrong_print_is_not() {
+    let mut csv = String::from("time,symbol,open,high,low,close,volume\n");
+    for symbol in ["A", "B", "C"] {
+        for (day, [open, high, mut low, close, volume]) in BASE.iter().copied().enumerate() {
+            // All fall and come back on day 3; on day 5 only A does.
+            if day == 3 || (day == 5 && symbol == "A") {
+                low = 93.0;
+            }
+            csv += &format!("2024-01-{:02},{symbol},{open},{high},{low},{close},{volume}\n", day + 1);
+        }
+    }
+    let rule = format!("{FIVE}most = 1.0\npeers = true");
+    let found = crate::checks::testing::evaluated_example("", &csv, &rule);
+    assert_eq!(found.lines, ["A 2024-01-06 low observed=93 cause=low"]);
+    let alone = fixture(&with([100.5, 101.2, 93.0, 100.9, 1000.0])).evaluate(&rule);
+    assert_eq!(alone.lines, ["2024-01-04 low observed=93 cause=low"], "without others it is as without the key");
 }

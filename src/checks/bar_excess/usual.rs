@@ -23,6 +23,11 @@ pub(super) fn range(bars: &Bars, at: usize, side: usize, scratch: &mut Vec<f64>)
     median(scratch)
 }
 
+/// How many times the median range of the bars around it bar `at` moves; not finite where they do not move.
+pub(super) fn share(bars: &Bars, at: usize, side: usize, scratch: &mut Vec<f64>) -> f64 {
+    bars.scale.size(bars.ranges[at]) / range(bars, at, side, scratch)
+}
+
 /// Whether at least half of the ranges around bar `at` reach `distance`, so that their median does.
 pub(super) fn reaches(bars: &Bars, at: usize, side: usize, distance: f64) -> bool {
     let (mut reach, mut all) = (0, 0);
@@ -69,7 +74,7 @@ impl Times {
     pub(super) fn of(bars: &Bars, time: &[i64], zone: Tz, side: usize, scratch: &mut Vec<f64>) -> Self {
         let mut shares: HashMap<i64, Vec<f64>> = HashMap::new();
         for at in 0..bars.len() {
-            let share = bars.scale.size(bars.ranges[at]) / range(bars, at, side, scratch);
+            let share = share(bars, at, side, scratch);
             if share.is_finite() {
                 shares.entry(time_of_day(zone, time[bars.rows[at]])).or_default().push(share);
             }

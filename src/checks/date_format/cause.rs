@@ -26,6 +26,8 @@ causes! {
     NotASession = "not-a-session",
     /// The week or month has a bar already, under another date.
     SecondInPeriod = "second-in-period",
+    /// The week or month is dated by another day.
+    OtherDay = "other-day",
     /// The timestamp is outside trading hours.
     OffHours = "off-hours",
     /// The timestamp is between two bars.
@@ -64,6 +66,7 @@ impl Cause {
             Self::AfterMax => format!("{subject} is too late: it must be {expected}"),
             Self::SecondInPeriod => format!("{subject} is in a {expected} that has a bar under another date"),
             Self::OffHours => format!("{subject} is outside {expected}"),
+            Self::OtherDay => format!("{subject} is not the day that dates its bar: {expected}"),
             Self::NotASession | Self::OffGrid => format!("{subject} is not {expected}"),
         }
     }

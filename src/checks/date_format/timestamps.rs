@@ -8,6 +8,7 @@ use crate::bars::time::TimeFault;
 use crate::bars::{BarsSpec, TimeSpec};
 use crate::checks::{Check, Context, Finding, FindingSink, Series, TextColumn};
 use crate::market::{Grid, Interval, Slot, zone};
+use crate::text::utc::UtcMicros;
 
 /// Evaluates the timestamps of the bars.
 pub(super) struct Timestamps {
@@ -48,6 +49,9 @@ impl Market {
         let name = self.grid.calendar().name();
         match slot {
             Slot::Closed if self.sessions => Some((Cause::NotASession, format!("a session of {name}"))),
+            Slot::OtherDay(position) if self.sessions => {
+                Some((Cause::OtherDay, UtcMicros(self.grid.timestamp(position)).timestamp(true)))
+            }
             Slot::OffHours if self.hours => Some((Cause::OffHours, format!("trading hours of {name}"))),
             Slot::OffGrid if self.hours => {
                 Some((Cause::OffGrid, format!("a timestamp of the {} bars of {name}", self.grid.interval())))

@@ -28,9 +28,9 @@ pub(super) struct Lag {
 
 /// The instant, µs UTC, at which the bar with the timestamp `time` begins.
 pub(super) fn begins(bars: &BarsSpec, time: i64) -> i64 {
-    let Some(minutes) = bars.interval.minutes() else { return day_begins(bars, first_day(bars.interval, time)) };
+    let Some(step) = bars.interval.micros() else { return day_begins(bars, first_day(bars.interval, time)) };
     match bars.time.label {
-        Label::End => time.saturating_sub(i64::from(minutes) * MINUTE_US),
+        Label::End => time.saturating_sub(step),
         Label::Start | Label::Session => time,
     }
 }
@@ -44,7 +44,7 @@ fn first_day(interval: Interval, time: i64) -> i32 {
             date().map_or(day, |date| day - i32::try_from(date.weekday().num_days_from_monday()).unwrap_or(0))
         }
         Interval::Month => date().and_then(|date| date.with_day(1)).map_or(day, |first| first.to_epoch_days()),
-        Interval::Day | Interval::Minutes(_) => day,
+        Interval::Day | Interval::Seconds(_) => day,
     }
 }
 
@@ -57,7 +57,7 @@ fn next_day(interval: Interval, first: i32) -> i32 {
                 NaiveDate::from_epoch_days(first).and_then(|date| date.checked_add_months(chrono::Months::new(1)));
             next.map_or(first + 31, |date| date.to_epoch_days())
         }
-        Interval::Day | Interval::Minutes(_) => first + 1,
+        Interval::Day | Interval::Seconds(_) => first + 1,
     }
 }
 
@@ -131,7 +131,7 @@ fn last_over(calendar: &Calendar, as_of: i64) -> Option<i64> {
 /// Bars that lie on the grid of a calendar and are shorter or longer than a day.
 fn by_bars(grid: &Grid, bars: &BarsSpec, newest: i64, as_of: i64) -> Lag {
     let (noun, step) = match bars.interval {
-        Interval::Minutes(minutes) => ("bar", i64::from(minutes) * MINUTE_US),
+        Interval::Seconds(_) => ("bar", bars.interval.micros().unwrap_or(0)),
         Interval::Week => ("week", 0),
         Interval::Day | Interval::Month => ("month", 0),
     };
@@ -154,9 +154,9 @@ fn by_bars(grid: &Grid, bars: &BarsSpec, newest: i64, as_of: i64) -> Lag {
 
 /// When the bar with the timestamp `time` is over.
 fn ends(bars: &BarsSpec, time: i64) -> i64 {
-    match (bars.interval.minutes(), bars.time.label) {
+    match (bars.interval.micros(), bars.time.label) {
         (Some(_), Label::End) => time,
-        (Some(minutes), _) => time.saturating_add(i64::from(minutes) * MINUTE_US),
+        (Some(step), _) => time.saturating_add(step),
         (None, _) => midnight(bars, next_day(bars.interval, first_day(bars.interval, time))),
     }
 }
@@ -164,7 +164,7 @@ fn ends(bars: &BarsSpec, time: i64) -> i64 {
 fn by_the_clock(bars: &BarsSpec, newest: i64, as_of: i64) -> Lag {
     let over = ends(bars, newest);
     let (unit, noun) = match bars.interval {
-        Interval::Minutes(_) if as_of.saturating_sub(over) < DAY_US => (MINUTE_US, "minute"),
+        Interval::Seconds(_) if as_of.saturating_sub(over) < DAY_US => (MINUTE_US, "minute"),
         _ => (DAY_US, "day"),
     };
     let elapsed = as_of.saturating_sub(over).max(0);

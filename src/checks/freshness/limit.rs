@@ -30,7 +30,7 @@ pub fn parse_fresh(text: &str, interval: Interval, has_calendar: bool) -> Result
     let span = parse_duration(text).map_err(|_| (format!("`{text}` does not say how old bars may be"), help))?;
     let micros = span.num_microseconds().unwrap_or(i64::MAX);
     Ok(match interval {
-        Interval::Minutes(_) if has_calendar && micros < DAY_US => Fresh::Trading(micros),
+        Interval::Seconds(_) if has_calendar && micros < DAY_US => Fresh::Trading(micros),
         _ => Fresh::Elapsed(micros),
     })
 }
@@ -41,7 +41,7 @@ mod tests {
 
     #[test]
     fn sessions_and_spans_are_read() {
-        let minutes = Interval::Minutes(5);
+        let minutes = Interval::minutes(5);
         assert_eq!(parse_fresh("2 sessions", Interval::Day, true), Ok(Fresh::Sessions(2)));
         assert_eq!(parse_fresh("1 session", minutes, true), Ok(Fresh::Sessions(1)));
         assert_eq!(parse_fresh("90m", minutes, true), Ok(Fresh::Trading(5_400_000_000)));

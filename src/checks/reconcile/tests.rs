@@ -1,5 +1,7 @@
 use serde_json::json;
 
+use crate::bars::DAY_US;
+use crate::checks::OtherBar;
 use crate::checks::testing::{Fixture, compile};
 
 const BARS: &str = "series = [\"symbol\", \"data_source\"]";
@@ -99,4 +101,48 @@ fn a_field_that_does_not_name_the_source_is_a_mistake() {
     assert!(mistakes(BARS, "name").contains("names no field of the series key"), "{}", mistakes(BARS, "name"));
     assert!(mistakes("series = [\"symbol\"]", "symbol").contains("the only field of the series key"));
     assert!(mistakes(BARS, "nowhere").contains("uses a field these bars do not have"));
+}
+
+/// Daily closes of 10, 11 and 12, beside those of another job.
+fn beside(closes: &[(i64, f64)], rule: &str) -> crate::checks::testing::Evaluated {
+    let mut bars = Fixture::daily("time,close\n2024-01-01,10\n2024-01-02,11\n2024-01-03,12");
+    let first = bars.with_series(|series| series.time[0]);
+    let bar = |(day, close): &(i64, f64)| OtherBar {
+        time: first + day * DAY_US,
+        values: [f64::NAN, f64::NAN, f64::NAN, *close, f64::NAN],
+    };
+    bars.other = closes.iter().map(bar).collect();
+    bars.evaluate(&format!("check = \"reconcile\"\nwith = \"jobs/minute.toml\"\n{rule}"))
+}
+
+#[test]
+fn bars_of_another_job_are_compared_where_both_have_one() {
+    let found = beside(&[(-1, 9.0), (0, 10.0), (2, 14.0), (3, 15.0)], "");
+    assert_eq!(found.lines, ["2024-01-03 close observed=12 cause=differs"]);
+    assert_eq!(found.findings[0].evidence.as_ref().unwrap()["others"], json!({ "minute": 14.0 }));
+    assert_eq!((found.totals.evaluated, found.totals.insufficient), (2, 1));
+    assert_eq!(beside(&[(0, 10.0), (2, 12.005)], "").lines.len(), 0);
+    assert_eq!(
+        beside(&[(0, 1000.0), (1, 1100.0), (2, 1200.0)], "").lines,
+        ["2024-01-01 .. 2024-01-03 close observed=10 bars=3 cause=ratio"]
+    );
+}
+
+#[test]
+fn another_job_without_the_symbol_or_its_timestamps_is_no_ok() {
+    let found = beside(&[], "");
+    assert_eq!((found.lines.len(), found.totals.evaluated, found.totals.insufficient), (0, 0, 3));
+    assert_eq!(beside(&[(7, 1.0)], "").lines, ["2024-01-01 .. 2024-01-03 cause=nothing-common"]);
+}
+
+#[test]
+fn a_rule_compares_sources_or_jobs() {
+    let spec = Fixture::new(BARS, "time,data_source,symbol,close\n2024-01-01,a,A,1").spec;
+    let mistakes = |rule: &str| {
+        let mistakes = compile(&format!("check = \"reconcile\"\n{rule}"), &spec).err().unwrap_or_default();
+        mistakes.iter().map(|mistake| mistake.render(false)).collect::<String>()
+    };
+    assert!(mistakes("").contains("nothing says what is compared"), "{}", mistakes(""));
+    let both = mistakes("by = \"data_source\"\nwith = \"x.toml\"");
+    assert!(both.contains("`by` and `with` are two comparisons"), "{both}");
 }

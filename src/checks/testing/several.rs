@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Evaluated, Fixture, compile, rendered};
-use crate::checks::{ALL_SERIES, AcrossSink, Note};
+use crate::checks::{ALL_SERIES, AcrossSink, Check, FindingSink, Note, PeerValues, Peers, Totals, to_pieces};
 
 /// What the rule that `rule` writes makes of the series of `csv`, which the column `symbol` tells apart; the lines begin
 /// with the series.
@@ -21,9 +21,12 @@ pub(crate) fn evaluate(bars: &str, csv: &str, rule: &str) -> Evaluated {
         series.iter().map(|(symbol, rows)| (*symbol, Fixture::new(bars, rows))).collect();
     let spec = fixtures.first().map_or_else(|| Fixture::new(bars, header).spec, |(_, fixture)| fixture.spec.clone());
     let check = compile(rule, &spec).unwrap_or_else(|mistakes| panic!("{}", rendered(&mistakes)));
+    if let Some(peers) = check.peers() {
+        return beside(check.as_ref(), peers, &fixtures);
+    }
     let across = check.across().expect("a check across series");
     let note = |(key, fixture): &(&str, Fixture)| {
-        let noted = fixture.with_series_called(key, |series| across.note(series))?;
+        let noted = fixture.with_series_called((key, None), |series| across.note(series))?;
         let symbol = key.split('|').next().map(str::to_owned);
         Some(Note { series: (*key).to_owned(), symbol, bytes: noted.bytes, locator: None, id: None })
     };
@@ -38,4 +41,23 @@ pub(crate) fn evaluate(bars: &str, csv: &str, rule: &str) -> Evaluated {
     let mut lines: Vec<String> = sink.findings.iter().map(line).collect();
     lines.sort();
     Evaluated { lines, totals: sink.totals, findings: sink.findings.into_iter().map(|found| found.finding).collect() }
+}
+
+/// What `check`, which has to know of other series, makes of each series beside the others.
+fn beside(check: &dyn Check, peers: &dyn Peers, series: &[(&str, Fixture)]) -> Evaluated {
+    let mut values = PeerValues::default();
+    for (_, fixture) in series {
+        let pieces = fixture.with_series(|series| to_pieces(series.time, &peers.values(series)));
+        pieces.iter().for_each(|piece| values.take(piece));
+    }
+    let table = values.table();
+    let (mut lines, mut findings, mut totals) = (Vec::new(), Vec::new(), Totals::default());
+    for (key, fixture) in series {
+        let mut sink = FindingSink::default();
+        fixture.with_series_called((key, Some(&table)), |series| check.check(series, &mut sink));
+        lines.extend(sink.findings.iter().map(|finding| format!("{key} {}", fixture.render(finding))));
+        findings.append(&mut sink.findings);
+        totals += sink.totals;
+    }
+    Evaluated { lines, totals, findings }
 }

@@ -32,7 +32,7 @@ pub(super) struct Scale {
 
 impl Scale {
     pub(super) fn of(bars: &Bars) -> Self {
-        let step = bars.interval.minutes().map_or(0, |minutes| i64::from(minutes) * 60_000_000);
+        let step = bars.interval.micros().unwrap_or(0);
         let daily = bars.interval.is_daily_or_longer();
         Self { zone: bars.time.zone, daily, step, at_end: bars.time.label == Label::End }
     }

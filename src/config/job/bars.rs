@@ -1,18 +1,20 @@
 //! `[bars]`: the series key, the step, the calendar, the timestamp, and the names of the fields.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use chrono_tz::{TZ_VARIANTS, Tz};
+use chrono_tz::Tz;
 use toml::Spanned;
 
+use super::calendars::OwnCalendar;
 use super::fields::{self, FIELD, FieldName};
 use super::path::JobPath;
+use super::zone::read_zone;
 use crate::bars::time::TimeFormat;
 use crate::bars::{Fold, Fresh, Label, TIME};
 use crate::checks::parse_fresh;
-use crate::market::{Calendar, Interval};
-use crate::schema::diagnostic::{Diagnostic, nearest, suggestion};
+use crate::market::{Calendar, Interval, PeriodLabel};
+use crate::schema::diagnostic::{Diagnostic, nearest};
 use crate::schema::keys::Otherwise::{Flag, Mistake, Nothing, Text};
 use crate::schema::keys::{Holds, Section, key};
 use crate::schema::section::SectionReader;
@@ -26,10 +28,14 @@ pub struct Bars {
     pub interval: Interval,
     /// The trading calendar.
     pub calendar: Option<Arc<Calendar>>,
-    /// A CSV file with hours set over those of the calendar; see [`super::Job::set_calendar_text`].
-    pub calendar_file: Option<Spanned<JobPath>>,
+    /// CSV files with hours set over those of the calendar, in this order; see [`super::Job::set_calendar_text`].
+    pub calendar_files: Vec<Spanned<JobPath>>,
     /// Where bars inside a session begin.
     pub align: Align,
+    /// Whether a bar of the closing auction is tolerated.
+    pub auction: bool,
+    /// Which day dates a weekly or monthly bar; any does where the job does not say.
+    pub period_label: Option<PeriodLabel>,
     /// How timestamps are read.
     pub time: Time,
     /// Fields whose name or type the job sets, in the order of the names rules use.
@@ -41,6 +47,9 @@ pub struct Bars {
     /// How old the newest bar of a series may be; without it nothing is said of that.
     pub fresh: Option<Fresh>,
 }
+
+/// The calendars that are thought of first where a name is not known.
+const USUAL_CALENDARS: [&str; 7] = ["XNYS", "XLON", "XHKG", "XTKS", "XSHG", "XBOM", "CMES"];
 
 /// Where bars inside a session begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,14 +85,31 @@ pub(super) const BARS: Section = Section {
             Mistake,
             "Fields that distinguish one series from another; the first is the symbol.",
         ),
-        key("interval", Holds::Text, Mistake, "The step from bar to bar: `1m`, `15m`, `1h`, `1d`, `1w`, `1M`."),
-        key("calendar", Holds::Text, Nothing, "The trading calendar, e.g. `XNYS`, `XSHG`, `24/7`, `weekdays`."),
+        key("interval", Holds::Text, Mistake, "The step from bar to bar: `1s`, `1m`, `15m`, `1h`, `1d`, `1w`, `1M`."),
+        key(
+            "calendar",
+            Holds::Text,
+            Nothing,
+            "The trading calendar, e.g. `XNYS`, `XSHG`, `FX`, `24/7`, `weekdays`, or one of `[calendar.NAME]`.",
+        ),
         key("calendar_file", Holds::Text, Nothing, "A CSV file with sessions set over those of the calendar."),
         key(
             "align",
             Holds::Choice(&["open", "clock"]),
             Text("open"),
             "Where bars inside a session begin: at its open, or at clock multiples of the step.",
+        ),
+        key(
+            "auction",
+            Holds::Flag,
+            Flag(true),
+            "Whether a bar of the closing auction is tolerated: from the close to the end of the auction, neither missing nor out of place.",
+        ),
+        key(
+            "period_label",
+            Holds::Choice(&["first", "last", "monday"]),
+            Nothing,
+            "Which day dates a weekly or monthly bar: its first or last session, or the Monday of the week; without it any day does.",
         ),
         key("time", Holds::Table(&TIME_KEYS), Nothing, "How the timestamp of a bar is found and read."),
         key(
@@ -151,15 +177,22 @@ const TIME_KEYS: Section = Section {
     ],
 };
 
-pub(super) fn read(mut section: SectionReader<'_>) -> (Option<Bars>, Vec<Diagnostic>) {
+/// Reads `[bars]` of a job that has the calendars `own`.
+pub(super) fn read(
+    mut section: SectionReader<'_>,
+    own: &BTreeMap<String, OwnCalendar>,
+) -> (Option<Bars>, Vec<Diagnostic>) {
     let job = &section.file().path;
     let series = read_series(&mut section);
     let interval = read_interval(&mut section);
-    let calendar = read_calendar(&mut section);
-    let calendar_file =
-        section.text("calendar_file").map(|path| Spanned::new(path.span(), JobPath::new(job, path.into_inner())));
+    let (calendar, own_file) = read_calendar(&mut section, own);
+    let file = section.text("calendar_file");
+    let file = file.map(|path| Spanned::new(path.span(), JobPath::new(job, path.into_inner())));
+    let calendar_files = own_file.into_iter().chain(file).collect();
     let align = if section.choice("align") == Some("clock") { Align::Clock } else { Align::Open };
-    for name in ["calendar_file", "align"] {
+    let auction = section.flag("auction");
+    let period_label = read_period_label(&mut section, interval);
+    for name in ["calendar_file", "align", "auction", "period_label"] {
         if section.has(name) && !section.has("calendar") {
             section.reject(
                 name,
@@ -179,7 +212,20 @@ pub(super) fn read(mut section: SectionReader<'_>) -> (Option<Bars>, Vec<Diagnos
     let mistakes = section.finish();
     let bars = || {
         let (interval, time) = (interval?, time?);
-        Some(Bars { series, interval, calendar, calendar_file, align, time, fields, without, negative, fresh })
+        Some(Bars {
+            series,
+            interval,
+            calendar,
+            calendar_files,
+            align,
+            auction,
+            period_label,
+            time,
+            fields,
+            without,
+            negative,
+            fresh,
+        })
     };
     (if mistakes.is_empty() { bars() } else { None }, mistakes)
 }
@@ -202,20 +248,53 @@ fn read_interval(section: &mut SectionReader<'_>) -> Option<Interval> {
     parsed.map_err(|problem| section.reject("interval", problem, "`m` is minutes, `M` is months")).ok()
 }
 
+fn read_period_label(section: &mut SectionReader<'_>, interval: Option<Interval>) -> Option<PeriodLabel> {
+    let label = match section.choice("period_label")? {
+        "first" => PeriodLabel::First,
+        "last" => PeriodLabel::Last,
+        _ => PeriodLabel::Monday,
+    };
+    match (interval, label) {
+        (Some(Interval::Month), PeriodLabel::Monday) => {
+            section.reject("period_label", "a month has several Mondays", "write `first` or `last`");
+        }
+        (Some(Interval::Day | Interval::Seconds(_)), _) => {
+            section.reject("period_label", "`period_label` is for weekly and monthly bars", "leave it out");
+        }
+        _ => {}
+    }
+    Some(label)
+}
+
 fn read_fresh(section: &mut SectionReader<'_>, interval: Option<Interval>, has_calendar: bool) -> Option<Fresh> {
     let text = section.text("fresh")?;
     let parsed = parse_fresh(text.get_ref(), interval?, has_calendar);
     parsed.map_err(|(problem, help)| section.reject("fresh", problem, help)).ok()
 }
 
-fn read_calendar(section: &mut SectionReader<'_>) -> Option<Arc<Calendar>> {
-    let name = section.text("calendar")?.into_inner();
+/// The calendar that the bars name, and the file of one that the job writes.
+fn read_calendar(
+    section: &mut SectionReader<'_>,
+    own: &BTreeMap<String, OwnCalendar>,
+) -> (Option<Arc<Calendar>>, Option<Spanned<JobPath>>) {
+    let Some(name) = section.text("calendar").map(Spanned::into_inner) else { return (None, None) };
+    if let Some(own) = own.get(&name) {
+        return (Some(Arc::clone(&own.calendar)), own.file.clone());
+    }
     let calendar = Calendar::named(&name);
     if calendar.is_none() {
         let names = Calendar::names().chain(Calendar::aliases().map(|(alias, _)| alias));
-        section.reject("calendar", format!("unknown calendar `{name}`"), suggestion(&name, "calendars", names));
+        let near_own = nearest(&name, own.keys().map(String::as_str));
+        let help = match near_own.or_else(|| nearest(&name, USUAL_CALENDARS.into_iter().chain(names))) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!(
+                "write the code of an exchange, e.g. {}, or `FX`, `weekdays` or `24/7`",
+                USUAL_CALENDARS.map(|name| format!("`{name}`")).join(", ")
+            ),
+        };
+        section.reject("calendar", format!("unknown calendar `{name}`"), help);
     }
-    calendar
+    (calendar, None)
 }
 
 fn read_time(bars: &mut SectionReader<'_>, interval: Option<Interval>, calendar: Option<&Calendar>) -> Option<Time> {
@@ -304,18 +383,6 @@ fn reject_contradiction(
         let title = format!("`{text}` is one day by `{other}` and another by `{}`", format.text());
         section.reject_at(at.span(), title, "keep the format that the source writes; two sources are two jobs");
     }
-}
-
-fn read_zone(section: &mut SectionReader<'_>, name: &str) -> Option<Tz> {
-    let zone = name.parse().ok();
-    if zone.is_none() {
-        let help = match nearest(name, TZ_VARIANTS.iter().map(|zone| zone.name())) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "write a name of the IANA time zone database, e.g. `Asia/Shanghai`".to_owned(),
-        };
-        section.reject("zone", format!("unknown time zone `{name}`"), help);
-    }
-    zone
 }
 
 fn read_label(section: &mut SectionReader<'_>, interval: Option<Interval>) -> Label {

@@ -4,6 +4,7 @@
 //! the paths in a [`Job`] are only resolved, and what the source holds is not known here.
 
 mod bars;
+mod calendars;
 mod elsewhere;
 mod factor;
 mod facts;
@@ -16,6 +17,7 @@ mod path;
 mod run;
 mod source;
 mod wide;
+mod zone;
 
 use std::sync::Arc;
 
@@ -93,6 +95,7 @@ pub const JOB: Section = Section {
         ),
         key("source", Holds::Table(&source::SOURCE), Mistake, "Where the bars come from."),
         key("bars", Holds::Table(&bars::BARS), Mistake, "What the bars are."),
+        key("calendar", Holds::Sections(&calendars::CALENDAR), Nothing, "Calendars of the job's own, by name."),
         key("window", Holds::Table(&run::WINDOW), Nothing, "Which bars a run looks at."),
         key("limits", Holds::Table(&run::LIMITS), Nothing, "What a run may move; one that wants more is refused."),
         key("quarantine", Holds::Table(&run::QUARANTINE), Nothing, "Where moved rows are kept, and for how long."),
@@ -103,6 +106,12 @@ pub const JOB: Section = Section {
             Holds::Table(&facts::FACTS),
             Nothing,
             "Files with what is known of the market besides its calendar.",
+        ),
+        key(
+            "tune",
+            Holds::Values,
+            Nothing,
+            "Values in the place of those of a rule, by its id: `[tune.outlier] limit = 8`; those of one symbol below `symbol`, `[tune.outlier.symbol.\"BRK/B\"]`.",
         ),
         key("schedule", Holds::NotYet, Nothing, "let cron or a timer start the run, and take the section out"),
     ],
@@ -146,12 +155,14 @@ fn read_sections(section: &mut SectionReader<'_>) -> Draft {
     let name = read_name(section);
     let rules = read_rules(section);
     let source = section.section("source").and_then(|part| kept(section, source::read(part)));
-    let bars = section.section("bars").and_then(|part| kept(section, bars::read(part)));
+    let calendars = calendars::read(section);
+    let bars = section.section("bars").and_then(|part| kept(section, bars::read(part, &calendars)));
     let window = section.section("window").and_then(|part| kept(section, run::read_window(part, bars.as_ref())));
     let limits = section.section("limits").and_then(|part| kept(section, run::read_limits(part)));
     let report_dir = section.section("report").and_then(|part| kept(section, run::read_report(part)));
     let quarantine =
         section.section("quarantine").and_then(|part| kept(section, run::read_quarantine(part, report_dir.as_ref())));
+    reject_untabled_tuning(section);
     let parse_error = section.section("parse_error").and_then(|part| kept(section, run::read_parse_error(part)));
     let facts = section.section("facts").and_then(|part| kept(section, facts::read(part, bars.as_ref())));
     let job = || {
@@ -170,6 +181,20 @@ fn read_sections(section: &mut SectionReader<'_>) -> Draft {
         })
     };
     Draft { job: job(), rules, bars, mistakes: Vec::new() }
+}
+
+/// `[tune]` holds a table for each rule; what these hold is known with the rules.
+fn reject_untabled_tuning(section: &mut SectionReader<'_>) {
+    let Some(value) = section.reader().value("tune") else { return };
+    let help = "write `[tune.RULE]` and the values below it, e.g. [tune.close-outlier] and limit = 8";
+    let Some(tables) = value.get_ref().as_table() else {
+        return section.reject("tune", "`tune` must be a table with a table for each rule", help);
+    };
+    for (rule, values) in tables {
+        if values.get_ref().as_table().is_none() {
+            section.reject_at(values.span(), format!("`tune.{}` must be a table of values", rule.get_ref()), help);
+        }
+    }
 }
 
 /// The value of a part of the job, its mistakes handed to the whole.
@@ -378,9 +403,9 @@ mod tests {
             ("version", FilterValue::Integer(1)),
         ];
         assert_eq!(filter, expected);
-        assert_eq!((job.bars.interval, job.bars.time.label), (Interval::Minutes(15), Label::End));
+        assert_eq!((job.bars.interval, job.bars.time.label), (Interval::minutes(15), Label::End));
         assert_eq!((job.bars.time.formats.len(), job.bars.time.fold), (2, Fold::Later));
-        assert_eq!(job.bars.calendar_file.unwrap().get_ref().resolved, Path::new("jobs/xshg.csv"));
+        assert_eq!(job.bars.calendar_files[0].get_ref().resolved, Path::new("jobs/xshg.csv"));
         let fields: Vec<_> =
             job.bars.fields.iter().map(|f| (&**f.name.get_ref(), &**f.source().get_ref(), f.kind)).collect();
         let turnover = ("turnover", "turnover_rate", Some(FieldKind::Number));
@@ -441,7 +466,7 @@ error[unknown-key]: unknown key `reports` in the job
 3 | reports = "x"
   | ^^^^^^^ unknown key
   |
-  = help: did you mean `report`? keys: name, rules, source, bars, window, limits, quarantine, report, parse_error, facts
+  = help: did you mean `report`? keys: name, rules, source, bars, calendar, window, limits, quarantine, report, parse_error, facts, tune
 
 error[bad-value]: `path` holds an empty string
  --> jobs/demo.toml:5:8
@@ -465,7 +490,7 @@ error[missing-key]: `[bars]` lacks `interval`
 7 | [bars]
   | ^^^^^^
   |
-  = help: interval: The step from bar to bar: `1m`, `15m`, `1h`, `1d`, `1w`, `1M`.
+  = help: interval: The step from bar to bar: `1s`, `1m`, `15m`, `1h`, `1d`, `1w`, `1M`.
 
 error[bad-value]: `symbol` is in the series key twice
  --> jobs/demo.toml:8:21
@@ -552,7 +577,7 @@ error[unset-variable]: environment variable `REPORT_DIR` is not set
     #[test]
     fn unknown_calendar_zone_and_interval_are_reported_with_what_is_near() {
         insta::assert_snapshot!(bars_mistakes("interval = \"1x\"\ncalendar = \"XSGH\"\ntime = { zone = \"Asia/Shanghia\" }"), @r#"
-error[bad-value]: `1x` is not an interval; write for instance `1m`, `15m`, `1h`, `1d`, `1w` or `1M`
+error[bad-value]: `1x` is not an interval; write for instance `1s`, `1m`, `15m`, `1h`, `1d`, `1w` or `1M`
  --> jobs/demo.toml:6:12
   |
 6 | interval = "1x"
@@ -566,7 +591,7 @@ error[bad-value]: unknown calendar `XSGH`
 7 | calendar = "XSGH"
   |            ^^^^^^
   |
-  = help: did you mean `XSHG`? calendars: XNYS, XLON, XHKG, XTKS, XSHG, CMES, 24/7, weekdays, XNAS, NYSE, NASDAQ, XSHE, CME
+  = help: did you mean `XSHG`?
 
 error[bad-value]: unknown time zone `Asia/Shanghia`
  --> jobs/demo.toml:8:17

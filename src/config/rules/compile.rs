@@ -10,7 +10,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::head::{self, Head, RULE, RULE_FILE};
-use super::{Rule, RuleFile, RuleSet, cases};
+use super::tune::{self, Tuning};
+use super::{OfSymbol, Rule, RuleFile, RuleSet, cases};
 use crate::bars::{BarsSpec, NUMBERS};
 use crate::checks::{Check, CheckKind, Described, Excuses, Expression, Lacking, Params};
 use crate::config::document;
@@ -144,19 +145,50 @@ impl<'b> Compiler<'b> {
             self.mistakes.extend(syntax);
             return;
         }
+        let job = file.job.as_ref().map(|job| (job, document::parse(job).0));
+        let tables = job.as_ref().and_then(|(_, document)| tune::tables(document.get_ref()));
         let reader = Reader::new(&file.file, table.get_ref(), table.span(), &file.environment);
         let mut section = SectionReader::new(&RULE_FILE, reader);
         let mut mistakes = Vec::new();
-        for (index, rule) in section.sections("rule").into_iter().enumerate() {
-            mistakes.extend(self.add_rule(file, index + 1, rule));
+        for (index, mut rule) in section.sections("rule").into_iter().enumerate() {
+            let entries = rule.reader().entries();
+            let id = entries.get("id").and_then(|id| id.get_ref().as_str());
+            let tuning = job.as_ref().zip(id).and_then(|((job, _), id)| Tuning::of(job, tables, id));
+            mistakes.extend(match tuning {
+                None => self.add_rule(file, index + 1, rule, None),
+                Some(tuning) => self.add_tuned(file, (index + 1, rule.span(), entries), &tuning),
+            });
         }
         mistakes.extend(section.finish());
         mistakes.sort_by_key(|mistake| mistake.span.start);
         self.mistakes.extend(mistakes);
     }
 
-    /// Compiles one rule; what it returns are its mistakes.
-    fn add_rule(&mut self, file: &RuleFile, number: usize, mut section: SectionReader<'_>) -> Vec<Diagnostic> {
+    /// Compiles one rule with the values of the job.
+    fn add_tuned(
+        &mut self,
+        file: &RuleFile,
+        (number, span, entries): (usize, Range<usize>, &DeTable<'_>),
+        tuning: &Tuning<'_>,
+    ) -> Vec<Diagnostic> {
+        let before = self.expressions.len();
+        let merged = tuning.merged(entries);
+        let reader = Reader::new(&file.file, &merged, span, &file.environment);
+        let mistakes = self.add_rule(file, number, SectionReader::new(&RULE, reader), Some((tuning, &merged)));
+        for expression in self.expressions.iter_mut().skip(before) {
+            tuning.place(expression);
+        }
+        mistakes.into_iter().map(|mistake| tuning.placed(mistake)).collect()
+    }
+
+    /// Compiles one rule; what it returns are its mistakes. `tuned` is what the job says of it, with its entries.
+    fn add_rule(
+        &mut self,
+        file: &RuleFile,
+        number: usize,
+        mut section: SectionReader<'_>,
+        tuned: Option<(&Tuning<'_>, &DeTable<'_>)>,
+    ) -> Vec<Diagnostic> {
         let head = head::read(&mut section, number);
         self.reject_second_use(&mut section, &head);
         let before = (self.expressions.len(), self.used.len());
@@ -167,7 +199,11 @@ impl<'b> Compiler<'b> {
         let params = parameters(section.reader().entries(), None);
         let span = section.reader().span();
         let sha256 = self.digest_rule(&head, (from, until), section.reader().entries(), &file.environment);
-        let (check, mistakes) = self.compile_check(&head, section);
+        let (check, mut mistakes) = self.compile_check(&head, section);
+        let by_symbol = match tuned {
+            Some((tuning, entries)) => self.by_symbol(file, &head, check.as_deref(), (tuning, entries), &mut mistakes),
+            None => BTreeMap::new(),
+        };
         let excepted = file.except.iter().any(|except| **except.get_ref() == *id);
         if excepted || !self.only.is_empty() && !self.only.iter().any(|wanted| **wanted == *id) {
             self.expressions.truncate(before.0);
@@ -184,6 +220,8 @@ impl<'b> Compiler<'b> {
                 id,
                 kind,
                 check,
+                by_symbol,
+                tuned: tuned.map(|(tuning, _)| tuning.keys()).unwrap_or_default(),
                 severity: head.severity,
                 action: head.action,
                 causes: head.causes,
@@ -192,6 +230,7 @@ impl<'b> Compiler<'b> {
                 from,
                 until,
                 budget: head.budget,
+                optional: head.optional,
                 why: head.why,
                 owner: head.owner,
                 params: params.to_string(),
@@ -204,6 +243,37 @@ impl<'b> Compiler<'b> {
         mistakes
     }
 
+    /// The checks of symbols for which the job has values of their own.
+    fn by_symbol(
+        &mut self,
+        file: &RuleFile,
+        head: &Head,
+        check: Option<&dyn Check>,
+        (tuning, entries): (&Tuning<'_>, &DeTable<'_>),
+        mistakes: &mut Vec<Diagnostic>,
+    ) -> BTreeMap<String, OfSymbol> {
+        let across = check.is_some_and(|check| {
+            check.across().is_some() || check.by().is_some() || check.peers().is_some() || check.other_job().is_some()
+        });
+        let wrong = tuning.mistakes(across);
+        if !wrong.is_empty() {
+            mistakes.extend(wrong);
+            return BTreeMap::new();
+        }
+        let mut checks = BTreeMap::new();
+        for (symbol, tuned, entries) in tuning.by_symbol(entries) {
+            let digest = json!({ "symbol": symbol, "params": parameters(&entries, Some(&file.environment)) });
+            self.digest.update(digest.to_string());
+            let reader = Reader::new(&file.file, &entries, 0..0, &file.environment);
+            let (check, found) = self.compile_check(head, SectionReader::new(&RULE, reader));
+            // What is wrong with the rule for all series was said already.
+            mistakes.extend(found.into_iter().filter(|mistake| mistake.span.start > file.file.text.len()));
+            let params = parameters(&entries, None).to_string();
+            checks.extend(check.map(|check| (symbol, OfSymbol { check, tuned, params })));
+        }
+        checks
+    }
+
     fn compile_check(&mut self, head: &Head, section: SectionReader<'_>) -> (Option<Box<dyn Check>>, Vec<Diagnostic>) {
         let Some(kind) = head.kind else { return (None, section.unfinished()) };
         let id = head.id.get_ref();
@@ -213,7 +283,8 @@ impl<'b> Compiler<'b> {
         let check = kind.compile(&mut params, bars);
         let (mut mistakes, used, lacking) = params.finish();
         // What else is wrong with the rule may only follow from that.
-        if !lacking.is_empty() && lacking.iter().all(|lacking| bars.lacks_knowingly(&lacking.field)) {
+        let may_lack = |lacking: &Lacking| head.optional || bars.lacks_knowingly(&lacking.field);
+        if !lacking.is_empty() && lacking.iter().all(may_lack) {
             self.left_out.push(Arc::clone(id));
             return (None, Vec::new());
         }
@@ -237,7 +308,8 @@ impl<'b> Compiler<'b> {
 
     fn add_expression(&mut self, file: &RuleFile, sql: &Spanned<String>, rule: &Arc<str>) -> usize {
         let (sql, span) = (sql.get_ref().clone(), sql.span());
-        self.expressions.push(Expression { sql, span, file: Arc::clone(&file.file), rule: Arc::clone(rule) });
+        let (file, rule) = (Arc::clone(&file.file), Arc::clone(rule));
+        self.expressions.push(Expression { sql, span, file, rule, reach: (0, 0) });
         self.expressions.len() - 1
     }
 

@@ -10,7 +10,7 @@ use crate::checks::{self, CHECKS, CheckKind, Exempt, parse_error};
 use crate::config::job::is_identifier;
 use crate::decide::{Action, Severity};
 use crate::schema::diagnostic::{Diagnostic, suggestion};
-use crate::schema::keys::Otherwise::{Mistake, Nothing, Text};
+use crate::schema::keys::Otherwise::{Flag, Mistake, Nothing, Text};
 use crate::schema::keys::{Holds, Section, key};
 use crate::schema::moment::Moment;
 use crate::schema::section::SectionReader;
@@ -57,6 +57,12 @@ pub(in crate::config) const RULE: Section = Section {
             Nothing,
             "Share of the rows it may flag; where it flags more, the rule is taken to be wrong, and the run is refused.",
         ),
+        key(
+            "optional",
+            Holds::Flag,
+            Flag(false),
+            "Whether the rule is left out where the bars lack a field that it needs; that is counted and shown.",
+        ),
         key("why", Holds::Text, Nothing, "Why the rule exists, for whoever reads a finding."),
         key("owner", Holds::Text, Nothing, "Who answers for the rule."),
         key("test", Holds::Tables(&TEST), Nothing, "Rows, and which of them the rule must flag."),
@@ -80,6 +86,7 @@ pub(super) struct Head {
     pub(super) from: Option<Moment>,
     pub(super) until: Option<Moment>,
     pub(super) budget: Option<f64>,
+    pub(super) optional: bool,
     pub(super) why: Option<String>,
     pub(super) owner: Option<String>,
 }
@@ -116,6 +123,7 @@ pub(super) fn read(section: &mut SectionReader<'_>, number: usize) -> Head {
         from: section.moment("from"),
         until: section.moment("until"),
         budget: section.number("budget"),
+        optional: section.flag("optional"),
         why: section.text("why").map(Spanned::into_inner),
         owner: section.text("owner").map(Spanned::into_inner),
     }

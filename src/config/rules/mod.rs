@@ -6,7 +6,9 @@
 mod cases;
 mod compile;
 mod head;
+mod tune;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -17,9 +19,10 @@ pub use cases::{Literal, RuleTest};
 pub use compile::compile;
 pub(super) use compile::{Unfit, compile_only, ids, lint, names_check};
 pub(super) use head::{RULE, RULE_FILE};
+pub(super) use tune::unknown as unknown_tuning;
 
 use super::document;
-use crate::checks::{Check, CheckKind, Excuses, Expression, Finding};
+use crate::checks::{Check, CheckKind, Context, Excuses, Expression, Finding};
 use crate::decide::{Action, Severity};
 use crate::schema::diagnostic::{Diagnostic, SourceText};
 use crate::schema::reader::Environment;
@@ -33,6 +36,8 @@ pub struct RuleFile {
     pub environment: Arc<Environment>,
     /// Ids of rules in it that the job does without.
     pub except: Vec<Spanned<String>>,
+    /// The job whose `[tune]` changes values of its rules.
+    pub job: Option<Arc<SourceText>>,
 }
 
 impl RuleFile {
@@ -50,7 +55,7 @@ impl RuleFile {
 
     /// All rules of `file`.
     pub(crate) fn new(file: Arc<SourceText>, environment: Arc<Environment>) -> Self {
-        Self { file, environment, except: Vec::new() }
+        Self { file, environment, except: Vec::new(), job: None }
     }
 }
 
@@ -62,6 +67,10 @@ pub struct Rule {
     pub kind: &'static dyn CheckKind,
     /// The check with the rule's parameters.
     pub check: Box<dyn Check>,
+    /// The check of symbols for which the job has other parameters.
+    pub by_symbol: BTreeMap<String, OfSymbol>,
+    /// Keys that the job sets, in the place of those of the rule file.
+    pub tuned: Vec<String>,
     /// Severity of its findings.
     pub severity: Severity,
     /// What is done with flagged rows; never more than a report where findings stand for no row.
@@ -78,6 +87,8 @@ pub struct Rule {
     pub until: Option<i64>,
     /// Share of the rows it evaluates that it may flag, above 0 and at most 1; a rule that flags more is broken.
     pub budget: Option<f64>,
+    /// Whether it is left out where the bars lack a field that it needs.
+    pub optional: bool,
     /// Why the rule exists, in its author's words.
     pub why: Option<String>,
     /// Who answers for it.
@@ -94,7 +105,34 @@ pub struct Rule {
     pub span: Range<usize>,
 }
 
+/// What a rule is for one symbol.
+pub struct OfSymbol {
+    /// The check with its parameters.
+    pub check: Box<dyn Check>,
+    /// The parameters that the job sets for it.
+    pub tuned: Vec<String>,
+    /// All parameters, as [`Rule::params`].
+    pub params: String,
+}
+
 impl Rule {
+    /// The widest context of its checks.
+    pub fn context(&self) -> Context {
+        let wider = |one: Context, other: Context| match (one, other) {
+            (Context::Bars { before, after }, Context::Bars { before: more_before, after: more_after }) => {
+                Context::Bars { before: before.max(more_before), after: after.max(more_after) }
+            }
+            _ => Context::Whole,
+        };
+        self.by_symbol.values().fold(self.check.context(), |widest, own| wider(widest, own.check.context()))
+    }
+
+    /// The check that evaluates the series of `symbol`.
+    pub fn check_of(&self, symbol: Option<&str>) -> &dyn Check {
+        let own = symbol.and_then(|symbol| self.by_symbol.get(symbol));
+        own.map_or(self.check.as_ref(), |own| own.check.as_ref())
+    }
+
     /// Whether a finding of its check has one of the causes that it is about.
     pub fn is_about(&self, finding: &Finding) -> bool {
         self.causes.is_empty() || finding.cause.is_some_and(|cause| self.causes.contains(&cause))
@@ -122,7 +160,7 @@ pub struct RuleSet {
     pub expressions: Vec<Expression>,
     /// Indices into `BarsSpec::fields` that checks use, ascending; what only SQL uses is not among them.
     pub used: Vec<usize>,
-    /// Ids of the rules that are not evaluated, for they need a field that the bars are said not to have.
+    /// Ids of the rules that are not evaluated, for they need a field that the bars do not have, and that is said to be so.
     pub left_out: Vec<Arc<str>>,
     /// SHA-256 (hex) of everything that decides a verdict: identifiers, checks, parameters, levels, conditions,
     /// validity and budgets. Comments, layout, `why`, `owner` and tests do not change it.
@@ -357,7 +395,7 @@ error[unknown-key]: unknown key `limits` in rule `close`
 5 | limits = 8
   | ^^^^^^ unknown key
   |
-  = help: did you mean `limit`? keys: id, check, where, causes, exempt, severity, action, from, until, budget, why, owner, test, field, method, scale, window, limit, floor, tick, edges, trim, gamma
+  = help: did you mean `limit`? keys: id, check, where, causes, exempt, severity, action, from, until, budget, optional, why, owner, test, field, method, scale, window, limit, floor, tick, edges, trim, gamma
 
 error[bad-value]: rule `volume`: `min` and `max` are contradictory: no number is at least 5 and at most 4
   --> rules/one.toml:11:7
@@ -386,7 +424,7 @@ error[unknown-check]: rule `close` names a check that does not exist
 3 | check = "outlyer"
   |         ^^^^^^^^^ unknown check
   |
-  = help: did you mean `outlier`? checks: date-format, required, range, matches, ohlc, pct-change, turnover, tick-size, price-limit, duplicate, order, gap, zero-volume, outlier, price-spike, bar-excess, split, unit-slip, stale, alignment, copied-series, freshness, reconcile, sql
+  = help: did you mean `outlier`? checks: date-format, required, range, matches, ohlc, pct-change, turnover, tick-size, price-limit, duplicate, order, gap, zero-volume, outlier, price-spike, bar-excess, split, unit-slip, stale, filled-forward, shifted, alignment, copied-series, freshness, reconcile, sql
 
 error[unknown-value]: `fatal` is not a value of `severity`
  --> rules/two.toml:4:12
@@ -562,7 +600,7 @@ error[unknown-check]: rule `b` names a check that does not exist
 3 | check = "olhc"
   |         ^^^^^^ unknown check
   |
-  = help: did you mean `ohlc`? checks: date-format, required, range, matches, ohlc, pct-change, turnover, tick-size, price-limit, duplicate, order, gap, zero-volume, outlier, price-spike, bar-excess, split, unit-slip, stale, alignment, copied-series, freshness, reconcile, sql
+  = help: did you mean `ohlc`? checks: date-format, required, range, matches, ohlc, pct-change, turnover, tick-size, price-limit, duplicate, order, gap, zero-volume, outlier, price-spike, bar-excess, split, unit-slip, stale, filled-forward, shifted, alignment, copied-series, freshness, reconcile, sql
 "#);
     }
 

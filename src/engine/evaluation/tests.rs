@@ -44,7 +44,7 @@ fn frame(program: &Program, bars: &[Bar], holds: &[bool]) -> (Layout, Frame) {
         columns.push((BarColumn::Expression(slot).name().into_owned(), Arc::new(BooleanArray::from(holds.to_vec()))));
     }
     let batch = RecordBatch::try_from_iter(columns).unwrap();
-    let layout = Layout::try_new(program, &batch.schema()).unwrap();
+    let layout = Layout::try_new(program, &batch.schema(), Arc::default()).unwrap();
     let frame = Frame::try_new(&batch, &layout).unwrap();
     (layout, frame)
 }

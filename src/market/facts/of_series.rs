@@ -132,7 +132,7 @@ impl<'a> SeriesFacts<'a> {
 
     /// Why there is no bar at `time`, and since when there has been none for such reasons.
     pub fn absent_since(&self, time: i64) -> Option<(Absence, i64)> {
-        let mut since = None;
+        let mut since: Option<(Absence, i64)> = None;
         let mut at = time;
         while let (Some(absence), _) = self.absence(at) {
             let from = match absence {
@@ -142,7 +142,7 @@ impl<'a> SeriesFacts<'a> {
                 Absence::Moved => Some(at),
             };
             let from = from.unwrap_or(at).min(at);
-            since = Some((absence, from));
+            since = Some((since.map_or(absence, |(now, _)| now), from));
             if from == i64::MIN {
                 break;
             }

@@ -4,14 +4,29 @@
 //! the stretch of a timestamp without a search.
 
 use crate::market::calendar::Calendar;
+use crate::market::label::PeriodLabel;
 use crate::market::slot::Slot;
 use crate::market::zone::{self, DAY_US};
+
+/// How sessions are cut into bars.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cut {
+    pub(super) labelled_at_end: bool,
+    /// At multiples of the step on the local clock instead of from the open.
+    pub(super) clock_aligned: bool,
+    /// Whether a bar of the closing auction is tolerated.
+    pub(super) auctions: bool,
+    /// Which day dates a weekly or monthly bar; `None` where any does.
+    pub(super) period: Option<PeriodLabel>,
+}
 
 /// The bars of all sessions.
 #[derive(Debug, Clone)]
 pub(super) struct Hours {
     step: i64,
     labelled_at_end: bool,
+    /// Whether a bar of the closing auction is tolerated.
+    auctions: bool,
     /// In order of time; none is empty and none overlaps another.
     stretches: Vec<Stretch>,
     first_day: i32,
@@ -24,13 +39,15 @@ pub(super) struct Hours {
 struct Stretch {
     start: i64,
     end: i64,
+    /// When the closing auction after it ends; before `end` where a break follows.
+    auction_end: i64,
     bars_before: i64,
 }
 
 impl Hours {
-    /// Cuts every stretch of `calendar` into bars of `step` µs, from its start or at multiples of `step` on the
-    /// local clock.
-    pub(super) fn new(calendar: &Calendar, step: i64, labelled_at_end: bool, clock_aligned: bool) -> Self {
+    /// Cuts every stretch of `calendar` into bars of `step` µs.
+    pub(super) fn new(calendar: &Calendar, step: i64, cut: Cut) -> Self {
+        let Cut { labelled_at_end, clock_aligned, auctions, period: _ } = cut;
         let mut stretches: Vec<Stretch> = Vec::new();
         let (mut bars_before, mut last_end) = (0, i64::MIN);
         for session in calendar.sessions().unwrap_or_default() {
@@ -43,7 +60,8 @@ impl Hours {
                 // A bar on the clock can hold the end of one stretch and the start of the next.
                 start = start.max(last_end);
                 if start < end {
-                    stretches.push(Stretch { start, end, bars_before });
+                    let auction_end = if end >= session.close { session.auction_end.max(end) } else { i64::MIN };
+                    stretches.push(Stretch { start, end, auction_end, bars_before });
                     bars_before += (end - start + step - 1) / step;
                     last_end = end;
                 }
@@ -51,7 +69,7 @@ impl Hours {
         }
         let first_day = stretches.first().map_or(0, |stretch| zone::day_of(stretch.start));
         let ended = ended_by_day(&stretches, first_day);
-        Self { step, labelled_at_end, stretches, first_day, ended }
+        Self { step, labelled_at_end, auctions, stretches, first_day, ended }
     }
 
     /// Where `time` stands; `None` outside every stretch.
@@ -60,13 +78,22 @@ impl Hours {
         let inside = if self.labelled_at_end { time.saturating_sub(1) } else { time };
         let day = i64::from(zone::day_of(inside)) - i64::from(self.first_day);
         let from = *self.ended.get(usize::try_from(day).ok()?)? as usize;
-        let stretch = self.stretches.get(from..)?.iter().find(|stretch| inside < stretch.end)?;
-        if inside < stretch.start {
-            return None;
+        let mut at = from;
+        while self.stretches.get(at).is_some_and(|stretch| stretch.end <= inside) {
+            at += 1;
         }
+        let Some(stretch) = self.stretches.get(at).filter(|stretch| stretch.start <= inside) else {
+            return self.in_auction(at, time).then_some(Slot::Auction);
+        };
         let bar = (inside - stretch.start) / self.step;
         let on = self.timestamp_in(stretch, bar) == time;
         Some(if on { Slot::On(stretch.bars_before + bar) } else { Slot::OffGrid })
+    }
+
+    /// Whether `time` is one of the closing auction before the stretch `at`: from the close to the end of the auction.
+    fn in_auction(&self, at: usize, time: i64) -> bool {
+        let before = at.checked_sub(1).and_then(|before| self.stretches.get(before));
+        self.auctions && before.is_some_and(|before| (before.end..=before.auction_end).contains(&time))
     }
 
     pub(super) fn timestamp(&self, position: i64) -> i64 {

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, TimeZone, Timelike, Utc};
 use proptest::prelude::*;
 
 use super::*;
-use crate::market::Session;
+use crate::market::{PeriodLabel, Session};
 
 fn utc(text: &str) -> i64 {
     match text.parse::<DateTime<Utc>>() {
@@ -44,7 +44,7 @@ fn a_session_has_as_many_minutes_as_the_exchange_is_open() {
         ("XHKG", "2024-12-27", 330),
         ("XHKG", "2024-12-24", 150),
         ("XTKS", "2024-11-01", 300),
-        ("XTKS", "2024-11-05", 330),
+        ("XTKS", "2024-11-05", 325),
         ("XLON", "2024-03-28", 510),
         ("24/7", "2024-03-09", 1_440),
     ] {
@@ -107,7 +107,8 @@ fn the_four_ways_off_the_grid_are_distinguished() {
     assert_eq!(grid.slot(utc("2024-10-08T01:29:00Z")), Slot::OffHours);
     assert_eq!(grid.slot(utc("2024-10-08T03:30:00Z")), Slot::OffHours);
     assert_eq!(grid.slot(utc("2024-10-08T04:59:00Z")), Slot::OffHours);
-    assert_eq!(grid.slot(utc("2024-10-08T07:00:00Z")), Slot::OffHours);
+    assert_eq!(grid.slot(utc("2024-10-08T07:00:00Z")), Slot::Auction);
+    assert_eq!(grid.slot(utc("2024-10-08T07:01:00Z")), Slot::OffHours);
     assert_eq!(grid.slot(utc("2024-10-07T16:00:00Z")), Slot::OffHours, "already the 8th in Shanghai");
     assert_eq!(grid.slot(utc("2024-10-07T15:59:00Z")), Slot::Closed);
     assert_eq!(grid.slot(utc("2024-10-01T02:00:00Z")), Slot::Closed);
@@ -120,9 +121,39 @@ fn the_four_ways_off_the_grid_are_distinguished() {
 }
 
 #[test]
+fn a_closing_auction_is_tolerated_from_the_close_to_its_end() {
+    let slots = |grid: &Grid, times: &[&str]| times.iter().map(|time| grid.slot(utc(time))).collect::<Vec<_>>();
+    let grid = self::grid("XTKS", "1m", Label::Start);
+    let (last, auction) = (position(&grid, "2024-11-05T06:24:00Z"), ["2024-11-05T06:25:00Z", "2024-11-05T06:30:00Z"]);
+    assert_eq!(position(&grid, "2024-11-06T00:00:00Z"), last + 1);
+    assert_eq!(slots(&grid, &auction), [Slot::Auction, Slot::Auction]);
+    assert_eq!(slots(&grid, &["2024-11-05T06:31:00Z", "2024-11-05T02:30:00Z"]), [Slot::OffHours, Slot::OffHours]);
+    assert_eq!(slots(&grid.without_auctions(), &auction), [Slot::OffHours, Slot::OffHours]);
+    let ends = self::grid("XTKS", "1m", Label::End);
+    assert!(matches!(ends.slot(utc("2024-11-05T06:25:00Z")), Slot::On(_)));
+    assert_eq!(slots(&ends, &["2024-11-05T06:26:00Z", "2024-11-05T06:30:00Z"]), [Slot::Auction, Slot::Auction]);
+    let hong_kong = self::grid("XHKG", "1m", Label::Start);
+    assert_eq!(slots(&hong_kong, &["2024-12-24T04:10:00Z", "2024-12-24T04:11:00Z"]), [Slot::Auction, Slot::OffHours]);
+}
+
+#[test]
+fn seconds_are_cut_like_minutes() {
+    let seconds = grid("XSHG", "15s", Label::Start);
+    let first = position(&seconds, "2024-10-08T01:30:00Z");
+    assert_eq!(position(&seconds, "2024-10-08T06:59:45Z"), first + 240 * 4 - 1);
+    assert_eq!(seconds.slot(utc("2024-10-08T01:30:01Z")), Slot::OffGrid);
+    let crypto = grid("24/7", "1s", Label::Start);
+    assert_eq!(position(&crypto, "2024-03-10T00:00:00Z"), position(&crypto, "2024-03-09T00:00:00Z") + 86_400);
+    assert_eq!(clock_times(&grid("24/7", "8h", Label::Start), "2024-03-09"), ["00:00", "08:00", "16:00"]);
+    assert_eq!(clock_times(&grid("XNYS", "2h", Label::Start), "2024-03-11"), ["13:30", "15:30", "17:30", "19:30"]);
+}
+
+#[test]
 fn an_evening_open_belongs_to_the_next_session() {
     let grid = grid("CMES", "1h", Label::Start);
-    assert_eq!(position(&grid, "2024-03-10T22:00:00Z"), position(&grid, "2024-03-08T22:00:00Z") + 1);
+    assert_eq!(position(&grid, "2024-03-10T22:00:00Z"), position(&grid, "2024-03-08T21:00:00Z") + 1);
+    assert_eq!(grid.slot(utc("2024-03-08T22:00:00Z")), Slot::Auction, "the close");
+    assert_eq!(grid.slot(utc("2024-03-08T23:00:00Z")), Slot::OffHours, "Friday evening in Chicago");
     assert_eq!(grid.slot(utc("2024-03-09T02:00:00Z")), Slot::OffHours, "Friday evening in Chicago");
     assert_eq!(grid.slot(utc("2024-03-10T20:00:00Z")), Slot::Closed, "Sunday afternoon in Chicago");
 }
@@ -203,7 +234,7 @@ fn weekends_are_closed_to_intraday_weekday_bars() {
 fn a_calendar_without_sessions_expects_nothing() {
     let day = NaiveDate::from_ymd_opt(2024, 1, 1).unwrap().to_epoch_days();
     let calendar = Calendar::from_table("T", "v".into(), chrono_tz::UTC, (day, day + 6), Vec::new());
-    for interval in [Interval::Minutes(1), Interval::Day, Interval::Week, Interval::Month] {
+    for interval in [Interval::minutes(1), Interval::Day, Interval::Week, Interval::Month] {
         let calendar = Calendar::from_table("T", calendar.version().into(), chrono_tz::UTC, (day, day + 6), Vec::new());
         let grid = Grid::new(Arc::new(calendar), interval, Label::Start);
         assert_eq!(grid.slot(utc("2024-01-03")), Slot::Closed, "{interval}");
@@ -232,15 +263,13 @@ fn the_ends_of_time_do_not_fail() {
 struct Naive {
     timestamps: BTreeSet<i64>,
     covered: bool,
+    /// The end of the last bar.
+    end: i64,
 }
 
 fn naive(session: &Session, zone: chrono_tz::Tz, step: i64, label: Label, aligned: bool, time: i64) -> Naive {
-    let mut naive = Naive { timestamps: BTreeSet::new(), covered: false };
-    let stretches = match session.pause {
-        Some((start, end)) => vec![(session.open, start), (end, session.close)],
-        None => vec![(session.open, session.close)],
-    };
-    for (from, to) in stretches {
+    let mut naive = Naive { timestamps: BTreeSet::new(), covered: false, end: i64::MIN };
+    for (from, to) in session.stretches() {
         for minute in (from..to).step_by(60_000_000) {
             let bar = if aligned {
                 let local = zone.from_utc_datetime(&DateTime::from_timestamp_micros(minute).unwrap().naive_utc());
@@ -249,6 +278,7 @@ fn naive(session: &Session, zone: chrono_tz::Tz, step: i64, label: Label, aligne
                 minute - (minute - from) % step
             };
             let end = if aligned { bar + step } else { (bar + step).min(to) };
+            naive.end = naive.end.max(end);
             naive.timestamps.insert(if label == Label::End { end } else { bar });
             naive.covered |= if label == Label::End { bar < time && time <= end } else { bar <= time && time < end };
         }
@@ -269,6 +299,9 @@ fn timestamps() -> impl Strategy<Value = Label> {
 }
 
 /// 1991-01-01 to 2026-12-30 in minutes, inside every calendar but the first years of XTKS.
+/// Microseconds of a minute.
+const MINUTE_US: i64 = 60_000_000;
+
 const MINUTES: std::ops::Range<i64> = 11_045_000..29_970_000;
 
 /// A time around the open, the close or the pause of a session, or anywhere.
@@ -282,7 +315,7 @@ fn moment(calendar: &Calendar, (at, edge, minutes, micros): (i64, usize, i64, i6
     let ordinal = calendar.last_on_or_before(zone::day_of(anywhere));
     let edge = ordinal.map_or(anywhere, |ordinal| {
         let session = calendar.session(ordinal);
-        let (start, end) = session.pause.unwrap_or((session.open, anywhere));
+        let (start, end) = session.breaks().next().unwrap_or((session.open, anywhere));
         [session.open, session.close, start, end][edge]
     });
     edge + minutes * MINUTE_US + micros
@@ -296,17 +329,19 @@ proptest! {
         name in calendars(), minutes in steps(), timestamp in timestamps(), aligned: bool, around in moments(),
     ) {
         let calendar = Calendar::named(name).unwrap();
-        let grid = Grid::new(Arc::clone(&calendar), Interval::Minutes(minutes), timestamp);
+        let grid = Grid::new(Arc::clone(&calendar), Interval::minutes(minutes), timestamp);
         let grid = if aligned { grid.with_clock_alignment() } else { grid };
         let time = moment(&calendar, around);
         let day = zone::local_day(calendar.zone(), time);
-        let (mut expected, mut covered) = (BTreeSet::new(), false);
+        let (mut expected, mut covered, mut auction) = (BTreeSet::new(), false, false);
         for ordinal in (day - 1..=day + 1).filter_map(|day| match calendar.session_on(day) {
             Lookup::Session(ordinal) => Some(ordinal),
             _ => None,
         }) {
             let step = i64::from(minutes) * MINUTE_US;
-            let naive = naive(&calendar.session(ordinal), calendar.zone(), step, timestamp, aligned, time);
+            let session = calendar.session(ordinal);
+            let naive = naive(&session, calendar.zone(), step, timestamp, aligned, time);
+            auction |= (naive.end..=session.auction_end.max(naive.end)).contains(&time);
             expected.extend(naive.timestamps);
             covered |= naive.covered;
         }
@@ -319,6 +354,7 @@ proptest! {
             other => {
                 prop_assert!(!covered && !expected.contains(&time));
                 let by_date = match calendar.session_on(day) {
+                    _ if auction => Slot::Auction,
                     Lookup::Session(_) => Slot::OffHours,
                     Lookup::Closed => Slot::Closed,
                     Lookup::OutOfRange => Slot::OutOfRange,
@@ -360,4 +396,29 @@ proptest! {
             prop_assert!(later == after + 1 && grid.timestamp(later) > next);
         }
     }
+}
+
+#[test]
+fn a_period_is_dated_by_the_day_that_is_asked_for() {
+    let week = |label| grid("XNYS", "1w", Label::Session).with_period_label(label);
+    // Good Friday is 2024-03-29.
+    for (label, date, before) in [
+        (PeriodLabel::Last, "2024-03-28", "2024-03-22"),
+        (PeriodLabel::First, "2024-01-02", "2023-12-26"),
+        (PeriodLabel::Monday, "2024-01-01", "2023-12-25"),
+    ] {
+        let grid = week(label);
+        let here = position(&grid, date);
+        assert_eq!(
+            (text(grid.timestamp(here)), text(grid.timestamp(here - 1))),
+            (date.to_owned() + "T00:00", before.to_owned() + "T00:00")
+        );
+        assert_eq!(grid.slot(utc(date) + DAY_US), Slot::OtherDay(here));
+        assert_eq!((grid.first_at_or_after(utc(date)), grid.last_at_or_before(utc(date))), (Some(here), Some(here)));
+        assert_eq!(grid.first_at_or_after(utc(date) + DAY_US), Some(here + 1));
+        assert_eq!(grid.last_at_or_before(utc(date) - DAY_US), Some(here - 1));
+    }
+    let months = grid("XNYS", "1M", Label::Session).with_period_label(PeriodLabel::Last);
+    assert_eq!(position(&months, "2024-03-28") + 1, position(&months, "2024-04-30"));
+    assert!(matches!(months.slot(utc("2024-03-31")), Slot::OtherDay(_)));
 }

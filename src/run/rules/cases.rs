@@ -79,6 +79,9 @@ pub(super) async fn run(
             compared: Vec::new(),
             by: None,
             facts: Arc::default(),
+            gathers: crate::engine::program::Gathers::Nothing,
+            peers: std::collections::BTreeMap::new(),
+            others: std::collections::BTreeMap::new(),
             sha256: id.to_string(),
         });
         for test in tests {
@@ -166,7 +169,7 @@ fn timestamps(
             Some(Literal::Time(micros)) => *micros,
             _ => bars.grid.as_deref().map_or(next, |grid| on_grid(grid, next)),
         };
-        let step = bars.interval.minutes().map_or(DAY_US, |minutes| i64::from(minutes) * 60_000_000);
+        let step = bars.interval.micros().unwrap_or(DAY_US);
         next = bars.grid.as_deref().map_or(timestamp + step, |grid| on_grid(grid, timestamp + 1));
         Some(timestamp)
     });

@@ -12,7 +12,7 @@ use super::context::Context;
 use super::failure::Failure;
 use super::load::load;
 use crate::bars::BarsSpec;
-use crate::config::{Rule, RuleFile, RuleSet, document};
+use crate::config::{Loaded, Rule, RuleFile, RuleSet, document};
 use crate::engine::session::session;
 use crate::schema::Environment;
 
@@ -21,6 +21,8 @@ use crate::schema::Environment;
 pub struct Rules {
     context: Context,
     set: RuleSet,
+    /// The job, where the rules are those of one.
+    job: Option<Arc<Loaded>>,
     bars: BarsSpec,
 }
 
@@ -32,15 +34,21 @@ impl Rules {
     /// The file cannot be read, or every mistake in it.
     pub fn open(context: &Context, path: impl AsRef<Path>) -> Result<Self, Failure> {
         let session = session(&context.limits())?;
-        let compiled = match kind_of(path.as_ref())? {
+        let (job, compiled) = match kind_of(path.as_ref())? {
             Kind::Job => {
-                let loaded = load(path.as_ref())?;
-                assumed::compile(&loaded.rule_files, loaded.job.bars.assumed_spec(), &session)
+                let loaded = Arc::new(load(path.as_ref())?);
+                let compiled = assumed::compile(&loaded.rule_files, loaded.job.bars.assumed_spec(), &session);
+                (Some(loaded), compiled)
             }
-            Kind::Rules(rules) => assumed::compile(&[rules], assumed::usual_bars(), &session),
+            Kind::Rules(rules) => (None, assumed::compile(&[rules], assumed::usual_bars(), &session)),
         };
         let (set, bars) = compiled.map_err(Failure::Mistakes)?;
-        Ok(Self { context: context.clone(), set, bars })
+        Ok(Self { context: context.clone(), set, job, bars })
+    }
+
+    /// The job file, where the rules are those of a job.
+    pub fn job_file(&self) -> Option<&Path> {
+        self.job.as_ref().map(|job| job.job.file.path.as_path())
     }
 
     /// The rules, in the order of their files.
@@ -48,13 +56,24 @@ impl Rules {
         &self.set.rules
     }
 
-    /// Runs the test cases that the rules carry.
+    /// Runs the test cases that the rules carry, with the values of their files: a case shows what its rule does, not how a
+    /// job tunes it.
     ///
     /// # Errors
     /// A mistake in SQL that shows only with its fields, or a disk that is full.
     pub async fn test(self) -> Result<Vec<RuleCase>, Failure> {
         let scratch = self.context.scratch()?;
-        cases::run(&self.context.limits_in(&scratch), scratch.path(), self.set, self.bars).await
+        let limits = self.context.limits_in(&scratch);
+        let (set, bars) = match &self.job {
+            None => (self.set, self.bars),
+            Some(job) => {
+                let as_written = |file: &RuleFile| RuleFile { job: None, ..file.clone() };
+                let files: Vec<RuleFile> = job.rule_files.iter().map(as_written).collect();
+                let bars = job.job.bars.assumed_spec();
+                assumed::compile(&files, bars, &session(&limits)?).map_err(Failure::Mistakes)?
+            }
+        };
+        cases::run(&limits, scratch.path(), set, bars).await
     }
 }
 

@@ -63,7 +63,7 @@ pub(super) struct Base {
     /// Whether volumes are in hands of 100 shares and amounts in thousands, which the rules want in shares and yuan.
     pub(super) hands: bool,
     /// Set of rules of its market.
-    pub(super) market: &'static str,
+    pub(super) sets: &'static [&'static str],
     /// Lines of `[bars]`.
     pub(super) bars: &'static str,
 }
@@ -71,10 +71,12 @@ pub(super) struct Base {
 impl Base {
     /// The job over `bars.csv` with the rules that ship.
     pub(super) fn job(&self) -> String {
+        let sets: Vec<String> = self.sets.iter().map(|set| format!("\"../rules/{set}.toml\"")).collect();
         format!(
-            "name = \"accuracy\"\nrules = [\"../rules/ohlcv.toml\", \"../rules/{}.toml\"]\n\
+            "name = \"accuracy\"\nrules = [\"../rules/ohlcv.toml\", {}]\n\
              [source.files]\npath = \"../bars.csv\"\n[bars]\n{}\n[report]\ndir = \"../reports\"\n",
-            self.market, self.bars
+            sets.join(", "),
+            self.bars
         )
     }
 }
@@ -97,7 +99,7 @@ pub(super) const US_DAILY: Base = Base {
     piece: None,
     every: 390,
     hands: false,
-    market: "us-equities",
+    sets: &["us-equities", "across-series"],
     bars: SHARES,
 };
 
@@ -118,7 +120,7 @@ pub(super) const MINUTES: Base = Base {
     time: "ts",
     clock: Clock::Utc,
     every: 330,
-    market: "crypto",
+    sets: &["crypto"],
     bars: "series = [\"symbol\"]\ninterval = \"1m\"\ncalendar = \"24/7\"\ntime = { field = \"ts\" }",
     ..US_DAILY
 };
@@ -141,6 +143,7 @@ pub(super) const HOURS: Base = Base {
     time: "ts_local",
     clock: Clock::NewYork,
     every: 70,
+    sets: &["us-equities"],
     bars: r#"series = ["symbol"]
 interval = "1h"
 calendar = "XNYS"
@@ -160,7 +163,7 @@ pub(super) const CN_DAILY: Base = Base {
     others: &["pre_close", "pct_chg", "amount", "full_symbol"],
     every: 140,
     hands: true,
-    market: "cn-equities",
+    sets: &["cn-equities"],
     bars: r#"series = ["symbol"]
 interval = "1d"
 calendar = "XSHG"

@@ -67,7 +67,10 @@ one limit, or all rules that ship but `split`, whose findings are splits.
     for flagged in rules.iter().chain([&shipped]) {
         let [three, five, ten] = flagged.beyond.map(|(found, all)| format!("{found} of {all}"));
         let opens = format!("{} of {}", flagged.opens.0, flagged.opens.1);
-        let rule = flagged.rule.strip_prefix("limit-").map_or(flagged.rule.clone(), |limit| limit.replace('-', "."));
+        let rule = flagged
+            .rule
+            .strip_prefix("limit-")
+            .map_or(flagged.rule.clone(), |limit| limit.replace('-', ".").replace(".peers", " with `peers`"));
         let (wrong, all) = (flagged.false_bars.len(), flagged.all);
         writeln!(text, "| {rule} | {three} | {five} | {ten} | {opens} | {wrong} | {all} |").unwrap();
     }

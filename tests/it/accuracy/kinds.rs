@@ -309,12 +309,10 @@ fn repeated() -> Vec<Kind> {
         }),
         Kind::apart("filled-1", "a missing session was filled with the close before it", SHARES, |cut| {
             rows::filled(cut, 1)
-        })
-        .why("it looks like a suspension; only what others traded on that day tells"),
+        }),
         Kind::apart("filled-5", "5 missing sessions were filled with the close before them", SHARES, |cut| {
             rows::filled(cut, 5)
-        })
-        .why("it looks like a suspension; only what others traded on those days tells"),
+        }),
     ]
 }
 
@@ -380,8 +378,9 @@ fn ends() -> Vec<Kind> {
         Kind::newest("newest-repeated", "the newest bar is the one before it once more", whole::repeated),
         Kind::newest("newest-half-finished", "the newest bar has half of its range and volume", whole::half_finished)
             .why("a quiet day looks the same; the next run sees the whole bar"),
-        Kind::whole("shifted", "all values stand one session later", whole::shifted)
-            .why("the series agrees with itself; only how others moved on each day tells"),
+        Kind::whole("shifted", "all values stand one session later", whole::shifted).why(
+            "the others are two or three shares, of which some are shifted too, and one follows them by less than 0.3",
+        ),
         Kind::whole("copied", "the same bars under another name", whole::copied),
     ]
 }

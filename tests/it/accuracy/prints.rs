@@ -12,13 +12,14 @@ const SYMBOLS: [&str; 3] = ["AAPL", "GOOG", "IBM"];
 /// Limits of `bar-excess` that are compared: from one that flags much to one that only flags what may leave.
 const LIMITS: [&str; 8] = ["0.8", "1.0", "1.1", "1.2", "1.3", "1.5", "2.0", "3.0"];
 
-/// A rule for each limit, in the text of a rule file.
+/// A rule for each limit and one beside the other series, in the text of a rule file.
 pub(super) fn limits() -> String {
     let rule = |limit: &str| {
         let id = limit.replace('.', "-");
         format!("[[rule]]\nid = \"limit-{id}\"\ncheck = \"bar-excess\"\nlimit = {limit}\nmost = 1.0\n\n")
     };
-    LIMITS.map(rule).concat()
+    let beside = "[[rule]]\nid = \"limit-1-2-peers\"\ncheck = \"bar-excess\"\nlimit = 1.2\nmost = 1.0\npeers = true\n";
+    LIMITS.map(rule).concat() + beside
 }
 
 /// A bar: symbol and date.

@@ -21,8 +21,8 @@ pub(super) struct File {
 /// All files, the real ones first.
 pub(super) const FILES: [File; 7] = [
     File { job: "us-daily", file: "us_equity_daily.csv", interval: Interval::Day },
-    File { job: "us-hourly", file: "us_equity_hourly.csv", interval: Interval::Minutes(60) },
-    File { job: "crypto-1m", file: "crypto_coinbase.csv, minutes", interval: Interval::Minutes(1) },
+    File { job: "us-hourly", file: "us_equity_hourly.csv", interval: Interval::minutes(60) },
+    File { job: "crypto-1m", file: "crypto_coinbase.csv, minutes", interval: Interval::minutes(1) },
     File { job: "crypto-1d", file: "crypto_coinbase.csv, days", interval: Interval::Day },
     File { job: "cn-tushare", file: "ashare_tushare_daily.csv", interval: Interval::Day },
     File { job: "cn-ndjson", file: "stock_daily_quotes.ndjson, faults put in", interval: Interval::Day },

@@ -80,7 +80,7 @@ error[bad-value]: `path` is empty  --> job.toml:6:8
 error[unknown-value]: `xml` is not a value of `format`  --> job.toml:7:10
 error[bad-value]: a delimiter is one ASCII character, no letter, digit or quote, or `blanks`  --> job.toml:8:13
 error[bad-value]: `symbol` is in the series key twice  --> job.toml:11:21
-error[bad-value]: `7x` is not an interval; write for instance `1m`, `15m`, `1h`, `1d`, `1w` or `1M`  --> job.toml:12:12
+error[bad-value]: `7x` is not an interval; write for instance `1s`, `1m`, `15m`, `1h`, `1d`, `1w` or `1M`  --> job.toml:12:12
 error[bad-value]: unknown calendar `XNYZ`  --> job.toml:13:12
 error[bad-value]: `%Q` is not a time format: `%Q` is not known; there are %Y %y %m %-m %b %d %-d %e %j %H %-H %I %-I %p %M %S %f %3f %6f %9f %.f %z %:z %F %D %T %R %%  --> job.toml:14:37
 error[bad-value]: unknown time zone `Mars/Olympus`  --> job.toml:14:51

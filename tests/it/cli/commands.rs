@@ -135,6 +135,7 @@ fn init_makes_a_project_that_has_no_mistakes() {
     let project = Project::empty();
     insta::assert_snapshot!(project.call(&["init", "new"]).exits(0).out, @r"
 wrote new/rules/ohlcv.toml
+wrote new/rules/across-series.toml
 wrote new/rules/crypto.toml
 wrote new/rules/cn-equities.toml
 wrote new/rules/us-equities.toml
@@ -216,10 +217,12 @@ bar-excess     A high, low, open or close that sticks out of its own bar, by mor
 split          A change of the level of the prices from one close to the next open that no trading explains, with what it looks like
 unit-slip      Prices that are 10, 100, 1,000 or 10,000 times those before, or a part of them: pence among pounds, cents among dollars, thousands of yuan, prices that were never divided by 10,000
 stale          The same bar again and again while something was traded: open, high, low and close, as many of them as the bars have, equal those of the bar before
+filled-forward Bars that repeat the close before them in all their prices, without volume, at timestamps at which more than half of the other series of the job traded
+shifted        Stretches of bars that show what the market did some bars before (`late`) or will do some bars after (`early`): it is likelier by `limit` that their returns follow the median return of the other series with the shift than as they stand
 alignment      A series that misses bars that most others have, and timestamps that most series miss
 copied-series  Two names with one set of bars: of the bars that two series have at the same timestamps at least `bars`, and of these at least the share `share` is equal in all prices and in volume
 freshness      Series whose newest bar is older than the job allows, and bars that have not begun
-reconcile      Bars of one symbol that differ between its sources
+reconcile      Bars of one symbol that differ between its sources, or from those of another job
 sql            A row for which a boolean SQL expression is not true: cause `false`, or `null` where it is NULL
 ");
     for check in barkeep::checks::CHECKS {
@@ -229,7 +232,7 @@ sql            A row for which a boolean SQL expression is not true: cause `fals
     let output = project.call(&["rules", "explain", "price-spkie"]).exits(2);
     insta::assert_snapshot!(output.err, @r"
 error: there is no check `price-spkie`
-  = help: did you mean `price-spike`? checks: date-format, required, range, matches, ohlc, pct-change, turnover, tick-size, duplicate, order, gap, zero-volume, outlier, price-spike, bar-excess, split, unit-slip, stale, alignment, copied-series, freshness, reconcile, sql
+  = help: did you mean `price-spike`? checks: date-format, required, range, matches, ohlc, pct-change, turnover, tick-size, duplicate, order, gap, zero-volume, outlier, price-spike, bar-excess, split, unit-slip, stale, filled-forward, shifted, alignment, copied-series, freshness, reconcile, sql
 ");
 }
 
@@ -280,7 +283,8 @@ fn rules_of_a_job_are_linted_and_tested_without_its_source() {
         assert_eq!(project.call(&["rules", "lint", job]).exits(0).out, format!("{job}: no mistakes\n"));
         let tested = project.call(&["rules", "test", job]).exits(0);
         assert!(tested.out.ends_with("2 passed, 0 failed\n"), "{job}: {}", tested.out);
-        assert_eq!(project.call(&["rules", "list", job]).exits(0).out.lines().count(), 2, "{job}");
+        let listed = project.call(&["rules", "list", job]).exits(0).out;
+        assert_eq!(listed.lines().filter(|line| !line.starts_with(' ')).count(), 2, "{job}");
     }
     // What is wrong whatever the source has is still said.
     project.edit("rules.toml", "min = 0", "min = 0\nlimt = 1");

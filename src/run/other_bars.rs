@@ -1,0 +1,71 @@
+//! The bars of the jobs that rules compare with, read only.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::prelude::SessionContext;
+
+use super::collect::collect;
+use super::context::Context;
+use super::failure::Failure;
+use super::job::Job;
+use super::open::Opened;
+use super::other_job::named;
+use super::program::of_bars;
+use crate::checks::OtherBars;
+use crate::engine::peers::Others;
+use crate::engine::plan;
+use crate::engine::program::{Gathers, Program};
+
+/// Whether rows of other jobs are put together by session.
+fn by_session(program: &Program, other: &Program) -> bool {
+    program.bars.daily() && !other.bars.daily()
+}
+
+/// The bars of the jobs that rules of `program` compare with, by index of the rule, inside the window of the run.
+pub(super) async fn read(
+    context: &Context,
+    session: &SessionContext,
+    program: &Program,
+    window: (Option<i64>, Option<i64>),
+) -> Result<BTreeMap<usize, OtherBars>, Failure> {
+    let mut all = BTreeMap::new();
+    for (index, other) in named(&program.rules) {
+        let job = Job::open(context, &other.path)?;
+        let opened = job.open_source().await?;
+        let read = of_job(&opened, context, session, program, window).await;
+        opened.source.close().await;
+        all.insert(index, read?);
+    }
+    Ok(all)
+}
+
+async fn of_job(
+    opened: &Opened,
+    context: &Context,
+    session: &SessionContext,
+    program: &Program,
+    window: (Option<i64>, Option<i64>),
+) -> Result<OtherBars, Failure> {
+    let whole = of_bars(opened, Gathers::Nothing);
+    let gathers = Gathers::Bars { by_session: by_session(program, &whole) };
+    let gathering = Arc::new(Program { gathers, ..whole });
+    let mut ingested = opened.ingest(&gathering, context, &[]).await?;
+    ingested.input.window = window;
+    let mut others = Others::default();
+    let bars = plan::run_to_gather(session, &gathering, &ingested.input).await?;
+    collect(opened, bars, &mut |batch| {
+        others.take(batch).map_err(|[one, other]| {
+            let job = &gathering.job;
+            Failure::Usage(
+                format!("job `{job}` has several series of one symbol, `{one}` and `{other}`: which is compared?"),
+                "choose one with a `filter` in the source of that job, or name another job".into(),
+            )
+        })
+    })
+    .await?;
+    for identity in &ingested.identities {
+        identity.verify_unchanged()?;
+    }
+    Ok(others.bars())
+}
