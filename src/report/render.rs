@@ -396,8 +396,8 @@ mod tests {
 
     use super::*;
     use crate::report::run::{NextStep, StageSeconds, Trigger};
-    use crate::report::summary::{CalendarNote, Change, Excused, Rows, Span};
-    use crate::report::tally::BySeverity;
+    use crate::report::summary::{CalendarNote, Change, Rows, Span};
+    use crate::report::tally::{BySeverity, Excused};
 
     fn micros(text: &str) -> UtcMicros {
         serde_json::from_value(text.into()).unwrap()
