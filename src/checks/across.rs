@@ -6,6 +6,7 @@
 //! series is its note.
 
 use super::finding::{Finding, Totals};
+use super::reason::{Excused, Reason};
 use super::series::Series;
 
 /// What stands for the series key of a finding about all of them.
@@ -89,6 +90,13 @@ impl AcrossSink {
     /// Counts rows that got a verdict.
     pub fn evaluated(&mut self, rows: u64) {
         self.totals.evaluated += rows;
+    }
+
+    /// Counts what a fact excused.
+    pub fn excuse(&mut self, reason: Reason, more: Excused) {
+        let sum = &mut self.totals.excused_by[reason as usize];
+        sum.findings += more.findings;
+        sum.bars += more.bars;
     }
 
     /// Counts rows without enough to compare them with.

@@ -48,10 +48,10 @@ impl Excuses {
         self.bands.as_ref().is_some_and(|bands| bands.built_in)
     }
 
-    /// Indices into `BarsSpec::fields` of what has to be read for it.
+    /// Indices into `BarsSpec::fields` of what has to be read for it. The price that a finding is about is read by its check.
     pub fn fields(&self) -> Vec<usize> {
         let pre_close = self.bands.as_ref().and_then(|bands| bands.pre_close);
-        self.prices.iter().map(|(_, index)| *index).chain(pre_close).collect()
+        self.close.into_iter().chain(pre_close).collect()
     }
 
     /// Takes the findings out of `sink` that facts of `series` explain, and counts them: a row of which nothing else was

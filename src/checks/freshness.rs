@@ -19,6 +19,7 @@ use self::expected::{Lag, begins, lag};
 pub use self::limit::parse_fresh;
 use super::across::{Across, AcrossSink, Note, Noted};
 use super::params::Params;
+use super::reason::{Excused, Reason};
 use super::{Check, CheckKind, Described, Facts, Finding, Series, Stage};
 use crate::bars::{BarsSpec, DAY_US, Fresh};
 use crate::market::zone;
@@ -107,6 +108,8 @@ struct Ends {
     /// The bars before the first day of the calendar, and those after its last that have begun.
     before: Option<Run>,
     after: Option<Run>,
+    /// Why it owes no bar now, as an index of [`Reason::ALL`], and since when, µs UTC.
+    owes_none: Option<(usize, i64)>,
 }
 
 /// Bars one after the other.
@@ -140,7 +143,10 @@ impl Across for Rule {
         let (before, after) = (Run::of(&time[..known.start]), Run::of(&time[known.end..begun]));
         let newest = begun.checked_sub(1).map(|last| time[last]);
         let row = future.is_some().then_some(begun);
-        let bytes = serde_json::to_vec(&Ends { rows: time.len() as u64, newest, future, before, after }).ok()?;
+        let owes_none = series.facts.absent_since(self.on_scale(as_of));
+        let owes_none = owes_none.map(|(absence, since)| (Reason::of(absence) as usize, since));
+        let ends = Ends { rows: time.len() as u64, newest, future, before, after, owes_none };
+        let bytes = serde_json::to_vec(&ends).ok()?;
         Some(Noted { bytes, row })
     }
 
@@ -161,8 +167,18 @@ impl Across for Rule {
             }
             let Some(newest) = noted.newest else { continue };
             ended += 1;
-            if let Some(lag) = self.fresh.and_then(|fresh| self.too_late(fresh, newest, as_of)) {
-                late.push(Late { note: index, newest, lag });
+            let Some((fresh, lag)) = self.fresh.and_then(|fresh| Some((fresh, self.too_late(fresh, newest, as_of)?)))
+            else {
+                continue;
+            };
+            // It owes the bars until a fact explains that there are none.
+            let reason = noted.owes_none.filter(|(_, since)| self.too_late(fresh, newest, as_of.min(*since)).is_none());
+            match reason.and_then(|(reason, _)| Reason::ALL.get(reason)) {
+                Some(reason) => {
+                    ended -= 1;
+                    sink.excuse(*reason, Excused { findings: 1, bars: lag.count });
+                }
+                None => late.push(Late { note: index, newest, lag }),
             }
         }
         if self.fresh.is_some() {
@@ -182,6 +198,14 @@ fn of_run(run: &Run, cause: Cause, as_of: i64) -> Finding {
 }
 
 impl Rule {
+    /// The moment `as_of` on the scale of the timestamps: that of daily bars is the midnight of its date.
+    fn on_scale(&self, as_of: i64) -> i64 {
+        match self.bars.daily() {
+            true => i64::from(zone::local_day(self.bars.time.zone, as_of)) * DAY_US,
+            false => as_of,
+        }
+    }
+
     /// Which of `times`, which ascend, are on days that the calendar reaches; all of them without a calendar.
     fn known(&self, times: &[i64]) -> Range<usize> {
         let Some(calendar) = &self.bars.calendar else { return 0..times.len() };

@@ -228,9 +228,9 @@ mod tests {
             expressions: &[],
             present: &[],
             standing: &[],
+            facts: crate::market::facts::SeriesFacts::NONE,
             peers: None,
             other: &[],
-            facts: crate::market::facts::SeriesFacts::NONE,
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);
@@ -256,9 +256,9 @@ mod tests {
             expressions: &[],
             present: &[],
             standing: &[],
+            facts: crate::market::facts::SeriesFacts::NONE,
             peers: None,
             other: &[],
-            facts: crate::market::facts::SeriesFacts::NONE,
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);

@@ -1,5 +1,7 @@
 //! Why a finding is none: the reasons that facts give, and the words by which rules choose among them.
 
+use crate::market::facts::Absence;
+
 /// A fact that explains what a rule found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
@@ -57,6 +59,17 @@ impl Reason {
     /// Its word.
     pub fn word(self) -> &'static str {
         Self::WORDS[self as usize]
+    }
+
+    /// The reason that bars are not there for.
+    pub fn of(absence: Absence) -> Self {
+        match absence {
+            Absence::NotYetListed => Self::BeforeListing,
+            Absence::NoLongerListed => Self::Delisted,
+            Absence::Suspended => Self::Suspended,
+            Absence::Outage => Self::Outage,
+            Absence::Moved => Self::Quarantined,
+        }
     }
 }
 

@@ -184,9 +184,9 @@ mod tests {
             expressions: &[],
             present: &[],
             standing: &[],
+            facts: crate::market::facts::SeriesFacts::NONE,
             peers: None,
             other: &[],
-            facts: crate::market::facts::SeriesFacts::NONE,
         };
         let check = compile(
             r#"check = "required"

@@ -163,12 +163,12 @@ pub struct Series<'a> {
     pub present: &'a [i64],
     /// How each row stands, for rules about copies; empty where all rows are good.
     pub standing: &'a [Standing],
+    /// What is known of its market besides the calendar.
+    pub facts: &'a SeriesFacts<'a>,
     /// What the other series show, for checks that have [`super::Check::peers`]; `None` where that is not known.
     pub peers: Option<&'a PeerTable>,
     /// The bars of the symbol in another job, for checks that have [`super::Check::other_job`]; none for others.
     pub other: &'a [OtherBar],
-    /// What is known of its market besides the calendar.
-    pub facts: &'a SeriesFacts<'a>,
 }
 
 impl<'a> Series<'a> {

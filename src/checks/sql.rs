@@ -129,9 +129,9 @@ mod tests {
             expressions: &[&result],
             present: &[],
             standing: &[],
+            facts: crate::market::facts::SeriesFacts::NONE,
             peers: None,
             other: &[],
-            facts: crate::market::facts::SeriesFacts::NONE,
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);

@@ -6,12 +6,14 @@
 //! or empty is numeric; `!17` is a value of another type in a text column; for a check across series the second column is
 //! `symbol`, and its findings begin with the series they are about); ```` ```text ```` with the findings, one a line, as [`render`] prints them.
 
+mod facts;
 pub(crate) mod several;
 
 use std::sync::Arc;
 
 use arrow::array::{Array, BooleanArray, Float64Array, StringViewArray};
 
+use self::facts::{ANY, add_fact};
 use super::{
     CHECKS, Check, CheckKind, Column, Excuses, Exempt, Finding, FindingSink, NumberColumn, OtherBar, PeerTable,
     Records, Series, Stage, Standing, TextColumn, Totals, find,
@@ -19,8 +21,7 @@ use super::{
 use crate::bars::time::TimeFormat;
 use crate::bars::{BarsSpec, DAY_US, FieldKind, FieldSpec, Fold, Label, TimeSpec};
 use crate::checks::Params;
-use crate::market::facts::{ActionKind, CorporateAction, Exception, LimitFact, MarketFacts, Outage, Stretch, Who};
-use crate::market::price_limits::PriceLimit;
+use crate::market::facts::MarketFacts;
 use crate::market::{Calendar, Grid, Interval, PeriodLabel};
 use crate::schema::{Diagnostic, Environment, Holds, Otherwise, Reader, Section, SectionReader, SourceText, key};
 
@@ -35,10 +36,10 @@ pub(crate) struct Fixture {
     texts: Vec<Option<[StringViewArray; 2]>>,
     rank: Vec<u64>,
     standing: Vec<Standing>,
-    /// The bars of another job.
-    pub(crate) other: Vec<OtherBar>,
     facts: MarketFacts,
     key: String,
+    /// The bars of another job.
+    pub(crate) other: Vec<OtherBar>,
 }
 
 impl Fixture {
@@ -81,9 +82,9 @@ impl Fixture {
             texts,
             rank: order.iter().map(|(_, i)| *i as u64).collect(),
             standing: Vec::new(),
-            other: Vec::new(),
             facts,
             key: symbol_in(&header, &sorted).unwrap_or(ANY).to_owned(),
+            other: Vec::new(),
             spec,
         }
     }
@@ -150,9 +151,9 @@ impl Fixture {
             expressions: &none,
             present: &self.time,
             standing: &self.standing,
+            facts: &facts,
             peers,
             other: &self.other,
-            facts: &facts,
         };
         look(&series)
     }
@@ -267,40 +268,6 @@ fn rendered(diagnostics: &[Diagnostic]) -> String {
     diagnostics.iter().map(|d| d.render(false)).collect::<Vec<_>>().join("\n\n")
 }
 
-/// The symbol that the facts of an example are about, whatever the series is called.
-const ANY: &str = "TEST";
-
-/// A fact as an example writes it: `suspended 2024-01-03 2024-01-05`, the words of the reasons or `listed`, `split 2` and
-/// `other` before a date, `limit 0.05`.
-fn add_fact(facts: &mut MarketFacts, text: &str, at: &dyn Fn(&str) -> i64) {
-    let words: Vec<&str> = text.split(' ').collect();
-    let stretch = |from: usize| Stretch {
-        from: words.get(from).map_or(i64::MIN, |text| at(text)),
-        until: words.get(from + 1).map_or(i64::MAX, |text| at(text)),
-    };
-    match words[0] {
-        "suspended" => facts.add_suspension(ANY, stretch(1)),
-        "listed" => facts.add_listing(ANY, stretch(1)),
-        "outage" => facts.add_outage(Outage { stretch: stretch(1), source: None, symbol: None }),
-        "split" => {
-            let kind = ActionKind::Split { ratio: words[1].parse().expect("a ratio") };
-            facts.add_action(ANY, CorporateAction { time: at(words[2]), kind });
-        }
-        "dividend" => {
-            let kind = ActionKind::Dividend { cash: words[1].parse().expect("cash") };
-            facts.add_action(ANY, CorporateAction { time: at(words[2]), kind });
-        }
-        "limit" => {
-            let share = Some(words[1].parse::<u32>().expect("ten-thousandths"));
-            let limit = PriceLimit { up: share, down: share };
-            facts.add_limit(LimitFact { who: Who::Symbols("*".to_owned()), stretch: stretch(2), limit });
-        }
-        "moved" => *facts = std::mem::take(facts).with_moved([(ANY.to_owned(), at(words[1]))]),
-        "exception" => facts.add_exception(ANY, Exception { rule: Arc::from("test"), stretch: stretch(1) }),
-        other => panic!("no fact `{other}`"),
-    }
-}
-
 /// The bars an example's `[bars]` table describes, without fields, and its facts.
 fn spec_of(bars: &str) -> (BarsSpec, MarketFacts) {
     let file = SourceText::new("bars.toml", bars);
@@ -329,12 +296,12 @@ fn spec_of(bars: &str) -> (BarsSpec, MarketFacts) {
     let series = reader.strings("series").unwrap_or_default();
     let series: Vec<Arc<str>> = series.into_iter().map(|name| Arc::from(name.into_inner())).collect();
     let series = if series.is_empty() { vec![Arc::from("symbol")] } else { series };
+    let written = reader.strings("facts").unwrap_or_default();
     let period_label = text(&mut reader, "period_label").map(|label| match label.as_str() {
         "first" => PeriodLabel::First,
         "last" => PeriodLabel::Last,
         _ => PeriodLabel::Monday,
     });
-    let written = reader.strings("facts").unwrap_or_default();
     let mistakes = reader.finish("[bars]");
     assert!(mistakes.is_empty(), "{}", rendered(&mistakes));
     let grid = calendar.as_ref().map(|calendar| {

@@ -580,7 +580,7 @@ error[unknown-key]: unknown key `limit` in the job
 8 | [limit]
   |  ^^^^^ unknown key
   |
-  = help: did you mean `limits`? keys: name, rules, source, bars, calendar, window, limits, quarantine, report, parse_error, tune, facts
+  = help: did you mean `limits`? keys: name, rules, source, bars, calendar, window, limits, quarantine, report, parse_error, facts, tune
 
 error[bad-value]: rule `a`: `window` is 20, and must be an odd number
  --> rules/a.toml:5:10

@@ -293,9 +293,9 @@ impl View<'_> {
             expressions: self.frame.expressions(self.layout),
             present: present.unwrap_or_else(|| self.frame.time(self.layout)),
             standing: self.standing,
+            facts: self.facts,
             peers: self.program.peers.get(&rule),
             other: self.other(rule),
-            facts: self.facts,
         }
     }
 
@@ -304,8 +304,9 @@ impl View<'_> {
         let present = self.present(rule);
         let parts = self.parts(index, present.as_deref());
         let mut sink = FindingSink::default();
+        let check = rule.check_of(self.whole.text(self.layout.keys.first().copied(), 0));
         let series = self.frame.series(self.layout, self.key, &parts);
-        rule.check_of(self.whole.text(self.layout.keys.first().copied(), 0)).check(&series, &mut sink);
+        check.check(&series, &mut sink);
         sink.findings.retain(|finding| rule.is_about(finding));
         rule.excuses.apply(&series, &mut sink);
         out.extend(sink.findings.into_iter().map(|finding| Flagged::new(index, finding, self.rows)));

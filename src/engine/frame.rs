@@ -219,9 +219,9 @@ impl Frame {
             expressions: &parts.expressions,
             present: parts.present,
             standing: parts.standing,
+            facts: parts.facts,
             peers: parts.peers,
             other: parts.other,
-            facts: parts.facts,
         }
     }
 
@@ -293,12 +293,12 @@ pub struct Parts<'a> {
     pub present: &'a [i64],
     /// How each row stands; empty but for rules about copies.
     pub standing: &'a [Standing],
+    /// The facts of the series.
+    pub facts: &'a SeriesFacts<'a>,
     /// What the other series show, for rules that need it.
     pub peers: Option<&'a PeerTable>,
     /// The bars of the symbol in another job.
     pub other: &'a [OtherBar],
-    /// The facts of the series.
-    pub facts: &'a SeriesFacts<'a>,
 }
 
 /// How a series key shows a field that is NULL.

@@ -53,14 +53,14 @@ pub struct Program {
     /// The field of the series key that names the source, where the sources of a symbol are evaluated together, by the rules
     /// that compare them and no others.
     pub by: Option<Arc<str>>,
+    /// What is known of the market besides its calendar.
+    pub facts: Arc<MarketFacts>,
     /// What is gathered of the series, where rules are not run.
     pub gathers: Gathers,
     /// What they know of other series, by index of the rule.
     pub peers: BTreeMap<usize, PeerTable>,
     /// The bars of other jobs they compare with, by index of the rule.
     pub others: BTreeMap<usize, OtherBars>,
-    /// What is known of the market besides its calendar.
-    pub facts: Arc<MarketFacts>,
     /// SHA-256 over the job, its rules and its facts; two programs are equal when this is.
     pub sha256: String,
 }

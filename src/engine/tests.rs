@@ -103,10 +103,10 @@ pub(super) fn program(text: &str) -> Arc<Program> {
         read,
         compared,
         by: None,
+        facts: Arc::default(),
         gathers: crate::engine::program::Gathers::Nothing,
         peers: std::collections::BTreeMap::new(),
         others: std::collections::BTreeMap::new(),
-        facts: Arc::default(),
         sha256: "x".into(),
     })
 }

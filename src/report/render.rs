@@ -397,7 +397,7 @@ mod tests {
     use super::*;
     use crate::report::run::{NextStep, StageSeconds, Trigger};
     use crate::report::summary::{CalendarNote, Change, Rows, Span};
-    use crate::report::tally::BySeverity;
+    use crate::report::tally::{BySeverity, Excused};
 
     fn micros(text: &str) -> UtcMicros {
         serde_json::from_value(text.into()).unwrap()
@@ -528,6 +528,10 @@ mod tests {
         summary.calendar = Some(CalendarNote { name: "XSHG".to_owned(), version: "4.13".to_owned(), known_until });
         summary.rules[2].insufficient = 120;
         summary.rules[3].excused = 1;
+        let excused = |bars| Excused { findings: 1, bars };
+        let facts = [("suspended".to_owned(), excused(3)), ("delisted".to_owned(), excused(5_004))];
+        summary.rules[3].excused_by = BTreeMap::from(facts);
+        summary.rules[2].excused_by = BTreeMap::from([("corporate-action".to_owned(), excused(1))]);
         let lacking = RuleSummary {
             insufficient: 2_500,
             evaluated: 0,
@@ -551,6 +555,7 @@ mod tests {
           47 findings, 5 new and 1,002 fixed since 20261119T023000Z-aaaa
           too little history: price-spike 120 rows
           excused: gap 1 row
+          facts explain: price-spike 1 bar corporate action; gap 5,004 bars delisted, 3 suspended
           calendar XSHG, known until 2026-12-31
 
         FAIL  16 rows would be quarantined and 1 row would be deleted, nothing was changed.  0.4 s, 650,000 rows/s

@@ -10,7 +10,6 @@ use arrow::error::ArrowError;
 
 use super::destination::VERSION;
 use super::run::{ActionRow, Outcome, RunMeta};
-use super::summary::excused_by;
 use super::tables::Table;
 use super::tally::{RuleStatus, RuleTally, Tally};
 use crate::decide::Action;
@@ -96,7 +95,7 @@ pub(super) fn rule_results(meta: &RunMeta, program: &Program, rules: &[RuleTally
     let each = || rules.iter().enumerate();
     let levels = |index: usize| program.levels(index);
     let rule = |index: usize| program.rules.rules.get(index);
-    let excused = each().map(|(_, tally)| serde_json::json!(excused_by(tally)).to_string()).collect::<Vec<_>>();
+    let excused = each().map(|(_, tally)| serde_json::json!(tally.excused_by()).to_string()).collect::<Vec<_>>();
     table(
         Table::RuleResults,
         vec![

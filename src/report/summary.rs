@@ -11,7 +11,7 @@ use super::destination::VERSION;
 use super::rows::flags_rows;
 use super::run::{Connections, NextStep, Outcome, PlanNote, RunMeta, RunStatus, StageSeconds, Trigger};
 use super::tables::SCHEMA_VERSION;
-use super::tally::{BySeverity, RuleStatus, RuleTally, Tally};
+use super::tally::{BySeverity, Excused, RuleStatus, RuleTally, Tally};
 use crate::bars::BarsSpec;
 use crate::decide::RowTotals;
 use crate::engine::program::Program;
@@ -220,15 +220,6 @@ pub struct RuleSummary {
     pub why: Option<String>,
 }
 
-/// What one fact excused of a rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Excused {
-    /// What would have been findings.
-    pub findings: u64,
-    /// The bars they are about.
-    pub bars: u64,
-}
-
 /// Where a finding is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
@@ -359,7 +350,7 @@ fn rules(program: &Program, tallies: &[RuleTally]) -> Vec<RuleSummary> {
             evaluated: count(counts.evaluated),
             insufficient: count(counts.insufficient),
             excused: count(counts.excused),
-            excused_by: excused_by(tally),
+            excused_by: tally.excused_by(),
             stepped_over: count(counts.stepped_over),
             findings: count(counts.findings),
             bars: count(counts.bars),
@@ -375,12 +366,6 @@ fn rules(program: &Program, tallies: &[RuleTally]) -> Vec<RuleSummary> {
     let mut rules: Vec<RuleSummary> = each.collect();
     rules.sort_by_key(|rule| std::cmp::Reverse(rule.status));
     rules
-}
-
-/// What facts excused of a rule, by fact.
-pub(super) fn excused_by(tally: &RuleTally) -> BTreeMap<String, Excused> {
-    let excused = |(findings, bars): &(i64, i64)| Excused { findings: count(*findings), bars: count(*bars) };
-    tally.excuses.iter().map(|(fact, counts)| (fact.clone(), excused(counts))).collect()
 }
 
 fn change(rules: &[RuleSummary], since_run: Option<&str>) -> Option<Change> {

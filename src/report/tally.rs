@@ -41,6 +41,15 @@ impl RuleStatus {
     }
 }
 
+/// What one fact excused of a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Excused {
+    /// What would have been findings.
+    pub findings: u64,
+    /// The bars they are about.
+    pub bars: u64,
+}
+
 /// Counts of one rule over all series.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RuleTally {
@@ -91,6 +100,13 @@ impl RuleTally {
             self.first = Some((time, series.to_owned()));
         }
         self.last_time = self.last_time.max(records.time_until(row));
+    }
+
+    /// What facts excused of it, by fact.
+    pub fn excused_by(&self) -> BTreeMap<String, Excused> {
+        let count = |count: i64| u64::try_from(count).unwrap_or(0);
+        let excused = |(findings, bars): &(i64, i64)| Excused { findings: count(*findings), bars: count(*bars) };
+        self.excuses.iter().map(|(fact, counts)| (fact.clone(), excused(counts))).collect()
     }
 
     /// How the rule came out.

@@ -64,10 +64,10 @@ pub(super) fn program() -> Arc<Program> {
         read: Vec::new(),
         compared: Vec::new(),
         by: None,
+        facts: Arc::default(),
         gathers: crate::engine::program::Gathers::Nothing,
         peers: std::collections::BTreeMap::new(),
         others: std::collections::BTreeMap::new(),
-        facts: Arc::default(),
         sha256: "p".to_owned(),
     })
 }

@@ -104,10 +104,10 @@ pub(super) fn unseen(loaded: &Loaded) -> Program {
         read: Vec::new(),
         compared: Vec::new(),
         by: None,
+        facts: Arc::default(),
         gathers: Gathers::Nothing,
         peers: BTreeMap::new(),
         others: BTreeMap::new(),
-        facts: Arc::default(),
         sha256: String::new(),
     }
 }

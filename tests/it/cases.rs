@@ -130,11 +130,18 @@ fn rules(run: &Run) -> Vec<String> {
     };
     let line = |rule: &Value| {
         let id = rule["id"].as_str().unwrap();
-        format!("{id}: {} evaluated{}{}", count(rule, "evaluated"), part(rule, "insufficient"), part(rule, "excused"))
+        let parts = [part(rule, "insufficient"), part(rule, "excused")].concat();
+        format!("{id}: {} evaluated{parts}{}", count(rule, "evaluated"), of_facts(rule))
     };
     let mut lines: Vec<String> = run.summary["rules"].as_array().unwrap().iter().map(line).collect();
     lines.sort();
     lines
+}
+
+/// The bars that each fact excused.
+fn of_facts(rule: &Value) -> String {
+    let excused = rule["excused_by"].as_object().into_iter().flatten();
+    excused.map(|(fact, counts)| format!(", {} bars {fact}", counts["bars"])).collect()
 }
 
 fn copied(action: &Action, findings: &[Finding]) -> String {

@@ -1,5 +1,6 @@
 use serde_json::json;
 
+use crate::checks::Reason;
 use crate::checks::testing::several::evaluate;
 
 /// Daily bars of New York, of each series the date of its newest bar.
@@ -147,4 +148,25 @@ fn a_series_that_ends_says_how_many_go_on_longer() {
     let longer =
         |place: usize| evaluated.findings[place].evidence.as_ref().map(|it| (it["late"].clone(), it["longer"].clone()));
     assert_eq!((longer(0), longer(1)), (Some((json!(1), json!(1))), Some((json!(2), json!(2)))));
+}
+
+#[test]
+fn a_series_owes_no_bar_from_its_delisting_or_suspension_on() {
+    let bars = |facts: &str| {
+        format!("calendar = \"XNYS\"\nzone = \"America/New_York\"\nas_of = \"2024-02-29T22:00:00Z\"\nfacts = [{facts}]")
+    };
+    let csv = "time,symbol,close\n2024-01-02,A,1\n2024-02-29,A,1\n2024-01-02,Z,1\n2024-01-10,Z,1\n";
+    let rule = "check = \"freshness\"\nmax = \"2 sessions\"";
+    for (facts, reason) in [
+        ("\"listed 2000-01-03 2024-01-11\"", Some(Reason::Delisted)),
+        ("\"suspended 2024-01-11\"", Some(Reason::Suspended)),
+        ("\"suspended 2024-01-11 2024-01-20\", \"listed 2000-01-03 2024-01-20\"", Some(Reason::Delisted)),
+        ("\"suspended 2024-01-11 2024-02-01\"", None),
+        ("\"suspended 2024-01-18\"", None),
+    ] {
+        let evaluated = evaluate(&bars(facts), csv, rule);
+        assert_eq!(evaluated.lines.len(), usize::from(reason.is_none()), "{facts}: {:?}", evaluated.lines);
+        let excused = reason.map_or(0, |reason| evaluated.totals.excused_by[reason as usize].findings);
+        assert_eq!(excused, u64::from(reason.is_some()), "{facts}");
+    }
 }

@@ -102,16 +102,16 @@ pub const JOB: Section = Section {
         key("report", Holds::Table(&run::REPORT), Nothing, "Where reports are written."),
         key("parse_error", Holds::Table(&run::PARSE_ERROR), Nothing, "What a value that does not decode is."),
         key(
-            "tune",
-            Holds::Values,
-            Nothing,
-            "Values in the place of those of a rule, by its id: `[tune.outlier] limit = 8`; those of one symbol below `symbol`, `[tune.outlier.symbol.\"BRK/B\"]`.",
-        ),
-        key(
             "facts",
             Holds::Table(&facts::FACTS),
             Nothing,
             "Files with what is known of the market besides its calendar.",
+        ),
+        key(
+            "tune",
+            Holds::Values,
+            Nothing,
+            "Values in the place of those of a rule, by its id: `[tune.outlier] limit = 8`; those of one symbol below `symbol`, `[tune.outlier.symbol.\"BRK/B\"]`.",
         ),
         key("schedule", Holds::NotYet, Nothing, "let cron or a timer start the run, and take the section out"),
     ],
@@ -466,7 +466,7 @@ error[unknown-key]: unknown key `reports` in the job
 3 | reports = "x"
   | ^^^^^^^ unknown key
   |
-  = help: did you mean `report`? keys: name, rules, source, bars, calendar, window, limits, quarantine, report, parse_error, tune, facts
+  = help: did you mean `report`? keys: name, rules, source, bars, calendar, window, limits, quarantine, report, parse_error, facts, tune
 
 error[bad-value]: `path` holds an empty string
  --> jobs/demo.toml:5:8

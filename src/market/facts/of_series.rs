@@ -130,6 +130,27 @@ impl<'a> SeriesFacts<'a> {
         (absence, changes)
     }
 
+    /// Why there is no bar at `time`, and since when there has been none for such reasons.
+    pub fn absent_since(&self, time: i64) -> Option<(Absence, i64)> {
+        let mut since: Option<(Absence, i64)> = None;
+        let mut at = time;
+        while let (Some(absence), _) = self.absence(at) {
+            let from = match absence {
+                Absence::NotYetListed | Absence::NoLongerListed => self.listed(at).map(|(_, stretch)| stretch.from),
+                Absence::Suspended => self.suspension(at).map(|stretch| stretch.from),
+                Absence::Outage => self.outage(at).map(|stretch| stretch.from),
+                Absence::Moved => Some(at),
+            };
+            let from = from.unwrap_or(at).min(at);
+            since = Some((since.map_or(absence, |(now, _)| now), from));
+            if from == i64::MIN {
+                break;
+            }
+            at = from - 1;
+        }
+        since
+    }
+
     /// Whether a person set any price limit for it.
     pub fn has_limits(&self) -> bool {
         !self.limits.is_empty()

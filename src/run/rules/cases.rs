@@ -78,10 +78,10 @@ pub(super) async fn run(
             read: read.clone(),
             compared: Vec::new(),
             by: None,
+            facts: Arc::default(),
             gathers: crate::engine::program::Gathers::Nothing,
             peers: std::collections::BTreeMap::new(),
             others: std::collections::BTreeMap::new(),
-            facts: Arc::default(),
             sha256: id.to_string(),
         });
         for test in tests {
