@@ -124,8 +124,8 @@ mod tests {
     use sha2::{Digest, Sha256};
 
     use super::*;
+    use crate::market::calendar::date;
     use crate::market::patches::Patch;
-    use crate::market::table::date;
     use crate::market::{Lookup, Session};
 
     const GOLDEN: &str = include_str!("data/golden_sessions.csv");
@@ -289,6 +289,33 @@ mod tests {
         ] {
             assert_eq!(on(name, date).trading_time(), minutes * 60_000_000, "{name} {date}");
         }
+    }
+
+    #[test]
+    fn the_document_lists_every_calendar() {
+        let day = |day: Option<i32>| {
+            let date = day.and_then(NaiveDate::from_epoch_days);
+            date.map_or_else(|| "no bound".to_owned(), |date| date.to_string())
+        };
+        let mut table = "| calendar | zone | first day | last day |\n|---|---|---|---|\n".to_owned();
+        for name in Calendar::names() {
+            let calendar = Calendar::named(name).unwrap();
+            let (zone, first, last) = (calendar.zone(), day(calendar.first()), day(calendar.last()));
+            table.push_str(&format!("| {name} | {zone} | {first} | {last} |\n"));
+        }
+        let aliases: Vec<String> = Calendar::aliases().map(|(alias, own)| format!("{alias} ({own})")).collect();
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/calendars.md");
+        let found = std::fs::read_to_string(&path).unwrap();
+        let mut wanted = found.clone();
+        for (name, text) in [("aliases", aliases.join(", ") + ".\n"), ("calendars", table)] {
+            let (begin, end) = (format!("<!-- {name}: begin -->\n"), format!("<!-- {name}: end -->"));
+            let (head, rest) = wanted.split_once(&begin).unwrap();
+            wanted = format!("{head}{begin}{text}{end}{}", rest.split_once(&end).unwrap().1);
+        }
+        if std::env::var_os("BARKEEP_REWRITE").is_some() {
+            std::fs::write(&path, &wanted).unwrap();
+        }
+        assert!(found == wanted, "run this test with BARKEEP_REWRITE=1 to write the tables of docs/calendars.md anew");
     }
 
     #[test]

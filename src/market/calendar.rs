@@ -193,6 +193,11 @@ pub(super) fn week_and_weekday(day: i32) -> (i64, i64) {
     (days.div_euclid(7), days.rem_euclid(7))
 }
 
+/// A date like `2024-11-29`, in days since 1970-01-01.
+pub(super) fn date(text: &str) -> Option<i32> {
+    NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().map(|date| date.to_epoch_days())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

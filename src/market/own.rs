@@ -105,7 +105,7 @@ fn reject_overlaps<'a>(sessions: impl Iterator<Item = &'a Session>) -> Result<()
 mod tests {
     use super::*;
     use crate::market::Lookup;
-    use crate::market::table::date;
+    use crate::market::calendar::date;
 
     fn day(text: &str) -> i32 {
         date(text).unwrap()
