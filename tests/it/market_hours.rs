@@ -155,6 +155,32 @@ fn good_friday_and_the_maintenance_break_are_known() {
     market.is_clean("fixed.toml", 177);
 }
 
+#[test]
+fn bars_before_and_after_the_regular_hours_pass_where_the_job_asks_for_them() {
+    let open = |local: DateTime<Tz>| (4..20).contains(&local.hour());
+    let span = ("2024-03-04T05:00:00Z", "2024-03-07T05:00:00Z");
+    let bars = trading(Tz::America__New_York, span, Duration::minutes(30), open);
+    let market = Market::new();
+    market.bars("30m", "calendar = \"XNYS\"\nhours = \"extended\"", texts(&bars));
+    market.is_clean("job.toml", 3 * 32);
+    let market = Market::new();
+    market.bars("30m", "calendar = \"XNYS\"", texts(&bars));
+    let (_, found) = market.found("job.toml");
+    assert_eq!(found.len(), 3 * (32 - 13 - 1), "but for the bar at the close");
+    assert!(found.iter().all(|found| found.cause.as_deref() == Some("off-hours")));
+}
+
+#[test]
+fn a_calendar_that_ends_soon_is_warned_of() {
+    let market = Market::new();
+    let days = ["2026-10-30", "2026-11-02"].map(str::to_owned);
+    market.bars("1d", "calendar = \"XSHG\"", days);
+    let warned = || Run::new(&market.folder(), &["check", "job.toml"]).log.contains("known until 2026-12-31 only");
+    assert!(!warned());
+    market.bars("1d", "calendar = \"XSHG\"", ["2026-10-30", "2026-11-03"].map(str::to_owned));
+    assert!(warned());
+}
+
 mod tokyo {
     use super::*;
 

@@ -35,6 +35,8 @@ pub struct Bars {
     pub align: Align,
     /// Whether a bar of the closing auction is tolerated.
     pub auction: bool,
+    /// Whether bars before and after the regular hours are tolerated.
+    pub extended: bool,
     /// Which day dates a weekly or monthly bar; any does where the job does not say.
     pub period_label: Option<PeriodLabel>,
     /// How timestamps are read.
@@ -93,6 +95,12 @@ pub(super) const BARS: Section = Section {
             Holds::Flag,
             Flag(true),
             "Whether a bar of the closing auction is tolerated: from the close to the end of the auction, neither missing nor out of place.",
+        ),
+        key(
+            "hours",
+            Holds::Choice(&["regular", "extended"]),
+            Text("regular"),
+            "Whether bars before and after the regular hours are out of place, or tolerated (`extended`).",
         ),
         key(
             "period_label",
@@ -192,6 +200,7 @@ pub(super) fn read(
             calendar_files: market.files,
             align: market.align,
             auction: market.auction,
+            extended: market.extended,
             period_label: market.period_label,
             time,
             fields,

@@ -30,6 +30,7 @@ pub(super) struct Market {
     pub(super) files: Vec<Spanned<JobPath>>,
     pub(super) align: Align,
     pub(super) auction: bool,
+    pub(super) extended: bool,
     pub(super) period_label: Option<PeriodLabel>,
 }
 
@@ -46,8 +47,16 @@ pub(super) fn read(
     let files = own_file.into_iter().chain(file).collect();
     let align = if section.choice("align") == Some("clock") { Align::Clock } else { Align::Open };
     let auction = section.flag("auction");
+    let extended = section.choice("hours") == Some("extended");
+    if extended && calendar.as_ref().is_some_and(|calendar| calendar.extended().is_none()) {
+        let help = "write `extended = \"04:00-20:00\"` in a calendar of the job, `[calendar.NAME]`";
+        section.reject("hours", "nothing is known of trading outside the regular hours of this calendar", help);
+    }
+    if extended && interval.is_some_and(Interval::is_daily_or_longer) {
+        section.reject("hours", "`hours` is for intraday bars", "leave it out: a daily bar has a date and no hour");
+    }
     let period_label = read_period_label(section, interval);
-    for name in ["calendar_file", "align", "auction", "period_label"] {
+    for name in ["calendar_file", "align", "auction", "hours", "period_label"] {
         if section.has(name) && !section.has("calendar") {
             section.reject(
                 name,
@@ -56,7 +65,7 @@ pub(super) fn read(
             );
         }
     }
-    Market { calendar, files, align, auction, period_label }
+    Market { calendar, files, align, auction, extended, period_label }
 }
 
 /// The calendar that the bars name, and the file of one that the job writes.
