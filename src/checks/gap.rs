@@ -281,7 +281,7 @@ impl<'a> Walk<'a> {
                 self.out_of_range += 1;
                 self.beyond(time)
             }
-            Slot::Auction | Slot::OffGrid | Slot::OffHours | Slot::Closed => None,
+            Slot::Tolerated | Slot::OffGrid | Slot::OffHours | Slot::Closed => None,
         }
     }
 

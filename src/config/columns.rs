@@ -145,6 +145,7 @@ fn assemble(bars: &Bars, columns: &[SourceColumn]) -> BarsSpec {
         let grid = Grid::new(Arc::clone(calendar), bars.interval, bars.time.label);
         let grid = if bars.align == Align::Clock { grid.with_clock_alignment() } else { grid };
         let grid = if bars.auction { grid } else { grid.without_auctions() };
+        let grid = if bars.extended { grid.with_extended_hours() } else { grid };
         Arc::new(match bars.period_label {
             Some(label) => grid.with_period_label(label),
             None => grid,

@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, OnceLock};
 
-use super::Calendar;
+use super::calendar::{Calendar, Extended};
+use super::day_hours::DayHours;
 use super::patches;
 use super::table::Table;
 
@@ -45,6 +46,7 @@ impl Calendar {
 /// Where the text of each calendar is, and what was made of it so far.
 struct Index {
     entries: BTreeMap<&'static str, Entry>,
+    extended: BTreeMap<&'static str, Extended>,
     aliases: Vec<(&'static str, &'static str)>,
 }
 
@@ -68,7 +70,7 @@ enum Source {
 
 impl Index {
     fn new() -> Self {
-        let mut index = Self { entries: BTreeMap::new(), aliases: Vec::new() };
+        let mut index = Self { entries: BTreeMap::new(), extended: BTreeMap::new(), aliases: Vec::new() };
         index.add("24/7", Source::Formula { days: 7 });
         index.add("weekdays", Source::Formula { days: 5 });
         index.read(EXCHANGES, VERSION);
@@ -85,6 +87,7 @@ impl Index {
         let (head, sections) = text.split_once("\n[").unwrap_or((text, ""));
         let aliases = head.lines().filter_map(|line| line.strip_prefix("alias ")?.split_once(' '));
         self.aliases.extend(aliases);
+        self.extended.extend(head.lines().filter_map(extended));
         for section in sections.trim_end().split("\n[") {
             let Some((name, body)) = section.split_once("] ") else { continue };
             let source = match body.strip_prefix("= ").and_then(|same| self.entries.get(same)) {
@@ -96,11 +99,25 @@ impl Index {
     }
 }
 
+/// `extended XNYS 04:00-20:00 04:00-17:00`: the hours of a market with those before and after the regular ones, and
+/// the same on half-days.
+fn extended(line: &'static str) -> Option<(&'static str, Extended)> {
+    let [name, usual, half_day] = line.strip_prefix("extended ")?.split(' ').collect::<Vec<_>>()[..] else {
+        return None;
+    };
+    let ((from, until), (_, until_on_half_days)) =
+        (DayHours::parse(usual).ok()?.span(), DayHours::parse(half_day).ok()?.span());
+    Some((name, Extended { from, until, until_on_half_days }))
+}
+
 impl Entry {
     fn build(&self) -> Calendar {
         match self.source {
             Source::Formula { days } => Calendar::weekly(self.name, days),
-            Source::Table { body, version } => expand(self.name, body, version, &patches::of(self.name)),
+            Source::Table { body, version } => {
+                let extended = INDEX.extended.get(self.name).copied();
+                expand(self.name, body, version, &patches::of(self.name)).with_extended(extended)
+            }
         }
     }
 }
@@ -124,8 +141,8 @@ mod tests {
     use sha2::{Digest, Sha256};
 
     use super::*;
+    use crate::market::calendar::date;
     use crate::market::patches::Patch;
-    use crate::market::table::date;
     use crate::market::{Lookup, Session};
 
     const GOLDEN: &str = include_str!("data/golden_sessions.csv");
@@ -289,6 +306,33 @@ mod tests {
         ] {
             assert_eq!(on(name, date).trading_time(), minutes * 60_000_000, "{name} {date}");
         }
+    }
+
+    #[test]
+    fn the_document_lists_every_calendar() {
+        let day = |day: Option<i32>| {
+            let date = day.and_then(NaiveDate::from_epoch_days);
+            date.map_or_else(|| "no bound".to_owned(), |date| date.to_string())
+        };
+        let mut table = "| calendar | zone | first day | last day |\n|---|---|---|---|\n".to_owned();
+        for name in Calendar::names() {
+            let calendar = Calendar::named(name).unwrap();
+            let (zone, first, last) = (calendar.zone(), day(calendar.first()), day(calendar.last()));
+            table.push_str(&format!("| {name} | {zone} | {first} | {last} |\n"));
+        }
+        let aliases: Vec<String> = Calendar::aliases().map(|(alias, own)| format!("{alias} ({own})")).collect();
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/calendars.md");
+        let found = std::fs::read_to_string(&path).unwrap();
+        let mut wanted = found.clone();
+        for (name, text) in [("aliases", aliases.join(", ") + ".\n"), ("calendars", table)] {
+            let (begin, end) = (format!("<!-- {name}: begin -->\n"), format!("<!-- {name}: end -->"));
+            let (head, rest) = wanted.split_once(&begin).unwrap();
+            wanted = format!("{head}{begin}{text}{end}{}", rest.split_once(&end).unwrap().1);
+        }
+        if std::env::var_os("BARKEEP_REWRITE").is_some() {
+            std::fs::write(&path, &wanted).unwrap();
+        }
+        assert!(found == wanted, "run this test with BARKEEP_REWRITE=1 to write the tables of docs/calendars.md anew");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use chrono_tz::Tz;
 
 use super::ranks::Ranks;
 use super::session::{Lookup, Session};
-use super::zone::DAY_US;
+use super::zone::{self, DAY_US, Local};
 
 /// The trading days of one market.
 #[derive(Debug)]
@@ -20,6 +20,19 @@ pub struct Calendar {
     version: String,
     zone: Tz,
     days: Days,
+    extended: Option<Extended>,
+}
+
+/// Trading before and after the regular hours, in seconds from the midnight that begins the trading date on the
+/// clocks of the zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extended {
+    /// When trading before the regular hours begins.
+    pub from: i32,
+    /// When trading after the regular hours ends.
+    pub until: i32,
+    /// The same on half-days.
+    pub until_on_half_days: i32,
 }
 
 #[derive(Debug)]
@@ -46,12 +59,24 @@ impl Calendar {
         sessions: Vec<Session>,
     ) -> Self {
         let ranks = Ranks::new(first, last, sessions.iter().map(|session| session.day));
-        Self { name: Arc::from(name), version, zone, days: Days::Table { first, last, ranks, sessions } }
+        Self {
+            name: Arc::from(name),
+            version,
+            zone,
+            days: Days::Table { first, last, ranks, sessions },
+            extended: None,
+        }
     }
 
     /// A calendar without bounds whose sessions are the first `days` days of every week, Monday first.
     pub(super) fn weekly(name: &str, days: i64) -> Self {
-        Self { name: Arc::from(name), version: "rule".to_owned(), zone: Tz::UTC, days: Days::Weekly { days } }
+        Self {
+            name: Arc::from(name),
+            version: "rule".to_owned(),
+            zone: Tz::UTC,
+            days: Days::Weekly { days },
+            extended: None,
+        }
     }
 
     /// Its name, e.g. `XNYS`; never an alias.
@@ -151,6 +176,29 @@ impl Calendar {
         }
     }
 
+    /// This calendar with trading before and after its regular hours.
+    #[must_use]
+    pub(super) fn with_extended(self, extended: Option<Extended>) -> Self {
+        Self { extended, ..self }
+    }
+
+    /// Trading before and after the regular hours; `None` where nothing is known of it.
+    pub fn extended(&self) -> Option<Extended> {
+        self.extended
+    }
+
+    /// When trading before and after the regular hours of `session` begins and ends, µs UTC.
+    pub(super) fn extended_hours(&self, session: &Session) -> Option<(i64, i64)> {
+        let extended = self.extended?;
+        let until = if session.half_day { extended.until_on_half_days } else { extended.until };
+        let utc = |seconds: i32| match zone::from_local(self.zone, session.day, i64::from(seconds) * 1_000_000) {
+            Local::At(instant) => Some(instant),
+            Local::Repeated(first, _) => Some(first),
+            Local::Skipped | Local::OutOfRange => None,
+        };
+        Some((utc(extended.from)?.min(session.open), utc(until)?.max(session.close)))
+    }
+
     /// First and last day it knows; a calendar that is a formula is bounded to [`BOUNDED_YEARS`].
     pub(super) fn bounds(&self) -> (i32, i32) {
         let of = |year, month, day| NaiveDate::from_ymd_opt(year, month, day).map_or(0, |date| date.to_epoch_days());
@@ -191,6 +239,11 @@ pub(super) const FIRST_MONDAY: i64 = -3;
 pub(super) fn week_and_weekday(day: i32) -> (i64, i64) {
     let days = i64::from(day) - FIRST_MONDAY;
     (days.div_euclid(7), days.rem_euclid(7))
+}
+
+/// A date like `2024-11-29`, in days since 1970-01-01.
+pub(super) fn date(text: &str) -> Option<i32> {
+    NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().map(|date| date.to_epoch_days())
 }
 
 #[cfg(test)]

@@ -58,6 +58,11 @@ impl DayHours {
         Ok(hours)
     }
 
+    /// From the open to the end, in seconds from the midnight that begins the trading date.
+    pub(super) fn span(&self) -> (i32, i32) {
+        (self.open(), self.auction_end)
+    }
+
     fn open(&self) -> i32 {
         self.stretches[0].0
     }

@@ -52,7 +52,13 @@ impl Grid {
     /// The grid of `calendar` at `interval`. Intraday bars are labelled with their end where `label` is
     /// [`Label::End`], else with their start; daily bars and longer are always dated.
     pub fn new(calendar: Arc<Calendar>, interval: Interval, label: Label) -> Self {
-        let cut = Cut { labelled_at_end: label == Label::End, clock_aligned: false, auctions: true, period: None };
+        let cut = Cut {
+            labelled_at_end: label == Label::End,
+            clock_aligned: false,
+            auctions: true,
+            extended: false,
+            period: None,
+        };
         Self { steps: steps(&calendar, interval, cut), calendar, interval, cut }
     }
 
@@ -68,6 +74,12 @@ impl Grid {
     #[must_use]
     pub fn without_auctions(self) -> Self {
         self.recut(|cut| cut.auctions = false)
+    }
+
+    /// The same grid where bars before and after the regular hours, where the calendar knows such, are tolerated.
+    #[must_use]
+    pub fn with_extended_hours(self) -> Self {
+        self.recut(|cut| cut.extended = true)
     }
 
     /// The same grid where weekly and monthly bars are dated by the day that `label` says.

@@ -20,7 +20,7 @@ mod slot;
 mod table;
 pub mod zone;
 
-pub use calendar::Calendar;
+pub use calendar::{Calendar, Extended};
 pub use day_hours::DayHours;
 pub use grid::Grid;
 pub use interval::Interval;

@@ -76,7 +76,8 @@ impl Calendar {
         mark_half_days(&mut sessions, &overrides);
         let version = format!("{}, overrides: {}", self.version(), overrides.len());
         let sessions = sessions.into_values().collect();
-        Ok(Arc::new(Self::from_table(self.name(), version, self.zone(), (first, last), sessions)))
+        let table = Self::from_table(self.name(), version, self.zone(), (first, last), sessions);
+        Ok(Arc::new(table.with_extended(self.extended())))
     }
 }
 

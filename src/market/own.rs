@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 
-use super::calendar::Calendar;
+use super::calendar::{Calendar, Extended};
 use super::day_hours::DayHours;
 use super::session::Session;
 use super::table::{Table, Week};
@@ -44,6 +44,14 @@ pub enum OwnError {
 }
 
 impl Calendar {
+    /// This calendar with trading before and after its regular hours: from the start of `hours` to its end, also on
+    /// half-days.
+    #[must_use]
+    pub fn with_own_extended(self, hours: &DayHours) -> Self {
+        let (from, until) = hours.span();
+        self.with_extended(Some(Extended { from, until, until_on_half_days: until }))
+    }
+
     /// The calendar `name` of a week and the days that differ from it.
     pub fn of_week(name: &str, week: &OwnWeek, days: &OwnDays) -> Result<Self, OwnError> {
         let weeks = |hours: &[(i32, DayHours)]| -> Vec<(i32, Week)> {
@@ -81,7 +89,8 @@ impl Calendar {
         }
         reject_overlaps(sessions.values())?;
         let version = format!("{} of {}, job", self.version(), self.name());
-        Ok(Self::from_table(name, version, self.zone(), (first, last), sessions.into_values().collect()))
+        let sessions = sessions.into_values().collect();
+        Ok(Self::from_table(name, version, self.zone(), (first, last), sessions).with_extended(self.extended()))
     }
 
     /// The calendar `name` that knows no day yet: all of its sessions come from a file.
@@ -105,7 +114,7 @@ fn reject_overlaps<'a>(sessions: impl Iterator<Item = &'a Session>) -> Result<()
 mod tests {
     use super::*;
     use crate::market::Lookup;
-    use crate::market::table::date;
+    use crate::market::calendar::date;
 
     fn day(text: &str) -> i32 {
         date(text).unwrap()

@@ -1,7 +1,7 @@
 //! Corrections of the embedded tables: what their source gets wrong or does not know, each with its own source.
 
+use super::calendar::date;
 use super::day_hours::DayHours;
-use super::table::date;
 
 const PATCHES: &str = include_str!("data/patches.csv");
 

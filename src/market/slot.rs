@@ -9,8 +9,8 @@ pub enum Slot {
     OffGrid,
     /// In the week or month at this position, on another day than the one that dates its bar.
     OtherDay(i64),
-    /// In the closing auction: neither expected nor out of place.
-    Auction,
+    /// In the closing auction, or in the hours before and after the regular ones: neither expected nor out of place.
+    Tolerated,
     /// On the date of a session, but outside its hours or in a break.
     OffHours,
     /// On a date without a session; for weeks and months, in one without any.

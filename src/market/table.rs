@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{Datelike, NaiveDate};
 use chrono_tz::Tz;
 
-use super::calendar::week_and_weekday;
+use super::calendar::{date, week_and_weekday};
 use super::day_hours::DayHours;
 use super::patches::{Effect, Patch};
 use super::session::Session;
@@ -172,11 +172,6 @@ fn number(text: &str) -> Option<u32> {
 /// The day `month_and_day`, e.g. 1225, of `year`.
 fn day_of_year(year: i32, month_and_day: u32) -> Option<i32> {
     NaiveDate::from_ymd_opt(year, month_and_day / 100, month_and_day % 100).map(|date| date.to_epoch_days())
-}
-
-/// A date like `2024-11-29`, in days since 1970-01-01.
-pub(super) fn date(text: &str) -> Option<i32> {
-    NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().map(|date| date.to_epoch_days())
 }
 
 #[cfg(test)]

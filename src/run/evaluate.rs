@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use datafusion::prelude::SessionContext;
 
 use super::collect::collect;
 use super::context::Context;
 use super::events::Stage;
+use super::examine::AHEAD;
 use super::failure::Failure;
 use super::ingest::Ingested;
 use super::open::Opened;
@@ -19,6 +21,7 @@ use crate::engine::peers::{Peers, gathering};
 use crate::engine::plan;
 use crate::engine::program::Program;
 use crate::engine::twice::Twice;
+use crate::market::zone;
 use crate::report::collector::Collector;
 use crate::report::error::ReportError;
 use crate::text::numbers::counted;
@@ -86,7 +89,28 @@ pub(super) async fn evaluate(
             context.note(&format!("warning: rule `{id}` compares {none}: it has nothing to evaluate\n --> {place}"));
         }
     }
+    if let Some(ends) = calendar_ends(program, collector.tally().series.span.map(|(_, newest)| newest)) {
+        context.note(&ends);
+    }
     Ok(())
+}
+
+/// That the calendar ends soon after the bar of `newest` (µs UTC), or before it.
+fn calendar_ends(program: &Program, newest: Option<i64>) -> Option<String> {
+    let calendar = program.bars.calendar.as_ref()?;
+    let (last, newest) = (calendar.last()?, zone::day_of(newest?));
+    if i64::from(newest) + i64::try_from(AHEAD).ok()? <= i64::from(last) {
+        return None;
+    }
+    let date = |day: i32| NaiveDate::from_epoch_days(day).map_or_else(String::new, |date| date.to_string());
+    let beyond = if newest > last { "; later bars are not evaluated by it" } else { "" };
+    Some(format!(
+        "warning: the calendar {} is known until {} only, and the newest bar is that of {}{beyond}\n  = help: write later days \
+         in a file that `[bars] calendar_file` names",
+        calendar.name(),
+        date(last),
+        date(newest)
+    ))
 }
 
 /// What the rules have to know of other series, from a pass over the bars before they run.

@@ -13,7 +13,7 @@ use crate::text::numbers::counted;
 /// Free bytes below which a disk is said to be nearly full.
 const LITTLE: u64 = 1 << 30;
 /// Days a calendar should reach ahead.
-const AHEAD: u64 = 60;
+pub(super) const AHEAD: u64 = 60;
 
 impl Job {
     /// Finds out whether the job can do its work: calendar, disks, source, privileges, quarantine. Each thing is shown as
@@ -57,7 +57,10 @@ impl Job {
         let soon = self.context.clock.now().date_naive().checked_add_days(Days::new(AHEAD));
         match last.zip(soon) {
             Some((last, soon)) if last < soon => {
-                let detail = format!("{} is known until {last} only; set `[bars] calendar_file`", calendar.name());
+                let detail = format!(
+                    "{} is known until {last} only; write later days in `[bars] calendar_file`",
+                    calendar.name()
+                );
                 lines.warn("calendar", &detail)
             }
             _ => {

@@ -20,6 +20,7 @@ mod init_from;
 mod layers;
 mod layouts;
 mod locators;
+mod market_hours;
 mod mongo;
 mod one_verdict;
 mod places;

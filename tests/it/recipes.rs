@@ -91,6 +91,7 @@ fn sections(path: &str, schema: &Value, out: &mut String) {
         if let Some(entry) = alternatives(key).into_iter().find(|entry| !entry["properties"].is_null()) {
             sections(&format!("{inside}: a table"), &entry, out);
         }
+        sections(&format!("{inside}.NAME"), &key["additionalProperties"], out);
     }
 }
 

@@ -105,6 +105,9 @@ fn every_set_that_ships_has_no_mistake_and_flags_the_rows_of_its_cases() {
         let tested = project.call(&["rules", "test", &path]).exits(0);
         assert!(tested.out.ends_with(" 0 failed\n"), "{path}: {tested:?}");
         let name = set.file_name().unwrap().to_str().unwrap();
-        assert!(fs::read_to_string(package().join("README.md")).unwrap().contains(name), "README.md has no row for {name}");
+        assert!(
+            fs::read_to_string(package().join("README.md")).unwrap().contains(name),
+            "README.md has no row for {name}"
+        );
     }
 }

@@ -8,13 +8,14 @@ use toml::Spanned;
 
 use super::calendars::OwnCalendar;
 use super::fields::{self, FIELD, FieldName};
+use super::market::{self, Align};
 use super::path::JobPath;
 use super::zone::read_zone;
 use crate::bars::time::TimeFormat;
 use crate::bars::{Fold, Fresh, Label, TIME};
 use crate::checks::parse_fresh;
 use crate::market::{Calendar, Interval, PeriodLabel};
-use crate::schema::diagnostic::{Diagnostic, nearest};
+use crate::schema::diagnostic::Diagnostic;
 use crate::schema::keys::Otherwise::{Flag, Mistake, Nothing, Text};
 use crate::schema::keys::{Holds, Section, key};
 use crate::schema::section::SectionReader;
@@ -34,6 +35,8 @@ pub struct Bars {
     pub align: Align,
     /// Whether a bar of the closing auction is tolerated.
     pub auction: bool,
+    /// Whether bars before and after the regular hours are tolerated.
+    pub extended: bool,
     /// Which day dates a weekly or monthly bar; any does where the job does not say.
     pub period_label: Option<PeriodLabel>,
     /// How timestamps are read.
@@ -46,18 +49,6 @@ pub struct Bars {
     pub negative: bool,
     /// How old the newest bar of a series may be; without it nothing is said of that.
     pub fresh: Option<Fresh>,
-}
-
-/// The calendars that are thought of first where a name is not known.
-const USUAL_CALENDARS: [&str; 7] = ["XNYS", "XLON", "XHKG", "XTKS", "XSHG", "XBOM", "CMES"];
-
-/// Where bars inside a session begin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Align {
-    /// At the open, and then every step.
-    Open,
-    /// At clock multiples of the step: an hourly bar of a session that opens 09:30 is that of 09:00.
-    Clock,
 }
 
 /// How the timestamp of a bar is found and read.
@@ -104,6 +95,12 @@ pub(super) const BARS: Section = Section {
             Holds::Flag,
             Flag(true),
             "Whether a bar of the closing auction is tolerated: from the close to the end of the auction, neither missing nor out of place.",
+        ),
+        key(
+            "hours",
+            Holds::Choice(&["regular", "extended"]),
+            Text("regular"),
+            "Whether bars before and after the regular hours are out of place, or tolerated (`extended`).",
         ),
         key(
             "period_label",
@@ -182,44 +179,29 @@ pub(super) fn read(
     mut section: SectionReader<'_>,
     own: &BTreeMap<String, OwnCalendar>,
 ) -> (Option<Bars>, Vec<Diagnostic>) {
-    let job = &section.file().path;
     let series = read_series(&mut section);
     let interval = read_interval(&mut section);
-    let (calendar, own_file) = read_calendar(&mut section, own);
-    let file = section.text("calendar_file");
-    let file = file.map(|path| Spanned::new(path.span(), JobPath::new(job, path.into_inner())));
-    let calendar_files = own_file.into_iter().chain(file).collect();
-    let align = if section.choice("align") == Some("clock") { Align::Clock } else { Align::Open };
-    let auction = section.flag("auction");
-    let period_label = read_period_label(&mut section, interval);
-    for name in ["calendar_file", "align", "auction", "period_label"] {
-        if section.has(name) && !section.has("calendar") {
-            section.reject(
-                name,
-                format!("`{name}` has no effect without `calendar`"),
-                "name a calendar, or leave it out",
-            );
-        }
-    }
-    let time = read_time(&mut section, interval, calendar.as_deref());
+    let market = market::read(&mut section, interval, own);
+    let time = read_time(&mut section, interval, market.calendar.as_deref());
     let fields = fields::read(&mut section);
     let without = section.texts("without");
     let negative = section.flag("negative");
     if let Some(time) = &time {
         reject_timestamp_among(&mut section, time, &series, &fields);
     }
-    let fresh = read_fresh(&mut section, interval, calendar.is_some());
+    let fresh = read_fresh(&mut section, interval, market.calendar.is_some());
     let mistakes = section.finish();
     let bars = || {
         let (interval, time) = (interval?, time?);
         Some(Bars {
             series,
             interval,
-            calendar,
-            calendar_files,
-            align,
-            auction,
-            period_label,
+            calendar: market.calendar,
+            calendar_files: market.files,
+            align: market.align,
+            auction: market.auction,
+            extended: market.extended,
+            period_label: market.period_label,
             time,
             fields,
             without,
@@ -248,53 +230,10 @@ fn read_interval(section: &mut SectionReader<'_>) -> Option<Interval> {
     parsed.map_err(|problem| section.reject("interval", problem, "`m` is minutes, `M` is months")).ok()
 }
 
-fn read_period_label(section: &mut SectionReader<'_>, interval: Option<Interval>) -> Option<PeriodLabel> {
-    let label = match section.choice("period_label")? {
-        "first" => PeriodLabel::First,
-        "last" => PeriodLabel::Last,
-        _ => PeriodLabel::Monday,
-    };
-    match (interval, label) {
-        (Some(Interval::Month), PeriodLabel::Monday) => {
-            section.reject("period_label", "a month has several Mondays", "write `first` or `last`");
-        }
-        (Some(Interval::Day | Interval::Seconds(_)), _) => {
-            section.reject("period_label", "`period_label` is for weekly and monthly bars", "leave it out");
-        }
-        _ => {}
-    }
-    Some(label)
-}
-
 fn read_fresh(section: &mut SectionReader<'_>, interval: Option<Interval>, has_calendar: bool) -> Option<Fresh> {
     let text = section.text("fresh")?;
     let parsed = parse_fresh(text.get_ref(), interval?, has_calendar);
     parsed.map_err(|(problem, help)| section.reject("fresh", problem, help)).ok()
-}
-
-/// The calendar that the bars name, and the file of one that the job writes.
-fn read_calendar(
-    section: &mut SectionReader<'_>,
-    own: &BTreeMap<String, OwnCalendar>,
-) -> (Option<Arc<Calendar>>, Option<Spanned<JobPath>>) {
-    let Some(name) = section.text("calendar").map(Spanned::into_inner) else { return (None, None) };
-    if let Some(own) = own.get(&name) {
-        return (Some(Arc::clone(&own.calendar)), own.file.clone());
-    }
-    let calendar = Calendar::named(&name);
-    if calendar.is_none() {
-        let names = Calendar::names().chain(Calendar::aliases().map(|(alias, _)| alias));
-        let near_own = nearest(&name, own.keys().map(String::as_str));
-        let help = match near_own.or_else(|| nearest(&name, USUAL_CALENDARS.into_iter().chain(names))) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!(
-                "write the code of an exchange, e.g. {}, or `FX`, `weekdays` or `24/7`",
-                USUAL_CALENDARS.map(|name| format!("`{name}`")).join(", ")
-            ),
-        };
-        section.reject("calendar", format!("unknown calendar `{name}`"), help);
-    }
-    (calendar, None)
 }
 
 fn read_time(bars: &mut SectionReader<'_>, interval: Option<Interval>, calendar: Option<&Calendar>) -> Option<Time> {

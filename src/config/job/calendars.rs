@@ -56,6 +56,12 @@ pub(super) const CALENDAR: Section = Section {
         ),
         key("holidays", Holds::Texts, Nothing, "Dates without trading."),
         key("sessions", Holds::Dated, Nothing, "Dates of sessions with hours of their own, on any day of the week."),
+        key(
+            "extended",
+            Holds::Text,
+            Nothing,
+            "Hours that hold the trading before and after the regular ones, e.g. `04:00-20:00`; see `hours` of `[bars]`.",
+        ),
         key("from", Holds::Moment, Nothing, "The first date that is known; default 1990-01-01."),
         key("until", Holds::Moment, Nothing, "The last date that is known; default 2050-12-31."),
         key(
@@ -101,6 +107,11 @@ fn read_one(part: &mut SectionReader<'_>, name: &str) -> Option<OwnCalendar> {
         (true, _) => changed(part, name, &days),
         (false, true) => of_week(part, name, week, &days),
         (false, false) => of_file(part, name),
+    };
+    let extended = part.text("extended").and_then(|text| read_hours(part, &text));
+    let calendar = match (calendar, extended) {
+        (Some(calendar), Some(hours)) => Some(calendar.with_own_extended(&hours)),
+        (calendar, _) => calendar,
     };
     calendar.map(|calendar| OwnCalendar { calendar: Arc::new(calendar), file })
 }
@@ -375,6 +386,18 @@ mod tests {
     fn a_name_that_is_near_one_of_the_job_is_suggested() {
         let draft = draft("[calendar.HOUSE]\nbase = \"XNYS\"", "calendar = \"HOUSR\"");
         assert!(draft.mistakes[0].render(false).contains("did you mean `HOUSE`?"));
+    }
+
+    #[test]
+    fn extended_hours_are_those_the_calendar_knows() {
+        let titles = |calendars: &str, bars: &str| -> Vec<String> {
+            draft(calendars, bars).mistakes.iter().map(|mistake| mistake.title.clone()).collect()
+        };
+        let daily = "`hours` is for intraday bars";
+        let own = "[calendar.A]\nzone = \"UTC\"\nhours = \"09:30-16:00\"\nextended = \"04:00-20:00\"";
+        assert_eq!(titles(own, "calendar = \"A\"\nhours = \"extended\""), [daily]);
+        let unknown = "nothing is known of trading outside the regular hours of this calendar";
+        assert_eq!(titles("", "calendar = \"XLON\"\nhours = \"extended\""), [unknown, daily]);
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub(super) struct Cut {
     pub(super) clock_aligned: bool,
     /// Whether a bar of the closing auction is tolerated.
     pub(super) auctions: bool,
+    /// Whether bars before and after the regular hours are tolerated.
+    pub(super) extended: bool,
     /// Which day dates a weekly or monthly bar; `None` where any does.
     pub(super) period: Option<PeriodLabel>,
 }
@@ -25,8 +27,6 @@ pub(super) struct Cut {
 pub(super) struct Hours {
     step: i64,
     labelled_at_end: bool,
-    /// Whether a bar of the closing auction is tolerated.
-    auctions: bool,
     /// In order of time; none is empty and none overlaps another.
     stretches: Vec<Stretch>,
     first_day: i32,
@@ -39,18 +39,22 @@ pub(super) struct Hours {
 struct Stretch {
     start: i64,
     end: i64,
-    /// When the closing auction after it ends; before `end` where a break follows.
-    auction_end: i64,
+    /// From when on bars before it are tolerated, and until when those after it are: a closing auction, trading before
+    /// and after the regular hours. Beyond its ends where none are.
+    tolerated: (i64, i64),
     bars_before: i64,
 }
 
 impl Hours {
     /// Cuts every stretch of `calendar` into bars of `step` µs.
     pub(super) fn new(calendar: &Calendar, step: i64, cut: Cut) -> Self {
-        let Cut { labelled_at_end, clock_aligned, auctions, period: _ } = cut;
+        let Cut { labelled_at_end, clock_aligned, auctions, extended, period: _ } = cut;
         let mut stretches: Vec<Stretch> = Vec::new();
         let (mut bars_before, mut last_end) = (0, i64::MIN);
         for session in calendar.sessions().unwrap_or_default() {
+            let before = calendar.extended_hours(session).filter(|_| extended);
+            let auction = auctions.then_some(session.auction_end);
+            let after = auction.max(before.map(|(_, until)| until));
             let offset = if clock_aligned { zone::offset_at(calendar.zone(), session.open) } else { 0 };
             for (mut start, mut end) in session.stretches() {
                 if clock_aligned {
@@ -60,8 +64,11 @@ impl Hours {
                 // A bar on the clock can hold the end of one stretch and the start of the next.
                 start = start.max(last_end);
                 if start < end {
-                    let auction_end = if end >= session.close { session.auction_end.max(end) } else { i64::MIN };
-                    stretches.push(Stretch { start, end, auction_end, bars_before });
+                    let tolerated = (
+                        before.filter(|_| start <= session.open).map_or(i64::MAX, |(from, _)| from),
+                        after.filter(|_| end >= session.close).map_or(i64::MIN, |until| until.max(end)),
+                    );
+                    stretches.push(Stretch { start, end, tolerated, bars_before });
                     bars_before += (end - start + step - 1) / step;
                     last_end = end;
                 }
@@ -69,7 +76,7 @@ impl Hours {
         }
         let first_day = stretches.first().map_or(0, |stretch| zone::day_of(stretch.start));
         let ended = ended_by_day(&stretches, first_day);
-        Self { step, labelled_at_end, auctions, stretches, first_day, ended }
+        Self { step, labelled_at_end, stretches, first_day, ended }
     }
 
     /// Where `time` stands; `None` outside every stretch.
@@ -83,17 +90,21 @@ impl Hours {
             at += 1;
         }
         let Some(stretch) = self.stretches.get(at).filter(|stretch| stretch.start <= inside) else {
-            return self.in_auction(at, time).then_some(Slot::Auction);
+            return self.is_tolerated(at, time).then_some(Slot::Tolerated);
         };
         let bar = (inside - stretch.start) / self.step;
         let on = self.timestamp_in(stretch, bar) == time;
         Some(if on { Slot::On(stretch.bars_before + bar) } else { Slot::OffGrid })
     }
 
-    /// Whether `time` is one of the closing auction before the stretch `at`: from the close to the end of the auction.
-    fn in_auction(&self, at: usize, time: i64) -> bool {
+    /// Whether `time`, which lies before the stretch `at` and after the one before it, may have a bar nobody expects.
+    fn is_tolerated(&self, at: usize, time: i64) -> bool {
         let before = at.checked_sub(1).and_then(|before| self.stretches.get(before));
-        self.auctions && before.is_some_and(|before| (before.end..=before.auction_end).contains(&time))
+        let next = self.stretches.get(at);
+        // A timestamp at the end of a bar is that of the trading before it.
+        let begun = |from: i64| if self.labelled_at_end { from < time } else { from <= time };
+        before.is_some_and(|stretch| (stretch.end..=stretch.tolerated.1).contains(&time))
+            || next.is_some_and(|stretch| begun(stretch.tolerated.0) && time <= stretch.start)
     }
 
     pub(super) fn timestamp(&self, position: i64) -> i64 {

@@ -107,7 +107,7 @@ fn the_four_ways_off_the_grid_are_distinguished() {
     assert_eq!(grid.slot(utc("2024-10-08T01:29:00Z")), Slot::OffHours);
     assert_eq!(grid.slot(utc("2024-10-08T03:30:00Z")), Slot::OffHours);
     assert_eq!(grid.slot(utc("2024-10-08T04:59:00Z")), Slot::OffHours);
-    assert_eq!(grid.slot(utc("2024-10-08T07:00:00Z")), Slot::Auction);
+    assert_eq!(grid.slot(utc("2024-10-08T07:00:00Z")), Slot::Tolerated);
     assert_eq!(grid.slot(utc("2024-10-08T07:01:00Z")), Slot::OffHours);
     assert_eq!(grid.slot(utc("2024-10-07T16:00:00Z")), Slot::OffHours, "already the 8th in Shanghai");
     assert_eq!(grid.slot(utc("2024-10-07T15:59:00Z")), Slot::Closed);
@@ -126,14 +126,14 @@ fn a_closing_auction_is_tolerated_from_the_close_to_its_end() {
     let grid = self::grid("XTKS", "1m", Label::Start);
     let (last, auction) = (position(&grid, "2024-11-05T06:24:00Z"), ["2024-11-05T06:25:00Z", "2024-11-05T06:30:00Z"]);
     assert_eq!(position(&grid, "2024-11-06T00:00:00Z"), last + 1);
-    assert_eq!(slots(&grid, &auction), [Slot::Auction, Slot::Auction]);
+    assert_eq!(slots(&grid, &auction), [Slot::Tolerated, Slot::Tolerated]);
     assert_eq!(slots(&grid, &["2024-11-05T06:31:00Z", "2024-11-05T02:30:00Z"]), [Slot::OffHours, Slot::OffHours]);
     assert_eq!(slots(&grid.without_auctions(), &auction), [Slot::OffHours, Slot::OffHours]);
     let ends = self::grid("XTKS", "1m", Label::End);
     assert!(matches!(ends.slot(utc("2024-11-05T06:25:00Z")), Slot::On(_)));
-    assert_eq!(slots(&ends, &["2024-11-05T06:26:00Z", "2024-11-05T06:30:00Z"]), [Slot::Auction, Slot::Auction]);
+    assert_eq!(slots(&ends, &["2024-11-05T06:26:00Z", "2024-11-05T06:30:00Z"]), [Slot::Tolerated, Slot::Tolerated]);
     let hong_kong = self::grid("XHKG", "1m", Label::Start);
-    assert_eq!(slots(&hong_kong, &["2024-12-24T04:10:00Z", "2024-12-24T04:11:00Z"]), [Slot::Auction, Slot::OffHours]);
+    assert_eq!(slots(&hong_kong, &["2024-12-24T04:10:00Z", "2024-12-24T04:11:00Z"]), [Slot::Tolerated, Slot::OffHours]);
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn seconds_are_cut_like_minutes() {
 fn an_evening_open_belongs_to_the_next_session() {
     let grid = grid("CMES", "1h", Label::Start);
     assert_eq!(position(&grid, "2024-03-10T22:00:00Z"), position(&grid, "2024-03-08T21:00:00Z") + 1);
-    assert_eq!(grid.slot(utc("2024-03-08T22:00:00Z")), Slot::Auction, "the close");
+    assert_eq!(grid.slot(utc("2024-03-08T22:00:00Z")), Slot::Tolerated, "the close");
     assert_eq!(grid.slot(utc("2024-03-08T23:00:00Z")), Slot::OffHours, "Friday evening in Chicago");
     assert_eq!(grid.slot(utc("2024-03-09T02:00:00Z")), Slot::OffHours, "Friday evening in Chicago");
     assert_eq!(grid.slot(utc("2024-03-10T20:00:00Z")), Slot::Closed, "Sunday afternoon in Chicago");
@@ -354,7 +354,7 @@ proptest! {
             other => {
                 prop_assert!(!covered && !expected.contains(&time));
                 let by_date = match calendar.session_on(day) {
-                    _ if auction => Slot::Auction,
+                    _ if auction => Slot::Tolerated,
                     Lookup::Session(_) => Slot::OffHours,
                     Lookup::Closed => Slot::Closed,
                     Lookup::OutOfRange => Slot::OutOfRange,
@@ -421,4 +421,33 @@ fn a_period_is_dated_by_the_day_that_is_asked_for() {
     let months = grid("XNYS", "1M", Label::Session).with_period_label(PeriodLabel::Last);
     assert_eq!(position(&months, "2024-03-28") + 1, position(&months, "2024-04-30"));
     assert!(matches!(months.slot(utc("2024-03-31")), Slot::OtherDay(_)));
+}
+
+#[test]
+fn extended_hours_are_tolerated_where_they_are_asked_for() {
+    let slots = |grid: &Grid, times: &[&str]| times.iter().map(|time| grid.slot(utc(time))).collect::<Vec<_>>();
+    let regular = grid("XNYS", "1m", Label::Start);
+    // 04:00, 03:59, 16:01, 20:00 and 20:01 in New York; 17:00 and 17:01 of a half-day.
+    let times = [
+        "2024-03-11T08:00:00Z",
+        "2024-03-11T07:59:00Z",
+        "2024-03-11T20:01:00Z",
+        "2024-03-12T00:00:00Z",
+        "2024-03-12T00:01:00Z",
+        "2024-11-29T22:00:00Z",
+        "2024-11-29T22:01:00Z",
+    ];
+    assert_eq!(slots(&regular, &times), [Slot::OffHours; 7]);
+    let extended = regular.clone().with_extended_hours();
+    let (yes, no) = (Slot::Tolerated, Slot::OffHours);
+    assert_eq!(slots(&extended, &times), [yes, no, yes, yes, no, yes, no]);
+    assert_eq!(extended.slot(utc("2024-03-09T15:00:00Z")), Slot::Closed, "a Saturday");
+    let position = position(&regular, "2024-03-11T19:59:00Z");
+    assert_eq!(
+        extended.slot(utc("2024-03-12T13:30:00Z")),
+        Slot::On(position + 1),
+        "positions are those of regular hours"
+    );
+    let ends = grid("XNYS", "1m", Label::End).with_extended_hours();
+    assert_eq!(slots(&ends, &["2024-03-11T08:00:00Z", "2024-03-11T08:01:00Z", "2024-03-11T13:30:00Z"]), [no, yes, yes]);
 }
