@@ -144,7 +144,10 @@ fn assemble(bars: &Bars, columns: &[SourceColumn]) -> BarsSpec {
     let grid = bars.calendar.as_ref().map(|calendar| {
         let grid = Grid::new(Arc::clone(calendar), bars.interval, bars.time.label);
         let grid = if bars.align == Align::Clock { grid.with_clock_alignment() } else { grid };
-        let grid = if bars.auction { grid } else { grid.without_auctions() };
+        let grid = match bars.auction {
+            Some(tolerated) => grid.with_auctions(tolerated),
+            None => grid,
+        };
         let grid = if bars.extended { grid.with_extended_hours() } else { grid };
         Arc::new(match bars.period_label {
             Some(label) => grid.with_period_label(label),

@@ -215,6 +215,12 @@ impl Calendar {
         sessions.collect()
     }
 
+    /// Whether the last price of a session is that of an auction at its very close, so that many sources have a bar that
+    /// begins there.
+    pub(super) fn closes_by_auction(&self) -> bool {
+        ["XTKS", "XSHG"].contains(&&*self.name)
+    }
+
     /// Whether every day is a session.
     pub fn never_closes(&self) -> bool {
         self.days_of_week() == Some(7)

@@ -30,8 +30,8 @@ const SECOND_US: i64 = 1_000_000;
 ///   [`Grid::timestamp`] gives its first day. With [`Grid::with_period_label`] one day of each is.
 /// - Intraday: each stretch of trading between open, pause and close is cut into bars from its start; the last bar
 ///   of a stretch is short where the step does not divide it. A timestamp is the start of its bar (open ≤ t < close) or
-///   the end (open < t ≤ close). A timestamp from the close to the end of the closing auction is tolerated without
-///   being expected.
+///   the end (open < t ≤ close). Where the exchange closes by an auction, a timestamp from the close to its end
+///   is tolerated without being expected.
 #[derive(Debug, Clone)]
 pub struct Grid {
     calendar: Arc<Calendar>,
@@ -52,7 +52,7 @@ impl Grid {
     /// The grid of `calendar` at `interval`. Intraday bars are labelled with their end where `label` is
     /// [`Label::End`], else with their start; daily bars and longer are always dated.
     pub fn new(calendar: Arc<Calendar>, interval: Interval, label: Label) -> Self {
-        let cut = Cut { label, clock_aligned: false, auctions: true, extended: false, period: None };
+        let cut = Cut { label, clock_aligned: false, auctions: None, extended: false, period: None };
         Self { steps: steps(&calendar, interval, cut), calendar, interval, cut }
     }
 
@@ -64,10 +64,11 @@ impl Grid {
         self.recut(|cut| cut.clock_aligned = true)
     }
 
-    /// The same grid where a bar of the closing auction is outside trading hours like any other.
+    /// The same grid where a bar of the closing auction is tolerated, also where none is known of, or is outside trading
+    /// hours like any other.
     #[must_use]
-    pub fn without_auctions(self) -> Self {
-        self.recut(|cut| cut.auctions = false)
+    pub fn with_auctions(self, tolerated: bool) -> Self {
+        self.recut(|cut| cut.auctions = Some(tolerated))
     }
 
     /// The same grid where bars before and after the regular hours, where the calendar knows such, are tolerated.

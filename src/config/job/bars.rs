@@ -33,8 +33,8 @@ pub struct Bars {
     pub calendar_files: Vec<Spanned<JobPath>>,
     /// Where bars inside a session begin.
     pub align: Align,
-    /// Whether a bar of the closing auction is tolerated.
-    pub auction: bool,
+    /// Whether a bar of the closing auction is tolerated; `None`: where the exchange closes by one.
+    pub auction: Option<bool>,
     /// Whether bars before and after the regular hours are tolerated.
     pub extended: bool,
     /// Which day dates a weekly or monthly bar; any does where the job does not say.
@@ -93,8 +93,8 @@ pub(super) const BARS: Section = Section {
         key(
             "auction",
             Holds::Flag,
-            Flag(true),
-            "Whether a bar of the closing auction is tolerated: from the close to the end of the auction, neither missing nor out of place.",
+            Nothing,
+            "Whether a bar from the close to the end of the closing auction is tolerated; where not given, on exchanges that close by one.",
         ),
         key(
             "hours",

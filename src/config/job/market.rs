@@ -29,7 +29,7 @@ pub(super) struct Market {
     /// Files with sessions set over those of the calendar, in this order.
     pub(super) files: Vec<Spanned<JobPath>>,
     pub(super) align: Align,
-    pub(super) auction: bool,
+    pub(super) auction: Option<bool>,
     pub(super) extended: bool,
     pub(super) period_label: Option<PeriodLabel>,
 }
@@ -46,7 +46,7 @@ pub(super) fn read(
     let file = file.map(|path| Spanned::new(path.span(), JobPath::new(&job.path, path.into_inner())));
     let files = own_file.into_iter().chain(file).collect();
     let align = if section.choice("align") == Some("clock") { Align::Clock } else { Align::Open };
-    let auction = section.flag("auction");
+    let auction = section.has("auction").then(|| section.flag("auction"));
     let extended = section.choice("hours") == Some("extended");
     if extended && calendar.as_ref().is_some_and(|calendar| calendar.extended().is_none()) {
         let help = "write `extended = \"04:00-20:00\"` in a calendar of the job, `[calendar.NAME]`";

@@ -14,8 +14,8 @@ pub(super) struct Cut {
     pub(super) label: Label,
     /// At multiples of the step on the local clock instead of from the open.
     pub(super) clock_aligned: bool,
-    /// Whether a bar of the closing auction is tolerated.
-    pub(super) auctions: bool,
+    /// Whether a bar of the closing auction is tolerated; `None`: where the exchange closes by one.
+    pub(super) auctions: Option<bool>,
     /// Whether bars before and after the regular hours are tolerated.
     pub(super) extended: bool,
     /// Which day dates a weekly or monthly bar; `None` where any does.
@@ -54,7 +54,9 @@ impl Hours {
         let (mut bars_before, mut last_end) = (0, i64::MIN);
         for session in calendar.sessions().unwrap_or_default() {
             let before = calendar.extended_hours(session).filter(|_| extended);
-            let auction = auctions.then_some(session.auction_end);
+            // Where there is no auction a bar that begins at the close is out of place.
+            let by_auction = session.auction_end > session.close || calendar.closes_by_auction();
+            let auction = auctions.unwrap_or(by_auction).then_some(session.auction_end);
             let after = auction.max(before.map(|(_, until)| until));
             let offset = if clock_aligned { zone::offset_at(calendar.zone(), session.open) } else { 0 };
             for (mut start, mut end) in session.stretches() {

@@ -128,12 +128,15 @@ fn a_closing_auction_is_tolerated_from_the_close_to_its_end() {
     assert_eq!(position(&grid, "2024-11-06T00:00:00Z"), last + 1);
     assert_eq!(slots(&grid, &auction), [Slot::Tolerated, Slot::Tolerated]);
     assert_eq!(slots(&grid, &["2024-11-05T06:31:00Z", "2024-11-05T02:30:00Z"]), [Slot::OffHours, Slot::OffHours]);
-    assert_eq!(slots(&grid.without_auctions(), &auction), [Slot::OffHours, Slot::OffHours]);
+    assert_eq!(slots(&grid.clone().with_auctions(false), &auction), [Slot::OffHours, Slot::OffHours]);
     let ends = self::grid("XTKS", "1m", Label::End);
     assert!(matches!(ends.slot(utc("2024-11-05T06:25:00Z")), Slot::On(_)));
     assert_eq!(slots(&ends, &["2024-11-05T06:26:00Z", "2024-11-05T06:30:00Z"]), [Slot::Tolerated, Slot::Tolerated]);
     let hong_kong = self::grid("XHKG", "1m", Label::Start);
     assert_eq!(slots(&hong_kong, &["2024-12-24T04:10:00Z", "2024-12-24T04:11:00Z"]), [Slot::Tolerated, Slot::OffHours]);
+    let new_york = self::grid("XNYS", "1m", Label::Start);
+    assert_eq!(slots(&new_york, &["2024-07-03T17:00:00Z"]), [Slot::OffHours], "no auction is known of");
+    assert_eq!(slots(&new_york.with_auctions(true), &["2024-07-03T17:00:00Z"]), [Slot::Tolerated]);
 }
 
 #[test]
@@ -152,7 +155,7 @@ fn seconds_are_cut_like_minutes() {
 fn an_evening_open_belongs_to_the_next_session() {
     let grid = grid("CMES", "1h", Label::Start);
     assert_eq!(position(&grid, "2024-03-10T22:00:00Z"), position(&grid, "2024-03-08T21:00:00Z") + 1);
-    assert_eq!(grid.slot(utc("2024-03-08T22:00:00Z")), Slot::Tolerated, "the close");
+    assert_eq!(grid.slot(utc("2024-03-08T22:00:00Z")), Slot::OffHours, "the close");
     assert_eq!(grid.slot(utc("2024-03-08T23:00:00Z")), Slot::OffHours, "Friday evening in Chicago");
     assert_eq!(grid.slot(utc("2024-03-09T02:00:00Z")), Slot::OffHours, "Friday evening in Chicago");
     assert_eq!(grid.slot(utc("2024-03-10T20:00:00Z")), Slot::Closed, "Sunday afternoon in Chicago");
@@ -341,7 +344,8 @@ proptest! {
             let step = i64::from(minutes) * MINUTE_US;
             let session = calendar.session(ordinal);
             let naive = naive(&session, calendar.zone(), step, timestamp, aligned, time);
-            auction |= (naive.end..=session.auction_end.max(naive.end)).contains(&time);
+            let closes_by_one = session.auction_end > session.close || ["XTKS", "XSHG"].contains(&calendar.name());
+            auction |= closes_by_one && (naive.end..=session.auction_end.max(naive.end)).contains(&time);
             expected.extend(naive.timestamps);
             covered |= naive.covered;
         }

@@ -214,6 +214,7 @@ ohlc           A bar whose numbers contradict each other
 pct-change     A change that does not follow from the close of the bar and the previous close that it names
 turnover       A bar whose amount over volume, the mean price of its trades, does not lie between its low and its high
 tick-size      A price between two steps of the market: one of open, high, low and close, as many of them as the bars have, is not a multiple of `tick`, cause `off-tick`
+price-limit    A price beyond the limit that the exchange sets for the day: a high above the reference price plus the limit (`above-limit`), a low below the reference price less the limit (`below-limit`)
 duplicate      A bar that is there more than once: the same series and the same timestamp
 order          A row whose timestamp is earlier than that of the row before it in the source's own order, cause `earlier-than-previous`; where timestamps should descend, one that is later, cause `later-than-previous`
 gap            Bars that the calendar of the job expects between the first and the last bar of a series and that are not there
@@ -239,7 +240,7 @@ sql            A row for which a boolean SQL expression is not true: cause `fals
     let output = project.call(&["rules", "explain", "price-spkie"]).exits(2);
     insta::assert_snapshot!(output.err, @r"
 error: there is no check `price-spkie`
-  = help: did you mean `price-spike`? checks: date-format, required, range, matches, ohlc, pct-change, turnover, tick-size, duplicate, order, gap, zero-volume, outlier, price-spike, bar-excess, split, unit-slip, stale, filled-forward, shifted, alignment, copied-series, freshness, reconcile, sql
+  = help: did you mean `price-spike`? checks: date-format, required, range, matches, ohlc, pct-change, turnover, tick-size, price-limit, duplicate, order, gap, zero-volume, outlier, price-spike, bar-excess, split, unit-slip, stale, filled-forward, shifted, alignment, copied-series, freshness, reconcile, sql
 ");
 }
 
