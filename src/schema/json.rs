@@ -77,7 +77,11 @@ pub fn property(key: &Key) -> Value {
             let value = json!({ "type": ["string", "number", "boolean"] });
             array_of(&json!({ "type": "object", "additionalProperties": value }), true)
         }
-        Holds::Values => json!({ "type": "object", "additionalProperties": { "type": "object" } }),
+        Holds::Values => {
+            let value = json!({ "type": ["string", "number", "boolean", "array", "object"] });
+            let values = json!({ "type": "object", "additionalProperties": value });
+            json!({ "type": "object", "additionalProperties": values })
+        }
         Holds::NotYet => json!(false),
     };
     schema["description"] = key.doc.into();
