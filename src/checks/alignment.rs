@@ -15,6 +15,7 @@ use self::presence::{Positions, Presence};
 use self::sweep::{Compared, Outage, Sweep};
 use super::across::{Across, AcrossSink, Note, Noted};
 use super::params::Params;
+use super::reason::{Excused, Reason};
 use super::robust::{SIGMA_PER_MAD, deviation, median_of};
 use super::{Check, CheckKind, Described, Facts, Finding, Series, Stage};
 use crate::bars::BarsSpec;
@@ -98,7 +99,10 @@ struct Rule {
 
 impl Across for Rule {
     fn note(&self, series: &Series<'_>) -> Option<Noted> {
-        let presence = Presence::new(&self.positions, series.time)?;
+        let mut presence = Presence::new(&self.positions, series.time)?;
+        if !series.facts.is_empty() {
+            presence = presence.with_facts(&self.positions, series.time, series.facts);
+        }
         Some(Noted { bytes: presence.to_bytes(), row: None })
     }
 
@@ -115,6 +119,10 @@ impl Across for Rule {
             match compared.eligible >= self.min {
                 true => sink.evaluated(presence.rows),
                 false => sink.insufficient(presence.rows),
+            }
+            for (reason, bars) in Reason::ALL.iter().zip(presence.explained) {
+                let bars = bars.unsigned_abs();
+                sink.excuse(*reason, Excused { findings: u64::from(bars > 0), bars });
             }
         }
         self.report_series(&sweep, &compared, &indices, sink);

@@ -2,12 +2,18 @@
 
 use crate::bars::BarsSpec;
 use crate::checks::across::{to_bytes, to_words};
+use crate::checks::reason::Reason;
+use crate::market::facts::SeriesFacts;
 use crate::market::{DAY_US, Grid, Interval, Slot, zone};
 
 /// Timestamps of a block.
 pub(super) const BLOCK: i64 = 256;
 /// Bits of a block.
 pub(super) type Bits = [u64; 4];
+/// Reasons for which bars may not be there: the first ones of [`Reason`].
+const REASONS: usize = Reason::Quarantined as usize + 1;
+/// Numbers before the blocks in a note.
+const HEAD: usize = 3 + REASONS;
 /// Numbers of a block in a note.
 const WORDS: usize = 5;
 
@@ -20,6 +26,8 @@ pub(super) struct Presence {
     pub(super) span: (i64, i64),
     /// Blocks by their number, ascending.
     pub(super) blocks: Vec<(i64, Bits)>,
+    /// Positions without a bar that a fact explains, by [`Reason`]; they count as if it had bars there.
+    pub(super) explained: [i64; REASONS],
 }
 
 /// The positions of timestamps: those of the grid where there is a calendar, else the steps of the clock.
@@ -54,6 +62,21 @@ impl Positions {
             Interval::Week => (i64::from(zone::day_of(time)) + 3).div_euclid(7),
             Interval::Month => month_of(time),
         })
+    }
+
+    /// The positions from the first to the last of `span` at which `facts` explain that no bar is there.
+    fn explained(&self, facts: &SeriesFacts<'_>, (first, last): (i64, i64)) -> Vec<(i64, Reason)> {
+        let Some(grid) = self.grid.as_ref().filter(|_| !facts.is_empty()) else { return Vec::new() };
+        let mut explained = Vec::new();
+        let mut position = first;
+        while position <= last {
+            let (absence, changes) = facts.absence(grid.timestamp(position));
+            let next = grid.first_at_or_after(changes).unwrap_or(i64::MAX).clamp(position + 1, last + 1);
+            let reason = absence.map(Reason::of);
+            explained.extend(reason.into_iter().flat_map(|reason| (position..next).map(move |at| (at, reason))));
+            position = next;
+        }
+        explained
     }
 
     /// A timestamp of `position`, µs UTC.
@@ -99,7 +122,29 @@ impl Presence {
                 }
             }
         }
-        span.map(|span| Self { rows, span, blocks })
+        span.map(|span| Self { rows, span, blocks, explained: [0; REASONS] })
+    }
+
+    /// The same of a series with `facts`: where they explain that a bar is missing, it is not missed.
+    pub(super) fn with_facts(self, positions: &Positions, times: &[i64], facts: &SeriesFacts<'_>) -> Self {
+        let mut explained = [0; REASONS];
+        let mut all = times.to_vec();
+        for (position, reason) in positions.explained(facts, self.span) {
+            if !self.has(position) {
+                explained[reason as usize] += 1;
+                all.push(positions.timestamp(position));
+            }
+        }
+        all.sort_unstable();
+        match Self::new(positions, &all) {
+            Some(filled) => Self { rows: self.rows, explained, ..filled },
+            None => self,
+        }
+    }
+
+    fn has(&self, position: i64) -> bool {
+        let block = self.blocks.binary_search_by_key(&position.div_euclid(BLOCK), |(block, _)| *block);
+        block.is_ok_and(|block| has(&self.blocks[block].1, bit(position)))
     }
 
     /// As the bytes of a note.
@@ -109,20 +154,21 @@ impl Presence {
             .blocks
             .iter()
             .flat_map(|(block, bits)| std::iter::once(*block).chain(bits.iter().map(|word| word.cast_signed())));
-        to_bytes(head.into_iter().chain(blocks))
+        to_bytes(head.into_iter().chain(self.explained).chain(blocks))
     }
 
     /// What [`Presence::to_bytes`] wrote.
     pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let words = to_words(bytes);
-        let (head, blocks) = words.split_at_checked(3)?;
+        let (head, blocks) = words.split_at_checked(HEAD)?;
         let block = |words: &[i64]| {
             let mut bits = Bits::default();
             bits.iter_mut().zip(&words[1..]).for_each(|(bits, word)| *bits = word.cast_unsigned());
             (words[0], bits)
         };
         let blocks = blocks.chunks_exact(WORDS).map(block).collect();
-        Some(Self { rows: head[0].cast_unsigned(), span: (head[1], head[2]), blocks })
+        let explained = head[3..].try_into().ok()?;
+        Some(Self { rows: head[0].cast_unsigned(), span: (head[1], head[2]), blocks, explained })
     }
 }
 

@@ -7,6 +7,7 @@ use super::presence::{Positions, Presence};
 use super::sweep::{Compared, Sweep};
 use crate::checks::testing::Fixture;
 use crate::checks::testing::several::evaluate;
+use crate::checks::{Excused, Reason};
 use crate::market::DAY_US;
 
 /// Daily bars without a calendar, of each series the days it has.
@@ -125,4 +126,23 @@ proptest! {
             prop_assert_eq!(runs.iter().map(|run| run.2).sum::<u64>(), compared.missing);
         }
     }
+}
+
+#[test]
+fn bars_that_facts_explain_are_missed_by_no_series() {
+    let lost: Vec<u32> = (30..40).collect();
+    let series: Vec<(&str, Vec<u32>)> = ["A", "B", "C", "D"].map(|name| (name, all_but(100, &lost))).to_vec();
+    let outage = "calendar = \"24/7\"\nfacts = [\"outage 2024-01-31 2024-02-10\"]";
+    let evaluated = evaluate(outage, &csv(&series), RULE);
+    assert_eq!(evaluated.lines, [""; 0]);
+    assert_eq!(evaluated.totals.excused_by[Reason::Outage as usize], Excused { findings: 4, bars: 40 });
+    assert_eq!(evaluated.totals.evaluated, 360, "what is not there is no row");
+
+    let series = [("A", all_but(100, &[])), ("B", all_but(100, &[])), ("C", all_but(100, &[20, 21, 22, 50]))];
+    let suspended = "calendar = \"24/7\"\nfacts = [\"suspended 2024-01-21 2024-01-24\"]";
+    let evaluated = evaluate(suspended, &csv(&series), "check = \"alignment\"\nmin = 10\nshare = 0.02");
+    assert_eq!(evaluated.lines, [""; 0]);
+    assert_eq!(evaluated.totals.excused_by[Reason::Suspended as usize], Excused { findings: 1, bars: 3 });
+    let other = "calendar = \"24/7\"\nfacts = [\"suspended 2024-03-01 2024-03-04\"]";
+    assert_eq!(evaluate(other, &csv(&series), "check = \"alignment\"\nmin = 10\nshare = 0.02").lines.len(), 1);
 }
