@@ -239,7 +239,7 @@ fn mixed_adjustment_shows_in_ticks_turnover_and_limits() {
 
 /// What the rules that ship say of real American and crypto bars, and why. Gaps are reported above, prices that stick out
 /// below.
-const SAID: [(&str, &str, &str, &str); 14] = [
+const SAID: [(&str, &str, &str, &str); 16] = [
     ("split split", "AAPL", "2000-06-21", "2 for 1"),
     ("split split", "AAPL", "2005-02-28", "2 for 1"),
     ("split split", "AAPL", "2014-06-09", "7 for 1"),
@@ -252,6 +252,8 @@ const SAID: [(&str, &str, &str, &str); 14] = [
     ("volume-outlier blip", "BTCUSD", "2015-12-14", "a day of 165,544 BTC among days of 8,500, with the usual range"),
     ("volume-outlier blip", "BTCUSD", "2017-08-05", "a day of 41 BTC among days of thousands: it was cut short"),
     ("volume-outlier blip", "BTCUSD", "2017-08-06", "a day of 30 BTC: it was cut short too"),
+    ("across-alignment misses", "BTCEUR", "2018-04-04T00:08:00Z", "a thin pair"),
+    ("across-alignment outage", "(all series)", "2018-04-04T16:46:00Z", "the feed ends"),
     ("volume-outlier unit-slip", "BTCEUR", "2018-04-06T18:28:00Z", "a minute of 0.009 BTC among minutes of 0.7"),
     ("volume-outlier unit-slip", "BTCUSD", "2018-04-04T16:47:00Z", "one of the last minutes before the feed ends"),
 ];
