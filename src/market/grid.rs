@@ -52,13 +52,7 @@ impl Grid {
     /// The grid of `calendar` at `interval`. Intraday bars are labelled with their end where `label` is
     /// [`Label::End`], else with their start; daily bars and longer are always dated.
     pub fn new(calendar: Arc<Calendar>, interval: Interval, label: Label) -> Self {
-        let cut = Cut {
-            labelled_at_end: label == Label::End,
-            clock_aligned: false,
-            auctions: true,
-            extended: false,
-            period: None,
-        };
+        let cut = Cut { label, clock_aligned: false, auctions: true, extended: false, period: None };
         Self { steps: steps(&calendar, interval, cut), calendar, interval, cut }
     }
 
@@ -185,7 +179,7 @@ fn steps(calendar: &Arc<Calendar>, interval: Interval, cut: Cut) -> Steps {
         Interval::Seconds(seconds) => i64::from(seconds) * SECOND_US,
     };
     match calendar.days_of_week() {
-        Some(days) => Steps::AroundTheClock(AroundTheClock::new(days, step, cut.labelled_at_end)),
+        Some(days) => Steps::AroundTheClock(AroundTheClock::new(days, step, cut.label == Label::End)),
         None => Steps::Hours(Hours::new(calendar, step, cut)),
     }
 }

@@ -173,11 +173,11 @@ fn bars_before_and_after_the_regular_hours_pass_where_the_job_asks_for_them() {
 #[test]
 fn a_calendar_that_ends_soon_is_warned_of() {
     let market = Market::new();
-    let days = ["2026-10-30", "2026-11-02"].map(str::to_owned);
+    let days = ["2026-10-29", "2026-10-30"].map(str::to_owned);
     market.bars("1d", "calendar = \"XSHG\"", days);
     let warned = || Run::new(&market.folder(), &["check", "job.toml"]).log.contains("known until 2026-12-31 only");
     assert!(!warned());
-    market.bars("1d", "calendar = \"XSHG\"", ["2026-10-30", "2026-11-03"].map(str::to_owned));
+    market.bars("1d", "calendar = \"XSHG\"", ["2026-10-30", "2026-11-02"].map(str::to_owned));
     assert!(warned());
 }
 

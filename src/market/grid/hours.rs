@@ -4,14 +4,14 @@
 //! the stretch of a timestamp without a search.
 
 use crate::market::calendar::Calendar;
-use crate::market::label::PeriodLabel;
+use crate::market::label::{Label, PeriodLabel};
 use crate::market::slot::Slot;
 use crate::market::zone::{self, DAY_US};
 
 /// How sessions are cut into bars.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cut {
-    pub(super) labelled_at_end: bool,
+    pub(super) label: Label,
     /// At multiples of the step on the local clock instead of from the open.
     pub(super) clock_aligned: bool,
     /// Whether a bar of the closing auction is tolerated.
@@ -48,7 +48,8 @@ struct Stretch {
 impl Hours {
     /// Cuts every stretch of `calendar` into bars of `step` µs.
     pub(super) fn new(calendar: &Calendar, step: i64, cut: Cut) -> Self {
-        let Cut { labelled_at_end, clock_aligned, auctions, extended, period: _ } = cut;
+        let Cut { label, clock_aligned, auctions, extended, period: _ } = cut;
+        let labelled_at_end = label == Label::End;
         let mut stretches: Vec<Stretch> = Vec::new();
         let (mut bars_before, mut last_end) = (0, i64::MIN);
         for session in calendar.sessions().unwrap_or_default() {
