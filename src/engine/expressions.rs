@@ -109,8 +109,10 @@ pub(super) fn parse(context: &SessionContext, bars: &BarsSpec, canonical: &DFSch
     let mut refused = None;
     parsed.expr.apply(|part| {
         refused = match part {
-            Expr::AggregateFunction(_) => Some("an aggregate"),
-            Expr::WindowFunction(_) => Some("a window function"),
+            Expr::AggregateFunction(_) => {
+                Some("an aggregate (of the bars before a bar: median, mean, highest, lowest)")
+            }
+            Expr::WindowFunction(_) => Some("a window function (of the bars beside a bar: prev, next, ret)"),
             Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_) => Some("a subquery"),
             Expr::ScalarFunction(f)
                 if f.func.signature().volatility != datafusion::logical_expr::Volatility::Immutable =>
@@ -122,10 +124,9 @@ pub(super) fn parse(context: &SessionContext, bars: &BarsSpec, canonical: &DFSch
         Ok(if refused.is_some() { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     })?;
     match refused {
-        Some(what) => Err(DataFusionError::Plan(format!(
-            "{what} cannot stand here: a rule evaluates a bar, and what it says of others is prev, next, ret, \
-                 median, mean, highest and lowest"
-        ))),
+        Some(what) => {
+            Err(DataFusionError::Plan(format!("{what} cannot stand here: a rule evaluates one bar by itself")))
+        }
         None => Ok(parsed),
     }
 }

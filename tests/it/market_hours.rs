@@ -125,13 +125,14 @@ mod foreign_exchange {
     }
 
     #[test]
-    fn hours_that_are_shifted_are_found_once_a_week_at_most() {
+    fn hours_that_are_shifted_are_found_at_the_ends_of_each_week() {
         let market = Market::new();
         let shifted: Vec<_> = hours().iter().map(|hour| *hour + Duration::hours(1)).collect();
         market.bars("1h", "calendar = \"FX\"", texts(&shifted));
         let (_, found) = market.found("job.toml");
-        assert!(!found.is_empty() && found.len() <= 54, "{}", found.len());
-        assert!(found.iter().all(|found| found.rule_id == "gap"));
+        let of = |rule: &str| found.iter().filter(|found| found.rule_id == rule).count();
+        // The first hour of a week is missing, and one begins when the week is over.
+        assert!((50..=54).contains(&of("gap")) && found.len() <= 2 * 54, "{} of {}", of("gap"), found.len());
     }
 }
 
@@ -166,7 +167,7 @@ fn bars_before_and_after_the_regular_hours_pass_where_the_job_asks_for_them() {
     let market = Market::new();
     market.bars("30m", "calendar = \"XNYS\"", texts(&bars));
     let (_, found) = market.found("job.toml");
-    assert_eq!(found.len(), 3 * (32 - 13 - 1), "but for the bar at the close");
+    assert_eq!(found.len(), 3 * (32 - 13));
     assert!(found.iter().all(|found| found.cause.as_deref() == Some("off-hours")));
 }
 

@@ -175,7 +175,7 @@ error[unknown-field]: rule `field` uses a field these bars do not have
 8 | assert = "clse > 0"
   |          ^^^^^^^^^^ unknown field `clse`
   |
-  = help: did you mean `close`? fields: time, symbol, open, high, low, close, volume
+  = help: did you mean `close`? fields: time, symbol, open, high, low, close, volume; where these bars have none, `without = ["clse"]` in `[bars]` leaves the rule out
 
 error[bad-expression]: rule `type` has an expression that cannot be used
   --> rules.toml:12:10
@@ -187,19 +187,19 @@ error[bad-expression]: rule `aggregate` has an expression that cannot be used
   --> rules.toml:16:10
    |
 16 | assert = "max(close) > 0"
-   |          ^^^^^^^^^^^^^^^^ Error during planning: an aggregate cannot stand here: a rule evaluates one row by itself
+   |          ^^^^^^^^^^^^^^^^ Error during planning: an aggregate (of the bars before a bar: median, mean, highest, lowest) cannot stand here: a rule evaluates one bar by itself
 
 error[bad-expression]: rule `clock` has an expression that cannot be used
   --> rules.toml:20:10
    |
 20 | assert = "time < now()"
-   |          ^^^^^^^^^^^^^^ Error during planning: a function whose result depends on more than its arguments cannot stand here: a rule evaluates one row by itself
+   |          ^^^^^^^^^^^^^^ Error during planning: a function whose result depends on more than its arguments cannot stand here: a rule evaluates one bar by itself
 
 error[bad-expression]: rule `subquery` has an expression that cannot be used
   --> rules.toml:24:10
    |
 24 | assert = "close > (select 1)"
-   |          ^^^^^^^^^^^^^^^^^^^^ Error during planning: a subquery cannot stand here: a rule evaluates one row by itself
+   |          ^^^^^^^^^^^^^^^^^^^^ Error during planning: a subquery cannot stand here: a rule evaluates one bar by itself
 
 error[bad-expression]: rule `function` has an expression that cannot be used
   --> rules.toml:32:10
