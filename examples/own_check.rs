@@ -4,7 +4,7 @@
 
 use barkeep::bars::time::TimeFormat;
 use barkeep::bars::{BarsSpec, FieldKind, FieldSpec, Fold, Label, TimeSpec};
-use barkeep::checks::{Check, Column, Context, Finding, FindingSink, NumberColumn, Records, Series};
+use barkeep::checks::{Check, Column, Context, Finding, FindingSink, NumberColumn, Series};
 use barkeep::market::{DAY_US, Interval};
 
 /// Flags a close that is not a multiple of the price step.
@@ -53,12 +53,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         time: &time,
         rows: closes.len(),
         columns: &[Column::Number(NumberColumn::new(&closes, None))],
-        time_text: None,
-        records: Records::default(),
         source_rank: &[0, 1, 2],
-        expressions: &[],
         present: &time,
-        standing: &[],
+        ..Series::default()
     };
     let mut found = FindingSink::default();
     OffTick { close, tick: 0.01 }.check(&series, &mut found);

@@ -11,7 +11,7 @@ use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, Timestam
 use arrow::datatypes::{Float64Type, TimestampMicrosecondType};
 use barkeep::bars::time::TimeFormat;
 use barkeep::bars::{BarsSpec, DAY_US, FieldKind, FieldSpec, Fold, Label, TimeSpec};
-use barkeep::checks::{Column, FindingSink, NumberColumn, Records, Series};
+use barkeep::checks::{Column, FindingSink, NumberColumn, Series};
 use barkeep::config::{RuleFile, compile};
 use barkeep::market::{Calendar, Grid, Interval};
 
@@ -51,12 +51,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         time,
         rows: batch.num_rows(),
         columns: &columns,
-        time_text: None,
-        records: Records::default(),
         source_rank: &source_rank,
-        expressions: &[],
         present: time,
-        standing: &[],
+        ..Series::default()
     };
     for rule in &rules.rules {
         let mut found = FindingSink::default();

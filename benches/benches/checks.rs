@@ -10,7 +10,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 use barkeep::bars::time::TimeFormat;
 use barkeep::bars::{BarsSpec, FieldKind, FieldSpec, Fold, Label, TimeSpec};
-use barkeep::checks::{CHECKS, Column, FindingSink, NumberColumn, Records, Series};
+use barkeep::checks::{CHECKS, Column, FindingSink, NumberColumn, Series};
 use barkeep::config::{RuleFile, compile};
 use barkeep::market::{Calendar, Grid, Interval};
 
@@ -86,12 +86,9 @@ fn checks(c: &mut Criterion) {
         time: &time,
         rows: BARS,
         columns: &columns,
-        time_text: None,
-        records: Records::default(),
         source_rank: &rank,
-        expressions: &[],
         present: &time,
-        standing: &[],
+        ..Series::default()
     };
     let mut group = c.benchmark_group("check");
     group.throughput(Throughput::Elements(BARS as u64));

@@ -181,8 +181,8 @@ impl Rule {
             let last = std::mem::replace(&mut before, close);
             // A price that is missing says nothing against a bar that was filled.
             let at_last =
-                |values: &Option<&[f64]>| values.is_none_or(|values| values[row].is_nan() || values[row] == last);
-            let still = close == last && others.iter().all(at_last);
+                |values: Option<&[f64]>| values.is_none_or(|values| values[row].is_nan() || values[row] == last);
+            let still = close == last && others.into_iter().all(at_last);
             let silent = volumes.is_none_or(|volumes| volumes[row].is_nan() || volumes[row] == 0.0);
             match last.is_finite() {
                 false => Bar::Unknown,

@@ -230,12 +230,16 @@ impl Gaps {
                 Some((span, of)) if *of == cause => span.last = next - 1,
                 _ => {
                     let before = piece.replace((Span { first: position, last: next - 1 }, cause));
-                    before.into_iter().for_each(|(span, cause)| self.report_piece(sessions, span, cause, findings));
+                    if let Some((span, cause)) = before {
+                        self.report_piece(sessions, span, cause, findings);
+                    }
                 }
             }
             position = next;
         }
-        piece.into_iter().for_each(|(span, cause)| self.report_piece(sessions, span, cause, findings));
+        if let Some((span, cause)) = piece {
+            self.report_piece(sessions, span, cause, findings);
+        }
     }
 
     /// Reports missing bars of one cause; a few of which nothing is known are thin trading.

@@ -116,7 +116,9 @@ mod tests {
         let mut values = PeerValues::default();
         for series in series {
             let time: Vec<i64> = (0..).take(series.len()).collect();
-            to_pieces(&time, series).iter().for_each(|piece| values.take(piece));
+            for piece in to_pieces(&time, series) {
+                values.take(&piece);
+            }
         }
         values.table()
     }

@@ -127,17 +127,11 @@ impl Bands {
             }
             Some((Listed::Yes, _)) => {}
             // Without a listing the first bars of a series may be those of a new share.
-            _ if row < self.first_sessions(board, series) => return None,
+            _ if row < first_sessions(board, series) => return None,
             _ => {}
         }
         let special = self.special.is_some_and(|field| is_special(series, field, row));
         Some(usual_limit(board, day, special))
-    }
-
-    /// How many sessions after its listing a share has limits of its own, were it listed with the first bar.
-    fn first_sessions(&self, board: Board, series: &Series<'_>) -> usize {
-        let listed = series.time.first().map_or(0, |first| zone::day_of(*first));
-        (1..).take_while(|session| first_limit(board, listed, *session).is_some()).count()
     }
 
     /// The number (from 1) of the session at `time` of a share listed at `from`.
@@ -182,6 +176,15 @@ impl Bands {
         let (Slot::On(before), Slot::On(here)) = (grid.slot(since), grid.slot(time)) else { return false };
         (before + 1..here).all(|position| series.facts.suspension(grid.timestamp(position)).is_some())
     }
+}
+
+/// More sessions than any board gives a new share limits of its own for.
+const FIRST_SESSIONS: u32 = 20;
+
+/// How many sessions after its listing a share has limits of its own, were it listed with the first bar.
+fn first_sessions(board: Board, series: &Series<'_>) -> usize {
+    let listed = series.time.first().map_or(0, |first| zone::day_of(*first));
+    (1..=FIRST_SESSIONS).take_while(|session| first_limit(board, listed, *session).is_some()).count()
 }
 
 /// The price in the column at `index`, where there is one and it can be one.

@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn short_runs_are_named_row_by_row() {
-        assert_eq!(parts(3..6, 3), [3..6]);
+        assert_eq!(parts(3..6, 3), vec![Range { start: 3, end: 6 }]);
         assert_eq!(parts(3..5, 3), [3..4, 4..5]);
     }
 }

@@ -171,6 +171,27 @@ pub struct Series<'a> {
     pub other: &'a [OtherBar],
 }
 
+impl Default for Series<'_> {
+    /// A series without rows, of which nothing is known.
+    fn default() -> Self {
+        Self {
+            key: "",
+            time: &[],
+            rows: 0,
+            columns: &[],
+            time_text: None,
+            records: Records::default(),
+            source_rank: &[],
+            expressions: &[],
+            present: &[],
+            standing: &[],
+            facts: SeriesFacts::NONE,
+            peers: None,
+            other: &[],
+        }
+    }
+}
+
 impl<'a> Series<'a> {
     /// How `row` stands.
     pub fn standing(&self, row: usize) -> Standing {

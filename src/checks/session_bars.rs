@@ -46,7 +46,9 @@ mod tests {
         ];
         assert_eq!(bars, expected);
         let mut others = OtherBars::default();
-        OtherBar::to_pieces(&bars).iter().for_each(|piece| others.take("A", piece));
+        for piece in OtherBar::to_pieces(&bars) {
+            others.take("A", &piece);
+        }
         assert_eq!((others.of("A"), others.of("B")), (expected.as_slice(), [].as_slice()));
     }
 }

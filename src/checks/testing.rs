@@ -314,7 +314,9 @@ fn spec_of(bars: &str) -> (BarsSpec, MarketFacts) {
     let time = TimeSpec { sources: vec![Arc::from("time")], digits: false, formats, zone, label, fold: Fold::Refuse };
     let at = |text: &str| time.read_text(text).expect("a time");
     let mut facts = MarketFacts::default();
-    written.iter().for_each(|fact| add_fact(&mut facts, fact.get_ref(), &at));
+    for fact in &written {
+        add_fact(&mut facts, fact.get_ref(), &at);
+    }
     let as_of = as_of.map(|at| at.timestamp_micros());
     let spec = BarsSpec { series, calendar, grid, as_of, ..BarsSpec::new(interval, time.clone()) };
     (spec, facts.in_order())

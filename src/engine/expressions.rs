@@ -35,7 +35,7 @@ pub fn check(
         let parsed = parse(context, bars, &schema, &expression.sql);
         match parsed.and_then(|parsed| boolean(context, parsed)) {
             Ok(parsed) => {
-                used.extend(parsed.fields().iter().filter_map(|name| bars.field(name)).map(|(index, _)| index))
+                used.extend(parsed.fields().iter().filter_map(|name| bars.field(name)).map(|(index, _)| index));
             }
             Err(error) => mistakes.push(mistake(bars, expression, &error)),
         }

@@ -5,6 +5,7 @@ mod derived;
 mod rewrite;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, BooleanArray, Date32Array, RecordBatch};
@@ -151,8 +152,8 @@ impl Neighbours {
         let mut columns = batch.columns().to_vec();
         for planned in &self.0 {
             for derived in &planned.derived {
-                if !values.contains_key(&derived.name()) {
-                    values.insert(derived.name(), bars.values(derived)?);
+                if let Entry::Vacant(vacant) = values.entry(derived.name()) {
+                    vacant.insert(bars.values(derived)?);
                 }
             }
             let column = |field: &FieldRef| {

@@ -230,7 +230,7 @@ mod tests {
         assert_eq!(of.actions(10, 20).len(), 1, "that of 10 was before");
         assert_eq!(of.actions(9, 20).iter().map(|action| action.time).collect::<Vec<_>>(), [10, 20]);
         assert_eq!((of.suspension(2), of.suspension(6)), (None, Some(stretch(3, 7))));
-        assert!(of.suspended_between(6, 8) == false && of.suspended_between(5, 8));
+        assert!(!of.suspended_between(6, 8) && of.suspended_between(5, 8));
         assert_eq!(of.exceptions("spike").count(), 1);
         assert_eq!(of.exceptions("other").count(), 0);
         assert!(facts.of(Some("C"), None).suspension(4).is_none());

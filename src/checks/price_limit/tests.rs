@@ -3,7 +3,7 @@ use crate::checks::testing::{Evaluated, Fixture};
 const RULE: &str = "check = \"price-limit\"\ntable = \"cn\"";
 const CHINA: &str = "calendar = \"XSHG\"";
 
-/// Bars of `symbol` with date, pre_close, high, low, close.
+/// Bars of `symbol` with date, `pre_close`, high, low, close.
 fn evaluate_as(symbol: &str, head: &str, rule: &str, rows: &[&str]) -> Evaluated {
     let bars = format!("time,pre_close,high,low,close\n{}\n", rows.join("\n"));
     Fixture::new(head, &bars).called(symbol).evaluate(rule)

@@ -48,7 +48,9 @@ fn beside(check: &dyn Check, peers: &dyn Peers, series: &[(&str, Fixture)]) -> E
     let mut values = PeerValues::default();
     for (_, fixture) in series {
         let pieces = fixture.with_series(|series| to_pieces(series.time, &peers.values(series)));
-        pieces.iter().for_each(|piece| values.take(piece));
+        for piece in &pieces {
+            values.take(piece);
+        }
     }
     let table = values.table();
     let (mut lines, mut findings, mut totals) = (Vec::new(), Vec::new(), Totals::default());

@@ -62,7 +62,7 @@ fn actions(rows: &[Row<CorporateAction>], wrong: &mut Vec<Diagnostic>, odd: &mut
                     pair(row, first, &format!("{title}: both count")).help("take one of them out, if they are one"),
                 ),
                 false => {
-                    wrong.push(pair(row, first, &title).help("keep the right one, or write what they are together"))
+                    wrong.push(pair(row, first, &title).help("keep the right one, or write what they are together"));
                 }
             }
         }

@@ -55,7 +55,7 @@ impl Rows {
                     self.listings.extend(of_symbol(&mut reader, row).map(|fact| Row { symbol, fact, file, span }));
                 }
                 "price_limits" => {
-                    self.limits.extend(limit(&mut reader, row).map(|fact| Row { symbol, fact, file, span }))
+                    self.limits.extend(limit(&mut reader, row).map(|fact| Row { symbol, fact, file, span }));
                 }
                 "outages" => self.outages.extend(outage(&mut reader, row).map(|fact| Row { symbol, fact, file, span })),
                 _ => {

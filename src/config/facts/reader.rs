@@ -111,7 +111,9 @@ impl<'t> Reader<'t> {
             let help = format!("columns: {}", names().collect::<Vec<_>>().join(", "));
             self.warnings.push(Diagnostic::new(CODE, title, &table.file, first.span.clone()).help(help));
         }
-        mistakes.into_iter().for_each(|mistake| self.push(mistake));
+        for mistake in mistakes {
+            self.push(mistake);
+        }
     }
 
     /// Records a mistake.
@@ -214,7 +216,7 @@ impl<'t> Reader<'t> {
         let resolved = moment.and_then(|moment| moment.resolve(self.scale.zone, self.scale.daily));
         resolved
             .map_err(|problem| {
-                self.reject(row, self.span(row, name), &problem, "a date is midnight in the zone of the bars")
+                self.reject(row, self.span(row, name), &problem, "a date is midnight in the zone of the bars");
             })
             .ok()
     }

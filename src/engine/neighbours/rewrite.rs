@@ -98,9 +98,7 @@ fn arguments(function: &Function, name: &str) -> Result<(Arc<str>, Option<u32>),
     let bars = match parts.get(1) {
         None => None,
         Some(Expr::Value(value)) => match &value.value {
-            Value::Number(number, _) => {
-                number.to_string().parse::<u32>().ok().filter(|bars| (1..=MOST_BARS).contains(bars))
-            }
+            Value::Number(number, _) => number.parse::<u32>().ok().filter(|bars| (1..=MOST_BARS).contains(bars)),
             _ => None,
         }
         .map(Some)

@@ -46,16 +46,18 @@ pub enum Absence {
     Moved,
 }
 
+#[cfg(test)]
 impl<'a> SeriesFacts<'a> {
-    /// No facts.
-    pub const NONE: &'static SeriesFacts<'static> =
-        &SeriesFacts { name: None, symbol: None, outages: Vec::new(), limits: Vec::new(), moved: &[] };
-
     /// The same facts of another symbol.
-    #[cfg(test)]
     pub(crate) fn called(self, name: &'a str) -> Self {
         Self { name: Some(name), ..self }
     }
+}
+
+impl SeriesFacts<'_> {
+    /// No facts.
+    pub const NONE: &'static SeriesFacts<'static> =
+        &SeriesFacts { name: None, symbol: None, outages: Vec::new(), limits: Vec::new(), moved: &[] };
 
     /// The symbol.
     pub fn symbol(&self) -> Option<&str> {
