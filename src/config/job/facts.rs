@@ -15,7 +15,7 @@ use crate::schema::section::SectionReader;
 /// The files of facts that a job names, and how their symbols are matched to series.
 #[derive(Debug, Clone, Default)]
 pub struct FactFiles {
-    /// The key of `[facts]` and a file that it names, in the order of [`FACTS`].
+    /// The key of `[facts]` and a file that it names, in the order of the section.
     pub files: Vec<(&'static str, Spanned<JobPath>)>,
     /// The field of the series key that holds the symbol.
     pub symbol: Option<Arc<str>>,
