@@ -7,17 +7,17 @@
 
 mod bars;
 mod cause;
+mod evidence;
 mod usual;
 
 use std::cell::OnceCell;
 use std::sync::Arc;
 
-use chrono_tz::Tz;
-use serde::{Deserialize, Serialize};
-
 use self::bars::{Bars, Columns, Excess, Scale, usable};
 use self::cause::Cause;
+use self::evidence::Evidence;
 use self::usual::Times;
+use chrono_tz::Tz;
 
 use super::Exempt;
 use super::params::Params;
@@ -86,33 +86,6 @@ const PARAMS: &[Key] = &[
         "Share of the bars of a series above which they are one finding, for the limit does not suit the series.",
     ),
 ];
-
-/// What the price was compared with.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-struct Evidence {
-    /// How far it sticks out, in natural logarithms or in units of the price.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    excess: Option<f64>,
-    /// The usual range around the bar, in the same unit.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    usual: Option<f64>,
-    /// How many times the usual volume the bar has.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    busy: Option<f64>,
-    /// How many times the usual range the other series move at this timestamp, where that widens the limit.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    peers: Option<f64>,
-    /// The prices it lies outside of, the lower one first.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    beside: Option<[f64; 2]>,
-    /// Whether no bar follows yet.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    provisional: bool,
-    /// Share of the bars that stick out, where they are too many.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    share: Option<f64>,
-}
 
 impl Described for BarExcess {
     fn name(&self) -> &'static str {

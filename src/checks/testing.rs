@@ -15,8 +15,8 @@ use arrow::array::{Array, BooleanArray, Float64Array, StringViewArray};
 
 use self::facts::{ANY, add_fact};
 use super::{
-    CHECKS, Check, CheckKind, Column, Excuses, Exempt, Finding, FindingSink, NumberColumn, OtherBar, PeerTable,
-    Records, Series, Stage, Standing, TextColumn, Totals, find,
+    Check, Column, Excuses, Exempt, Finding, FindingSink, NumberColumn, OtherBar, PeerTable, Records, Series, Standing,
+    TextColumn, Totals, find,
 };
 use crate::bars::time::TimeFormat;
 use crate::bars::{BarsSpec, DAY_US, FieldKind, FieldSpec, Fold, Label, TimeSpec};
@@ -361,18 +361,15 @@ pub(crate) fn blocks<'a>(markdown: &'a str, language: &str) -> Vec<&'a str> {
     markdown.split(open.as_str()).skip(1).filter_map(|rest| rest.split("```").next()).collect()
 }
 
-/// Rules of these checks see several series where the bars have a symbol.
-const PEERS: [&str; 3] = ["\"filled-forward\"", "\"shifted\"", "\"bar-excess\""];
-
 /// What `rule` finds in the bars of an example, whose `[bars]` table is `head`.
 pub(crate) fn evaluated_example(head: &str, bars: &str, rule: &str) -> Evaluated {
     let head = head.trim().trim_start_matches("[bars]");
-    let named = |check: &&&dyn CheckKind| rule.contains(&format!("check = \"{}\"", check.name()));
-    let across = CHECKS.iter().find(named).is_some_and(|check| check.stage() == Stage::Across);
-    let beside = bars.trim_start().starts_with("time,symbol,") && PEERS.iter().any(|name| rule.contains(name));
-    match across || beside {
+    let fixture = Fixture::new(head, bars);
+    let check = compile(rule, &fixture.spec).unwrap_or_else(|mistakes| panic!("{}", rendered(&mistakes)));
+    let beside = check.peers().is_some() && bars.trim_start().starts_with("time,symbol,");
+    match check.across().is_some() || beside {
         true => several::evaluate(head, bars, rule),
-        false => Fixture::new(head, bars).evaluate(rule),
+        false => fixture.evaluate(rule),
     }
 }
 

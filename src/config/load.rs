@@ -2,7 +2,6 @@
 //!
 //! The only part of the configuration that reads files and the process environment; it writes neither.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
 use std::io;
@@ -16,6 +15,7 @@ use toml::Spanned;
 use super::document::{self, NotUtf8};
 use super::facts::{self, FactFile, Facts};
 use super::job::{self, Draft, Job, JobPath, RulesEntry};
+use super::lacking::lacking_fields;
 use super::rules::{self, RuleFile, RuleSet, Unfit};
 use crate::bars::BarsSpec;
 use crate::durable::paths;
@@ -259,31 +259,6 @@ fn unreadable_dotenv(path: &Path, error: dotenvy::Error, after: usize) -> LoadEr
         dotenvy::Error::Io(source) => LoadError::Unreadable { path, source },
         _ => LoadError::Dotenv { path, after },
     }
-}
-
-/// That the bars lack usual fields that rules need, and the lines to write.
-fn lacking_fields(job: &Arc<SourceText>, bars: &BarsSpec, lacking: &BTreeMap<String, Vec<Arc<str>>>) -> Diagnostic {
-    let quoted =
-        |names: &mut dyn Iterator<Item = &str>| names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    let fields = quoted(&mut lacking.keys().map(String::as_str));
-    let rules: BTreeSet<&str> = lacking.values().flatten().map(|id| &**id).collect();
-    let (noun, verb) = if rules.len() == 1 { ("rule", "needs") } else { ("rules", "need") };
-    let title = format!("{} {noun} {verb} {fields}, which these bars do not have", rules.len());
-    let sources: Vec<&str> = bars.fields.iter().map(|field| &*field.source).collect();
-    let line = |field: &String| {
-        let near = nearest(field, sources.iter().copied()).unwrap_or("…");
-        format!("{field} = \"{near}\"")
-    };
-    let lines = lacking.keys().map(line).collect::<Vec<_>>().join(", ");
-    let without = lacking.keys().map(|field| format!("\"{field}\"")).collect::<Vec<_>>().join(", ");
-    let help = format!(
-        "say in `[bars]` which columns they are, `fields = {{ {lines} }}`, or that these bars have none, `without = \
-         [{without}]`; columns: {}",
-        sources.join(", ")
-    );
-    let at = job.text.find("[bars]").unwrap_or(0);
-    let span = at..job.text[at..].find('\n').map_or(job.text.len(), |length| at + length);
-    Diagnostic::new("unknown-field", title, job, span).label("unknown fields").help(help)
 }
 
 /// What `except` names and `rules` do not have.

@@ -15,6 +15,7 @@ pub mod columns;
 pub mod document;
 pub mod facts;
 pub mod job;
+mod lacking;
 pub mod load;
 pub mod rules;
 pub mod schema;

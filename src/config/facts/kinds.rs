@@ -38,7 +38,7 @@ impl Rows {
     /// Takes the rows of a file named by the key `key` of `[facts]`: its mistakes, and what is odd in it.
     pub(super) fn take(&mut self, key: &str, table: &Table, scale: Scale) -> (Vec<Diagnostic>, Vec<Diagnostic>) {
         let Some(kind) = KINDS.iter().find(|kind| kind.key == key) else {
-            unreachable!("bug: `{key}` is no kind of facts")
+            unreachable!("bug: no columns are declared for `{key}`")
         };
         let mut reader = Reader::new(table, kind, scale);
         for row in 0..table.rows.len() {

@@ -170,11 +170,11 @@ fn read_exempt(section: &mut SectionReader<'_>, id: &str, kind: Option<&'static 
         match Exempt::parse(word.get_ref()).filter(|one| excusable.contains(one)) {
             Some(one) => exempt.push(one),
             None if excusable.is_empty() => {
-                let title = format!("rule `{id}`: no fact excuses what `{}` finds", kind?.name());
+                let title = format!("rule `{id}`: facts do not excuse findings of `{}`", kind?.name());
                 section.reject_at(word.span(), title, "leave `exempt` out");
             }
             None => {
-                let title = format!("rule `{id}`: `{}` is no fact that excuses findings", word.get_ref());
+                let title = format!("rule `{id}`: `exempt` names an unknown fact `{}`", word.get_ref());
                 let help = suggestion(word.get_ref(), "facts", excusable.iter().map(|one| one.word()));
                 section.reject_at(word.span(), title, help);
             }

@@ -1,7 +1,7 @@
 //! `[tune.RULE]` of a job: values in the place of those that a rule file writes, for all series or for one symbol.
 //!
-//! The table of a rule is read with the values of the job in it. Their places are told from those of the rule file by
-//! lying behind the end of every file, and are put right before anything is shown.
+//! The table of a rule is read with the values of the job in it. Meanwhile their places have an offset that is larger than
+//! any file, which distinguishes them from places in the rule file; it is taken off before anything is shown.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::checks::Expression;
 use crate::config::document;
 use crate::schema::diagnostic::{Diagnostic, SourceText, suggestion};
 
-/// Where the places of values of the job begin; no file is as long.
+/// The offset of places in the job file; no file is as long.
 const JOB: usize = usize::MAX / 4;
 
 /// Keys of a rule that belong to what it is, and are not tuned.
@@ -145,7 +145,7 @@ fn behind(span: &Range<usize>) -> Range<usize> {
     span.start + JOB..span.end + JOB
 }
 
-/// A value of the job, its place and those inside of it behind all files.
+/// A value of the job, its place and those inside of it with the offset.
 fn moved<'a>(value: &Spanned<DeValue<'a>>) -> Spanned<DeValue<'a>> {
     let inside = match value.get_ref() {
         DeValue::Array(items) => {

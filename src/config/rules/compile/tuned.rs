@@ -1,0 +1,67 @@
+//! Rules with values of the job.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use serde_json::json;
+use sha2::Digest;
+use toml::de::DeTable;
+
+use super::{Compiler, parameters};
+use crate::checks::Check;
+use crate::config::rules::head::{Head, RULE};
+use crate::config::rules::tune::Tuning;
+use crate::config::rules::{OfSymbol, RuleFile};
+use crate::schema::diagnostic::Diagnostic;
+use crate::schema::reader::Reader;
+use crate::schema::section::SectionReader;
+
+impl Compiler<'_> {
+    /// Compiles one rule with the values of the job.
+    pub(super) fn add_tuned(
+        &mut self,
+        file: &RuleFile,
+        (number, span, entries): (usize, Range<usize>, &DeTable<'_>),
+        tuning: &Tuning<'_>,
+    ) -> Vec<Diagnostic> {
+        let before = self.expressions.len();
+        let merged = tuning.merged(entries);
+        let reader = Reader::new(&file.file, &merged, span, &file.environment);
+        let mistakes = self.add_rule(file, number, SectionReader::new(&RULE, reader), Some((tuning, &merged)));
+        for expression in self.expressions.iter_mut().skip(before) {
+            tuning.place(expression);
+        }
+        mistakes.into_iter().map(|mistake| tuning.placed(mistake)).collect()
+    }
+
+    /// The checks of symbols for which the job has values of their own.
+    pub(super) fn by_symbol(
+        &mut self,
+        file: &RuleFile,
+        head: &Head,
+        check: Option<&dyn Check>,
+        (tuning, entries): (&Tuning<'_>, &DeTable<'_>),
+        mistakes: &mut Vec<Diagnostic>,
+    ) -> BTreeMap<String, OfSymbol> {
+        let across = check.is_some_and(|check| {
+            check.across().is_some() || check.by().is_some() || check.peers().is_some() || check.other_job().is_some()
+        });
+        let wrong = tuning.mistakes(across);
+        if !wrong.is_empty() {
+            mistakes.extend(wrong);
+            return BTreeMap::new();
+        }
+        let mut checks = BTreeMap::new();
+        for (symbol, tuned, entries) in tuning.by_symbol(entries) {
+            let digest = json!({ "symbol": symbol, "params": parameters(&entries, Some(&file.environment)) });
+            self.digest.update(digest.to_string());
+            let reader = Reader::new(&file.file, &entries, 0..0, &file.environment);
+            let (check, found) = self.compile_check(head, SectionReader::new(&RULE, reader));
+            // What is wrong with the rule for all series was said already.
+            mistakes.extend(found.into_iter().filter(|mistake| mistake.span.start > file.file.text.len()));
+            let params = parameters(&entries, None).to_string();
+            checks.extend(check.map(|check| (symbol, OfSymbol { check, tuned, params })));
+        }
+        checks
+    }
+}
