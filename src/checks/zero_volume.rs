@@ -31,7 +31,7 @@ const PARAMS: &[Key] = &[
         "nulls",
         Holds::Choice(&["ignore", "zero"]),
         Otherwise::Text("ignore"),
-        "Whether NULL is no statement (ignore) or stands for nothing traded (zero).",
+        "Whether a volume that is NULL is ignored or stands for nothing traded (zero).",
     ),
     key(
         "suspensions",

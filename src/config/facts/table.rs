@@ -31,7 +31,7 @@ pub(super) struct Table {
     pub(super) binary: bool,
 }
 
-/// Why a file is no table: its mistakes.
+/// Why a file cannot be read as a table: its mistakes.
 pub(super) type Mistakes = Vec<Diagnostic>;
 
 /// Reads the bytes of the file at `path`, whose format follows from its name. Where that says nothing, the mistake is one
