@@ -91,12 +91,15 @@ pub(crate) enum Command {
     /// Look at what was moved, put it back, or erase what is old: list, show, restore, export, purge.
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
-    /// Look at rules: list, explain, lint, test, schema.
+    /// Look at rules, and find some for your bars: list, explain, lint, test, schema, suggest.
     #[command(subcommand)]
     Rules(RulesCommand),
     /// Look at reports: list, show.
     #[command(subcommand)]
     Report(ReportCommand),
+    /// When jobs are due by their `[schedule]`, and what starts them: list, next, export.
+    #[command(subcommand)]
+    Schedule(ScheduleCommand),
     /// Query the report tables, and the bars of a job, with SQL.
     Sql(SqlArgs),
     /// Print a completion script for a shell.
@@ -339,12 +342,27 @@ pub(crate) enum RulesCommand {
         #[arg(required = true, value_parser = path::parser())]
         files: Vec<PathBuf>,
     },
+    /// Rules whose limits follow from the bars of a job, as a rule file with reasons; changes nothing.
+    Suggest(SuggestArgs),
     /// The JSON Schema of rule or job files, for editors.
     Schema {
         /// Which kind of file.
         #[arg(value_enum, default_value_t = SchemaOf::Rules)]
         of: SchemaOf,
     },
+}
+
+/// Flags of `rules suggest`.
+#[derive(Debug, Args)]
+pub(crate) struct SuggestArgs {
+    /// A job file.
+    #[arg(value_name = "JOB", value_parser = path::parser())]
+    pub(crate) job: PathBuf,
+    /// The new rule file; without it the rules go to stdout.
+    #[arg(short, long, value_name = "FILE", value_parser = path::parser())]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) window: WindowArgs,
 }
 
 /// A kind of file that has a schema.
@@ -386,6 +404,58 @@ pub(crate) enum ReportCommand {
         #[arg(long, default_value_t = 20)]
         findings: usize,
     },
+}
+
+/// Commands about when jobs are due.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ScheduleCommand {
+    /// Jobs with their schedules, and when each is next due.
+    List {
+        /// Job files; without any, those in the folder `jobs`.
+        #[arg(value_name = "JOB", value_parser = path::parser())]
+        jobs: Vec<PathBuf>,
+    },
+    /// The next moments at which a job is due, each with the last session that is closed then.
+    Next {
+        /// A job file.
+        #[arg(value_name = "JOB", value_parser = path::parser())]
+        job: PathBuf,
+        /// How many.
+        #[arg(short = 'n', long = "count", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+        count: u16,
+        /// After this date or time, in the zone of the schedule where it has none; now by default.
+        #[arg(long, value_name = "T")]
+        from: Option<String>,
+    },
+    /// Print what starts jobs when they are due: lines of cron, units of systemd, objects of Kubernetes.
+    Export {
+        /// Job files; without any, those in the folder `jobs` that have a schedule.
+        #[arg(value_name = "JOB", value_parser = path::parser())]
+        jobs: Vec<PathBuf>,
+        /// For what.
+        #[arg(long = "as", value_enum, value_name = "WHAT")]
+        target: ScheduleTarget,
+        /// Write files into this folder instead, none of which may be there; made if it is not there.
+        #[arg(short, long = "output", value_name = "DIR", value_parser = path::parser())]
+        output: Option<PathBuf>,
+        /// The program that is started; by default this one, and `barkeep` in Kubernetes.
+        #[arg(long, value_name = "PATH", value_parser = path::parser())]
+        program: Option<PathBuf>,
+        /// The image that Kubernetes runs.
+        #[arg(long, value_name = "IMAGE", default_value = "barkeep:latest")]
+        image: String,
+    },
+}
+
+/// What starts jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ScheduleTarget {
+    /// Lines for a table of cron.
+    Cron,
+    /// A service and a timer.
+    Systemd,
+    /// A `CronJob`.
+    K8s,
 }
 
 /// Flags of `sql`.
