@@ -6,7 +6,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::output::Format;
 use super::path;
+use super::rules_args::RulesCommand;
+use super::schedule_args::ScheduleCommand;
 use super::size;
+use super::window::WindowArgs;
 
 /// Keeps price bars clean: validates historical market records against rules that know what a market is.
 #[derive(Debug, Parser)]
@@ -128,27 +131,6 @@ pub(crate) struct InitArgs {
     /// Add bars with known faults and a job that finds them; needs no server.
     #[arg(long)]
     pub(crate) demo: bool,
-}
-
-/// The half-open window of data time a run looks at.
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Window")]
-pub(crate) struct WindowArgs {
-    /// First moment, a date or an RFC 3339 time.
-    #[arg(long, value_name = "T", conflicts_with_all = ["last", "full"])]
-    pub(crate) since: Option<String>,
-    /// First moment that is no longer part of it.
-    #[arg(long, value_name = "T", conflicts_with = "full")]
-    pub(crate) until: Option<String>,
-    /// As far back from now, e.g. 7d, 24h.
-    #[arg(long, value_name = "SPAN", conflicts_with = "full")]
-    pub(crate) last: Option<String>,
-    /// Everything there is, whatever the job says.
-    #[arg(long)]
-    pub(crate) full: bool,
-    /// The moment the bars are evaluated for, a date (its end) or an RFC 3339 time; now by default.
-    #[arg(long, value_name = "T")]
-    pub(crate) as_of: Option<String>,
 }
 
 /// Flags of `check`.
@@ -316,64 +298,6 @@ pub(crate) enum FailOn {
     Never,
 }
 
-/// Commands about rules.
-#[derive(Debug, Subcommand)]
-pub(crate) enum RulesCommand {
-    /// The checks there are, or the rules of jobs.
-    List {
-        /// Job or rule files; without any, the checks that rules can name.
-        #[arg(value_parser = path::parser())]
-        files: Vec<PathBuf>,
-    },
-    /// What a check flags, its parameters, an example.
-    Explain {
-        /// The name of a check.
-        check: String,
-    },
-    /// Every mistake of job and rule files at once.
-    Lint {
-        /// Job or rule files.
-        #[arg(required = true, value_parser = path::parser())]
-        files: Vec<PathBuf>,
-    },
-    /// Run the test cases that rules carry.
-    Test {
-        /// Job or rule files.
-        #[arg(required = true, value_parser = path::parser())]
-        files: Vec<PathBuf>,
-    },
-    /// Rules whose limits follow from the bars of a job, as a rule file with reasons; changes nothing.
-    Suggest(SuggestArgs),
-    /// The JSON Schema of rule or job files, for editors.
-    Schema {
-        /// Which kind of file.
-        #[arg(value_enum, default_value_t = SchemaOf::Rules)]
-        of: SchemaOf,
-    },
-}
-
-/// Flags of `rules suggest`.
-#[derive(Debug, Args)]
-pub(crate) struct SuggestArgs {
-    /// A job file.
-    #[arg(value_name = "JOB", value_parser = path::parser())]
-    pub(crate) job: PathBuf,
-    /// The new rule file; without it the rules go to stdout.
-    #[arg(short, long, value_name = "FILE", value_parser = path::parser())]
-    pub(crate) output: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) window: WindowArgs,
-}
-
-/// A kind of file that has a schema.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum SchemaOf {
-    /// Rule files.
-    Rules,
-    /// Job files.
-    Job,
-}
-
 /// Where the reports are.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ReportsDir {
@@ -404,58 +328,6 @@ pub(crate) enum ReportCommand {
         #[arg(long, default_value_t = 20)]
         findings: usize,
     },
-}
-
-/// Commands about when jobs are due.
-#[derive(Debug, Subcommand)]
-pub(crate) enum ScheduleCommand {
-    /// Jobs with their schedules, and when each is next due.
-    List {
-        /// Job files; without any, those in the folder `jobs`.
-        #[arg(value_name = "JOB", value_parser = path::parser())]
-        jobs: Vec<PathBuf>,
-    },
-    /// The next moments at which a job is due, each with the last session that is closed then.
-    Next {
-        /// A job file.
-        #[arg(value_name = "JOB", value_parser = path::parser())]
-        job: PathBuf,
-        /// How many.
-        #[arg(short = 'n', long = "count", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=10_000))]
-        count: u16,
-        /// After this date or time, in the zone of the schedule where it has none; now by default.
-        #[arg(long, value_name = "T")]
-        from: Option<String>,
-    },
-    /// Print what starts jobs when they are due: lines of cron, units of systemd, objects of Kubernetes.
-    Export {
-        /// Job files; without any, those in the folder `jobs` that have a schedule.
-        #[arg(value_name = "JOB", value_parser = path::parser())]
-        jobs: Vec<PathBuf>,
-        /// For what.
-        #[arg(long = "as", value_enum, value_name = "WHAT")]
-        target: ScheduleTarget,
-        /// Write files into this folder instead, none of which may be there; made if it is not there.
-        #[arg(short, long = "output", value_name = "DIR", value_parser = path::parser())]
-        output: Option<PathBuf>,
-        /// The program that is started; by default this one, and `barkeep` in Kubernetes.
-        #[arg(long, value_name = "PATH", value_parser = path::parser())]
-        program: Option<PathBuf>,
-        /// The image that Kubernetes runs.
-        #[arg(long, value_name = "IMAGE", default_value = "barkeep:latest")]
-        image: String,
-    },
-}
-
-/// What starts jobs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ScheduleTarget {
-    /// Lines for a table of cron.
-    Cron,
-    /// A service and a timer.
-    Systemd,
-    /// A `CronJob`.
-    K8s,
 }
 
 /// Flags of `sql`.

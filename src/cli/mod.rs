@@ -16,7 +16,9 @@ mod progress;
 mod quarantine;
 mod report;
 mod rules;
+mod rules_args;
 mod schedule;
+mod schedule_args;
 mod show;
 mod signals;
 mod size;
@@ -31,8 +33,10 @@ use std::time::Duration;
 use clap::{ColorChoice, CommandFactory, FromArgMatches};
 use tracing_subscriber::EnvFilter;
 
-use args::{Cli, Command, Global, LogFormat, ReportCommand, RulesCommand, ScheduleCommand};
+use args::{Cli, Command, Global, LogFormat, ReportCommand};
 use output::{Format, Output, message};
+use rules_args::RulesCommand;
+use schedule_args::ScheduleCommand;
 use signals::stoppable;
 
 use crate::engine::session::Limits;

@@ -1,10 +1,14 @@
 //! The bars of one series, and what they add to a profile.
 
-use arrow::array::RecordBatch;
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{Float64Type, TimestampMicrosecondType};
 
-use super::profile::{Coverage, MEASURED, Numbers, Profile, Turnover, numbers, times};
-use crate::bars::BarsSpec;
+use super::profile::{Coverage, Numbers, Profile, Turnover};
+use crate::bars::{BarsSpec, TIME};
 use crate::market::Slot;
+
+/// The numeric fields that are looked at as such, in the order of `OfSeries::numbers`.
+const MEASURED: [&str; 8] = ["open", "high", "low", "close", "volume", "amount", "pre_close", "pct_chg"];
 
 /// Values from which on the quantiles of a series say what is usual.
 const LONG: usize = 100;
@@ -136,4 +140,16 @@ fn add_numbers(known: &mut Numbers, values: &[f64]) {
         long => (finite[long / 100], finite[long - 1 - long / 100]),
     };
     Numbers::widen(&mut known.usual, usual);
+}
+
+/// The timestamps of a batch.
+fn times(batch: &RecordBatch) -> Vec<Option<i64>> {
+    let column = batch.column_by_name(TIME).and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>());
+    column.map_or_else(|| vec![None; batch.num_rows()], |times| times.iter().collect())
+}
+
+/// The numbers of a batch; a NULL is NaN, and a field that there is not is empty.
+fn numbers(batch: &RecordBatch, name: &str) -> Vec<f64> {
+    let column = batch.column_by_name(name).and_then(|column| column.as_primitive_opt::<Float64Type>());
+    column.map_or_else(Vec::new, |numbers| numbers.iter().map(|number| number.unwrap_or(f64::NAN)).collect())
 }

@@ -477,7 +477,7 @@ error[unknown-key]: unknown key `reports` in the job
 3 | reports = "x"
   | ^^^^^^^ unknown key
   |
-  = help: did you mean `report`? keys: name, rules, source, bars, calendar, window, limits, quarantine, report, parse_error, facts, tune
+  = help: did you mean `report`? keys: name, rules, source, bars, calendar, window, limits, quarantine, report, parse_error, facts, tune, schedule
 
 error[bad-value]: `path` holds an empty string
  --> jobs/demo.toml:5:8

@@ -24,7 +24,7 @@ fn the_next_moments_name_their_session() {
     let project = scheduled(CLOSE);
     let args = ["schedule", "next", "job.toml", "-n", "3", "--from", "2026-11-25"];
     insta::assert_snapshot!(project.call(&args).exits(0).out, @"
-    next                  local                        session
+    next                  local                       session
     2026-11-25T22:30:00Z  Wed 2026-11-25 17:30-05:00  2026-11-25
     2026-11-27T19:30:00Z  Fri 2026-11-27 14:30-05:00  2026-11-27 (half-day)
     2026-11-30T22:30:00Z  Mon 2026-11-30 17:30-05:00  2026-11-30
@@ -48,7 +48,7 @@ fn jobs_are_listed_with_and_without_a_schedule() {
     project.write("jobs/idle.toml", rooted.split("[schedule]").next().unwrap().replace("\"demo\"", "\"idle\""));
     let listed = project.call(&["schedule", "list"]).exits(0).out;
     let lines: Vec<&str> = listed.lines().collect();
-    assert!(lines[0].starts_with("job   schedule            zone           next "), "{listed}");
+    assert!(lines[0].starts_with("job   schedule           zone           next "), "{listed}");
     assert!(
         lines[1].starts_with("demo  30 18 * * MON-FRI  Asia/Shanghai  20") && lines[1].contains(" 18:30+08:00"),
         "{listed}"
@@ -70,7 +70,15 @@ fn lines_of_cron_say_where_they_are_right() {
     let project = scheduled(EVENING);
     project.write("a 50% job's.toml", fs::read_to_string(project.path("job.toml")).unwrap());
     let args = ["schedule", "export", "--as", "cron", "--program", "/opt/bar keep", "a 50% job's.toml"];
-    insta::assert_snapshot!(project.call(&args).exits(0).out, @"");
+    insta::assert_snapshot!(project.call(&args).exits(0).out, @r"
+    # barkeep job demo
+    # cronie (Fedora, RHEL, Arch) reads CRON_TZ, and it holds for all lines below it. The crons of Debian, Ubuntu, macOS
+    # and BusyBox ignore it and go by the clock of the machine: there this line is right only where that shows Asia/Shanghai.
+    CRON_TZ=Asia/Shanghai
+    30 18 * * 1-5 timeout 7200 '/opt/bar keep' run 'a 50\% job'\''s.toml'
+    # The same where the clock of the machine shows UTC, in the place of the two lines above:
+    # 30 10 * * 1-5 timeout 7200 '/opt/bar keep' run 'a 50\% job'\''s.toml'
+    ");
     let changing =
         scheduled("cron = \"0 18 * * *\"").call(&["schedule", "export", "--as", "cron", "job.toml"]).exits(0);
     assert!(changing.out.contains("CRON_TZ=America/New_York\n0 18 * * * "), "{}", changing.out);
@@ -129,7 +137,31 @@ fn objects_of_kubernetes_are_yaml() {
     let project = scheduled(EVENING);
     let args = ["schedule", "export", "--as", "k8s", "--image", "registry.example/barkeep:1", "job.toml"];
     let out = project.call(&args).exits(0).out;
-    insta::assert_snapshot!(out, @"");
+    insta::assert_snapshot!(out, @r#"
+    ---
+    # barkeep-demo.yaml
+    apiVersion: batch/v1
+    kind: CronJob
+    metadata:
+      name: "barkeep-demo"
+    spec:
+      schedule: "30 18 * * 1-5"
+      timeZone: "Asia/Shanghai"
+      concurrencyPolicy: Forbid
+      jobTemplate:
+        spec:
+          # A run with findings ends with 1, which counts as failed: it is not to be repeated for that.
+          backoffLimit: 0
+          activeDeadlineSeconds: 7200
+          template:
+            spec:
+              restartPolicy: Never
+              containers:
+                - name: barkeep
+                  image: "registry.example/barkeep:1"
+                  command: ["barkeep", "run", "job.toml"]
+                  # Mount the folders of the job, its rules, bars, reports and quarantine; reports and quarantine must last.
+    "#);
     let Some(object) = of_yaml(&out) else { return };
     let spec = &object["spec"];
     assert_eq!((&object["apiVersion"], &object["kind"]), (&"batch/v1".into(), &"CronJob".into()));
@@ -169,12 +201,12 @@ fn of_yaml(text: &str) -> Option<Value> {
 #[test]
 fn mistakes_have_their_place() {
     for (schedule, says) in [
-        ("cron = \"0 0 31 2 *\"", &["job.toml:20:8", "never due"][..]),
-        ("cron = \"30 18 * * 1-5 *\"", &["job.toml:20:8", "has 6 fields"]),
-        ("cron = \"@daily\"\nafter = \"close\"", &["job.toml:21:9", "`after` beside `cron`"]),
+        ("cron = \"0 0 31 2 *\"", &["job.toml:21:8", "never due"][..]),
+        ("cron = \"30 18 * * 1-5 *\"", &["job.toml:21:8", "has 6 fields"]),
+        ("cron = \"@daily\"\nafter = \"close\"", &["job.toml:22:9", "`after` beside `cron`"]),
         ("zone = \"Asia/Shanghai\"", &["a schedule needs `cron` or `after`"]),
         ("cron = \"@daily\"\nzone = \"Asia/Shangai\"", &["did you mean `Asia/Shanghai`?"]),
-        ("after = \"open + 5m\"", &["job.toml:20:9", "is not `close` and a span"]),
+        ("after = \"open + 5m\"", &["job.toml:21:9", "is not `close` and a span"]),
         ("after = \"close + 90\"", &["is not a span of time"]),
         ("after = \"close + 90d\"", &["more than a week"]),
         ("after = \"close\"\ncalendar = \"XNSY\"", &["did you mean `XNYS`?"]),
