@@ -24,7 +24,8 @@ const LONGEST_SKIP: i64 = 36 * 60;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cron {
     text: String,
-    pattern: croner::Cron,
+    /// On the heap, for it is much larger than other schedules.
+    pattern: Box<croner::Cron>,
 }
 
 /// Why a text is no cron pattern that can be used.
@@ -87,7 +88,7 @@ impl Cron {
         if every.iter().any(|field| field.has_modifiers()) {
             return unreadable("`L`, `W` and `#` are not known to every cron".to_owned());
         }
-        let cron = Self { text: text.to_owned(), pattern };
+        let cron = Self { text: text.to_owned(), pattern: Box::new(pattern) };
         let fields = cron.fields();
         let starred = |at: usize| text.split_whitespace().nth(at).is_some_and(|field| field.starts_with('*'));
         if fields.days.is_some() && fields.weekdays.is_some() && (starred(2) || starred(4)) {

@@ -132,7 +132,7 @@ fn systemd_word(path: &Path) -> Result<String, String> {
     Ok(if !text.is_empty() && text.chars().all(plain) { text.to_owned() } else { word })
 }
 
-/// The CronJob of Kubernetes, which runs `image`.
+/// The `CronJob` of Kubernetes, which runs `image`.
 ///
 /// # Errors
 /// A sentence: as [`cron_table`].

@@ -35,7 +35,9 @@ const OFTEN: f64 = 0.01;
 pub(crate) fn drafts(job: &str, profile: &Profile, bars: &BarsSpec, known: &Known) -> (Vec<Draft>, Vec<String>) {
     let mut covered = known.clone();
     for (_, text) in sets::fitting(bars.calendar.as_ref().map(|calendar| calendar.name()), &profile.symbols, known) {
-        sets::rules(text).into_iter().for_each(|(id, check, params)| covered.take(&id, &check, params));
+        for (id, check, params) in sets::rules(text) {
+            covered.take(&id, &check, params);
+        }
     }
     let mut notes = Vec::new();
     let of_profile = Of { profile, bars, known: &covered };

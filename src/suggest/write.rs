@@ -4,6 +4,7 @@ use super::draft::{Counted, Draft, Tuning};
 use super::known::Known;
 use super::profile::Profile;
 use super::sets;
+use crate::bars::time::TimeFormat;
 use crate::bars::{BarsSpec, FieldKind};
 use crate::text::UtcMicros;
 use crate::text::escape::visible;
@@ -55,7 +56,7 @@ pub(crate) fn write(suggested: &Suggested<'_>) -> String {
     let beyond = suggested.job_lines();
     if !beyond.is_empty() {
         out.push_str("#\n# For the job file, by hand:\n");
-        beyond.iter().for_each(|line| out.push_str(&format!("#   {line}\n")));
+        out.extend(beyond.iter().map(|line| format!("#   {line}\n")));
     }
     if !suggested.notes.is_empty() {
         out.push_str("#\n# Not suggested:\n");
@@ -89,7 +90,7 @@ impl Suggested<'_> {
             };
             lines.push(format!("coverage: {there} of {expected} expected bars are there, {share}{elsewhere}"));
         }
-        let formats = self.bars.time.formats.iter().map(|format| format.text()).collect::<Vec<_>>().join(", ");
+        let formats = self.bars.time.formats.iter().map(TimeFormat::text).collect::<Vec<_>>().join(", ");
         let formats =
             if formats.is_empty() { "as the source has them".to_owned() } else { format!("as {}", visible(&formats)) };
         lines.push(format!(

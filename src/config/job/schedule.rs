@@ -104,11 +104,11 @@ pub(super) fn read(
         }
     };
     match &when {
-        Some(OwnWhen::AfterClose(_)) => {
-            if !section.has("calendar") && bars.is_some_and(|bars| bars.calendar.is_none()) {
-                let help = "write `calendar = \"XNYS\"` below `[schedule]` or `[bars]`";
-                section.reject("after", "`after` needs a calendar, and the bars have none", help);
-            }
+        Some(OwnWhen::AfterClose(_))
+            if !section.has("calendar") && bars.is_some_and(|bars| bars.calendar.is_none()) =>
+        {
+            let help = "write `calendar = \"XNYS\"` below `[schedule]` or `[bars]`";
+            section.reject("after", "`after` needs a calendar, and the bars have none", help);
         }
         Some(OwnWhen::Cron(_)) if section.has("calendar") => {
             section.reject("calendar", "`calendar` has no effect beside `cron`", "leave it out");

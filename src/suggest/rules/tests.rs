@@ -166,17 +166,25 @@ fn what_says_nothing_is_not_suggested_and_why() {
     let none = Known::default();
     let notes = |rows: &[Bar<'_>]| texts(rows, &none).1;
     let mut rows = plain();
-    rows.iter_mut().for_each(|row| row.3 = None);
+    for row in &mut rows {
+        row.3 = None;
+    }
     assert!(notes(&rows)[0].starts_with("`volume` is NULL in every bar: "), "{:?}", notes(&rows));
-    rows.iter_mut().for_each(|row| row.3 = Some(0.0));
+    for row in &mut rows {
+        row.3 = Some(0.0);
+    }
     assert!(notes(&rows)[0].starts_with("`volume` is never above 0"));
     rows = plain();
-    rows.iter_mut().for_each(|row| row.2 -= 10.05);
+    for row in &mut rows {
+        row.2 -= 10.05;
+    }
     assert!(notes(&rows)[0].starts_with("50 % of closes are zero or below"), "{:?}", notes(&rows));
     let (text, _) = texts(&rows, &none);
     assert!(text.contains("min      = -0.25\nmax      = 0.25\n"), "{text}");
     rows = plain();
-    rows.iter_mut().for_each(|row| row.4 = 0.01);
+    for row in &mut rows {
+        row.4 = 0.01;
+    }
     assert!(notes(&rows)[0].contains("bars when it is multiplied by 100:"), "{:?}", notes(&rows));
     let (text, few) = texts(&plain()[..1], &none);
     assert_eq!(

@@ -111,7 +111,7 @@ fn a_rule_that_finds_much_gets_a_larger_limit_with_which_it_does_not() {
     // Every 20th bar sticks out, all of them by about the same.
     let project = Project::new(bars(|n, bar| {
         if n % 20 == 10 {
-            bar[1] += 6.0
+            bar[1] += 6.0;
         }
     }));
     project
