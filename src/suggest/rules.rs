@@ -340,7 +340,8 @@ fn times(room: f64) -> String {
     }
 }
 
-fn share(size: f64) -> String {
+/// A size in per cent.
+pub(super) fn share(size: f64) -> String {
     // Rounded up, for nothing is said to be larger.
     format!("{} %", rough(up(size * 100.0), 3))
 }

@@ -3,6 +3,7 @@
 use super::draft::{Counted, Draft, Tuning};
 use super::known::Known;
 use super::profile::Profile;
+use super::rules;
 use super::sets;
 use crate::bars::time::TimeFormat;
 use crate::bars::{BarsSpec, FieldKind};
@@ -135,7 +136,7 @@ impl Suggested<'_> {
     fn moves(&self) -> Option<String> {
         let sizes = &self.profile.returns.sizes;
         let (largest, series, time) = self.profile.returns.largest.as_ref()?;
-        let quantile = |share: f64| sizes.quantile(share).map(|size| format!("{} %", rough(size * 100.0, 2)));
+        let quantile = |share: f64| sizes.quantile(share).map(rules::share);
         // The median of absolute deviations, as the standard deviation of a normal distribution.
         let scale = sizes.quantile(0.5).map(|size| format!("{} %", rough(size * 148.26, 2)))?;
         Some(format!(
