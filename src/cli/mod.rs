@@ -9,6 +9,7 @@ mod events;
 mod extract;
 mod failure_json;
 mod init;
+mod label;
 mod output;
 mod path;
 mod preview;
@@ -112,6 +113,7 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
             wait(&global, extract::extract(&global, &job, &ExtractOptions { dir, clean }, output))
         }
         Command::Doctor { jobs } => wait(&global, stoppable(doctor::doctor(&global, &jobs, output))),
+        Command::Label(args) => label::label(&global, &args, output),
         Command::Quarantine(args) => wait(&global, quarantine::run(&global, args, output)),
         Command::Run(args) => wait(&global, check::run(&global, &args, output)),
     }

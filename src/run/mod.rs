@@ -9,7 +9,7 @@
 //! removal  limits, the plan, its application     plan, apply a plan that was written down, carried out
 //! conclude the report and how it ended           examine     what is found out of a job, for `doctor`
 //! rules    job and rule files without a source   preview     the first bars; bars_view  all of them, for SQL
-//! extract  the bars as one Parquet file
+//! extract  the bars as one Parquet file           label       what a person decided, written down
 //! ```
 
 #[cfg(test)]
@@ -30,6 +30,7 @@ mod facts;
 pub(crate) mod failure;
 mod ingest;
 mod job;
+mod label;
 mod load;
 mod mistaken;
 mod namesake;
@@ -63,6 +64,7 @@ pub use examination::{Health, Line};
 pub use extract::{ExtractOptions, Extracted};
 pub use failure::{Exit, Failure};
 pub use job::Job;
+pub use label::{Asked, LabelOptions, LabelResult};
 pub use options::{CheckOptions, FailOn, PlanOptions, RunOptions};
 pub use plan::Plan;
 pub use preview::Preview;
@@ -71,3 +73,5 @@ pub use rules::{RuleCase, Rules};
 pub use source::OwnSource;
 pub use stop::Stop;
 pub use window::AskedWindow;
+
+pub use crate::decide::Judgement;

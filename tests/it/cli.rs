@@ -4,6 +4,7 @@ mod commands;
 mod disk_full;
 mod extract;
 mod kills;
+mod labels;
 mod late;
 mod leftovers;
 mod output;

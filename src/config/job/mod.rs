@@ -68,6 +68,8 @@ pub struct Job {
     pub parse_error: ParseError,
     /// Files with what is known of the market besides its calendar.
     pub facts: FactFiles,
+    /// The file with what a person decided about findings, where the job names one.
+    pub labels: Option<Spanned<JobPath>>,
 }
 
 /// What could be read of a job file.
@@ -114,6 +116,12 @@ pub const JOB: Section = Section {
             Holds::Values,
             Nothing,
             "Values in the place of those of a rule, by its id: `[tune.outlier] limit = 8`; those of one symbol below `symbol`, `[tune.outlier.symbol.\"BRK/B\"]`.",
+        ),
+        key(
+            "labels",
+            Holds::Text,
+            Nothing,
+            "The file with what a person decided about findings, relative to the job file; default `labels.toml` beside it, where that is there.",
         ),
         key("schedule", Holds::NotYet, Nothing, "let cron or a timer start the run, and take the section out"),
     ],
@@ -167,6 +175,8 @@ fn read_sections(section: &mut SectionReader<'_>) -> Draft {
     reject_untabled_tuning(section);
     let parse_error = section.section("parse_error").and_then(|part| kept(section, run::read_parse_error(part)));
     let facts = section.section("facts").and_then(|part| kept(section, facts::read(part, bars.as_ref())));
+    let labels = section.text("labels");
+    let labels = labels.map(|path| Spanned::new(path.span(), JobPath::new(&file.path, path.into_inner())));
     let job = || {
         Some(Job {
             file: Arc::clone(file),
@@ -180,6 +190,7 @@ fn read_sections(section: &mut SectionReader<'_>) -> Draft {
             report_dir: report_dir?,
             parse_error: parse_error?,
             facts: facts?,
+            labels: labels.clone(),
         })
     };
     Draft { job: job(), rules, bars, mistakes: Vec::new() }
@@ -468,7 +479,7 @@ error[unknown-key]: unknown key `reports` in the job
 3 | reports = "x"
   | ^^^^^^^ unknown key
   |
-  = help: did you mean `report`? keys: name, rules, source, bars, calendar, window, limits, quarantine, report, parse_error, facts, tune
+  = help: did you mean `report`? keys: name, rules, source, bars, calendar, window, limits, quarantine, report, parse_error, facts, tune, labels
 
 error[bad-value]: `path` holds an empty string
  --> jobs/demo.toml:5:8

@@ -26,6 +26,7 @@ fn every_command_explains_itself() {
         "report show",
         "sql",
         "completions",
+        "label",
     ];
     for command in commands {
         let words: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
