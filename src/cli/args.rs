@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::label::{JudgementArg, LabelArgs};
-pub(crate) use self::rules::{RulesCommand, SchemaOf};
+pub(crate) use self::rules::{BacktestArgs, DiffArgs, RulesCommand, SchemaOf};
 pub(crate) use self::window::WindowArgs;
 use super::output::Format;
 use super::path;
@@ -100,7 +100,7 @@ pub(crate) enum Command {
     Quarantine(QuarantineCommand),
     /// Write down what you decided about findings: known, fine or bad, and why.
     Label(LabelArgs),
-    /// Look at rules: list, explain, lint, test, schema.
+    /// Look at rules and try them: list, explain, lint, test, backtest, diff, schema.
     #[command(subcommand)]
     Rules(RulesCommand),
     /// Look at reports: list, show.

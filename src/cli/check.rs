@@ -46,7 +46,7 @@ pub(crate) async fn run(global: &Global, args: &RunArgs, output: &mut Output) ->
 }
 
 /// The window that the flags ask for.
-fn asked(args: &WindowArgs) -> Result<AskedWindow, Failure> {
+pub(super) fn asked(args: &WindowArgs) -> Result<AskedWindow, Failure> {
     let wrong = |flag: &str, problem: String| {
         Failure::Usage(format!("{flag}: {problem}"), "see `barkeep check --help`".to_owned())
     };
@@ -59,7 +59,7 @@ fn asked(args: &WindowArgs) -> Result<AskedWindow, Failure> {
 }
 
 /// The moment that the bars are to be evaluated for, where the flags say it.
-fn as_of(args: &WindowArgs) -> Result<Option<Moment>, Failure> {
+pub(super) fn as_of(args: &WindowArgs) -> Result<Option<Moment>, Failure> {
     let wrong =
         |problem: String| Failure::Usage(format!("--as-of: {problem}"), "see `barkeep check --help`".to_owned());
     args.as_of.as_deref().map(Moment::parse).transpose().map_err(wrong)

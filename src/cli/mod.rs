@@ -2,8 +2,10 @@
 
 mod apply;
 mod args;
+mod backtest;
 mod check;
 mod demo;
+mod diff;
 mod doctor;
 mod events;
 mod extract;
@@ -99,6 +101,10 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
         Command::Rules(RulesCommand::List { files }) => rules::list(&global, &files, output),
         Command::Rules(RulesCommand::Lint { files }) => rules::lint(&global, &files, output),
         Command::Rules(RulesCommand::Test { files }) => wait(&global, stoppable(rules::test(&global, &files, output))),
+        Command::Rules(RulesCommand::Backtest(args)) => {
+            wait(&global, stoppable(backtest::backtest(&global, &args, output)))
+        }
+        Command::Rules(RulesCommand::Diff(args)) => wait(&global, stoppable(diff::diff(&global, &args, output))),
         Command::Report(ReportCommand::List { reports, limit }) => {
             wait(&global, stoppable(report::list(&global, &reports.dir, limit, output)))
         }

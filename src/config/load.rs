@@ -17,7 +17,7 @@ use super::job::{self, Draft, Job, JobPath, RulesEntry};
 use super::labels::{self, ForJob, JobLabels};
 use super::lacking::lacking_fields;
 use super::named_file::{read_bytes, read_text};
-use super::rules::{self, RuleFile, RuleSet, Unfit};
+use super::rules::{self, Rule, RuleFile, RuleSet, Trials, Tried, Unfit};
 use crate::bars::BarsSpec;
 use crate::durable::paths;
 use crate::schema::diagnostic::{Diagnostic, SourceText, suggestion};
@@ -59,12 +59,27 @@ impl Loaded {
     /// # Errors
     /// Every mistake of these rules that shows only now.
     pub fn compile_only(&self, bars: &BarsSpec, only: &[String]) -> Result<RuleSet, Vec<Diagnostic>> {
-        rules::compile_only(&self.rule_files, bars, only).map_err(|Unfit { mut mistakes, lacking }| {
-            if !lacking.is_empty() {
-                mistakes.insert(0, lacking_fields(&self.job.file, bars, &lacking));
-            }
-            mistakes
-        })
+        rules::compile_only(&self.rule_files, bars, only).map_err(|unfit| self.mistakes(bars, unfit))
+    }
+
+    /// Compiles those of its rules that `stays` is true of, and behind them the rules that are tried.
+    ///
+    /// # Errors
+    /// Every mistake of these rules that shows only now.
+    pub fn compile_trials(
+        &self,
+        bars: &BarsSpec,
+        stays: &dyn Fn(&Rule) -> bool,
+        tried: &[Tried],
+    ) -> Result<Trials, Vec<Diagnostic>> {
+        rules::compile_trials(&self.rule_files, stays, tried, bars).map_err(|unfit| self.mistakes(bars, unfit))
+    }
+
+    fn mistakes(&self, bars: &BarsSpec, Unfit { mut mistakes, lacking }: Unfit) -> Vec<Diagnostic> {
+        if !lacking.is_empty() {
+            mistakes.insert(0, lacking_fields(&self.job.file, bars, &lacking));
+        }
+        mistakes
     }
 
     /// Whether any of its rules is of the check `name`.

@@ -30,4 +30,4 @@ pub use facts::Facts;
 pub use job::Job;
 pub use labels::JobLabels;
 pub use load::{LoadError, Loaded, load, load_only, load_with};
-pub use rules::{Literal, Rule, RuleFile, RuleSet, RuleTest, compile};
+pub use rules::{Literal, Rule, RuleFile, RuleSet, RuleTest, Trials, Tried, compile};

@@ -10,6 +10,7 @@
 //! conclude the report and how it ended           examine     what is found out of a job, for `doctor`
 //! rules    job and rule files without a source   preview     the first bars; bars_view  all of them, for SQL
 //! extract  the bars as one Parquet file           label       what a person decided, written down
+//! trial    rules tried over the bars of a job
 //! ```
 
 #[cfg(test)]
@@ -51,6 +52,8 @@ mod source;
 pub(crate) mod stop;
 #[cfg(test)]
 mod tests;
+mod toml_text;
+mod trial;
 pub(crate) mod unresolved;
 mod window;
 
@@ -72,6 +75,10 @@ pub use quarantine::{JobQuarantine, Purge, Purgeable, Restorable, Restored};
 pub use rules::{RuleCase, Rules};
 pub use source::OwnSource;
 pub use stop::Stop;
+pub use trial::{
+    Backtest, BacktestOptions, Changed, DiffOptions, Difference, Example, Judged, Missed, OfYear, RuleDifference, Rung,
+    Sided, Thresholds, TrialOptions, Values,
+};
 pub use window::AskedWindow;
 
 pub use crate::decide::Judgement;

@@ -12,4 +12,5 @@ mod reports;
 mod runs;
 mod settings;
 mod signals;
+mod trials;
 mod tuning;

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Subcommand, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 
+use super::window::WindowArgs;
 use crate::cli::path;
 
 /// Commands about rules.
@@ -32,6 +33,10 @@ pub(crate) enum RulesCommand {
         #[arg(required = true, value_parser = path::parser())]
         files: Vec<PathBuf>,
     },
+    /// What one rule finds in the bars of a job, at its own threshold and at others, and what labels say of it; writes nothing.
+    Backtest(BacktestArgs),
+    /// What two rules, files or folders of rules find in the bars of a job, and what only one of them does; writes nothing.
+    Diff(DiffArgs),
     /// The JSON Schema of rule or job files, for editors.
     Schema {
         /// Which kind of file.
@@ -47,4 +52,41 @@ pub(crate) enum SchemaOf {
     Rules,
     /// Job files.
     Job,
+}
+
+/// Flags of `rules backtest`.
+#[derive(Debug, Args)]
+pub(crate) struct BacktestArgs {
+    /// The id of a rule of the job, a rule file with one rule, or FILE#ID.
+    pub(crate) rule: String,
+    /// A job file.
+    #[arg(value_name = "JOB", value_parser = path::parser())]
+    pub(crate) job: PathBuf,
+    /// A value in the place of that of the rule, e.g. limit=6.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Only the series whose first key field is one of these.
+    #[arg(long = "series", value_name = "S")]
+    pub(crate) series: Vec<String>,
+    #[command(flatten)]
+    pub(crate) window: WindowArgs,
+}
+
+/// Flags of `rules diff`.
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// Rules: `job`, the id of a rule of the job, the name of one of its rule files, a rule file, a folder, or FILE#ID.
+    #[arg(value_name = "A")]
+    pub(crate) one: String,
+    /// Rules to compare them with.
+    #[arg(value_name = "B")]
+    pub(crate) two: String,
+    /// A job file.
+    #[arg(value_name = "JOB", value_parser = path::parser())]
+    pub(crate) job: PathBuf,
+    /// Only the series whose first key field is one of these.
+    #[arg(long = "series", value_name = "S")]
+    pub(crate) series: Vec<String>,
+    #[command(flatten)]
+    pub(crate) window: WindowArgs,
 }

@@ -1,6 +1,7 @@
 //! What a person labels, as it is typed: the id of a finding, or `rule=outlier,series=BRK/B`.
 
 use crate::run::failure::Failure;
+use crate::run::toml_text::quoted;
 use crate::schema::diagnostic::suggestion;
 use crate::schema::moment::Moment;
 
@@ -74,11 +75,6 @@ impl Asked {
             Self::Pattern(pattern) => pattern.iter().map(|(key, value)| line(key, value)).collect(),
         }
     }
-}
-
-/// A text as TOML writes it: as JSON does, but for one character that JSON leaves as it is.
-pub(super) fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007F")
 }
 
 #[cfg(test)]

@@ -10,10 +10,10 @@ use chrono::NaiveDate;
 
 use self::append::append;
 pub use self::asked::Asked;
-use self::asked::quoted;
 use super::failure::Failure;
 use super::job::Job;
 use super::load::today;
+use super::toml_text::quoted;
 use crate::checks::parse_error;
 use crate::config::labels::{self, ForJob, JobLabels, Written};
 use crate::decide::{About, Judgement, Labels};

@@ -20,6 +20,8 @@ fn every_command_explains_itself() {
         "rules explain",
         "rules lint",
         "rules test",
+        "rules backtest",
+        "rules diff",
         "rules schema",
         "report",
         "report list",
