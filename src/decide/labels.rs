@@ -145,7 +145,7 @@ pub struct Labelled<'a> {
 /// Labels, to be looked up by finding.
 #[derive(Debug, Clone, Default)]
 pub struct Labels {
-    labels: Vec<Label>,
+    all: Vec<Label>,
     /// Places of labels of single findings, by the length of what they write of the id.
     findings: BTreeMap<usize, HashMap<String, usize>>,
     /// Places of patterns, the one that is meant of two first.
@@ -166,23 +166,23 @@ impl Labels {
             }
         }
         patterns.sort_unstable_by(|one, other| other.cmp(one));
-        Self { labels, findings, patterns: patterns.into_iter().map(|(_, place)| place).collect() }
+        Self { all: labels, findings, patterns: patterns.into_iter().map(|(_, place)| place).collect() }
     }
 
     /// Those that still count on `day`.
     #[must_use]
     pub fn live(&self, day: NaiveDate) -> Self {
-        Self::new(self.labels.iter().filter(|label| label.counts_on(day)).cloned().collect())
+        Self::new(self.all.iter().filter(|label| label.counts_on(day)).cloned().collect())
     }
 
     /// The labels, in order.
     pub fn all(&self) -> &[Label] {
-        &self.labels
+        &self.all
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
+        self.all.is_empty()
     }
 
     /// The place among [`Labels::all`] of the label that a finding has. One that names the finding comes before all
@@ -191,7 +191,7 @@ impl Labels {
         let by_id =
             |(length, ids): (&usize, &HashMap<String, usize>)| ids.get(found.finding_id.get(..*length)?).copied();
         let named = self.findings.iter().rev().find_map(by_id);
-        let is_about = |place: &usize| match &self.labels[*place].about {
+        let is_about = |place: &usize| match &self.all[*place].about {
             About::Pattern(pattern) => pattern.is_about(found),
             About::Finding(_) => false,
         };
@@ -200,7 +200,7 @@ impl Labels {
 
     /// The label that a finding has; see [`Labels::place_of`].
     pub fn of(&self, found: &Labelled<'_>) -> Option<&Label> {
-        self.place_of(found).and_then(|place| self.labels.get(place))
+        self.place_of(found).and_then(|place| self.all.get(place))
     }
 }
 

@@ -116,7 +116,7 @@ mod tests {
         let latest = report(dir.path(), 2, RunStatus::Findings);
         report(dir.path(), 3, RunStatus::Broken);
         let read = each_finding(dir.path(), "demo", &mut |found| {
-            ids.push((found.finding_id.to_owned(), found.rule.to_owned()))
+            ids.push((found.finding_id.to_owned(), found.rule.to_owned()));
         });
         let read = read.unwrap().unwrap();
         assert_eq!((read.run, read.findings, ids.len()), (latest, 4, 4));

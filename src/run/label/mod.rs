@@ -76,7 +76,7 @@ impl Job {
         let after =
             append(&written.path, &self.path, &entry, &|text: &str| self.reject_contradiction(written, &read(text)?))?;
         let labels = read(&after)?;
-        self.result(&labels, entry)
+        self.result(&labels, &entry)
     }
 
     /// The labels in `text`, as they are read for the job.
@@ -143,7 +143,7 @@ impl Job {
         Err(Failure::Usage(message, "change that label, or let it expire".to_owned()))
     }
 
-    fn result(&self, labels: &JobLabels, entry: String) -> Result<LabelResult, Failure> {
+    fn result(&self, labels: &JobLabels, entry: &str) -> Result<LabelResult, Failure> {
         let day = today(&self.loaded.job, &self.context.clock);
         let new = labels.written.last();
         let own = Labels::new(new.map(|written| written.label.clone()).into_iter().collect());

@@ -1,7 +1,6 @@
 //! Values that are tried in the place of those of a rule: `limit=6`.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::run::failure::Failure;
@@ -54,12 +53,8 @@ impl Values {
         if self.0.is_empty() {
             return None;
         }
-        let mut text = format!("[tune.{}]\n", quoted(id));
-        for (key, value) in &self.0 {
-            // Writing into a text cannot fail.
-            let _ = writeln!(text, "{key} = {value}");
-        }
-        Some(SourceText::new("--set", text))
+        let lines: String = self.0.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
+        Some(SourceText::new("--set", format!("[tune.{}]\n{lines}", quoted(id))))
     }
 }
 

@@ -29,7 +29,9 @@ impl Compiler<'_> {
         let reader = Reader::new(&file.file, &merged, span, &file.environment);
         let mistakes = self.add_rule(file, number, SectionReader::new(&RULE, reader), Some((tunings, &merged)));
         for expression in self.expressions.iter_mut().skip(before) {
-            tunings.iter().for_each(|tuning| tuning.place(expression));
+            for tuning in tunings {
+                tuning.place(expression);
+            }
         }
         let placed = |mistake| tunings.iter().fold(mistake, |mistake, tuning| tuning.placed(mistake));
         mistakes.into_iter().map(placed).collect()
