@@ -22,7 +22,9 @@ use chrono_tz::Tz;
 use super::Exempt;
 use super::params::Params;
 use super::steps::is_smallest;
-use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, PeerTable, Peers, Series, Stage};
+use super::{
+    Check, CheckKind, Context, Described, Facts, Finding, FindingSink, PeerTable, Peers, Series, Stage, Threshold,
+};
 use crate::bars::BarsSpec;
 use crate::schema::{Holds, Key, Otherwise, key};
 use crate::text::numbers::{counted, percent, rate, rough};
@@ -224,6 +226,10 @@ impl Around<'_> {
 }
 
 impl Check for Rule {
+    fn threshold(&self) -> Option<Threshold> {
+        Some(Threshold { key: "limit", value: self.limit })
+    }
+
     fn context(&self) -> Context {
         // The share of the bars that stick out, and how lively a time of the day is, hang on all of them.
         Context::Whole

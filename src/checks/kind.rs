@@ -99,6 +99,15 @@ pub trait Peers: Send + Sync {
     fn values(&self, series: &Series<'_>) -> Vec<f64>;
 }
 
+/// How far is too far, as a rule says it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Threshold {
+    /// The parameter.
+    pub key: &'static str,
+    /// Its value, written or by default.
+    pub value: f64,
+}
+
 /// A check with its parameters, ready to evaluate.
 pub trait Check: Send + Sync {
     /// Whether of equally good copies of a bar it keeps the last one; then that copy is the one other rules see.
@@ -137,6 +146,12 @@ pub trait Check: Send + Sync {
 
     /// The check as one that has to know what other series show at the timestamps of a series; `None` for all others.
     fn peers(&self) -> Option<&dyn Peers> {
+        None
+    }
+
+    /// The parameter that says how far is too far, so that a rule can be tried at other values of it; `None` where the check
+    /// has none, or several.
+    fn threshold(&self) -> Option<Threshold> {
         None
     }
 

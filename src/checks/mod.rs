@@ -61,7 +61,7 @@ pub use excuse::Excuses;
 pub use facts::Facts;
 pub use finding::{Finding, FindingSink, Totals};
 pub use freshness::parse_fresh;
-pub use kind::{Check, CheckKind, Described, Peers, Stage};
+pub use kind::{Check, CheckKind, Described, Peers, Stage, Threshold};
 pub use other_job::{OtherBar, OtherBars, OtherJob};
 pub use params::{Expression, FieldRef, Lacking, Params};
 pub use peers::{Others, PeerTable, PeerValues, to_pieces};

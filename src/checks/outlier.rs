@@ -24,7 +24,7 @@ use super::Exempt;
 use super::jump::is_split;
 use super::params::Params;
 use super::steps::is_smallest;
-use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage};
+use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage, Threshold};
 use crate::bars::BarsSpec;
 use crate::schema::{Holds, Key, Otherwise, key};
 use crate::text::numbers::rough;
@@ -228,6 +228,10 @@ struct Rule {
 }
 
 impl Check for Rule {
+    fn threshold(&self) -> Option<Threshold> {
+        Some(Threshold { key: "limit", value: self.limit })
+    }
+
     fn context(&self) -> Context {
         let side = match self.method {
             // Near an end of the series, what one side lacks is taken from the other.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cause::causes;
 use super::params::Params;
-use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage};
+use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage, Threshold};
 use crate::bars::BarsSpec;
 use crate::schema::{Holds, Key, Otherwise, key};
 use crate::text::numbers::rough;
@@ -134,6 +134,10 @@ struct Changes {
 }
 
 impl Check for Rule {
+    fn threshold(&self) -> Option<Threshold> {
+        Some(Threshold { key: "tolerance", value: self.tolerance })
+    }
+
     fn context(&self) -> Context {
         Context::NONE
     }

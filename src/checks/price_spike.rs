@@ -16,7 +16,7 @@ use super::params::Params;
 use super::robust::{SIGMA_PER_MAD, deviation, median_of};
 use super::steps::is_smallest;
 use super::traded::{SIDE, busy};
-use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage};
+use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage, Threshold};
 use crate::bars::BarsSpec;
 use crate::schema::{Holds, Key, Otherwise, key};
 use crate::text::numbers::percent;
@@ -241,6 +241,10 @@ enum Verdict {
 }
 
 impl Check for Rule {
+    fn threshold(&self) -> Option<Threshold> {
+        Some(Threshold { key: "limit", value: self.limit })
+    }
+
     fn context(&self) -> Context {
         // So many returns need one bar more.
         let after = if self.volume.is_some() { SIDE } else { 1 };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::cause::causes;
 use super::params::Params;
-use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage};
+use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage, Threshold};
 use crate::bars::BarsSpec;
 use crate::schema::{Holds, Key, Otherwise, key};
 
@@ -90,6 +90,14 @@ struct Interval {
 }
 
 impl Check for Interval {
+    fn threshold(&self) -> Option<Threshold> {
+        match (self.min.is_finite(), self.max.is_finite()) {
+            (true, false) => Some(Threshold { key: "min", value: self.min }),
+            (false, true) => Some(Threshold { key: "max", value: self.max }),
+            _ => None,
+        }
+    }
+
     fn context(&self) -> Context {
         Context::NONE
     }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use self::stretch::{Stretch, scaled, stretches};
 use super::cause::causes;
 use super::params::Params;
-use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Peers, Series, Stage};
+use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Peers, Series, Stage, Threshold};
 use crate::bars::BarsSpec;
 use crate::schema::{Holds, Key, Otherwise, key};
 use crate::text::numbers::{counted, rough};
@@ -127,6 +127,10 @@ struct Rule {
 }
 
 impl Check for Rule {
+    fn threshold(&self) -> Option<Threshold> {
+        Some(Threshold { key: "limit", value: self.limit })
+    }
+
     fn context(&self) -> Context {
         // How closely a series follows the others hangs on all of its bars.
         Context::Whole

@@ -12,7 +12,7 @@ use super::Exempt;
 use super::cause::causes;
 use super::jump::{Jump, Levels, Look, usable};
 use super::params::Params;
-use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage};
+use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage, Threshold};
 use crate::bars::BarsSpec;
 use crate::market::Interval;
 use crate::schema::{Holds, Key, Otherwise, key};
@@ -161,6 +161,10 @@ struct Rule {
 }
 
 impl Check for Rule {
+    fn threshold(&self) -> Option<Threshold> {
+        Some(Threshold { key: "limit", value: self.limit })
+    }
+
     fn context(&self) -> Context {
         // The returns before and after a step need one bar more.
         Context::Bars { before: 62, after: 62 }

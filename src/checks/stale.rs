@@ -13,7 +13,9 @@ use super::Exempt;
 use super::cause::causes;
 use super::evidence::LONGEST_VALUE;
 use super::params::Params;
-use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, NumberColumn, Series, Stage};
+use super::{
+    Check, CheckKind, Context, Described, Facts, Finding, FindingSink, NumberColumn, Series, Stage, Threshold,
+};
 use crate::bars::BarsSpec;
 use crate::schema::{Holds, Key, Otherwise, key};
 use crate::text::escape::shortened;
@@ -171,6 +173,10 @@ impl Columns<'_> {
 }
 
 impl Check for Rule {
+    fn threshold(&self) -> Option<Threshold> {
+        Some(Threshold { key: "bars", value: self.length as f64 })
+    }
+
     fn context(&self) -> Context {
         Context::Whole
     }

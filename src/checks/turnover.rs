@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::cause::causes;
 use super::params::Params;
 use super::runs::{Runs, parts};
-use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage};
+use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage, Threshold};
 use crate::bars::BarsSpec;
 use crate::schema::{Holds, Key, Otherwise, key};
 use crate::text::numbers::{counted, rough};
@@ -159,6 +159,10 @@ struct Outside {
 }
 
 impl Check for Rule {
+    fn threshold(&self) -> Option<Threshold> {
+        Some(Threshold { key: "tolerance", value: self.tolerance })
+    }
+
     fn context(&self) -> Context {
         // A run is as long as it is.
         Context::Whole

@@ -1,13 +1,18 @@
 //! The flags of every command, as clap reads them. What they mean together is decided by the commands.
 
+mod label;
+mod rules;
+mod schedule;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::label::{JudgementArg, LabelArgs};
+pub(crate) use self::rules::{BacktestArgs, DiffArgs, RulesCommand, SchemaOf, SuggestArgs};
+pub(crate) use self::schedule::{ScheduleCommand, ScheduleTarget};
 use super::output::Format;
 use super::path;
-use super::rules_args::RulesCommand;
-use super::schedule_args::ScheduleCommand;
 use super::size;
 use super::window::WindowArgs;
 
@@ -94,7 +99,9 @@ pub(crate) enum Command {
     /// Look at what was moved, put it back, or erase what is old: list, show, restore, export, purge.
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
-    /// Look at rules, and find some for your bars: list, explain, lint, test, schema, suggest.
+    /// Write down what you decided about findings: known, fine or bad, and why.
+    Label(LabelArgs),
+    /// Look at rules, try them, and find some for your bars: list, explain, lint, test, backtest, diff, suggest, schema.
     #[command(subcommand)]
     Rules(RulesCommand),
     /// Look at reports: list, show.

@@ -2,13 +2,16 @@
 
 mod apply;
 mod args;
+mod backtest;
 mod check;
 mod demo;
+mod diff;
 mod doctor;
 mod events;
 mod extract;
 mod failure_json;
 mod init;
+mod label;
 mod output;
 mod path;
 mod preview;
@@ -16,9 +19,7 @@ mod progress;
 mod quarantine;
 mod report;
 mod rules;
-mod rules_args;
 mod schedule;
-mod schedule_args;
 mod show;
 mod signals;
 mod size;
@@ -33,10 +34,8 @@ use std::time::Duration;
 use clap::{ColorChoice, CommandFactory, FromArgMatches};
 use tracing_subscriber::EnvFilter;
 
-use args::{Cli, Command, Global, LogFormat, ReportCommand};
+use args::{Cli, Command, Global, LogFormat, ReportCommand, RulesCommand, ScheduleCommand};
 use output::{Format, Output, message};
-use rules_args::RulesCommand;
-use schedule_args::ScheduleCommand;
 use signals::stoppable;
 
 use crate::engine::session::Limits;
@@ -108,6 +107,10 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
             wait(&global, stoppable(suggest::suggest(&global, &args, output)))
         }
         Command::Rules(RulesCommand::Test { files }) => wait(&global, stoppable(rules::test(&global, &files, output))),
+        Command::Rules(RulesCommand::Backtest(args)) => {
+            wait(&global, stoppable(backtest::backtest(&global, &args, output)))
+        }
+        Command::Rules(RulesCommand::Diff(args)) => wait(&global, stoppable(diff::diff(&global, &args, output))),
         Command::Report(ReportCommand::List { reports, limit }) => {
             wait(&global, stoppable(report::list(&global, &reports.dir, limit, output)))
         }
@@ -130,6 +133,7 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
             wait(&global, extract::extract(&global, &job, &ExtractOptions { dir, clean }, output))
         }
         Command::Doctor { jobs } => wait(&global, stoppable(doctor::doctor(&global, &jobs, output))),
+        Command::Label(args) => label::label(&global, &args, output),
         Command::Quarantine(args) => wait(&global, quarantine::run(&global, args, output)),
         Command::Run(args) => wait(&global, check::run(&global, &args, output)),
     }

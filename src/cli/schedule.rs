@@ -9,9 +9,9 @@ use chrono_tz::Tz;
 use serde_json::json;
 
 use super::args::Global;
+use super::args::ScheduleTarget;
 use super::events;
 use super::output::{Output, message};
-use super::schedule_args::ScheduleTarget;
 use crate::durable::paths;
 use crate::run::shell::typed;
 use crate::run::{Exit, Failure, Job, Stop};

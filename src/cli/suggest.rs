@@ -4,10 +4,9 @@ use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
-use super::args::Global;
+use super::args::{Global, SuggestArgs};
 use super::events;
 use super::output::{Output, message};
-use super::rules_args::SuggestArgs;
 use super::window::{as_of, asked};
 use crate::run::shell::typed;
 use crate::run::{CheckOptions, Exit, Failure, Job, Stop, Suggestions};

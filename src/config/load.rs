@@ -5,7 +5,6 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,11 +14,13 @@ use toml::Spanned;
 use super::document::{self, NotUtf8};
 use super::facts::{self, FactFile, Facts};
 use super::job::{self, Draft, Job, JobPath, RulesEntry};
+use super::labels::{self, ForJob, JobLabels};
 use super::lacking::lacking_fields;
-use super::rules::{self, RuleFile, RuleSet, Unfit};
+use super::named_file::{read_bytes, read_text};
+use super::rules::{self, Rule, RuleFile, RuleSet, Trials, Tried, Unfit};
 use crate::bars::BarsSpec;
 use crate::durable::paths;
-use crate::schema::diagnostic::{Diagnostic, SourceText, nearest, suggestion};
+use crate::schema::diagnostic::{Diagnostic, SourceText, suggestion};
 use crate::schema::reader::Environment;
 
 /// Mistakes in the syntax of a file that may still be meant as TOML.
@@ -40,6 +41,8 @@ pub struct Loaded {
     pub job_sha256: String,
     /// What its files of facts say.
     pub facts: Facts,
+    /// What a person decided about its findings.
+    pub labels: JobLabels,
 }
 
 impl Loaded {
@@ -56,12 +59,27 @@ impl Loaded {
     /// # Errors
     /// Every mistake of these rules that shows only now.
     pub fn compile_only(&self, bars: &BarsSpec, only: &[String]) -> Result<RuleSet, Vec<Diagnostic>> {
-        rules::compile_only(&self.rule_files, bars, only).map_err(|Unfit { mut mistakes, lacking }| {
-            if !lacking.is_empty() {
-                mistakes.insert(0, lacking_fields(&self.job.file, bars, &lacking));
-            }
-            mistakes
-        })
+        rules::compile_only(&self.rule_files, bars, only).map_err(|unfit| self.mistakes(bars, unfit))
+    }
+
+    /// Compiles those of its rules that `stays` is true of, and behind them the rules that are tried.
+    ///
+    /// # Errors
+    /// Every mistake of these rules that shows only now.
+    pub fn compile_trials(
+        &self,
+        bars: &BarsSpec,
+        stays: &dyn Fn(&Rule) -> bool,
+        tried: &[Tried],
+    ) -> Result<Trials, Vec<Diagnostic>> {
+        rules::compile_trials(&self.rule_files, stays, tried, bars).map_err(|unfit| self.mistakes(bars, unfit))
+    }
+
+    fn mistakes(&self, bars: &BarsSpec, Unfit { mut mistakes, lacking }: Unfit) -> Vec<Diagnostic> {
+        if !lacking.is_empty() {
+            mistakes.insert(0, lacking_fields(&self.job.file, bars, &lacking));
+        }
+        mistakes
     }
 
     /// Whether any of its rules is of the check `name`.
@@ -187,14 +205,18 @@ fn read_all(
     }
     let calendar_mistakes = job.as_mut().map(|job| set_calendar(&file, job)).unwrap_or_default();
     let (facts, fact_mistakes) = job.as_ref().map(|job| read_facts(job, &rule_files)).unwrap_or_default();
+    let (labels, label_mistakes) = match &job {
+        Some(job) => read_labels(job, &rule_files, &environment),
+        None => (JobLabels::none(path), Vec::new()),
+    };
     let assumed = bars.map(|bars| bars.assumed_spec());
     of_rules.extend(rules::lint(&rule_files, assumed.as_ref(), only));
     mistakes.sort_by_key(|mistake| mistake.span.start);
-    mistakes.extend(calendar_mistakes.into_iter().chain(fact_mistakes).chain(of_rules));
+    mistakes.extend(calendar_mistakes.into_iter().chain(fact_mistakes).chain(label_mistakes).chain(of_rules));
     match job {
         Some(job) if mistakes.is_empty() => {
             let job_file = paths::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-            Ok(Loaded { job, rule_files, job_file, job_sha256, facts })
+            Ok(Loaded { job, rule_files, job_file, job_sha256, facts, labels })
         }
         _ => Err(LoadError::Mistakes(mistakes)),
     }
@@ -293,44 +315,6 @@ fn read_rules(
     Ok(document::open(resolved, &text))
 }
 
-/// Reads a text that the job names; a failure is a mistake of the job, at `span`.
-fn read_text(
-    job: &Arc<SourceText>,
-    span: &Range<usize>,
-    written: &str,
-    resolved: &Path,
-) -> Result<String, Box<Diagnostic>> {
-    let bytes = read_bytes(job, span, written, resolved)?;
-    document::decode(bytes).map_err(|problem| {
-        let title = format!("`{written}` is {problem}");
-        Box::new(Diagnostic::new("unreadable-file", title, job, span.clone()))
-    })
-}
-
-/// Reads a file that the job names; a failure is a mistake of the job, at `span`.
-fn read_bytes(
-    job: &Arc<SourceText>,
-    span: &Range<usize>,
-    written: &str,
-    resolved: &Path,
-) -> Result<Vec<u8>, Box<Diagnostic>> {
-    let mistake = |title: String| Diagnostic::new("unreadable-file", title, job, span.clone());
-    fs::read(resolved).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => {
-            let missing = mistake(format!("there is no file `{written}`")).label("not found");
-            Box::new(missing.help(look_around(written, resolved)))
-        }
-        io::ErrorKind::IsADirectory => {
-            Box::new(mistake(format!("`{written}` is a folder")).help("name the files in it, each by itself"))
-        }
-        io::ErrorKind::PermissionDenied => {
-            let denied = mistake(format!("no permission to read `{written}`"));
-            Box::new(denied.help("give the user that runs this read access"))
-        }
-        _ => Box::new(mistake(format!("cannot read `{written}`: {error}"))),
-    })
-}
-
 /// The files of facts that the job names, and every mistake in them.
 fn read_facts(job: &Job, rule_files: &[RuleFile]) -> (Facts, Vec<Diagnostic>) {
     let (mut read, mut mistakes) = (Vec::new(), Vec::new());
@@ -353,24 +337,27 @@ fn read_facts(job: &Job, rule_files: &[RuleFile]) -> (Facts, Vec<Diagnostic>) {
     }
 }
 
-/// What to do about a file that is not there: the nearest name of its kind in its folder, else where it was
-/// looked for.
-fn look_around(written: &str, resolved: &Path) -> String {
-    let folder = resolved.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let stem = |path: &Path| Some(path.file_stem()?.to_str()?.to_owned());
-    let paths = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let stems: Vec<_> =
-        paths.filter(|path| path.extension() == resolved.extension()).filter_map(|path| stem(&path)).collect();
-    let near = stem(resolved).and_then(|name| nearest(&name, stems.iter().map(String::as_str)).map(str::to_owned));
-    let Some(near) = near else {
-        return format!("looked for `{}`; paths start at the folder of the job file", resolved.display());
+/// The labels of the job, and every mistake in their file. The usual file need not be there.
+fn read_labels(job: &Job, rule_files: &[RuleFile], environment: &Environment) -> (JobLabels, Vec<Diagnostic>) {
+    let usual = JobPath::new(&job.file.path, labels::USUAL_FILE);
+    let (path, named) = match &job.labels {
+        Some(path) => (path.get_ref(), Some(path.span())),
+        None => (&usual, None),
     };
-    let mut name = OsString::from(near);
-    if let Some(extension) = resolved.extension() {
-        name.push(".");
-        name.push(extension);
+    let none = || JobLabels::none(&path.resolved);
+    if named.is_none() && !path.resolved.exists() {
+        return (none(), Vec::new());
     }
-    format!("did you mean `{}`?", Path::new(written).with_file_name(name).display())
+    let text = match read_text(&job.file, &named.unwrap_or(0..0), &path.written, &path.resolved) {
+        Ok(text) => text,
+        Err(mistake) => return (none(), vec![*mistake]),
+    };
+    let rules = rules::ids(rule_files);
+    let job = ForJob { name: &job.name, bars: &job.bars, rules: &rules, environment };
+    match labels::read(&path.resolved, &text, job) {
+        Ok(labels) => (labels, Vec::new()),
+        Err(mistakes) => (none(), mistakes),
+    }
 }
 
 fn set_calendar(file: &Arc<SourceText>, job: &mut Job) -> Vec<Diagnostic> {
@@ -555,7 +542,7 @@ error[unknown-key]: unknown key `limit` in the job
 8 | [limit]
   |  ^^^^^ unknown key
   |
-  = help: did you mean `limits`? keys: name, rules, source, bars, calendar, window, limits, quarantine, report, parse_error, facts, tune, schedule
+  = help: did you mean `limits`? keys: name, rules, source, bars, calendar, window, limits, quarantine, report, parse_error, facts, tune, schedule, labels
 
 error[bad-value]: rule `a`: `window` is 20, and must be an odd number
  --> rules/a.toml:5:10

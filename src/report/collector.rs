@@ -15,7 +15,7 @@ use super::destination::Destination;
 use super::error::ReportError;
 use super::findings::{FindingParts, PART};
 use super::history::{self, Previous};
-use super::incoming::{Records, check_schema, column, only};
+use super::incoming::{Records, column, only};
 use super::months::Months;
 use super::moves::{self, MoveRow};
 use super::one_fault::{ByFault, OneFault};
@@ -92,16 +92,7 @@ impl Collector {
     /// The disk does not take it; or barkeep is wrong: a record is not readable, or the rows of a series do not
     /// add up.
     pub fn take(&mut self, batch: &RecordBatch) -> Result<(), ReportError> {
-        check_schema(batch)?;
-        if let Some(rules) = only(batch, Record::Rule)? {
-            self.tally.add_rules(&Records::of(&rules))?;
-        }
-        if let Some(excuses) = only(batch, Record::Excuse)? {
-            self.tally.add_excuses(&Records::of(&excuses))?;
-        }
-        if let Some(series) = only(batch, Record::Series)? {
-            self.tally.add_series(&Records::of(&series))?;
-        }
+        self.tally.take(batch)?;
         if let Some(moves) = only(batch, Record::Move)? {
             self.tally.moves += moves::collect_moves(&Records::of(&moves), self.tally.rules.len(), &mut self.moves)?;
         }

@@ -337,7 +337,7 @@ fn open(part: &Path) -> Result<(ParquetRecordBatchReader, u64), ArrowError> {
 }
 
 /// Reads some columns only.
-fn only(
+pub(super) fn only(
     builder: ParquetRecordBatchReaderBuilder<File>,
     columns: &[&str],
 ) -> Result<ParquetRecordBatchReader, ArrowError> {
@@ -346,7 +346,7 @@ fn only(
 }
 
 /// A column of text, plain or dictionary-encoded.
-fn texts(batch: &RecordBatch, name: &str) -> Result<StringArray, ArrowError> {
+pub(super) fn texts(batch: &RecordBatch, name: &str) -> Result<StringArray, ArrowError> {
     let column = batch.column_by_name(name);
     let column = column.ok_or_else(|| ArrowError::SchemaError(format!("there is no column `{name}`")))?;
     Ok(cast(column, &DataType::Utf8)?.as_string().clone())

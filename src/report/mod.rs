@@ -9,7 +9,7 @@
 //! tables     names, paths and columns of the five tables; findings, months, rows: how each is made
 //! summary    the run in one structure; render: as text for a terminal or as one line
 //! write      files that are there as a whole or not at all; sweep: what killed runs left; rights: who may read
-//! store      reading back: tables for SQL, runs by name
+//! store      reading back: tables for SQL, runs by name; latest: the findings of the latest run, one by one
 //! ```
 //!
 //! A run exists when its row in `runs` does, and that is written last. Nothing here prints.
@@ -22,6 +22,7 @@ mod faults;
 pub mod findings;
 pub mod history;
 mod incoming;
+pub mod latest;
 pub mod margins;
 mod months;
 pub mod moves;

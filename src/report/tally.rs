@@ -4,13 +4,16 @@
 
 use std::collections::BTreeMap;
 
+use arrow::array::RecordBatch;
+
 use super::error::ReportError;
-use super::incoming::Records;
+use super::incoming::{Records, check_schema, only};
 use super::moves::MoveRow;
 use super::unmatched::Unmatched;
 use crate::decide::{Action, RowTotals, SeriesShare, Severity, Verdict, share};
 use crate::engine::counts::{RuleCounts, SeriesCounts};
 use crate::engine::program::Program;
+use crate::engine::records::Record;
 
 /// How a rule came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -209,14 +212,32 @@ pub struct Tally {
 
 impl Tally {
     /// Nothing counted yet.
-    pub(super) fn new(program: &Program) -> Self {
+    pub fn new(program: &Program) -> Self {
         let rules = vec![RuleTally::default(); program.parse_error() + 1];
         let unmatched = Unmatched::new(program);
         Self { rules, series: SeriesTally::default(), moves: 0, restored: None, unmatched }
     }
 
+    /// Adds the counts in a batch of the operator's output.
+    ///
+    /// # Errors
+    /// barkeep is wrong: a record is not readable, or the rows of a series do not add up.
+    pub fn take(&mut self, batch: &RecordBatch) -> Result<(), ReportError> {
+        check_schema(batch)?;
+        if let Some(rules) = only(batch, Record::Rule)? {
+            self.add_rules(&Records::of(&rules))?;
+        }
+        if let Some(excuses) = only(batch, Record::Excuse)? {
+            self.add_excuses(&Records::of(&excuses))?;
+        }
+        if let Some(series) = only(batch, Record::Series)? {
+            self.add_series(&Records::of(&series))?;
+        }
+        Ok(())
+    }
+
     /// Adds counts of rules over series.
-    pub(super) fn add_rules(&mut self, records: &Records<'_>) -> Result<(), ReportError> {
+    fn add_rules(&mut self, records: &Records<'_>) -> Result<(), ReportError> {
         for row in records.rows() {
             let rule = records.rule(row, self.rules.len())?;
             self.rules[rule].add(records, row);
@@ -225,7 +246,7 @@ impl Tally {
     }
 
     /// Adds what facts excused.
-    pub(super) fn add_excuses(&mut self, records: &Records<'_>) -> Result<(), ReportError> {
+    fn add_excuses(&mut self, records: &Records<'_>) -> Result<(), ReportError> {
         for row in records.rows() {
             let rule = records.rule(row, self.rules.len())?;
             let more = records.rule_counts(row);
@@ -238,7 +259,7 @@ impl Tally {
     }
 
     /// Adds counts of series.
-    pub(super) fn add_series(&mut self, records: &Records<'_>) -> Result<(), ReportError> {
+    fn add_series(&mut self, records: &Records<'_>) -> Result<(), ReportError> {
         records.rows().try_for_each(|row| {
             self.unmatched.see(records.series(row));
             self.series.add(records, row)

@@ -1,8 +1,9 @@
-//! Bars through the engine, into the report.
+//! Bars through the engine, into the report or whatever else takes what the rules make of them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use chrono::NaiveDate;
 use datafusion::prelude::SessionContext;
 
@@ -24,7 +25,27 @@ use crate::engine::twice::Twice;
 use crate::market::zone;
 use crate::report::collector::Collector;
 use crate::report::error::ReportError;
+use crate::report::tally::Tally;
 use crate::text::numbers::counted;
+
+/// Takes what the operator puts out, and counts it.
+pub(super) trait Sink: Send {
+    /// Takes one batch.
+    fn take(&mut self, batch: &RecordBatch) -> Result<(), Failure>;
+
+    /// What was counted so far.
+    fn tally(&self) -> &Tally;
+}
+
+impl Sink for Collector {
+    fn take(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
+        Ok(Self::take(self, batch)?)
+    }
+
+    fn tally(&self) -> &Tally {
+        Self::tally(self)
+    }
+}
 
 /// Evaluates the bars of `ingested`, those that are there twice by all fields of the source; then series by each other,
 /// and the sources of each symbol together, by programs that `compile` makes.
@@ -33,7 +54,7 @@ pub(super) async fn evaluate(
     (opened, session): (&Opened, &SessionContext),
     program: &Arc<Program>,
     ingested: &Ingested,
-    collector: &mut Collector,
+    sink: &mut dyn Sink,
     compile: &(dyn Fn() -> Result<Program, Failure> + Sync),
 ) -> Result<(), Failure> {
     let progress = context.begin(&program.job, Stage::Evaluating, ingested.rows);
@@ -52,8 +73,8 @@ pub(super) async fn evaluate(
     collect(opened, first, &mut |batch| {
         twice.take(batch);
         across.take(batch);
-        collector.take(batch)?;
-        progress.report(collector.tally().series.rows.read);
+        sink.take(batch)?;
+        progress.report(sink.tally().series.rows.read);
         Ok(())
     })
     .await?;
@@ -61,8 +82,8 @@ pub(super) async fn evaluate(
         let again = plan::run_again(session, program, &ingested.input, &twice).await?;
         collect(opened, again, &mut |batch| {
             across.take(batch);
-            collector.take(batch)?;
-            progress.report(collector.tally().series.rows.read);
+            sink.take(batch)?;
+            progress.report(sink.tally().series.rows.read);
             Ok(())
         })
         .await?;
@@ -71,12 +92,12 @@ pub(super) async fn evaluate(
         context.note(&nothing_to_compare(&program.rules.rules[rule], series));
     }
     if let Some(found) = across.conclude().map_err(ReportError::from)? {
-        collector.take(&found)?;
+        sink.take(&found)?;
     }
     for source in program.sources() {
         let together = Arc::new(compile()?.over_sources(source));
         let found = plan::run_over_sources(session, &together, &ingested.input).await?;
-        collect(opened, found, &mut |batch| Ok(collector.take(batch)?)).await?;
+        collect(opened, found, &mut |batch| sink.take(batch)).await?;
     }
     for (index, rule) in program.rules.rules.iter().enumerate() {
         let none = match (rule.check.by(), rule.check.other_job()) {
@@ -84,12 +105,12 @@ pub(super) async fn evaluate(
             (_, Some(_)) => "with another job, and no bar has the symbol and the timestamp of one of its bars",
             (None, None) => continue,
         };
-        if collector.tally().rules[index].counts.evaluated == 0 {
+        if sink.tally().rules[index].counts.evaluated == 0 {
             let (id, place) = (&rule.id, place_of(rule));
             context.note(&format!("warning: rule `{id}` compares {none}: it has nothing to evaluate\n --> {place}"));
         }
     }
-    if let Some(ends) = calendar_ends(program, collector.tally().series.span.map(|(_, newest)| newest)) {
+    if let Some(ends) = calendar_ends(program, sink.tally().series.span.map(|(_, newest)| newest)) {
         context.note(&ends);
     }
     Ok(())

@@ -11,9 +11,9 @@ use crate::report::tally::Tally;
 /// The check that asks why bars are missing.
 const GAP: &str = "gap";
 
-/// Reports what is odd in the files of facts.
+/// Reports what is odd in the files of facts and of labels.
 pub(super) fn note_oddities(context: &Context, loaded: &Loaded) {
-    for warning in &loaded.facts.warnings {
+    for warning in loaded.facts.warnings.iter().chain(&loaded.labels.warnings) {
         let (line, column) = warning.position();
         let place = format!("{}:{line}:{column}", warning.file.path.display());
         let help = warning.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();

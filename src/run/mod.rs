@@ -9,7 +9,8 @@
 //! removal  limits, the plan, its application     plan, apply a plan that was written down, carried out
 //! conclude the report and how it ended           examine     what is found out of a job, for `doctor`
 //! rules    job and rule files without a source   preview     the first bars; bars_view  all of them, for SQL
-//! extract  the bars as one Parquet file            suggest     rules that follow from the bars
+//! extract  the bars as one Parquet file           label       what a person decided, written down
+//! trial    rules tried over the bars of a job     suggest     rules that follow from the bars
 //! ```
 
 #[cfg(test)]
@@ -30,6 +31,7 @@ mod facts;
 pub(crate) mod failure;
 mod ingest;
 mod job;
+mod label;
 mod load;
 mod mistaken;
 mod namesake;
@@ -51,6 +53,8 @@ pub(crate) mod stop;
 mod suggest;
 #[cfg(test)]
 mod tests;
+mod toml_text;
+mod trial;
 pub(crate) mod unresolved;
 mod window;
 
@@ -64,6 +68,7 @@ pub use examination::{Health, Line};
 pub use extract::{ExtractOptions, Extracted};
 pub use failure::{Exit, Failure};
 pub use job::Job;
+pub use label::{Asked, LabelOptions, LabelResult};
 pub use options::{CheckOptions, FailOn, PlanOptions, RunOptions};
 pub use plan::Plan;
 pub use preview::Preview;
@@ -72,4 +77,10 @@ pub use rules::{RuleCase, Rules};
 pub use source::OwnSource;
 pub use stop::Stop;
 pub use suggest::{SuggestedRule, Suggestions};
+pub use trial::{
+    Backtest, BacktestOptions, Changed, DiffOptions, Difference, Example, Judged, Missed, OfYear, RuleDifference, Rung,
+    Sided, Thresholds, TrialOptions, Values,
+};
 pub use window::AskedWindow;
+
+pub use crate::decide::Judgement;

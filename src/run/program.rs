@@ -28,14 +28,32 @@ pub(super) fn program_as_of(
     context: &SessionContext,
     as_of: i64,
 ) -> Result<Program, Failure> {
-    let (clock, only) = (&job.context.clock, job.only.as_slice());
+    let only = job.only.as_slice();
     let bars = BarsSpec { as_of: Some(as_of), ..opened.bars.clone() };
     let mut rules = opened.loaded.compile_only(&bars, only).map_err(Failure::Mistakes)?;
-    let optional = rules.rules.iter().filter(|rule| rule.optional).map(|rule| Arc::clone(&rule.id)).collect();
-    for rule in expressions::rules_without_fields(context, &bars, &rules.expressions, &optional) {
+    for rule in without_fields(context, &bars, &rules) {
         rules.leave_out(&rule);
     }
     reject_unknown(&opened.loaded, &rules, only)?;
+    over(job, opened, context, bars, rules)
+}
+
+/// The rules whose SQL needs a field that `bars` lack, where that is said to be so.
+pub(super) fn without_fields(context: &SessionContext, bars: &BarsSpec, rules: &RuleSet) -> Vec<Arc<str>> {
+    let optional = rules.rules.iter().filter(|rule| rule.optional).map(|rule| Arc::clone(&rule.id)).collect();
+    expressions::rules_without_fields(context, bars, &rules.expressions, &optional).into_iter().collect()
+}
+
+/// The program of `rules` over `bars`, which know for which instant they are evaluated.
+pub(super) fn over(
+    job: &Job,
+    opened: &Opened,
+    context: &SessionContext,
+    bars: BarsSpec,
+    mut rules: RuleSet,
+) -> Result<Program, Failure> {
+    let clock = &job.context.clock;
+    let as_of = bars.as_of.unwrap_or_else(|| clock.micros());
     other_job::reject_unfit(&rules, &bars)?;
     let in_expressions = expressions::check(context, &bars, &rules.expressions).map_err(Failure::Mistakes)?;
     let reach = expressions::reach(context, &bars, &rules.expressions);

@@ -72,6 +72,8 @@ pub struct Job {
     pub facts: FactFiles,
     /// When it is due, where it says so.
     pub schedule: Option<OwnSchedule>,
+    /// The file with what a person decided about findings, where the job names one.
+    pub labels: Option<Spanned<JobPath>>,
 }
 
 /// What could be read of a job file.
@@ -120,6 +122,12 @@ pub const JOB: Section = Section {
             "Values in the place of those of a rule, by its id: `[tune.outlier] limit = 8`; those of one symbol below `symbol`, `[tune.outlier.symbol.\"BRK/B\"]`.",
         ),
         key("schedule", Holds::Table(&schedule::SCHEDULE), Nothing, "When the job is due, for `barkeep schedule`."),
+        key(
+            "labels",
+            Holds::Text,
+            Nothing,
+            "The file with what a person decided about findings, relative to the job file; default `labels.toml` beside it, where that is there.",
+        ),
     ],
 };
 
@@ -175,6 +183,8 @@ fn read_sections(section: &mut SectionReader<'_>) -> Draft {
     let has_schedule = section.has("schedule");
     let part = if has_schedule { section.section("schedule") } else { None };
     let schedule = part.and_then(|part| kept(section, schedule::read(part, bars.as_ref(), &calendars)));
+    let labels = section.text("labels");
+    let labels = labels.map(|path| Spanned::new(path.span(), JobPath::new(&file.path, path.into_inner())));
     let job = || {
         Some(Job {
             file: Arc::clone(file),
@@ -189,6 +199,7 @@ fn read_sections(section: &mut SectionReader<'_>) -> Draft {
             parse_error: parse_error?,
             facts: facts?,
             schedule: if has_schedule { Some(schedule?) } else { None },
+            labels: labels.clone(),
         })
     };
     Draft { job: job(), rules, bars, mistakes: Vec::new() }
@@ -477,7 +488,7 @@ error[unknown-key]: unknown key `reports` in the job
 3 | reports = "x"
   | ^^^^^^^ unknown key
   |
-  = help: did you mean `report`? keys: name, rules, source, bars, calendar, window, limits, quarantine, report, parse_error, facts, tune, schedule
+  = help: did you mean `report`? keys: name, rules, source, bars, calendar, window, limits, quarantine, report, parse_error, facts, tune, schedule, labels
 
 error[bad-value]: `path` holds an empty string
  --> jobs/demo.toml:5:8

@@ -1,5 +1,6 @@
 //! Puts a rule set together.
 
+mod trials;
 mod tuned;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,9 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+
+pub(in crate::config) use trials::compile_trials;
+pub use trials::{Trials, Tried};
 
 use super::head::{self, Head, RULE, RULE_FILE};
 use super::tune::{self, Tuning};
@@ -44,7 +48,11 @@ pub(in crate::config) struct Unfit {
 /// whole set.
 pub(in crate::config) fn compile_only(files: &[RuleFile], bars: &BarsSpec, only: &[String]) -> Result<RuleSet, Unfit> {
     let compiler = Compiler { of_job: true, ..Compiler::new(Some(bars), only) };
-    let mut compiler = compiler.with(files);
+    of_job(compiler.with(files))
+}
+
+/// What was compiled over the bars of a job.
+fn of_job(mut compiler: Compiler<'_>) -> Result<RuleSet, Unfit> {
     compiler.mistakes.retain(|mistake| mistake.code != cases::UNKNOWN_FIELD);
     let lacking = std::mem::take(&mut compiler.lacking);
     match finished(compiler) {
@@ -78,8 +86,8 @@ pub(in crate::config) fn lint(files: &[RuleFile], bars: Option<&BarsSpec>, only:
     compiler.mistakes
 }
 
-/// The ids of the rules of `files`, sorted.
-pub(in crate::config) fn ids(files: &[RuleFile]) -> Vec<Arc<str>> {
+/// The ids of the rules of `files`, sorted, also of those that the job does without.
+pub fn ids(files: &[RuleFile]) -> Vec<Arc<str>> {
     Compiler::over(files, None, &[]).ids.into_keys().collect()
 }
 
@@ -147,18 +155,23 @@ impl<'b> Compiler<'b> {
             self.mistakes.extend(syntax);
             return;
         }
-        let job = file.job.as_ref().map(|job| (job, document::parse(job).0));
-        let tables = job.as_ref().and_then(|(_, document)| tune::tables(document.get_ref()));
+        let texts = [file.job.as_ref(), file.tried.as_ref()];
+        let documents = texts.map(|text| text.map(|text| (text, document::parse(text).0)));
         let reader = Reader::new(&file.file, table.get_ref(), table.span(), &file.environment);
         let mut section = SectionReader::new(&RULE_FILE, reader);
         let mut mistakes = Vec::new();
         for (index, mut rule) in section.sections("rule").into_iter().enumerate() {
             let entries = rule.reader().entries();
             let id = entries.get("id").and_then(|id| id.get_ref().as_str());
-            let tuning = job.as_ref().zip(id).and_then(|((job, _), id)| Tuning::of(job, tables, id));
-            mistakes.extend(match tuning {
-                None => self.add_rule(file, index + 1, rule, None),
-                Some(tuning) => self.add_tuned(file, (index + 1, rule.span(), entries), &tuning),
+            let tunings: Vec<Tuning<'_>> = (documents.iter().enumerate())
+                .filter_map(|(place, document)| {
+                    let (text, document) = document.as_ref()?;
+                    Tuning::of(text, tune::tables(document.get_ref()), (id?, place))
+                })
+                .collect();
+            mistakes.extend(match tunings.as_slice() {
+                [] => self.add_rule(file, index + 1, rule, None),
+                tunings => self.add_tuned(file, (index + 1, rule.span(), entries), tunings),
             });
         }
         mistakes.extend(section.finish());
@@ -172,7 +185,7 @@ impl<'b> Compiler<'b> {
         file: &RuleFile,
         number: usize,
         mut section: SectionReader<'_>,
-        tuned: Option<(&Tuning<'_>, &DeTable<'_>)>,
+        tuned: Option<(&[Tuning<'_>], &DeTable<'_>)>,
     ) -> Vec<Diagnostic> {
         let head = head::read(&mut section, number);
         self.reject_second_use(&mut section, &head);
@@ -186,7 +199,9 @@ impl<'b> Compiler<'b> {
         let sha256 = self.digest_rule(&head, (from, until), section.reader().entries(), &file.environment);
         let (check, mut mistakes) = self.compile_check(&head, section);
         let by_symbol = match tuned {
-            Some((tuning, entries)) => self.by_symbol(file, &head, check.as_deref(), (tuning, entries), &mut mistakes),
+            Some((tunings, entries)) => {
+                self.by_symbol(file, &head, check.as_deref(), (tunings, entries), &mut mistakes)
+            }
             None => BTreeMap::new(),
         };
         let excepted = file.except.iter().any(|except| **except.get_ref() == *id);
@@ -206,7 +221,7 @@ impl<'b> Compiler<'b> {
                 kind,
                 check,
                 by_symbol,
-                tuned: tuned.map(|(tuning, _)| tuning.keys()).unwrap_or_default(),
+                tuned: tuned.map(|(tunings, _)| tunings.iter().flat_map(Tuning::keys).collect()).unwrap_or_default(),
                 severity: head.severity,
                 action: head.action,
                 causes: head.causes,

@@ -17,7 +17,8 @@ use toml::Spanned;
 
 pub use cases::{Literal, RuleTest};
 pub use compile::compile;
-pub(super) use compile::{Unfit, compile_only, ids, lint, names_check};
+pub use compile::{Trials, Tried, ids};
+pub(super) use compile::{Unfit, compile_only, compile_trials, lint, names_check};
 pub(super) use head::{RULE, RULE_FILE};
 pub(super) use tune::unknown as unknown_tuning;
 
@@ -38,6 +39,8 @@ pub struct RuleFile {
     pub except: Vec<Spanned<String>>,
     /// The job whose `[tune]` changes values of its rules.
     pub job: Option<Arc<SourceText>>,
+    /// A text with another `[tune]`, over that of the job: values that are tried.
+    pub tried: Option<Arc<SourceText>>,
 }
 
 impl RuleFile {
@@ -55,7 +58,7 @@ impl RuleFile {
 
     /// All rules of `file`.
     pub(crate) fn new(file: Arc<SourceText>, environment: Arc<Environment>) -> Self {
-        Self { file, environment, except: Vec::new(), job: None }
+        Self { file, environment, except: Vec::new(), job: None, tried: None }
     }
 }
 

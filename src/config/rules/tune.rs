@@ -14,7 +14,7 @@ use crate::checks::Expression;
 use crate::config::document;
 use crate::schema::diagnostic::{Diagnostic, SourceText, suggestion};
 
-/// The offset of places in the job file; no file is as long.
+/// The offset of places in the job file; no file is as long. Those in values that are tried have twice of it.
 const JOB: usize = usize::MAX / 4;
 
 /// Keys of a rule that belong to what it is, and are not tuned.
@@ -23,10 +23,12 @@ const FIXED: [&str; 3] = ["id", "check", "test"];
 /// The key below which values for one symbol stand.
 const SYMBOL: &str = "symbol";
 
-/// What a job writes about one rule.
+/// What a job, or a text of values that are tried, writes about one rule.
 pub(super) struct Tuning<'a> {
     job: &'a Arc<SourceText>,
     table: &'a DeTable<'a>,
+    /// The offset of places in the text.
+    offset: usize,
 }
 
 /// The tables of `[tune]`, by rule, of a job that parses.
@@ -35,10 +37,14 @@ pub(super) fn tables<'a>(document: &'a DeTable<'a>) -> Option<&'a DeTable<'a>> {
 }
 
 impl<'a> Tuning<'a> {
-    /// What `tables` of `job` say of the rule `id`.
-    pub(super) fn of(job: &'a Arc<SourceText>, tables: Option<&'a DeTable<'a>>, id: &str) -> Option<Self> {
+    /// What `tables` of `job` say of the rule `id`; `place` is 0 for a job and 1 for values that are tried over its own.
+    pub(super) fn of(
+        job: &'a Arc<SourceText>,
+        tables: Option<&'a DeTable<'a>>,
+        (id, place): (&str, usize),
+    ) -> Option<Self> {
         let table = tables?.get(id)?.get_ref().as_table()?;
-        Some(Self { job, table })
+        Some(Self { job, table, offset: JOB * (place + 1) })
     }
 
     /// The keys that are set for all series.
@@ -48,7 +54,7 @@ impl<'a> Tuning<'a> {
 
     /// `rule` with the values for all series.
     pub(super) fn merged(&self, rule: &DeTable<'a>) -> DeTable<'a> {
-        with(rule, self.table)
+        with(rule, self.table, self.offset)
     }
 
     /// The symbols with values of their own, each with the keys of these, and `rule` with them.
@@ -57,7 +63,7 @@ impl<'a> Tuning<'a> {
         let of = |(symbol, values): (&Spanned<_>, &'a Spanned<DeValue<'a>>)| {
             let values = values.get_ref().as_table()?;
             let keys = values.keys().map(|key| key.get_ref().to_string()).collect();
-            let mut entries = with(rule, values);
+            let mut entries = with(rule, values, self.offset);
             // Of the keys that every rule has only those are looked at that name it.
             for key in RULE.keys.iter().filter(|key| !matches!(key.name, "id" | "check")) {
                 entries.remove(key.name);
@@ -106,24 +112,29 @@ impl<'a> Tuning<'a> {
 
     /// Puts mistakes at values of the job where these stand.
     pub(super) fn placed(&self, mut mistake: Diagnostic) -> Diagnostic {
-        if mistake.span.start >= JOB {
-            mistake.span = mistake.span.start - JOB..mistake.span.end - JOB;
+        if self.holds(mistake.span.start) {
+            mistake.span = mistake.span.start - self.offset..mistake.span.end - self.offset;
             mistake.file = Arc::clone(self.job);
         }
         mistake
     }
 
+    /// Whether a place is one in the text.
+    fn holds(&self, place: usize) -> bool {
+        (self.offset..self.offset + JOB).contains(&place)
+    }
+
     /// Puts an expression that the job writes where it stands.
     pub(super) fn place(&self, expression: &mut Expression) {
-        if expression.span.start >= JOB {
-            expression.span = expression.span.start - JOB..expression.span.end - JOB;
+        if self.holds(expression.span.start) {
+            expression.span = expression.span.start - self.offset..expression.span.end - self.offset;
             expression.file = Arc::clone(self.job);
         }
     }
 }
 
 /// The entries of `rule` with `values` over them.
-fn with<'a>(rule: &DeTable<'a>, values: &DeTable<'a>) -> DeTable<'a> {
+fn with<'a>(rule: &DeTable<'a>, values: &DeTable<'a>, offset: usize) -> DeTable<'a> {
     let mut merged = rule.clone();
     for (key, value) in values {
         let name = key.get_ref();
@@ -131,7 +142,7 @@ fn with<'a>(rule: &DeTable<'a>, values: &DeTable<'a>) -> DeTable<'a> {
             continue;
         }
         merged.remove(name.as_ref());
-        merged.insert(Spanned::new(behind(&key.span()), name.clone()), moved(value));
+        merged.insert(Spanned::new(behind(&key.span(), offset), name.clone()), moved(value, offset));
     }
     merged
 }
@@ -141,21 +152,21 @@ fn is_of_rule(name: &str) -> bool {
     RULE.keys.iter().any(|key| key.name == name)
 }
 
-fn behind(span: &Range<usize>) -> Range<usize> {
-    span.start + JOB..span.end + JOB
+fn behind(span: &Range<usize>, offset: usize) -> Range<usize> {
+    span.start + offset..span.end + offset
 }
 
 /// A value of the job, its place and those inside of it with the offset.
-fn moved<'a>(value: &Spanned<DeValue<'a>>) -> Spanned<DeValue<'a>> {
+fn moved<'a>(value: &Spanned<DeValue<'a>>, offset: usize) -> Spanned<DeValue<'a>> {
     let inside = match value.get_ref() {
         DeValue::Array(items) => {
             let mut array = DeArray::new();
-            items.iter().for_each(|item| array.push(moved(item)));
+            items.iter().for_each(|item| array.push(moved(item, offset)));
             DeValue::Array(array)
         }
         other => other.clone(),
     };
-    Spanned::new(behind(&value.span()), inside)
+    Spanned::new(behind(&value.span(), offset), inside)
 }
 
 /// Rules that `[tune]` of `job` names and that are none of `ids`.

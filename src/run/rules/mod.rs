@@ -36,7 +36,7 @@ impl Rules {
         let session = session(&context.limits())?;
         let (job, compiled) = match kind_of(path.as_ref())? {
             Kind::Job => {
-                let loaded = Arc::new(load(path.as_ref())?);
+                let loaded = Arc::new(load(path.as_ref(), &context.clock)?);
                 let compiled = assumed::compile(&loaded.rule_files, loaded.job.bars.assumed_spec(), &session);
                 (Some(loaded), compiled)
             }

@@ -20,6 +20,8 @@ fn every_command_explains_itself() {
         "rules explain",
         "rules lint",
         "rules test",
+        "rules backtest",
+        "rules diff",
         "rules schema",
         "rules suggest",
         "report",
@@ -31,6 +33,7 @@ fn every_command_explains_itself() {
         "schedule export",
         "sql",
         "completions",
+        "label",
     ];
     for command in commands {
         let words: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();

@@ -22,16 +22,19 @@ impl Compiler<'_> {
         &mut self,
         file: &RuleFile,
         (number, span, entries): (usize, Range<usize>, &DeTable<'_>),
-        tuning: &Tuning<'_>,
+        tunings: &[Tuning<'_>],
     ) -> Vec<Diagnostic> {
         let before = self.expressions.len();
-        let merged = tuning.merged(entries);
+        let merged = tunings.iter().fold(entries.clone(), |merged, tuning| tuning.merged(&merged));
         let reader = Reader::new(&file.file, &merged, span, &file.environment);
-        let mistakes = self.add_rule(file, number, SectionReader::new(&RULE, reader), Some((tuning, &merged)));
+        let mistakes = self.add_rule(file, number, SectionReader::new(&RULE, reader), Some((tunings, &merged)));
         for expression in self.expressions.iter_mut().skip(before) {
-            tuning.place(expression);
+            for tuning in tunings {
+                tuning.place(expression);
+            }
         }
-        mistakes.into_iter().map(|mistake| tuning.placed(mistake)).collect()
+        let placed = |mistake| tunings.iter().fold(mistake, |mistake, tuning| tuning.placed(mistake));
+        mistakes.into_iter().map(placed).collect()
     }
 
     /// The checks of symbols for which the job has values of their own.
@@ -40,19 +43,19 @@ impl Compiler<'_> {
         file: &RuleFile,
         head: &Head,
         check: Option<&dyn Check>,
-        (tuning, entries): (&Tuning<'_>, &DeTable<'_>),
+        (tunings, entries): (&[Tuning<'_>], &DeTable<'_>),
         mistakes: &mut Vec<Diagnostic>,
     ) -> BTreeMap<String, OfSymbol> {
         let across = check.is_some_and(|check| {
             check.across().is_some() || check.by().is_some() || check.peers().is_some() || check.other_job().is_some()
         });
-        let wrong = tuning.mistakes(across);
+        let wrong: Vec<Diagnostic> = tunings.iter().flat_map(|tuning| tuning.mistakes(across)).collect();
         if !wrong.is_empty() {
             mistakes.extend(wrong);
             return BTreeMap::new();
         }
         let mut checks = BTreeMap::new();
-        for (symbol, tuned, entries) in tuning.by_symbol(entries) {
+        for (symbol, tuned, entries) in tunings.iter().flat_map(|tuning| tuning.by_symbol(entries)) {
             let digest = json!({ "symbol": symbol, "params": parameters(&entries, Some(&file.environment)) });
             self.digest.update(digest.to_string());
             let reader = Reader::new(&file.file, &entries, 0..0, &file.environment);

@@ -1,10 +1,10 @@
-//! The flags of `schedule`.
+//! The commands below `schedule`, with their flags.
 
 use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
 
-use super::path;
+use crate::cli::path;
 
 /// Commands about when jobs are due.
 #[derive(Debug, Subcommand)]
