@@ -16,6 +16,8 @@ use crate::market::{DAY_US, Interval};
 pub struct Margins {
     /// By index of the rule in the program; the parse error, which depends on nothing, is not among them.
     rules: Vec<Margin>,
+    /// Of the findings that a rule merges, by index of the rule: their causes, and what they depend on.
+    merged: Vec<(&'static [&'static str], Margin)>,
     ids: HashMap<String, usize>,
 }
 
@@ -54,22 +56,39 @@ impl Margins {
                 bars(before, after)
             }
         });
+        // One that begins with the window began before it, for all that is known, and shows within as many sessions as make
+        // a stretch.
+        let of_stretch = bars_of_sessions(&program.bars, STRETCH);
+        let wide = Margin::new(&program.bars, window, (of_stretch, of_stretch), true);
+        let merged = rules.clone().map(|rule| (rule.check.merged(), wide));
         Self {
             rules: margins.collect(),
+            merged: merged.collect(),
             ids: rules.enumerate().map(|(index, rule)| (rule.id.to_string(), index)).collect(),
         }
     }
 
     /// Whether this run would have found what the run before found by the rule `id` at `time`, were it there still.
-    pub(super) fn would_find(&self, id: &str, time: Option<i64>, moved: Moved) -> bool {
-        let Some(margin) = self.ids.get(id).map(|index| self.rules[*index]) else { return true };
+    pub(super) fn would_find(&self, (id, cause): (&str, Option<&str>), time: Option<i64>, moved: Moved) -> bool {
+        let Some(margin) = self.ids.get(id).and_then(|index| self.margin(*index, cause)) else { return true };
         !(margin.whole && (moved.since || moved.until)) && margin.holds(time, moved)
     }
 
     /// Whether the run before would have found what this run found by the rule with index `rule` at `time`, had it been
     /// there.
-    pub(super) fn would_have_found(&self, rule: usize, time: Option<i64>, moved: Moved) -> bool {
-        self.rules.get(rule).is_none_or(|margin| margin.holds(time, moved))
+    pub(super) fn would_have_found(
+        &self,
+        (rule, cause): (usize, Option<&str>),
+        time: Option<i64>,
+        moved: Moved,
+    ) -> bool {
+        self.margin(rule, cause).is_none_or(|margin| margin.holds(time, moved))
+    }
+
+    /// That of findings of the rule with index `rule` that have `cause`.
+    fn margin(&self, rule: usize, cause: Option<&str>) -> Option<Margin> {
+        let merged = self.merged.get(rule).filter(|(causes, _)| cause.is_some_and(|cause| causes.contains(&cause)));
+        merged.map(|(_, margin)| *margin).or_else(|| self.rules.get(rule).copied())
     }
 }
 
@@ -87,6 +106,20 @@ impl Margin {
         let before = !moved.until || self.to.is_none_or(|to| time < to);
         after && before
     }
+}
+
+/// So many sessions in a row are a stretch, which a finding that merges others is about.
+const STRETCH: i64 = 5;
+
+/// How many bars so many sessions have, of the newest that are known.
+fn bars_of_sessions(bars: &BarsSpec, sessions: i64) -> usize {
+    let count = bars.grid.as_ref().and_then(|grid| {
+        let last = grid.calendar().last_on_or_before(grid.calendar().last()?)?;
+        let first = grid.first_at_or_after(grid.calendar().session(last - sessions).open)?;
+        let end = grid.last_at_or_before(grid.calendar().session(last).close)?;
+        usize::try_from(end - first).ok()
+    });
+    count.unwrap_or(0)
 }
 
 /// The first timestamp with so many expected bars between `since` and it.
