@@ -646,14 +646,14 @@ mod tests {
     }
 
     /// The hours of New York in January 2024 without those that `missing` names, by their number in the session.
-    fn without(missing: impl Fn(usize, i64) -> bool) -> Fixture {
+    fn without(missing: impl Fn(i64, i64) -> bool) -> Fixture {
         let grid = Fixture::new("interval = \"1h\"\ncalendar = \"XNYS\"", "time").spec.grid.expect("a grid");
         let first = grid.first_at_or_after(utc("2024-01-02T00:00")).expect("a bar");
-        let positions = (0..20).flat_map(|session: usize| (0..7).map(move |hour: i64| (session, hour)));
-        let kept = positions.enumerate().filter(|(_, (session, hour))| !missing(*session, *hour));
+        let positions = (0..20).flat_map(|session: i64| (0..7).map(move |hour: i64| (session, hour)));
+        let kept = (0_i64..).zip(positions).filter(|(_, (session, hour))| !missing(*session, *hour));
         let lines: Vec<String> = kept
             .map(|(at, _)| {
-                let time = grid.timestamp(first + at as i64);
+                let time = grid.timestamp(first + at);
                 let time = chrono::DateTime::from_timestamp_micros(time).expect("a time");
                 format!("{},1\n", time.format("%Y-%m-%dT%H:%M:%SZ"))
             })
@@ -693,8 +693,7 @@ mod tests {
 
     #[test]
     fn gaps_at_different_hours_or_in_few_sessions_are_not_merged() {
-        let scattered =
-            without(|session, hour| session % 4 == 1 && hour == (session as i64 / 4) % 5 + 1).evaluate(RULE);
+        let scattered = without(|session, hour| session % 4 == 1 && hour == (session / 4) % 5 + 1).evaluate(RULE);
         assert_eq!(scattered.findings.len(), 5);
         assert!(scattered.findings.iter().all(|finding| finding.cause == Some("unexplained")));
         let few = without(|session, hour| (3..7).contains(&session) && hour == 3).evaluate(RULE);

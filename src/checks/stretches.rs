@@ -18,7 +18,7 @@ pub(super) fn stretches(holds: &[bool]) -> Vec<Range<usize>> {
         }
     }
     let mut found = Vec::new();
-    let mut open = vec![0..runs.len()];
+    let mut open: Vec<Range<usize>> = std::iter::once(0..runs.len()).collect();
     while let Some(part) = open.pop() {
         let (Some(first), Some(last)) = (runs[part.clone()].first(), runs[part.clone()].last()) else { continue };
         let (held, sessions) = (runs[part.clone()].iter().map(Range::len).sum::<usize>(), last.end - first.start);

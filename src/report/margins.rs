@@ -114,12 +114,19 @@ const STRETCH: i64 = 5;
 /// How many bars so many sessions have, of the newest that are known.
 fn bars_of_sessions(bars: &BarsSpec, sessions: i64) -> usize {
     let count = bars.grid.as_ref().and_then(|grid| {
-        let last = grid.calendar().last_on_or_before(grid.calendar().last()?)?;
-        let first = grid.first_at_or_after(grid.calendar().session(last - sessions).open)?;
-        let end = grid.last_at_or_before(grid.calendar().session(last).close)?;
+        let calendar = grid.calendar();
+        let last = calendar.last_on_or_before(calendar.last()?)?;
+        let first = calendar.first_on_or_after(calendar.first()?)?.max(last - sessions);
+        let first = grid.first_at_or_after(calendar.session(first).open)?;
+        let end = grid.last_at_or_before(calendar.session(last).close)?;
         usize::try_from(end - first).ok()
     });
-    count.unwrap_or(0)
+    // A calendar without an end has sessions of a day.
+    let of_days = |step: u32| sessions * DAY_US / (i64::from(step.max(1)) * 1_000_000);
+    count.unwrap_or_else(|| match bars.interval {
+        Interval::Seconds(step) => usize::try_from(of_days(step)).unwrap_or(0),
+        Interval::Day | Interval::Week | Interval::Month => 0,
+    })
 }
 
 /// The first timestamp with so many expected bars between `since` and it.
@@ -176,6 +183,18 @@ mod tests {
         assert_eq!(earlier(&bars, day("2024-07-09"), 0), day("2024-07-09"));
         assert_eq!(earlier(&bars, day("2024-07-09"), 1), day("2024-07-05") + 1);
         assert_eq!(earlier(&bars, day("2024-07-09"), 2), day("2024-07-03") + 1);
+    }
+
+    #[test]
+    fn a_stretch_has_the_bars_of_five_sessions() {
+        let hours = |calendar: &str| {
+            let bars = Fixture::new(&format!("interval = \"1h\"\ncalendar = \"{calendar}\""), "time").spec;
+            bars_of_sessions(&bars, STRETCH)
+        };
+        assert_eq!((hours("24/7"), hours("weekdays")), (120, 120));
+        // Six sessions of 7 hours with half-days before the end of the year, but for the last bar.
+        assert!((30..=42).contains(&hours("XNYS")), "{}", hours("XNYS"));
+        assert_eq!(bars_of_sessions(&daily("24/7"), STRETCH), 0);
     }
 
     #[test]

@@ -100,7 +100,9 @@ impl Check for Timestamps {
             let explained = beside.iter().filter(|(_, row)| one.explains_bar(&market.grid, series.time[*row]));
             let (indices, rows): (Vec<usize>, Vec<usize>) = explained.copied().unzip();
             let Some((finding, last)) = Finding::scattered(&rows).zip(rows.last()) else { continue };
-            indices.into_iter().for_each(|index| merged[index] = true);
+            for index in indices {
+                merged[index] = true;
+            }
             let expected = format!("trading hours of {}", market.grid.calendar().name());
             let finding = finding.field(&self.name).cause(Cause::Shifted).until(series.time[*last]);
             of_many.push(finding.expected_text(expected).evidence(OfSessions::from(&one)));

@@ -71,14 +71,19 @@ pub(super) fn same_bars(sessions: &Sessions, gaps: &mut Vec<Span>) -> Vec<SameBa
             first = piece.last + 1;
         }
     }
-    let place = |ordinal: i64| ordinal - whole.partition_point(|whole| *whole < ordinal) as i64;
+    let place = |ordinal: i64| {
+        let before = whole.partition_point(|whole| *whole < ordinal);
+        ordinal - i64::try_from(before).unwrap_or(0)
+    };
     let mut found = Vec::new();
     let mut taken: Vec<Span> = Vec::new();
     for (part, pieces) in parts.into_iter().filter(|(_, pieces)| pieces.len() >= LEAST) {
         let Some(origin) = pieces.first().map(|(ordinal, _)| place(*ordinal)) else { continue };
         let at = |ordinal: i64| usize::try_from(place(ordinal) - origin).unwrap_or(0);
         let mut holds = vec![false; pieces.last().map_or(0, |(ordinal, _)| at(*ordinal) + 1)];
-        pieces.iter().for_each(|(ordinal, _)| holds[at(*ordinal)] = true);
+        for (ordinal, _) in &pieces {
+            holds[at(*ordinal)] = true;
+        }
         for stretch in stretches(&holds) {
             let within = pieces.iter().filter(|(ordinal, _)| stretch.contains(&at(*ordinal)));
             let spans: Vec<Span> = within.map(|(_, span)| *span).collect();
