@@ -91,8 +91,10 @@ pub mod market;
 pub mod quarantine;
 pub mod report;
 pub mod run;
+pub mod schedule;
 pub mod schema;
 pub mod source;
+pub(crate) mod suggest;
 pub mod text;
 
 pub use run::{

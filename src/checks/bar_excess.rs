@@ -266,10 +266,10 @@ impl Peers for Rule {
     /// How many times the usual range around it each bar moves.
     fn values(&self, series: &Series<'_>) -> Vec<f64> {
         let bars = Bars::collect(self.scale, &self.columns, series);
-        let (mut values, mut scratch) = (vec![f64::NAN; series.dated()], Vec::new());
-        for at in 0..bars.len() {
+        let mut values = vec![f64::NAN; series.dated()];
+        for (at, share) in usual::shares(&bars, self.side).enumerate() {
             if bars.near(at, self.side).iter().map(ExactSizeIterator::len).sum::<usize>() >= self.side {
-                values[bars.rows[at]] = usual::share(&bars, at, self.side, &mut scratch);
+                values[bars.rows[at]] = share;
             }
         }
         values
@@ -302,7 +302,7 @@ impl Rule {
             range = range.max(usual::range(bars, at, self.beside, scratch));
         }
         if let Some(zone) = self.slot {
-            let times = || Times::of(bars, around.time, zone, self.side, &mut Vec::new());
+            let times = || Times::of(bars, around.time, zone, self.side);
             range *= around.times.get_or_init(times).at(around.time[bars.rows[at]]);
         }
         let busy = usual::busy(bars, at, self.side, scratch);

@@ -69,6 +69,7 @@ pub use other_job::{OtherBar, OtherBars, OtherJob};
 pub use params::{Expression, FieldRef, Lacking, Params};
 pub use peers::{Others, PeerTable, PeerValues, to_pieces};
 pub use reason::{Excused, ExcusedBy, Exempt, Reason};
+pub use robust::SlidingMedian;
 pub use series::{Column, NumberColumn, Records, Series, Standing, TextColumn, Written};
 pub use session_bars::session_bars;
 

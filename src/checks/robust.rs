@@ -46,7 +46,7 @@ pub(super) fn count_near(values: &[f64], centre: f64, reach: f64) -> usize {
 /// From one bar to the next a median moves by at most one place in the order of the values. So it starts at the
 /// last median and counts, which a processor does for several values at once, and keeps nothing sorted.
 #[derive(Debug, Default)]
-pub(super) struct SlidingMedian {
+pub struct SlidingMedian {
     last: f64,
 }
 
@@ -54,8 +54,9 @@ impl SlidingMedian {
     /// Most places to walk before the values are reordered instead.
     const STEPS: usize = 4;
 
-    /// The median of `values`, as [`median`] has it; `scratch` may be overwritten.
-    pub(super) fn of(&mut self, values: &[f64], scratch: &mut Vec<f64>) -> f64 {
+    /// The median of `values`, the mean of the two middle ones where their count is even, NaN where there are none; none
+    /// of them is NaN. `scratch` may be overwritten.
+    pub fn of(&mut self, values: &[f64], scratch: &mut Vec<f64>) -> f64 {
         let count = values.len();
         if count == 0 {
             return f64::NAN;

@@ -6,7 +6,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::output::Format;
 use super::path;
+use super::rules_args::RulesCommand;
+use super::schedule_args::ScheduleCommand;
 use super::size;
+use super::window::WindowArgs;
 
 /// Keeps price bars clean: validates historical market records against rules that know what a market is.
 #[derive(Debug, Parser)]
@@ -91,12 +94,15 @@ pub(crate) enum Command {
     /// Look at what was moved, put it back, or erase what is old: list, show, restore, export, purge.
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
-    /// Look at rules: list, explain, lint, test, schema.
+    /// Look at rules, and find some for your bars: list, explain, lint, test, schema, suggest.
     #[command(subcommand)]
     Rules(RulesCommand),
     /// Look at reports: list, show.
     #[command(subcommand)]
     Report(ReportCommand),
+    /// When jobs are due by their `[schedule]`, and what starts them: list, next, export.
+    #[command(subcommand)]
+    Schedule(ScheduleCommand),
     /// Query the report tables, and the bars of a job, with SQL.
     Sql(SqlArgs),
     /// Print a completion script for a shell.
@@ -125,27 +131,6 @@ pub(crate) struct InitArgs {
     /// Add bars with known faults and a job that finds them; needs no server.
     #[arg(long)]
     pub(crate) demo: bool,
-}
-
-/// The half-open window of data time a run looks at.
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Window")]
-pub(crate) struct WindowArgs {
-    /// First moment, a date or an RFC 3339 time.
-    #[arg(long, value_name = "T", conflicts_with_all = ["last", "full"])]
-    pub(crate) since: Option<String>,
-    /// First moment that is no longer part of it.
-    #[arg(long, value_name = "T", conflicts_with = "full")]
-    pub(crate) until: Option<String>,
-    /// As far back from now, e.g. 7d, 24h.
-    #[arg(long, value_name = "SPAN", conflicts_with = "full")]
-    pub(crate) last: Option<String>,
-    /// Everything there is, whatever the job says.
-    #[arg(long)]
-    pub(crate) full: bool,
-    /// The moment the bars are evaluated for, a date (its end) or an RFC 3339 time; now by default.
-    #[arg(long, value_name = "T")]
-    pub(crate) as_of: Option<String>,
 }
 
 /// Flags of `check`.
@@ -311,49 +296,6 @@ pub(crate) enum FailOn {
     Warn,
     /// Nothing.
     Never,
-}
-
-/// Commands about rules.
-#[derive(Debug, Subcommand)]
-pub(crate) enum RulesCommand {
-    /// The checks there are, or the rules of jobs.
-    List {
-        /// Job or rule files; without any, the checks that rules can name.
-        #[arg(value_parser = path::parser())]
-        files: Vec<PathBuf>,
-    },
-    /// What a check flags, its parameters, an example.
-    Explain {
-        /// The name of a check.
-        check: String,
-    },
-    /// Every mistake of job and rule files at once.
-    Lint {
-        /// Job or rule files.
-        #[arg(required = true, value_parser = path::parser())]
-        files: Vec<PathBuf>,
-    },
-    /// Run the test cases that rules carry.
-    Test {
-        /// Job or rule files.
-        #[arg(required = true, value_parser = path::parser())]
-        files: Vec<PathBuf>,
-    },
-    /// The JSON Schema of rule or job files, for editors.
-    Schema {
-        /// Which kind of file.
-        #[arg(value_enum, default_value_t = SchemaOf::Rules)]
-        of: SchemaOf,
-    },
-}
-
-/// A kind of file that has a schema.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum SchemaOf {
-    /// Rule files.
-    Rules,
-    /// Job files.
-    Job,
 }
 
 /// Where the reports are.

@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::{CheckArgs, FailOn, Global, LogFormat, PlanArgs, RunArgs, WindowArgs};
+use super::args::{CheckArgs, FailOn, Global, LogFormat, PlanArgs, RunArgs};
 use super::events::context;
 use super::output::Output;
 use super::show;
 use super::signals;
-use crate::run::{self, AskedWindow, CheckOptions, Context, Exit, Failure, Job, PlanOptions, RunOptions, RunResult};
-use crate::schema::moment::{Moment, parse_duration};
+use super::window::{as_of, asked};
+use crate::run::{self, CheckOptions, Context, Exit, Failure, Job, PlanOptions, RunOptions, RunResult};
+use crate::schema::moment::parse_duration;
 
 /// `barkeep check`.
 pub(crate) async fn check(global: &Global, args: &CheckArgs, output: &mut Output) -> Result<Exit, Failure> {
@@ -43,26 +44,6 @@ pub(crate) async fn run(global: &Global, args: &RunArgs, output: &mut Output) ->
     let options = RunOptions { window, fail_on, dry_run, as_of: as_of(&args.window)? };
     let run = async |context: &Context, path: &Path| Job::open(context, path)?.run(options.clone()).await;
     each(global, &args.jobs, run, output).await
-}
-
-/// The window that the flags ask for.
-fn asked(args: &WindowArgs) -> Result<AskedWindow, Failure> {
-    let wrong = |flag: &str, problem: String| {
-        Failure::Usage(format!("{flag}: {problem}"), "see `barkeep check --help`".to_owned())
-    };
-    let moment = |flag: &str, text: &Option<String>| {
-        text.as_deref().map(Moment::parse).transpose().map_err(|problem| wrong(flag, problem))
-    };
-    let last = args.last.as_deref().map(parse_duration).transpose().map_err(|problem| wrong("--last", problem))?;
-    let (since, until) = (moment("--since", &args.since)?, moment("--until", &args.until)?);
-    Ok(AskedWindow { since, until, last, full: args.full })
-}
-
-/// The moment that the bars are to be evaluated for, where the flags say it.
-fn as_of(args: &WindowArgs) -> Result<Option<Moment>, Failure> {
-    let wrong =
-        |problem: String| Failure::Usage(format!("--as-of: {problem}"), "see `barkeep check --help`".to_owned());
-    args.as_of.as_deref().map(Moment::parse).transpose().map_err(wrong)
 }
 
 /// Does the same with the jobs one after the other; one that fails does not keep the next from running, a signal does.

@@ -13,23 +13,9 @@ use crate::durable::paths;
 use crate::inspect::{self, InspectError};
 use crate::run::shell::typed;
 use crate::run::{Exit, Failure};
+use crate::suggest::sets::{OHLCV, SETS};
 use crate::text::escape::visible;
 
-const OHLCV: &str = include_str!("../../rules/ohlcv.toml");
-/// The rule sets besides `ohlcv.toml`, with their names.
-const SETS: [(&str, &str); 11] = [
-    ("rules/across-series.toml", include_str!("../../rules/across-series.toml")),
-    ("rules/crypto.toml", include_str!("../../rules/crypto.toml")),
-    ("rules/cn-equities.toml", include_str!("../../rules/cn-equities.toml")),
-    ("rules/us-equities.toml", include_str!("../../rules/us-equities.toml")),
-    ("rules/eu-equities.toml", include_str!("../../rules/eu-equities.toml")),
-    ("rules/futures.toml", include_str!("../../rules/futures.toml")),
-    ("rules/fx.toml", include_str!("../../rules/fx.toml")),
-    ("rules/hk-equities.toml", include_str!("../../rules/hk-equities.toml")),
-    ("rules/in-equities.toml", include_str!("../../rules/in-equities.toml")),
-    ("rules/jp-equities.toml", include_str!("../../rules/jp-equities.toml")),
-    ("rules/uk-equities.toml", include_str!("../../rules/uk-equities.toml")),
-];
 const DEMO_JOB: &str = include_str!("../../jobs/demo.toml");
 
 /// A first job; a person puts the path and the fields of their own bars in.
@@ -158,7 +144,7 @@ pub(crate) async fn from_files(global: &Global, args: &InitArgs, output: &mut Ou
 /// What every project has.
 fn shared() -> Vec<(&'static str, String)> {
     let sets = SETS.iter().map(|(name, text)| (*name, (*text).to_owned()));
-    let mut files = vec![("rules/ohlcv.toml", OHLCV.to_owned())];
+    let mut files = vec![(OHLCV.0, OHLCV.1.to_owned())];
     files.extend(sets);
     files.extend([
         ("schema/job.schema.json", format!("{:#}", schema::job_schema())),

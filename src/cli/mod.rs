@@ -16,10 +16,15 @@ mod progress;
 mod quarantine;
 mod report;
 mod rules;
+mod rules_args;
+mod schedule;
+mod schedule_args;
 mod show;
 mod signals;
 mod size;
 mod sql;
+mod suggest;
+mod window;
 
 use std::io;
 use std::process::ExitCode;
@@ -28,8 +33,10 @@ use std::time::Duration;
 use clap::{ColorChoice, CommandFactory, FromArgMatches};
 use tracing_subscriber::EnvFilter;
 
-use args::{Cli, Command, Global, LogFormat, ReportCommand, RulesCommand};
+use args::{Cli, Command, Global, LogFormat, ReportCommand};
 use output::{Format, Output, message};
+use rules_args::RulesCommand;
+use schedule_args::ScheduleCommand;
 use signals::stoppable;
 
 use crate::engine::session::Limits;
@@ -97,12 +104,23 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
         Command::Rules(RulesCommand::Explain { check }) => rules::explain(&check, output),
         Command::Rules(RulesCommand::List { files }) => rules::list(&global, &files, output),
         Command::Rules(RulesCommand::Lint { files }) => rules::lint(&global, &files, output),
+        Command::Rules(RulesCommand::Suggest(args)) => {
+            wait(&global, stoppable(suggest::suggest(&global, &args, output)))
+        }
         Command::Rules(RulesCommand::Test { files }) => wait(&global, stoppable(rules::test(&global, &files, output))),
         Command::Report(ReportCommand::List { reports, limit }) => {
             wait(&global, stoppable(report::list(&global, &reports.dir, limit, output)))
         }
         Command::Report(ReportCommand::Show { run, reports, findings }) => {
             wait(&global, stoppable(report::show(&global, &reports.dir, &run, findings, output)))
+        }
+        Command::Schedule(ScheduleCommand::List { jobs }) => schedule::list(&global, &jobs, output),
+        Command::Schedule(ScheduleCommand::Next { job, count, from }) => {
+            schedule::next(&global, &job, usize::from(count), from.as_deref(), output)
+        }
+        Command::Schedule(ScheduleCommand::Export { jobs, target, output: dir, program, image }) => {
+            let export = schedule::Export { target, dir, program, image };
+            schedule::export(&global, &jobs, &export, output)
         }
         Command::Sql(args) => wait(&global, stoppable(sql::sql(&global, &args, output))),
         Command::Check(args) => wait(&global, check::check(&global, &args, output)),

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::args::{Global, SchemaOf};
+use super::args::Global;
 use super::events;
 use super::output::Output;
+use super::rules_args::SchemaOf;
 use crate::checks::{self, CHECKS};
 use crate::config::{Rule, schema};
 use crate::run::{Exit, Failure, Rules, Stop};

@@ -197,9 +197,8 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_later_versions_are_not_offered() {
+    fn required_keys_and_defaults_are_offered() {
         let schema = job_schema();
-        assert!(schema["properties"].get("schedule").is_none());
         assert_eq!(schema["required"], json!(["name", "rules", "source", "bars"]));
         assert_eq!(schema["properties"]["limits"]["properties"]["rows"]["default"], 10_000);
     }

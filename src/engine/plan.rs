@@ -114,6 +114,12 @@ pub fn canonical_view(program: &Program, input: &Input) -> Result<LogicalPlan> {
     shaped(program, input)?.project(std::iter::once(ident(TIME)).chain(fields))?.build()
 }
 
+/// The bars of `input` as [`canonical_view`] has them, by series and in each by time; those without a timestamp last.
+pub fn bars_in_order(program: &Program, input: &Input) -> Result<LogicalPlan> {
+    let keys = program.bars.series.iter().map(|name| ident(&**name)).chain([ident(TIME)]);
+    LogicalPlanBuilder::from(canonical_view(program, input)?).sort(keys.map(|key| key.sort(true, false)))?.build()
+}
+
 /// The first `bars` of the first file of `input`, as [`canonical_view`] has them; no other file is read.
 pub fn first_bars(program: &Program, input: &Input, bars: usize) -> Result<LogicalPlan> {
     let input = of_first_file(input);

@@ -9,6 +9,7 @@ use super::failure::Failure;
 use super::load::load_only;
 use super::source::{self, OwnSource, SourceKind};
 use crate::config::Loaded;
+use crate::schedule::Schedule;
 
 /// A job whose files were read. Its source is opened when it is checked, planned or run, and closed again.
 #[derive(Clone)]
@@ -77,6 +78,12 @@ impl Job {
     /// How many rule files it names.
     pub fn rule_files(&self) -> usize {
         self.loaded.job.rules.len()
+    }
+
+    /// When it is due; `None` where the job does not say.
+    pub fn schedule(&self) -> Option<Schedule> {
+        let job = &self.loaded.job;
+        job.schedule.as_ref()?.over(&job.bars)
     }
 
     /// Whether its bars are days or longer, so that a timestamp is a date.

@@ -9,7 +9,7 @@
 //! removal  limits, the plan, its application     plan, apply a plan that was written down, carried out
 //! conclude the report and how it ended           examine     what is found out of a job, for `doctor`
 //! rules    job and rule files without a source   preview     the first bars; bars_view  all of them, for SQL
-//! extract  the bars as one Parquet file
+//! extract  the bars as one Parquet file            suggest     rules that follow from the bars
 //! ```
 
 #[cfg(test)]
@@ -48,6 +48,7 @@ pub(crate) mod scratch;
 pub(crate) mod shell;
 mod source;
 pub(crate) mod stop;
+mod suggest;
 #[cfg(test)]
 mod tests;
 pub(crate) mod unresolved;
@@ -70,4 +71,5 @@ pub use quarantine::{JobQuarantine, Purge, Purgeable, Restorable, Restored};
 pub use rules::{RuleCase, Rules};
 pub use source::OwnSource;
 pub use stop::Stop;
+pub use suggest::{SuggestedRule, Suggestions};
 pub use window::AskedWindow;

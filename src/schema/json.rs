@@ -6,9 +6,8 @@ use super::keys::{Holds, Key, Otherwise, Section};
 
 /// The schema of a section.
 pub fn section(section: &Section) -> Value {
-    let built = || section.keys.iter().filter(|key| !matches!(key.holds, Holds::NotYet));
-    let properties: Map<String, Value> = built().map(|key| (key.name.to_owned(), property(key))).collect();
-    let required: Vec<&str> = built().filter(|key| is_required(key)).map(|key| key.name).collect();
+    let properties: Map<String, Value> = section.keys.iter().map(|key| (key.name.to_owned(), property(key))).collect();
+    let required: Vec<&str> = section.keys.iter().filter(|key| is_required(key)).map(|key| key.name).collect();
     json!({
         "type": "object",
         "description": section.doc,
@@ -82,7 +81,6 @@ pub fn property(key: &Key) -> Value {
             let values = json!({ "type": "object", "additionalProperties": value });
             json!({ "type": "object", "additionalProperties": values })
         }
-        Holds::NotYet => json!(false),
     };
     schema["description"] = key.doc.into();
     match key.otherwise {

@@ -96,8 +96,6 @@ pub enum Holds {
     Expression,
     /// A table of names, each with a table of values.
     Values,
-    /// Nothing yet: the design knows the key, this version does not.
-    NotYet,
 }
 
 /// What holds where a key is not written.

@@ -252,14 +252,11 @@ impl<'a> SectionReader<'a> {
     pub fn finish(mut self) -> Vec<Diagnostic> {
         self.report_missing();
         let all = self.all_keys();
-        let built = all.clone().filter(|key| !matches!(key.holds, Holds::NotYet)).map(|key| key.name);
+        let names = all.map(|key| key.name);
         for (name, span) in self.reader.keys() {
-            let mistake = match all.clone().find(|key| key.name == name) {
-                None => unknown_key(self.file(), name, span, &self.name, built.clone()),
-                Some(key) if matches!(key.holds, Holds::NotYet) => not_supported(self.file(), key, span),
-                Some(_) => continue,
-            };
-            self.reader.push(mistake);
+            if !names.clone().any(|known| known == name) {
+                self.reader.push(unknown_key(self.file(), name, span, &self.name, names.clone()));
+            }
         }
         self.reader.diagnostics
     }
@@ -290,10 +287,4 @@ impl<'a> SectionReader<'a> {
             }
         }
     }
-}
-
-fn not_supported(file: &Arc<SourceText>, key: &Key, span: Range<usize>) -> Diagnostic {
-    Diagnostic::new("not-supported", format!("`{}` is not supported by this version", key.name), file, span)
-        .label("would have no effect")
-        .help(key.doc)
 }

@@ -9,6 +9,8 @@ mod leftovers;
 mod output;
 mod reports;
 mod runs;
+mod schedule;
 mod settings;
 mod signals;
+mod suggest;
 mod tuning;

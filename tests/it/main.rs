@@ -23,6 +23,7 @@ mod locators;
 mod market_hours;
 mod mongo;
 mod one_verdict;
+mod operations;
 mod places;
 mod public_reports;
 mod races;

@@ -111,3 +111,19 @@ fn every_set_that_ships_has_no_mistake_and_flags_the_rows_of_its_cases() {
         );
     }
 }
+
+#[test]
+fn the_suggestions_of_the_document_are_those_for_the_demo() {
+    let text = text();
+    let block = text.split("```console\n").nth(1).unwrap().split("```").next().unwrap();
+    let (command, expected) = block.split_once('\n').unwrap();
+    let project = Project::empty();
+    project.call(&["init", ".", "--demo"]).exits(0);
+    let words: Vec<&str> = command.strip_prefix("$ barkeep ").unwrap().split(' ').collect();
+    let found = project.call(&words).exits(0).out;
+    if std::env::var_os("BARKEEP_REWRITE").is_some() {
+        fs::write(package().join("docs/rules.md"), text.replace(expected, &found)).unwrap();
+        return;
+    }
+    assert!(found == expected, "run this test with BARKEEP_REWRITE=1 to write the example of docs/rules.md anew");
+}

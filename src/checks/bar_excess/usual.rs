@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono_tz::Tz;
 
 use super::bars::Bars;
-use crate::checks::robust::median;
+use crate::checks::robust::{SlidingMedian, median};
 use crate::market::zone::{DAY_US, offset_at};
 
 /// Fewest bars at one time of the day that say how lively it is.
@@ -21,6 +21,19 @@ pub(super) fn range(bars: &Bars, at: usize, side: usize, scratch: &mut Vec<f64>)
         scratch.extend(bars.ranges[near].iter().map(|range| bars.scale.size(*range)));
     }
     median(scratch)
+}
+
+/// [`share`] of every bar.
+pub(super) fn shares(bars: &Bars, side: usize) -> impl Iterator<Item = f64> {
+    let sizes: Vec<f64> = bars.ranges.iter().map(|range| bars.scale.size(*range)).collect();
+    let (mut median, mut around, mut scratch) = (SlidingMedian::default(), Vec::new(), Vec::new());
+    (0..bars.len()).map(move |at| {
+        around.clear();
+        for near in bars.near(at, side) {
+            around.extend_from_slice(&sizes[near]);
+        }
+        sizes[at] / median.of(&around, &mut scratch)
+    })
 }
 
 /// How many times the median range of the bars around it bar `at` moves; not finite where they do not move.
@@ -71,15 +84,12 @@ pub(super) struct Times {
 
 impl Times {
     /// Looks at all `bars`, whose timestamps are `time` (µs UTC) at their rows.
-    pub(super) fn of(bars: &Bars, time: &[i64], zone: Tz, side: usize, scratch: &mut Vec<f64>) -> Self {
-        let mut shares: HashMap<i64, Vec<f64>> = HashMap::new();
-        for at in 0..bars.len() {
-            let share = share(bars, at, side, scratch);
-            if share.is_finite() {
-                shares.entry(time_of_day(zone, time[bars.rows[at]])).or_default().push(share);
-            }
+    pub(super) fn of(bars: &Bars, time: &[i64], zone: Tz, side: usize) -> Self {
+        let mut at_times: HashMap<i64, Vec<f64>> = HashMap::new();
+        for (row, share) in bars.rows.iter().zip(shares(bars, side)).filter(|(_, share)| share.is_finite()) {
+            at_times.entry(time_of_day(zone, time[*row])).or_default().push(share);
         }
-        let enough = shares.into_iter().filter(|(_, shares)| shares.len() >= FEWEST_AT_A_TIME);
+        let enough = at_times.into_iter().filter(|(_, shares)| shares.len() >= FEWEST_AT_A_TIME);
         Self { zone, lively: enough.map(|(time, mut shares)| (time, median(&mut shares))).collect() }
     }
 

@@ -16,6 +16,7 @@ mod name_pattern;
 mod numbers;
 mod path;
 mod run;
+mod schedule;
 mod source;
 mod wide;
 mod zone;
@@ -34,6 +35,7 @@ pub use mongodb::{Condition, MongoSource, OPERATORS, Operand, Test, Uri};
 pub use name_pattern::{Match, NamePattern};
 pub use path::JobPath;
 pub use run::{Limits, ParseError, Quarantine, Window};
+pub use schedule::OwnSchedule;
 pub use source::{OwnBars, Source};
 
 use super::document;
@@ -68,6 +70,8 @@ pub struct Job {
     pub parse_error: ParseError,
     /// Files with what is known of the market besides its calendar.
     pub facts: FactFiles,
+    /// When it is due, where it says so.
+    pub schedule: Option<OwnSchedule>,
 }
 
 /// What could be read of a job file.
@@ -115,7 +119,7 @@ pub const JOB: Section = Section {
             Nothing,
             "Values in the place of those of a rule, by its id: `[tune.outlier] limit = 8`; those of one symbol below `symbol`, `[tune.outlier.symbol.\"BRK/B\"]`.",
         ),
-        key("schedule", Holds::NotYet, Nothing, "let cron or a timer start the run, and take the section out"),
+        key("schedule", Holds::Table(&schedule::SCHEDULE), Nothing, "When the job is due, for `barkeep schedule`."),
     ],
 };
 
@@ -167,6 +171,10 @@ fn read_sections(section: &mut SectionReader<'_>) -> Draft {
     reject_untabled_tuning(section);
     let parse_error = section.section("parse_error").and_then(|part| kept(section, run::read_parse_error(part)));
     let facts = section.section("facts").and_then(|part| kept(section, facts::read(part, bars.as_ref())));
+    // A job without the section has no schedule; one with it has to say when.
+    let has_schedule = section.has("schedule");
+    let part = if has_schedule { section.section("schedule") } else { None };
+    let schedule = part.and_then(|part| kept(section, schedule::read(part, bars.as_ref(), &calendars)));
     let job = || {
         Some(Job {
             file: Arc::clone(file),
@@ -180,6 +188,7 @@ fn read_sections(section: &mut SectionReader<'_>) -> Draft {
             report_dir: report_dir?,
             parse_error: parse_error?,
             facts: facts?,
+            schedule: if has_schedule { Some(schedule?) } else { None },
         })
     };
     Draft { job: job(), rules, bars, mistakes: Vec::new() }
@@ -468,7 +477,7 @@ error[unknown-key]: unknown key `reports` in the job
 3 | reports = "x"
   | ^^^^^^^ unknown key
   |
-  = help: did you mean `report`? keys: name, rules, source, bars, calendar, window, limits, quarantine, report, parse_error, facts, tune
+  = help: did you mean `report`? keys: name, rules, source, bars, calendar, window, limits, quarantine, report, parse_error, facts, tune, schedule
 
 error[bad-value]: `path` holds an empty string
  --> jobs/demo.toml:5:8
@@ -546,21 +555,6 @@ error[toml-syntax]: not valid TOML: duplicate key
         let draft = draft("name = \nrules = [\"a.toml\"]\n");
         assert_eq!(draft.rules[0].path.get_ref().written, "a.toml");
         assert_eq!(draft.mistakes.len(), 1);
-    }
-
-    #[test]
-    fn sections_that_are_not_built_are_refused() {
-        let text = "name = \"x\"\nrules = \"a.toml\"\nbars = { series = \"symbol\", interval = \"1d\" }\n\
-                    [source.files]\npath = \"x\"\n[schedule]\ncron = \"30 17 * * 1-5\"\n";
-        insta::assert_snapshot!(mistakes(text), @r"
-error[not-supported]: `schedule` is not supported by this version
- --> jobs/demo.toml:6:2
-  |
-6 | [schedule]
-  |  ^^^^^^^^ would have no effect
-  |
-  = help: let cron or a timer start the run, and take the section out
-");
     }
 
     #[test]

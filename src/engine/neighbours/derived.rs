@@ -10,6 +10,8 @@ use arrow::compute::take;
 use arrow::datatypes::Float64Type;
 use arrow::error::ArrowError;
 
+use crate::checks::SlidingMedian;
+
 /// A value of a bar that its own columns do not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Derived {
@@ -37,15 +39,13 @@ impl Usual {
     pub(super) const ALL: [(&'static str, Self); 4] =
         [("median", Self::Median), ("mean", Self::Mean), ("highest", Self::Highest), ("lowest", Self::Lowest)];
 
-    /// Of `sorted`, which has at least one value.
-    fn of(self, sorted: &[f64]) -> f64 {
-        let middle = sorted.len() / 2;
+    /// Of `values`, at least one and none of them NaN, after those of the bar before; `scratch` may be overwritten.
+    fn of(self, values: &[f64], median: &mut SlidingMedian, scratch: &mut Vec<f64>) -> f64 {
         match self {
-            Self::Median if sorted.len().is_multiple_of(2) => f64::midpoint(sorted[middle - 1], sorted[middle]),
-            Self::Median => sorted[middle],
-            Self::Mean => sorted.iter().sum::<f64>() / sorted.len() as f64,
-            Self::Highest => sorted[sorted.len() - 1],
-            Self::Lowest => sorted[0],
+            Self::Median => median.of(values, scratch),
+            Self::Mean => values.iter().sum::<f64>() / values.len() as f64,
+            Self::Highest => values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+            Self::Lowest => values.iter().copied().fold(f64::INFINITY, f64::min),
         }
     }
 }
@@ -153,21 +153,22 @@ impl<'a> Bars<'a> {
 
     /// NULL where fewer than half of so many bars have a number.
     fn over(&self, usual: Usual, column: &ArrayRef, bars: usize) -> ArrayRef {
-        let values = column.as_primitive::<Float64Type>();
-        let value = |place: usize| {
-            let row = self.first[place] as usize;
-            (!values.is_null(row)).then(|| values.value(row)).filter(|value| !value.is_nan())
-        };
-        let mut sorted: Vec<f64> = Vec::with_capacity(bars + 1);
-        let below = |sorted: &[f64], value: f64| sorted.partition_point(|other| *other < value);
+        let column = column.as_primitive::<Float64Type>();
+        let value = |row: &u32| if column.is_null(*row as usize) { f64::NAN } else { column.value(*row as usize) };
+        let values: Vec<f64> = self.first.iter().map(value).collect();
+        let (mut missing, mut median) = (0_usize, SlidingMedian::default());
+        let (mut numbers, mut scratch) = (Vec::new(), Vec::new());
         let usual_before = |place: usize| {
-            if let Some(new) = place.checked_sub(1).and_then(value) {
-                sorted.insert(below(&sorted, new), new);
+            missing += usize::from(place.checked_sub(1).is_some_and(|new| values[new].is_nan()));
+            missing -= usize::from(place.checked_sub(bars + 1).is_some_and(|old| values[old].is_nan()));
+            let mut window = &values[place.saturating_sub(bars)..place];
+            if missing > 0 {
+                numbers.clear();
+                numbers.extend(window.iter().filter(|value| !value.is_nan()));
+                window = &numbers;
             }
-            if let Some(old) = place.checked_sub(bars + 1).and_then(value) {
-                sorted.remove(below(&sorted, old));
-            }
-            (sorted.len() * 2 >= bars && !sorted.is_empty()).then(|| usual.of(&sorted))
+            let enough = window.len() * 2 >= bars && !window.is_empty();
+            enough.then(|| usual.of(window, &mut median, &mut scratch))
         };
         let of_places: Vec<Option<f64>> = (0..self.first.len()).map(usual_before).collect();
         let undated = self.batch.num_rows() - self.place.len();

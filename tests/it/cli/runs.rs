@@ -512,17 +512,22 @@ fn a_plan_says_its_file_and_its_confirmation_off_a_terminal() {
 #[test]
 fn the_memory_of_a_run_is_its_own() {
     let project = Project::new(BARS);
-    let rows = (0..60_000).map(|n| format!("S{n},2024-01-02,10,11,9.5,10.5,1000\n")).collect::<String>();
-    project.write("big.csv", format!("symbol,date,open,high,low,close,volume\n{rows}"));
-    project.write("big.toml", JOB.replace("\"demo\"", "\"big\"").replace("bars.csv", "big.csv"));
-    project.call(&["check", "big.toml", "job.toml"]);
+    // One long series lies in memory at once.
+    let minutes = (0..200_000).map(|n| chrono::DateTime::from_timestamp(1_704_153_600 + n * 60, 0).unwrap());
+    let rows = minutes.map(|at| format!("A,{},10,11,9.5,10.5,1000\n", at.format("%Y-%m-%dT%H:%M:%SZ")));
+    project.write("big.csv", format!("symbol,date,open,high,low,close,volume\n{}", rows.collect::<String>()));
+    let big = JOB.replace("\"demo\"", "\"big\"").replace("bars.csv", "big.csv").replace("\"1d\"", "\"1m\"");
+    project.write("big.toml", big);
+    // The allocator is told to give memory back at once: what it keeps for a while is still the memory of the process.
+    let mut command = project.command(&["check", "big.toml", "job.toml"]);
+    project.output(command.env("MIMALLOC_PURGE_DELAY", "0").output().unwrap()).exits(0);
     let peak = |job: &str| {
         let query = format!("select peak_rss from runs where job = '{job}'");
         project.call(&["sql", &query, "--format", "ndjson"]).exits(0).json()[0]["peak_rss"].as_u64()
     };
     // A system that does not forget says nothing rather than the memory of another run.
     if let (Some(big), Some(small)) = (peak("big"), peak("demo")) {
-        assert!(small < big, "{small} of a run after one with {big}");
+        assert!(small + (16 << 20) < big, "{small} of a run after one with {big}");
     }
 }
 

@@ -1,0 +1,59 @@
+//! The flags of `schedule`.
+
+use std::path::PathBuf;
+
+use clap::{Subcommand, ValueEnum};
+
+use super::path;
+
+/// Commands about when jobs are due.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ScheduleCommand {
+    /// Jobs with their schedules, and when each is next due.
+    List {
+        /// Job files; without any, those in the folder `jobs`.
+        #[arg(value_name = "JOB", value_parser = path::parser())]
+        jobs: Vec<PathBuf>,
+    },
+    /// The next moments at which a job is due, each with the last session that is closed then.
+    Next {
+        /// A job file.
+        #[arg(value_name = "JOB", value_parser = path::parser())]
+        job: PathBuf,
+        /// How many.
+        #[arg(short = 'n', long = "count", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+        count: u16,
+        /// After this date or time, in the zone of the schedule where it has none; now by default.
+        #[arg(long, value_name = "T")]
+        from: Option<String>,
+    },
+    /// Print what starts jobs when they are due: lines of cron, units of systemd, objects of Kubernetes.
+    Export {
+        /// Job files; without any, those in the folder `jobs` that have a schedule.
+        #[arg(value_name = "JOB", value_parser = path::parser())]
+        jobs: Vec<PathBuf>,
+        /// For what.
+        #[arg(long = "as", value_enum, value_name = "WHAT")]
+        target: ScheduleTarget,
+        /// Write files into this folder instead, none of which may be there; made if it is not there.
+        #[arg(short, long = "output", value_name = "DIR", value_parser = path::parser())]
+        output: Option<PathBuf>,
+        /// The program that is started; by default this one, and `barkeep` in Kubernetes.
+        #[arg(long, value_name = "PATH", value_parser = path::parser())]
+        program: Option<PathBuf>,
+        /// The image that Kubernetes runs.
+        #[arg(long, value_name = "IMAGE", default_value = "barkeep:latest")]
+        image: String,
+    },
+}
+
+/// What starts jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ScheduleTarget {
+    /// Lines for a table of cron.
+    Cron,
+    /// A service and a timer.
+    Systemd,
+    /// A `CronJob`.
+    K8s,
+}

@@ -1,0 +1,20 @@
+//! When a job is due: instants that follow from a cron pattern or from the sessions of a calendar. Pure: no clock.
+//!
+//! ```text
+//! cron         a pattern of five fields over the wall clock of a zone
+//! after_close  a span after the close of each session
+//! plan         a schedule, and when it is next due
+//! export       what starts a job: a line for cron, units of systemd, an object of Kubernetes
+//! wall         the wall times of a schedule, as these take them
+//! ```
+
+mod after_close;
+mod cron;
+mod export;
+mod plan;
+mod wall;
+
+pub use after_close::AfterClose;
+pub use cron::{Cron, CronFields, CronMistake};
+pub use export::{Command, Exported, cron_table, kubernetes, systemd};
+pub use plan::{Due, Fire, Schedule, When};
