@@ -2,28 +2,28 @@
 
 use std::sync::Arc;
 
-use crate::checks::reason::Excused;
+use super::reason::Excused;
 use crate::market::{Grid, zone};
 
 /// Positions of the grid from `first` to `last`, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::checks) struct Span {
-    pub(in crate::checks) first: i64,
-    pub(in crate::checks) last: i64,
+pub(super) struct Span {
+    pub(super) first: i64,
+    pub(super) last: i64,
 }
 
 impl Span {
     /// How many positions two spans share.
-    pub(in crate::checks) fn overlap(self, other: Self) -> i64 {
+    pub(super) fn overlap(self, other: Self) -> i64 {
         (self.last.min(other.last) - self.first.max(other.first) + 1).max(0)
     }
 }
 
 /// The grid seen by sessions.
-pub(in crate::checks) struct Sessions {
-    pub(in crate::checks) grid: Arc<Grid>,
-    pub(in crate::checks) labelled_at_end: bool,
-    pub(in crate::checks) intraday: bool,
+pub(super) struct Sessions {
+    pub(super) grid: Arc<Grid>,
+    pub(super) labelled_at_end: bool,
+    pub(super) intraday: bool,
 }
 
 /// A session that lacks bars but has some.
@@ -35,7 +35,7 @@ struct Thin {
 impl Sessions {
     /// The session of the bar at `position`, as its ordinal: the one that is on when the bar begins (labelled
     /// at the start) or ends.
-    pub(in crate::checks) fn ordinal(&self, position: i64) -> Option<i64> {
+    pub(super) fn ordinal(&self, position: i64) -> Option<i64> {
         let calendar = self.grid.calendar();
         let timestamp = self.grid.timestamp(position);
         // A session may open on the evening before its date, and a bar may end at the midnight after it.
@@ -49,7 +49,7 @@ impl Sessions {
     }
 
     /// The positions of a session.
-    pub(in crate::checks) fn span(&self, ordinal: i64) -> Option<Span> {
+    pub(super) fn span(&self, ordinal: i64) -> Option<Span> {
         let session = self.grid.calendar().session(ordinal);
         let (first, last) = if self.labelled_at_end {
             (self.grid.first_at_or_after(session.open + 1)?, self.grid.first_at_or_after(session.close)?)
@@ -60,7 +60,7 @@ impl Sessions {
     }
 
     /// How many sessions a gap touches, and how many of them it swallows whole; `None` for daily bars and longer.
-    pub(in crate::checks) fn touched(&self, gap: Span) -> Option<(i64, i64)> {
+    pub(super) fn touched(&self, gap: Span) -> Option<(i64, i64)> {
         if !self.intraday {
             return None;
         }
@@ -73,7 +73,7 @@ impl Sessions {
     }
 
     /// Takes out of `gaps` what lies in sessions that have at least `share` of the bars expected within `evaluated`.
-    pub(in crate::checks) fn tolerate(&self, gaps: &mut Vec<Span>, evaluated: Span, share: f64) -> Excused {
+    pub(super) fn tolerate(&self, gaps: &mut Vec<Span>, evaluated: Span, share: f64) -> Excused {
         let mut sparse = Excused::default();
         let thin = self.thin(gaps, evaluated);
         let covered = |position: i64| {

@@ -186,6 +186,16 @@ mod tests {
     }
 
     #[test]
+    fn a_finding_that_merges_others_is_not_fixed_by_a_window_that_moved() {
+        let margins = Margins::of(&crate::report::testing::program(), (Some(day("2024-01-02")), None));
+        let moved = Moved { since: true, until: false };
+        let time = Some(day("2024-06-03"));
+        let fixed = |cause: &str, moved| margins.would_find(("gap", Some(cause)), time, moved);
+        assert_eq!((fixed("unexplained", moved), fixed("shifted", moved)), (true, false));
+        assert!(fixed("same-bars-missing", Moved::default()));
+    }
+
+    #[test]
     fn a_stretch_has_the_bars_of_five_sessions() {
         let hours = |calendar: &str| {
             let bars = Fixture::new(&format!("interval = \"1h\"\ncalendar = \"{calendar}\""), "time").spec;
