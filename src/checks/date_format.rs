@@ -202,6 +202,7 @@ mod tests {
             facts: crate::market::facts::SeriesFacts::NONE,
             peers: None,
             other: &[],
+            displaced: &[],
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);

@@ -16,6 +16,8 @@ use super::reason::{Excused, ExcusedBy, Reason};
 pub struct Finding {
     /// Rows of the series this finding stands for; `None` for a gap. An action falls on all of them.
     pub rows: Option<Range<usize>>,
+    /// Further rows it stands for, ascending, all behind `rows`: those that do not follow on each other.
+    pub more: Vec<usize>,
     /// First missing timestamp of a gap, µs UTC; rows bring their own time.
     pub time: Option<i64>,
     /// Last timestamp the finding covers, µs UTC, where it covers more than one.
@@ -56,6 +58,12 @@ impl Finding {
     pub fn run(rows: Range<usize>) -> Self {
         let bars_affected = rows.len() as u64;
         Self { rows: Some(rows), bars_affected, ..Self::default() }
+    }
+
+    /// A finding about `rows`, ascending, that need not follow on each other; `None` where there are none.
+    pub fn scattered(rows: &[usize]) -> Option<Self> {
+        let (first, more) = rows.split_first()?;
+        Some(Self { more: more.to_vec(), bars_affected: rows.len() as u64, ..Self::row(*first) })
     }
 
     /// A finding about `bars` missing timestamps from `first` to `last`, both µs UTC and both missing.

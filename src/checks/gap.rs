@@ -5,16 +5,19 @@
 //! it; what facts explain is left to them. A bar that other rules rejected is a bad
 //! bar, not a missing one. Bars off the grid are the business of `date-format` and close no gap.
 
-mod sessions;
+mod same_bars;
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use self::sessions::{Sessions, Span};
+use self::same_bars::{SameBars, same_bars};
 use super::cause::causes;
+use super::displaced::{Displaced, OfSessions, displaced};
 use super::params::Params;
 use super::reason::{Excused, Exempt, Reason};
+use super::sessions::{Sessions, Span};
+use super::stretches::LEAST;
 use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage};
 use crate::bars::{BarsSpec, Label};
 use crate::market::facts::{Absence, SeriesFacts};
@@ -56,6 +59,10 @@ causes! {
     Outage = "outage",
     /// barkeep moved the bars to quarantine.
     Quarantined = "quarantined",
+    /// The bars of many sessions lie beside where they are expected by the same time.
+    Shifted = "shifted",
+    /// The same bars are missing in one session after the other.
+    SameBarsMissing = "same-bars-missing",
 }
 
 impl Cause {
@@ -94,6 +101,13 @@ impl Described for Gap {
     }
 
     fn message(&self, facts: &Facts<'_>) -> String {
+        let cause = facts.cause.and_then(Cause::parse);
+        let of_sessions = || facts.evidence::<OfSessions>();
+        match cause {
+            Some(Cause::Shifted) => return format!("{}; {} missing", of_sessions().displaced(facts), facts.bars()),
+            Some(Cause::SameBarsMissing) => return same_bars::message(facts),
+            _ => {}
+        }
         let span = match (facts.time, facts.time_until) {
             (Some(first), Some(last)) if first != last => {
                 format!(" from {} to {}", facts.timestamp(first), facts.timestamp(last))
@@ -110,13 +124,13 @@ impl Described for Gap {
             (1, 1) => ", a whole session".to_owned(),
             _ => String::new(),
         };
-        let why = match facts.cause.and_then(Cause::parse) {
+        let why = match cause {
             Some(Cause::BeforeListing) => ": not listed yet",
             Some(Cause::Delisted) => ": no longer listed",
             Some(Cause::Suspended) => ": suspended",
             Some(Cause::Outage) => ": the source delivered nothing",
             Some(Cause::Quarantined) => ": moved to quarantine",
-            Some(Cause::Unexplained) | None => "",
+            Some(Cause::Unexplained | Cause::Shifted | Cause::SameBarsMissing) | None => "",
         };
         format!("{} missing{span}{sessions}{why}", facts.bars())
     }
@@ -209,6 +223,85 @@ impl Check for Gaps {
         findings.evaluated(walk.on_grid);
         findings.excused(walk.out_of_range);
     }
+
+    /// One finding of what is missing for the same reason in many sessions. What is left of other gaps is reported again.
+    fn merge(&self, series: &Series<'_>, findings: &mut FindingSink) {
+        let Some(sessions) = self.sessions.as_ref().filter(|sessions| sessions.intraday) else { return };
+        let gaps: Vec<Span> =
+            findings.findings.iter().filter_map(|finding| unexplained(&sessions.grid, finding)).collect();
+        if gaps.len() < LEAST {
+            return;
+        }
+        let mut left = gaps.clone();
+        let mut of_many = Vec::new();
+        for one in displaced(sessions, series.present) {
+            let missing = take(&mut left, sessions, &one);
+            let Some((finding, bars)) = of_spans(sessions, &missing) else { continue };
+            let reported = series.displaced.iter().any(|(first, last)| one.covers(*first) && one.covers(*last));
+            match reported {
+                true => findings.excuse(Reason::Shifted, Excused { findings: 1, bars }),
+                false => of_many.push(finding.cause(Cause::Shifted).evidence(OfSessions::from(&one))),
+            }
+        }
+        for SameBars { spans, evidence } in same_bars(sessions, &mut left) {
+            let finding = of_spans(sessions, &spans).map(|(finding, _)| finding);
+            of_many.extend(finding.map(|finding| finding.cause(Cause::SameBarsMissing).evidence(evidence)));
+        }
+        if left == gaps {
+            return;
+        }
+        findings.findings.retain(|finding| unexplained(&sessions.grid, finding).is_none());
+        for gap in left {
+            self.report_piece(sessions, gap, Cause::Unexplained, findings);
+        }
+        findings.findings.extend(of_many);
+        findings.findings.sort_by_key(|finding| finding.time);
+    }
+
+    fn merged(&self) -> &'static [&'static str] {
+        &["shifted", "same-bars-missing"]
+    }
+}
+
+/// The positions of a gap that nothing explains.
+fn unexplained(grid: &Grid, finding: &Finding) -> Option<Span> {
+    let position = |time: Option<i64>| match grid.slot(time?) {
+        Slot::On(position) => Some(position),
+        _ => None,
+    };
+    finding.cause.filter(|cause| *cause == <&str>::from(Cause::Unexplained))?;
+    Some(Span { first: position(finding.time)?, last: position(finding.time_until)? })
+}
+
+/// Takes out of `gaps` what is missing because bars are displaced.
+fn take(gaps: &mut Vec<Span>, sessions: &Sessions, displaced: &Displaced) -> Vec<Span> {
+    let grid = &sessions.grid;
+    let (mut taken, mut left) = (Vec::new(), Vec::new());
+    for gap in gaps.drain(..) {
+        if grid.timestamp(gap.last) < displaced.first || grid.timestamp(gap.first) > displaced.last {
+            left.push(gap);
+            continue;
+        }
+        let mut before = None;
+        for position in gap.first..=gap.last {
+            let explained = displaced.explains_gap(grid, position);
+            let spans = if explained { &mut taken } else { &mut left };
+            match spans.last_mut().filter(|_| before == Some(explained)) {
+                Some(span) => span.last = position,
+                None => spans.push(Span { first: position, last: position }),
+            }
+            before = Some(explained);
+        }
+    }
+    *gaps = left;
+    taken
+}
+
+/// A finding about the bars of `spans`, which ascend, and how many they are; `None` where there are none.
+fn of_spans(sessions: &Sessions, spans: &[Span]) -> Option<(Finding, u64)> {
+    let (first, last) = (spans.first()?.first, spans.last()?.last);
+    let bars = spans.iter().map(|span| sessions.grid.expected_between(span.first, span.last)).sum();
+    Some((Finding::gap(sessions.grid.timestamp(first), sessions.grid.timestamp(last), bars), bars))
 }
 
 impl Gaps {
@@ -359,6 +452,7 @@ mod tests {
             facts: crate::market::facts::SeriesFacts::NONE,
             peers: None,
             other: &[],
+            displaced: &[],
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);
@@ -549,6 +643,63 @@ mod tests {
         let time = timestamps(&["2024-01-01T23:00", "2024-01-03T00:00"]);
         let found = sink(bars, "check = \"gap\"\ncoverage = 0", &time);
         assert_eq!(gaps(&found), [(utc("2024-01-02T00:00"), utc("2024-01-02T23:00"), 24)]);
+    }
+
+    /// The hours of New York in January 2024 without those that `missing` names, by their number in the session.
+    fn without(missing: impl Fn(i64, i64) -> bool) -> Fixture {
+        let grid = Fixture::new("interval = \"1h\"\ncalendar = \"XNYS\"", "time").spec.grid.expect("a grid");
+        let first = grid.first_at_or_after(utc("2024-01-02T00:00")).expect("a bar");
+        let positions = (0..20).flat_map(|session: i64| (0..7).map(move |hour: i64| (session, hour)));
+        let kept = (0_i64..).zip(positions).filter(|(_, (session, hour))| !missing(*session, *hour));
+        let lines: Vec<String> = kept
+            .map(|(at, _)| {
+                let time = grid.timestamp(first + at);
+                let time = chrono::DateTime::from_timestamp_micros(time).expect("a time");
+                format!("{},1\n", time.format("%Y-%m-%dT%H:%M:%SZ"))
+            })
+            .collect();
+        let bars = "interval = \"1h\"\ncalendar = \"XNYS\"\nformats = [\"%Y-%m-%dT%H:%M:%SZ\"]";
+        Fixture::new(bars, &format!("time,close\n{}", lines.concat()))
+    }
+
+    #[test]
+    fn the_same_bars_of_each_session_are_one_finding() {
+        for (part, missing, first, bars) in [
+            ("last", 6..7, "2024-01-02T20:30Z", 19),
+            ("last", 4..7, "2024-01-02T18:30Z", 57),
+            ("first", 0..1, "2024-01-03T14:30Z", 19),
+            ("from", 2..4, "2024-01-02T16:30Z", 40),
+        ] {
+            let evaluated = without(|_, hour| missing.contains(&hour)).evaluate(RULE);
+            assert_eq!(evaluated.lines.len(), 1, "{part}: {:?}", evaluated.lines);
+            assert!(evaluated.lines[0].starts_with(first), "{:?}", evaluated.lines);
+            assert_eq!(evaluated.findings[0].bars_affected, bars);
+            assert_eq!(evaluated.findings[0].cause, Some("same-bars-missing"));
+            assert_eq!(evaluated.findings[0].evidence.as_ref().expect("evidence")["part"], part);
+        }
+    }
+
+    #[test]
+    fn another_gap_beside_the_same_bars_is_a_finding_of_its_own() {
+        // The last hour of each session, and in the tenth all of it.
+        let evaluated = without(|session, hour| hour == 6 || session == 9).evaluate(RULE);
+        let expected = [
+            "2024-01-02T20:30Z .. 2024-01-29T20:30Z bars=18 cause=same-bars-missing",
+            "2024-01-16T14:30Z .. 2024-01-16T20:30Z bars=7 cause=unexplained",
+        ];
+        assert_eq!(evaluated.lines, expected);
+        assert_eq!(evaluated.findings[0].evidence.as_ref().expect("evidence")["of"], 18);
+    }
+
+    #[test]
+    fn gaps_at_different_hours_or_in_few_sessions_are_not_merged() {
+        let scattered = without(|session, hour| session % 4 == 1 && hour == (session / 4) % 5 + 1).evaluate(RULE);
+        assert_eq!(scattered.findings.len(), 5);
+        assert!(scattered.findings.iter().all(|finding| finding.cause == Some("unexplained")));
+        let few = without(|session, hour| (3..7).contains(&session) && hour == 3).evaluate(RULE);
+        assert_eq!(few.findings.len(), 4);
+        let now_and_then = without(|session, hour| session % 2 == 0 && hour == 3).evaluate(RULE);
+        assert_eq!(now_and_then.findings.len(), 10);
     }
 
     #[test]

@@ -157,6 +157,16 @@ pub trait Check: Send + Sync {
 
     /// Evaluates one series, which may be empty.
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink);
+
+    /// Makes one finding of those that say the same of many sessions. What facts explain was taken out before; a finding
+    /// that stands for others stands for all of their rows.
+    fn merge(&self, _series: &Series<'_>, _findings: &mut FindingSink) {}
+
+    /// The causes of the findings that [`Check::merge`] makes. They depend on bars further away than [`Check::context`] says:
+    /// on those of all the stretch.
+    fn merged(&self) -> &'static [&'static str] {
+        &[]
+    }
 }
 
 /// What any check is, for one that evaluates series by each other: it finds nothing in a series alone.

@@ -231,6 +231,7 @@ mod tests {
             facts: crate::market::facts::SeriesFacts::NONE,
             peers: None,
             other: &[],
+            displaced: &[],
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);
@@ -259,6 +260,7 @@ mod tests {
             facts: crate::market::facts::SeriesFacts::NONE,
             peers: None,
             other: &[],
+            displaced: &[],
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);

@@ -275,6 +275,7 @@ mod tests {
             facts: crate::market::facts::SeriesFacts::NONE,
             peers: None,
             other: &[],
+            displaced: &[],
         };
         for (bars, shown) in [("interval = \"1m\"", "1970-01-01T00:00:00Z"), ("", "1970-01-01")] {
             let check = compile(RULE, &Fixture::new(bars, "time").spec).unwrap_or_else(|_| panic!("a good rule"));

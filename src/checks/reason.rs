@@ -17,6 +17,8 @@ pub enum Reason {
     Quarantined,
     /// So few bars are missing that the series trades thinly.
     Sparse,
+    /// The bars lie beside where they are expected, and another rule says so.
+    Shifted,
     /// A corporate action accounts for the price.
     CorporateAction,
     /// The price stands at the limit of the day.
@@ -29,13 +31,14 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, in the order of [`Reason::WORDS`].
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::BeforeListing,
         Self::Delisted,
         Self::Suspended,
         Self::Outage,
         Self::Quarantined,
         Self::Sparse,
+        Self::Shifted,
         Self::CorporateAction,
         Self::LimitMove,
         Self::NewListing,
@@ -43,13 +46,14 @@ impl Reason {
     ];
 
     /// Their words, as reports have them.
-    pub const WORDS: [&'static str; 10] = [
+    pub const WORDS: [&'static str; 11] = [
         "before-listing",
         "delisted",
         "suspended",
         "outage",
         "quarantined",
         "sparse",
+        "shifted",
         "corporate-action",
         "limit-move",
         "new-listing",

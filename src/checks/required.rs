@@ -187,6 +187,7 @@ mod tests {
             facts: crate::market::facts::SeriesFacts::NONE,
             peers: None,
             other: &[],
+            displaced: &[],
         };
         let check = compile(
             r#"check = "required"

@@ -169,6 +169,9 @@ pub struct Series<'a> {
     pub peers: Option<&'a PeerTable>,
     /// The bars of the symbol in another job, for checks that have [`super::Check::other_job`]; none for others.
     pub other: &'a [OtherBar],
+    /// First and last timestamps, µs UTC, of stretches in which rules about single rows reported that bars are displaced
+    /// against the calendar. What is missing there for it is no other fault.
+    pub displaced: &'a [(i64, i64)],
 }
 
 impl Default for Series<'_> {
@@ -188,6 +191,7 @@ impl Default for Series<'_> {
             facts: SeriesFacts::NONE,
             peers: None,
             other: &[],
+            displaced: &[],
         }
     }
 }

@@ -122,6 +122,7 @@ impl Fixture {
         self.with_series(|series| {
             let mut sink = FindingSink::default();
             check.check(series, &mut sink);
+            check.merge(series, &mut sink);
             sink
         })
     }
@@ -154,6 +155,7 @@ impl Fixture {
             facts: &facts,
             peers,
             other: &self.other,
+            displaced: &[],
         };
         look(&series)
     }
@@ -165,6 +167,7 @@ impl Fixture {
             let mut sink = FindingSink::default();
             check.check(series, &mut sink);
             Excuses::new(&Arc::from("test"), exempt, &self.spec).apply(series, &mut sink);
+            check.merge(series, &mut sink);
             sink
         });
         let lines = sink.findings.iter().map(|finding| self.render(finding)).collect();

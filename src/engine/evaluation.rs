@@ -46,7 +46,8 @@ pub struct RuleNote {
 /// Runs every rule of `program` over `frame`.
 pub fn evaluate(program: &Program, layout: &Layout, frame: &Frame, key: &str) -> Result<Evaluated, ArrowError> {
     let facts = frame.facts(layout, &program.facts, key);
-    let all = View { program, layout, whole: frame, frame, rows: None, key, standing: &[], facts: &facts };
+    let all =
+        View { program, layout, whole: frame, frame, rows: None, key, standing: &[], facts: &facts, displaced: &[] };
     let mut totals = vec![Totals::default(); program.parse_error() + 1];
     let mut flagged = Vec::new();
     if program.by.is_some() {
@@ -73,6 +74,8 @@ pub fn evaluate(program: &Program, layout: &Layout, frame: &Frame, key: &str) ->
         return Ok(Evaluated { flagged, totals, notes: Vec::new() });
     }
     let notes = all.notes()?;
+    let displaced = all.displaced(&flagged);
+    let all = View { displaced: &displaced, ..all };
     all.run(Stage::Sources, &mut totals, &mut flagged)?;
     let time = frame.time(layout);
     let distinct = time.windows(2).all(|pair| pair[0] != pair[1]);
@@ -115,6 +118,8 @@ struct View<'a> {
     standing: &'a [Standing],
     /// The facts of the series.
     facts: &'a SeriesFacts<'a>,
+    /// Stretches in which rules about single rows reported displaced bars, by their first and last timestamps.
+    displaced: &'a [(i64, i64)],
 }
 
 impl View<'_> {
@@ -167,6 +172,19 @@ impl View<'_> {
         }
         flagged.append(&mut of_replaced);
         Ok(())
+    }
+
+    /// The stretches in which bars are displaced, by findings of rules about single rows that merge them.
+    fn displaced(&self, flagged: &[Flagged]) -> Vec<(i64, i64)> {
+        let merged = |flagged: &&Flagged| {
+            let rule = self.program.rules.rules.get(flagged.rule);
+            rule.zip(flagged.finding.cause).is_some_and(|(rule, cause)| rule.check.merged().contains(&cause))
+        };
+        let span = |flagged: &Flagged| {
+            let first = self.frame.time_of(self.layout, flagged.rows.first()?)?;
+            Some((first, flagged.finding.time_until?))
+        };
+        flagged.iter().filter(merged).filter_map(span).collect()
     }
 
     /// The rows that are to leave the source by `found`, ascending.
@@ -296,6 +314,7 @@ impl View<'_> {
             facts: self.facts,
             peers: self.program.peers.get(&rule),
             other: self.other(rule),
+            displaced: self.displaced,
         }
     }
 
@@ -307,8 +326,15 @@ impl View<'_> {
         let check = rule.check_of(self.whole.text(self.layout.keys.first().copied(), 0));
         let series = self.frame.series(self.layout, self.key, &parts);
         check.check(&series, &mut sink);
-        sink.findings.retain(|finding| rule.is_about(finding));
+        let of_merged = rule.causes.iter().any(|cause| check.merged().contains(cause));
+        if !of_merged {
+            sink.findings.retain(|finding| rule.is_about(finding));
+        }
         rule.excuses.apply(&series, &mut sink);
+        check.merge(&series, &mut sink);
+        if of_merged {
+            sink.findings.retain(|finding| rule.is_about(finding));
+        }
         out.extend(sink.findings.into_iter().map(|finding| Flagged::new(index, finding, self.rows)));
         sink.totals
     }

@@ -18,10 +18,11 @@ impl Flagged {
     /// A finding with its rows in the frame; `chosen` are the rows of the frame that the rule saw, where it saw a part.
     pub fn new(rule: usize, mut finding: Finding, chosen: Option<&[usize]>) -> Self {
         finding.at = finding.at.map(|row| chosen.map_or(row, |chosen| chosen[row]));
+        let place = |row: usize| chosen.map_or(row, |chosen| chosen[row]);
         let rows = match (&finding.rows, chosen) {
             (None, _) => Rows::Span(0..0),
-            (Some(span), None) => Rows::Span(span.clone()),
-            (Some(span), Some(chosen)) => Rows::List(chosen[span.clone()].to_vec()),
+            (Some(span), None) if finding.more.is_empty() => Rows::Span(span.clone()),
+            (Some(span), _) => Rows::List(span.clone().chain(finding.more.iter().copied()).map(place).collect()),
         };
         Self { rule, finding, rows }
     }

@@ -222,6 +222,7 @@ impl Frame {
             facts: parts.facts,
             peers: parts.peers,
             other: parts.other,
+            displaced: parts.displaced,
         }
     }
 
@@ -299,6 +300,8 @@ pub struct Parts<'a> {
     pub peers: Option<&'a PeerTable>,
     /// The bars of the symbol in another job.
     pub other: &'a [OtherBar],
+    /// Stretches in which rules about single rows reported displaced bars.
+    pub displaced: &'a [(i64, i64)],
 }
 
 /// How a series key shows a field that is NULL.

@@ -83,6 +83,12 @@ impl Grid {
         self.recut(|cut| cut.period = Some(label))
     }
 
+    /// The same grid where intraday bars have the timestamp of their other end.
+    #[must_use]
+    pub fn with_other_label(self) -> Self {
+        self.recut(|cut| cut.label = if cut.label == Label::End { Label::Start } else { Label::End })
+    }
+
     fn recut(mut self, change: impl FnOnce(&mut Cut)) -> Self {
         change(&mut self.cut);
         self.steps = steps(&self.calendar, self.interval, self.cut);

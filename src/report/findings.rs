@@ -142,7 +142,7 @@ impl FindingParts {
     fn table(&mut self, findings: &RecordBatch) -> Result<RecordBatch, ReportError> {
         let rules: &Int32Array = column(findings, "rule").as_primitive();
         let times: &TimestampMicrosecondArray = column(findings, "time").as_primitive();
-        let (is_new, first_seen) = self.compare((rules, times), column(findings, "finding_id").as_string());
+        let (is_new, first_seen) = self.compare((rules, times), findings);
         let run = self.destination.run.as_str();
         let columns: Result<Vec<ArrayRef>, ReportError> = Table::Findings
             .schema()
@@ -172,17 +172,19 @@ impl FindingParts {
     fn compare(
         &mut self,
         (rules, times): (&Int32Array, &TimestampMicrosecondArray),
-        ids: &StringArray,
+        findings: &RecordBatch,
     ) -> (BooleanArray, StringArray) {
         let run = self.destination.run.as_str();
+        let ids: &StringArray = column(findings, "finding_id").as_string();
+        let causes: &StringArray = column(findings, "cause").as_string();
         let mut first_seen = StringBuilder::with_capacity(ids.len(), ids.len() * run.len());
         let mut is_new: Vec<Option<bool>> = Vec::with_capacity(ids.len());
-        for ((id, rule), time) in ids.iter().zip(rules.values()).zip(times) {
+        for (((id, cause), rule), time) in ids.iter().zip(causes).zip(rules.values()).zip(times) {
             let rule = usize::try_from(*rule).ok();
             let seen = match &mut self.previous {
                 Previous::None => Some(None),
                 Previous::Known(known) => {
-                    let would_have_met = rule.is_some_and(|rule| known.would_have_met(rule, time));
+                    let would_have_met = rule.is_some_and(|rule| known.would_have_met((rule, cause), time));
                     let before = id.and_then(|id| known.meet(id));
                     (before.is_some() || would_have_met).then_some(before)
                 }

@@ -112,7 +112,7 @@ impl KnownFindings {
     }
 
     /// Whether a finding that was not known is new: that run would have had it.
-    pub(super) fn would_have_met(&self, rule: usize, time: Option<i64>) -> bool {
+    pub(super) fn would_have_met(&self, rule: (usize, Option<&str>), time: Option<i64>) -> bool {
         self.margins.would_have_found(rule, time, self.moved)
     }
 
@@ -129,6 +129,7 @@ impl KnownFindings {
         let ids = texts(batch, "finding_id")?;
         let rules = texts(batch, "rule_id")?;
         let runs = texts(batch, "first_seen_run")?;
+        let causes = texts(batch, "cause")?;
         let times = batch.column_by_name("time").and_then(|times| times.as_primitive_opt::<TimestampMicrosecondType>());
         let times = times.ok_or_else(|| ArrowError::SchemaError("`time` is not a column of instants".to_owned()))?;
         for row in 0..batch.num_rows() {
@@ -137,8 +138,9 @@ impl KnownFindings {
             let first_seen = if runs.is_null(row) { self.run.as_str() } else { runs.value(row) };
             let first_seen = self.runs.place(first_seen);
             let time = (!times.is_null(row)).then(|| times.value(row));
+            let cause = (!causes.is_null(row)).then(|| causes.value(row));
             let due = time.is_none_or(|time| inside(window, time))
-                && self.margins.would_find(rules.value(row), time, self.moved);
+                && self.margins.would_find((rules.value(row), cause), time, self.moved);
             let known = Known { rule: self.rules.place(rules.value(row)), first_seen, due, found: false };
             self.findings.insert(id, known);
         }
@@ -333,7 +335,7 @@ fn metadata<'a>(builder: &'a ParquetRecordBatchReaderBuilder<File>, key: &str) -
 fn open(part: &Path) -> Result<(ParquetRecordBatchReader, u64), ArrowError> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(part)?)?;
     let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
-    Ok((only(builder, &["finding_id", "rule_id", "first_seen_run", "time"])?, rows))
+    Ok((only(builder, &["finding_id", "rule_id", "first_seen_run", "time", "cause"])?, rows))
 }
 
 /// Reads some columns only.

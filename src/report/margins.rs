@@ -16,6 +16,8 @@ use crate::market::{DAY_US, Interval};
 pub struct Margins {
     /// By index of the rule in the program; the parse error, which depends on nothing, is not among them.
     rules: Vec<Margin>,
+    /// Of the findings that a rule merges, by index of the rule: their causes, and what they depend on.
+    merged: Vec<(&'static [&'static str], Margin)>,
     ids: HashMap<String, usize>,
 }
 
@@ -54,22 +56,39 @@ impl Margins {
                 bars(before, after)
             }
         });
+        // One that begins with the window began before it, for all that is known, and shows within as many sessions as make
+        // a stretch.
+        let of_stretch = bars_of_sessions(&program.bars, STRETCH);
+        let wide = Margin::new(&program.bars, window, (of_stretch, of_stretch), true);
+        let merged = rules.clone().map(|rule| (rule.check.merged(), wide));
         Self {
             rules: margins.collect(),
+            merged: merged.collect(),
             ids: rules.enumerate().map(|(index, rule)| (rule.id.to_string(), index)).collect(),
         }
     }
 
     /// Whether this run would have found what the run before found by the rule `id` at `time`, were it there still.
-    pub(super) fn would_find(&self, id: &str, time: Option<i64>, moved: Moved) -> bool {
-        let Some(margin) = self.ids.get(id).map(|index| self.rules[*index]) else { return true };
+    pub(super) fn would_find(&self, (id, cause): (&str, Option<&str>), time: Option<i64>, moved: Moved) -> bool {
+        let Some(margin) = self.ids.get(id).and_then(|index| self.margin(*index, cause)) else { return true };
         !(margin.whole && (moved.since || moved.until)) && margin.holds(time, moved)
     }
 
     /// Whether the run before would have found what this run found by the rule with index `rule` at `time`, had it been
     /// there.
-    pub(super) fn would_have_found(&self, rule: usize, time: Option<i64>, moved: Moved) -> bool {
-        self.rules.get(rule).is_none_or(|margin| margin.holds(time, moved))
+    pub(super) fn would_have_found(
+        &self,
+        (rule, cause): (usize, Option<&str>),
+        time: Option<i64>,
+        moved: Moved,
+    ) -> bool {
+        self.margin(rule, cause).is_none_or(|margin| margin.holds(time, moved))
+    }
+
+    /// That of findings of the rule with index `rule` that have `cause`.
+    fn margin(&self, rule: usize, cause: Option<&str>) -> Option<Margin> {
+        let merged = self.merged.get(rule).filter(|(causes, _)| cause.is_some_and(|cause| causes.contains(&cause)));
+        merged.map(|(_, margin)| *margin).or_else(|| self.rules.get(rule).copied())
     }
 }
 
@@ -87,6 +106,27 @@ impl Margin {
         let before = !moved.until || self.to.is_none_or(|to| time < to);
         after && before
     }
+}
+
+/// So many sessions in a row are a stretch, which a finding that merges others is about.
+const STRETCH: i64 = 5;
+
+/// How many bars so many sessions have, of the newest that are known.
+fn bars_of_sessions(bars: &BarsSpec, sessions: i64) -> usize {
+    let count = bars.grid.as_ref().and_then(|grid| {
+        let calendar = grid.calendar();
+        let last = calendar.last_on_or_before(calendar.last()?)?;
+        let first = calendar.first_on_or_after(calendar.first()?)?.max(last - sessions);
+        let first = grid.first_at_or_after(calendar.session(first).open)?;
+        let end = grid.last_at_or_before(calendar.session(last).close)?;
+        usize::try_from(end - first).ok()
+    });
+    // A calendar without an end has sessions of a day.
+    let of_days = |step: u32| sessions * DAY_US / (i64::from(step.max(1)) * 1_000_000);
+    count.unwrap_or_else(|| match bars.interval {
+        Interval::Seconds(step) => usize::try_from(of_days(step)).unwrap_or(0),
+        Interval::Day | Interval::Week | Interval::Month => 0,
+    })
 }
 
 /// The first timestamp with so many expected bars between `since` and it.
@@ -143,6 +183,28 @@ mod tests {
         assert_eq!(earlier(&bars, day("2024-07-09"), 0), day("2024-07-09"));
         assert_eq!(earlier(&bars, day("2024-07-09"), 1), day("2024-07-05") + 1);
         assert_eq!(earlier(&bars, day("2024-07-09"), 2), day("2024-07-03") + 1);
+    }
+
+    #[test]
+    fn a_finding_that_merges_others_is_not_fixed_by_a_window_that_moved() {
+        let margins = Margins::of(&crate::report::testing::program(), (Some(day("2024-01-02")), None));
+        let moved = Moved { since: true, until: false };
+        let time = Some(day("2024-06-03"));
+        let fixed = |cause: &str, moved| margins.would_find(("gap", Some(cause)), time, moved);
+        assert_eq!((fixed("unexplained", moved), fixed("shifted", moved)), (true, false));
+        assert!(fixed("same-bars-missing", Moved::default()));
+    }
+
+    #[test]
+    fn a_stretch_has_the_bars_of_five_sessions() {
+        let hours = |calendar: &str| {
+            let bars = Fixture::new(&format!("interval = \"1h\"\ncalendar = \"{calendar}\""), "time").spec;
+            bars_of_sessions(&bars, STRETCH)
+        };
+        assert_eq!((hours("24/7"), hours("weekdays")), (120, 120));
+        // Six sessions of 7 hours with half-days before the end of the year, but for the last bar.
+        assert!((30..=42).contains(&hours("XNYS")), "{}", hours("XNYS"));
+        assert_eq!(bars_of_sessions(&daily("24/7"), STRETCH), 0);
     }
 
     #[test]

@@ -125,14 +125,82 @@ mod foreign_exchange {
     }
 
     #[test]
-    fn hours_that_are_shifted_are_found_at_the_ends_of_each_week() {
+    fn a_year_that_is_shifted_is_one_finding() {
+        for late in [1, -1, 3] {
+            let market = Market::new();
+            let shifted: Vec<_> = hours().iter().map(|hour| *hour + Duration::hours(late)).collect();
+            market.bars("1h", "calendar = \"FX\"", texts(&shifted));
+            let (_, found) = market.found("job.toml");
+            let lines: Vec<String> = found.iter().map(Finding::line).collect();
+            assert_eq!(lines.len(), 1, "{late}: {lines:#?}");
+            assert_eq!(
+                (found[0].rule_id.as_str(), found[0].cause.as_deref()),
+                ("off-calendar", Some("shifted")),
+                "{lines:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn gaps_of_a_year_that_is_shifted_are_one_finding_where_no_rule_looks_at_the_bars() {
         let market = Market::new();
         let shifted: Vec<_> = hours().iter().map(|hour| *hour + Duration::hours(1)).collect();
         market.bars("1h", "calendar = \"FX\"", texts(&shifted));
+        let rules = "[[rule]]\nid = \"gap\"\ncheck = \"gap\"\n";
+        fs::write(market.folder().join("../../rules/ohlcv.toml"), rules).unwrap();
         let (_, found) = market.found("job.toml");
-        let of = |rule: &str| found.iter().filter(|found| found.rule_id == rule).count();
-        // The first hour of a week is missing, and one begins when the week is over.
-        assert!((50..=54).contains(&of("gap")) && found.len() <= 2 * 54, "{} of {}", of("gap"), found.len());
+        assert_eq!(found.iter().map(|found| found.cause.as_deref()).collect::<Vec<_>>(), [Some("shifted")]);
+    }
+
+    #[test]
+    fn every_row_of_a_shifted_year_that_is_outside_of_the_hours_is_moved() {
+        let market = Market::new();
+        let hours = hours();
+        let shifted: Vec<_> = hours.iter().map(|hour| *hour + Duration::hours(1)).collect();
+        market.bars("1h", "calendar = \"FX\"", texts(&shifted));
+        let outside = shifted.iter().filter(|hour| !hours.contains(hour)).count() as u64;
+        let rules = "[[rule]]\nid = \"off-calendar\"\ncheck = \"date-format\"\naction = \"quarantine\"\n";
+        fs::write(market.folder().join("../../rules/ohlcv.toml"), rules).unwrap();
+        let run = Run::new(&market.folder(), &["check", "job.toml"]);
+        assert!(outside > 50);
+        assert_eq!(run.count("/rows/to_quarantine"), outside);
+        let (_, found) = market.found("job.toml");
+        assert_eq!(found.len(), 1);
+    }
+}
+
+mod shifted_sessions {
+    use super::*;
+
+    /// The causes of what is found in half hours of New York and minutes of Shanghai, each shifted by `shift`.
+    fn causes(calendar: &str, zone: Tz, shift: impl Fn(DateTime<Utc>) -> Duration) -> Vec<(String, Option<String>)> {
+        let open = |local: DateTime<Tz>| {
+            let minute = local.hour() * 60 + local.minute();
+            let weekday = local.weekday().number_from_monday() < 6;
+            let hours = if calendar == "XNYS" { [(570, 960), (0, 0)] } else { [(570, 690), (780, 900)] };
+            weekday && hours.iter().any(|(from, until)| (*from..*until).contains(&minute))
+        };
+        // Weeks without a holiday in either market, with a change of the clocks in New York.
+        let times = trading(zone, ("2024-02-20T00:00:00Z", "2024-03-28T22:00:00Z"), Duration::minutes(30), open);
+        let times: Vec<_> = times.iter().map(|time| *time + shift(*time)).collect();
+        let market = Market::new();
+        market.bars("30m", &format!("calendar = \"{calendar}\""), texts(&times));
+        market.found("job.toml").1.into_iter().map(|found| (found.rule_id, found.cause)).collect()
+    }
+
+    #[test]
+    fn a_wrong_zone_a_wrong_label_and_clocks_that_were_not_changed_are_one_finding_each() {
+        let one = vec![("off-calendar".to_owned(), Some("shifted".to_owned()))];
+        let (new_york, shanghai) = (Tz::America__New_York, Tz::Asia__Shanghai);
+        assert_eq!(causes("XNYS", new_york, |_| Duration::zero()), []);
+        assert_eq!(causes("XSHG", shanghai, |_| Duration::zero()), []);
+        let summer = |time| if time > utc("2024-03-10T00:00:00Z") { Duration::hours(1) } else { Duration::zero() };
+        assert_eq!(causes("XNYS", new_york, summer), one, "clocks");
+        assert_eq!(causes("XNYS", new_york, |_| Duration::minutes(30)), one, "label");
+        assert_eq!(causes("XNYS", new_york, |_| Duration::hours(5)), one, "zone");
+        assert_eq!(causes("XSHG", shanghai, |_| Duration::hours(8)), one, "zone");
+        assert_eq!(causes("XSHG", shanghai, |_| Duration::hours(-8)), one, "zone");
+        assert_eq!(causes("XSHG", shanghai, |_| Duration::minutes(30)), one, "label");
     }
 }
 

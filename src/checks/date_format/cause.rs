@@ -4,6 +4,8 @@ use crate::bars::TIME;
 use crate::bars::time::TimeFault;
 use crate::checks::Facts;
 use crate::checks::cause::causes;
+use crate::checks::displaced::OfSessions;
+use crate::text::numbers::counted;
 
 causes! {
     /// The text has the shape of none of the formats.
@@ -32,6 +34,8 @@ causes! {
     OffHours = "off-hours",
     /// The timestamp is between two bars.
     OffGrid = "off-grid",
+    /// The bars of many sessions lie beside the calendar by the same time.
+    Shifted = "shifted",
 }
 
 impl From<TimeFault> for Cause {
@@ -67,6 +71,10 @@ impl Cause {
             Self::SecondInPeriod => format!("{subject} is in a {expected} that has a bar under another date"),
             Self::OffHours => format!("{subject} is outside {expected}"),
             Self::OtherDay => format!("{subject} is not the day that dates its bar: {expected}"),
+            Self::Shifted => {
+                let rows = counted(facts.bars, "bar");
+                format!("{}; {rows} outside of {expected}", facts.evidence::<OfSessions>().displaced(facts))
+            }
             Self::NotASession | Self::OffGrid => format!("{subject} is not {expected}"),
         }
     }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use super::cause::Cause;
 use super::dates::{Dates, alternatives};
 use crate::bars::time::TimeFault;
-use crate::bars::{BarsSpec, TimeSpec};
+use crate::bars::{BarsSpec, Label, TimeSpec};
+use crate::checks::displaced::{OfSessions, displaced};
+use crate::checks::sessions::Sessions;
+use crate::checks::stretches::LEAST;
 use crate::checks::{Check, Context, Finding, FindingSink, Series, TextColumn};
 use crate::market::{Grid, Interval, Slot, zone};
 use crate::text::utc::UtcMicros;
@@ -81,6 +84,44 @@ impl Check for Timestamps {
         findings.evaluated(series.rows - excused);
         findings.excused(excused);
     }
+
+    /// One finding of the bars that lie beside the calendar by the same time in many sessions; it stands for each of them.
+    fn merge(&self, series: &Series<'_>, findings: &mut FindingSink) {
+        let Some(market) = self.market.as_ref().filter(|market| market.hours) else { return };
+        let beside: Vec<(usize, usize)> = findings.findings.iter().enumerate().filter_map(beside).collect();
+        if beside.len() < LEAST {
+            return;
+        }
+        let labelled_at_end = self.time.label == Label::End;
+        let sessions = Sessions { grid: Arc::clone(&market.grid), labelled_at_end, intraday: !self.daily };
+        let mut merged = vec![false; findings.findings.len()];
+        let mut of_many = Vec::new();
+        for one in displaced(&sessions, series.time) {
+            let explained = beside.iter().filter(|(_, row)| one.explains_bar(&market.grid, series.time[*row]));
+            let (indices, rows): (Vec<usize>, Vec<usize>) = explained.copied().unzip();
+            let Some((finding, last)) = Finding::scattered(&rows).zip(rows.last()) else { continue };
+            for index in indices {
+                merged[index] = true;
+            }
+            let expected = format!("trading hours of {}", market.grid.calendar().name());
+            let finding = finding.field(&self.name).cause(Cause::Shifted).until(series.time[*last]);
+            of_many.push(finding.expected_text(expected).evidence(OfSessions::from(&one)));
+        }
+        let mut merged = merged.into_iter();
+        findings.findings.retain(|_| !merged.next().unwrap_or(false));
+        findings.findings.extend(of_many);
+    }
+
+    fn merged(&self) -> &'static [&'static str] {
+        &["shifted"]
+    }
+}
+
+/// The row of a finding about a bar beside the calendar, with the finding's index.
+fn beside((index, finding): (usize, &Finding)) -> Option<(usize, usize)> {
+    let cause = finding.cause.and_then(Cause::parse)?;
+    let row = finding.rows.as_ref()?.start;
+    matches!(cause, Cause::OffHours | Cause::NotASession | Cause::OffGrid).then_some((index, row))
 }
 
 impl Timestamps {

@@ -1,8 +1,8 @@
-//! The sessions that gaps lie in: which of them a gap touches, and which have enough bars all the same.
+//! The sessions of a grid: which one a bar belongs to, which of them a gap touches, and which have enough bars all the same.
 
 use std::sync::Arc;
 
-use crate::checks::reason::Excused;
+use super::reason::Excused;
 use crate::market::{Grid, zone};
 
 /// Positions of the grid from `first` to `last`, both included.
@@ -14,7 +14,7 @@ pub(super) struct Span {
 
 impl Span {
     /// How many positions two spans share.
-    fn overlap(self, other: Self) -> i64 {
+    pub(super) fn overlap(self, other: Self) -> i64 {
         (self.last.min(other.last) - self.first.max(other.first) + 1).max(0)
     }
 }
@@ -35,7 +35,7 @@ struct Thin {
 impl Sessions {
     /// The session of the bar at `position`, as its ordinal: the one that is on when the bar begins (labelled
     /// at the start) or ends.
-    fn ordinal(&self, position: i64) -> Option<i64> {
+    pub(super) fn ordinal(&self, position: i64) -> Option<i64> {
         let calendar = self.grid.calendar();
         let timestamp = self.grid.timestamp(position);
         // A session may open on the evening before its date, and a bar may end at the midnight after it.
@@ -49,7 +49,7 @@ impl Sessions {
     }
 
     /// The positions of a session.
-    fn span(&self, ordinal: i64) -> Option<Span> {
+    pub(super) fn span(&self, ordinal: i64) -> Option<Span> {
         let session = self.grid.calendar().session(ordinal);
         let (first, last) = if self.labelled_at_end {
             (self.grid.first_at_or_after(session.open + 1)?, self.grid.first_at_or_after(session.close)?)

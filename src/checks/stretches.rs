@@ -1,0 +1,69 @@
+//! Stretches of sessions in nearly all of which something holds.
+
+use std::ops::Range;
+
+/// In fewer sessions the same thing may be there by chance.
+pub(super) const LEAST: usize = 5;
+/// It may not hold in one session of so many: a half-day, or a bar that is missing besides.
+const ONE_IN: usize = 10;
+
+/// The stretches of `holds`, one value a session, that begin and end with a session in which it holds and in which it holds in
+/// nine of ten sessions and at least in [`LEAST`]. What is longer than that without it is between two stretches.
+pub(super) fn stretches(holds: &[bool]) -> Vec<Range<usize>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for (at, _) in holds.iter().enumerate().filter(|(_, holds)| **holds) {
+        match runs.last_mut() {
+            Some(run) if run.end == at => run.end += 1,
+            _ => runs.push(at..at + 1),
+        }
+    }
+    let mut found = Vec::new();
+    let mut open: Vec<Range<usize>> = std::iter::once(0..runs.len()).collect();
+    while let Some(part) = open.pop() {
+        let (Some(first), Some(last)) = (runs[part.clone()].first(), runs[part.clone()].last()) else { continue };
+        let (held, sessions) = (runs[part.clone()].iter().map(Range::len).sum::<usize>(), last.end - first.start);
+        if held < LEAST {
+            continue;
+        }
+        if (sessions - held) * ONE_IN <= sessions {
+            found.push(first.start..last.end);
+            continue;
+        }
+        let widest = (part.start + 1..part.end).max_by_key(|run| runs[*run].start - runs[run - 1].end);
+        if let Some(widest) = widest {
+            open.extend([part.start..widest, widest..part.end]);
+        }
+    }
+    found.sort_unstable_by_key(|stretch| stretch.start);
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> Vec<(usize, usize)> {
+        let holds: Vec<bool> = text.chars().map(|held| held == 'x').collect();
+        stretches(&holds).into_iter().map(|stretch| (stretch.start, stretch.end)).collect()
+    }
+
+    #[test]
+    fn five_in_a_row_are_a_stretch_and_four_are_none() {
+        assert_eq!(of(".xxxxx."), [(1, 6)]);
+        assert_eq!(of(".xxxx."), []);
+        assert_eq!(of(""), []);
+    }
+
+    #[test]
+    fn one_session_in_ten_may_differ() {
+        assert_eq!(of("xxxxx.xxxx"), [(0, 10)]);
+        assert_eq!(of("xxxxx.xxx"), [(0, 5)]);
+        assert_eq!(of("x.x.x.x.x.x.x"), []);
+    }
+
+    #[test]
+    fn half_a_year_is_a_stretch_of_its_own() {
+        let text = format!("{}{}{}", "x".repeat(20), ".".repeat(30), "x".repeat(7));
+        assert_eq!(of(&text), [(0, 20), (50, 57)]);
+    }
+}
