@@ -8,8 +8,7 @@ use chrono::{DateTime, NaiveDate, SecondsFormat};
 use chrono_tz::Tz;
 use serde_json::json;
 
-use super::args::Global;
-use super::args::ScheduleTarget;
+use super::args::{Global, ScheduleTarget};
 use super::events;
 use super::output::{Output, message};
 use crate::durable::paths;

@@ -21,13 +21,14 @@ use crate::suggest::Counted;
 
 /// The job as it would be with other rule files.
 pub(super) fn with_files(opened: &Opened, rule_files: Vec<RuleFile>) -> Opened {
-    let Loaded { job, job_file, job_sha256, facts, .. } = &*opened.loaded;
+    let Loaded { job, job_file, job_sha256, facts, labels, .. } = &*opened.loaded;
     let loaded = Loaded {
         job: job.clone(),
         rule_files,
         job_file: job_file.clone(),
         job_sha256: job_sha256.clone(),
         facts: facts.clone(),
+        labels: labels.clone(),
     };
     let (source, bars, facts) = (Arc::clone(&opened.source), opened.bars.clone(), Arc::clone(&opened.facts));
     Opened { loaded: Arc::new(loaded), source, bars, facts }
