@@ -152,7 +152,7 @@ mod tests {
 
     use super::*;
     use crate::checks::testing::{Fixture, compile};
-    use crate::checks::{Column, Finding, FindingSink, Records, Series, TextColumn, Totals};
+    use crate::checks::{Column, Finding, FindingSink, Series, TextColumn, Totals};
 
     const RULE: &str = "check = \"date-format\"";
 
@@ -188,22 +188,7 @@ mod tests {
     ) -> (Vec<(usize, &'static str)>, Totals) {
         let check = compile(rule, spec).unwrap_or_else(|mistakes| panic!("{}", mistakes[0].render(false)));
         let ranks: Vec<u64> = (0..rows as u64).collect();
-        let series = Series {
-            key: "TEST",
-            time,
-            rows,
-            columns,
-            time_text,
-            records: Records::default(),
-            source_rank: &ranks,
-            expressions: &[],
-            present: &[],
-            standing: &[],
-            facts: crate::market::facts::SeriesFacts::NONE,
-            peers: None,
-            other: &[],
-            displaced: &[],
-        };
+        let series = Series { key: "TEST", time, rows, columns, time_text, source_rank: &ranks, ..Series::default() };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);
         let row = |finding: &Finding| finding.rows.as_ref().map_or(usize::MAX, |rows| rows.start);

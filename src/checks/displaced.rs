@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::Facts;
 use super::sessions::{Sessions, Span};
-use super::stretches::{LEAST, stretches};
+use super::stretches::{LEAST_SESSIONS, stretches};
 use crate::market::{DAY_US, Grid, Interval, Slot, zone};
 use crate::text::numbers::counted;
 
@@ -146,7 +146,9 @@ pub(super) fn is_beside(slot: Slot) -> bool {
 /// The stretches in which the bars at `time` (µs UTC, ascending) are displaced, in order of time; none overlaps another.
 pub(super) fn displaced(sessions: &Sessions, time: &[i64]) -> Vec<Displaced> {
     let grid = &sessions.grid;
-    if !sessions.intraday || time.iter().filter(|time| is_beside(grid.slot(**time))).take(LEAST).count() < LEAST {
+    if !sessions.intraday
+        || time.iter().filter(|time| is_beside(grid.slot(**time))).take(LEAST_SESSIONS).count() < LEAST_SESSIONS
+    {
         return Vec::new();
     }
     let mut found: Vec<Displaced> = Vec::new();
@@ -183,7 +185,7 @@ fn candidates(sessions: &Sessions, time: &[i64]) -> Vec<By> {
         }
         before = Some(*time);
     }
-    let mut votes: Vec<(i64, u32)> = votes.into_iter().filter(|(_, votes)| *votes as usize >= LEAST).collect();
+    let mut votes: Vec<(i64, u32)> = votes.into_iter().filter(|(_, votes)| *votes as usize >= LEAST_SESSIONS).collect();
     votes.sort_unstable_by_key(|(late, votes)| (std::cmp::Reverse(*votes), late.abs(), *late));
     let late = if sessions.labelled_at_end { -step } else { step };
     let other = By::OtherLabel(Arc::new(Grid::clone(&sessions.grid).with_other_label()), late);

@@ -17,7 +17,7 @@ use super::displaced::{Displaced, OfSessions, displaced};
 use super::params::Params;
 use super::reason::{Excused, Exempt, Reason};
 use super::sessions::{Sessions, Span};
-use super::stretches::LEAST;
+use super::stretches::LEAST_SESSIONS;
 use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage};
 use crate::bars::{BarsSpec, Label};
 use crate::market::facts::{Absence, SeriesFacts};
@@ -229,7 +229,7 @@ impl Check for Gaps {
         let Some(sessions) = self.sessions.as_ref().filter(|sessions| sessions.intraday) else { return };
         let gaps: Vec<Span> =
             findings.findings.iter().filter_map(|finding| unexplained(&sessions.grid, finding)).collect();
-        if gaps.len() < LEAST {
+        if gaps.len() < LEAST_SESSIONS {
             return;
         }
         let mut left = gaps.clone();
@@ -415,7 +415,6 @@ mod tests {
 
     use super::*;
     use crate::bars::DAY_US;
-    use crate::checks::Records;
     use crate::checks::testing::{Evaluated, Fixture, compile};
     use crate::market::Calendar;
 
@@ -438,22 +437,8 @@ mod tests {
 
     fn evaluate(check: &dyn Check, time: &[i64]) -> FindingSink {
         let ranks: Vec<u64> = (0..time.len() as u64).collect();
-        let series = Series {
-            key: "TEST",
-            time,
-            rows: time.len(),
-            columns: &[],
-            time_text: None,
-            records: Records::default(),
-            source_rank: &ranks,
-            expressions: &[],
-            present: time,
-            standing: &[],
-            facts: crate::market::facts::SeriesFacts::NONE,
-            peers: None,
-            other: &[],
-            displaced: &[],
-        };
+        let series =
+            Series { key: "TEST", time, rows: time.len(), source_rank: &ranks, present: time, ..Series::default() };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);
         sink

@@ -160,7 +160,7 @@ mod tests {
 
     use super::*;
     use crate::checks::testing::{Fixture, compile};
-    use crate::checks::{Column, Records, TextColumn};
+    use crate::checks::{Column, TextColumn};
 
     const RULE: &str = "check = \"matches\"\nfield = \"symbol\"\npattern = '[0-9]{6}\\.(SH|SZ)'";
 
@@ -217,22 +217,7 @@ mod tests {
         let text = StringViewArray::from_iter([None, Some("600000.SH"), None]);
         let other = StringViewArray::from_iter([Some("600000"), None, None]);
         let columns = [Column::Text(TextColumn::new(&text, Some(&other)))];
-        let series = Series {
-            key: "TEST",
-            time: &[],
-            rows: 3,
-            columns: &columns,
-            time_text: None,
-            records: Records::default(),
-            source_rank: &[0, 1, 2],
-            expressions: &[],
-            present: &[],
-            standing: &[],
-            facts: crate::market::facts::SeriesFacts::NONE,
-            peers: None,
-            other: &[],
-            displaced: &[],
-        };
+        let series = Series { key: "TEST", rows: 3, columns: &columns, source_rank: &[0, 1, 2], ..Series::default() };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);
         assert_eq!(sink.findings.len(), 1);
@@ -246,22 +231,7 @@ mod tests {
         let check = compile(RULE, &none.spec).unwrap_or_else(|_| panic!("a good rule"));
         let text = StringViewArray::new_null(0);
         let columns = [Column::Text(TextColumn::new(&text, None))];
-        let series = Series {
-            key: "TEST",
-            time: &[],
-            rows: 0,
-            columns: &columns,
-            time_text: None,
-            records: Records::default(),
-            source_rank: &[],
-            expressions: &[],
-            present: &[],
-            standing: &[],
-            facts: crate::market::facts::SeriesFacts::NONE,
-            peers: None,
-            other: &[],
-            displaced: &[],
-        };
+        let series = Series { key: "TEST", columns: &columns, ..Series::default() };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);
         assert_eq!(sink.findings, []);

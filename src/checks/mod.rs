@@ -72,6 +72,7 @@ pub use reason::{Excused, ExcusedBy, Exempt, Reason};
 pub use robust::SlidingMedian;
 pub use series::{Column, NumberColumn, Records, Series, Standing, TextColumn, Written};
 pub use session_bars::session_bars;
+pub use stretches::LEAST_SESSIONS;
 
 /// Every check there is, in the order of the documentation.
 pub const CHECKS: &[&dyn CheckKind] = &[

@@ -188,7 +188,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::checks::Records;
     use crate::checks::testing::{Evaluated, Fixture, compile};
 
     const RULE: &str = "check = \"order\"";
@@ -261,22 +260,7 @@ mod tests {
 
     #[test]
     fn typed_timestamps_are_shown_in_iso_8601() {
-        let series = Series {
-            key: "TEST",
-            time: &[0, 90_000_000],
-            rows: 2,
-            columns: &[],
-            time_text: None,
-            records: Records::default(),
-            source_rank: &[7, 3],
-            expressions: &[],
-            present: &[],
-            standing: &[],
-            facts: crate::market::facts::SeriesFacts::NONE,
-            peers: None,
-            other: &[],
-            displaced: &[],
-        };
+        let series = Series { key: "TEST", time: &[0, 90_000_000], rows: 2, source_rank: &[7, 3], ..Series::default() };
         for (bars, shown) in [("interval = \"1m\"", "1970-01-01T00:00:00Z"), ("", "1970-01-01")] {
             let check = compile(RULE, &Fixture::new(bars, "time").spec).unwrap_or_else(|_| panic!("a good rule"));
             let mut sink = FindingSink::default();

@@ -135,7 +135,6 @@ fn missing_numbers(column: NumberColumn<'_>, name: &Arc<str>, findings: &mut Fin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checks::Records;
     use crate::checks::testing::{Fixture, compile};
 
     const RULE: &str = r#"check = "required""#;
@@ -173,22 +172,7 @@ mod tests {
     #[test]
     fn missing_timestamp_of_a_source_with_typed_timestamps_is_flagged() {
         let bars = Fixture::daily("time,close\n2024-01-02,1\n,1");
-        let series = Series {
-            key: "TEST",
-            time: &[0],
-            rows: 2,
-            columns: &[],
-            time_text: None,
-            records: Records::default(),
-            source_rank: &[0, 1],
-            expressions: &[],
-            present: &[],
-            standing: &[],
-            facts: crate::market::facts::SeriesFacts::NONE,
-            peers: None,
-            other: &[],
-            displaced: &[],
-        };
+        let series = Series { key: "TEST", time: &[0], rows: 2, source_rank: &[0, 1], ..Series::default() };
         let check = compile(
             r#"check = "required"
             fields = "time""#,

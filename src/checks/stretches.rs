@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
-/// In fewer sessions the same thing may be there by chance.
-pub(super) const LEAST: usize = 5;
+/// Sessions of a stretch at least, which a finding that merges others is about: in fewer the same may be there by chance.
+pub const LEAST_SESSIONS: usize = 5;
 /// It may not hold in one session of so many: a half-day, or a bar that is missing besides.
 const ONE_IN: usize = 10;
 
 /// The stretches of `holds`, one value a session, that begin and end with a session in which it holds and in which it holds in
-/// nine of ten sessions and at least in [`LEAST`]. What is longer than that without it is between two stretches.
+/// nine of ten sessions and at least in [`LEAST_SESSIONS`]. What is longer than that without it is between two stretches.
 pub(super) fn stretches(holds: &[bool]) -> Vec<Range<usize>> {
     let mut runs: Vec<Range<usize>> = Vec::new();
     for (at, _) in holds.iter().enumerate().filter(|(_, holds)| **holds) {
@@ -22,7 +22,7 @@ pub(super) fn stretches(holds: &[bool]) -> Vec<Range<usize>> {
     while let Some(part) = open.pop() {
         let (Some(first), Some(last)) = (runs[part.clone()].first(), runs[part.clone()].last()) else { continue };
         let (held, sessions) = (runs[part.clone()].iter().map(Range::len).sum::<usize>(), last.end - first.start);
-        if held < LEAST {
+        if held < LEAST_SESSIONS {
             continue;
         }
         if (sessions - held) * ONE_IN <= sessions {

@@ -15,7 +15,7 @@ use arrow::array::{Array, BooleanArray, Float64Array, StringViewArray};
 
 use self::facts::{ANY, add_fact};
 use super::{
-    Check, Column, Excuses, Exempt, Finding, FindingSink, NumberColumn, OtherBar, PeerTable, Records, Series, Standing,
+    Check, Column, Excuses, Exempt, Finding, FindingSink, NumberColumn, OtherBar, PeerTable, Series, Standing,
     TextColumn, Totals, find,
 };
 use crate::bars::time::TimeFormat;
@@ -147,7 +147,6 @@ impl Fixture {
             rows: self.rank.len(),
             columns: &columns,
             time_text: Some(TextColumn::new(&self.time_text, Some(&self.time_other))),
-            records: Records::default(),
             source_rank: &self.rank,
             expressions: &none,
             present: &self.time,
@@ -155,7 +154,7 @@ impl Fixture {
             facts: &facts,
             peers,
             other: &self.other,
-            displaced: &[],
+            ..Series::default()
         };
         look(&series)
     }

@@ -101,21 +101,21 @@ fn years(tested: &Backtest) -> Vec<String> {
 
 /// Findings against the threshold, each line with a bar as long as they are many.
 fn plot(thresholds: &Thresholds, labelled: bool) -> Vec<String> {
-    let Thresholds { key, present, rungs, fixed } = thresholds;
-    let most = rungs.iter().map(|rung| rung.findings).max().unwrap_or(0).max(1);
+    let Thresholds { key, present, values, fixed } = thresholds;
+    let most = values.iter().map(|at| at.findings).max().unwrap_or(0).max(1);
     let heads = if labelled { "     known      fine       bad" } else { "" };
     let mut lines = vec![String::new(), format!("  {key:>10}  findings{heads}")];
-    for rung in rungs {
+    for at in values {
         // What is there is seen, however little it is.
-        let length = (rung.findings * WIDTH).div_ceil(most);
+        let length = (at.findings * WIDTH).div_ceil(most);
         let bar = "█".repeat(usize::try_from(length).unwrap_or(0));
-        let mark = if rung.value == *present { '>' } else { ' ' };
+        let mark = if at.value == *present { '>' } else { ' ' };
         let labels = if labelled {
-            rung.labelled.map(|count| format!("  {:>8}", thousands(count))).concat()
+            at.labelled.map(|count| format!("  {:>8}", thousands(count))).concat()
         } else {
             String::new()
         };
-        lines.push(format!("{mark} {:>10}  {:>8}{labels}  {bar}", rung.value, thousands(rung.findings)));
+        lines.push(format!("{mark} {:>10}  {:>8}{labels}  {bar}", at.value, thousands(at.findings)));
     }
     if !fixed.is_empty() {
         let symbols = fixed.iter().map(|symbol| shortened(symbol, SERIES)).collect::<Vec<_>>().join(", ");
@@ -159,13 +159,13 @@ fn json(tested: &Backtest, job: &str) -> Value {
         Judgement::ALL.into_iter().zip(labelled).map(|(judgement, count)| (judgement.as_str(), *count)).collect()
     };
     let thresholds = tested.thresholds.as_ref().map(|thresholds| {
-        let rungs = thresholds.rungs.iter().map(|rung| {
-            let labelled = tested.judged.is_some().then(|| by_label(&rung.labelled));
-            let present = rung.value == thresholds.present;
-            json!({ "value": rung.value, "findings": rung.findings, "present": present, "labelled": labelled })
+        let values = thresholds.values.iter().map(|at| {
+            let labelled = tested.judged.is_some().then(|| by_label(&at.labelled));
+            let present = at.value == thresholds.present;
+            json!({ "value": at.value, "findings": at.findings, "present": present, "labelled": labelled })
         });
         json!({
-            "key": thresholds.key, "present": thresholds.present, "rungs": rungs.collect::<Vec<_>>(),
+            "key": thresholds.key, "present": thresholds.present, "values": values.collect::<Vec<_>>(),
             "symbols_with_own_values": thresholds.fixed,
         })
     });

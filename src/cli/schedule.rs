@@ -1,7 +1,7 @@
 //! `barkeep schedule`: when jobs are due, and what starts them. Nothing is started here.
 
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, NaiveDate, SecondsFormat};
@@ -210,9 +210,11 @@ fn named(jobs: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     }
     let is_job = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "toml");
     let mut found: Vec<PathBuf> = match fs::read_dir(JOBS) {
-        Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())).filter(is_job).collect(),
-        Err(_) => Vec::new(),
+        Ok(entries) => entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?,
+        Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(error.into()),
     };
+    found.retain(is_job);
     found.sort();
     if found.is_empty() {
         let message = format!("no job is named, and there is none in the folder `{JOBS}`");

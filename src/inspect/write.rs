@@ -10,6 +10,7 @@ use super::place::{self, Place};
 use super::sample::Sample;
 use super::time::Found;
 use crate::source::Format;
+use crate::text::toml::{key, string};
 
 /// All that was seen.
 pub(super) struct Draft<'a> {
@@ -29,7 +30,7 @@ impl Draft<'_> {
         let mut out = vec![
             "#:schema ../schema/job.schema.json".to_owned(),
             format!("# Written by `barkeep init --from`, from {} of {} files; what is marked as a guess must be confirmed.", self.sample.looked_at, self.sample.files.len()),
-            format!("name  = {}", text(&name)),
+            format!("name  = {}", string(&name)),
             match self.roles.of("volume") {
                 Some(_) => "rules = [\"../rules/ohlcv.toml\"]".to_owned(),
                 None => "rules = [{ file = \"../rules/ohlcv.toml\", except = [\"volume-overflow\"] }]   # there is no volume".to_owned(),
@@ -90,14 +91,14 @@ impl Draft<'_> {
             None => patterns.iter().map(|pattern| from(jobs, pattern)).collect(),
         };
         out.push(match paths.as_slice() {
-            [path] => format!("path      = {}", text(path)),
-            paths => format!("path      = [{}]", paths.iter().map(|path| text(path)).collect::<Vec<_>>().join(", ")),
+            [path] => format!("path      = {}", string(path)),
+            paths => format!("path      = [{}]", paths.iter().map(|path| string(path)).collect::<Vec<_>>().join(", ")),
         });
         if !sample.named {
-            out.push(format!("format    = {}", text(sample.format.as_str())));
+            out.push(format!("format    = {}", string(sample.format.as_str())));
         }
         if let Some(records) = &sample.records {
-            out.push(format!("records   = {}", text(records)));
+            out.push(format!("records   = {}", string(records)));
         }
         match sample.format {
             Format::Csv => self.layout(out, confirm),
@@ -110,8 +111,8 @@ impl Draft<'_> {
         if !numbers.nulls.is_empty() {
             let nulls: Vec<String> = ["", "null", "NULL", "None", "N/A"]
                 .into_iter()
-                .map(text)
-                .chain(numbers.nulls.iter().map(|null| text(null)))
+                .map(string)
+                .chain(numbers.nulls.iter().map(|null| string(null)))
                 .collect();
             out.push(format!("nulls     = [{}]", nulls.join(", ")));
         }
@@ -134,13 +135,13 @@ impl Draft<'_> {
         let layout = &self.sample.layout;
         let tabs = self.sample.files.iter().all(|path| path.extension().is_some_and(|ending| ending == "tsv"));
         if layout.delimiter != "," && !(tabs && layout.delimiter == "\t") {
-            out.push(format!("delimiter = {}", text(&layout.delimiter)));
+            out.push(format!("delimiter = {}", string(&layout.delimiter)));
         }
         if layout.skip > 0 {
             out.push(format!("skip      = {}", layout.skip));
         }
         if layout.header != "first" {
-            out.push(format!("header    = {}", text(layout.header)));
+            out.push(format!("header    = {}", string(layout.header)));
             self.columns(out, confirm);
         }
         if let Some(wide) = layout.wide {
@@ -150,11 +151,11 @@ impl Draft<'_> {
             }
         }
         if !layout.ignore.is_empty() {
-            let patterns: Vec<String> = layout.ignore.iter().map(|pattern| text(pattern)).collect();
+            let patterns: Vec<String> = layout.ignore.iter().map(|pattern| string(pattern)).collect();
             out.push(format!("ignore    = [{}]   # lines that are no bars", patterns.join(", ")));
         }
         if let Some(encoding) = &layout.encoding {
-            out.push(format!("encoding  = {}   # a guess: the files are not UTF-8", text(encoding)));
+            out.push(format!("encoding  = {}   # a guess: the files are not UTF-8", string(encoding)));
             confirm.push(format!("the encoding {encoding}"));
         }
         if layout.trim {
@@ -164,7 +165,7 @@ impl Draft<'_> {
 
     /// The names of columns that the files do not name.
     fn columns(&self, out: &mut Vec<String>, confirm: &mut Vec<String>) {
-        let columns: Vec<String> = self.sample.layout.columns.iter().map(|name| text(name)).collect();
+        let columns: Vec<String> = self.sample.layout.columns.iter().map(|name| string(name)).collect();
         out.push(format!("columns   = [{}]   # a guess by what they hold", columns.join(", ")));
         confirm.push("the names of the columns, which no header says".to_owned());
     }
@@ -176,10 +177,10 @@ impl Draft<'_> {
             market.others.iter().take(4).map(|(name, fit)| format!("{name} {}", percent(*fit))).collect();
         out.push("[bars]".to_owned());
         out.push("series   = [\"symbol\"]".to_owned());
-        out.push(format!("interval = {}                        # the most common step", text(&market.interval)));
+        out.push(format!("interval = {}                        # the most common step", string(&market.interval)));
         out.push(format!(
             "calendar = {}   # a guess: {} fit, missing bars counted; {}",
-            text(market.calendar),
+            string(market.calendar),
             percent(market.fit),
             others.join(", ")
         ));
@@ -188,18 +189,18 @@ impl Draft<'_> {
         let columns = &sample.table.columns;
         let mut fields = Vec::new();
         if let Some(at) = roles.symbol.filter(|at| columns[*at].name != "symbol") {
-            fields.push(format!("symbol = {}", text(&columns[at].name)));
+            fields.push(format!("symbol = {}", string(&columns[at].name)));
         }
         for (name, at) in &roles.fields {
             let source = &columns[*at].name;
             let scale = self.numbers.scale.filter(|_| ["open", "high", "low", "close"].contains(name));
             match (scale, source == name) {
-                (Some((scale, _)), true) => fields.push(format!("{name} = {{ scale = {} }}", text(scale))),
+                (Some((scale, _)), true) => fields.push(format!("{name} = {{ scale = {} }}", string(scale))),
                 (Some((scale, _)), false) => {
-                    fields.push(format!("{name} = {{ field = {}, scale = {} }}", text(source), text(scale)));
+                    fields.push(format!("{name} = {{ field = {}, scale = {} }}", string(source), string(scale)));
                 }
                 (None, true) => {}
-                (None, false) => fields.push(format!("{name} = {}", text(source))),
+                (None, false) => fields.push(format!("{name} = {}", string(source))),
             }
         }
         let mut note = String::new();
@@ -213,7 +214,7 @@ impl Draft<'_> {
         let missing: Vec<String> = ["open", "high", "low", "close", "volume"]
             .into_iter()
             .filter(|name| roles.of(name).is_none())
-            .map(text)
+            .map(string)
             .collect();
         if !missing.is_empty() {
             out.push(format!(
@@ -226,17 +227,17 @@ impl Draft<'_> {
     fn time(&self, confirm: &mut Vec<String>) -> String {
         let Self { market, time, .. } = self;
         let mut parts = vec![match time.fields.as_slice() {
-            [only] => format!("field = {}", text(only)),
-            several => format!("fields = [{}]", several.iter().map(|name| text(name)).collect::<Vec<_>>().join(", ")),
+            [only] => format!("field = {}", string(only)),
+            several => format!("fields = [{}]", several.iter().map(|name| string(name)).collect::<Vec<_>>().join(", ")),
         }];
         if !time.formats.is_empty() {
             parts.push(format!(
                 "formats = [{}]",
-                time.formats.iter().map(|format| text(format)).collect::<Vec<_>>().join(", ")
+                time.formats.iter().map(|format| string(format)).collect::<Vec<_>>().join(", ")
             ));
         }
         let zone = time.zone.or(market.zone);
-        parts.extend(zone.map(|zone| format!("zone = {}", text(zone.name()))));
+        parts.extend(zone.map(|zone| format!("zone = {}", string(zone.name()))));
         parts.extend(market.ends.then(|| "label = \"end\"".to_owned()));
         let mut note = String::new();
         if !market.zone_is_known && !market.daily {
@@ -253,18 +254,6 @@ impl Draft<'_> {
         }
         format!("time     = {{ {} }}{note}", parts.join(", "))
     }
-}
-
-/// A string of TOML. `$` begins a variable in jobs.
-fn text(text: &str) -> String {
-    // JSON escapes what TOML does, in the same way.
-    serde_json::Value::String(text.replace('$', "$$")).to_string()
-}
-
-/// A key of TOML.
-fn key(name: &str) -> String {
-    let bare = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    if bare { name.to_owned() } else { text(name) }
 }
 
 /// `path` as seen from the folder `base`, both absolute; `path` itself where they have nothing in common.
@@ -287,6 +276,5 @@ mod tests {
     fn paths_are_written_as_seen_from_the_job() {
         assert_eq!(from(Path::new("/a/p/jobs"), Path::new("/a/data/x.csv")), "../../data/x.csv");
         assert_eq!(from(Path::new("/a/p/jobs"), Path::new("/b/x.csv")), "/b/x.csv");
-        assert_eq!(text("a\tb"), "\"a\\tb\"");
     }
 }

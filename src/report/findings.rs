@@ -324,12 +324,22 @@ mod tests {
 
     use super::*;
     use crate::durable::Disk;
-    use crate::report::testing::{OHLC, OUTLIER, Output, finding_id, meta, program, texts};
+    use crate::market::DAY_US;
+    use crate::report::collector::Collector;
+    use crate::report::history::previous_findings;
+    use crate::report::margins::Margins;
+    use crate::report::run::{Outcome, RunMeta, RunStatus};
+    use crate::report::testing::{OHLC, OUTLIER, Output, clean_series, finding_id, meta, program, texts};
     use crate::report::write::Published;
+    use crate::text::utc::UtcMicros;
 
     fn parts(dir: &Path, most: usize) -> FindingParts {
+        parts_after(dir, Previous::None, most)
+    }
+
+    fn parts_after(dir: &Path, previous: Previous, most: usize) -> FindingParts {
         let destination = Arc::new(Destination::new(&Disk::system(), dir, "demo", &meta(2), true, 0o600));
-        FindingParts::new(destination, &program(), vec!["a.csv".to_owned()], Previous::None, most)
+        FindingParts::new(destination, &program(), vec!["a.csv".to_owned()], previous, most)
     }
 
     fn publish(parts: FindingParts) {
@@ -370,6 +380,24 @@ mod tests {
             .collect();
         wanted.sort();
         assert_eq!(ids, wanted);
+    }
+
+    #[test]
+    fn whether_the_run_before_would_have_found_it_hangs_on_the_cause_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let over = |hour, day: i64| RunMeta { window: (Some(day * DAY_US), None), ..meta(hour) };
+        let mut before = Collector::new(dir.path(), program(), over(1, 100), Vec::new(), Previous::None);
+        before.take(&clean_series("A").batch()).unwrap();
+        before.finish(Outcome::new(RunStatus::Ok, 0, UtcMicros(0))).unwrap();
+        let window = over(2, 104).window;
+        let previous = previous_findings(dir.path(), "demo", window, Margins::of(&program(), window)).unwrap();
+        let mut parts = parts_after(dir.path(), previous, 10);
+        // At the beginning of the window a gap needs the bar before it; what is said of a stretch of days does not.
+        parts.take(&Output::default().gap("A", 104, 1).gap_of("shifted", "B", 104, 1).batch()).unwrap();
+        publish(parts);
+        let rows = rows(&part(dir.path(), 0));
+        let is_new: Vec<Option<bool>> = column(&rows, "is_new").as_boolean().iter().collect();
+        assert_eq!((texts(&rows, "series"), is_new), (vec!["A".to_owned(), "B".to_owned()], vec![None, Some(true)]));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use super::run::Window;
 use crate::bars::BarsSpec;
-use crate::checks::Context;
+use crate::checks::{Context, LEAST_SESSIONS};
 use crate::engine::program::Program;
 use crate::market::{DAY_US, Interval};
 
@@ -58,7 +58,7 @@ impl Margins {
         });
         // One that begins with the window began before it, for all that is known, and shows within as many sessions as make
         // a stretch.
-        let of_stretch = bars_of_sessions(&program.bars, STRETCH);
+        let of_stretch = bars_of_sessions(&program.bars, LEAST_SESSIONS);
         let wide = Margin::new(&program.bars, window, (of_stretch, of_stretch), true);
         let merged = rules.clone().map(|rule| (rule.check.merged(), wide));
         Self {
@@ -108,11 +108,9 @@ impl Margin {
     }
 }
 
-/// So many sessions in a row are a stretch, which a finding that merges others is about.
-const STRETCH: i64 = 5;
-
 /// How many bars so many sessions have, of the newest that are known.
-fn bars_of_sessions(bars: &BarsSpec, sessions: i64) -> usize {
+fn bars_of_sessions(bars: &BarsSpec, sessions: usize) -> usize {
+    let sessions = i64::try_from(sessions).unwrap_or(i64::MAX);
     let count = bars.grid.as_ref().and_then(|grid| {
         let calendar = grid.calendar();
         let last = calendar.last_on_or_before(calendar.last()?)?;
@@ -199,12 +197,12 @@ mod tests {
     fn a_stretch_has_the_bars_of_five_sessions() {
         let hours = |calendar: &str| {
             let bars = Fixture::new(&format!("interval = \"1h\"\ncalendar = \"{calendar}\""), "time").spec;
-            bars_of_sessions(&bars, STRETCH)
+            bars_of_sessions(&bars, LEAST_SESSIONS)
         };
         assert_eq!((hours("24/7"), hours("weekdays")), (120, 120));
         // Six sessions of 7 hours with half-days before the end of the year, but for the last bar.
         assert!((30..=42).contains(&hours("XNYS")), "{}", hours("XNYS"));
-        assert_eq!(bars_of_sessions(&daily("24/7"), STRETCH), 0);
+        assert_eq!(bars_of_sessions(&daily("24/7"), LEAST_SESSIONS), 0);
     }
 
     #[test]

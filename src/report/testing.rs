@@ -117,9 +117,14 @@ impl Output {
     }
 
     /// A finding about a gap of `bars` from `day` on.
-    pub(super) fn gap(mut self, series: &str, day: i64, bars: u64) -> Self {
+    pub(super) fn gap(self, series: &str, day: i64, bars: u64) -> Self {
+        self.gap_of("unexplained", series, day, bars)
+    }
+
+    /// The same, with its cause.
+    pub(super) fn gap_of(mut self, cause: &'static str, series: &str, day: i64, bars: u64) -> Self {
         let last = day + i64::try_from(bars).unwrap() - 1;
-        let finding = Finding::gap(day * DAY, last * DAY, bars).cause("unexplained");
+        let finding = Finding::gap(day * DAY, last * DAY, bars).cause(cause);
         self.0.push(&Row {
             record: Record::Finding,
             rule: Some(GAP),

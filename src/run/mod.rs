@@ -53,7 +53,6 @@ pub(crate) mod stop;
 mod suggest;
 #[cfg(test)]
 mod tests;
-mod toml_text;
 mod trial;
 pub(crate) mod unresolved;
 mod window;
@@ -78,8 +77,8 @@ pub use source::OwnSource;
 pub use stop::Stop;
 pub use suggest::{SuggestedRule, Suggestions};
 pub use trial::{
-    Backtest, BacktestOptions, Changed, DiffOptions, Difference, Example, Judged, Missed, OfYear, RuleDifference, Rung,
-    Sided, Thresholds, TrialOptions, Values,
+    AtThreshold, Backtest, BacktestOptions, Changed, DiffOptions, Difference, Example, Judged, Missed, OfYear,
+    RuleDifference, Sided, Thresholds, TrialOptions, Values,
 };
 pub use window::AskedWindow;
 

@@ -35,7 +35,7 @@ pub enum CronMistake {
     #[error("{0}")]
     Unreadable(String),
     /// It has no date that exists.
-    #[error("it is never due: no date is as it says")]
+    #[error("no date matches it, so the job would never run")]
     Never,
 }
 
@@ -63,7 +63,7 @@ impl Cron {
         let unreadable = |why: String| Err(CronMistake::Unreadable(why));
         let text = text.trim();
         if let Some(sign) = text.chars().find(|c| !(c.is_ascii_alphanumeric() || " \t*,-/@".contains(*c))) {
-            return unreadable(format!("cron knows no `{sign}`"));
+            return unreadable(format!("`{sign}` is not a sign of cron patterns"));
         }
         let fields = text.split_whitespace().count();
         let nickname = text.starts_with('@');
@@ -211,10 +211,10 @@ mod tests {
             ("0 30 18 * * 1-5", "it has 6 fields"),
             ("@reboot", "there is no `@reboot`"),
             ("0 0 L * *", "`L`, `W` and `#`"),
-            ("0 0 ? * *", "cron knows no `?`"),
+            ("0 0 ? * *", "`?` is not a sign"),
             ("0 0 */2 * MON", "crons differ"),
-            ("0 0 31 2 *", "never due"),
-            ("0 0 30 FEB *", "never due"),
+            ("0 0 31 2 *", "no date matches"),
+            ("0 0 30 FEB *", "no date matches"),
         ] {
             let mistake = Cron::parse(text).unwrap_err().to_string();
             assert!(mistake.contains(why), "{text}: {mistake}");

@@ -9,6 +9,7 @@ use crate::bars::{BarsSpec, FieldKind};
 use crate::text::UtcMicros;
 use crate::text::escape::visible;
 use crate::text::numbers::{counted, percent, rate, rough, thousands};
+use crate::text::toml::string;
 
 /// Returns that tell what is usual.
 const ENOUGH_RETURNS: u64 = 250;
@@ -109,7 +110,7 @@ impl Of<'_> {
         Some(Draft {
             id: "symbol".to_owned(),
             check: "matches",
-            values: vec![("field", text(field)), ("pattern", format!("'{pattern}'"))],
+            values: vec![("field", string(field)), ("pattern", format!("'{pattern}'"))],
             reasons: vec![format!("{all} are written so, {} among them.", some.join(", "))],
             why: "a symbol of another form makes a series of its own".to_owned(),
         })
@@ -163,7 +164,7 @@ impl Of<'_> {
         Some(Draft {
             id: format!("{field}-range"),
             check: "range",
-            values: std::iter::once(("field", text(field)))
+            values: std::iter::once(("field", string(field)))
                 .chain(ends.iter().map(|end| (*end, rough(limit(end), 6))))
                 .collect(),
             reasons: vec![
@@ -241,7 +242,10 @@ impl Of<'_> {
         Some(Draft {
             id: "move".to_owned(),
             check: "sql",
-            values: vec![("assert", text(&format!("abs(ret(close)) <= {}", rough(limit, 6)))), ("nulls", text("pass"))],
+            values: vec![
+                ("assert", string(&format!("abs(ret(close)) <= {}", rough(limit, 6)))),
+                ("nulls", string("pass")),
+            ],
             reasons: vec![
                 format!(
                     "The largest move from bar to bar is {} on {} {at}; {below} of {} are at most {}, half of them at most {}.",
@@ -346,13 +350,8 @@ pub(super) fn share(size: f64) -> String {
     format!("{} %", rough(up(size * 100.0), 3))
 }
 
-fn text(text: &str) -> String {
-    // JSON escapes what TOML does, in the same way; `$` begins a variable.
-    serde_json::Value::String(text.replace('$', "$$")).to_string()
-}
-
 fn list<'a>(texts: impl Iterator<Item = &'a str>) -> String {
-    format!("[{}]", texts.map(text).collect::<Vec<_>>().join(", "))
+    format!("[{}]", texts.map(string).collect::<Vec<_>>().join(", "))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The price step that bars show.
 
-/// Steps from the coarsest on. Finer ones cannot be told from what numbers of 64 bits round away.
+/// Steps from the coarsest on. Finer steps are lost in the rounding of 64-bit numbers.
 const STEPS: [f64; 18] = [
     1.0, 0.5, 0.25, 0.2, 0.1, 0.05, 0.025, 0.02, 0.01, 0.005, 0.0025, 0.001, 0.0005, 0.000_1, 0.000_05, 1e-5, 1e-6,
     1e-8,

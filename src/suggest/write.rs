@@ -10,6 +10,7 @@ use crate::bars::{BarsSpec, FieldKind};
 use crate::text::UtcMicros;
 use crate::text::escape::visible;
 use crate::text::numbers::{counted, percent, rate, rough, thousands};
+use crate::text::toml::{key, string};
 
 /// Characters of a line of comment.
 const WIDTH: usize = 118;
@@ -33,9 +34,9 @@ pub(crate) struct Suggested<'a> {
 
 /// The rule as TOML, without its reasons.
 pub(crate) fn draft_text(draft: &Draft) -> String {
-    let mut keys = vec![("id", quoted(&draft.id)), ("check", quoted(draft.check))];
+    let mut keys = vec![("id", string(&draft.id)), ("check", string(draft.check))];
     keys.extend(draft.values.iter().map(|(key, value)| (*key, value.clone())));
-    keys.extend([("severity", quoted("warn")), ("action", quoted("report")), ("why", quoted(&draft.why))]);
+    keys.extend([("severity", string("warn")), ("action", string("report")), ("why", string(&draft.why))]);
     let width = keys.iter().map(|(key, _)| key.len()).max().unwrap_or_default();
     let lines = keys.iter().map(|(key, value)| format!("{key:<width$} = {value}\n"));
     std::iter::once("[[rule]]\n".to_owned()).chain(lines).collect()
@@ -50,7 +51,7 @@ pub(crate) fn write(suggested: &Suggested<'_>) -> String {
     );
     comment(
         &mut out,
-        "Limits follow from these bars: they find what differs from them, and bless what is wrong in all of them.",
+        "Limits follow from these bars: they flag bars that differ, and nothing that is wrong in all of them.",
     );
     out.push_str("#\n");
     suggested.bars_lines().iter().for_each(|line| comment(&mut out, line));
@@ -179,15 +180,6 @@ impl Suggested<'_> {
 
 fn of(Counted { findings, evaluated }: Counted) -> String {
     format!("{} in {}", counted(findings, "finding"), counted(evaluated, "bar"))
-}
-
-fn quoted(text: &str) -> String {
-    serde_json::Value::String(text.replace('$', "$$")).to_string()
-}
-
-fn key(name: &str) -> String {
-    let bare = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-    if bare { name.to_owned() } else { quoted(name) }
 }
 
 /// Writes `text` as comment, broken into lines.

@@ -21,7 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("decide", &["checks", "text"]),
     ("config", &["bars", "checks", "decide", "durable", "market", "schedule", "schema"]),
     ("source", &["bars", "config", "durable", "schema"]),
-    ("inspect", &["bars", "market", "source"]),
+    ("inspect", &["bars", "market", "source", "text"]),
     ("suggest", &["bars", "market", "text"]),
     ("engine", &["bars", "checks", "config", "decide", "durable", "market", "schema"]),
     ("report", &["bars", "checks", "decide", "durable", "engine", "market", "schema", "source", "text"]),

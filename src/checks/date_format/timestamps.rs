@@ -8,7 +8,7 @@ use crate::bars::time::TimeFault;
 use crate::bars::{BarsSpec, Label, TimeSpec};
 use crate::checks::displaced::{OfSessions, displaced};
 use crate::checks::sessions::Sessions;
-use crate::checks::stretches::LEAST;
+use crate::checks::stretches::LEAST_SESSIONS;
 use crate::checks::{Check, Context, Finding, FindingSink, Series, TextColumn};
 use crate::market::{Grid, Interval, Slot, zone};
 use crate::text::utc::UtcMicros;
@@ -89,7 +89,7 @@ impl Check for Timestamps {
     fn merge(&self, series: &Series<'_>, findings: &mut FindingSink) {
         let Some(market) = self.market.as_ref().filter(|market| market.hours) else { return };
         let beside: Vec<(usize, usize)> = findings.findings.iter().enumerate().filter_map(beside).collect();
-        if beside.len() < LEAST {
+        if beside.len() < LEAST_SESSIONS {
             return;
         }
         let labelled_at_end = self.time.label == Label::End;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::checks::Facts;
 use crate::checks::displaced::OfSessions;
 use crate::checks::sessions::{Sessions, Span};
-use crate::checks::stretches::{LEAST, stretches};
+use crate::checks::stretches::{LEAST_SESSIONS, stretches};
 use crate::text::numbers::counted;
 
 /// Which bars of a session are missing, and how many.
@@ -77,7 +77,7 @@ pub(super) fn same_bars(sessions: &Sessions, gaps: &mut Vec<Span>) -> Vec<SameBa
     };
     let mut found = Vec::new();
     let mut taken: Vec<Span> = Vec::new();
-    for (part, pieces) in parts.into_iter().filter(|(_, pieces)| pieces.len() >= LEAST) {
+    for (part, pieces) in parts.into_iter().filter(|(_, pieces)| pieces.len() >= LEAST_SESSIONS) {
         let Some(origin) = pieces.first().map(|(ordinal, _)| place(*ordinal)) else { continue };
         let at = |ordinal: i64| usize::try_from(place(ordinal) - origin).unwrap_or(0);
         let mut holds = vec![false; pieces.last().map_or(0, |(ordinal, _)| at(*ordinal) + 1)];

@@ -128,7 +128,7 @@ fn read_cron(section: &mut SectionReader<'_>, text: &str) -> Option<Cron> {
         CronMistake::Never => "look at the day and the month",
         CronMistake::Unreadable(_) => "write for instance `30 18 * * MON-FRI`: 18:30 from Monday to Friday",
     };
-    section.reject("cron", format!("`{text}` is no cron pattern to go by: {mistake}"), help);
+    section.reject("cron", format!("`{text}` is not a cron pattern that can be used: {mistake}"), help);
     None
 }
 

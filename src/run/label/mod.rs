@@ -13,12 +13,12 @@ pub use self::asked::Asked;
 use super::failure::Failure;
 use super::job::Job;
 use super::load::today;
-use super::toml_text::quoted;
 use crate::checks::parse_error;
 use crate::config::labels::{self, ForJob, JobLabels, Written};
 use crate::decide::{About, Judgement, Labels};
 use crate::report::latest::{Latest, each_finding};
 use crate::schema::diagnostic::suggestion;
+use crate::text::toml::string;
 
 /// Ids that a message about an ambiguous beginning names.
 const CANDIDATES: usize = 5;
@@ -176,11 +176,11 @@ impl Job {
 
 /// The lines of a label, each with its end.
 fn entry(about: &Asked, job: &str, options: &LabelOptions) -> String {
-    let mut lines = vec!["[[label]]".to_owned(), format!("job = {}", quoted(job))];
+    let mut lines = vec!["[[label]]".to_owned(), format!("job = {}", string(job))];
     lines.extend(about.lines());
-    lines.push(format!("verdict = {}", quoted(options.judgement.as_str())));
-    lines.push(format!("why = {}", quoted(&options.why)));
-    lines.extend(options.by.as_ref().map(|by| format!("by = {}", quoted(by))));
+    lines.push(format!("verdict = {}", string(options.judgement.as_str())));
+    lines.push(format!("why = {}", string(&options.why)));
+    lines.extend(options.by.as_ref().map(|by| format!("by = {}", string(by))));
     lines.extend(options.expires.map(|day| format!("expires = {day}")));
     lines.into_iter().map(|line| line + "\n").collect()
 }

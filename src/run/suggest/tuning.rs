@@ -12,6 +12,7 @@ use crate::run::open::Opened;
 use crate::schema::diagnostic::SourceText;
 use crate::schema::keys::Otherwise;
 use crate::suggest::{Counted, Tuning};
+use crate::text::toml::key;
 
 /// Share of the bars it evaluates that a rule with a limit finds something in before it finds too much to be read.
 const MUCH: f64 = 0.002;
@@ -73,9 +74,7 @@ fn limit_of(rule: &Rule) -> Option<f64> {
 /// The job as it would be with these limits; `None` where it has tuning to which nothing can be added.
 fn tuned(opened: &Opened, limits: &[(&str, f64)]) -> Option<Opened> {
     let job = &opened.loaded.job.file;
-    let more = limits
-        .iter()
-        .map(|(rule, limit)| format!("\n[tune.{}]\nlimit = {limit:?}\n", Value::String((*rule).to_owned())));
+    let more = limits.iter().map(|(rule, limit)| format!("\n[tune.{}]\nlimit = {limit:?}\n", key(rule)));
     let text: String = std::iter::once(format!("{}\n", job.text)).chain(more).collect();
     if toml::from_str::<toml::Table>(&text).is_err() {
         return None;

@@ -3,21 +3,19 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
 use chrono::{Datelike, NaiveDate};
 
 use super::evaluate::{TrialOptions, Tries};
-use super::found::{Findings, Found};
+use super::found::Found;
 use super::values::Values;
-use super::{ladder, named};
+use super::{named, thresholds};
 use crate::checks::Threshold;
 use crate::config::{Rule, Tried};
 use crate::decide::{Judgement, Labels};
 use crate::market::zone::DAY_US;
 use crate::report::latest::each_finding;
 use crate::report::run::Window;
-use crate::report::tally::{RuleTally, Tally};
-use crate::run::evaluate::Sink;
+use crate::report::tally::RuleTally;
 use crate::run::failure::Failure;
 use crate::run::job::Job;
 use crate::run::load::today;
@@ -81,15 +79,15 @@ pub struct Thresholds {
     pub key: &'static str,
     /// Its present value.
     pub present: f64,
-    /// The thresholds, ascending.
-    pub rungs: Vec<Rung>,
+    /// Findings at each threshold, ascending; the present one is among them.
+    pub values: Vec<AtThreshold>,
     /// Symbols whose own value the job sets: that stays.
     pub fixed: Vec<String>,
 }
 
 /// Findings at one threshold.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Rung {
+pub struct AtThreshold {
     /// The threshold.
     pub value: f64,
     /// How many findings.
@@ -134,10 +132,10 @@ impl Job {
         self.try_rules(&options.trial, async |bench| {
             let first = bench.compile(std::slice::from_ref(&base))?;
             let rule = first.rule(AS_IT_IS).ok_or_else(|| left_out(&base))?;
-            let ladder = thresholds(rule);
+            let others = other_thresholds(rule);
             let (check, symbols) = (rule.kind.name(), rule.by_symbol.keys().cloned().collect());
             let mut tried = vec![base.clone()];
-            if let Ok((Threshold { key, .. }, values)) = &ladder {
+            if let Ok((Threshold { key, .. }, values)) = &others {
                 let at =
                     |value: &f64| Tried { values: options.values.with(key, *value).text(&base.id), ..base.clone() };
                 tried.extend(values.iter().map(at));
@@ -147,14 +145,15 @@ impl Job {
             let mut hits = Hits::new(&tries, tried.len(), labels);
             let asked = (bench.window, options.trial.series.as_slice());
             let run = if hits.labels.is_empty() { None } else { self.expect(&mut hits, &base.id, asked)? };
-            bench.evaluate(&tries, &tried, &mut hits).await?;
+            let counted = bench.evaluate(&tries, &tried, &mut |found| hits.add(found)).await?;
             let own = tries.index(AS_IT_IS).ok_or_else(|| left_out(&base))?;
-            let tally = hits.tally.rules[own].clone();
-            let (thresholds, no_thresholds) = match ladder {
+            let tally = counted.rules[own].clone();
+            let (thresholds, no_thresholds) = match others {
                 Ok((Threshold { key, value: present }, values)) => {
-                    let rungs = values.iter().zip(hits.tried.iter().skip(1));
-                    let rungs = rungs.map(|(value, counts)| counts.rung(*value)).collect();
-                    (Some(Thresholds { key, present, rungs, fixed: symbols }), None)
+                    // Behind the rule as it is.
+                    let values = values.iter().zip(&hits.tried[AS_IT_IS + 1..]);
+                    let values = values.map(|(value, counts)| counts.at(*value)).collect();
+                    (Some(Thresholds { key, present, values, fixed: symbols }), None)
                 }
                 Err(why) => (None, Some(why)),
             };
@@ -163,8 +162,8 @@ impl Job {
                 check,
                 daily: bench.is_daily(),
                 window: bench.window,
-                read: hits.tally.series.rows.read,
-                series: hits.tally.series.series,
+                read: counted.series.rows.read,
+                series: counted.series.series,
                 tally,
                 judged: hits.judged(run),
                 by_year: hits.by_year(),
@@ -203,11 +202,11 @@ fn left_out(rule: &Tried) -> Failure {
 }
 
 /// The thresholds at which a rule is tried, or why there are none.
-fn thresholds(rule: &Rule) -> Result<(Threshold, Vec<f64>), &'static str> {
+fn other_thresholds(rule: &Rule) -> Result<(Threshold, Vec<f64>), &'static str> {
     let threshold = rule.check.threshold().ok_or("its check has no one parameter that says how far is too far")?;
     let key = rule.kind.params().iter().find(|key| key.name == threshold.key);
     let key = key.ok_or("its check has no such parameter")?;
-    match ladder::around(threshold.value, key) {
+    match thresholds::around(threshold.value, key) {
         values if values.len() > 1 => Ok((threshold, values)),
         _ => Err("no other threshold is allowed"),
     }
@@ -235,14 +234,13 @@ struct Counts {
 }
 
 impl Counts {
-    fn rung(&self, value: f64) -> Rung {
-        Rung { value, findings: self.findings, labelled: self.labelled }
+    fn at(&self, value: f64) -> AtThreshold {
+        AtThreshold { value, findings: self.findings, labelled: self.labelled }
     }
 }
 
 /// Counts what rules find that are tried.
 struct Hits {
-    tally: Tally,
     places: Vec<Option<usize>>,
     ids: Vec<Arc<str>>,
     labels: Labels,
@@ -255,7 +253,6 @@ struct Hits {
 impl Hits {
     fn new(tries: &Tries, count: usize, labels: Labels) -> Self {
         Self {
-            tally: Tally::new(&tries.program),
             places: tries.places.clone(),
             ids: tries.program.rules.rules.iter().map(|rule| Arc::clone(&rule.id)).collect(),
             labels,
@@ -308,20 +305,6 @@ impl Hits {
             .collect();
         missed.sort();
         Some(Judged { labelled, unlabelled: findings - labelled.iter().sum::<u64>(), run, missed })
-    }
-}
-
-impl Sink for Hits {
-    fn take(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
-        self.tally.take(batch)?;
-        for found in Findings::of(batch)?.iter() {
-            self.add(&found);
-        }
-        Ok(())
-    }
-
-    fn tally(&self) -> &Tally {
-        &self.tally
     }
 }
 

@@ -3,17 +3,15 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
 use serde_json::{Map, Value};
 
 use super::evaluate::{TrialOptions, Tries};
-use super::found::{Findings, Found};
+use super::found::Found;
 use super::named;
 use crate::checks::Expression;
 use crate::config::{Rule, Tried};
 use crate::report::run::Window;
 use crate::report::tally::Tally;
-use crate::run::evaluate::Sink;
 use crate::run::failure::Failure;
 use crate::run::job::Job;
 use crate::text::utc::UtcMicros;
@@ -102,14 +100,14 @@ impl Job {
         self.try_rules(&options.trial, async |bench| {
             let tries = bench.compile(&tried)?;
             let mut compared = Compared::new(&tries, &pairs);
-            bench.evaluate(&tries, &tried, &mut compared).await?;
+            let counted = bench.evaluate(&tries, &tried, &mut |found| compared.add(found)).await?;
             let rules = pairs.iter().zip(&compared.found);
             Ok(Difference {
                 daily: bench.is_daily(),
                 window: bench.window,
-                read: compared.tally.series.rows.read,
-                series: compared.tally.series.series,
-                rules: rules.map(|(pair, found)| difference(&tries, &tried, *pair, found, &compared.tally)).collect(),
+                read: counted.series.rows.read,
+                series: counted.series.series,
+                rules: rules.map(|(pair, found)| difference(&tries, &tried, *pair, found, &counted)).collect(),
             })
         })
         .await
@@ -203,7 +201,6 @@ struct Seen {
 
 /// Compares what rules find that belong together.
 struct Compared {
-    tally: Tally,
     /// For each rule of the program the pair it belongs to, and on which side.
     of: Vec<Option<(usize, usize)>>,
     found: Vec<HashMap<Key, Seen>>,
@@ -216,11 +213,7 @@ impl Compared {
             let on_side = |pair: &[Option<usize>; 2]| pair.iter().position(|side| *side == Some(place));
             pairs.iter().enumerate().find_map(|(index, pair)| Some((index, on_side(pair)?)))
         };
-        Self {
-            tally: Tally::new(&tries.program),
-            of: tries.places.iter().map(pair_of).collect(),
-            found: pairs.iter().map(|_| HashMap::new()).collect(),
-        }
+        Self { of: tries.places.iter().map(pair_of).collect(), found: pairs.iter().map(|_| HashMap::new()).collect() }
     }
 
     fn add(&mut self, found: &Found<'_>) {
@@ -237,19 +230,5 @@ impl Compared {
             },
         });
         seen.by[side] = true;
-    }
-}
-
-impl Sink for Compared {
-    fn take(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
-        self.tally.take(batch)?;
-        for found in Findings::of(batch)?.iter() {
-            self.add(&found);
-        }
-        Ok(())
-    }
-
-    fn tally(&self) -> &Tally {
-        &self.tally
     }
 }

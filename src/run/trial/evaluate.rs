@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use datafusion::prelude::SessionContext;
 
+use super::found::{Findings, Found};
 use crate::bars::BarsSpec;
 use crate::checks::Stage;
 use crate::config::{Rule, Trials, Tried};
@@ -11,6 +13,7 @@ use crate::decide::{Action, Severity};
 use crate::engine::program::Program;
 use crate::engine::session::session;
 use crate::report::run::Window;
+use crate::report::tally::Tally;
 use crate::run::evaluate::{Sink, evaluate};
 use crate::run::facts;
 use crate::run::failure::Failure;
@@ -112,19 +115,26 @@ impl Bench<'_> {
         Ok((program::over(self.job, self.opened, self.session, bars, rules)?, places))
     }
 
-    /// Evaluates the bars by `tries`, which were compiled of `tried`.
+    /// Evaluates the bars by `tries`, which were compiled of `tried`; `visit` is shown every finding. What was counted is
+    /// returned.
     ///
     /// # Errors
     /// The source breaks off, or there is no bar although some are expected.
-    pub(super) async fn evaluate(&self, tries: &Tries, tried: &[Tried], sink: &mut dyn Sink) -> Result<(), Failure> {
+    pub(super) async fn evaluate(
+        &self,
+        tries: &Tries,
+        tried: &[Tried],
+        visit: &mut (dyn FnMut(&Found<'_>) + Send),
+    ) -> Result<Tally, Failure> {
         let Self { job, opened, session, as_of, options, window } = *self;
         let (context, program) = (&job.context, &tries.program);
         let mut ingested = opened.ingest(program, context, &options.series).await?;
         ingested.input.window = window;
         let compile = || Ok(self.program(tried)?.0);
-        evaluate(context, (opened, session), program, &ingested, sink, &compile).await?;
+        let mut sink = Visiting { tally: Tally::new(program), visit };
+        evaluate(context, (opened, session), program, &ingested, &mut sink, &compile).await?;
         let now = window::on_scale(&program.bars, as_of);
-        if sink.tally().series.rows.read == 0 && !window::is_closed(&program.bars, window, now) {
+        if sink.tally.series.rows.read == 0 && !window::is_closed(&program.bars, window, now) {
             let source = opened.loaded.job.source.label();
             let nothing = window::nothing_read(&source, ingested.rows, window, opened, &options.series);
             return Err(Failure::Broken(nothing.into()));
@@ -132,7 +142,25 @@ impl Bench<'_> {
         for identity in &ingested.identities {
             identity.verify_unchanged()?;
         }
+        Ok(sink.tally)
+    }
+}
+
+/// Counts what the operator puts out, and shows its findings.
+struct Visiting<'a> {
+    tally: Tally,
+    visit: &'a mut (dyn FnMut(&Found<'_>) + Send),
+}
+
+impl Sink for Visiting<'_> {
+    fn take(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
+        self.tally.take(batch)?;
+        Findings::of(batch)?.iter().for_each(|found| (self.visit)(&found));
         Ok(())
+    }
+
+    fn tally(&self) -> &Tally {
+        &self.tally
     }
 }
 

@@ -3,7 +3,7 @@
 //! ```text
 //! named     the rules that a person names      values  values in the place of their own
 //! evaluate  one pass over the bars             found   a finding, as the operator puts it out
-//! backtest  one rule, at several thresholds    ladder  which thresholds
+//! backtest  one rule, at several thresholds    thresholds  which these are
 //! diff      two sets of rules
 //! ```
 //!
@@ -14,11 +14,11 @@ mod backtest;
 mod diff;
 mod evaluate;
 mod found;
-mod ladder;
 mod named;
+mod thresholds;
 mod values;
 
-pub use self::backtest::{Backtest, BacktestOptions, Judged, Missed, OfYear, Rung, Thresholds};
+pub use self::backtest::{AtThreshold, Backtest, BacktestOptions, Judged, Missed, OfYear, Thresholds};
 pub use self::diff::{Changed, DiffOptions, Difference, Example, RuleDifference, Sided};
 pub use self::evaluate::TrialOptions;
 pub use self::values::Values;

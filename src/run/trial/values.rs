@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::run::failure::Failure;
-use crate::run::toml_text::quoted;
 use crate::schema::SourceText;
+use crate::text::toml::{key, string};
 
 /// Values by parameter, as TOML.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl Values {
                 return Err(wrong("there is no value behind the `=`"));
             }
             let is_toml = format!("{key} = {value}").parse::<toml::Table>().is_ok_and(|table| table.len() == 1);
-            let written = if is_toml { value.to_owned() } else { quoted(value) };
+            let written = if is_toml { value.to_owned() } else { string(value) };
             if values.insert(key.to_owned(), written).is_some() {
                 return Err(wrong("it is set twice"));
             }
@@ -54,7 +54,7 @@ impl Values {
             return None;
         }
         let lines: String = self.0.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
-        Some(SourceText::new("--set", format!("[tune.{}]\n{lines}", quoted(id))))
+        Some(SourceText::new("--set", format!("[tune.{}]\n{lines}", key(id))))
     }
 }
 

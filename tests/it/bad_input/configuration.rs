@@ -90,7 +90,7 @@ error[bad-value]: `rows` must not be negative  --> job.toml:22:8
 error[bad-value]: `fraction` must be above 0 and at most 1  --> job.toml:23:12
 error[bad-value]: a row that is not kept cannot be put back  --> job.toml:26:8
 error[unset-variable]: environment variable `BARKEEP_TEST_UNSET` is not set  --> job.toml:29:7
-error[bad-value]: `0 0 31 2 *` is no cron pattern to go by: it is never due: no date is as it says  --> job.toml:32:8
+error[bad-value]: `0 0 31 2 *` is not a cron pattern that can be used: no date matches it, so the job would never run  --> job.toml:32:8
 error[bad-value]: `Ohlc!` cannot be the id of a rule  --> a.toml:2:6
 error[unknown-check]: rule `Ohlc!` names a check that does not exist  --> a.toml:3:9
 error[missing-key]: the rule lacks `id`  --> a.toml:5:1

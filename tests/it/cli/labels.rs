@@ -125,3 +125,13 @@ fn the_job_says_where_its_labels_are_and_a_file_of_its_own_must_be_there() {
     project.call(&["label", "job.toml", "series=A", "fine", "--why", "x"]).exits(0);
     assert!(fs::read_to_string(project.path("decided/all.toml")).unwrap().contains("series = \"A\""));
 }
+
+#[test]
+fn the_words_of_a_person_are_no_variables() {
+    let project = project();
+    let why = "costs $5, see ${TICKET} and $$";
+    project.call(&["label", "job.toml", "series=A", "fine", "--why", why, "--by", "${USER"]).exits(0);
+    let contradicted = project.call(&["label", "job.toml", "series=A", "bad", "--why", "x"]).exits(2);
+    contradicted.says(&[why]);
+    project.call(&["check", "job.toml"]).exits(0);
+}

@@ -518,7 +518,7 @@ fn the_memory_of_a_run_is_its_own() {
     project.write("big.csv", format!("symbol,date,open,high,low,close,volume\n{}", rows.collect::<String>()));
     let big = JOB.replace("\"demo\"", "\"big\"").replace("bars.csv", "big.csv").replace("\"1d\"", "\"1m\"");
     project.write("big.toml", big);
-    // The allocator is told to give memory back at once: what it keeps for a while is still the memory of the process.
+    // The allocator returns memory at once: what it would keep for later use counts for the next run too.
     let mut command = project.command(&["check", "big.toml", "job.toml"]);
     project.output(command.env("MIMALLOC_PURGE_DELAY", "0").output().unwrap()).exits(0);
     let peak = |job: &str| {

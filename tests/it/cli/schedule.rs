@@ -201,7 +201,7 @@ fn of_yaml(text: &str) -> Option<Value> {
 #[test]
 fn mistakes_have_their_place() {
     for (schedule, says) in [
-        ("cron = \"0 0 31 2 *\"", &["job.toml:21:8", "never due"][..]),
+        ("cron = \"0 0 31 2 *\"", &["job.toml:21:8", "no date matches it"][..]),
         ("cron = \"30 18 * * 1-5 *\"", &["job.toml:21:8", "has 6 fields"]),
         ("cron = \"@daily\"\nafter = \"close\"", &["job.toml:22:9", "`after` beside `cron`"]),
         ("zone = \"Asia/Shanghai\"", &["a schedule needs `cron` or `after`"]),

@@ -66,9 +66,9 @@ fn backtest(project: &Project, args: &[&str]) -> Value {
 }
 
 /// Threshold and findings.
-fn rungs(tested: &Value) -> Vec<(f64, u64)> {
-    let rungs = tested["thresholds"]["rungs"].as_array().unwrap();
-    rungs.iter().map(|rung| (rung["value"].as_f64().unwrap(), rung["findings"].as_u64().unwrap())).collect()
+fn at_thresholds(tested: &Value) -> Vec<(f64, u64)> {
+    let values = tested["thresholds"]["values"].as_array().unwrap();
+    values.iter().map(|at| (at["value"].as_f64().unwrap(), at["findings"].as_u64().unwrap())).collect()
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn a_rule_finds_what_is_there_at_every_threshold() {
     assert_eq!(tested["by_year"], years);
     let expected =
         [(4.0, 5), (4.8, 5), (5.6, 5), (6.4, 4), (7.2, 4), (8.0, 4), (8.8, 4), (10.0, 3), (12.0, 3), (16.0, 2)];
-    assert_eq!(rungs(&tested), expected);
+    assert_eq!(at_thresholds(&tested), expected);
     assert_eq!((&tested["thresholds"]["key"], &tested["thresholds"]["present"]), (&"limit".into(), &8.0.into()));
 }
 
@@ -93,7 +93,7 @@ fn a_rule_finds_what_is_there_at_every_threshold() {
 fn every_threshold_finds_what_a_check_with_it_finds() {
     let project = project();
     let tested = backtest(&project, &["close-outlier", "job.toml"]);
-    for (limit, findings) in rungs(&tested) {
+    for (limit, findings) in at_thresholds(&tested) {
         project.write("rules.toml", RULES.replace("limit = 8.0", &format!("limit = {limit}")));
         project.call(&["check", "job.toml", "--no-report", "--format", "json"]);
         let checked = project.call(&["check", "job.toml", "--no-report", "--format", "json"]).json().swap_remove(0);
@@ -120,7 +120,7 @@ fn values_series_and_windows_are_those_that_are_asked_for() {
     let tested = backtest(&project, &["close-outlier", "job.toml"]);
     assert_eq!((&tested["thresholds"]["present"], &tested["findings"]), (&20.0.into(), &4.into()));
     assert_eq!(tested["thresholds"]["symbols_with_own_values"], json!(["A"]));
-    assert_eq!(rungs(&tested)[..2], [(10.0, 5), (12.0, 5)], "A keeps its own limit");
+    assert_eq!(at_thresholds(&tested)[..2], [(10.0, 5), (12.0, 5)], "A keeps its own limit");
     assert_eq!(findings(&["--set", "limit=60"]), 3, "over the value of the job");
     assert!(!project.path("reports").exists(), "nothing is written");
 }
@@ -164,8 +164,8 @@ fn labels_say_how_many_findings_are_right_and_which_are_missed() {
     let labels = &tested["labels"];
     assert_eq!(labels["findings"], json!({ "known": 1, "fine": 1, "bad": 2 }));
     assert_eq!((&labels["unlabelled"], &labels["bad_not_found"]), (&0.into(), &json!([])));
-    let of = |rung: &Value| rung["labelled"].clone();
-    let last = tested["thresholds"]["rungs"].as_array().unwrap().last().unwrap();
+    let of = |at: &Value| at["labelled"].clone();
+    let last = tested["thresholds"]["values"].as_array().unwrap().last().unwrap();
     assert_eq!(of(last), json!({ "known": 0, "fine": 0, "bad": 2 }));
     let tested = backtest(&project, &["close-outlier", "job.toml", "--set", "limit=30"]);
     let missed = &tested["labels"]["bad_not_found"];
