@@ -11,6 +11,7 @@ use serde_json::json;
 use super::args::{Global, ScheduleTarget};
 use super::events;
 use super::output::{Output, message};
+use crate::config::labels::{USUAL_FILE, is_file_of_labels};
 use crate::durable::paths;
 use crate::run::shell::typed;
 use crate::run::{Exit, Failure, Job, Stop};
@@ -214,7 +215,12 @@ fn named(jobs: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
         Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(error.into()),
     };
-    found.retain(is_job);
+    // Labels of the jobs stand beside them.
+    let is_of_labels = |path: &Path| {
+        path.file_name().is_some_and(|name| name == USUAL_FILE)
+            || fs::read_to_string(path).is_ok_and(|text| is_file_of_labels(&text))
+    };
+    found.retain(|path| is_job(path) && !is_of_labels(path));
     found.sort();
     if found.is_empty() {
         let message = format!("no job is named, and there is none in the folder `{JOBS}`");

@@ -131,6 +131,12 @@ pub struct ForJob<'a> {
     pub environment: &'a Environment,
 }
 
+/// Whether `text` is a file of labels and not a job; a file without any key is neither.
+pub fn is_file_of_labels(text: &str) -> bool {
+    let table: Result<toml::Table, _> = toml::from_str(text);
+    table.is_ok_and(|table| table.contains_key("label") && !table.contains_key("name"))
+}
+
 /// The labels in `text`, the file at `path`, that are for `job`.
 ///
 /// # Errors

@@ -58,6 +58,10 @@ fn jobs_are_listed_with_and_without_a_schedule() {
     project.call(&["schedule", "export", "--as", "cron", "jobs/idle.toml"]).exits(2).says(&["has no schedule"]);
     let found = project.call(&["schedule", "export", "--as", "cron"]).exits(0).out;
     assert_eq!(found.matches("# barkeep job ").count(), 1, "{found}");
+    // Files of labels beside the jobs are none.
+    project.write("jobs/labels.toml", "");
+    project.write("jobs/decided.toml", "[[label]]\nseries = \"A\"\nverdict = \"fine\"\nwhy = \"x\"\n");
+    assert_eq!(project.call(&["schedule", "list"]).exits(0).out, listed);
     // A job with a mistake does not hide the others.
     project.write("jobs/bad.toml", "name = 1");
     let listed = project.call(&["schedule", "list"]).exits(2);
