@@ -56,6 +56,7 @@ mod tick_size;
 mod traded;
 mod turnover;
 mod unit_slip;
+mod usable;
 mod zero_volume;
 
 pub use across::{ALL_SERIES, Across, AcrossSink, Note, Noted, OfSeries};
