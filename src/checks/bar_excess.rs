@@ -220,7 +220,7 @@ impl Around<'_> {
     /// How many times the usual range other series move at the timestamp of bar `at`, whose own range is `own` times the
     /// usual one; at least 1, and 1 where there are too few of them.
     fn peers(&self, at: usize, own: f64) -> f64 {
-        let others = self.peers.and_then(|peers| peers.others(self.time[self.bars.rows[at]], own));
+        let others = self.peers.and_then(|peers| peers.walk().others(self.time[self.bars.rows[at]], own));
         others.filter(|others| others.series >= FEWEST_PEERS).map_or(1.0, |others| others.median.max(1.0))
     }
 }
@@ -269,9 +269,13 @@ impl Check for Rule {
 }
 
 impl Peers for Rule {
+    fn fields(&self) -> Vec<usize> {
+        self.columns.prices.to_vec()
+    }
+
     /// How many times the usual range around it each bar moves.
     fn values(&self, series: &Series<'_>) -> Vec<f64> {
-        let bars = Bars::collect(self.scale, &self.columns, series);
+        let bars = Bars::collect(self.scale, &Columns { volume: None, ..self.columns }, series);
         let mut values = vec![f64::NAN; series.dated()];
         for (at, share) in usual::shares(&bars, self.side).enumerate() {
             if bars.near(at, self.side).iter().map(ExactSizeIterator::len).sum::<usize>() >= self.side {

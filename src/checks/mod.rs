@@ -45,6 +45,7 @@ mod series;
 mod session_bars;
 mod sessions;
 mod shifted;
+mod sorted_window;
 mod split;
 mod sql;
 mod stale;

@@ -57,9 +57,14 @@ impl Input {
 
 /// The fields a run reads: those the rules use, the series key, and what identifies a bar.
 pub fn fields_to_read(bars: &BarsSpec, used: impl IntoIterator<Item = usize>) -> Vec<usize> {
-    let always = ["open", "high", "low", "close", "volume"].into_iter().chain(bars.series.iter().map(|s| &**s));
-    let mut read: BTreeSet<usize> = always.filter_map(|name| bars.field(name)).map(|(index, _)| index).collect();
-    read.extend(used);
+    let always = ["open", "high", "low", "close", "volume"].into_iter().filter_map(|name| bars.field(name));
+    key_and(bars, always.map(|(index, _)| index).chain(used))
+}
+
+/// The fields `used`, and those of the series key.
+pub fn key_and(bars: &BarsSpec, used: impl IntoIterator<Item = usize>) -> Vec<usize> {
+    let key = bars.series.iter().filter_map(|name| bars.field(name)).map(|(index, _)| index);
+    let read: BTreeSet<usize> = key.chain(used).collect();
     read.into_iter().collect()
 }
 
