@@ -16,6 +16,7 @@
 #[cfg(test)]
 mod across_tests;
 pub(crate) mod apply;
+mod at_once;
 pub(crate) mod bars_view;
 pub(crate) mod clock;
 mod collect;

@@ -8,6 +8,7 @@ use crate::config::job::{Filter, FilterValue};
 use crate::engine::plan::{self, Input};
 use crate::engine::program::Program;
 use crate::engine::table::{Locators, TableFile};
+use crate::run::at_once;
 use crate::run::events::Stage;
 use crate::run::failure::Failure;
 use crate::run::ingest::{self, Ingested, Stored};
@@ -122,8 +123,12 @@ impl Wanted<'_> {
         }
         let bytes = identities.iter().map(|identity| identity.length).sum();
         let (key, threads) = (self.key(program), context.limits().threads);
-        let (arrangement, groups) = ingest::arrange(key, files, paths, threads).await?;
         let (schema, whole) = ingest::typed_schemas(program, found, columns);
+        let (schema, whole) = match whole {
+            Some(whole) if at_once::is_worth_it(&schema, &whole, &source::column_bytes(&paths)?) => (whole, None),
+            whole => (schema, whole),
+        };
+        let (arrangement, groups) = ingest::arrange(key, files, paths, threads).await?;
         let locators = Locators::Counted;
         let input = Input { groups, schema, whole, places, locators, arrangement, filter, window: (None, None) };
         Ok(Ingested { input, identities, rows: None, bytes, extract_seconds: 0.0, snapshot: None, copies: None })
