@@ -26,6 +26,7 @@ pub mod exec;
 pub mod expressions;
 mod flagged;
 pub mod frame;
+pub mod held;
 pub mod metrics;
 mod neighbours;
 pub mod nested;

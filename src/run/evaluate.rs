@@ -18,6 +18,7 @@ use super::other_bars;
 use crate::checks::PeerTable;
 use crate::config::Rule;
 use crate::engine::across::Across;
+use crate::engine::held::Held;
 use crate::engine::peers::{Peers, gathering};
 use crate::engine::plan;
 use crate::engine::program::Program;
@@ -59,10 +60,12 @@ pub(super) async fn evaluate(
 ) -> Result<(), Failure> {
     let progress = context.begin(&program.job, Stage::Evaluating, ingested.rows);
     let beside;
+    // What rules compare with is held to the end.
+    let mut held = Vec::new();
     let program = match program.looks_beside() {
         true => {
-            let others = other_bars::read(context, session, program, ingested.input.window).await?;
-            let peers = peers(context, (opened, session), ingested, compile).await?;
+            let others = other_bars::read(context, session, program, ingested.input.window, &mut held).await?;
+            let peers = peers(context, (opened, session), ingested, compile, &mut held).await?;
             beside = Arc::new(compile()?.beside(peers, others));
             &beside
         }
@@ -140,19 +143,24 @@ async fn peers(
     (opened, session): (&Opened, &SessionContext),
     ingested: &Ingested,
     compile: &(dyn Fn() -> Result<Program, Failure> + Sync),
+    held: &mut Vec<Held>,
 ) -> Result<BTreeMap<usize, PeerTable>, Failure> {
     let gathering = Arc::new(gathering(compile()?));
     if !gathering.rules.rules.iter().any(|rule| rule.check.peers().is_some()) {
         return Ok(BTreeMap::new());
     }
     let mut peers = Peers::default();
+    let mut memory =
+        Held::new(session, "what other series show at each timestamp", "leave out the rules that look at other series");
     let values = plan::run_to_gather(session, &gathering, &ingested.input).await?;
     collect(opened, values, &mut |batch| {
         peers.take(batch);
-        Ok(())
+        Ok(memory.resize(peers.bytes())?)
     })
     .await?;
     let tables = peers.tables();
+    memory.resize(tables.values().map(PeerTable::bytes).sum())?;
+    held.push(memory);
     for (index, rule) in gathering.rules.rules.iter().enumerate().filter(|(_, rule)| rule.check.peers().is_some()) {
         let series = tables.get(&index).map_or(0, PeerTable::most_series);
         if series < 2 {
