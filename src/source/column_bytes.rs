@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use ::parquet::arrow::arrow_reader::ArrowReaderOptions;
+use ::parquet::file::metadata::RowGroupMetaData;
 
 use super::SourceError;
 use super::parquet::open;
@@ -19,7 +20,7 @@ pub fn column_bytes(files: &[PathBuf]) -> Result<BTreeMap<String, u64>, SourceEr
     let mut bytes: BTreeMap<String, u64> = BTreeMap::new();
     for path in files.iter().take(FILES) {
         let (_, footer) = open(path, ArrowReaderOptions::new())?;
-        for column in footer.metadata().row_groups().iter().flat_map(|group| group.columns()) {
+        for column in footer.metadata().row_groups().iter().flat_map(RowGroupMetaData::columns) {
             *bytes.entry(column.column_path().string()).or_default() += column.compressed_size().unsigned_abs();
         }
     }
