@@ -73,9 +73,9 @@ pub fn evaluate(program: &Program, layout: &Layout, frame: &Frame, key: &str) ->
     if parse_errors::add_keyless(program, layout, frame, &mut flagged) {
         return Ok(Evaluated { flagged, totals, notes: Vec::new() });
     }
-    let notes = all.notes()?;
     let displaced = all.displaced(&flagged);
     let all = View { displaced: &displaced, ..all };
+    let notes = all.notes()?;
     all.run(Stage::Sources, &mut totals, &mut flagged)?;
     let time = frame.time(layout);
     let distinct = time.windows(2).all(|pair| pair[0] != pair[1]);
@@ -315,6 +315,7 @@ impl View<'_> {
             peers: self.program.peers.get(&rule),
             other: self.other(rule),
             displaced: self.displaced,
+            open_days: self.program.open_days.get(&rule).map_or(&[], Vec::as_slice),
         }
     }
 

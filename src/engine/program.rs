@@ -61,6 +61,9 @@ pub struct Program {
     pub peers: BTreeMap<usize, PeerTable>,
     /// The bars of other jobs they compare with, by index of the rule.
     pub others: BTreeMap<usize, OtherBars>,
+    /// Days, since 1970-01-01 and ascending, that the calendar calls closed and on which most series traded, by index of
+    /// the rule.
+    pub open_days: BTreeMap<usize, Vec<i64>>,
     /// SHA-256 over the job, its rules and its facts; two programs are equal when this is.
     pub sha256: String,
 }
@@ -175,6 +178,13 @@ impl Program {
     pub fn beside(self, peers: BTreeMap<usize, PeerTable>, others: BTreeMap<usize, OtherBars>) -> Self {
         let sha256 = format!("{} beside others", self.sha256);
         Self { peers, others, sha256, ..self }
+    }
+
+    /// The same where it is known on which closed days most series traded.
+    #[must_use]
+    pub fn with_open_days(self, open_days: BTreeMap<usize, Vec<i64>>) -> Self {
+        let sha256 = format!("{} with open days", self.sha256);
+        Self { open_days, sha256, ..self }
     }
 
     /// Whether the field at `index` holds numbers.

@@ -108,6 +108,17 @@ impl Collector {
         Ok(())
     }
 
+    /// Forgets what it took: the bars are evaluated again.
+    pub fn begin_again(&mut self) {
+        let Report { destination, program, .. } = &self.report;
+        self.tally = Tally::new(program);
+        self.moves.clear();
+        self.findings.begin_again();
+        self.months = Months::new(Arc::clone(destination));
+        self.faults = ByFault::default();
+        self.days = ByDay::default();
+    }
+
     fn count_arrivals(&mut self, findings: &RecordBatch) -> Result<(), ReportError> {
         let rules = self.tally.rules.len();
         for rule in column(findings, "rule").as_primitive::<Int32Type>() {

@@ -86,6 +86,18 @@ impl FindingParts {
         self.snapshot = path.map(Path::to_path_buf);
     }
 
+    /// Forgets what it took.
+    pub(super) fn begin_again(&mut self) {
+        if let Previous::Known(known) = &mut self.previous {
+            known.forget_met();
+        }
+        self.new.fill(0);
+        self.buffer.clear();
+        (self.buffered, self.bytes) = (0, 0);
+        // Parts that are not published are removed.
+        self.staged.clear();
+    }
+
     /// Takes findings, which are records of the operator; their rules are known to exist.
     pub(super) fn take(&mut self, findings: &RecordBatch) -> Result<(), ReportError> {
         let (schema, table) = (findings.schema(), Table::Findings.schema());

@@ -111,6 +111,11 @@ impl KnownFindings {
         self.runs.texts.get(known.first_seen).map(String::as_str)
     }
 
+    /// Forgets which of them were found again.
+    pub(super) fn forget_met(&mut self) {
+        self.findings.values_mut().for_each(|known| known.found = false);
+    }
+
     /// Whether a finding that was not known is new: that run would have had it.
     pub(super) fn would_have_met(&self, rule: (usize, Option<&str>), time: Option<i64>) -> bool {
         self.margins.would_have_found(rule, time, self.moved)

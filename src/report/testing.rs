@@ -68,6 +68,7 @@ pub(super) fn program() -> Arc<Program> {
         gathers: crate::engine::program::Gathers::Nothing,
         peers: std::collections::BTreeMap::new(),
         others: std::collections::BTreeMap::new(),
+        open_days: std::collections::BTreeMap::new(),
         sha256: "p".to_owned(),
     })
 }

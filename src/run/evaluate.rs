@@ -33,6 +33,9 @@ pub(super) trait Sink: Send {
     /// Takes one batch.
     fn take(&mut self, batch: &RecordBatch) -> Result<(), Failure>;
 
+    /// Forgets what it took: the bars are evaluated again.
+    fn begin_again(&mut self);
+
     /// What was counted so far.
     fn tally(&self) -> &Tally;
 }
@@ -42,13 +45,19 @@ impl Sink for Collector {
         Ok(Self::take(self, batch)?)
     }
 
+    fn begin_again(&mut self) {
+        Self::begin_again(self);
+    }
+
     fn tally(&self) -> &Tally {
         Self::tally(self)
     }
 }
 
 /// Evaluates the bars of `ingested`, those that are there twice by all fields of the source; then series by each other,
-/// and the sources of each symbol together, by programs that `compile` makes.
+/// and the sources of each symbol together, by programs that `compile` makes. Where most series traded on a day that the
+/// calendar calls closed, the bars are evaluated a second time by rules that know it: which bars a rule about the series sees
+/// hangs on it.
 pub(super) async fn evaluate(
     context: &Context,
     (opened, session): (&Opened, &SessionContext),
@@ -58,6 +67,7 @@ pub(super) async fn evaluate(
     compile: &(dyn Fn() -> Result<Program, Failure> + Sync),
 ) -> Result<(), Failure> {
     let progress = context.begin(&program.job, Stage::Evaluating, ingested.rows);
+    let report = |read: u64| progress.report(read);
     let beside;
     let program = match program.looks_beside() {
         true => {
@@ -68,26 +78,19 @@ pub(super) async fn evaluate(
         }
         false => program,
     };
-    let (mut twice, mut across) = (Twice::default(), Across::new(program));
-    let first = plan::run(session, program, &ingested.input).await?;
-    collect(opened, first, &mut |batch| {
-        twice.take(batch);
-        across.take(batch);
-        sink.take(batch)?;
-        progress.report(sink.tally().series.rows.read);
-        Ok(())
-    })
-    .await?;
-    if !twice.is_empty() {
-        let again = plan::run_again(session, program, &ingested.input, &twice).await?;
-        collect(opened, again, &mut |batch| {
-            across.take(batch);
-            sink.take(batch)?;
-            progress.report(sink.tally().series.rows.read);
-            Ok(())
-        })
-        .await?;
-    }
+    let mut across = pass(session, opened, program, ingested, sink, &report).await?;
+    let open_days = across.open_days();
+    let again;
+    let program = match open_days.is_empty() {
+        true => program,
+        false => {
+            let informed = compile()?.beside(program.peers.clone(), program.others.clone());
+            again = Arc::new(informed.with_open_days(open_days));
+            sink.begin_again();
+            across = pass(session, opened, &again, ingested, sink, &report).await?;
+            &again
+        }
+    };
     for (rule, series) in across.idle() {
         context.note(&nothing_to_compare(&program.rules.rules[rule], series));
     }
@@ -114,6 +117,38 @@ pub(super) async fn evaluate(
         context.note(&ends);
     }
     Ok(())
+}
+
+/// Runs the rules of `program` over the bars, into `sink`; gives what rules across series noted.
+async fn pass(
+    session: &SessionContext,
+    opened: &Opened,
+    program: &Arc<Program>,
+    ingested: &Ingested,
+    sink: &mut dyn Sink,
+    report: &(dyn Fn(u64) + Sync),
+) -> Result<Across, Failure> {
+    let (mut twice, mut across) = (Twice::default(), Across::new(program));
+    let first = plan::run(session, program, &ingested.input).await?;
+    collect(opened, first, &mut |batch| {
+        twice.take(batch);
+        across.take(batch);
+        sink.take(batch)?;
+        report(sink.tally().series.rows.read);
+        Ok(())
+    })
+    .await?;
+    if !twice.is_empty() {
+        let again = plan::run_again(session, program, &ingested.input, &twice).await?;
+        collect(opened, again, &mut |batch| {
+            across.take(batch);
+            sink.take(batch)?;
+            report(sink.tally().series.rows.read);
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(across)
 }
 
 /// That the calendar ends soon after the bar of `newest` (µs UTC), or before it.

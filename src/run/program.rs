@@ -80,6 +80,7 @@ pub(super) fn over(
         gathers: Gathers::Nothing,
         peers: BTreeMap::new(),
         others: BTreeMap::new(),
+        open_days: BTreeMap::new(),
         sha256: plan::sha256_of([
             opened.loaded.job_sha256.as_str(),
             rules.sha256.as_str(),
@@ -126,6 +127,7 @@ pub(super) fn unseen(loaded: &Loaded) -> Program {
         gathers: Gathers::Nothing,
         peers: BTreeMap::new(),
         others: BTreeMap::new(),
+        open_days: BTreeMap::new(),
         sha256: String::new(),
     }
 }

@@ -1,5 +1,6 @@
 //! Why a date is flagged, and the sentence about it.
 
+use super::closed_days;
 use crate::bars::TIME;
 use crate::bars::time::TimeFault;
 use crate::checks::Facts;
@@ -36,6 +37,8 @@ causes! {
     OffGrid = "off-grid",
     /// The bars of many sessions lie beside the calendar by the same time.
     Shifted = "shifted",
+    /// Most series traded on a day that the calendar calls closed.
+    MarketOpen = "market-open",
 }
 
 impl From<TimeFault> for Cause {
@@ -75,6 +78,7 @@ impl Cause {
                 let rows = counted(facts.bars, "bar");
                 format!("{}; {rows} outside of {expected}", facts.evidence::<OfSessions>().displaced(facts))
             }
+            Self::MarketOpen => closed_days::message(facts),
             Self::NotASession | Self::OffGrid => format!("{subject} is not {expected}"),
         }
     }
