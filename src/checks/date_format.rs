@@ -7,6 +7,7 @@
 mod cause;
 mod closed_days;
 mod dates;
+mod same_extra;
 mod text_dates;
 mod timestamps;
 

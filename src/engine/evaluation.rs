@@ -10,7 +10,7 @@ use super::parse_errors;
 use super::program::{Gathers, Program};
 use super::trading_date::session;
 use crate::bars::{DAY_US, Label};
-use crate::checks::{Finding, FindingSink, Noted, OtherBar, Stage, Standing, Totals, session_bars, to_pieces};
+use crate::checks::{Finding, FindingSink, Noted, OtherBar, SHIFTED, Stage, Standing, Totals, session_bars, to_pieces};
 use crate::config::Rule;
 use crate::decide::Copies;
 use crate::decide::{Action, Severity};
@@ -178,7 +178,7 @@ impl View<'_> {
     fn displaced(&self, flagged: &[Flagged]) -> Vec<(i64, i64)> {
         let merged = |flagged: &&Flagged| {
             let rule = self.program.rules.rules.get(flagged.rule);
-            rule.zip(flagged.finding.cause).is_some_and(|(rule, cause)| rule.check.merged().contains(&cause))
+            flagged.finding.cause == Some(SHIFTED) && rule.is_some_and(|rule| rule.check.merged().contains(&SHIFTED))
         };
         let span = |flagged: &Flagged| {
             let first = self.frame.time_of(self.layout, flagged.rows.first()?)?;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::cause::Cause;
 use super::closed_days::ClosedDays;
 use super::dates::{Dates, alternatives};
+use super::same_extra::{SameExtra, same_extra};
 use crate::bars::time::TimeFault;
 use crate::bars::{BarsSpec, Label, TimeSpec};
-use crate::checks::displaced::{OfSessions, displaced};
+use crate::checks::displaced::{OfSessions, SHIFTED, displaced};
 use crate::checks::reason::{Excused, Reason};
 use crate::checks::sessions::Sessions;
 use crate::checks::stretches::LEAST_SESSIONS;
@@ -95,11 +96,12 @@ impl Check for Timestamps {
 
     fn merge(&self, series: &Series<'_>, findings: &mut FindingSink) {
         self.merge_displaced(series, findings);
+        self.merge_extra(series, findings);
         self.excuse_open_days(series, findings);
     }
 
     fn merged(&self) -> &'static [&'static str] {
-        &["shifted"]
+        &[SHIFTED, "same-bars-extra"]
     }
 }
 
@@ -132,6 +134,28 @@ impl Timestamps {
             let expected = format!("trading hours of {}", market.grid.calendar().name());
             let finding = finding.field(&self.name).cause(Cause::Shifted).until(series.time[*last]);
             of_many.push(finding.expected_text(expected).evidence(OfSessions::from(&one)));
+        }
+        let mut merged = merged.into_iter();
+        findings.findings.retain(|_| !merged.next().unwrap_or(false));
+        findings.findings.extend(of_many);
+    }
+
+    /// One finding of the bars that are outside of trading hours, or between two bars, in one session after the other; it
+    /// stands for each of them.
+    fn merge_extra(&self, series: &Series<'_>, findings: &mut FindingSink) {
+        let Some(market) = self.market.as_ref().filter(|market| market.hours) else { return };
+        let open = |(_, row): &(usize, usize)| market.grid.slot(series.time[*row]) != Slot::Closed;
+        let extra: Vec<(usize, usize)> = findings.findings.iter().enumerate().filter_map(beside).filter(open).collect();
+        let times: Vec<i64> = extra.iter().map(|(_, row)| series.time[*row]).collect();
+        let mut merged = vec![false; findings.findings.len()];
+        let mut of_many = Vec::new();
+        for SameExtra { bars, evidence } in same_extra(&market.grid, series.time, &times) {
+            let rows: Vec<usize> = bars.iter().map(|bar| extra[*bar].1).collect();
+            let Some((finding, last)) = Finding::scattered(&rows).zip(rows.last()) else { continue };
+            bars.iter().for_each(|bar| merged[extra[*bar].0] = true);
+            let expected = format!("trading hours of {}", market.grid.calendar().name());
+            let finding = finding.field(&self.name).cause(Cause::SameBarsExtra).until(series.time[*last]);
+            of_many.push(finding.expected_text(expected).evidence(evidence));
         }
         let mut merged = merged.into_iter();
         findings.findings.retain(|_| !merged.next().unwrap_or(false));
