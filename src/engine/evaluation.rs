@@ -202,7 +202,7 @@ impl View<'_> {
         for (index, rule) in
             rules.filter(|(_, rule)| rule.kind.stage() == stage && rule.check.by() == self.program.by.as_ref())
         {
-            let condition = rule.condition.map(|slot| selected(self.frame, self.layout, slot));
+            let condition = self.chosen(self.frame, rule);
             let from = out.len();
             totals[index] += match condition {
                 Some(mask) if mask.true_count() < self.frame.rows() => {
@@ -287,12 +287,25 @@ impl View<'_> {
         self.whole.text(self.layout.keys.first().copied(), 0).map_or(&[], |symbol| others.of(symbol))
     }
 
+    /// The rows of `frame` that `rule` is about by its condition and the part of a session that it chooses; `None` where it is
+    /// about all of them.
+    fn chosen(&self, frame: &Frame, rule: &Rule) -> Option<BooleanArray> {
+        let condition = rule.condition.map(|slot| selected(frame, self.layout, slot));
+        let Some(part) = &rule.part else { return condition };
+        let time = frame.time(self.layout);
+        let holds = |row: usize| {
+            let of_part = time.get(row).is_some_and(|time| part.holds(*time));
+            of_part && condition.as_ref().is_none_or(|condition| condition.value(row))
+        };
+        Some(BooleanArray::from((0..frame.rows()).map(holds).collect::<Vec<bool>>()))
+    }
+
     /// The rows that `rule` is about by its condition and its validity; `None` where it is about all of them.
     fn concerned(&self, rule: &Rule) -> Option<BooleanArray> {
-        if rule.condition.is_none() && rule.from.is_none() && rule.until.is_none() {
+        let chosen = self.chosen(self.frame, rule);
+        if chosen.is_none() && rule.from.is_none() && rule.until.is_none() {
             return None;
         }
-        let chosen = rule.condition.map(|slot| selected(self.frame, self.layout, slot));
         let valid = |row: usize| {
             let time = self.frame.time_of(self.layout, row);
             time.is_none_or(|time| {
@@ -346,8 +359,7 @@ impl View<'_> {
             return None;
         }
         let time = self.whole.time(self.layout);
-        let Some(slot) = rule.condition else { return Some(time.to_vec()) };
-        let holds = selected(self.whole, self.layout, slot);
+        let Some(holds) = self.chosen(self.whole, rule) else { return Some(time.to_vec()) };
         Some(time.iter().enumerate().filter(|(row, _)| holds.value(*row)).map(|(_, time)| *time).collect())
     }
 

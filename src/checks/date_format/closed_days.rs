@@ -20,6 +20,8 @@ use crate::text::utc::UtcMicros;
 
 /// Series that traded at least: in fewer the same fault may be there by chance, or by the same loader.
 const LEAST_SERIES: u64 = 5;
+/// µs of a quarter of an hour, within which no day begins on the clocks of any exchange.
+const QUARTER_US: i64 = 900_000_000;
 /// Days that are reported one by one, each with what to write into the calendar; more are one finding.
 const MOST_DAYS: usize = 10;
 
@@ -96,8 +98,14 @@ impl ClosedDays {
         let volumes = volumes.filter(|volumes| volumes.iter().any(|volume| *volume > 0.0));
         let displaced = |time: i64| series.displaced.iter().any(|(first, last)| (*first..=*last).contains(&time));
         let mut days = Days::default();
+        let mut known: Option<(i64, i64)> = None;
         for (row, time) in series.time.iter().enumerate() {
-            let day = self.day(*time);
+            let quarter = time.div_euclid(QUARTER_US);
+            let day = match known {
+                Some((of, day)) if of == quarter => day,
+                _ => self.day(*time),
+            };
+            known = Some((quarter, day));
             match days.spans.last_mut() {
                 Some((_, last)) if day - *last <= self.near() => *last = day,
                 _ => days.spans.push((day, day)),

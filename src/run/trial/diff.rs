@@ -174,6 +174,9 @@ fn values(rule: &Rule, expressions: &[Expression]) -> Map<String, Value> {
     if let Some(condition) = rule.condition.and_then(|slot| expressions.get(slot)) {
         values.insert("where".to_owned(), condition.sql.clone().into());
     }
+    if let Some(part) = &rule.part {
+        values.insert("part".to_owned(), part.word().into());
+    }
     if !rule.causes.is_empty() {
         values.insert("causes".to_owned(), rule.causes.clone().into());
     }
