@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::cause::Cause;
 use crate::bars::BarsSpec;
 use crate::checks::across::{to_bytes, to_words};
 use crate::checks::{Across, AcrossSink, Facts, Finding, Note, Noted, Series};
@@ -18,6 +17,8 @@ use crate::market::{DAY_US, Grid, Interval, Slot, zone};
 use crate::text::numbers::counted;
 use crate::text::utc::UtcMicros;
 
+/// The cause of the findings.
+const MARKET_OPEN: &str = "market-open";
 /// Series that traded at least: in fewer the same fault may be there by chance, or by the same loader.
 const LEAST_SERIES: u64 = 5;
 /// µs of a quarter of an hour, within which no day begins on the clocks of any exchange.
@@ -158,7 +159,7 @@ impl ClosedDays {
             hours: self.hours(first.day).unwrap_or_default(),
         };
         let bars = days.iter().map(|day| day.bars).sum();
-        let finding = Finding::gap(first.day * DAY_US, last.day * DAY_US, bars).cause(Cause::MarketOpen);
+        let finding = Finding::gap(first.day * DAY_US, last.day * DAY_US, bars).cause(MARKET_OPEN);
         Some(finding.expected_text(format!("a session of {}", calendar.name())).evidence(evidence))
     }
 

@@ -3,13 +3,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Cause;
-use crate::checks::displaced::{OfSessions, displaced};
+use crate::checks::displaced::{OfSessions, SHIFTED, displaced};
 use crate::checks::reason::{Excused, Reason};
 use crate::checks::sessions::Sessions;
 use crate::checks::{Facts, Finding, FindingSink, Series};
 use crate::text::numbers::counted;
 
+/// The cause of the findings about bars that are not displaced alike.
+const BESIDE_CALENDAR: &str = "beside-calendar";
 /// Bars from which on it is no chance that all of them lie beside the calendar.
 const FEWEST: usize = 5;
 
@@ -38,13 +39,13 @@ pub(super) fn report(sessions: &Sessions, series: &Series<'_>, findings: &mut Fi
         return match reported {
             true => findings.excuse(Reason::Shifted, Excused { findings: 1, bars: missing }),
             false => {
-                let finding = Finding::gap(one.first, one.last, missing).cause(Cause::Shifted);
+                let finding = Finding::gap(one.first, one.last, missing).cause(SHIFTED);
                 findings.push(finding.evidence(OfSessions::from(one)));
             }
         };
     }
     let evidence = Evidence { calendar: grid.calendar().name().to_owned(), intraday: sessions.intraday };
-    findings.push(Finding::gap(*first, *last, bars as u64).cause(Cause::BesideCalendar).evidence(evidence));
+    findings.push(Finding::gap(*first, *last, bars as u64).cause(BESIDE_CALENDAR).evidence(evidence));
 }
 
 /// The sentence about it.
