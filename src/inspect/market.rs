@@ -30,6 +30,7 @@ const BARS: usize = 3000;
 
 /// What was chosen, and by what.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each was seen by itself")]
 pub(super) struct Market {
     pub(super) interval: String,
     /// The one that most bars fit; `None` where few fit any.

@@ -45,7 +45,7 @@ struct Days {
 
 /// A closed day on which most series traded.
 struct Day {
-    day: i64,
+    date: i64,
     series: u64,
     of: u64,
     bars: u64,
@@ -143,7 +143,7 @@ impl ClosedDays {
                 |sides: &[bool; 2]| sides.contains(&true) && sides.iter().zip(any).all(|(own, any)| *own || !any);
             let of = series.iter().zip(&sides).filter(|(series, sides)| series.traded_on(day) || around(sides)).count()
                 as u64;
-            Day { day, series: traded, of, bars }
+            Day { date: day, series: traded, of, bars }
         };
         traded.into_iter().map(counted).filter(|day| 3 * day.series >= 2 * day.of).collect()
     }
@@ -156,10 +156,10 @@ impl ClosedDays {
             of: first.of,
             days: days.len() as u64,
             calendar: calendar.name().to_owned(),
-            hours: self.hours(first.day).unwrap_or_default(),
+            hours: self.hours(first.date).unwrap_or_default(),
         };
         let bars = days.iter().map(|day| day.bars).sum();
-        let finding = Finding::gap(first.day * DAY_US, last.day * DAY_US, bars).cause(MARKET_OPEN);
+        let finding = Finding::gap(first.date * DAY_US, last.date * DAY_US, bars).cause(MARKET_OPEN);
         Some(finding.expected_text(format!("a session of {}", calendar.name())).evidence(evidence))
     }
 
@@ -195,7 +195,7 @@ impl Across for ClosedDays {
     }
 
     fn open_days(&self, notes: &[Note]) -> Vec<i64> {
-        self.of_most(notes).into_iter().map(|day| day.day).collect()
+        self.of_most(notes).into_iter().map(|day| day.date).collect()
     }
 
     fn conclude(&self, notes: &[Note], sink: &mut AcrossSink) {

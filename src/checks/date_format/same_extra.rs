@@ -70,7 +70,9 @@ pub(super) fn same_extra(grid: &Grid, time: &[i64], extra: &[i64]) -> Vec<SameEx
     for (part, bars) in parts {
         let at = |session: i64| sessions.partition_point(|other| *other < session);
         let mut holds = vec![false; sessions.len()];
-        bars.iter().for_each(|(session, _)| holds[at(*session)] = true);
+        for (session, _) in &bars {
+            holds[at(*session)] = true;
+        }
         for stretch in stretches(&holds) {
             let within = bars.iter().filter(|(session, _)| stretch.contains(&at(*session)));
             let bars: Vec<usize> = within.map(|(_, index)| *index).collect();

@@ -152,7 +152,9 @@ impl Timestamps {
         for SameExtra { bars, evidence } in same_extra(&market.grid, series.time, &times) {
             let rows: Vec<usize> = bars.iter().map(|bar| extra[*bar].1).collect();
             let Some((finding, last)) = Finding::scattered(&rows).zip(rows.last()) else { continue };
-            bars.iter().for_each(|bar| merged[extra[*bar].0] = true);
+            for bar in &bars {
+                merged[extra[*bar].0] = true;
+            }
             let expected = format!("trading hours of {}", market.grid.calendar().name());
             let finding = finding.field(&self.name).cause(Cause::SameBarsExtra).until(series.time[*last]);
             of_many.push(finding.expected_text(expected).evidence(evidence));

@@ -75,7 +75,9 @@ fn series_without_bars_around_the_day_do_not_count() {
             1 => ["2023-06-01", "2023-06-02"],
             _ => ["2023-06-01", "2024-02-21"],
         };
-        days.iter().for_each(|day| writeln!(others, "{day},S{place},1,100").unwrap());
+        for day in days {
+            writeln!(others, "{day},S{place},1,100").unwrap();
+        }
     }
     let found = evaluate(DAILY, &(six + &others), RULE);
     assert_eq!(found.lines, ["(all series) 2024-01-15 .. 2024-01-15 bars=6 cause=market-open"]);
