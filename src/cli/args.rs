@@ -152,9 +152,9 @@ pub(crate) struct CheckArgs {
     /// Only the series whose first key field is one of these.
     #[arg(long = "series", value_name = "S")]
     pub(crate) series: Vec<String>,
-    /// From which severity on findings make the exit code 1.
-    #[arg(long, value_enum, default_value_t = FailOn::Error)]
-    pub(crate) fail_on: FailOn,
+    /// Which findings make the exit code 1; by default those that the job says in `fail_on`, else errors.
+    #[arg(long, value_enum)]
+    pub(crate) fail_on: Option<FailOn>,
     /// Write no report tables.
     #[arg(long)]
     pub(crate) no_report: bool,
@@ -195,9 +195,9 @@ pub(crate) struct RunArgs {
     /// Job files.
     #[arg(required = true, value_name = "JOB", value_parser = path::parser())]
     pub(crate) jobs: Vec<PathBuf>,
-    /// From which severity on findings make the exit code 1.
-    #[arg(long, value_enum, default_value_t = FailOn::Error)]
-    pub(crate) fail_on: FailOn,
+    /// Which findings make the exit code 1; by default those that the job says in `fail_on`, else errors.
+    #[arg(long, value_enum)]
+    pub(crate) fail_on: Option<FailOn>,
     /// Check and report only: move nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -294,9 +294,11 @@ pub(crate) struct SureArgs {
     pub(crate) confirm: Option<u64>,
 }
 
-/// From which severity on findings count.
+/// Which findings make the exit code 1. What is labelled known or fine never does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FailOn {
+    /// Errors that the run before did not have.
+    New,
     /// Errors.
     Error,
     /// Warnings and errors.

@@ -16,7 +16,7 @@ pub(crate) async fn check(global: &Global, args: &CheckArgs, output: &mut Output
     let options = CheckOptions {
         window: asked(&args.window)?,
         series: args.series.clone(),
-        fail_on: args.fail_on.into(),
+        fail_on: args.fail_on.map(Into::into),
         report: !args.no_report,
         // Among log lines for a program a table for a person has no place.
         preview: global.verbose > 0 && global.log_format == LogFormat::Text,
@@ -40,7 +40,7 @@ pub(crate) async fn plan(global: &Global, args: &PlanArgs, output: &mut Output) 
 
 /// `barkeep run`.
 pub(crate) async fn run(global: &Global, args: &RunArgs, output: &mut Output) -> Result<Exit, Failure> {
-    let (window, fail_on, dry_run) = (asked(&args.window)?, args.fail_on.into(), args.dry_run);
+    let (window, fail_on, dry_run) = (asked(&args.window)?, args.fail_on.map(Into::into), args.dry_run);
     let options = RunOptions { window, fail_on, dry_run, as_of: as_of(&args.window)? };
     let run = async |context: &Context, path: &Path| Job::open(context, path)?.run(options.clone()).await;
     each(global, &args.jobs, run, output).await
@@ -82,6 +82,7 @@ async fn each(
 impl From<FailOn> for run::FailOn {
     fn from(fail_on: FailOn) -> Self {
         match fail_on {
+            FailOn::New => Self::New,
             FailOn::Error => Self::Error,
             FailOn::Warn => Self::Warn,
             FailOn::Never => Self::Never,

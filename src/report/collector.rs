@@ -27,6 +27,7 @@ use super::summary::Summary;
 use super::tables::Table;
 use super::tally::Tally;
 use super::write::{self, Published, TableWriter};
+use crate::decide::{Label, Labels};
 use crate::durable::{Disk, Staged};
 use crate::engine::program::Program;
 use crate::engine::records::Record;
@@ -86,6 +87,22 @@ impl Collector {
         self.findings.look_up_in(path);
     }
 
+    /// What a person decided about findings of the job, as far as it still counts.
+    pub fn set_labels(&mut self, labels: Labels) {
+        self.findings.set_labels(labels);
+    }
+
+    /// Labels that no finding has so far.
+    pub fn labels_without_findings(&self) -> impl Iterator<Item = &Label> {
+        self.findings.marks().without_findings()
+    }
+
+    /// Whether labels call everything known or fine for which a row would be moved.
+    pub fn is_muted(&self, row: &MoveRow) -> bool {
+        let mut moving = row.found.iter().filter(|found| found.action.moves_rows());
+        moving.all(|found| self.findings.marks().is_muted(&found.finding_id))
+    }
+
     /// Takes one batch of the operator's output.
     ///
     /// # Errors
@@ -103,7 +120,7 @@ impl Collector {
             self.count_arrivals(&findings)?;
             self.faults.take(&self.report.program, &findings);
             self.days.take(&self.report.program, &findings);
-            self.findings.take(&findings)?;
+            self.findings.take(&findings, &mut self.tally.rules)?;
         }
         Ok(())
     }
@@ -137,7 +154,20 @@ impl Collector {
 
     /// Counts rows as kept that were to be moved: a person put them back, and when that was, µs UTC.
     pub fn keep<'a>(&mut self, rows: impl IntoIterator<Item = (&'a MoveRow, Option<i64>)>) {
-        rows.into_iter().for_each(|(row, restored_at)| self.tally.keep(row, restored_at));
+        for (row, restored_at) in rows {
+            self.tally.keep(row, restored_at);
+            for found in &row.found {
+                self.findings.accept(&found.finding_id, &mut self.tally.rules[found.rule]);
+            }
+        }
+    }
+
+    /// Counts rows as kept that were to be moved: labels call everything known or fine for which they would be.
+    pub fn keep_labelled<'a>(&mut self, rows: impl IntoIterator<Item = &'a MoveRow>) {
+        for row in rows {
+            self.tally.keep(row, None);
+            self.tally.kept_by_label += 1;
+        }
     }
 
     /// The rules that evaluated nothing, by index into the rules of the program: in this run, which looked at all of the
@@ -219,7 +249,7 @@ impl Report {
     ) -> Result<Summary, ReportError> {
         let clock = Instant::now();
         tally.conserved(&self.program)?;
-        let mut staged = findings.finish(&self.program, &mut tally.rules)?;
+        let mut staged = findings.finish(&self.program, tally)?;
         staged.extend(months.finish()?);
         staged.push(self.stage(Table::RuleResults, &rows::rule_results(&self.run, &self.program, &tally.rules)?)?);
         if !outcome.actions.is_empty() {

@@ -10,21 +10,23 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use arrow::array::{Array, AsArray, RecordBatch, StringArray};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Int64Type, TimestampMicrosecondType};
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
-use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 
+use super::by_label;
 use super::destination::{JOB_FILE_KEY, SCOPE_KEY, WHOLE};
 use super::error::ReportError;
 use super::margins::{Margins, Moved};
+use super::reading::{only, texts};
+use super::rules_before::RulesBefore;
 use super::run::{RunStatus, Window};
 use super::runs;
 use super::tables::Table;
+use crate::decide::Severity;
 
 /// Findings beyond which a run is not compared with the one before: what is new or fixed is then NULL. Bounds the
 /// memory of the comparison to about 100 MB.
@@ -59,12 +61,24 @@ pub struct KnownFindings {
     /// Where the verdicts of this run and of that one do not depend on bars that only one of them saw.
     margins: Margins,
     moved: Moved,
+    rules_before: RulesBefore,
+}
+
+/// A finding that the run before had.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Met<'a> {
+    /// The run that saw it first, where that is known.
+    pub(super) first_seen: Option<&'a str>,
+    /// Whether it was an error that no label called known or fine.
+    pub(super) counted: bool,
 }
 
 #[derive(Debug)]
 struct Known {
     rule: usize,
     first_seen: usize,
+    /// It was an error that no label called known or fine.
+    counted: bool,
     /// Whether this run looks where the finding was, so that it is fixed unless found again.
     due: bool,
     found: bool,
@@ -104,11 +118,17 @@ impl KnownFindings {
         self.findings.is_empty()
     }
 
-    /// Notes that `finding_id` was found again; the run that saw it first, where it is known at all.
-    pub(super) fn meet(&mut self, finding_id: &str) -> Option<&str> {
+    /// Notes that `finding_id` was found again; what is known of it, where that run had it.
+    pub(super) fn meet(&mut self, finding_id: &str) -> Option<Met<'_>> {
         let known = self.findings.get_mut(&identity(finding_id)?)?;
         known.found = true;
-        self.runs.texts.get(known.first_seen).map(String::as_str)
+        let first_seen = self.runs.texts.get(known.first_seen).map(String::as_str);
+        Some(Met { first_seen, counted: known.counted })
+    }
+
+    /// The rules of that run.
+    pub(super) fn rules_before(&self) -> &RulesBefore {
+        &self.rules_before
     }
 
     /// Whether a finding that was not known is new: that run would have had it.
@@ -130,6 +150,11 @@ impl KnownFindings {
         let rules = texts(batch, "rule_id")?;
         let runs = texts(batch, "first_seen_run")?;
         let causes = texts(batch, "cause")?;
+        let severities = texts(batch, "severity")?;
+        // Runs of an older version have no labels.
+        let labels = batch.column_by_name("label").is_some().then(|| texts(batch, "label")).transpose()?;
+        let muted =
+            |row| labels.as_ref().is_some_and(|labels| labels.is_valid(row) && by_label::mutes(labels.value(row)));
         let times = batch.column_by_name("time").and_then(|times| times.as_primitive_opt::<TimestampMicrosecondType>());
         let times = times.ok_or_else(|| ArrowError::SchemaError("`time` is not a column of instants".to_owned()))?;
         for row in 0..batch.num_rows() {
@@ -141,7 +166,9 @@ impl KnownFindings {
             let cause = (!causes.is_null(row)).then(|| causes.value(row));
             let due = time.is_none_or(|time| inside(window, time))
                 && self.margins.would_find((rules.value(row), cause), time, self.moved);
-            let known = Known { rule: self.rules.place(rules.value(row)), first_seen, due, found: false };
+            let counted = severities.value(row) == Severity::Error.as_str() && !muted(row);
+            let rule = self.rules.place(rules.value(row));
+            let known = Known { rule, first_seen, counted, due, found: false };
             self.findings.insert(id, known);
         }
         Ok(())
@@ -153,7 +180,7 @@ fn inside((since, until): Window, time: i64) -> bool {
 }
 
 /// A finding id is 32 hexadecimal digits.
-fn identity(finding_id: &str) -> Option<u128> {
+pub(super) fn identity(finding_id: &str) -> Option<u128> {
     u128::from_str_radix(finding_id, 16).ok()
 }
 
@@ -259,7 +286,9 @@ fn load(dir: &Path, job: &str, window: Window, margins: Margins, most: u64) -> R
                 continue;
             }
         };
-        let mut known = KnownFindings { run: file.run.to_string(), margins, moved, ..KnownFindings::default() };
+        let rules_before = RulesBefore::of(&Table::RuleResults.file(dir, job, &file.run))?;
+        let run = file.run.to_string();
+        let mut known = KnownFindings { run, margins, moved, rules_before, ..KnownFindings::default() };
         let mut rows = 0;
         for part in runs::parts(dir, &file)? {
             let (reader, more) = open(&part).map_err(|source| ReportError::reading(&part, source))?;
@@ -335,23 +364,7 @@ fn metadata<'a>(builder: &'a ParquetRecordBatchReaderBuilder<File>, key: &str) -
 fn open(part: &Path) -> Result<(ParquetRecordBatchReader, u64), ArrowError> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(part)?)?;
     let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
-    Ok((only(builder, &["finding_id", "rule_id", "first_seen_run", "time", "cause"])?, rows))
-}
-
-/// Reads some columns only.
-pub(super) fn only(
-    builder: ParquetRecordBatchReaderBuilder<File>,
-    columns: &[&str],
-) -> Result<ParquetRecordBatchReader, ArrowError> {
-    let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
-    Ok(builder.with_projection(mask).build()?)
-}
-
-/// A column of text, plain or dictionary-encoded.
-pub(super) fn texts(batch: &RecordBatch, name: &str) -> Result<StringArray, ArrowError> {
-    let column = batch.column_by_name(name);
-    let column = column.ok_or_else(|| ArrowError::SchemaError(format!("there is no column `{name}`")))?;
-    Ok(cast(column, &DataType::Utf8)?.as_string().clone())
+    Ok((only(builder, &["finding_id", "rule_id", "first_seen_run", "time", "cause", "severity", "label"])?, rows))
 }
 
 #[cfg(test)]
@@ -392,6 +405,10 @@ mod tests {
         } else {
             collector.abandon(&outcome).unwrap()
         };
+    }
+
+    fn first_seen(met: Option<Met<'_>>) -> Option<&str> {
+        met?.first_seen
     }
 
     fn known(dir: &Path, window: Window) -> Box<KnownFindings> {
@@ -479,11 +496,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         report(dir.path(), over(1, (Some(100 * DAY), None)), RunStatus::Findings);
         let mut known = known(dir.path(), (Some(104 * DAY), Some(150 * DAY)));
-        assert_eq!(known.meet(&finding_id(OHLC, "A", 5)), Some("20261120T010000Z-aaaa"));
-        assert_eq!(known.meet(&finding_id(OHLC, "A", 6)), None);
+        assert_eq!(first_seen(known.meet(&finding_id(OHLC, "A", 5))), Some("20261120T010000Z-aaaa"));
+        assert!(known.meet(&finding_id(OHLC, "A", 6)).is_none());
         let fixed: Vec<(&str, i64)> = known.fixed().into_iter().collect();
         assert_eq!(fixed, [("close-outlier", 1)], "day 103 is before the window, the gap of day 150 after it");
-        assert_eq!(known.meet(&finding_id(GAP, "A", 150)), Some("20261120T010000Z-aaaa"));
+        assert_eq!(first_seen(known.meet(&finding_id(GAP, "A", 150))), Some("20261120T010000Z-aaaa"));
     }
 
     /// Reports a run that removed rows, or wanted to, with what became of them.

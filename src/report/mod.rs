@@ -4,16 +4,18 @@
 //! run        a run as its caller knows it: RunMeta when it begins, Outcome when it ends
 //! collector  batches of the operator -> staged files and counts -> the report, published as a whole
 //! history    the findings of the run before: what is new, what is fixed
+//! news       what labels and the run before say of each finding; by_label: counts; rules_before: rules that changed
 //! margins    where a verdict depends on bars outside of the window, so that two runs are not comparable
 //! tally      counts of rules and series, and whether they add up; moves: rows that are to leave their source
 //! tables     names, paths and columns of the five tables; findings, months, rows: how each is made
 //! summary    the run in one structure; render: as text for a terminal or as one line
 //! write      files that are there as a whole or not at all; sweep: what killed runs left; rights: who may read
-//! store      reading back: tables for SQL, runs by name; latest: the findings of the latest run, one by one
+//! store      reading back (reading: columns): tables for SQL, runs by name; latest: the findings of the latest run, one by one
 //! ```
 //!
 //! A run exists when its row in `runs` does, and that is written last. Nothing here prints.
 
+pub mod by_label;
 pub mod collector;
 mod destination;
 pub mod error;
@@ -26,11 +28,14 @@ pub mod latest;
 pub mod margins;
 mod months;
 pub mod moves;
+mod news;
 pub mod one_fault;
 pub mod other_days;
+mod reading;
 pub mod render;
 mod rights;
 mod rows;
+pub mod rules_before;
 pub mod run;
 pub mod run_id;
 pub mod runs;

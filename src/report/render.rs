@@ -3,8 +3,10 @@
 //! Pure: the same summary gives the same text. Colour is decoration, everything is said in words too. What comes
 //! from data is made visible, so it cannot control the terminal.
 
+use super::by_label::ByLabel;
+use super::rules_before::RuleChange;
 use super::run::RunStatus;
-use super::summary::{Place, RuleSummary, Summary, Verdict};
+use super::summary::{Change, OfChangedRule, Place, RuleSummary, Summary, Verdict};
 use super::tally::RuleStatus;
 use crate::engine::program::PARSE_ERROR;
 use crate::text::escape::{shortened, visible};
@@ -103,6 +105,7 @@ fn line(rule: &RuleSummary, daily: bool, id: usize, paint: Paint, width: usize) 
     let (status, share, first) = match rule.status {
         RuleStatus::Fail => (paint.bad("FAIL"), share(rule), place(rule.first.as_ref(), daily)),
         RuleStatus::Warn => (paint.odd("warn"), share(rule), place(rule.first.as_ref(), daily)),
+        RuleStatus::Known => ("known".to_owned(), share(rule), place(rule.first.as_ref(), daily)),
         RuleStatus::Insufficient => {
             let lacking = format!("too little history: {}", counted(rule.insufficient, "row"));
             ("-   ".to_owned(), "-".to_owned(), lacking)
@@ -140,12 +143,22 @@ fn place(place: Option<&Place>, daily: bool) -> String {
 fn accounts(summary: &Summary) -> Vec<String> {
     let mut lines = vec![format!("  {}", equation(summary))];
     let found = summary.findings.error + summary.findings.warn + summary.findings.info;
-    if let Some(change) = summary.change.as_ref().filter(|change| found > 0 || change.fixed > 0) {
+    if let Some(change) =
+        summary.change.as_ref().filter(|change| found > 0 || change.fixed > 0 || !change.of_changed_rules.is_empty())
+    {
         let since = match &change.since_run {
             Some(run) => format!("{} new and {} fixed since {run}", thousands(change.new), thousands(change.fixed)),
             None => "all new: this is the first run".to_owned(),
         };
         lines.push(format!("  {}, {since}", counted(found, "finding")));
+        lines.extend(of_changed_rules(change));
+    }
+    lines.extend(labelled(summary));
+    if summary.fail_on.as_deref() == Some("new") && summary.findings.error > 0 {
+        lines.push(match summary.news {
+            0 => "  no error is news".to_owned(),
+            news => format!("  {} news", counted_are(news)),
+        });
     }
     if summary.rows.kept > 0 {
         lines.push(format!("  {}", kept(summary)));
@@ -182,16 +195,52 @@ fn date_of(summary: &Summary) -> String {
     summary.as_of.map(UtcMicros::date).unwrap_or_default()
 }
 
+/// `of a changed rule: close-outlier 46 new and 40 fixed`, a line a rule: what is new or gone because the rule is another
+/// one.
+fn of_changed_rules(change: &Change) -> Vec<String> {
+    let line = |of: &OfChangedRule| {
+        let what = match of.change {
+            RuleChange::Changed => "a changed rule",
+            RuleChange::Added => "an added rule",
+            RuleChange::Gone => "a rule that is gone",
+        };
+        format!("  of {what}: {} {} new and {} fixed", visible(&of.rule), thousands(of.new), thousands(of.fixed))
+    };
+    change.of_changed_rules.iter().map(line).collect()
+}
+
+/// `3 findings are labelled: 2 known, 1 fine`: what a person said of findings.
+fn labelled(summary: &Summary) -> Option<String> {
+    let ByLabel { known, fine, bad, accepted } = summary.labelled;
+    let counts = [(known, "known"), (fine, "fine"), (bad, "bad"), (accepted, "accepted by putting the row back")];
+    let said = counts.into_iter().filter(|(count, _)| *count > 0);
+    let said: Vec<String> = said.map(|(count, what)| format!("{} {what}", thousands(count))).collect();
+    let all = known + fine + bad + accepted;
+    let are = if all == 1 { "is" } else { "are" };
+    (!said.is_empty()).then(|| format!("  {} {are} labelled: {}", counted(all, "finding"), said.join(", ")))
+}
+
+/// `1 error is`, `2 errors are`.
+fn counted_are(errors: u64) -> String {
+    format!("{} {}", counted(errors, "error"), if errors == 1 { "is" } else { "are" })
+}
+
 /// `16 rows stay: restored on 2026-11-26`: rows that rules would move, and that a person put back.
 fn kept(summary: &Summary) -> String {
     let stay = if summary.rows.kept == 1 { "stays" } else { "stay" };
+    let labelled = summary.kept_by_label;
+    if labelled == summary.rows.kept {
+        return format!("{} {stay}: labelled known or fine", counted(labelled, "row"));
+    }
     let dates = summary.restored.and_then(|span| Some((span.since?.date(), span.until?.date())));
     let when = match dates {
         Some((first, last)) if first == last => format!("restored on {first}"),
         Some((first, last)) => format!("restored on {first} to {last}"),
         None => "restored by a person".to_owned(),
     };
-    format!("{} {stay}: {when}", counted(summary.rows.kept, "row"))
+    let labelled =
+        if labelled > 0 { format!(", {} labelled known or fine", thousands(labelled)) } else { String::new() };
+    format!("{} {stay}: {when}{labelled}", counted(summary.rows.kept, "row"))
 }
 
 /// `259,174 rows = 259,161 clean + 13 flagged`: every row read is counted once. What is 0 is left out.
@@ -345,6 +394,17 @@ pub fn render_line(summary: &Summary) -> String {
     }
     if let Some(change) = &summary.change {
         pairs.extend([("new", change.new.to_string()), ("fixed", change.fixed.to_string())]);
+        let of = |of: &OfChangedRule| format!("{}:+{}-{}", of.rule, of.new, of.fixed);
+        let changed: Vec<String> = change.of_changed_rules.iter().map(of).collect();
+        if !changed.is_empty() {
+            pairs.push(("changed_rules", changed.join(",")));
+        }
+    }
+    if summary.labelled.muted() > 0 {
+        pairs.push(("labelled", summary.labelled.muted().to_string()));
+    }
+    if summary.fail_on.as_deref() == Some("new") {
+        pairs.push(("news", summary.news.to_string()));
     }
     if !summary.not_evaluated.is_empty() {
         pairs.push(("not_evaluated", summary.not_evaluated.join(",")));
@@ -429,6 +489,8 @@ mod tests {
             rate: (!gaps).then_some(rows as f64 / 259_174.0),
             new: None,
             fixed: None,
+            labelled: ByLabel::default(),
+            change: None,
             series_hit: u64::from(rows > 0),
             first: first.map(|(series, time)| Place { series: series.to_owned(), time: Some(micros(time)) }),
             why: None,
@@ -473,6 +535,10 @@ mod tests {
             rows: Rows { read: 259_174, clean: 259_161, to_quarantine: 13, ..Rows::default() },
             restored: None,
             findings: BySeverity { error: 13, warn: 34, info: 0 },
+            fail_on: None,
+            news: 0,
+            labelled: ByLabel::default(),
+            kept_by_label: 0,
             change: None,
             rules,
             refusals: Vec::new(),
@@ -510,6 +576,39 @@ mod tests {
     }
 
     #[test]
+    fn what_people_said_what_is_news_and_what_rules_changed_are_lines_of_their_own() {
+        let mut summary = demo();
+        let of = |rule: &str, change, new, fixed| OfChangedRule { rule: rule.to_owned(), change, new, fixed };
+        let of_changed_rules = vec![
+            of("outlier", RuleChange::Changed, 46, 40),
+            of("range", RuleChange::Added, 1_000, 0),
+            of("spike", RuleChange::Gone, 0, 2),
+        ];
+        let since_run = Some("20261119T023000Z-aaaa".to_owned());
+        summary.change = Some(Change { new: 5, fixed: 0, since_run, of_changed_rules });
+        summary.fail_on = Some("new".to_owned());
+        summary.labelled = ByLabel { known: 1, fine: 2, bad: 0, accepted: 3 };
+        (summary.rows.kept, summary.kept_by_label) = (3, 2);
+        let text = |summary: &Summary| accounts(summary).join("\n");
+        insta::assert_snapshot!(text(&summary), @r"
+        259,174 rows = 259,161 clean + 13 to quarantine + 3 kept
+        47 findings, 5 new and 0 fixed since 20261119T023000Z-aaaa
+        of a changed rule: outlier 46 new and 40 fixed
+        of an added rule: range 1,000 new and 0 fixed
+        of a rule that is gone: spike 0 new and 2 fixed
+        6 findings are labelled: 1 known, 2 fine, 3 accepted by putting the row back
+        no error is news
+        3 rows stay: restored by a person, 2 labelled known or fine
+        ");
+        (summary.rows.kept, summary.news) = (2, 1);
+        assert!(text(&summary).contains("1 error is news\n  2 rows stay: labelled known or fine\n"));
+        let line = render_line(&summary);
+        assert!(
+            line.contains(" new=5 fixed=0 changed_rules=outlier:+46-40,range:+1000-0,spike:+0-2 labelled=6 news=1 ")
+        );
+    }
+
+    #[test]
     fn a_run_that_has_a_past_and_a_calendar() {
         use RuleStatus::{Insufficient, Skipped};
         let mut summary = demo();
@@ -523,7 +622,12 @@ mod tests {
             to_delete: 1,
             kept: 0,
         };
-        summary.change = Some(Change { new: 5, fixed: 1_002, since_run: Some("20261119T023000Z-aaaa".to_owned()) });
+        summary.change = Some(Change {
+            new: 5,
+            fixed: 1_002,
+            since_run: Some("20261119T023000Z-aaaa".to_owned()),
+            of_changed_rules: Vec::new(),
+        });
         let known_until = Some("2026-12-31".to_owned());
         summary.calendar = Some(CalendarNote { name: "XSHG".to_owned(), version: "4.13".to_owned(), known_until });
         summary.rules[2].insufficient = 120;

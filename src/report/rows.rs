@@ -9,6 +9,7 @@ use arrow::datatypes::Int32Type;
 use arrow::error::ArrowError;
 
 use super::destination::VERSION;
+use super::rules_before::RuleChange;
 use super::run::{ActionRow, Outcome, RunMeta};
 use super::tables::Table;
 use super::tally::{RuleStatus, RuleTally, Tally};
@@ -123,6 +124,10 @@ pub(super) fn rule_results(meta: &RunMeta, program: &Program, rules: &[RuleTally
             // All rules run over a series in one pass; their parts of the time are not distinguished.
             ("seconds", number(each().map(|_| None))),
             ("excused_by", text(excused.iter().map(|by| Some(by.as_str())))),
+            ("rule_sha256", text(each().map(|(index, _)| rule(index).map(|rule| rule.sha256.as_str())))),
+            ("rule_change", word(each().map(|(_, tally)| tally.change.map(RuleChange::as_str)))),
+            ("findings_labelled", count(each().map(|(_, tally)| Some(tally.by_label.muted())))),
+            ("findings_news", whole(each().map(|(_, tally)| Some(tally.news)))),
         ],
     )
 }
@@ -164,6 +169,10 @@ fn table(table: Table, columns: Columns<'_>) -> Result<RecordBatch, ArrowError> 
 
 fn text<S: AsRef<str>>(values: impl IntoIterator<Item = Option<S>>) -> ArrayRef {
     Arc::new(StringArray::from_iter(values))
+}
+
+fn word<'a>(values: impl IntoIterator<Item = Option<&'a str>>) -> ArrayRef {
+    Arc::new(values.into_iter().collect::<DictionaryArray<Int32Type>>())
 }
 
 fn name<'a>(values: impl IntoIterator<Item = &'a str>) -> ArrayRef {

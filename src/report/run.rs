@@ -6,8 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::run_id::RunId;
-use crate::decide::Action;
-use crate::decide::Refusal;
+use crate::decide::{Action, FailOn, Refusal};
 use crate::text::utc::UtcMicros;
 
 macro_rules! words {
@@ -184,6 +183,8 @@ pub struct Outcome {
     pub status: RunStatus,
     /// The exit code it gives.
     pub exit_code: u8,
+    /// Which findings make it fail.
+    pub fail_on: FailOn,
     /// What failed, where something did.
     pub error: Option<String>,
     /// When.
@@ -216,6 +217,7 @@ impl Outcome {
         Self {
             status,
             exit_code,
+            fail_on: FailOn::default(),
             error: None,
             finished_at,
             watermark_after: None,

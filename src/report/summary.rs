@@ -7,13 +7,15 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+use super::by_label::ByLabel;
 use super::destination::VERSION;
 use super::rows::flags_rows;
+use super::rules_before::RuleChange;
 use super::run::{Connections, NextStep, Outcome, PlanNote, RunMeta, RunStatus, StageSeconds, Trigger};
 use super::tables::SCHEMA_VERSION;
 use super::tally::{BySeverity, Excused, RuleStatus, RuleTally, Tally};
 use crate::bars::BarsSpec;
-use crate::decide::RowTotals;
+use crate::decide::{FailOn, RowTotals};
 use crate::engine::program::Program;
 use crate::market::DAY_US;
 use crate::text::utc::UtcMicros;
@@ -73,8 +75,20 @@ pub struct Summary {
     /// When the first and the last of the rows that stay were put back; `None` where none stays, or that is not known.
     #[serde(default)]
     pub restored: Option<Span>,
+    /// Rows that stay because labels call what was found known or fine.
+    #[serde(default)]
+    pub kept_by_label: u64,
     /// Findings by severity.
     pub findings: BySeverity,
+    /// Which findings make the exit code 1: `new`, `error`, `warn` or `never`; `None` in what earlier versions wrote.
+    #[serde(default)]
+    pub fail_on: Option<String>,
+    /// Errors that no label calls known or fine, and that the run before did not have so.
+    #[serde(default)]
+    pub news: u64,
+    /// Findings by what a person said of them.
+    #[serde(default)]
+    pub labelled: ByLabel,
     /// Findings compared with those of the run before; `None` where there is nothing to compare with.
     pub change: Option<Change>,
     /// The rules, worst first, else in the order of the files.
@@ -152,7 +166,7 @@ pub struct Rows {
     pub to_delete: u64,
     /// Rows reported for a value that does not decode.
     pub parse_errors: u64,
-    /// Rows that rules would move and that stay because a person put them back.
+    /// Rows that rules would move and that stay because a person put them back, or labelled what was found.
     #[serde(default)]
     pub kept: u64,
 }
@@ -167,12 +181,28 @@ impl From<RowTotals> for Rows {
 /// Findings compared with those of the run before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
-    /// Findings the run before did not have.
+    /// Findings the run before did not have, of rules that are what they were.
     pub new: u64,
-    /// Findings of the run before that were looked for and are gone.
+    /// Findings of the run before that were looked for and are gone, of rules that are what they were.
     pub fixed: u64,
     /// The run before; `None` for the first one.
     pub since_run: Option<String>,
+    /// What is new and what is gone of other rules, for that says nothing of the bars.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub of_changed_rules: Vec<OfChangedRule>,
+}
+
+/// Findings of a rule that is not what it was in the run before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfChangedRule {
+    /// The rule.
+    pub rule: String,
+    /// What became of it.
+    pub change: RuleChange,
+    /// Findings the run before did not have.
+    pub new: u64,
+    /// Findings of the run before that are gone.
+    pub fixed: u64,
 }
 
 /// How one rule came out.
@@ -212,6 +242,12 @@ pub struct RuleSummary {
     pub new: Option<u64>,
     /// Findings of the run before that are gone.
     pub fixed: Option<u64>,
+    /// Its findings by what a person said of them.
+    #[serde(default, skip_serializing_if = "ByLabel::is_empty")]
+    pub labelled: ByLabel,
+    /// What became of it since the run before; `None` where it is what it was, or that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<RuleChange>,
     /// Series with a finding.
     pub series_hit: u64,
     /// Its earliest finding.
@@ -250,7 +286,7 @@ impl Summary {
             command: meta.command.clone(),
             trigger: meta.trigger,
             source: meta.source.clone(),
-            verdict: verdict(findings, outcome),
+            verdict: verdict(program, tally, outcome),
             status: outcome.status,
             exit_code: outcome.exit_code,
             error: outcome.error.clone(),
@@ -268,8 +304,12 @@ impl Summary {
             sessions: count(series.sessions),
             rows: series.rows.into(),
             restored: tally.restored.map(|(first, last)| Span::new(Some(first), Some(last))),
+            fail_on: Some(FailOn::WORDS[outcome.fail_on as usize].to_owned()),
+            news: tally.news(),
+            labelled: tally.by_label(),
+            kept_by_label: tally.kept_by_label,
             findings,
-            change: change(&rules, since_run),
+            change: change(&rules, &tally.gone, since_run),
             rules,
             refusals: outcome.refusals.iter().map(ToString::to_string).collect(),
             not_evaluated: outcome.not_evaluated.iter().map(|rule| program.rule_id(*rule).to_owned()).collect(),
@@ -308,9 +348,13 @@ impl Summary {
     }
 }
 
-fn verdict(findings: BySeverity, outcome: &Outcome) -> Verdict {
+/// What a person knows of does not count, and where only news fail a run, errors that it had before are warnings.
+fn verdict(program: &Program, tally: &Tally, outcome: &Outcome) -> Verdict {
     let went_well = matches!(outcome.status, RunStatus::Ok | RunStatus::Findings);
-    match findings {
+    match tally.counted(program) {
+        BySeverity { error: 1.., .. } if went_well && outcome.fail_on == FailOn::New && tally.news() == 0 => {
+            Verdict::Warn
+        }
         BySeverity { error: 0, warn: 0, .. } if went_well && outcome.not_evaluated.is_empty() => Verdict::Ok,
         BySeverity { error: 0, .. } if went_well => Verdict::Warn,
         _ => Verdict::Fail,
@@ -356,6 +400,8 @@ fn rules(program: &Program, tallies: &[RuleTally]) -> Vec<RuleSummary> {
             bars: count(counts.bars),
             rows: count(counts.rows),
             rate: tally.share().filter(|_| flags_rows(program, index)),
+            labelled: tally.by_label,
+            change: tally.change,
             new: tally.new.map(count),
             fixed: tally.fixed.map(count),
             series_hit: count(tally.series_hit),
@@ -368,10 +414,24 @@ fn rules(program: &Program, tallies: &[RuleTally]) -> Vec<RuleSummary> {
     rules
 }
 
-fn change(rules: &[RuleSummary], since_run: Option<&str>) -> Option<Change> {
-    let new = rules.iter().map(|rule| rule.new).sum::<Option<u64>>()?;
-    let fixed = rules.iter().map(|rule| rule.fixed).sum::<Option<u64>>()?;
-    Some(Change { new, fixed, since_run: since_run.map(str::to_owned) })
+fn change(rules: &[RuleSummary], gone: &[(String, i64)], since_run: Option<&str>) -> Option<Change> {
+    let mut change = Change { new: 0, fixed: 0, since_run: since_run.map(str::to_owned), of_changed_rules: Vec::new() };
+    for rule in rules {
+        let (new, fixed) = (rule.new?, rule.fixed?);
+        match rule.change {
+            Some(what) => {
+                change.of_changed_rules.push(OfChangedRule { rule: rule.id.clone(), change: what, new, fixed });
+            }
+            None => (change.new, change.fixed) = (change.new + new, change.fixed + fixed),
+        }
+    }
+    let gone = gone.iter().map(|(rule, fixed)| {
+        let (rule, fixed) = (rule.clone(), count(*fixed));
+        OfChangedRule { rule, change: RuleChange::Gone, new: 0, fixed }
+    });
+    change.of_changed_rules.extend(gone);
+    change.of_changed_rules.retain(|of| of.new + of.fixed > 0);
+    Some(change)
 }
 
 fn count(count: i64) -> u64 {

@@ -209,6 +209,14 @@ const RULE_RESULTS: &[(&str, Kind)] = &[
     ("seconds", Kind::Number),
     // A JSON object of what facts excused, by fact.
     ("excused_by", Kind::Text),
+    // SHA-256 (hex) of what decides the verdicts of the rule.
+    ("rule_sha256", Kind::Text),
+    // `changed` or `added` since the run that this one is compared with.
+    ("rule_change", Kind::Name),
+    // Findings that make no run fail: labelled `known` or `fine`, or of rows that a person put back.
+    ("findings_labelled", Kind::Count),
+    // Errors without such a label that the run before did not have so.
+    ("findings_news", Kind::Count),
 ];
 
 const FINDINGS: &[(&str, Kind)] = &[
@@ -237,6 +245,8 @@ const FINDINGS: &[(&str, Kind)] = &[
     ("evidence", Kind::Text),
     ("is_new", Kind::Flag),
     ("first_seen_run", Kind::Text),
+    // `known`, `fine` or `bad` as a person said; `accepted` where the person put the row back.
+    ("label", Kind::Name),
 ];
 
 const SERIES_METRICS: &[(&str, Kind)] = &[

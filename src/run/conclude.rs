@@ -10,7 +10,7 @@ use super::peak::Peak;
 use super::plan::Plan;
 use super::removal::{self, Done, EARLIER_OPEN};
 use crate::config::Loaded;
-use crate::decide::Refusal;
+use crate::decide::{FailOn, Refusal};
 use crate::durable::process;
 use crate::quarantine::item::RemovalCounts;
 use crate::report::collector::Collector;
@@ -54,6 +54,8 @@ impl RunMetaOf<'_> {
 pub(crate) struct Ending {
     pub(crate) status: RunStatus,
     pub(crate) exit: Exit,
+    /// Which findings make it fail.
+    pub(crate) fail_on: FailOn,
     pub(crate) refusals: Vec<Refusal>,
     /// Rules that evaluated nothing, by index.
     pub(crate) not_evaluated: Vec<usize>,
@@ -72,6 +74,7 @@ impl Ending {
         Self {
             status,
             exit,
+            fail_on: FailOn::default(),
             refusals: Vec::new(),
             not_evaluated: Vec::new(),
             next: Vec::new(),
@@ -127,6 +130,7 @@ pub(super) async fn conclude(
         outcome.error = stayed(&counts, why);
     }
     actions.extend(recovered);
+    outcome.fail_on = ending.fail_on;
     outcome.connections = opened.source.close().await;
     outcome.actions = actions;
     outcome.seconds = seconds;

@@ -13,10 +13,11 @@ use super::facts;
 use super::failure::{Exit, Failure};
 use super::ingest::Ingested;
 use super::job::Job;
+use super::labels;
 use super::mistaken::{self, FirstTexts};
 use super::namesake;
 use super::open::Opened;
-use super::options::{CheckOptions, FailOn, Goal, Order, PlanOptions, RunOptions};
+use super::options::{CheckOptions, Goal, Order, PlanOptions, RunOptions};
 use super::peak::Peak;
 use super::plan::Plan;
 use super::preview;
@@ -24,7 +25,7 @@ use super::program;
 use super::removal::{self, Done, Planned};
 use super::shell::typed;
 use super::window;
-use crate::decide::Refusal;
+use crate::decide::{FailOn, Labels, Refusal};
 use crate::durable::paths;
 use crate::engine::program::Program;
 use crate::engine::session::session;
@@ -65,9 +66,10 @@ impl Job {
     }
 
     async fn execute(&self, order: Order) -> Result<RunResult, Failure> {
-        let started = Started { clock: Instant::now(), peak: Peak::begin() };
+        let (clock, peak) = (Instant::now(), Peak::begin());
         let now = self.context.clock.now();
         let as_of = window::as_of(order.options.as_of, &self.loaded.job, now)?;
+        let started = Started { clock, peak, labels: labels::of_day(&self.loaded, as_of) };
         let window = window::window(&order.options.window, &self.loaded.job, as_of)?;
         if order.options.report {
             namesake::reject(&self.loaded)?;
@@ -88,6 +90,8 @@ impl Job {
 struct Started {
     clock: Instant,
     peak: Peak,
+    /// What a person decided about findings, and counts on the day that the bars are evaluated for.
+    labels: Labels,
 }
 
 async fn opened_job(
@@ -95,7 +99,7 @@ async fn opened_job(
     order: &Order,
     opened: &Arc<Opened>,
     mut meta: RunMeta,
-    Started { clock: started, peak }: Started,
+    Started { clock: started, peak, labels }: Started,
 ) -> Result<RunResult, Failure> {
     let (context, options) = (&job.context, &order.options);
     let scratch = context.scratch()?;
@@ -106,6 +110,7 @@ async fn opened_job(
     tracing::info!(job = program.job, rules = program.rules.rules.len(), "loaded");
     let dir = if options.report { &opened.loaded.job.report_dir.resolved } else { scratch.path() };
     let mut collector = collector(job, options, (dir, opened), &program, &meta)?;
+    collector.set_labels(labels);
     let of_job = OfJob { job, order, opened, program: &program, meta: &meta };
 
     // What earlier runs left open is finished first, and a signal waits for that.
@@ -249,7 +254,11 @@ impl OfJob<'_> {
         let compile = || program::program_as_of(job, opened, session, meta.as_of.0);
         evaluate(context, (opened, session), program, ingested, collector, &compile).await?;
         if order.options.series.is_empty() {
-            facts::note_unmatched(context, collector.tally(), window == (None, None));
+            let whole = window == (None, None);
+            facts::note_unmatched(context, collector.tally(), whole);
+            if whole && job.only.is_empty() {
+                labels::note_gone(context, &opened.loaded.labels, collector);
+            }
         }
         let read = collector.tally().series.rows.read;
         let now = window::on_scale(&program.bars, meta.as_of.0);
@@ -275,7 +284,7 @@ impl OfJob<'_> {
     ) -> Result<(Ending, Option<Done>), Failure> {
         let Self { job, order, opened, program, meta } = *self;
         let started = Instant::now();
-        let fail_on = order.options.fail_on;
+        let fail_on = order.options.fail_on.unwrap_or(opened.loaded.job.fail_on);
         let holds = match order.goal {
             Goal::Plan { holds: Some(holds), .. } => holds,
             _ => removal::PLAN_HOLDS,
@@ -299,7 +308,7 @@ impl OfJob<'_> {
         let refusals = self.refusals(collector, mistakes)?;
         let refused = !refusals.is_empty();
         let (next, bytes) = (next(job, order, opened, tally, refused), Some(ingested.bytes));
-        let mut ending = Ending { refusals, not_evaluated, next, bytes, ..Ending::new(status, exit) };
+        let mut ending = Ending { refusals, not_evaluated, next, bytes, fail_on, ..Ending::new(status, exit) };
         if order.goal == Goal::Check {
             return Ok((ending, None));
         }
@@ -333,14 +342,17 @@ impl OfJob<'_> {
         Ok(refusals)
     }
 
-    /// The rows that are to be moved. Those that a person put back are counted as kept; a check whose user may not look
+    /// The rows that are to be moved. Those that a person put back, and those of which labels call all that was found known
+    /// or fine, are counted as kept; a check whose user may not look
     /// into the quarantine says that it does not know.
     pub(super) async fn without_kept(
         &self,
         planned: &Planned<'_>,
         collector: &mut Collector,
     ) -> Result<Vec<MoveRow>, Failure> {
-        let moves = collector.take_moves();
+        let (labelled, moves): (Vec<MoveRow>, Vec<MoveRow>) =
+            collector.take_moves().into_iter().partition(|row| collector.is_muted(row));
+        collector.keep_labelled(&labelled);
         let kept = match planned.kept(&moves).await {
             Err(failure) if self.order.goal == Goal::Check => {
                 let reason = failure.render(false);
@@ -378,10 +390,11 @@ impl OfJob<'_> {
     }
 }
 
-/// Whether there are findings at or above the severity that makes the exit code 1.
+/// Whether there are findings that make the exit code 1.
 fn found(program: &Program, tally: &Tally, fail_on: FailOn) -> bool {
-    let found = tally.by_severity(program);
+    let found = tally.counted(program);
     match fail_on {
+        FailOn::New => tally.news() > 0,
         FailOn::Error => found.error > 0,
         FailOn::Warn => found.error + found.warn > 0,
         FailOn::Never => false,

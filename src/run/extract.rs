@@ -21,6 +21,7 @@ use super::execute::OfJob;
 use super::failure::Failure;
 use super::ingest::Ingested;
 use super::job::Job;
+use super::labels;
 use super::mistaken;
 use super::open::Opened;
 use super::options::{Order, RunOptions};
@@ -117,6 +118,7 @@ impl Job {
             RunMetaOf { command: "extract", loaded: &self.loaded, window: (None, None) }.meta(now, &self.context.clock);
         let names = opened.source.file_names();
         let mut collector = Collector::new(scratch, Arc::clone(program), meta.clone(), names, Previous::Unknown);
+        collector.set_labels(labels::of_day(&self.loaded, now));
         let of_job = OfJob { job: self, order: &order, opened, program, meta: &meta };
         let first = of_job.evaluate(session, ingested, &mut collector).await?;
         let read = collector.tally().series.rows.read;

@@ -9,7 +9,7 @@
 //! removal  limits, the plan, its application     plan, apply a plan that was written down, carried out
 //! conclude the report and how it ended           examine     what is found out of a job, for `doctor`
 //! rules    job and rule files without a source   preview     the first bars; bars_view  all of them, for SQL
-//! extract  the bars as one Parquet file           label       what a person decided, written down
+//! extract  the bars as one Parquet file           label       what a person decided, written down; labels  in a run
 //! trial    rules tried over the bars of a job     suggest     rules that follow from the bars
 //! ```
 
@@ -32,6 +32,7 @@ pub(crate) mod failure;
 mod ingest;
 mod job;
 mod label;
+mod labels;
 mod load;
 mod mistaken;
 mod namesake;
@@ -68,7 +69,7 @@ pub use extract::{ExtractOptions, Extracted};
 pub use failure::{Exit, Failure};
 pub use job::Job;
 pub use label::{Asked, LabelOptions, LabelResult};
-pub use options::{CheckOptions, FailOn, PlanOptions, RunOptions};
+pub use options::{CheckOptions, PlanOptions, RunOptions};
 pub use plan::Plan;
 pub use preview::Preview;
 pub use quarantine::{JobQuarantine, Purge, Purgeable, Restorable, Restored};
@@ -82,4 +83,4 @@ pub use trial::{
 };
 pub use window::AskedWindow;
 
-pub use crate::decide::Judgement;
+pub use crate::decide::{FailOn, Judgement};

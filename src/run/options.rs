@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use chrono::TimeDelta;
 
 use super::window::AskedWindow;
+use crate::decide::FailOn;
 use crate::schema::moment::Moment;
 
 /// What a check looks at, and what it writes.
@@ -14,8 +15,8 @@ pub struct CheckOptions {
     pub window: AskedWindow,
     /// Only the series with these first key values; all where there are none.
     pub series: Vec<String>,
-    /// Which findings make the exit code 1.
-    pub fail_on: FailOn,
+    /// Which findings make the exit code 1; those that the job says where it is `None`.
+    pub fail_on: Option<FailOn>,
     /// Whether a report is written.
     pub report: bool,
     /// Whether the first bars are reported as notes, as they are read.
@@ -27,7 +28,7 @@ pub struct CheckOptions {
 
 impl Default for CheckOptions {
     fn default() -> Self {
-        let (window, series, fail_on) = (AskedWindow::default(), Vec::new(), FailOn::Error);
+        let (window, series, fail_on) = (AskedWindow::default(), Vec::new(), None);
         Self { window, series, fail_on, report: true, preview: false, as_of: None }
     }
 }
@@ -50,24 +51,12 @@ pub struct PlanOptions {
 pub struct RunOptions {
     /// Which bars it looks at.
     pub window: AskedWindow,
-    /// Which findings make the exit code 1.
-    pub fail_on: FailOn,
+    /// As [`CheckOptions::fail_on`].
+    pub fail_on: Option<FailOn>,
     /// It only says what would be moved.
     pub dry_run: bool,
     /// As [`CheckOptions::as_of`].
     pub as_of: Option<Moment>,
-}
-
-/// From which severity on findings count.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum FailOn {
-    /// Errors.
-    #[default]
-    Error,
-    /// Warnings and errors, and rules that evaluated nothing.
-    Warn,
-    /// Nothing.
-    Never,
 }
 
 /// How far the life of a job goes.

@@ -39,8 +39,9 @@ pub use schedule::OwnSchedule;
 pub use source::{OwnBars, Source};
 
 use super::document;
+use crate::decide::FailOn;
 use crate::schema::diagnostic::{Diagnostic, SourceText};
-use crate::schema::keys::Otherwise::{Mistake, Nothing};
+use crate::schema::keys::Otherwise::{Mistake, Nothing, Text};
 use crate::schema::keys::{Holds, Section, key};
 use crate::schema::reader::{Environment, Reader};
 use crate::schema::section::SectionReader;
@@ -74,6 +75,8 @@ pub struct Job {
     pub schedule: Option<OwnSchedule>,
     /// The file with what a person decided about findings, where the job names one.
     pub labels: Option<Spanned<JobPath>>,
+    /// Which findings make a run fail.
+    pub fail_on: FailOn,
 }
 
 /// What could be read of a job file.
@@ -127,6 +130,12 @@ pub const JOB: Section = Section {
             Holds::Text,
             Nothing,
             "The file with what a person decided about findings, relative to the job file; default `labels.toml` beside it, where that is there.",
+        ),
+        key(
+            "fail_on",
+            Holds::Choice(FailOn::WORDS),
+            Text("error"),
+            "Which findings make a run end with 1: `new`: errors that the run before did not have; `error`: errors; `warn`: warnings too; `never`: none. What is labelled `known` or `fine` never does. `--fail-on` goes before it.",
         ),
     ],
 };
@@ -185,6 +194,7 @@ fn read_sections(section: &mut SectionReader<'_>) -> Draft {
     let schedule = part.and_then(|part| kept(section, schedule::read(part, bars.as_ref(), &calendars)));
     let labels = section.text("labels");
     let labels = labels.map(|path| Spanned::new(path.span(), JobPath::new(&file.path, path.into_inner())));
+    let fail_on = section.choice("fail_on").and_then(FailOn::parse);
     let job = || {
         Some(Job {
             file: Arc::clone(file),
@@ -200,6 +210,7 @@ fn read_sections(section: &mut SectionReader<'_>) -> Draft {
             facts: facts?,
             schedule: if has_schedule { Some(schedule?) } else { None },
             labels: labels.clone(),
+            fail_on: fail_on?,
         })
     };
     Draft { job: job(), rules, bars, mistakes: Vec::new() }
@@ -488,7 +499,7 @@ error[unknown-key]: unknown key `reports` in the job
 3 | reports = "x"
   | ^^^^^^^ unknown key
   |
-  = help: did you mean `report`? keys: name, rules, source, bars, calendar, window, limits, quarantine, report, parse_error, facts, tune, schedule, labels
+  = help: did you mean `report`? keys: name, rules, source, bars, calendar, window, limits, quarantine, report, parse_error, facts, tune, schedule, labels, fail_on
 
 error[bad-value]: `path` holds an empty string
  --> jobs/demo.toml:5:8
