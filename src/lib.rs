@@ -98,6 +98,6 @@ pub(crate) mod suggest;
 pub mod text;
 
 pub use run::{
-    AskedWindow, CheckOptions, Clock, Context, Event, Events, Exit, ExtractOptions, Extracted, FailOn, Failure, Job,
-    JobQuarantine, OwnSource, Plan, PlanOptions, RunOptions, RunResult, Stage, Stop,
+    AskedWindow, CheckOptions, Clock, Context, Event, Events, Exit, ExtractOptions, Extracted, FailOn, Failure,
+    IfLocked, Job, JobQuarantine, OwnSource, Plan, PlanOptions, RunOptions, RunResult, Stage, Stop,
 };

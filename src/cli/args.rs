@@ -201,6 +201,9 @@ pub(crate) struct RunArgs {
     /// Check and report only: move nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// What to do where another run of the job is alive, or one that moves rows of the same source.
+    #[arg(long, value_enum, default_value_t = IfLocked::Fail)]
+    pub(crate) if_locked: IfLocked,
     #[command(flatten)]
     pub(crate) window: WindowArgs,
 }
@@ -305,6 +308,17 @@ pub(crate) enum FailOn {
     Warn,
     /// Nothing.
     Never,
+}
+
+/// What to do where another run is alive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum IfLocked {
+    /// End with 5 and say whose run it is.
+    Fail,
+    /// End with 0; the run is recorded as skipped.
+    Skip,
+    /// Wait for its end.
+    Wait,
 }
 
 /// Where the reports are.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::{CheckArgs, FailOn, Global, LogFormat, PlanArgs, RunArgs};
+use super::args::{CheckArgs, FailOn, Global, IfLocked, LogFormat, PlanArgs, RunArgs};
 use super::events::context;
 use super::output::Output;
 use super::show;
@@ -41,7 +41,8 @@ pub(crate) async fn plan(global: &Global, args: &PlanArgs, output: &mut Output) 
 /// `barkeep run`.
 pub(crate) async fn run(global: &Global, args: &RunArgs, output: &mut Output) -> Result<Exit, Failure> {
     let (window, fail_on, dry_run) = (asked(&args.window)?, args.fail_on.map(Into::into), args.dry_run);
-    let options = RunOptions { window, fail_on, dry_run, as_of: as_of(&args.window)? };
+    let if_locked = args.if_locked.into();
+    let options = RunOptions { window, fail_on, dry_run, if_locked, as_of: as_of(&args.window)? };
     let run = async |context: &Context, path: &Path| Job::open(context, path)?.run(options.clone()).await;
     each(global, &args.jobs, run, output).await
 }
@@ -77,6 +78,16 @@ async fn each(
         }
     }
     Ok(exit)
+}
+
+impl From<IfLocked> for run::IfLocked {
+    fn from(if_locked: IfLocked) -> Self {
+        match if_locked {
+            IfLocked::Fail => Self::Fail,
+            IfLocked::Skip => Self::Skip,
+            IfLocked::Wait => Self::Wait,
+        }
+    }
 }
 
 impl From<FailOn> for run::FailOn {

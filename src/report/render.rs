@@ -34,7 +34,8 @@ pub fn render_text(summary: &Summary, colour: bool, width: usize) -> String {
     }
     let refused = if summary.status == RunStatus::Refused { "refused" } else { "a run would be refused" };
     lines.extend(summary.refusals.iter().map(|refusal| format!("{refused}: {}", visible(refusal))));
-    lines.extend(summary.error.iter().map(|error| format!("error: {}", visible(error))));
+    let word = if summary.status == RunStatus::Skipped { "skipped" } else { "error" };
+    lines.extend(summary.error.iter().map(|error| format!("{word}: {}", visible(error))));
     lines.push(closing(summary, paint));
     lines.extend(next(summary, paint));
     lines.join("\n") + "\n"
@@ -321,6 +322,7 @@ fn reported(summary: &Summary) -> String {
         RunStatus::Broken => "the run broke off before its end.".to_owned(),
         RunStatus::Stopped if !summary.actions.is_empty() => format!("the run was stopped: {}", counts(summary)),
         RunStatus::Stopped => "the run was stopped before its end.".to_owned(),
+        RunStatus::Skipped => "skipped, nothing was changed.".to_owned(),
         RunStatus::Refused if moves.is_empty() => "refused, nothing was changed.".to_owned(),
         RunStatus::Refused => format!("{wanted}; that is refused, nothing was changed."),
         RunStatus::Ok | RunStatus::Findings if !summary.actions.is_empty() => counts(summary),

@@ -64,6 +64,8 @@ words! {
         Broken = "broken",
         /// A signal stopped it.
         Stopped = "stopped",
+        /// Another run of the job was under way.
+        Skipped = "skipped",
     }
 }
 

@@ -352,6 +352,7 @@ impl Summary {
 fn verdict(program: &Program, tally: &Tally, outcome: &Outcome) -> Verdict {
     let went_well = matches!(outcome.status, RunStatus::Ok | RunStatus::Findings);
     match tally.counted(program) {
+        _ if outcome.status == RunStatus::Skipped => Verdict::Warn,
         BySeverity { error: 1.., .. } if went_well && outcome.fail_on == FailOn::New && tally.news() == 0 => {
             Verdict::Warn
         }

@@ -14,10 +14,11 @@ use super::failure::{Exit, Failure};
 use super::ingest::Ingested;
 use super::job::Job;
 use super::labels;
+use super::lock::JobLock;
 use super::mistaken::{self, FirstTexts};
 use super::namesake;
 use super::open::Opened;
-use super::options::{CheckOptions, Goal, Order, PlanOptions, RunOptions};
+use super::options::{CheckOptions, Goal, IfLocked, Order, PlanOptions, RunOptions};
 use super::peak::Peak;
 use super::plan::Plan;
 use super::preview;
@@ -78,6 +79,14 @@ impl Job {
         // A window that ends before owes nothing after its end.
         let as_of = window::within(window, &self.loaded.job, as_of);
         let meta = RunMeta { as_of: UtcMicros::from(as_of), ..meta.meta(now, &self.context.clock) };
+        let locked = match order.goal {
+            Goal::Run { dry: false } => JobLock::take(self, meta.command.as_str(), order.if_locked).await.map(Some),
+            _ => Ok(None),
+        };
+        let _lock = match locked {
+            Err(failure) if is_skipped(&order, &failure) => return skipped(self, meta, &failure),
+            locked => locked?,
+        };
         let opened = open_reported(self, &order, &meta).await?;
         let ended = opened_job(self, &order, &opened, meta, started).await;
         // A run that broke off on its way still gives its connections back.
@@ -115,7 +124,7 @@ async fn opened_job(
 
     // What earlier runs left open is finished first, and a signal waits for that.
     let Done { mut recovered, failure, pending, .. } = match order.goal {
-        Goal::Run { dry: false } => removal::recover(opened, meta.run_id.as_str(), context).await,
+        Goal::Run { dry: false } => removal::recover(opened, meta.run_id.as_str(), (context, order.if_locked)).await,
         _ => Done::default(),
     };
     let evaluating = async {
@@ -143,6 +152,10 @@ async fn opened_job(
             let pending = done.pending.take().or(pending);
             conclude(context, opened, collector, ending, Done { recovered, pending, ..done }, seconds).await
         }
+        Err(failure) if recovered.is_empty() && is_skipped(order, &failure) => {
+            opened.source.close().await;
+            skipped(job, meta, &failure)
+        }
         Err(failure) if recovered.is_empty() => {
             opened.source.close().await;
             abandon(job, options, collector, &failure);
@@ -156,6 +169,21 @@ async fn opened_job(
             conclude(context, opened, collector, ending, done, seconds).await
         }
     }
+}
+
+/// Whether a run that failed so is skipped.
+fn is_skipped(order: &Order, failure: &Failure) -> bool {
+    order.if_locked == IfLocked::Skip && matches!(failure, Failure::Locked(_))
+}
+
+/// Leaves a row that says why the run was skipped: another one was under way.
+fn skipped(job: &Job, meta: RunMeta, why: &Failure) -> Result<RunResult, Failure> {
+    let unseen = Arc::new(program::unseen(&job.loaded));
+    let collector = Collector::new(job.report_dir(), unseen, meta, Vec::new(), Previous::Unknown);
+    let mut outcome = Outcome::new(RunStatus::Skipped, Exit::Ok.code(), UtcMicros::from(job.context.clock.now()));
+    outcome.error = Some(why.render(false).trim_start_matches("locked: ").to_owned());
+    let summary = collector.abandon(&outcome)?;
+    Ok(RunResult { summary, plan: None, exit: Exit::Ok, failure: None })
 }
 
 /// Looks at the source; where it cannot be looked at, the report says so.
@@ -325,7 +353,14 @@ impl OfJob<'_> {
             Goal::Run { .. } if plan.rows.is_empty() && !refused => {}
             Goal::Run { .. } if !refused => {
                 crate::report::check_writable(dir)?;
-                done = Some(removal::carry_out(opened, &plan, meta.run_id.as_str(), &job.context).await?);
+                let how = (&job.context, order.if_locked);
+                let mut carried = removal::carry_out(opened, &plan, meta.run_id.as_str(), how).await?;
+                if carried.touched_nothing()
+                    && let Some(locked) = carried.failure.take_if(|failure| is_skipped(order, failure))
+                {
+                    return Err(locked);
+                }
+                done = Some(carried);
             }
             _ => self.keep_plan(dir, plan, &mut ending)?,
         }

@@ -11,6 +11,7 @@
 //! rules    job and rule files without a source   preview     the first bars; bars_view  all of them, for SQL
 //! extract  the bars as one Parquet file           label       what a person decided, written down; labels  in a run
 //! trial    rules tried over the bars of a job     suggest     rules that follow from the bars
+//! lock     one run of a job at a time
 //! ```
 
 #[cfg(test)]
@@ -34,6 +35,7 @@ mod job;
 mod label;
 mod labels;
 mod load;
+mod lock;
 mod mistaken;
 mod namesake;
 mod open;
@@ -69,7 +71,7 @@ pub use extract::{ExtractOptions, Extracted};
 pub use failure::{Exit, Failure};
 pub use job::Job;
 pub use label::{Asked, LabelOptions, LabelResult};
-pub use options::{CheckOptions, PlanOptions, RunOptions};
+pub use options::{CheckOptions, IfLocked, PlanOptions, RunOptions};
 pub use plan::Plan;
 pub use preview::Preview;
 pub use quarantine::{JobQuarantine, Purge, Purgeable, Restorable, Restored};

@@ -55,8 +55,22 @@ pub struct RunOptions {
     pub fail_on: Option<FailOn>,
     /// It only says what would be moved.
     pub dry_run: bool,
+    /// What it does where another run moves rows of the job or of its source.
+    pub if_locked: IfLocked,
     /// As [`CheckOptions::as_of`].
     pub as_of: Option<Moment>,
+}
+
+/// What a run does where another one moves rows of the same job or the same source.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum IfLocked {
+    /// It fails, and says who does.
+    #[default]
+    Fail,
+    /// It is recorded as skipped, and ends well.
+    Skip,
+    /// It waits.
+    Wait,
 }
 
 /// How far the life of a job goes.
@@ -94,23 +108,25 @@ impl Goal {
 pub(super) struct Order {
     pub(super) goal: Goal,
     pub(super) options: CheckOptions,
+    pub(super) if_locked: IfLocked,
 }
 
 impl From<CheckOptions> for Order {
     fn from(options: CheckOptions) -> Self {
-        Self { goal: Goal::Check, options }
+        Self { goal: Goal::Check, options, if_locked: IfLocked::Fail }
     }
 }
 
 impl From<PlanOptions> for Order {
     fn from(PlanOptions { window, file, holds, as_of }: PlanOptions) -> Self {
-        Self { goal: Goal::Plan { file, holds }, options: CheckOptions { window, as_of, ..CheckOptions::default() } }
+        let options = CheckOptions { window, as_of, ..CheckOptions::default() };
+        Self { goal: Goal::Plan { file, holds }, options, if_locked: IfLocked::Fail }
     }
 }
 
 impl From<RunOptions> for Order {
-    fn from(RunOptions { window, fail_on, dry_run, as_of }: RunOptions) -> Self {
+    fn from(RunOptions { window, fail_on, dry_run, if_locked, as_of }: RunOptions) -> Self {
         let options = CheckOptions { window, fail_on, as_of, ..CheckOptions::default() };
-        Self { goal: Goal::Run { dry: dry_run }, options }
+        Self { goal: Goal::Run { dry: dry_run }, options, if_locked }
     }
 }

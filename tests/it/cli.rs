@@ -7,6 +7,7 @@ mod kills;
 mod labels;
 mod late;
 mod leftovers;
+mod locks;
 mod news;
 mod output;
 mod reports;

@@ -13,8 +13,11 @@ fn blocks<'t>(text: &'t str, kind: &str) -> Vec<&'t str> {
 /// A project with a job for each schedule of the document.
 fn project(text: &str) -> Project {
     let project = Project::new(BARS);
-    let job = fs::read_to_string(project.path("job.toml")).unwrap().replace("\"rules.toml\"", "\"../rules.toml\"");
-    let schedules = blocks(text, "toml");
+    let job = fs::read_to_string(project.path("job.toml"))
+        .unwrap()
+        .replace("\"rules.toml\"", "\"../rules.toml\"")
+        .replace("\"bars.csv\"", "\"../bars.csv\"");
+    let schedules: Vec<&str> = blocks(text, "toml").into_iter().filter(|text| text.starts_with("[schedule]")).collect();
     assert_eq!(schedules.len(), 2);
     for (name, schedule) in ["evening", "close"].into_iter().zip(schedules) {
         project.write(
@@ -30,7 +33,7 @@ fn the_commands_of_the_document_say_what_stands_below_them() {
     let text = fs::read_to_string(package().join("docs/operations.md")).unwrap();
     let project = project(&text);
     let commands = blocks(&text, "console");
-    assert_eq!(commands.len(), 4);
+    assert_eq!(commands.len(), 7);
     for command in commands {
         let (line, expected) = command.split_once('\n').unwrap();
         let words: Vec<&str> = line.strip_prefix("$ barkeep ").unwrap().split(' ').collect();

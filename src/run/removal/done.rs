@@ -37,6 +37,12 @@ impl Done {
         self.pending = Some(more_severe(self.pending.take(), failure));
     }
 
+    /// Whether everything is as it was.
+    pub(crate) fn touched_nothing(&self) -> bool {
+        let RemovalCounts { planned, untried, .. } = self.counts;
+        self.recovered.is_empty() && planned == untried
+    }
+
     /// Rows that left the source, for this run and for earlier ones.
     pub(crate) fn left(&self) -> u64 {
         let gone = |row: &&ActionRow| row.state == EARLIER_REMOVED;
