@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
+use chrono::{DateTime, Utc};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
@@ -225,6 +226,38 @@ fn removed(path: &Path) -> Result<Option<u64>, ArrowError> {
     // Runs of an older version have no such column.
     let rows = run.column_by_name("rows_removed").and_then(|rows| rows.as_primitive_opt::<Int64Type>());
     Ok(rows.filter(|rows| ended && moves && !rows.is_null(0)).and_then(|rows| u64::try_from(rows.value(0)).ok()))
+}
+
+/// On how many days before that of `now` (UTC) the last runs of `job` left rows where they were, for others wrote to their
+/// files; a run that moved its rows ends the count, and so do more runs than [`USUAL_RUNS`].
+///
+/// # Errors
+/// A file of an earlier run cannot be read.
+pub fn busy_days(dir: &Path, job: &str, now: DateTime<Utc>) -> Result<usize, ReportError> {
+    let mut days = BTreeSet::new();
+    for file in runs::of_job(dir, job)?.into_iter().take(USUAL_RUNS) {
+        match busy(&file.path).map_err(|source| ReportError::reading(&file.path, source))? {
+            Some(false) => break,
+            Some(true) => days.insert(file.run.run_date().to_string()),
+            None => continue,
+        };
+    }
+    days.remove(&now.date_naive().to_string());
+    Ok(days.len())
+}
+
+/// Whether the run in `path` left rows for others wrote to their files; `None` where it was to move none, or never came to
+/// that.
+fn busy(path: &Path) -> Result<Option<bool>, ArrowError> {
+    let mut reader =
+        only(ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?, &["command", "status", "rows_busy"])?;
+    let Some(run) = reader.next().transpose()?.filter(|run| run.num_rows() > 0) else { return Ok(None) };
+    // Runs of an older version have no such column.
+    let rows = run.column_by_name("rows_busy").and_then(|rows| rows.as_primitive_opt::<Int64Type>());
+    let is_busy = rows.is_some_and(|rows| !rows.is_null(0) && rows.value(0) > 0);
+    let ended = matches!(RunStatus::parse(texts(&run, "status")?.value(0)), Some(RunStatus::Ok | RunStatus::Findings));
+    let moves = matches!(texts(&run, "command")?.value(0), "run" | "apply");
+    Ok((moves && (ended || is_busy)).then_some(is_busy))
 }
 
 /// The rows of the plan of a run, from its actions in `path`; none where it has none. Those of earlier runs that it

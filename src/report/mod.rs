@@ -8,14 +8,16 @@
 //! margins    where a verdict depends on bars outside of the window, so that two runs are not comparable
 //! tally      counts of rules and series, and whether they add up; moves: rows that are to leave their source
 //! tables     names, paths and columns of the five tables; findings, months, rows: how each is made
-//! summary    the run in one structure; render: as text for a terminal or as one line
+//! summary    the run in one structure (change: against the run before); render: as text for a terminal or as one line
 //! write      files that are there as a whole or not at all; sweep: what killed runs left; rights: who may read
 //! store      reading back (reading: columns): tables for SQL, runs by name; latest: the findings of the latest run, one by one
 //! ```
 //!
 //! A run exists when its row in `runs` does, and that is written last. Nothing here prints.
 
+mod accounts;
 pub mod by_label;
+pub mod change;
 pub mod collector;
 mod destination;
 pub mod error;

@@ -87,6 +87,7 @@ pub(super) fn run(
             ("host", name([meta.host.as_str()])),
             ("error", text([outcome.error.as_deref()])),
             ("user", name([meta.user.as_str()])),
+            ("rows_busy", count([Some(outcome.busy)])),
         ],
     )
 }

@@ -203,6 +203,8 @@ pub struct Outcome {
     pub refusals: Vec<Refusal>,
     /// Rules that evaluated nothing, by index into the rules of the program.
     pub not_evaluated: Vec<usize>,
+    /// Rows that stay because others write to their files.
+    pub busy: u64,
     /// Rows that were moved.
     pub actions: Vec<ActionRow>,
     /// What became of the connections to a server; `None` where there is none.
@@ -228,6 +230,7 @@ impl Outcome {
             peak_rss: None,
             refusals: Vec::new(),
             not_evaluated: Vec::new(),
+            busy: 0,
             actions: Vec::new(),
             connections: None,
             plan: None,

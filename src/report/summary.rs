@@ -8,6 +8,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::by_label::ByLabel;
+use super::change::Change;
 use super::destination::VERSION;
 use super::rows::flags_rows;
 use super::rules_before::RuleChange;
@@ -178,33 +179,6 @@ impl From<RowTotals> for Rows {
     }
 }
 
-/// Findings compared with those of the run before.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Change {
-    /// Findings the run before did not have, of rules that are what they were.
-    pub new: u64,
-    /// Findings of the run before that were looked for and are gone, of rules that are what they were.
-    pub fixed: u64,
-    /// The run before; `None` for the first one.
-    pub since_run: Option<String>,
-    /// What is new and what is gone of other rules, for that says nothing of the bars.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub of_changed_rules: Vec<OfChangedRule>,
-}
-
-/// Findings of a rule that is not what it was in the run before.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OfChangedRule {
-    /// The rule.
-    pub rule: String,
-    /// What became of it.
-    pub change: RuleChange,
-    /// Findings the run before did not have.
-    pub new: u64,
-    /// Findings of the run before that are gone.
-    pub fixed: u64,
-}
-
 /// How one rule came out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RuleSummary {
@@ -309,7 +283,7 @@ impl Summary {
             labelled: tally.by_label(),
             kept_by_label: tally.kept_by_label,
             findings,
-            change: change(&rules, &tally.gone, since_run),
+            change: Change::of(program, tally, since_run),
             rules,
             refusals: outcome.refusals.iter().map(ToString::to_string).collect(),
             not_evaluated: outcome.not_evaluated.iter().map(|rule| program.rule_id(*rule).to_owned()).collect(),
@@ -356,7 +330,9 @@ fn verdict(program: &Program, tally: &Tally, outcome: &Outcome) -> Verdict {
         BySeverity { error: 1.., .. } if went_well && outcome.fail_on == FailOn::New && tally.news() == 0 => {
             Verdict::Warn
         }
-        BySeverity { error: 0, warn: 0, .. } if went_well && outcome.not_evaluated.is_empty() => Verdict::Ok,
+        BySeverity { error: 0, warn: 0, .. } if went_well && outcome.not_evaluated.is_empty() && outcome.busy == 0 => {
+            Verdict::Ok
+        }
         BySeverity { error: 0, .. } if went_well => Verdict::Warn,
         _ => Verdict::Fail,
     }
@@ -413,26 +389,6 @@ fn rules(program: &Program, tallies: &[RuleTally]) -> Vec<RuleSummary> {
     let mut rules: Vec<RuleSummary> = each.collect();
     rules.sort_by_key(|rule| std::cmp::Reverse(rule.status));
     rules
-}
-
-fn change(rules: &[RuleSummary], gone: &[(String, i64)], since_run: Option<&str>) -> Option<Change> {
-    let mut change = Change { new: 0, fixed: 0, since_run: since_run.map(str::to_owned), of_changed_rules: Vec::new() };
-    for rule in rules {
-        let (new, fixed) = (rule.new?, rule.fixed?);
-        match rule.change {
-            Some(what) => {
-                change.of_changed_rules.push(OfChangedRule { rule: rule.id.clone(), change: what, new, fixed });
-            }
-            None => (change.new, change.fixed) = (change.new + new, change.fixed + fixed),
-        }
-    }
-    let gone = gone.iter().map(|(rule, fixed)| {
-        let (rule, fixed) = (rule.clone(), count(*fixed));
-        OfChangedRule { rule, change: RuleChange::Gone, new: 0, fixed }
-    });
-    change.of_changed_rules.extend(gone);
-    change.of_changed_rules.retain(|of| of.new + of.fixed > 0);
-    Some(change)
 }
 
 fn count(count: i64) -> u64 {

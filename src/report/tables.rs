@@ -180,6 +180,8 @@ const RUNS: &[(&str, Kind)] = &[
     ("error", Kind::Text),
     // Login name, or the number of the user where it has none.
     ("user", Kind::Name),
+    // Rows that stay because others write to their files.
+    ("rows_busy", Kind::Count),
 ];
 
 const RULE_RESULTS: &[(&str, Kind)] = &[

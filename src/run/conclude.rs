@@ -12,15 +12,21 @@ use super::removal::{self, Done, EARLIER_OPEN};
 use crate::config::Loaded;
 use crate::decide::{FailOn, Refusal};
 use crate::durable::process;
+use crate::engine::program::Program;
 use crate::quarantine::item::RemovalCounts;
 use crate::report::collector::Collector;
 use crate::report::error::ReportError;
+use crate::report::history;
 use crate::report::run::Window;
 use crate::report::run::{ActionRow, NextStep, Outcome, PlanNote, RunMeta, RunStatus, StageSeconds, Trigger};
 use crate::report::run_id::RunId;
 use crate::report::summary::Summary;
+use crate::report::tally::Tally;
 use crate::text::numbers::counted;
 use crate::text::utc::UtcMicros;
+
+/// Nights after which rows that stay, for others write to their files, make a run fail that fails on news only.
+const BUSY_NIGHTS: usize = 3;
 
 /// What a run is known by before it begins.
 pub(crate) struct RunMetaOf<'a> {
@@ -85,6 +91,17 @@ impl Ending {
     }
 }
 
+/// Whether there are findings that make the exit code 1.
+pub(super) fn found(program: &Program, tally: &Tally, fail_on: FailOn) -> bool {
+    let found = tally.counted(program);
+    match fail_on {
+        FailOn::New => tally.news() > 0,
+        FailOn::Error => found.error > 0,
+        FailOn::Warn => found.error + found.warn > 0,
+        FailOn::Never => false,
+    }
+}
+
 /// A run that came to its end and was reported.
 #[derive(Debug)]
 pub struct RunResult {
@@ -111,12 +128,19 @@ pub(super) async fn conclude(
         done.fail(pending);
     }
     let (left, open) = (done.left(), done.open());
+    // A loader that is at work in one night is not in the next; one that never ends is a fault.
+    let waits = ending.fail_on == FailOn::New
+        && done.busy > 0
+        && history::busy_days(&opened.loaded.job.report_dir.resolved, &opened.loaded.job.name, context.clock.now())?
+            < BUSY_NIGHTS;
+    let busy = done.busy;
     let Done { mut actions, recovered, counts, why, failure, .. } = done;
+    let kept = counts.kept_error - if waits { busy } else { 0 };
     let unfinished = |row: &ActionRow| [EARLIER_OPEN, "earlier_kept_error"].contains(&row.state.as_str());
     let (status, exit) = match &failure {
         Some(failure @ Failure::Stopped { .. }) => (RunStatus::Stopped, failure.exit()),
         Some(failure) => (RunStatus::Broken, failure.exit()),
-        None if counts.kept_error > 0 || counts.open > 0 => (RunStatus::Broken, Exit::Broken),
+        None if kept > 0 || counts.open > 0 => (RunStatus::Broken, Exit::Broken),
         None if recovered.iter().any(unfinished) => (RunStatus::Broken, Exit::Broken),
         None if counts.untried > 0 => match context.stop.signal() {
             Some(number) => (RunStatus::Stopped, Exit::Signal(number)),
@@ -130,7 +154,7 @@ pub(super) async fn conclude(
         outcome.error = stayed(&counts, why);
     }
     actions.extend(recovered);
-    outcome.fail_on = ending.fail_on;
+    (outcome.fail_on, outcome.busy) = (ending.fail_on, busy);
     outcome.connections = opened.source.close().await;
     outcome.actions = actions;
     outcome.seconds = seconds;

@@ -7,7 +7,7 @@ use std::time::Instant;
 use chrono::{DateTime, Utc};
 use datafusion::prelude::SessionContext;
 
-use super::conclude::{Ending, RunMetaOf, RunResult, conclude};
+use super::conclude::{Ending, RunMetaOf, RunResult, conclude, found};
 use super::evaluate::evaluate;
 use super::facts;
 use super::failure::{Exit, Failure};
@@ -18,13 +18,14 @@ use super::lock::JobLock;
 use super::mistaken::{self, FirstTexts};
 use super::namesake;
 use super::open::Opened;
-use super::options::{CheckOptions, Goal, IfLocked, Order, PlanOptions, RunOptions};
+use super::options::{CheckOptions, Goal, Order, PlanOptions, RunOptions};
 use super::peak::Peak;
 use super::plan::Plan;
 use super::preview;
 use super::program;
 use super::removal::{self, Done, Planned};
 use super::shell::typed;
+use super::unfinished::{abandon, is_skipped, skipped};
 use super::window;
 use crate::decide::{FailOn, Labels, Refusal};
 use crate::durable::paths;
@@ -35,7 +36,7 @@ use crate::report::collector::Collector;
 use crate::report::history::{self, Previous};
 use crate::report::margins::Margins;
 use crate::report::moves::MoveRow;
-use crate::report::run::{NextStep, Outcome, RunMeta, RunStatus, StageSeconds};
+use crate::report::run::{NextStep, RunMeta, RunStatus, StageSeconds};
 use crate::report::tally::Tally;
 use crate::text::utc::UtcMicros;
 
@@ -171,21 +172,6 @@ async fn opened_job(
     }
 }
 
-/// Whether a run that failed so is skipped.
-fn is_skipped(order: &Order, failure: &Failure) -> bool {
-    order.if_locked == IfLocked::Skip && matches!(failure, Failure::Locked(_))
-}
-
-/// Leaves a row that says why the run was skipped: another one was under way.
-fn skipped(job: &Job, meta: RunMeta, why: &Failure) -> Result<RunResult, Failure> {
-    let unseen = Arc::new(program::unseen(&job.loaded));
-    let collector = Collector::new(job.report_dir(), unseen, meta, Vec::new(), Previous::Unknown);
-    let mut outcome = Outcome::new(RunStatus::Skipped, Exit::Ok.code(), UtcMicros::from(job.context.clock.now()));
-    outcome.error = Some(why.render(false).trim_start_matches("locked: ").to_owned());
-    let summary = collector.abandon(&outcome)?;
-    Ok(RunResult { summary, plan: None, exit: Exit::Ok, failure: None })
-}
-
 /// Looks at the source; where it cannot be looked at, the report says so.
 async fn open_reported(job: &Job, order: &Order, meta: &RunMeta) -> Result<Arc<Opened>, Failure> {
     facts::note_oddities(&job.context, &job.loaded);
@@ -213,24 +199,6 @@ fn collector(
         false => Previous::Unknown,
     };
     Ok(Collector::new(dir, Arc::clone(program), meta.clone(), opened.source.file_names(), previous))
-}
-
-/// Leaves nothing of a run but a row that says why. The failure is what the caller reports; where even the row cannot be
-/// written, that is reported too.
-fn abandon(job: &Job, options: &CheckOptions, collector: Collector, failure: &Failure) {
-    if !options.report {
-        return;
-    }
-    let now = UtcMicros::from(job.context.clock.now());
-    let text = failure.render(false);
-    let broken = Outcome::broken(text.trim_start_matches("error: "), failure.exit().code(), now);
-    let outcome = match failure {
-        Failure::Stopped { .. } => Outcome { status: RunStatus::Stopped, ..broken },
-        _ => broken,
-    };
-    if let Err(error) = collector.abandon(&outcome) {
-        job.context.note(&Failure::from(error).render(false));
-    }
 }
 
 /// A job that was opened, and what is to be done.
@@ -422,17 +390,6 @@ impl OfJob<'_> {
         };
         ending.plan = Some(plan);
         Ok(())
-    }
-}
-
-/// Whether there are findings that make the exit code 1.
-fn found(program: &Program, tally: &Tally, fail_on: FailOn) -> bool {
-    let found = tally.counted(program);
-    match fail_on {
-        FailOn::New => tally.news() > 0,
-        FailOn::Error => found.error > 0,
-        FailOn::Warn => found.error + found.warn > 0,
-        FailOn::Never => false,
     }
 }
 

@@ -18,6 +18,8 @@ pub(crate) struct Done {
     pub(crate) recovered: Vec<ActionRow>,
     /// In all.
     pub(crate) counts: RemovalCounts,
+    /// Rows that stay because others write to their file.
+    pub(crate) busy: u64,
     /// Why rows stay that could not be removed: the first of the reasons.
     pub(crate) why: Option<String>,
     /// What broke it off, or kept a part of it from being done.

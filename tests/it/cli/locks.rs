@@ -179,3 +179,47 @@ fn each_job_of_a_call_has_its_code_and_the_gravest_ends_the_process() {
     signal(&holder, "CONT");
     assert_eq!(holder.wait_with_output().unwrap().status.code(), Some(1));
 }
+
+/// Gives the newest run another day, as if it had been so many days earlier.
+fn days_earlier(project: &Project, days: u64) {
+    let (run, ..) = project.runs().into_iter().find(|(run, ..)| run.starts_with(&today("%Y%m%d", 0))).unwrap();
+    for path in support::files(&project.path("reports")) {
+        let now = path.to_str().unwrap().to_owned();
+        if now.contains(&run) {
+            let date = now.replace(&today("run_date=%Y-%m-%d", 0), &today("run_date=%Y-%m-%d", days));
+            let then = date.replace(&run, &run.replace(&today("%Y%m%d", 0), &today("%Y%m%d", days)));
+            fs::create_dir_all(std::path::Path::new(&then).parent().unwrap()).unwrap();
+            fs::rename(path, then).unwrap();
+        }
+    }
+}
+
+fn today(format: &str, days: u64) -> String {
+    (chrono::Utc::now().date_naive() - chrono::Days::new(days)).format(format).to_string()
+}
+
+#[test]
+fn a_file_that_others_write_to_is_a_warning_for_three_nights() {
+    let project = project(20);
+    let night = |fail_on: &str| {
+        let mut command = project.command(&["run", "job.toml", "--fail-on", fail_on]);
+        project.output(command.env("BARKEEP_BUSY_SECONDS", "0").output().unwrap())
+    };
+    let loader = fs::OpenOptions::new().append(true).open(project.path("bars.csv")).unwrap();
+    night("new").exits(1);
+    days_earlier(&project, 5);
+    for days in [4, 3] {
+        let told = night("new").exits(0);
+        assert_eq!(["verdict", "status", "kept_error", "news"].map(|key| told.value(key)), ["WARN", "ok", "1", "0"]);
+        assert!(told.out.contains("1 row could not be removed"), "{}", told.out);
+        days_earlier(&project, days);
+    }
+    let fourth = night("new").exits(3);
+    assert_eq!(["verdict", "status"].map(|key| fourth.value(key)), ["FAIL", "broken"]);
+    drop(loader);
+    assert_eq!(night("new").exits(0).value("removed"), "1");
+    let _loader = fs::OpenOptions::new().append(true).open(project.path("bars.csv")).unwrap();
+    fs::write(project.path("bars.csv"), bars(20)).unwrap();
+    assert_eq!(night("new").value("status"), "findings", "the count begins anew");
+    night("error").exits(3);
+}
