@@ -182,7 +182,7 @@ fn each_job_of_a_call_has_its_code_and_the_gravest_ends_the_process() {
 
 /// Gives the newest run another day, as if it had been so many days earlier.
 fn days_earlier(project: &Project, days: u64) {
-    let (run, ..) = project.runs().into_iter().find(|(run, ..)| run.starts_with(&today("%Y%m%d", 0))).unwrap();
+    let (run, ..) = project.runs().pop().unwrap();
     for path in support::files(&project.path("reports")) {
         let now = path.to_str().unwrap().to_owned();
         if now.contains(&run) {
@@ -220,6 +220,6 @@ fn a_file_that_others_write_to_is_a_warning_for_three_nights() {
     assert_eq!(night("new").exits(0).value("removed"), "1");
     let _loader = fs::OpenOptions::new().append(true).open(project.path("bars.csv")).unwrap();
     fs::write(project.path("bars.csv"), bars(20)).unwrap();
-    assert_eq!(night("new").value("status"), "findings", "the count begins anew");
+    assert_eq!(night("new").exits(0).value("verdict"), "WARN", "the count begins anew");
     night("error").exits(3);
 }
