@@ -86,7 +86,9 @@ impl Marks {
         for row in 0..rows {
             let rule = usize::try_from(columns.rule.value(row)).unwrap_or(usize::MAX);
             let (Some((_, is_error)), Some(tally)) = (self.rules.get(rule), tallies.get_mut(rule)) else {
-                (is_new.push(None), first_seen.append_null(), label.append_null());
+                is_new.push(None);
+                first_seen.append_null();
+                label.append_null();
                 continue;
             };
             let said = columns.label(&self.labels, &self.rules[rule].0, row);

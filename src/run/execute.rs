@@ -304,7 +304,7 @@ impl OfJob<'_> {
         let refusals = self.refusals(collector, mistakes)?;
         let refused = !refusals.is_empty();
         let (next, bytes) = (next(job, order, opened, tally, refused), Some(ingested.bytes));
-        let mut ending = Ending { refusals, not_evaluated, next, bytes, fail_on, ..Ending::new(status, exit) };
+        let mut ending = Ending { fail_on, refusals, not_evaluated, next, bytes, ..Ending::new(status, exit) };
         if order.goal == Goal::Check {
             return Ok((ending, None));
         }
