@@ -88,6 +88,7 @@ pub mod durable;
 pub mod engine;
 pub(crate) mod inspect;
 pub mod market;
+pub mod notify;
 pub mod quarantine;
 pub mod report;
 pub mod run;

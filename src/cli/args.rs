@@ -158,6 +158,9 @@ pub(crate) struct CheckArgs {
     /// Write no report tables.
     #[arg(long)]
     pub(crate) no_report: bool,
+    /// Print nothing of jobs where nothing is wrong: the exit code is 0.
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
     #[command(flatten)]
     pub(crate) window: WindowArgs,
 }
@@ -198,9 +201,12 @@ pub(crate) struct RunArgs {
     /// From which severity on findings make the exit code 1.
     #[arg(long, value_enum, default_value_t = FailOn::Error)]
     pub(crate) fail_on: FailOn,
-    /// Check and report only: move nothing.
+    /// Check and report only: move nothing, tell nobody.
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Print nothing of jobs where nothing is wrong: the exit code is 0, and every message was delivered.
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
     #[command(flatten)]
     pub(crate) window: WindowArgs,
 }
@@ -336,6 +342,7 @@ pub(crate) enum ReportCommand {
         findings: usize,
     },
 }
+
 
 /// Flags of `sql`.
 #[derive(Debug, Args)]

@@ -180,6 +180,9 @@ fn log_to_stderr(global: &Global) {
         _ => "barkeep=debug,info",
     };
     let filter = EnvFilter::try_from_env("BARKEEP_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    // What the client of HTTP logs holds the addresses of webhooks, which are secrets.
+    let filter =
+        ["ureq=off", "ureq_proto=off"].iter().filter_map(|off| off.parse().ok()).fold(filter, EnvFilter::add_directive);
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).log_internal_errors(false);
     match global.log_format {
         LogFormat::Text => builder.with_ansi(output::colour_on_stderr()).init(),

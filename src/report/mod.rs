@@ -9,6 +9,7 @@
 //! tables     names, paths and columns of the five tables; findings, months, rows: how each is made
 //! summary    the run in one structure; render: as text for a terminal or as one line
 //! write      files that are there as a whole or not at all; sweep: what killed runs left; rights: who may read
+//! told       who was told of a run, written beside it, and what the runs before were told
 //! store      reading back: tables for SQL, runs by name; latest: the findings of the latest run, one by one
 //! ```
 //!
@@ -41,6 +42,7 @@ pub mod tables;
 pub mod tally;
 #[cfg(test)]
 mod testing;
+pub mod told;
 pub mod unmatched;
 mod write;
 

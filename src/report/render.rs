@@ -3,7 +3,7 @@
 //! Pure: the same summary gives the same text. Colour is decoration, everything is said in words too. What comes
 //! from data is made visible, so it cannot control the terminal.
 
-use super::run::RunStatus;
+use super::run::{RunStatus, Told};
 use super::summary::{Place, RuleSummary, Summary, Verdict};
 use super::tally::RuleStatus;
 use crate::engine::program::PARSE_ERROR;
@@ -362,6 +362,10 @@ pub fn render_line(summary: &Summary) -> String {
     if let Some(plan) = &summary.plan {
         pairs.extend([("plan", plan.path.clone()), ("confirm", plan.confirmation.clone())]);
     }
+    let undelivered = summary.told.iter().flat_map(Told::undelivered).collect::<Vec<_>>();
+    if !undelivered.is_empty() {
+        pairs.push(("undelivered", undelivered.join(",")));
+    }
     let refused = if summary.status == RunStatus::Refused { "refused" } else { "over_limits" };
     pairs.extend(summary.refusals.iter().map(|refusal| (refused, refusal.clone())));
     pairs.extend(summary.error.iter().map(|error| ("error", error.clone())));
@@ -485,6 +489,7 @@ mod tests {
                 NextStep { command: "barkeep report open".to_owned(), note: Some("rows and charts".to_owned()) },
                 NextStep { command: "barkeep plan jobs/demo.toml".to_owned(), note: None },
             ],
+            told: None,
         }
     }
 

@@ -177,6 +177,37 @@ pub struct PlanNote {
     pub confirmation: String,
 }
 
+/// Who was told of a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// What about, e.g. `fail`; `None` where there was nothing to tell.
+    pub event: Option<String>,
+    /// It waits, for the last message went out just before.
+    pub held_back: bool,
+    /// Whether one channel at least took it.
+    pub told: bool,
+    /// What became of it, by channel; pings and metrics are among them.
+    pub deliveries: Vec<Delivery>,
+}
+
+/// What became of one message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// The channel, e.g. `slack`.
+    pub channel: String,
+    /// Tries.
+    pub tries: u32,
+    /// Why it was not delivered; `None` where it was.
+    pub error: Option<String>,
+}
+
+impl Told {
+    /// The channels that did not take it.
+    pub fn undelivered(&self) -> impl Iterator<Item = &str> {
+        self.deliveries.iter().filter(|one| one.error.is_some()).map(|one| one.channel.as_str())
+    }
+}
+
 /// How a run ended.
 #[derive(Debug, Clone)]
 pub struct Outcome {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::destination::VERSION;
 use super::rows::flags_rows;
-use super::run::{Connections, NextStep, Outcome, PlanNote, RunMeta, RunStatus, StageSeconds, Trigger};
+use super::run::{Connections, NextStep, Outcome, PlanNote, RunMeta, RunStatus, StageSeconds, Told, Trigger};
 use super::tables::SCHEMA_VERSION;
 use super::tally::{BySeverity, Excused, RuleStatus, RuleTally, Tally};
 use crate::bars::BarsSpec;
@@ -97,6 +97,9 @@ pub struct Summary {
     pub plan: Option<PlanNote>,
     /// What to type next.
     pub next: Vec<NextStep>,
+    /// Who was told of it; `None` where the job tells nobody.
+    #[serde(default)]
+    pub told: Option<Told>,
 }
 
 /// What a run says of the data.
@@ -278,6 +281,7 @@ impl Summary {
             connections: outcome.connections.clone(),
             plan: outcome.plan.clone(),
             next: outcome.next.clone(),
+            told: None,
         }
     }
 

@@ -180,6 +180,12 @@ const RUNS: &[(&str, Kind)] = &[
     ("error", Kind::Text),
     // Login name, or the number of the user where it has none.
     ("user", Kind::Name),
+    // What there was to tell of the run: `fail`, `recovery`, `news` or `none`; NULL where the job tells nobody.
+    ("notify_event", Kind::Name),
+    // Whether one channel at least took it.
+    ("notify_told", Kind::Flag),
+    // A JSON array: channel, tries, and why it failed.
+    ("deliveries", Kind::Text),
 ];
 
 const RULE_RESULTS: &[(&str, Kind)] = &[

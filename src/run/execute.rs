@@ -15,6 +15,7 @@ use super::ingest::Ingested;
 use super::job::Job;
 use super::mistaken::{self, FirstTexts};
 use super::namesake;
+use super::notify::Telling;
 use super::open::Opened;
 use super::options::{CheckOptions, FailOn, Goal, Order, PlanOptions, RunOptions};
 use super::peak::Peak;
@@ -34,6 +35,7 @@ use crate::report::history::{self, Previous};
 use crate::report::margins::Margins;
 use crate::report::moves::MoveRow;
 use crate::report::run::{NextStep, Outcome, RunMeta, RunStatus, StageSeconds};
+use crate::report::run_id::RunId;
 use crate::report::tally::Tally;
 use crate::text::utc::UtcMicros;
 
@@ -61,10 +63,25 @@ impl Job {
     /// # Errors
     /// As [`Job::check`]. What fails after rows began to leave is part of the result.
     pub async fn run(&self, options: RunOptions) -> Result<RunResult, Failure> {
-        self.execute(options.into()).await
+        let (run, dry) = (self.name_run(), options.dry_run);
+        // A person who tries out a run sees how it ends.
+        let telling = if dry { None } else { Telling::begin(self, run.clone()) };
+        let ended = self.execute_as(run, options.into()).await;
+        match telling {
+            Some(telling) => telling.end(ended).await,
+            None => ended,
+        }
     }
 
     async fn execute(&self, order: Order) -> Result<RunResult, Failure> {
+        self.execute_as(self.name_run(), order).await
+    }
+
+    fn name_run(&self) -> RunId {
+        RunId::new(self.context.clock.naming(), std::process::id(), self.name())
+    }
+
+    async fn execute_as(&self, run_id: RunId, order: Order) -> Result<RunResult, Failure> {
         let started = Started { clock: Instant::now(), peak: Peak::begin() };
         let now = self.context.clock.now();
         let as_of = window::as_of(order.options.as_of, &self.loaded.job, now)?;
@@ -75,7 +92,7 @@ impl Job {
         let meta = RunMetaOf { command: order.goal.command(), loaded: &self.loaded, window };
         // A window that ends before owes nothing after its end.
         let as_of = window::within(window, &self.loaded.job, as_of);
-        let meta = RunMeta { as_of: UtcMicros::from(as_of), ..meta.meta(now, &self.context.clock) };
+        let meta = RunMeta { run_id, as_of: UtcMicros::from(as_of), ..meta.meta(now, &self.context.clock) };
         let opened = open_reported(self, &order, &meta).await?;
         let ended = opened_job(self, &order, &opened, meta, started).await;
         // A run that broke off on its way still gives its connections back.

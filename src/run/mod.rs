@@ -10,6 +10,7 @@
 //! conclude the report and how it ended           examine     what is found out of a job, for `doctor`
 //! rules    job and rule files without a source   preview     the first bars; bars_view  all of them, for SQL
 //! extract  the bars as one Parquet file           label       what a person decided, written down
+//! notify   who is told how a run ended
 //! trial    rules tried over the bars of a job     suggest     rules that follow from the bars
 //! ```
 
@@ -35,6 +36,7 @@ mod label;
 mod load;
 mod mistaken;
 mod namesake;
+mod notify;
 mod open;
 mod options;
 mod other_bars;

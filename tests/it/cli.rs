@@ -7,6 +7,7 @@ mod kills;
 mod labels;
 mod late;
 mod leftovers;
+mod notify;
 mod output;
 mod reports;
 mod runs;

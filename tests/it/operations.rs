@@ -14,8 +14,14 @@ fn blocks<'t>(text: &'t str, kind: &str) -> Vec<&'t str> {
 fn project(text: &str) -> Project {
     let project = Project::new(BARS);
     let job = fs::read_to_string(project.path("job.toml")).unwrap().replace("\"rules.toml\"", "\"../rules.toml\"");
+    let job = job.replace("\"bars.csv\"", "\"../bars.csv\"");
     let schedules = blocks(text, "toml");
-    assert_eq!(schedules.len(), 2);
+    assert_eq!(schedules.len(), 3);
+    let (schedules, [notify]) = schedules.split_at(2) else { panic!("two schedules, and another table") };
+    fs::create_dir(project.path("metrics")).unwrap();
+    let notify = notify.replace("/var/lib/node_exporter", project.path("metrics").to_str().unwrap());
+    let job = job.replace("dir = \"reports\"\n", &format!("dir = \"../reports\"\n{notify}\n"));
+    assert!(job.contains("[notify]"));
     for (name, schedule) in ["evening", "close"].into_iter().zip(schedules) {
         project.write(
             &format!("jobs/{name}.toml"),
@@ -30,16 +36,31 @@ fn the_commands_of_the_document_say_what_stands_below_them() {
     let text = fs::read_to_string(package().join("docs/operations.md")).unwrap();
     let project = project(&text);
     let commands = blocks(&text, "console");
-    assert_eq!(commands.len(), 4);
+    assert_eq!(commands.len(), 6);
     for command in commands {
         let (line, expected) = command.split_once('\n').unwrap();
-        let words: Vec<&str> = line.strip_prefix("$ barkeep ").unwrap().split(' ').collect();
+        let words = line.strip_prefix("$ barkeep ").unwrap();
+        // One text between quotes at most.
+        let words: Vec<&str> = words
+            .split('"')
+            .enumerate()
+            .flat_map(|(place, part)| match place % 2 {
+                0 => part.split_whitespace().collect(),
+                _ => vec![part],
+            })
+            .collect();
         let output = project.call(&words).exits(0);
-        assert!(!output.out.is_empty(), "{line}");
+        // Nothing is wrong, and so nothing is said.
+        assert_eq!(output.out.is_empty(), words.contains(&"--quiet"), "{line}: {output:?}");
         if !expected.is_empty() {
             assert_eq!(output.out, expected, "{line}");
         }
     }
+    assert!(
+        fs::read_to_string(project.path("metrics/barkeep-evening.prom"))
+            .unwrap()
+            .contains("barkeep_job_exit_code{job=\"evening\"} 0")
+    );
     let listed = project.call(&["schedule", "list"]).exits(0).out;
     assert!(listed.contains("\nclose  ") && listed.contains("\nevening  "), "{listed}");
 }

@@ -13,6 +13,7 @@ mod files;
 mod market;
 mod mongodb;
 mod name_pattern;
+mod notify;
 mod numbers;
 mod path;
 mod run;
@@ -39,6 +40,7 @@ pub use schedule::OwnSchedule;
 pub use source::{OwnBars, Source};
 
 use super::document;
+use crate::notify::Settings;
 use crate::schema::diagnostic::{Diagnostic, SourceText};
 use crate::schema::keys::Otherwise::{Mistake, Nothing};
 use crate::schema::keys::{Holds, Section, key};
@@ -72,6 +74,8 @@ pub struct Job {
     pub facts: FactFiles,
     /// When it is due, where it says so.
     pub schedule: Option<OwnSchedule>,
+    /// Who is told how a run ended; nobody where the job does not say.
+    pub notify: Option<Settings>,
     /// The file with what a person decided about findings, where the job names one.
     pub labels: Option<Spanned<JobPath>>,
 }
@@ -122,6 +126,7 @@ pub const JOB: Section = Section {
             "Values in the place of those of a rule, by its id: `[tune.outlier] limit = 8`; those of one symbol below `symbol`, `[tune.outlier.symbol.\"BRK/B\"]`.",
         ),
         key("schedule", Holds::Table(&schedule::SCHEDULE), Nothing, "When the job is due, for `barkeep schedule`."),
+        key("notify", Holds::Table(&notify::NOTIFY), Nothing, "Who is told how a `run` of the job ended."),
         key(
             "labels",
             Holds::Text,
@@ -183,6 +188,9 @@ fn read_sections(section: &mut SectionReader<'_>) -> Draft {
     let has_schedule = section.has("schedule");
     let part = if has_schedule { section.section("schedule") } else { None };
     let schedule = part.and_then(|part| kept(section, schedule::read(part, bars.as_ref(), &calendars)));
+    let has_notify = section.has("notify");
+    let part = if has_notify { section.section("notify") } else { None };
+    let notify = part.and_then(|part| kept(section, notify::read(part)));
     let labels = section.text("labels");
     let labels = labels.map(|path| Spanned::new(path.span(), JobPath::new(&file.path, path.into_inner())));
     let job = || {
@@ -199,6 +207,7 @@ fn read_sections(section: &mut SectionReader<'_>) -> Draft {
             parse_error: parse_error?,
             facts: facts?,
             schedule: if has_schedule { Some(schedule?) } else { None },
+            notify: if has_notify { Some(notify?) } else { None },
             labels: labels.clone(),
         })
     };
@@ -488,7 +497,7 @@ error[unknown-key]: unknown key `reports` in the job
 3 | reports = "x"
   | ^^^^^^^ unknown key
   |
-  = help: did you mean `report`? keys: name, rules, source, bars, calendar, window, limits, quarantine, report, parse_error, facts, tune, schedule, labels
+  = help: did you mean `report`? keys: name, rules, source, bars, calendar, window, limits, quarantine, report, parse_error, facts, tune, schedule, notify, labels
 
 error[bad-value]: `path` holds an empty string
  --> jobs/demo.toml:5:8

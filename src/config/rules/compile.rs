@@ -21,6 +21,7 @@ use super::{Rule, RuleFile, RuleSet, cases};
 use crate::bars::{BarsSpec, NUMBERS};
 use crate::checks::{Check, CheckKind, Described, Excuses, Expression, Lacking, Params};
 use crate::config::document;
+use crate::durable::hex;
 use crate::schema::diagnostic::{Diagnostic, SourceText};
 use crate::schema::moment::Moment;
 use crate::schema::reader::{Environment, Reader, number_of};
@@ -73,7 +74,7 @@ fn finished(mut compiler: Compiler<'_>) -> Result<RuleSet, Vec<Diagnostic>> {
         expressions: compiler.expressions,
         used: compiler.used,
         left_out: compiler.left_out,
-        sha256: format!("{:x}", compiler.digest.finalize()),
+        sha256: hex(&compiler.digest.finalize()),
     })
 }
 
@@ -344,7 +345,7 @@ impl<'b> Compiler<'b> {
         let expanded = expanded.to_string();
         self.digest.update(&expanded);
         self.digest.update(b"\n");
-        format!("{:x}", Sha256::digest(&expanded))
+        hex(&Sha256::digest(&expanded))
     }
 }
 

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 
 use arrow::array::AsArray;
+use data_encoding::HEXLOWER;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use sha2::{Digest, Sha256};
 
@@ -203,7 +204,7 @@ fn run_moves_rejected_rows_to_quarantine_and_they_come_back() {
     let text = |name: &str| batches[0].column_by_name(name).unwrap().as_string::<i32>().value(0).to_owned();
     let raw = batches[0].column_by_name("raw").unwrap().as_binary::<i32>().value(0);
     assert_eq!(String::from_utf8_lossy(raw), record, "the bytes as they stood in the file");
-    assert_eq!(text("quarantine_sha256"), format!("{:x}", Sha256::digest(record)));
+    assert_eq!(text("quarantine_sha256"), HEXLOWER.encode(&Sha256::digest(record)));
     assert_eq!(text("quarantine_series"), "B");
 
     let actions = project.call(&["sql", "select state, locator, action from actions", "--format", "ndjson"]).exits(0);
