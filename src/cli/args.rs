@@ -104,7 +104,7 @@ pub(crate) enum Command {
     /// Look at rules, try them, and find some for your bars: list, explain, lint, test, backtest, diff, suggest, schema.
     #[command(subcommand)]
     Rules(RulesCommand),
-    /// Look at reports: list, show.
+    /// Look at reports, and remove old ones: list, show, prune.
     #[command(subcommand)]
     Report(ReportCommand),
     /// When jobs are due by their `[schedule]`, and what starts them: list, next, export.
@@ -341,8 +341,31 @@ pub(crate) enum ReportCommand {
         #[arg(long, default_value_t = 20)]
         findings: usize,
     },
+    /// Remove the reports of old runs; never touches a source, a quarantine or a plan.
+    Prune(PruneArgs),
 }
 
+/// Flags of `report prune`.
+#[derive(Debug, Args)]
+pub(crate) struct PruneArgs {
+    #[command(flatten)]
+    pub(crate) reports: ReportsDir,
+    /// Only runs of this job, by name.
+    #[arg(long = "job", value_name = "NAME")]
+    pub(crate) jobs: Vec<String>,
+    /// Keep one run of each of so many days, the newest that have runs.
+    #[arg(long, value_name = "DAYS", default_value_t = 30)]
+    pub(crate) keep_daily: u16,
+    /// Keep one run of each of so many months, the newest that have runs.
+    #[arg(long, value_name = "MONTHS", default_value_t = 12)]
+    pub(crate) keep_monthly: u16,
+    /// Only say what would be done.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// The number of runs, as the command printed it.
+    #[arg(long, value_name = "RUNS")]
+    pub(crate) confirm: Option<u64>,
+}
 
 /// Flags of `sql`.
 #[derive(Debug, Args)]

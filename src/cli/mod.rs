@@ -16,6 +16,7 @@ mod output;
 mod path;
 mod preview;
 mod progress;
+mod prune;
 mod quarantine;
 mod report;
 mod rules;
@@ -117,6 +118,7 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
         Command::Report(ReportCommand::Show { run, reports, findings }) => {
             wait(&global, stoppable(report::show(&global, &reports.dir, &run, findings, output)))
         }
+        Command::Report(ReportCommand::Prune(args)) => prune::prune(&args, output),
         Command::Schedule(ScheduleCommand::List { jobs }) => schedule::list(&global, &jobs, output),
         Command::Schedule(ScheduleCommand::Next { job, count, from }) => {
             schedule::next(&global, &job, usize::from(count), from.as_deref(), output)

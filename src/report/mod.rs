@@ -8,6 +8,7 @@
 //! tally      counts of rules and series, and whether they add up; moves: rows that are to leave their source
 //! tables     names, paths and columns of the five tables; findings, months, rows: how each is made
 //! summary    the run in one structure; render: as text for a terminal or as one line
+//! retention  which runs are kept, and that the others go
 //! write      files that are there as a whole or not at all; sweep: what killed runs left; rights: who may read
 //! told       who was told of a run, written beside it, and what the runs before were told
 //! store      reading back: tables for SQL, runs by name; latest: the findings of the latest run, one by one
@@ -30,6 +31,7 @@ pub mod moves;
 pub mod one_fault;
 pub mod other_days;
 pub mod render;
+pub mod retention;
 mod rights;
 mod rows;
 pub mod run;

@@ -23,6 +23,7 @@ use super::plan::Plan;
 use super::preview;
 use super::program;
 use super::removal::{self, Done, Planned};
+use super::retention;
 use super::shell::typed;
 use super::window;
 use crate::decide::Refusal;
@@ -67,10 +68,14 @@ impl Job {
         // A person who tries out a run sees how it ends.
         let telling = if dry { None } else { Telling::begin(self, run.clone()) };
         let ended = self.execute_as(run, options.into()).await;
-        match telling {
+        let ended = match telling {
             Some(telling) => telling.end(ended).await,
             None => ended,
+        };
+        if !dry {
+            retention::apply(self, &ended);
         }
+        ended
     }
 
     async fn execute(&self, order: Order) -> Result<RunResult, Failure> {

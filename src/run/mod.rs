@@ -10,7 +10,7 @@
 //! conclude the report and how it ended           examine     what is found out of a job, for `doctor`
 //! rules    job and rule files without a source   preview     the first bars; bars_view  all of them, for SQL
 //! extract  the bars as one Parquet file           label       what a person decided, written down
-//! notify   who is told how a run ended
+//! notify   who is told how a run ended          retention    reports that are not kept go
 //! trial    rules tried over the bars of a job     suggest     rules that follow from the bars
 //! ```
 
@@ -47,6 +47,7 @@ mod preview;
 mod program;
 mod quarantine;
 mod removal;
+mod retention;
 mod rules;
 pub(crate) mod scratch;
 pub(crate) mod shell;

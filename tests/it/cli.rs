@@ -10,6 +10,7 @@ mod leftovers;
 mod notify;
 mod output;
 mod reports;
+mod retention;
 mod runs;
 mod schedule;
 mod settings;

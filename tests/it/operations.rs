@@ -16,12 +16,12 @@ fn project(text: &str) -> Project {
     let job = fs::read_to_string(project.path("job.toml")).unwrap().replace("\"rules.toml\"", "\"../rules.toml\"");
     let job = job.replace("\"bars.csv\"", "\"../bars.csv\"");
     let schedules = blocks(text, "toml");
-    assert_eq!(schedules.len(), 3);
-    let (schedules, [notify]) = schedules.split_at(2) else { panic!("two schedules, and another table") };
+    assert_eq!(schedules.len(), 4);
+    let (schedules, [notify, report]) = schedules.split_at(2) else { panic!("two schedules, and two other tables") };
     fs::create_dir(project.path("metrics")).unwrap();
     let notify = notify.replace("/var/lib/node_exporter", project.path("metrics").to_str().unwrap());
-    let job = job.replace("dir = \"reports\"\n", &format!("dir = \"../reports\"\n{notify}\n"));
-    assert!(job.contains("[notify]"));
+    let job = job.replace("[report]\ndir = \"reports\"\n", &format!("{report}\n{notify}\n"));
+    assert!(job.contains("keep_daily"));
     for (name, schedule) in ["evening", "close"].into_iter().zip(schedules) {
         project.write(
             &format!("jobs/{name}.toml"),
@@ -36,7 +36,7 @@ fn the_commands_of_the_document_say_what_stands_below_them() {
     let text = fs::read_to_string(package().join("docs/operations.md")).unwrap();
     let project = project(&text);
     let commands = blocks(&text, "console");
-    assert_eq!(commands.len(), 6);
+    assert_eq!(commands.len(), 7);
     for command in commands {
         let (line, expected) = command.split_once('\n').unwrap();
         let words = line.strip_prefix("$ barkeep ").unwrap();

@@ -68,6 +68,8 @@ pub struct Job {
     pub quarantine: Quarantine,
     /// Where reports are written.
     pub report_dir: JobPath,
+    /// Of how many days and of how many months with runs the reports are kept; all where the job does not say.
+    pub keep_reports: Option<(usize, usize)>,
     /// What a value that does not decode is.
     pub parse_error: ParseError,
     /// Files with what is known of the market besides its calendar.
@@ -178,7 +180,8 @@ fn read_sections(section: &mut SectionReader<'_>) -> Draft {
     let bars = section.section("bars").and_then(|part| kept(section, bars::read(part, &calendars)));
     let window = section.section("window").and_then(|part| kept(section, run::read_window(part, bars.as_ref())));
     let limits = section.section("limits").and_then(|part| kept(section, run::read_limits(part)));
-    let report_dir = section.section("report").and_then(|part| kept(section, run::read_report(part)));
+    let report = section.section("report").and_then(|part| kept(section, run::read_report(part)));
+    let (report_dir, keep_reports) = report.map_or((None, None), |(dir, keep)| (Some(dir), keep));
     let quarantine =
         section.section("quarantine").and_then(|part| kept(section, run::read_quarantine(part, report_dir.as_ref())));
     reject_untabled_tuning(section);
@@ -204,6 +207,7 @@ fn read_sections(section: &mut SectionReader<'_>) -> Draft {
             limits: limits?,
             quarantine: quarantine?,
             report_dir: report_dir?,
+            keep_reports,
             parse_error: parse_error?,
             facts: facts?,
             schedule: if has_schedule { Some(schedule?) } else { None },

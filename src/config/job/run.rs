@@ -108,8 +108,22 @@ pub(super) const QUARANTINE: Section = Section {
 
 pub(super) const REPORT: Section = Section {
     name: "`[report]`",
-    doc: "Where reports are written.",
-    keys: &[key("dir", Holds::Text, Text("../reports"), "The folder, relative to the job file.")],
+    doc: "Where reports are written, and how long they are kept: for ever, unless it is said.",
+    keys: &[
+        key("dir", Holds::Text, Text("../reports"), "The folder, relative to the job file."),
+        key(
+            "keep_daily",
+            Holds::Count { min: 1, max: 10_000 },
+            Nothing,
+            "A `run` removes the reports of older runs, but for those of the last 24 hours and one of each of so many days.",
+        ),
+        key(
+            "keep_monthly",
+            Holds::Count { min: 1, max: 10_000 },
+            Nothing,
+            "The same with one of each of so many months.",
+        ),
+    ],
 };
 
 pub(super) const PARSE_ERROR: Section = Section {
@@ -150,10 +164,16 @@ pub(super) fn read_limits(mut section: SectionReader<'_>) -> (Option<Limits>, Ve
     (limits(), section.finish())
 }
 
-pub(super) fn read_report(mut section: SectionReader<'_>) -> (Option<JobPath>, Vec<Diagnostic>) {
+/// The folder, and how many days and months with runs are kept, where that is said.
+pub(super) type Report = (JobPath, Option<(usize, usize)>);
+
+pub(super) fn read_report(mut section: SectionReader<'_>) -> (Option<Report>, Vec<Diagnostic>) {
     let job = &section.file().path;
     let dir = section.text("dir").map(|dir| JobPath::new(job, dir.into_inner()));
-    (dir, section.finish())
+    let kept = section.has("keep_daily") || section.has("keep_monthly");
+    let mut most = |name: &str| section.count(name).and_then(|most| usize::try_from(most).ok()).unwrap_or(0);
+    let (daily, monthly) = (most("keep_daily"), most("keep_monthly"));
+    (dir.map(|dir| (dir, kept.then_some((daily, monthly)))), section.finish())
 }
 
 pub(super) fn read_quarantine(
