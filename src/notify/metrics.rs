@@ -112,8 +112,8 @@ pub fn write(folder: &Path, metrics: &Metrics) -> io::Result<()> {
         return Err(io::Error::new(io::ErrorKind::NotFound, format!("`{}` is not a folder", folder.display())));
     }
     let (disk, target) = (Disk::system(), file(folder, &metrics.job));
-    // The collector reads what ends in `.prom`.
-    let temporary = folder.join(format!(".barkeep-{}.{}.partial", metrics.job, std::process::id()));
+    // The collector reads what ends in `.prom`; what a killed run left there is replaced.
+    let temporary = folder.join(format!(".barkeep-{}.prom.partial", metrics.job));
     disk.remove(&temporary)?;
     let mut growing = Growing::create(&disk, &temporary, &target)?;
     growing.allow(EVERYBODY_READS);
@@ -193,6 +193,14 @@ mod tests {
         let path = file(dir.path(), "cn-daily");
         assert!(fs::read_to_string(&path).unwrap().contains("barkeep_job_exit_code{job=\"cn-daily\"} 0\n"));
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
+    }
+
+    #[test]
+    fn what_a_killed_run_left_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(".barkeep-cn-daily.prom.partial"), "half").unwrap();
+        write(dir.path(), &sample()).unwrap();
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
     #[test]

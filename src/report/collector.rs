@@ -11,7 +11,7 @@ use std::time::Instant;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int32Type;
 
-use super::destination::Destination;
+use super::destination::{Destination, as_one_row};
 use super::error::ReportError;
 use super::findings::{FindingParts, PART};
 use super::history::{self, Previous};
@@ -246,7 +246,7 @@ impl Report {
         write::publish(written.map_err(|source| ReportError::writing(&target, source))?)?;
         let target = self.destination.file(Table::Runs);
         let row = rows::run(&self.run, &self.program, tally, outcome)?;
-        let properties = self.destination.properties().build();
+        let properties = as_one_row(self.destination.properties()).build();
         let mut writer = TableWriter::over(self.destination.create_again(&target)?, &target, row.schema(), properties)?;
         writer.write(&row)?;
         write::publish(writer.close()?)?;
@@ -256,7 +256,11 @@ impl Report {
 
     fn stage(&self, table: Table, rows: &RecordBatch) -> Result<Staged, ReportError> {
         let target = self.destination.file(table);
-        TableWriter::whole(&self.destination, &target, rows, self.destination.properties().build())
+        let properties = match table {
+            Table::Runs => as_one_row(self.destination.properties()),
+            _ => self.destination.properties(),
+        };
+        TableWriter::whole(&self.destination, &target, rows, properties.build())
     }
 
     fn write_run(&self, tally: &Tally, outcome: &Outcome) -> Result<(), ReportError> {

@@ -177,6 +177,11 @@ impl Destination {
     }
 }
 
+/// The same for a table of one row: statistics of pages and dictionaries would be most of the file.
+pub(super) fn as_one_row(properties: WriterPropertiesBuilder) -> WriterPropertiesBuilder {
+    properties.set_statistics_enabled(EnabledStatistics::Chunk).set_dictionary_enabled(false)
+}
+
 /// How every table is written, with this metadata.
 pub(super) fn written_as(metadata: Vec<KeyValue>) -> WriterPropertiesBuilder {
     WriterProperties::builder()

@@ -15,7 +15,7 @@ use arrow::error::ArrowError;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use super::destination::written_as;
+use super::destination::{as_one_row, written_as};
 use super::error::ReportError;
 use super::history::{only, texts};
 use super::run::{RunStatus, Told};
@@ -170,7 +170,7 @@ fn with(path: &Path, told: &Told, undelivered: Option<&Undelivered>) -> Result<V
         value.or_else(|| row.column_by_name(field.name()).cloned()).ok_or_else(missing)
     });
     let row = RecordBatch::try_new(Arc::clone(&schema), columns.collect::<Result<_, _>>()?)?;
-    let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(written_as(metadata).build()))?;
+    let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(as_one_row(written_as(metadata)).build()))?;
     writer.write(&row)?;
     Ok(writer.into_inner()?)
 }

@@ -15,6 +15,7 @@ use super::ingest::Ingested;
 use super::job::Job;
 use super::mistaken::{self, FirstTexts};
 use super::namesake;
+use super::next::next;
 use super::notify::Telling;
 use super::open::Opened;
 use super::options::{CheckOptions, FailOn, Goal, Order, PlanOptions, RunOptions};
@@ -24,7 +25,6 @@ use super::preview;
 use super::program;
 use super::removal::{self, Done, Planned};
 use super::retention;
-use super::shell::typed;
 use super::window;
 use crate::decide::Refusal;
 use crate::durable::paths;
@@ -408,27 +408,4 @@ fn found(program: &Program, tally: &Tally, fail_on: FailOn) -> bool {
         FailOn::Warn => found.error + found.warn > 0,
         FailOn::Never => false,
     }
-}
-
-fn next(job: &Job, order: &Order, opened: &Opened, tally: &Tally, refused: bool) -> Vec<NextStep> {
-    let step = |command: String, note: &str| NextStep { command, note: (!note.is_empty()).then(|| note.to_owned()) };
-    let mut next = Vec::new();
-    if order.options.report {
-        next.push(step(format!("barkeep report show --dir {}", typed(job.report_dir())), "the findings, one by one"));
-    }
-    let path = typed(&job.path);
-    if tally.series.rows.moved() > 0 {
-        match order.goal {
-            Goal::Check if refused => {
-                let note = "what would be moved, for review; a run is refused, for that is over a limit";
-                next.push(step(format!("barkeep plan {path}"), note));
-            }
-            Goal::Check => next.push(step(format!("barkeep plan {path}"), "what would be moved, for review")),
-            Goal::Run { dry: true } if refused || opened.source.check_only().is_some() => {}
-            Goal::Run { dry: true } => next.push(step(format!("barkeep run {path}"), "move bad rows to quarantine")),
-            Goal::Run { dry: false } => next.push(step(format!("barkeep quarantine list {path}"), "what was moved")),
-            Goal::Plan { .. } => {}
-        }
-    }
-    next
 }

@@ -10,6 +10,7 @@
 //! conclude the report and how it ended           examine     what is found out of a job, for `doctor`
 //! rules    job and rule files without a source   preview     the first bars; bars_view  all of them, for SQL
 //! extract  the bars as one Parquet file           label       what a person decided, written down
+//! next     what to type behind a run
 //! notify   who is told how a run ended          retention    reports that are not kept go
 //! trial    rules tried over the bars of a job     suggest     rules that follow from the bars
 //! ```
@@ -36,6 +37,7 @@ mod label;
 mod load;
 mod mistaken;
 mod namesake;
+mod next;
 mod notify;
 mod open;
 mod options;

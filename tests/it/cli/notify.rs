@@ -161,7 +161,7 @@ fn a_run_is_pinged_when_it_begins_and_when_it_ends() {
     let pings = server.requests();
     let paths: Vec<&str> = pings.iter().map(|(path, _)| path.as_str()).collect();
     assert_eq!(paths, [format!("/{TOKEN}/start"), format!("/{TOKEN}/1")]);
-    assert!(pings[1].1.starts_with("FAIL demo: 1 error\n"), "{pings:?}");
+    assert!(pings[1].1.starts_with("FAIL demo: 1 error, 1 new\n"), "{pings:?}");
     run(&project, &server, &[]).exits(0);
     assert_eq!(server.requests()[1].0, format!("/{TOKEN}/0"));
 }
