@@ -88,7 +88,7 @@ pub fn feishu(address: &Address, secret: Option<&SecretString>, text: &str, now:
     post(address, &body, Answer::Code("code"))
 }
 
-/// For a custom robot of DingTalk; `now_ms` is in milliseconds since 1970.
+/// For a custom robot of `DingTalk`; `now_ms` is in milliseconds since 1970.
 pub fn dingtalk(address: &Address, secret: Option<&SecretString>, text: &str, now_ms: i64) -> Request {
     let body = json!({ "msgtype": "text", "text": { "content": cut(text, DINGTALK) } });
     let signed = secret.map(|secret| {
@@ -99,7 +99,7 @@ pub fn dingtalk(address: &Address, secret: Option<&SecretString>, text: &str, no
     post(signed.as_ref().unwrap_or(address), &body, Answer::Code("errcode"))
 }
 
-/// For a robot of a group of WeCom.
+/// For a robot of a group of `WeCom`.
 pub fn wecom(address: &Address, text: &str) -> Request {
     post(address, &json!({ "msgtype": "text", "text": { "content": cut(text, WECOM) } }), Answer::Code("errcode"))
 }

@@ -37,9 +37,9 @@ pub enum Channel {
     Slack(Address),
     /// A custom bot of Feishu or Lark.
     Feishu(Address, Option<SecretString>),
-    /// A custom robot of DingTalk.
+    /// A custom robot of `DingTalk`.
     DingTalk(Address, Option<SecretString>),
-    /// A robot of a group of WeCom.
+    /// A robot of a group of `WeCom`.
     WeCom(Address),
     /// A mail.
     Mail(Mailbox),

@@ -17,7 +17,7 @@ pub(super) fn of_body(secret: &str, body: &[u8]) -> String {
     format!("sha256={}", HEXLOWER.encode(&hmac(secret.as_bytes(), body)))
 }
 
-/// DingTalk: the secret signs the timestamp (ms since 1970), a line feed and itself.
+/// `DingTalk`: the secret signs the timestamp (ms since 1970), a line feed and itself.
 pub(super) fn dingtalk(secret: &str, timestamp_ms: i64) -> String {
     BASE64.encode(&hmac(secret.as_bytes(), format!("{timestamp_ms}\n{secret}").as_bytes()))
 }

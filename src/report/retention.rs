@@ -36,6 +36,7 @@ pub struct Keep {
 
 /// What a run is to the choice.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own to the row of a run")]
 struct Candidate {
     run: RunId,
     /// Whether it reached its end.

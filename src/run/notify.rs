@@ -83,7 +83,7 @@ impl<'a> Telling<'a> {
                 None => tracing::info!(job = self.job.name(), run = %self.run, channel, "told"),
             }
         }
-        self.conclude(ended, told)
+        self.conclude(ended, &told)
     }
 
     /// Runs before, newest first, this one among them where it has a row. Without them everything is told.
@@ -231,7 +231,7 @@ impl<'a> Telling<'a> {
     }
 
     /// Writes down who was told, and what the run came to because of it.
-    fn conclude(&self, ended: Result<RunResult, Failure>, told: Told) -> Result<RunResult, Failure> {
+    fn conclude(&self, ended: Result<RunResult, Failure>, told: &Told) -> Result<RunResult, Failure> {
         let lost: Vec<&str> = told.undelivered().collect();
         let before = exit_of(&ended);
         let exit = if self.settings.required && !lost.is_empty() { before.worst(Exit::Broken) } else { before };
@@ -249,7 +249,7 @@ impl<'a> Telling<'a> {
             result.summary.told = Some(told.clone());
         }
         let (dir, name) = (self.job.report_dir(), self.job.name());
-        if let Err(error) = told::record(dir, name, &self.run, &told, failed.as_ref(), summary_of(&ended)) {
+        if let Err(error) = told::record(dir, name, &self.run, told, failed.as_ref(), summary_of(&ended)) {
             let error = Failure::from(error).render(false);
             self.job
                 .context
