@@ -88,6 +88,7 @@ pub mod durable;
 pub mod engine;
 pub(crate) mod inspect;
 pub mod market;
+pub mod notify;
 pub mod quarantine;
 pub mod report;
 pub mod run;
@@ -98,6 +99,6 @@ pub(crate) mod suggest;
 pub mod text;
 
 pub use run::{
-    AskedWindow, CheckOptions, Clock, Context, Event, Events, Exit, ExtractOptions, Extracted, FailOn, Failure, Job,
-    JobQuarantine, OwnSource, Plan, PlanOptions, RunOptions, RunResult, Stage, Stop,
+    AskedWindow, CheckOptions, Clock, Context, Event, Events, Exit, ExtractOptions, Extracted, FailOn, Failure,
+    IfLocked, Job, JobQuarantine, OwnSource, Plan, PlanOptions, RunOptions, RunResult, Stage, Stop,
 };

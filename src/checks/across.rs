@@ -47,6 +47,17 @@ pub trait Across: Send + Sync {
         1
     }
 
+    /// Whether the newest bars of each series are all that it needs.
+    fn needs_only_newest(&self) -> bool {
+        false
+    }
+
+    /// The days, since 1970-01-01 and ascending, that the calendar calls closed and on which most series traded, by what was
+    /// noted of them. Where there are any, the series are read again with this as [`Series::open_days`].
+    fn open_days(&self, _notes: &[Note]) -> Vec<i64> {
+        Vec::new()
+    }
+
     /// Evaluates all series by what was noted of them, which is in the order of their keys.
     fn conclude(&self, notes: &[Note], sink: &mut AcrossSink);
 }

@@ -220,7 +220,7 @@ impl Around<'_> {
     /// How many times the usual range other series move at the timestamp of bar `at`, whose own range is `own` times the
     /// usual one; at least 1, and 1 where there are too few of them.
     fn peers(&self, at: usize, own: f64) -> f64 {
-        let others = self.peers.and_then(|peers| peers.others(self.time[self.bars.rows[at]], own));
+        let others = self.peers.and_then(|peers| peers.walk().others(self.time[self.bars.rows[at]], own));
         others.filter(|others| others.series >= FEWEST_PEERS).map_or(1.0, |others| others.median.max(1.0))
     }
 }
@@ -231,8 +231,14 @@ impl Check for Rule {
     }
 
     fn context(&self) -> Context {
-        // The share of the bars that stick out, and how lively a time of the day is, hang on all of them.
-        Context::Whole
+        // How lively a time of the day is hangs on all bars. What share of them sticks out, and what step is the smallest, does
+        // too, but only where a bar sticks out.
+        let reach = self.side.max(self.beside) + 1;
+        if self.slot.is_some() || self.beside_peers {
+            Context::Whole
+        } else {
+            Context::Quiet { before: reach, after: reach }
+        }
     }
 
     fn counts(&self, series: &Series<'_>, row: usize) -> bool {
@@ -248,7 +254,7 @@ impl Check for Rule {
         let peers = series.peers.filter(|_| self.beside_peers);
         let around = Around { bars: &bars, time: series.time, times: OnceCell::new(), peers };
         let least = self.scale.distance_of(if self.scale == Scale::Log { self.limit * self.floor } else { 0.0 });
-        let (mut evaluated, mut scratch, mut found) = (0, Vec::new(), Vec::new());
+        let (mut evaluated, mut scratch, mut found, mut on_all) = (0, Vec::new(), Vec::new(), false);
         for at in 0..bars.len() {
             if bars.near(at, self.side).iter().map(ExactSizeIterator::len).sum::<usize>() < self.side {
                 continue;
@@ -256,11 +262,16 @@ impl Check for Rule {
             evaluated += 1;
             let excess = bars.largest(at);
             if excess.distance > least {
-                found.extend(self.evaluate(&around, at, excess, &mut scratch));
+                let (finding, too_far) = self.evaluate(&around, at, excess, &mut scratch);
+                on_all |= too_far;
+                found.extend(finding);
             }
         }
         findings.evaluated(evaluated);
         findings.insufficient(bars.len() - evaluated);
+        if on_all {
+            findings.depends_on_all();
+        }
         if found.len() >= FEWEST_UNSUITED && found.len() as f64 > self.most * evaluated as f64 {
             found = vec![Self::unsuited(series, &found, evaluated)];
         }
@@ -269,9 +280,13 @@ impl Check for Rule {
 }
 
 impl Peers for Rule {
+    fn fields(&self) -> Vec<usize> {
+        self.columns.prices.to_vec()
+    }
+
     /// How many times the usual range around it each bar moves.
     fn values(&self, series: &Series<'_>) -> Vec<f64> {
-        let bars = Bars::collect(self.scale, &self.columns, series);
+        let bars = Bars::collect(self.scale, &Columns { volume: None, ..self.columns }, series);
         let mut values = vec![f64::NAN; series.dated()];
         for (at, share) in usual::shares(&bars, self.side).enumerate() {
             if bars.near(at, self.side).iter().map(ExactSizeIterator::len).sum::<usize>() >= self.side {
@@ -283,22 +298,30 @@ impl Peers for Rule {
 }
 
 impl Rule {
-    /// The finding about the price of bar `at` that sticks out most, if it does too far.
-    fn evaluate(&self, around: &Around<'_>, at: usize, excess: Excess, scratch: &mut Vec<f64>) -> Option<Finding> {
+    /// The finding about the price of bar `at` that sticks out most, and whether it does so too far: that may still be one
+    /// step of the price.
+    fn evaluate(
+        &self,
+        around: &Around<'_>,
+        at: usize,
+        excess: Excess,
+        scratch: &mut Vec<f64>,
+    ) -> (Option<Finding>, bool) {
         let bars = around.bars;
         let size = self.scale.size(excess.distance);
         // Most bars end here: what is usual alone allows it, without what widens it. The factor is for rounding.
         let floor = if self.scale == Scale::Log { self.floor } else { 0.0 };
         let allowing = self.scale.distance_of((size / self.limit - floor) * (1.0 + 1e-9));
         if usual::reaches(bars, at, self.side, allowing) {
-            return None;
+            return (None, false);
         }
         let usual = self.usual(around, at, scratch);
         let score = size / usual.scale;
-        if score <= self.limit || Self::is_one_step(bars, at, excess) {
-            return None;
+        if score <= self.limit {
+            return (None, false);
         }
-        Some(self.finding(bars, at, excess, (&usual, score)))
+        let one_step = Self::is_one_step(bars, at, excess);
+        ((!one_step).then(|| self.finding(bars, at, excess, (&usual, score))), true)
     }
 
     fn usual(&self, around: &Around<'_>, at: usize, scratch: &mut Vec<f64>) -> Usual {

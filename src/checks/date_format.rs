@@ -5,11 +5,14 @@
 //! whether a date is there at all, which is the business of `required`.
 
 mod cause;
+mod closed_days;
 mod dates;
+mod same_extra;
 mod text_dates;
 mod timestamps;
 
 pub(super) use self::cause::Cause;
+use self::closed_days::ClosedDays;
 use self::dates::Dates;
 use self::text_dates::TextDates;
 use self::timestamps::{Market, Timestamps};
@@ -85,6 +88,7 @@ impl CheckKind for DateFormat {
         match field {
             FieldRef::Time => {
                 reject_idle_flags(params, bars, [("sessions", sessions), ("hours", hours)]);
+                let volume = if sessions && bars.grid.is_some() { params.optional_bar_field("volume") } else { None };
                 Box::new(Timestamps {
                     name,
                     rereads: own.is_some(),
@@ -92,6 +96,7 @@ impl CheckKind for DateFormat {
                     dates,
                     daily: bars.daily(),
                     market: Market::new(bars, sessions, hours && !bars.daily()),
+                    closed_days: if sessions { ClosedDays::new(bars, volume) } else { None },
                 })
             }
             FieldRef::Number(index) | FieldRef::Text(index) => {

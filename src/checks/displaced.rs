@@ -15,6 +15,9 @@ use super::stretches::{LEAST_SESSIONS, stretches};
 use crate::market::{DAY_US, Grid, Interval, Slot, zone};
 use crate::text::numbers::counted;
 
+/// The cause of findings about bars that are displaced.
+pub const SHIFTED: &str = "shifted";
+
 /// So many distances are tried: those at which most bars begin.
 const MOST_TRIED: usize = 6;
 /// One bar of so many of a session may lie elsewhere.

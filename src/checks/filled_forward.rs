@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::params::Params;
 use super::runs::{Runs, parts};
-use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Peers, Series, Stage};
+use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, PeerTable, Peers, Series, Stage};
 use crate::bars::BarsSpec;
 use crate::schema::{Holds, Key, Otherwise, key};
 
@@ -128,8 +128,9 @@ impl Check for Rule {
         let bars = self.bars(series);
         let (mut evaluated, mut insufficient) = (0, 0);
         let (mut runs, mut found): (Runs<()>, Vec<Range<usize>>) = (Runs::new(), Vec::new());
+        let mut peers = series.peers.map(PeerTable::walk);
         for (row, bar) in bars.iter().enumerate() {
-            let others = series.peers.and_then(|peers| peers.others(series.time[row], value(*bar)));
+            let others = peers.as_mut().and_then(|peers| peers.others(series.time[row], value(*bar)));
             let others = others.filter(|others| others.series >= self.series && *bar != Bar::Unknown);
             match others {
                 Some(_) => evaluated += 1,
@@ -153,6 +154,10 @@ impl Check for Rule {
 }
 
 impl Peers for Rule {
+    fn fields(&self) -> Vec<usize> {
+        self.others.into_iter().flatten().chain(self.volume).chain([self.close]).collect()
+    }
+
     /// 1 for a bar that traded, 0 for one that repeats the close before it without volume.
     fn values(&self, series: &Series<'_>) -> Vec<f64> {
         self.bars(series).into_iter().map(value).collect()
@@ -195,7 +200,7 @@ impl Rule {
 
     fn finding(&self, series: &Series<'_>, rows: Range<usize>) -> Finding {
         let (first, last) = (rows.start, rows.end - 1);
-        let others = series.peers.and_then(|peers| peers.others(series.time[first], 0.0));
+        let others = series.peers.and_then(|peers| peers.walk().others(series.time[first], 0.0));
         let evidence = Evidence { others: others.map_or(0, |others| others.series as u64) };
         let mut finding = Finding::run(rows).field(&self.name).observed(series.number(self.close).values()[first]);
         finding.time_until = (last > first).then(|| series.time[last]);

@@ -154,6 +154,8 @@ pub struct Totals {
     pub excused: u64,
     /// What facts excused, by [`Reason`](super::Reason).
     pub excused_by: ExcusedBy,
+    /// Whether what was evaluated depends on all of the series.
+    pub on_all: bool,
 }
 
 impl std::ops::AddAssign for Totals {
@@ -161,6 +163,7 @@ impl std::ops::AddAssign for Totals {
         self.evaluated += other.evaluated;
         self.insufficient += other.insufficient;
         self.excused += other.excused;
+        self.on_all |= other.on_all;
         for (sum, more) in self.excused_by.iter_mut().zip(other.excused_by) {
             sum.findings += more.findings;
             sum.bars += more.bars;
@@ -196,6 +199,11 @@ impl FindingSink {
     /// Counts rows that were excused.
     pub fn excused(&mut self, rows: usize) {
         self.totals.excused += rows as u64;
+    }
+
+    /// Says that what was evaluated depends on all of the series, and not on the bars of the context alone.
+    pub fn depends_on_all(&mut self) {
+        self.totals.on_all = true;
     }
 
     /// Counts what a fact excused.

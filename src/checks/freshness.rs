@@ -150,6 +150,10 @@ impl Across for Rule {
         Some(Noted { bytes, row })
     }
 
+    fn needs_only_newest(&self) -> bool {
+        true
+    }
+
     fn conclude(&self, notes: &[Note], sink: &mut AcrossSink) {
         let Some(as_of) = self.bars.as_of else { return };
         let mut late: Vec<Late> = Vec::new();

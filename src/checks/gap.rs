@@ -5,6 +5,7 @@
 //! it; what facts explain is left to them. A bar that other rules rejected is a bad
 //! bar, not a missing one. Bars off the grid are the business of `date-format` and close no gap.
 
+mod beside;
 mod same_bars;
 
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use self::same_bars::{SameBars, same_bars};
 use super::cause::causes;
-use super::displaced::{Displaced, OfSessions, displaced};
+use super::displaced::{Displaced, OfSessions, SHIFTED, displaced};
 use super::params::Params;
 use super::reason::{Excused, Exempt, Reason};
 use super::sessions::{Sessions, Span};
@@ -63,6 +64,8 @@ causes! {
     Shifted = "shifted",
     /// The same bars are missing in one session after the other.
     SameBarsMissing = "same-bars-missing",
+    /// No bar is where the calendar expects one.
+    BesideCalendar = "beside-calendar",
 }
 
 impl Cause {
@@ -106,6 +109,7 @@ impl Described for Gap {
         match cause {
             Some(Cause::Shifted) => return format!("{}; {} missing", of_sessions().displaced(facts), facts.bars()),
             Some(Cause::SameBarsMissing) => return same_bars::message(facts),
+            Some(Cause::BesideCalendar) => return beside::message(facts),
             _ => {}
         }
         let span = match (facts.time, facts.time_until) {
@@ -130,7 +134,7 @@ impl Described for Gap {
             Some(Cause::Suspended) => ": suspended",
             Some(Cause::Outage) => ": the source delivered nothing",
             Some(Cause::Quarantined) => ": moved to quarantine",
-            Some(Cause::Unexplained | Cause::Shifted | Cause::SameBarsMissing) | None => "",
+            Some(Cause::Unexplained | Cause::Shifted | Cause::SameBarsMissing | Cause::BesideCalendar) | None => "",
         };
         format!("{} missing{span}{sessions}{why}", facts.bars())
     }
@@ -222,6 +226,9 @@ impl Check for Gaps {
         }
         findings.evaluated(walk.on_grid);
         findings.excused(walk.out_of_range);
+        if walk.on_grid == 0 && walk.out_of_range == 0 {
+            beside::report(sessions, series, findings);
+        }
     }
 
     /// One finding of what is missing for the same reason in many sessions. What is left of other gaps is reported again.
@@ -259,7 +266,7 @@ impl Check for Gaps {
     }
 
     fn merged(&self) -> &'static [&'static str] {
-        &["shifted", "same-bars-missing"]
+        &[SHIFTED, "same-bars-missing"]
     }
 }
 

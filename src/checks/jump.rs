@@ -5,8 +5,11 @@
 //! 1998 to 2021 the value of it was 0.6 to 1.6 times its median, on days on which news moved these shares by eight usual
 //! returns at once 2.9 times and more. Knows bars and time alone, no corporate actions.
 
+use std::borrow::Cow;
+
 use super::Series;
 use super::robust::median;
+use super::usable::{UsableRows, usable};
 
 /// Returns on each side that say what is usual, and fewest of both sides.
 const USUAL: usize = 60;
@@ -98,16 +101,16 @@ const BONUSES: [(&str, f64); 9] = [
 
 /// The bars of a series that have a price above zero, in the order of time.
 #[derive(Debug, Default)]
-pub(super) struct Levels {
+pub(super) struct Levels<'a> {
     /// Their rows.
-    pub(super) rows: Vec<usize>,
-    /// Timestamps, µs UTC.
-    time: Vec<i64>,
+    pub(super) rows: UsableRows,
+    /// Timestamps of all rows, µs UTC.
+    time: &'a [i64],
     /// Opens; the close where there is none.
-    pub(super) open: Vec<f64>,
-    pub(super) close: Vec<f64>,
-    /// Volumes; NaN where there is none.
-    volume: Vec<f64>,
+    pub(super) open: Cow<'a, [f64]>,
+    pub(super) close: Cow<'a, [f64]>,
+    /// Volumes; NaN where there is none, and `None` where the bars have none.
+    volume: Option<Cow<'a, [f64]>>,
 }
 
 /// A jump from the close of one bar to the open of the next.
@@ -146,21 +149,24 @@ pub(super) enum Look {
     Move,
 }
 
-impl Levels {
+impl<'a> Levels<'a> {
     /// The bars of `series` with a close above zero in the column `close`.
-    pub(super) fn collect(series: &Series<'_>, open: Option<usize>, close: usize, volume: Option<usize>) -> Self {
+    pub(super) fn collect(series: &Series<'a>, open: Option<usize>, close: usize, volume: Option<usize>) -> Self {
         let closes = &series.number(close).values()[..series.dated()];
-        let opens = open.map(|index| series.number(index).values());
-        let volumes = volume.map(|index| series.number(index).values());
-        let mut levels = Self::default();
-        for (row, close) in closes.iter().enumerate().filter(|(_, close)| usable(**close)) {
-            levels.rows.push(row);
-            levels.time.push(series.time[row]);
-            levels.open.push(opens.map(|opens| opens[row]).filter(|open| usable(*open)).unwrap_or(*close));
-            levels.close.push(*close);
-            levels.volume.push(volumes.map_or(f64::NAN, |volumes| volumes[row]));
-        }
-        levels
+        let rows = UsableRows::of(closes);
+        let close = rows.pick(closes);
+        let open = open.map_or_else(
+            || close.clone(),
+            |open| {
+                let opens = rows.pick(series.number(open).values());
+                if opens.iter().all(|open| usable(*open)) {
+                    return opens;
+                }
+                opens.iter().zip(&*close).map(|(open, close)| if usable(*open) { *open } else { *close }).collect()
+            },
+        );
+        let volume = volume.map(|index| rows.pick(series.number(index).values()));
+        Self { rows, time: series.time, open, close, volume }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -169,13 +175,38 @@ impl Levels {
 
     /// Whether so much time lies before bar `at` that it is not compared with the bar before; `step_us` is from bar to bar.
     pub(super) fn after_a_break(&self, at: usize, step_us: i64) -> bool {
-        self.time[at] - self.time[at - 1] > LONGEST_BREAK_US.max(3 * step_us)
+        let [before, time] = [at - 1, at].map(|at| self.time[self.rows.row(at)]);
+        time - before > LONGEST_BREAK_US.max(3 * step_us)
+    }
+
+    /// The closes before bar `at`, and those from it on, whose returns say what is usual there.
+    fn around(&self, at: usize) -> [&[f64]; 2] {
+        [&self.close[at.saturating_sub(USUAL + 1)..at], &self.close[at..self.len().min(at + USUAL + 1)]]
+    }
+
+    /// Whether there are enough returns around the step to bar `at` to say what is usual.
+    pub(super) fn is_known(&self, at: usize) -> bool {
+        self.around(at).iter().map(|closes| closes.len().saturating_sub(1)).sum::<usize>() >= FEWEST_RETURNS
+    }
+
+    /// Whether the usual return around the step to bar `at` surely is larger than `least`: then it is not worked out.
+    pub(super) fn is_lively(&self, at: usize, least: f64) -> bool {
+        // Logarithms, exponentials and products are rounded, by less than this.
+        let least = (least / SIGMA_PER_MEDIAN) * (1.0 + 1e-9) + 1e-9;
+        let (up, down) = (least.exp(), (-least).exp());
+        let (mut larger, mut all) = (0, 0);
+        for closes in self.around(at) {
+            let pairs = closes.iter().zip(closes.get(1..).unwrap_or_default());
+            larger +=
+                pairs.map(|(from, to)| usize::from(*to > from * up) + usize::from(*to < from * down)).sum::<usize>();
+            all += closes.len().saturating_sub(1);
+        }
+        2 * larger > all
     }
 
     /// The usual absolute return around the step to bar `at`, as a standard deviation; none with too few bars.
-    pub(super) fn sigma(&self, at: usize, scratch: &mut Vec<f64>) -> Option<f64> {
-        let before = self.close[at.saturating_sub(USUAL + 1)..at].windows(2);
-        let after = self.close[at..self.len().min(at + USUAL + 1)].windows(2);
+    fn sigma(&self, at: usize, scratch: &mut Vec<f64>) -> Option<f64> {
+        let [before, after] = self.around(at).map(|closes| closes.windows(2));
         scratch.clear();
         scratch.extend(before.chain(after).map(|pair| (pair[1] / pair[0]).ln().abs()));
         (scratch.len() >= FEWEST_RETURNS).then(|| SIGMA_PER_MEDIAN * median(scratch))
@@ -219,15 +250,16 @@ impl Levels {
 
     /// What is traded in bar `at`, and in the bars from there on, over what is usual before it.
     fn traded(&self, at: usize, scratch: &mut Vec<f64>, of: impl Fn(f64, f64) -> f64) -> [Option<f64>; 2] {
+        let Some(volumes) = &self.volume else { return [None; 2] };
         let mut usual = |range: std::ops::Range<usize>| {
             scratch.clear();
-            let all = self.volume[range.clone()].iter().zip(&self.close[range]);
+            let all = volumes[range.clone()].iter().zip(&self.close[range]);
             scratch.extend(all.filter(|(volume, _)| usable(**volume)).map(|(volume, close)| of(*volume, *close)));
             (scratch.len() >= FEWEST_TRADED).then(|| median(scratch))
         };
         let before = usual(at.saturating_sub(TRADED)..at);
         let (just_before, after) = (usual(at.saturating_sub(LEVEL)..at), usual(at..self.len().min(at + LEVEL)));
-        let own = usable(self.volume[at]).then(|| of(self.volume[at], self.close[at]));
+        let own = usable(volumes[at]).then(|| of(volumes[at], self.close[at]));
         [own.zip(before), after.zip(just_before)].map(|traded| traded.map(|(traded, usual)| traded / usual))
     }
 }
@@ -295,7 +327,41 @@ pub(super) fn is_split(size: f64) -> bool {
     power_of_ten(size, UNIT_TOLERANCE).is_none() && split(size).is_some()
 }
 
-/// Whether a price or a volume is finite and above zero; a NULL is NaN here.
-pub(super) fn usable(value: f64) -> bool {
-    value.is_finite() && value > 0.0
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn levels(close: Vec<f64>) -> Levels<'static> {
+        Levels { rows: UsableRows::of(&close), close: close.into(), ..Levels::default() }
+    }
+
+    #[test]
+    fn most_steps_are_decided_without_a_logarithm() {
+        let closes: Vec<f64> = (0..60).map(|bar| 100.0 + f64::from(bar % 2)).collect();
+        let levels = levels(closes);
+        let sigma = levels.sigma(30, &mut Vec::new()).unwrap();
+        assert!(levels.is_lively(30, 0.9999 * sigma) && !levels.is_lively(30, sigma), "{sigma}");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_lively_has_a_larger_usual_return(
+            closes in prop::collection::vec(
+                prop_oneof![8 => 90.0..110.0_f64, 4 => (0..5_i32).prop_map(|at| 1.01_f64.powi(at)), 1 => Just(f64::MAX), 1 => Just(5e-324)],
+                2..150,
+            ),
+            at in 1..149_usize,
+            part in prop_oneof![Just(1.0), Just(1.0 - 1e-12), 0.5..1.5_f64],
+        ) {
+            let at = at.min(closes.len() - 1);
+            let levels = levels(closes);
+            let sigma = levels.sigma(at, &mut Vec::new());
+            prop_assert_eq!(levels.is_known(at), sigma.is_some());
+            if let Some(sigma) = sigma {
+                prop_assert!(!levels.is_lively(at, sigma * part) || sigma > sigma * part);
+            }
+        }
+    }
 }

@@ -95,6 +95,9 @@ pub trait CheckKind: Described {
 
 /// A check whose verdict about a bar depends on the bars of other series at its timestamp.
 pub trait Peers: Send + Sync {
+    /// The fields that these values are made of, by index into `BarsSpec::fields`: where they are gathered no others are read.
+    fn fields(&self) -> Vec<usize>;
+
     /// The value of each dated row that other series compare theirs with; NaN for a row that says nothing.
     fn values(&self, series: &Series<'_>) -> Vec<f64>;
 }

@@ -74,6 +74,11 @@ impl OtherBars {
         }
     }
 
+    /// Bytes of memory that they take, about.
+    pub fn bytes(&self) -> usize {
+        self.0.iter().map(|(symbol, bars)| symbol.capacity() + bars.capacity() * size_of::<OtherBar>()).sum()
+    }
+
     /// The bars of `symbol`, in the order of time.
     pub fn of(&self, symbol: &str) -> &[OtherBar] {
         self.0.get(symbol).map_or(&[], Vec::as_slice)

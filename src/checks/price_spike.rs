@@ -5,6 +5,7 @@
 
 mod cause;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,7 @@ use super::params::Params;
 use super::robust::{SIGMA_PER_MAD, deviation, median_of};
 use super::steps::is_smallest;
 use super::traded::{SIDE, busy};
+use super::usable::{UsableRows, usable};
 use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage, Threshold};
 use crate::bars::BarsSpec;
 use crate::schema::{Holds, Key, Otherwise, key};
@@ -158,37 +160,64 @@ struct Rule {
     volume: Option<usize>,
 }
 
-/// The bars that may serve as neighbours: rows and logarithms of their prices, in the order of time.
-struct Clean {
-    rows: Vec<usize>,
+/// The bars that may serve as neighbours, in the order of time.
+struct Clean<'a> {
+    rows: UsableRows,
+    prices: Cow<'a, [f64]>,
+    /// Logarithms of the prices, as far as they were needed; NaN where not yet.
     logs: Vec<f64>,
 }
 
-impl Clean {
-    fn collect(prices: &[f64]) -> Self {
-        let (mut rows, mut logs) = (Vec::with_capacity(prices.len()), Vec::with_capacity(prices.len()));
-        for (row, price) in prices.iter().enumerate() {
-            if usable(*price) {
-                rows.push(row);
-                logs.push(price.ln());
-            }
-        }
-        Self { rows, logs }
+impl<'a> Clean<'a> {
+    fn collect(prices: &'a [f64]) -> Self {
+        let rows = UsableRows::of(prices);
+        Self { prices: rows.pick(prices), rows, logs: Vec::new() }
     }
 
-    /// The clean bar at `before` between its neighbours; none where one of them is missing.
-    fn place(&self, before: usize) -> Option<Place> {
-        let previous = before.checked_sub(1)?;
-        let (row, log) = (self.rows[before], self.logs[before]);
-        let (beside, next) = ([self.rows[previous], *self.rows.get(before + 1)?], self.logs[before + 1]);
-        Some(Place { row, beside, before, out: log - self.logs[previous], back: next - log })
+    /// The logarithm of the price of the clean bar at `bar`. Few bars ever need theirs.
+    fn log(&mut self, bar: usize) -> f64 {
+        if self.logs.is_empty() {
+            self.logs = vec![f64::NAN; self.prices.len()];
+        }
+        if self.logs[bar].is_nan() {
+            self.logs[bar] = self.prices[bar].ln();
+        }
+        self.logs[bar]
+    }
+
+    /// The clean bar at `before`, which has both its neighbours.
+    fn place(&mut self, before: usize) -> Place {
+        let [previous, log, next] = [before - 1, before, before + 1].map(|bar| self.log(bar));
+        let beside = [before - 1, before + 1].map(|bar| self.rows.row(bar));
+        Place { row: self.rows.row(before), beside, before, out: log - previous, back: next - log }
     }
 
     /// Writes to `returns` the last `count` log returns that end before clean bar `before`.
-    fn returns(&self, before: usize, count: usize, returns: &mut Vec<f64>) {
+    fn returns(&mut self, before: usize, count: usize, returns: &mut Vec<f64>) {
         returns.clear();
-        let logs = &self.logs[before.saturating_sub(count + 1)..before];
-        returns.extend(logs.windows(2).map(|pair| pair[1] - pair[0]));
+        let first = before.saturating_sub(count + 1);
+        returns.extend((first + 1..before).map(|bar| self.log(bar) - self.log(bar - 1)));
+    }
+}
+
+/// Ratios of two prices between which the logarithm of none is as large as a floor.
+#[derive(Debug, Clone, Copy)]
+struct Small {
+    below: f64,
+    above: f64,
+}
+
+impl Small {
+    /// Logarithms are rounded, and so are their differences: by less than this in any case.
+    const ROUNDING: f64 = 1e-9;
+
+    fn than(floor: f64) -> Self {
+        Self { below: floor.exp() * (1.0 - Self::ROUNDING), above: (-floor).exp() * (1.0 + Self::ROUNDING) }
+    }
+
+    /// Whether the way from one price above zero to another surely is smaller than the floor.
+    fn is(self, from: f64, to: f64) -> bool {
+        to < from * self.below && to > from * self.above
     }
 }
 
@@ -257,20 +286,27 @@ impl Check for Rule {
 
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
         let prices = &series.number(self.index).values()[..series.dated()];
-        let clean = Clean::collect(prices);
-        let mut scratch = [Vec::with_capacity(self.window), Vec::with_capacity(self.window)];
+        let mut clean = Clean::collect(prices);
+        let mut scratch = [Vec::new(), Vec::new()];
         let (mut evaluated, mut undecided) = (0, 0);
-        let mut at_zero = AtZero::new(prices, self.window);
-        for before in 0..clean.rows.len() {
+        let small = Small::than(self.floor);
+        let mut at_zero = (!clean.rows.is_all()).then(|| AtZero::new(prices, self.window));
+        let bars = clean.prices.len();
+        for bar in 0..bars {
             // Ratios say nothing of prices that change their sign: such bars are stepped over.
-            if at_zero.is_near(clean.rows[before]) {
+            if at_zero.as_mut().is_some_and(|at_zero| at_zero.is_near(clean.rows.row(bar))) {
                 continue;
             }
-            let verdict = match clean.place(before) {
-                Some(place) => self.reversal(series, &clean, place, &mut scratch),
-                None => Verdict::Undecided,
-            };
-            match verdict {
+            if bar == 0 || bar + 1 == bars {
+                undecided += 1;
+                continue;
+            }
+            // Most bars end here.
+            if small.is(clean.prices[bar - 1], clean.prices[bar]) {
+                evaluated += 1;
+                continue;
+            }
+            match self.reversal(series, &mut clean, bar, &mut scratch) {
                 Verdict::Undecided => undecided += 1,
                 Verdict::Ordinary => evaluated += 1,
                 Verdict::Spike(finding) => {
@@ -285,7 +321,8 @@ impl Check for Rule {
 }
 
 impl Rule {
-    fn reversal(&self, series: &Series<'_>, clean: &Clean, place: Place, scratch: &mut [Vec<f64>; 2]) -> Verdict {
+    fn reversal(&self, series: &Series<'_>, clean: &mut Clean<'_>, bar: usize, scratch: &mut [Vec<f64>; 2]) -> Verdict {
+        let place = clean.place(bar);
         let Place { before, out, back, .. } = place;
         let comes_back = out * back < 0.0 && (out + back).abs() <= self.reversal * out.abs();
         if out.abs() < self.floor || !comes_back {
@@ -301,18 +338,17 @@ impl Rule {
         if out.abs() < self.limit * sigma {
             return Verdict::Ordinary;
         }
-        if self.is_one_step(series, clean, place) {
+        if self.is_one_step(clean, place) {
             return Verdict::Ordinary;
         }
         Verdict::Spike(Box::new(self.finding(series, place, sigma)))
     }
 
     /// Whether the price went out by no more than the smallest step that prices make in the window before.
-    fn is_one_step(&self, series: &Series<'_>, clean: &Clean, place: Place) -> bool {
-        let prices = series.number(self.index).values();
-        let rows = &clean.rows[place.before.saturating_sub(self.window + 1)..place.before];
-        let moves = rows.windows(2).map(|pair| prices[pair[1]] - prices[pair[0]]);
-        is_smallest((prices[place.row] - prices[place.beside[0]]).abs(), moves)
+    fn is_one_step(&self, clean: &Clean<'_>, place: Place) -> bool {
+        let prices = &clean.prices;
+        let moves = prices[place.before.saturating_sub(self.window + 1)..place.before].windows(2);
+        is_smallest((prices[place.before] - prices[place.before - 1]).abs(), moves.map(|pair| pair[1] - pair[0]))
     }
 
     fn finding(&self, series: &Series<'_>, place: Place, sigma: f64) -> Finding {
@@ -337,11 +373,6 @@ impl Rule {
             .cause(cause)
             .evidence(evidence)
     }
-}
-
-/// Whether a price has a logarithm; a NULL is NaN here.
-fn usable(price: f64) -> bool {
-    price.is_finite() && price > 0.0
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ pub enum Reason {
     Sparse,
     /// The bars lie beside where they are expected, and another rule says so.
     Shifted,
+    /// Most series traded on a day that the calendar calls closed.
+    MarketOpen,
     /// A corporate action accounts for the price.
     CorporateAction,
     /// The price stands at the limit of the day.
@@ -31,7 +33,7 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, in the order of [`Reason::WORDS`].
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::BeforeListing,
         Self::Delisted,
         Self::Suspended,
@@ -39,6 +41,7 @@ impl Reason {
         Self::Quarantined,
         Self::Sparse,
         Self::Shifted,
+        Self::MarketOpen,
         Self::CorporateAction,
         Self::LimitMove,
         Self::NewListing,
@@ -46,7 +49,7 @@ impl Reason {
     ];
 
     /// Their words, as reports have them.
-    pub const WORDS: [&'static str; 11] = [
+    pub const WORDS: [&'static str; 12] = [
         "before-listing",
         "delisted",
         "suspended",
@@ -54,6 +57,7 @@ impl Reason {
         "quarantined",
         "sparse",
         "shifted",
+        "market-open",
         "corporate-action",
         "limit-move",
         "new-listing",

@@ -172,6 +172,9 @@ pub struct Series<'a> {
     /// First and last timestamps, µs UTC, of stretches in which rules about single rows reported that bars are displaced
     /// against the calendar. What is missing there for it is no other fault.
     pub displaced: &'a [(i64, i64)],
+    /// Days, since 1970-01-01 and ascending, that the calendar calls closed and on which most series traded, for checks that
+    /// say so, see [`super::Across::open_days`].
+    pub open_days: &'a [i64],
 }
 
 impl Default for Series<'_> {
@@ -192,6 +195,7 @@ impl Default for Series<'_> {
             peers: None,
             other: &[],
             displaced: &[],
+            open_days: &[],
         }
     }
 }

@@ -14,7 +14,9 @@ use serde::{Deserialize, Serialize};
 use self::stretch::{Stretch, scaled, stretches};
 use super::cause::causes;
 use super::params::Params;
-use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Peers, Series, Stage, Threshold};
+use super::{
+    Check, CheckKind, Context, Described, Facts, Finding, FindingSink, PeerTable, Peers, Series, Stage, Threshold,
+};
 use crate::bars::BarsSpec;
 use crate::schema::{Holds, Key, Otherwise, key};
 use crate::text::numbers::{counted, rough};
@@ -142,8 +144,9 @@ impl Check for Rule {
 
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
         let own = self.values(series);
+        let mut peers = series.peers.map(PeerTable::walk);
         let market = |row: usize| {
-            let others = series.peers.and_then(|peers| peers.others(series.time[row], own[row]));
+            let others = peers.as_mut().and_then(|peers| peers.others(series.time[row], own[row]));
             others.filter(|others| others.series >= self.series).map_or(f64::NAN, |others| others.median)
         };
         let market: Vec<f64> = (0..series.dated()).map(market).collect();
@@ -160,6 +163,10 @@ impl Check for Rule {
 }
 
 impl Peers for Rule {
+    fn fields(&self) -> Vec<usize> {
+        vec![self.close]
+    }
+
     /// The return of each bar, from the last close before it.
     fn values(&self, series: &Series<'_>) -> Vec<f64> {
         let mut before = f64::NAN;

@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Exempt;
 use super::cause::causes;
-use super::jump::{Jump, Levels, Look, usable};
+use super::jump::{Jump, Levels, Look};
 use super::params::Params;
+use super::usable::usable;
 use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage, Threshold};
 use crate::bars::BarsSpec;
 use crate::market::Interval;
@@ -178,13 +179,18 @@ impl Check for Rule {
         let levels = Levels::collect(series, self.open, self.close, self.volume);
         let (up, down) = (self.floor.exp(), (-self.floor).exp());
         let (mut excused, mut undecided, mut scratch) = (0, usize::from(levels.len() > 0), Vec::new());
-        for at in 1..levels.len() {
-            let ratio = levels.open[at] / levels.close[at - 1];
+        for (before, (open, close)) in levels.open.iter().skip(1).zip(&*levels.close).enumerate() {
+            let ratio = open / close;
             if ratio < up && ratio > down {
                 continue;
             }
+            let at = before + 1;
             if levels.after_a_break(at, self.step_us) {
                 excused += 1;
+                continue;
+            }
+            // Most of what is left ends here.
+            if levels.is_known(at) && levels.is_lively(at, ratio.ln().abs() / self.limit) {
                 continue;
             }
             match levels.jump(at, &mut scratch) {
@@ -199,7 +205,7 @@ impl Check for Rule {
 }
 
 impl Rule {
-    fn finding(&self, levels: &Levels, jump: &Jump) -> Option<Finding> {
+    fn finding(&self, levels: &Levels<'_>, jump: &Jump) -> Option<Finding> {
         let at = jump.at;
         let previous = levels.close[at - 1];
         // A step of the smallest size there is says nothing, however large it is against the price.
@@ -226,7 +232,7 @@ impl Rule {
         };
         // The bar itself is as good as those before it: which of both sides is to change is not for a rule to say.
         Some(
-            Finding::row(levels.rows[at])
+            Finding::row(levels.rows.row(at))
                 .field(&self.name)
                 .observed(levels.open[at])
                 .score(jump.size.abs() / jump.sigma.max(f64::MIN_POSITIVE))

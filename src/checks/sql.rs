@@ -133,6 +133,7 @@ mod tests {
             peers: None,
             other: &[],
             displaced: &[],
+            open_days: &[],
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);

@@ -178,7 +178,7 @@ impl Check for Rule {
     }
 
     fn context(&self) -> Context {
-        Context::Whole
+        Context::Run { least: self.length }
     }
 
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {

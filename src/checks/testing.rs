@@ -368,8 +368,8 @@ pub(crate) fn evaluated_example(head: &str, bars: &str, rule: &str) -> Evaluated
     let head = head.trim().trim_start_matches("[bars]");
     let fixture = Fixture::new(head, bars);
     let check = compile(rule, &fixture.spec).unwrap_or_else(|mistakes| panic!("{}", rendered(&mistakes)));
-    let beside = check.peers().is_some() && bars.trim_start().starts_with("time,symbol,");
-    match check.across().is_some() || beside {
+    let several = bars.trim_start().starts_with("time,symbol,");
+    match several && (check.across().is_some() || check.peers().is_some()) {
         true => several::evaluate(head, bars, rule),
         false => fixture.evaluate(rule),
     }

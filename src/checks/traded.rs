@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::Series;
-use super::jump::usable;
 use super::robust::median;
+use super::usable::usable;
 
 /// From so many times the usual volume on. On the day of wrong closes of 2008-09-30 GOOG had 1.4 times its median; in the
 /// crashes of AAPL on 2000-09-29 and of Bitcoin on 2016-08-02 12.8 and 3.2 times as much was traded.

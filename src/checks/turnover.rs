@@ -164,8 +164,7 @@ impl Check for Rule {
     }
 
     fn context(&self) -> Context {
-        // A run is as long as it is.
-        Context::Whole
+        Context::Run { least: self.run }
     }
 
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {

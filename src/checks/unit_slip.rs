@@ -16,8 +16,8 @@ use self::prices::Prices;
 use self::slip::Slip;
 use super::Exempt;
 use super::cause::causes;
-use super::jump::usable;
 use super::params::Params;
+use super::usable::{UsableRows, usable};
 use super::{Check, CheckKind, Context, Described, Facts, Finding, FindingSink, Series, Stage};
 use crate::bars::BarsSpec;
 use crate::schema::{Holds, Key, Otherwise, key};
@@ -159,7 +159,7 @@ impl Check for Rule {
 impl Rule {
     /// One finding over the bars of a slip; one at each end where it covers most of the series, for then nobody knows
     /// which of both units is the wrong one.
-    fn findings(&self, series: &Series<'_>, rows: &[usize], slip: Slip) -> Vec<Finding> {
+    fn findings(&self, series: &Series<'_>, rows: &UsableRows, slip: Slip) -> Vec<Finding> {
         let end = slip.until.unwrap_or(rows.len());
         let bars = end - slip.from;
         let few = 2 * bars <= rows.len();
@@ -185,23 +185,23 @@ impl Rule {
     fn finding(
         &self,
         series: &Series<'_>,
-        rows: &[usize],
+        rows: &UsableRows,
         (at, power): (std::ops::Range<usize>, i32),
         cause: Cause,
     ) -> Finding {
         let values = series.number(self.index).values();
-        let value = values[rows[at.start]];
+        let value = values[rows.row(at.start)];
         let factor = 10_f64.powi(power);
         let evidence = Evidence {
             factor,
             bars: at.len() as u64,
             most_of_the_series: false,
-            previous: at.start.checked_sub(1).map(|before| values[rows[before]]),
+            previous: at.start.checked_sub(1).map(|before| values[rows.row(before)]),
             proposed: Some(value / factor),
             provisional: cause == Cause::Stays && at.start + 1 == rows.len(),
         };
-        let last = rows[at.end - 1];
-        let finding = if at.len() == 1 { Finding::row(last) } else { Finding::run(rows[at.start]..last + 1) };
+        let last = rows.row(at.end - 1);
+        let finding = if at.len() == 1 { Finding::row(last) } else { Finding::run(rows.row(at.start)..last + 1) };
         let finding = if at.len() == 1 { finding } else { finding.until(series.time[last]) };
         finding.field(&self.name).observed(value).score(factor.max(1.0 / factor)).cause(cause).evidence(evidence)
     }

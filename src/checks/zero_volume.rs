@@ -196,7 +196,9 @@ fn alike(a: f64, b: f64) -> bool {
 
 impl Check for Rule {
     fn context(&self) -> Context {
-        Context::Whole
+        // What share of the bars is without volume, and how long a run of them is, hangs on all of them; where there is none,
+        // nothing does.
+        Context::Quiet { before: 0, after: 0 }
     }
 
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
@@ -204,6 +206,9 @@ impl Check for Rule {
         let volumes = &column.values()[..series.dated()];
         let zero = |row: usize| volumes[row] == 0.0 || self.nulls && column.is_null(row);
         let zeros = (0..volumes.len()).filter(|row| zero(*row)).count();
+        if zeros > 0 {
+            findings.depends_on_all();
+        }
         let known = (0..volumes.len()).filter(|row| zero(*row) || !volumes[*row].is_nan()).count();
         if zeros as f64 > self.max_share * known as f64 {
             // With too few bars a feed without volumes looks like a broken one.
@@ -269,8 +274,9 @@ mod tests {
 
     const RULE: &str = "check = \"zero-volume\"\n";
 
-    fn totals(evaluated: u64, insufficient: u64, excused: u64) -> Totals {
-        Totals { evaluated, insufficient, excused, ..Totals::default() }
+    /// Rows evaluated, without enough bars, excused.
+    fn rows(totals: Totals) -> (u64, u64, u64) {
+        (totals.evaluated, totals.insufficient, totals.excused)
     }
 
     /// Bars from 2024-01-01 as `open,high,low,close,volume`.
@@ -294,14 +300,14 @@ mod tests {
             ["2024-01-02 volume observed=0 cause=price-moved", "2024-01-04 volume observed=0 cause=price-moved"]
         );
         assert_eq!(evaluated.findings[0].evidence, Some(json!({ "run": 1, "close": 6.0, "previous_close": 6.0 })));
-        assert_eq!(evaluated.totals, totals(5, 0, 0));
+        assert_eq!(rows(evaluated.totals), (5, 0, 0));
     }
 
     #[test]
     fn flat_bars_at_the_last_close_are_a_suspension() {
         let bars = ["5,6,5,6,100", "6,6,6,6,0", "6,6,6,6,0", "6,6,6,6,-0", "6,7,6,7,100"];
         let evaluated = evaluate(RULE, &bars);
-        assert_eq!((evaluated.findings.len(), evaluated.totals), (0, totals(2, 0, 3)));
+        assert_eq!((evaluated.findings.len(), rows(evaluated.totals)), (0, (2, 0, 3)));
         let flagged = evaluate(&format!("{RULE}suspensions = \"flag\""), &bars);
         assert_eq!(flagged.findings.iter().map(|f| f.cause).collect::<Vec<_>>(), [Some("run"); 3]);
         let single = evaluate(&format!("{RULE}suspensions = \"flag\""), &bars[..3]);
@@ -310,7 +316,7 @@ mod tests {
 
     #[test]
     fn zeros_for_the_prices_of_a_day_without_trades_are_no_move() {
-        assert_eq!(evaluate(RULE, &["5,6,5,6,100", "0,0,0,6,0", "6,6,6,6,9"]).totals, totals(2, 0, 1));
+        assert_eq!(rows(evaluate(RULE, &["5,6,5,6,100", "0,0,0,6,0", "6,6,6,6,9"]).totals), (2, 0, 1));
     }
 
     #[test]
@@ -331,10 +337,10 @@ mod tests {
     fn null_is_no_statement_unless_the_rule_says_so() {
         let bars = ["5,6,5,6,100", "6,7,6,7,", "7,8,7,8,", "8,8,8,8,NaN", "8,8,8,8,100"];
         let ignored = evaluate(RULE, &bars);
-        assert_eq!((ignored.findings.len(), ignored.totals), (0, totals(2, 0, 0)));
+        assert_eq!((ignored.findings.len(), rows(ignored.totals)), (0, (2, 0, 0)));
         let zero = evaluate(&format!("{RULE}nulls = \"zero\""), &bars);
         assert_eq!(zero.lines, ["2024-01-02 volume cause=price-moved", "2024-01-03 volume cause=price-moved"]);
-        assert_eq!(zero.totals, totals(4, 0, 0));
+        assert_eq!(rows(zero.totals), (4, 0, 0));
     }
 
     #[test]
@@ -349,7 +355,7 @@ mod tests {
     #[test]
     fn feed_without_volumes_is_excused() {
         let mut feed = vec![Some(0.0); 100];
-        assert_eq!(volumes(&feed).totals, totals(0, 0, 100));
+        assert_eq!(rows(volumes(&feed).totals), (0, 0, 100));
         feed[..5].fill(Some(1.0));
         assert_eq!(
             (volumes(&feed).findings.len(), volumes(&feed).totals.evaluated),
@@ -357,22 +363,22 @@ mod tests {
             "95 % is not above 95 %"
         );
         feed[4] = Some(0.0);
-        assert_eq!((volumes(&feed).findings.len(), volumes(&feed).totals), (0, totals(0, 0, 100)));
+        assert_eq!((volumes(&feed).findings.len(), rows(volumes(&feed).totals)), (0, (0, 0, 100)));
     }
 
     #[test]
     fn with_few_bars_a_feed_without_volumes_is_not_distinguished_from_a_broken_one() {
-        assert_eq!(volumes(&[Some(0.0); 19]).totals, totals(0, 19, 0));
-        assert_eq!(volumes(&[Some(0.0); 20]).totals, totals(0, 0, 20));
-        assert_eq!(volumes(&[]).totals, totals(0, 0, 0));
+        assert_eq!(rows(volumes(&[Some(0.0); 19]).totals), (0, 19, 0));
+        assert_eq!(rows(volumes(&[Some(0.0); 20]).totals), (0, 0, 20));
+        assert_eq!(rows(volumes(&[]).totals), (0, 0, 0));
         let all = Fixture::column("volume", &[Some(0.0)]).evaluate(&format!("{RULE}max_share = 1"));
-        assert_eq!((all.findings.len(), all.totals), (1, totals(1, 0, 0)));
+        assert_eq!((all.findings.len(), rows(all.totals)), (1, (1, 0, 0)));
     }
 
     #[test]
     fn negative_and_infinite_volumes_are_the_business_of_others() {
         let evaluated = volumes(&[Some(-1.0), Some(f64::INFINITY), Some(f64::NEG_INFINITY), Some(1.0)]);
-        assert_eq!((evaluated.findings.len(), evaluated.totals), (0, totals(4, 0, 0)));
+        assert_eq!((evaluated.findings.len(), rows(evaluated.totals)), (0, (4, 0, 0)));
     }
 
     proptest! {

@@ -104,7 +104,7 @@ pub(crate) enum Command {
     /// Look at rules, try them, and find some for your bars: list, explain, lint, test, backtest, diff, suggest, schema.
     #[command(subcommand)]
     Rules(RulesCommand),
-    /// Look at reports: list, show.
+    /// Look at reports, and remove old ones: list, show, prune.
     #[command(subcommand)]
     Report(ReportCommand),
     /// When jobs are due by their `[schedule]`, and what starts them: list, next, export.
@@ -152,12 +152,15 @@ pub(crate) struct CheckArgs {
     /// Only the series whose first key field is one of these.
     #[arg(long = "series", value_name = "S")]
     pub(crate) series: Vec<String>,
-    /// From which severity on findings make the exit code 1.
-    #[arg(long, value_enum, default_value_t = FailOn::Error)]
-    pub(crate) fail_on: FailOn,
+    /// Which findings make the exit code 1; by default those that the job says in `fail_on`, else errors.
+    #[arg(long, value_enum)]
+    pub(crate) fail_on: Option<FailOn>,
     /// Write no report tables.
     #[arg(long)]
     pub(crate) no_report: bool,
+    /// Print nothing of jobs where nothing is wrong: the exit code is 0.
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
     #[command(flatten)]
     pub(crate) window: WindowArgs,
 }
@@ -195,12 +198,18 @@ pub(crate) struct RunArgs {
     /// Job files.
     #[arg(required = true, value_name = "JOB", value_parser = path::parser())]
     pub(crate) jobs: Vec<PathBuf>,
-    /// From which severity on findings make the exit code 1.
-    #[arg(long, value_enum, default_value_t = FailOn::Error)]
-    pub(crate) fail_on: FailOn,
-    /// Check and report only: move nothing.
+    /// Which findings make the exit code 1; by default those that the job says in `fail_on`, else errors.
+    #[arg(long, value_enum)]
+    pub(crate) fail_on: Option<FailOn>,
+    /// Check and report only: move nothing, tell nobody.
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Print nothing of jobs where nothing is wrong: the exit code is 0, and every message was delivered.
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// What to do where another run of the job is alive, or one that moves rows of the same source.
+    #[arg(long, value_enum, default_value_t = IfLocked::Fail)]
+    pub(crate) if_locked: IfLocked,
     #[command(flatten)]
     pub(crate) window: WindowArgs,
 }
@@ -294,15 +303,28 @@ pub(crate) struct SureArgs {
     pub(crate) confirm: Option<u64>,
 }
 
-/// From which severity on findings count.
+/// Which findings make the exit code 1. What is labelled known or fine never does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FailOn {
+    /// Errors that the run before did not have.
+    New,
     /// Errors.
     Error,
     /// Warnings and errors.
     Warn,
     /// Nothing.
     Never,
+}
+
+/// What to do where another run is alive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum IfLocked {
+    /// End with 5 and say whose run it is.
+    Fail,
+    /// End with 0; the run is recorded as skipped.
+    Skip,
+    /// Wait for its end.
+    Wait,
 }
 
 /// Where the reports are.
@@ -335,6 +357,30 @@ pub(crate) enum ReportCommand {
         #[arg(long, default_value_t = 20)]
         findings: usize,
     },
+    /// Remove the reports of old runs; never touches a source, a quarantine or a plan.
+    Prune(PruneArgs),
+}
+
+/// Flags of `report prune`.
+#[derive(Debug, Args)]
+pub(crate) struct PruneArgs {
+    #[command(flatten)]
+    pub(crate) reports: ReportsDir,
+    /// Only runs of this job, by name.
+    #[arg(long = "job", value_name = "NAME")]
+    pub(crate) jobs: Vec<String>,
+    /// Keep one run of each of so many days, the newest that have runs.
+    #[arg(long, value_name = "DAYS", default_value_t = 30)]
+    pub(crate) keep_daily: u16,
+    /// Keep one run of each of so many months, the newest that have runs.
+    #[arg(long, value_name = "MONTHS", default_value_t = 12)]
+    pub(crate) keep_monthly: u16,
+    /// Only say what would be done.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// The number of runs, as the command printed it.
+    #[arg(long, value_name = "RUNS")]
+    pub(crate) confirm: Option<u64>,
 }
 
 /// Flags of `sql`.

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::{CheckArgs, FailOn, Global, LogFormat, PlanArgs, RunArgs};
-use super::events::context;
-use super::output::Output;
+use super::args::{CheckArgs, FailOn, Global, IfLocked, LogFormat, PlanArgs, RunArgs};
+use super::events::{Held, context, quiet_context};
+use super::output::{Output, message};
 use super::show;
 use super::signals;
 use super::window::{as_of, asked};
@@ -16,7 +16,7 @@ pub(crate) async fn check(global: &Global, args: &CheckArgs, output: &mut Output
     let options = CheckOptions {
         window: asked(&args.window)?,
         series: args.series.clone(),
-        fail_on: args.fail_on.into(),
+        fail_on: args.fail_on.map(Into::into),
         report: !args.no_report,
         // Among log lines for a program a table for a person has no place.
         preview: global.verbose > 0 && global.log_format == LogFormat::Text,
@@ -25,7 +25,7 @@ pub(crate) async fn check(global: &Global, args: &CheckArgs, output: &mut Output
     let check = async |context: &Context, path: &Path| {
         Job::open_rules(context, path, &args.rules)?.check(options.clone()).await
     };
-    each(global, &args.jobs, check, output).await
+    each(global, (&args.jobs, args.quiet), check, output).await
 }
 
 /// `barkeep plan`.
@@ -35,29 +35,38 @@ pub(crate) async fn plan(global: &Global, args: &PlanArgs, output: &mut Output) 
     let options =
         PlanOptions { window: asked(&args.window)?, file: args.output.clone(), holds, as_of: as_of(&args.window)? };
     let plan = async |context: &Context, path: &Path| Job::open(context, path)?.plan(options.clone()).await;
-    each(global, std::slice::from_ref(&args.job), plan, output).await
+    each(global, (std::slice::from_ref(&args.job), false), plan, output).await
 }
 
 /// `barkeep run`.
 pub(crate) async fn run(global: &Global, args: &RunArgs, output: &mut Output) -> Result<Exit, Failure> {
-    let (window, fail_on, dry_run) = (asked(&args.window)?, args.fail_on.into(), args.dry_run);
-    let options = RunOptions { window, fail_on, dry_run, as_of: as_of(&args.window)? };
+    let (window, fail_on, dry_run) = (asked(&args.window)?, args.fail_on.map(Into::into), args.dry_run);
+    let if_locked = args.if_locked.into();
+    let options = RunOptions { window, fail_on, dry_run, if_locked, as_of: as_of(&args.window)? };
     let run = async |context: &Context, path: &Path| Job::open(context, path)?.run(options.clone()).await;
-    each(global, &args.jobs, run, output).await
+    each(global, (&args.jobs, args.quiet), run, output).await
 }
 
 /// Does the same with the jobs one after the other; one that fails does not keep the next from running, a signal does.
 async fn each(
     global: &Global,
-    jobs: &[PathBuf],
+    (jobs, quiet): (&[PathBuf], bool),
     command: impl AsyncFn(&Context, &Path) -> Result<RunResult, Failure>,
     output: &mut Output,
 ) -> Result<Exit, Failure> {
-    let context = context(global, signals::listen()?);
+    let stop = signals::listen()?;
+    let (context, held) = if quiet { quiet_context(global, stop) } else { (context(global, stop), Held::default()) };
     let mut exit = Exit::Ok;
     for path in jobs {
         let lines = output.lines();
-        let ended = command(&context, path).await.and_then(|result| show::result(result, output));
+        let ended = command(&context, path).await;
+        let silent = quiet && ended.as_ref().is_ok_and(nothing_wrong);
+        // Where something is wrong, what was noticed on the way says more of it.
+        held.take().iter().filter(|_| !silent).for_each(|text| message(text));
+        let ended = match ended {
+            Ok(result) if silent => Ok(result.exit),
+            ended => ended.and_then(|result| show::result(result, output)),
+        };
         if let Err(failure) = &ended
             && output.lines() == lines
         {
@@ -79,9 +88,25 @@ async fn each(
     Ok(exit)
 }
 
+fn nothing_wrong(result: &RunResult) -> bool {
+    let delivered = result.summary.told.as_ref().is_none_or(|told| told.undelivered().next().is_none());
+    result.exit == Exit::Ok && result.failure.is_none() && delivered
+}
+
+impl From<IfLocked> for run::IfLocked {
+    fn from(if_locked: IfLocked) -> Self {
+        match if_locked {
+            IfLocked::Fail => Self::Fail,
+            IfLocked::Skip => Self::Skip,
+            IfLocked::Wait => Self::Wait,
+        }
+    }
+}
+
 impl From<FailOn> for run::FailOn {
     fn from(fail_on: FailOn) -> Self {
         match fail_on {
+            FailOn::New => Self::New,
             FailOn::Error => Self::Error,
             FailOn::Warn => Self::Warn,
             FailOn::Never => Self::Never,

@@ -7,6 +7,33 @@ use super::output::message;
 use super::progress::Progress;
 use crate::run::{Clock, Context, Event, Stop};
 
+/// Messages that wait until it is known whether anything is wrong.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Held(Arc<Mutex<Vec<String>>>);
+
+impl Held {
+    fn hold(&self, text: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(text.to_owned());
+    }
+
+    /// The messages since this was last asked.
+    pub(super) fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// [`context`] without progress, and with messages that wait.
+pub(super) fn quiet_context(global: &Global, stop: Stop) -> (Context, Held) {
+    let held = Held::default();
+    let holds = held.clone();
+    let events = move |event: Event<'_>| {
+        if let Event::Note(text) = event {
+            holds.hold(text);
+        }
+    };
+    (Context { events: Arc::new(events), ..context(global, stop) }, held)
+}
+
 /// What runs use of this process, as the flags say.
 pub(super) fn context(global: &Global, stop: Stop) -> Context {
     let progress: Mutex<Option<Progress>> = Mutex::new(None);

@@ -16,6 +16,7 @@ mod output;
 mod path;
 mod preview;
 mod progress;
+mod prune;
 mod quarantine;
 mod report;
 mod rules;
@@ -117,6 +118,7 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
         Command::Report(ReportCommand::Show { run, reports, findings }) => {
             wait(&global, stoppable(report::show(&global, &reports.dir, &run, findings, output)))
         }
+        Command::Report(ReportCommand::Prune(args)) => prune::prune(&args, output),
         Command::Schedule(ScheduleCommand::List { jobs }) => schedule::list(&global, &jobs, output),
         Command::Schedule(ScheduleCommand::Next { job, count, from }) => {
             schedule::next(&global, &job, usize::from(count), from.as_deref(), output)
@@ -180,6 +182,9 @@ fn log_to_stderr(global: &Global) {
         _ => "barkeep=debug,info",
     };
     let filter = EnvFilter::try_from_env("BARKEEP_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    // What the client of HTTP logs holds the addresses of webhooks, which are secrets.
+    let filter =
+        ["ureq=off", "ureq_proto=off"].iter().filter_map(|off| off.parse().ok()).fold(filter, EnvFilter::add_directive);
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).log_internal_errors(false);
     match global.log_format {
         LogFormat::Text => builder.with_ansi(output::colour_on_stderr()).init(),

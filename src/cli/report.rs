@@ -1,10 +1,12 @@
 //! `barkeep report`: the runs there are, and one run with its findings.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMicrosecondType};
+use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
 use futures::TryStreamExt;
 
@@ -32,10 +34,11 @@ pub(crate) async fn list(global: &Global, dir: &Path, limit: usize, output: &mut
         output.line(&error.to_string())?;
         return Ok(Exit::Ok);
     }
-    store::register(&context, dir)?;
+    let newest = MemTable::try_new(store::runs_schema(), vec![store::newest_runs(dir, limit)?])?;
+    context.register_table("runs", Arc::new(newest))?;
     let query = format!(
         "SELECT run_id, job, command, status, exit_code, rows_read, findings_error, findings_warn, findings_info \
-         FROM runs ORDER BY started_at DESC LIMIT {limit}"
+         FROM runs ORDER BY started_at DESC, run_id DESC LIMIT {limit}"
     );
     sql::query(&context, dir, &query, output).await
 }

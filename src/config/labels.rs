@@ -99,13 +99,18 @@ impl JobLabels {
     pub fn contradictions(&self, day: NaiveDate) -> Vec<Diagnostic> {
         let live: Vec<&Written> = self.written.iter().filter(|written| written.label.counts_on(day)).collect();
         let mut mistakes = Vec::new();
-        for (place, Written { label, span }) in live.iter().enumerate() {
+        for (place, written) in live.iter().enumerate() {
+            let Written { label, span } = written;
             let opposes =
                 |other: &&&Written| other.label.judgement != label.judgement && other.label.is_about_the_same(label);
             let Some(first) = live[..place].iter().find(opposes) else { continue };
             let (one, two) = (first.label.judgement, label.judgement);
-            let title = format!("two labels of the same findings contradict each other: `{one}` and `{two}`");
-            let help = "take one of them out, or let the earlier one expire";
+            let (before, now) = (self.line_of(first), self.line_of(written));
+            let title = format!(
+                "two labels of the same findings contradict each other: `{one}` in line {before} and `{two}` in line {now}"
+            );
+            let counts = if first.label.names_more(label) { before } else { now };
+            let help = format!("take one of them out, or let the earlier one expire; that in line {counts} counts");
             let mistake = Diagnostic::new("contradiction", title, &self.file, span.clone()).label(two.as_str());
             mistakes.push(mistake.also(&self.file, first.span.clone(), one.as_str()).help(help));
         }

@@ -8,7 +8,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
 use toml::Spanned;
 
 use super::document::{self, NotUtf8};
@@ -19,7 +18,7 @@ use super::lacking::lacking_fields;
 use super::named_file::{read_bytes, read_text};
 use super::rules::{self, Rule, RuleFile, RuleSet, Trials, Tried, Unfit};
 use crate::bars::BarsSpec;
-use crate::durable::paths;
+use crate::durable::{hex, paths, sha256};
 use crate::schema::diagnostic::{Diagnostic, SourceText, suggestion};
 use crate::schema::reader::Environment;
 
@@ -179,7 +178,7 @@ fn read_all(
     only: &[String],
 ) -> Result<Loaded, LoadError> {
     let bytes = read(path)?;
-    let job_sha256 = format!("{:x}", Sha256::digest(&bytes));
+    let job_sha256 = hex(&sha256(&bytes));
     let text = document::decode(bytes).map_err(|source| LoadError::NotUtf8 { path: path.to_path_buf(), source })?;
     let environment = Arc::new(environment(path, variables)?);
     let (file, mut mistakes) = document::open(path, &text);
@@ -542,7 +541,7 @@ error[unknown-key]: unknown key `limit` in the job
 8 | [limit]
   |  ^^^^^ unknown key
   |
-  = help: did you mean `limits`? keys: name, rules, source, bars, calendar, window, limits, quarantine, report, parse_error, facts, tune, schedule, labels
+  = help: did you mean `limits`? keys: name, rules, source, bars, calendar, window, limits, quarantine, report, state, parse_error, facts, tune, schedule, notify, labels, fail_on
 
 error[bad-value]: rule `a`: `window` is 20, and must be an odd number
  --> rules/a.toml:5:10

@@ -9,11 +9,17 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 /// Patterns whose group 1 is a password, unless it is a reference to the environment.
-static PATTERNS: LazyLock<[Regex; 2]> = LazyLock::new(|| {
+static PATTERNS: LazyLock<[Regex; 3]> = LazyLock::new(|| {
     [
         // scheme://user:password@host; a reference may stand for any part.
         pattern(r#"://(?:\$\{[^}\s]*\}|[^\s/?#"':@$])*:((?:\$\{[^}\s]*\}|[^\s/?#"'])+)@"#),
-        pattern(r#"(?i)\b(?:password|passwd|secret)["']?[ \t]*=[ \t]*["']([^"'\n]+)["']"#),
+        pattern(
+            r#"(?i)\b(?:password|passwd|secret|(?:webhook|feishu|dingtalk)_secret)["']?[ \t]*=[ \t]*["']([^"'\n]+)["']"#,
+        ),
+        // Whoever knows the address of a webhook can write there.
+        pattern(
+            r#"(?m)^[ \t]*["']?(?:notify\.)?(?:webhook|slack|feishu|dingtalk|wecom|healthchecks)["']?[ \t]*=[ \t]*["'](https?://[^"'\n]+|\$\{[^"'\n]+)["']"#,
+        ),
     ]
 });
 
@@ -32,6 +38,10 @@ pub fn find(text: &str) -> Vec<Range<usize>> {
 
 /// Whether `password` is `${NAME}`: a default would be a password in the file again.
 fn is_reference(password: &str) -> bool {
+    if password.starts_with("http") {
+        // An address may be put together of parts, one of which is the secret.
+        return password.contains("${") && !password.contains(":-");
+    }
     let name = password.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
     name.is_some_and(|name| !name.contains(['{', '}']) && (!name.contains(":-") || name.ends_with(":-")))
 }
@@ -70,6 +80,8 @@ mod tests {
     fn values_of_keys_named_after_secrets_are_found() {
         assert_eq!(found("password = \"hunter2\"\nPASSWD='x'\n"), ["hunter2", "x"]);
         assert_eq!(found("a = { secret = \"s\" }"), ["s"]);
+        assert_eq!(found("webhook_secret = 's'\nslack = \"https://hooks/x\"\n"), ["s", "https://hooks/x"]);
+        assert_eq!(found("slack = \"${X:-https://hooks/x}\""), ["${X:-https://hooks/x}"]);
     }
 
     #[test]
@@ -81,6 +93,10 @@ mod tests {
             "mongodb://db:27017/x",
             "https://example.com/a:b@c",
             "password = \"${PASSWORD}\"",
+            "slack = \"${SLACK}\"",
+            "slack = \"${SLACK:-}\"",
+            "healthchecks = \"https://hc-ping.com/${KEY}/demo\"",
+            "field = \"slack\"",
             "field = \"a:b@c\"",
         ] {
             assert_eq!(found(text), Vec::<&str>::new(), "{text}");

@@ -30,6 +30,11 @@ impl Judgement {
         Self::WORDS[self as usize]
     }
 
+    /// Whether a finding with it makes no run fail, and moves no row.
+    pub fn mutes(self) -> bool {
+        self != Self::Bad
+    }
+
     /// The judgement of a word.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|judgement| judgement.as_str() == word)
@@ -110,6 +115,11 @@ impl Label {
     /// Whether it counts on `day`.
     pub fn counts_on(&self, day: NaiveDate) -> bool {
         self.expires.is_none_or(|last| day <= last)
+    }
+
+    /// Whether it writes more of the id of a finding than `other` does, and so counts where both are about it.
+    pub fn names_more(&self, other: &Self) -> bool {
+        matches!((&self.about, &other.about), (About::Finding(one), About::Finding(two)) if one.len() > two.len())
     }
 
     /// Whether it and `other` are about the same findings exactly: one id, of which one may be the beginning of the

@@ -7,6 +7,7 @@
 //! what the job allows ([`over_limits`]). What a person decided about findings stands beside it ([`Labels`]).
 
 mod copies;
+mod fail_on;
 mod labels;
 mod levels;
 mod limits;
@@ -14,6 +15,7 @@ mod totals;
 mod verdict;
 
 pub use copies::Copies;
+pub use fail_on::FailOn;
 pub use labels::{About, Judgement, Label, Labelled, Labels, Pattern};
 pub use levels::{Action, Severity};
 pub use limits::{MoveLimits, Refusal, RuleShare, SeriesShare, over_limits, share};

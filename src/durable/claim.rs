@@ -69,6 +69,11 @@ impl Claim {
         self.lock.is_some()
     }
 
+    /// Writes in the file of that name who holds it, for others to read.
+    pub fn note(&mut self, text: &[u8]) -> io::Result<()> {
+        self.lock.as_mut().map_or(Ok(()), |lock| lock.write(text))
+    }
+
     /// Gives the name back; nothing has it then.
     pub fn release(self) -> io::Result<()> {
         match self.lock {

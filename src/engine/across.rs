@@ -7,12 +7,12 @@ use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 
 use super::counts::RuleCounts;
-use super::emit::{digest, identity};
+use super::identity::{digest, identity};
 use super::notes::notes;
 use super::program::Program;
 use super::records::{Counted, Record, RecordBuilder, Row};
 use super::trading_date::session;
-use crate::checks::{ALL_SERIES, AcrossSink, Note, OfSeries};
+use crate::checks::{ALL_SERIES, AcrossSink, Note, OfSeries, Stage};
 use crate::decide::Action;
 
 /// The notes of the rules across series.
@@ -26,7 +26,7 @@ pub struct Across {
 impl Across {
     /// No note yet of the rules of `program`.
     pub fn new(program: &Arc<Program>) -> Self {
-        let rules = program.rules.rules.iter().enumerate().filter(|(_, rule)| rule.check.across().is_some());
+        let rules = program.running().filter(|(_, rule)| rule.check.across().is_some());
         let notes = rules.map(|(index, _)| (index, Vec::new())).collect();
         Self { program: Arc::clone(program), notes }
     }
@@ -52,6 +52,16 @@ impl Across {
         self.notes.iter().filter_map(idle).collect()
     }
 
+    /// The days that the calendar calls closed and on which most series traded, by index of the rule; rules without any are
+    /// left out. Where the rules did not know them yet, they are to be run again.
+    pub fn open_days(&self) -> BTreeMap<usize, Vec<i64>> {
+        let days = |(rule, notes): (&usize, &Vec<Note>)| {
+            let days = self.program.rules.rules[*rule].check.across()?.open_days(notes);
+            (!days.is_empty()).then_some((*rule, days))
+        };
+        self.notes.iter().filter_map(days).collect()
+    }
+
     /// Runs the rules; what they find is as records of the operator. `None` where there is no such rule.
     ///
     /// # Errors
@@ -69,6 +79,10 @@ impl Across {
             let mut sink = AcrossSink::default();
             check.conclude(&notes, &mut sink);
             sink.findings.retain(|found| of_rule.is_about(&found.finding));
+            if of_rule.kind.stage() != Stage::Across && sink.findings.is_empty() {
+                // It evaluated each series by itself, which was counted there.
+                continue;
+            }
             Records { program: &self.program, rule, notes: &notes }.push(&sink, &mut builder);
         }
         builder.finish().map(Some)

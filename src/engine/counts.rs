@@ -101,6 +101,8 @@ counts! {
         parse_errors: i64,
         /// Sessions with at least one bar, where the job has a calendar.
         sessions: i64,
+        /// Rows before those, which were read because verdicts depend on them.
+        context: i64,
     }
 }
 

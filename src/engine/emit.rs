@@ -3,23 +3,22 @@
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
-use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
-use sha2::{Digest, Sha256};
 
 use super::counts::{RuleCounts, SeriesCounts};
 use super::evaluation::Evaluated;
 use super::flagged::Flagged;
 use super::frame::{Frame, Layout};
+use super::identity::{digest, identity, tied};
 use super::metrics;
 use super::program::{Gathers, Program};
 use super::records::{Counted, Record, RecordBuilder, Row};
 use super::trading_date::session;
 use crate::bars::DAY_US;
-use crate::checks::{Finding, Totals};
+use crate::checks::Totals;
 use crate::decide::Action;
 use crate::decide::{RowTotals, Verdict, verdicts};
 use crate::market::zone::local_day;
@@ -55,8 +54,9 @@ impl Emitter {
         self.builder.finish()
     }
 
-    /// Takes what the rules made of one series.
-    pub fn emit(&mut self, key: &str, frame: &Frame, evaluated: &Evaluated) {
+    /// Takes what the rules made of one series; only what is at or after `since`, µs UTC, or has no timestamp, where that is
+    /// said.
+    pub fn emit(&mut self, key: &str, frame: &Frame, evaluated: &Evaluated, since: Option<i64>) {
         if self.program.by.is_some() {
             // Its rows are counted where each series is evaluated by itself.
             for flagged in &evaluated.flagged {
@@ -68,16 +68,42 @@ impl Emitter {
         if self.program.gathers != Gathers::Nothing {
             return self.notes(key, frame, evaluated);
         }
+        let Some(since) = since else { return self.rows_from(0, key, frame, evaluated) };
+        let from = frame.time(&self.layout).partition_point(|time| *time < since);
+        let reported = |flagged: &&Flagged| self.ends(frame, flagged).is_none_or(|end| end >= since);
+        let flagged = evaluated.flagged.iter().filter(reported).cloned().collect();
+        let (totals, notes) = (evaluated.totals.clone(), evaluated.notes.clone());
+        self.rows_from(from, key, frame, &Evaluated { flagged, totals, notes });
+    }
+
+    /// Emits what was found, and what becomes of the rows from `from` on; those before are there for what follows.
+    fn rows_from(&mut self, from: usize, key: &str, frame: &Frame, evaluated: &Evaluated) {
         let verdicts = self.verdicts(frame, evaluated);
         let mut row_keys = BTreeMap::new();
         for flagged in &evaluated.flagged {
             self.finding(key, frame, flagged, &mut row_keys);
         }
-        self.moves(key, frame, evaluated, &verdicts, &mut row_keys);
+        self.moves((key, from), frame, evaluated, &verdicts, &mut row_keys);
         self.rule_counts(key, frame, evaluated);
         self.notes(key, frame, evaluated);
-        self.series_counts(key, frame, &verdicts);
-        self.months(key, frame);
+        self.series_counts((key, from), frame, verdicts.get(from..).unwrap_or_default());
+        self.months((key, from), frame);
+    }
+
+    /// The last timestamp that a finding is about; `None` where it is about a row without one.
+    fn ends(&self, frame: &Frame, flagged: &Flagged) -> Option<i64> {
+        let last = flagged.rows.iter().last();
+        let of_row = last.and_then(|row| frame.time_of(&self.layout, row));
+        match last {
+            Some(_) => of_row,
+            None => flagged.finding.time_until.or(flagged.finding.time),
+        }
+    }
+
+    /// Says of a series that more of its rows have to be read than were.
+    pub fn longer(&mut self, key: &str, frame: &Frame) {
+        let (record, symbol) = (Record::Longer, self.symbol(frame));
+        self.builder.push(&Row { record, series: key, symbol, ..Row::default() });
     }
 
     /// Says of a series that it is to be read again with all fields of its source.
@@ -139,7 +165,7 @@ impl Emitter {
 
     fn moves(
         &mut self,
-        key: &str,
+        (key, from): (&str, usize),
         frame: &Frame,
         evaluated: &Evaluated,
         verdicts: &[Verdict],
@@ -147,7 +173,8 @@ impl Emitter {
     ) {
         let mut found: BTreeMap<usize, Vec<&Flagged>> = BTreeMap::new();
         for flagged in &evaluated.flagged {
-            for row in flagged.rows.iter().filter(|row| verdicts.get(*row).is_some_and(|verdict| verdict.moves())) {
+            let moves = |row: &usize| *row >= from && verdicts.get(*row).is_some_and(|verdict| verdict.moves());
+            for row in flagged.rows.iter().filter(moves) {
                 found.entry(row).or_default().push(flagged);
             }
         }
@@ -274,14 +301,15 @@ impl Emitter {
         if of_rows { rows.saturating_sub(looked_at) } else { 0 }
     }
 
-    fn series_counts(&mut self, key: &str, frame: &Frame, verdicts: &[Verdict]) {
+    fn series_counts(&mut self, (key, from): (&str, usize), frame: &Frame, verdicts: &[Verdict]) {
         let totals = match verdicts {
-            [] => RowTotals::clean(frame.rows() as u64),
+            [] => RowTotals::clean((frame.rows() - from) as u64),
             verdicts => RowTotals::count(verdicts),
         };
         let count = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-        let time = frame.time(&self.layout);
+        let time = &frame.time(&self.layout)[from..];
         let counts = SeriesCounts {
+            context: count(from as u64),
             read: count(totals.read),
             clean: count(totals.clean),
             flagged: count(totals.flagged),
@@ -317,8 +345,12 @@ impl Emitter {
         days
     }
 
-    fn months(&mut self, key: &str, frame: &Frame) {
-        for month in metrics::months(&self.program, &self.layout, frame) {
+    fn months(&mut self, (key, from): (&str, usize), frame: &Frame) {
+        // A month that begins before is not known as a whole.
+        let since = from.checked_sub(1).map(|before| frame.time(&self.layout)[before]);
+        let begins = |month: &metrics::Month| i64::from(month.month) * DAY_US;
+        let months = metrics::months(&self.program, &self.layout, frame);
+        for month in months.into_iter().filter(|month| since.is_none_or(|since| begins(month) > since)) {
             self.builder.push(&Row {
                 record: Record::Month,
                 series: key,
@@ -367,31 +399,4 @@ impl Emitter {
         }
         content
     }
-}
-
-/// Identity of a finding: job, rule, row or gap, field and cause.
-pub(super) fn identity(program: &Program, rule: usize, finding: &Finding, row_key: &str) -> String {
-    let field = finding.field.as_deref().unwrap_or_default();
-    let cause = finding.cause.unwrap_or_default();
-    digest(&[program.job.as_str(), program.rule_id(rule), row_key, field, cause].map(str::as_bytes))
-}
-
-/// The rows with the timestamp of `row`, or all rows without one.
-fn tied(time: &[i64], rows: usize, row: usize) -> Range<usize> {
-    match time.get(row) {
-        Some(timestamp) => {
-            time.partition_point(|other| other < timestamp)..time.partition_point(|other| other <= timestamp)
-        }
-        None => time.len()..rows,
-    }
-}
-
-/// First 32 hexadecimal digits of the SHA-256 over the parts, each with its length in front.
-pub(super) fn digest(parts: &[&[u8]]) -> String {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part);
-    }
-    hash.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -10,7 +10,7 @@ use super::parse_errors;
 use super::program::{Gathers, Program};
 use super::trading_date::session;
 use crate::bars::{DAY_US, Label};
-use crate::checks::{Finding, FindingSink, Noted, OtherBar, Stage, Standing, Totals, session_bars, to_pieces};
+use crate::checks::{Finding, FindingSink, Noted, OtherBar, SHIFTED, Stage, Standing, Totals, session_bars, to_pieces};
 use crate::config::Rule;
 use crate::decide::Copies;
 use crate::decide::{Action, Severity};
@@ -31,7 +31,7 @@ pub struct Evaluated {
 }
 
 /// What one rule across series noted of a series.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct RuleNote {
     /// Index of the rule.
     pub rule: usize,
@@ -73,9 +73,9 @@ pub fn evaluate(program: &Program, layout: &Layout, frame: &Frame, key: &str) ->
     if parse_errors::add_keyless(program, layout, frame, &mut flagged) {
         return Ok(Evaluated { flagged, totals, notes: Vec::new() });
     }
-    let notes = all.notes()?;
     let displaced = all.displaced(&flagged);
     let all = View { displaced: &displaced, ..all };
+    let notes = all.notes()?;
     all.run(Stage::Sources, &mut totals, &mut flagged)?;
     let time = frame.time(layout);
     let distinct = time.windows(2).all(|pair| pair[0] != pair[1]);
@@ -101,6 +101,8 @@ fn rejects(program: &Program, finding: &Flagged) -> bool {
     let (severity, action) = program.levels(finding.rule);
     severity == Severity::Error || action > Action::Report
 }
+
+pub mod certainty;
 
 /// One series in front of the rules.
 #[derive(Clone, Copy)]
@@ -178,7 +180,7 @@ impl View<'_> {
     fn displaced(&self, flagged: &[Flagged]) -> Vec<(i64, i64)> {
         let merged = |flagged: &&Flagged| {
             let rule = self.program.rules.rules.get(flagged.rule);
-            rule.zip(flagged.finding.cause).is_some_and(|(rule, cause)| rule.check.merged().contains(&cause))
+            flagged.finding.cause == Some(SHIFTED) && rule.is_some_and(|rule| rule.check.merged().contains(&SHIFTED))
         };
         let span = |flagged: &Flagged| {
             let first = self.frame.time_of(self.layout, flagged.rows.first()?)?;
@@ -198,11 +200,11 @@ impl View<'_> {
 
     /// Runs the rules of `stage` over the rows in sight.
     fn run(&self, stage: Stage, totals: &mut [Totals], out: &mut Vec<Flagged>) -> Result<(), ArrowError> {
-        let rules = self.program.rules.rules.iter().enumerate();
+        let rules = self.program.running();
         for (index, rule) in
             rules.filter(|(_, rule)| rule.kind.stage() == stage && rule.check.by() == self.program.by.as_ref())
         {
-            let condition = rule.condition.map(|slot| selected(self.frame, self.layout, slot));
+            let condition = self.chosen(self.frame, rule);
             let from = out.len();
             totals[index] += match condition {
                 Some(mask) if mask.true_count() < self.frame.rows() => {
@@ -226,7 +228,7 @@ impl View<'_> {
     /// What rules across series have to know of the series.
     fn notes(&self) -> Result<Vec<RuleNote>, ArrowError> {
         let mut notes = Vec::new();
-        for (rule_index, rule) in self.program.rules.rules.iter().enumerate() {
+        for (rule_index, rule) in self.program.running() {
             let Some(across) = rule.check.across() else { continue };
             let narrow = match self.concerned(rule) {
                 Some(mask) => Some(self.frame.narrow(self.layout, &mask)?),
@@ -248,7 +250,7 @@ impl View<'_> {
     /// What the rules of other series have to know of this one.
     fn values_for_peers(&self) -> Result<Vec<RuleNote>, ArrowError> {
         let mut notes = Vec::new();
-        for (rule_index, rule) in self.program.rules.rules.iter().enumerate() {
+        for (rule_index, rule) in self.program.running() {
             let Some(peers) = rule.check.peers() else { continue };
             let narrow = match self.concerned(rule) {
                 Some(mask) => Some(self.frame.narrow(self.layout, &mask)?),
@@ -287,12 +289,25 @@ impl View<'_> {
         self.whole.text(self.layout.keys.first().copied(), 0).map_or(&[], |symbol| others.of(symbol))
     }
 
+    /// The rows of `frame` that `rule` is about by its condition and the part of a session that it chooses; `None` where it is
+    /// about all of them.
+    fn chosen(&self, frame: &Frame, rule: &Rule) -> Option<BooleanArray> {
+        let condition = rule.condition.map(|slot| selected(frame, self.layout, slot));
+        let Some(part) = &rule.part else { return condition };
+        let time = frame.time(self.layout);
+        let holds = |row: usize| {
+            let of_part = time.get(row).is_some_and(|time| part.holds(*time));
+            of_part && condition.as_ref().is_none_or(|condition| condition.value(row))
+        };
+        Some(BooleanArray::from((0..frame.rows()).map(holds).collect::<Vec<bool>>()))
+    }
+
     /// The rows that `rule` is about by its condition and its validity; `None` where it is about all of them.
     fn concerned(&self, rule: &Rule) -> Option<BooleanArray> {
-        if rule.condition.is_none() && rule.from.is_none() && rule.until.is_none() {
+        let chosen = self.chosen(self.frame, rule);
+        if chosen.is_none() && rule.from.is_none() && rule.until.is_none() {
             return None;
         }
-        let chosen = rule.condition.map(|slot| selected(self.frame, self.layout, slot));
         let valid = |row: usize| {
             let time = self.frame.time_of(self.layout, row);
             time.is_none_or(|time| {
@@ -315,6 +330,7 @@ impl View<'_> {
             peers: self.program.peers.get(&rule),
             other: self.other(rule),
             displaced: self.displaced,
+            open_days: self.program.open_days.get(&rule).map_or(&[], Vec::as_slice),
         }
     }
 
@@ -345,8 +361,7 @@ impl View<'_> {
             return None;
         }
         let time = self.whole.time(self.layout);
-        let Some(slot) = rule.condition else { return Some(time.to_vec()) };
-        let holds = selected(self.whole, self.layout, slot);
+        let Some(holds) = self.chosen(self.whole, rule) else { return Some(time.to_vec()) };
         Some(time.iter().enumerate().filter(|(row, _)| holds.value(*row)).map(|(_, time)| *time).collect())
     }
 

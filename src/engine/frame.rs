@@ -223,6 +223,7 @@ impl Frame {
             peers: parts.peers,
             other: parts.other,
             displaced: parts.displaced,
+            open_days: parts.open_days,
         }
     }
 
@@ -302,6 +303,8 @@ pub struct Parts<'a> {
     pub other: &'a [OtherBar],
     /// Stretches in which rules about single rows reported displaced bars.
     pub displaced: &'a [(i64, i64)],
+    /// Closed days on which most series traded, for rules that say so.
+    pub open_days: &'a [i64],
 }
 
 /// How a series key shows a field that is NULL.

@@ -9,6 +9,7 @@
 //! evaluating  all rules over one series
 //! neighbours  expressions over the bars beside a bar, inside the operator
 //! twice    series with bars that are there twice, which are read again with all their fields
+//! scope    the part of the bars that a run reports on, and what it has to read before that
 //! records  what leaves the operator, as Arrow columns
 //! peers    what rules have to know of other series before they run
 //! across   what rules across series conclude from their notes of each
@@ -19,6 +20,7 @@ pub mod across;
 mod arrangement;
 mod canonical;
 pub mod counts;
+pub mod distance;
 pub mod emit;
 pub mod evaluation;
 mod exact_text;
@@ -26,6 +28,8 @@ pub mod exec;
 pub mod expressions;
 mod flagged;
 pub mod frame;
+pub mod held;
+mod identity;
 pub mod metrics;
 mod neighbours;
 pub mod nested;
@@ -36,6 +40,8 @@ pub mod peers;
 pub mod plan;
 pub mod program;
 pub mod records;
+pub mod scope;
+pub mod seen;
 mod series_buffer;
 pub mod session;
 pub mod several_types;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use arrow::array::RecordBatch;
 
 use super::notes::notes;
-use super::plan::fields_to_read;
+use super::plan::key_and;
 use super::program::Program;
 use crate::checks::{OtherBars, PeerTable, PeerValues};
 
@@ -21,21 +21,28 @@ impl Peers {
         }
     }
 
+    /// Bytes of memory that these values take, about.
+    pub fn bytes(&self) -> usize {
+        self.0.values().map(PeerValues::bytes).sum()
+    }
+
     /// What the rules have to know.
     pub fn tables(self) -> BTreeMap<usize, PeerTable> {
         self.0.into_iter().map(|(rule, values)| (rule, values.table())).collect()
     }
 }
 
-/// `program` for gathering these values: it reads nothing but prices and volume, unless a rule that gathers has a
+/// `program` for gathering these values: it reads nothing but what they are made of, unless a rule that gathers has a
 /// condition.
 #[must_use]
 pub fn gathering(mut program: Program) -> Program {
     let conditional = |rule: &crate::config::Rule| rule.check.peers().is_some() && rule.condition.is_some();
     if !program.rules.rules.iter().any(conditional) {
+        let gathers = program.rules.rules.iter().filter_map(|rule| rule.check.peers());
+        program.read = key_and(&program.bars, gathers.flat_map(crate::checks::Peers::fields));
         program.rules.expressions.clear();
-        program.read = fields_to_read(&program.bars, []);
     }
+    program.compared.clear();
     program.gathering_peers()
 }
 
@@ -62,6 +69,11 @@ impl Others {
             self.bars.take(&symbol, &note.bytes);
         }
         Ok(())
+    }
+
+    /// Bytes of memory that these bars take, about.
+    pub fn bytes(&self) -> usize {
+        self.bars.bytes()
     }
 
     /// The bars.

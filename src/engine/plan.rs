@@ -22,7 +22,7 @@ use super::node::SeriesNode;
 use super::program::Program;
 use super::shape;
 use super::table::{BarsTable, Locators, TableFile};
-use super::twice::{Pass, Twice};
+use super::twice::{Longer, Pass, Twice};
 use crate::bars::column::reserved;
 use crate::bars::{BarColumn, BarsSpec, FieldSpec, TIME};
 use crate::config::RuleSet;
@@ -57,9 +57,14 @@ impl Input {
 
 /// The fields a run reads: those the rules use, the series key, and what identifies a bar.
 pub fn fields_to_read(bars: &BarsSpec, used: impl IntoIterator<Item = usize>) -> Vec<usize> {
-    let always = ["open", "high", "low", "close", "volume"].into_iter().chain(bars.series.iter().map(|s| &**s));
-    let mut read: BTreeSet<usize> = always.filter_map(|name| bars.field(name)).map(|(index, _)| index).collect();
-    read.extend(used);
+    let always = ["open", "high", "low", "close", "volume"].into_iter().filter_map(|name| bars.field(name));
+    key_and(bars, always.map(|(index, _)| index).chain(used))
+}
+
+/// The fields `used`, and those of the series key.
+pub fn key_and(bars: &BarsSpec, used: impl IntoIterator<Item = usize>) -> Vec<usize> {
+    let key = bars.series.iter().filter_map(|name| bars.field(name)).map(|(index, _)| index);
+    let read: BTreeSet<usize> = key.chain(used).collect();
     read.into_iter().collect()
 }
 
@@ -254,15 +259,42 @@ pub async fn run_again(
         whole: None,
         ..*input
     };
-    let chosen = shaped(program, &again).and_then(|plan| match program.key_columns().next() {
-        Some(key) => {
-            plan.filter(ident(&**key).in_list(twice.symbols.iter().map(|symbol| lit(symbol.as_str())).collect(), false))
-        }
-        None => Ok(plan),
-    });
+    let chosen = shaped(program, &again).and_then(|plan| of_symbols(program, plan, &twice.symbols));
     let pass = Pass::Again(Arc::new(twice.series.clone()));
     let plan = chosen.and_then(|plan| evaluated(context, program, plan, (again.arrangement, pass)));
     execute(context, plan).await
+}
+
+/// Runs `program` over the series of which more rows have to be read than the window of `input` has, by all fields: from
+/// `earliest` on (µs UTC), or from their first row.
+pub async fn run_longer(
+    context: &SessionContext,
+    program: &Arc<Program>,
+    input: &Input,
+    (longer, earliest): (&Longer, Option<i64>),
+) -> Result<SendableRecordBatchStream, EngineError> {
+    let all = Input {
+        groups: input.groups.clone(),
+        schema: Arc::clone(input.whole.as_ref().unwrap_or(&input.schema)),
+        places: input.places.clone(),
+        filter: input.filter.clone(),
+        whole: None,
+        window: (earliest, input.window.1),
+        ..*input
+    };
+    let chosen = shaped(program, &all).and_then(|plan| of_symbols(program, plan, &longer.symbols));
+    let pass = Pass::Longer(Arc::new(longer.series.clone()));
+    execute(context, chosen.and_then(|plan| evaluated(context, program, plan, (all.arrangement, pass)))).await
+}
+
+/// The rows of `plan` whose first key field is one of `symbols`.
+fn of_symbols(program: &Program, plan: LogicalPlanBuilder, symbols: &BTreeSet<String>) -> Result<LogicalPlanBuilder> {
+    match program.key_columns().next() {
+        Some(key) => {
+            plan.filter(ident(&**key).in_list(symbols.iter().map(|symbol| lit(symbol.as_str())).collect(), false))
+        }
+        None => Ok(plan),
+    }
 }
 
 async fn execute(

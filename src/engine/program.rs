@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use super::scope::{Scope, runs_in_part};
 use crate::bars::column::reserved;
 use crate::bars::{BarsSpec, FieldKind, TIME};
 use crate::checks::{OtherBars, PeerTable, parse_error};
@@ -61,6 +62,13 @@ pub struct Program {
     pub peers: BTreeMap<usize, PeerTable>,
     /// The bars of other jobs they compare with, by index of the rule.
     pub others: BTreeMap<usize, OtherBars>,
+    /// The part of the bars that is reported on; `None` for all of them.
+    pub scope: Option<Scope>,
+    /// Rules that do not run, by index, because they depend on all of a series and a part is read.
+    pub skipped: BTreeSet<usize>,
+    /// Days, since 1970-01-01 and ascending, that the calendar calls closed and on which most series traded, by index of
+    /// the rule.
+    pub open_days: BTreeMap<usize, Vec<i64>>,
     /// SHA-256 over the job, its rules and its facts; two programs are equal when this is.
     pub sha256: String,
 }
@@ -126,6 +134,11 @@ impl Program {
         self.rules.rules.get(index).map_or(PARSE_ERROR, |rule| rule.kind.name())
     }
 
+    /// The first timestamp that is read, µs UTC; `None` where all are.
+    pub fn read_from(&self) -> Option<i64> {
+        self.scope.map(|scope| scope.read_from(&self.rules, &self.bars))
+    }
+
     /// Names of the columns whose rows are evaluated together, in the operator's input: those of the series key, without
     /// that of the source where the sources of a symbol are evaluated together.
     pub fn key_columns(&self) -> impl Iterator<Item = &Arc<str>> {
@@ -143,12 +156,28 @@ impl Program {
     /// others do not.
     pub fn runs(&self, index: usize) -> bool {
         let by = || self.rules.rules.get(index).and_then(|rule| rule.check.by());
-        self.by.is_none() || by() == self.by.as_ref()
+        (self.by.is_none() || by() == self.by.as_ref()) && !self.skipped.contains(&index)
+    }
+
+    /// The rules that are not skipped, with their indices.
+    pub fn running(&self) -> impl Iterator<Item = (usize, &Rule)> {
+        self.rules.rules.iter().enumerate().filter(|(index, _)| !self.skipped.contains(index))
+    }
+
+    /// The same over `scope`, without the rules that depend on all of a series.
+    #[must_use]
+    pub fn within(self, scope: Option<Scope>) -> Self {
+        let Some(of) = scope else { return self };
+        let rules = self.rules.rules.iter().enumerate();
+        let whole = rules.filter(|(_, rule)| !runs_in_part(rule, &self.rules, &self.bars));
+        let skipped = whole.map(|(index, _)| index).collect();
+        let sha256 = format!("{} from {} changed {}", self.sha256, of.since, of.changed);
+        Self { scope, skipped, sha256, ..self }
     }
 
     /// The fields that name the sources which rules compare, each once.
     pub fn sources(&self) -> BTreeSet<Arc<str>> {
-        self.rules.rules.iter().filter_map(|rule| rule.check.by().cloned()).collect()
+        self.running().filter_map(|(_, rule)| rule.check.by().cloned()).collect()
     }
 
     /// The same over the sources of each symbol, which `by` names.
@@ -160,7 +189,7 @@ impl Program {
 
     /// Whether a rule has to know of other series, or of another job, before it runs.
     pub fn looks_beside(&self) -> bool {
-        self.rules.rules.iter().any(|rule| rule.check.peers().is_some() || rule.check.other_job().is_some())
+        self.running().any(|(_, rule)| rule.check.peers().is_some() || rule.check.other_job().is_some())
     }
 
     /// The same for gathering what rules have to know of other series.
@@ -175,6 +204,13 @@ impl Program {
     pub fn beside(self, peers: BTreeMap<usize, PeerTable>, others: BTreeMap<usize, OtherBars>) -> Self {
         let sha256 = format!("{} beside others", self.sha256);
         Self { peers, others, sha256, ..self }
+    }
+
+    /// The same where it is known on which closed days most series traded.
+    #[must_use]
+    pub fn with_open_days(self, open_days: BTreeMap<usize, Vec<i64>>) -> Self {
+        let sha256 = format!("{} with open days", self.sha256);
+        Self { open_days, sha256, ..self }
     }
 
     /// Whether the field at `index` holds numbers.

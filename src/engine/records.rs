@@ -34,6 +34,8 @@ pub enum Record {
     /// A series with several rows of one time, which is to be read again with all fields of its source: `series`,
     /// `symbol`, and a `file` it is in.
     Again = 5,
+    /// A series of which more rows have to be read than were: `series` and `symbol`.
+    Longer = 8,
     /// What a rule noted of a series, to be evaluated with those of all others: `rule`, `series`, `symbol`,
     /// `note`, and `file`, `row`, `id` of a row to look at.
     Note = 6,

@@ -11,9 +11,11 @@ use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::physical_plan::metrics::{BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder};
 
 use super::emit::Emitter;
-use super::evaluation;
+use super::evaluation::certainty::is_certain;
+use super::evaluation::{self, Evaluated};
 use super::frame::{Frame, Layout, key_of};
-use super::program::Program;
+use super::program::{Gathers, Program};
+use super::scope::Scope;
 use super::twice::Pass;
 
 /// What one partition of the operator is measured by.
@@ -150,12 +152,28 @@ impl SeriesBuffer {
             self.emitter.put_off(&self.key, &frame);
         } else {
             let evaluated = evaluation::evaluate(&self.program, &self.layout, &frame, &self.key)?;
-            self.emitter.emit(&self.key, &frame, &evaluated);
+            match self.scope(&frame) {
+                Some(scope) if !self.is_certain(&frame, &evaluated, scope) => self.emitter.longer(&self.key, &frame),
+                Some(scope) => self.emitter.emit(&self.key, &frame, &evaluated, Some(scope.since)),
+                None => self.emitter.emit(&self.key, &frame, &evaluated, None),
+            }
         }
         timer.done();
         self.measured.series.add(1);
         self.memory.free();
         Ok(())
+    }
+
+    /// The part of the rows that is reported on; `None` for all of them. A series with all of its rows has its verdicts where
+    /// bars may have changed since, however far apart its bars are; and rows without a key are no series.
+    fn scope(&self, frame: &Frame) -> Option<Scope> {
+        let has_key = self.layout.keys.iter().all(|column| frame.text(Some(*column), 0).is_some());
+        let whole = |scope: &Scope| self.pass.has_all_rows() && scope.changed > scope.since;
+        self.program.scope.filter(|scope| has_key && !whole(scope) && self.program.gathers == Gathers::Nothing)
+    }
+
+    fn is_certain(&self, frame: &Frame, evaluated: &Evaluated, scope: Scope) -> bool {
+        self.pass.has_all_rows() || is_certain(&self.program, &self.layout, frame, &self.key, evaluated, scope)
     }
 
     /// Whether the series has rows that only all fields of the source tell apart, and these are not there.

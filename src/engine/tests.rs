@@ -107,6 +107,9 @@ pub(super) fn program(text: &str) -> Arc<Program> {
         gathers: crate::engine::program::Gathers::Nothing,
         peers: std::collections::BTreeMap::new(),
         others: std::collections::BTreeMap::new(),
+        scope: None,
+        skipped: std::collections::BTreeSet::new(),
+        open_days: std::collections::BTreeMap::new(),
         sha256: "x".into(),
     })
 }

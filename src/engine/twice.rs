@@ -18,6 +18,8 @@ pub enum Pass {
     First,
     /// Those that were put off, by all fields.
     Again(Arc<BTreeSet<String>>),
+    /// Those of which more rows had to be read than the window has, with all of their rows, by all fields.
+    Longer(Arc<BTreeSet<String>>),
 }
 
 impl Pass {
@@ -26,11 +28,16 @@ impl Pass {
         *self != Self::First
     }
 
+    /// Whether each series has all of its rows, whatever is reported on.
+    pub fn has_all_rows(&self) -> bool {
+        matches!(self, Self::Longer(_))
+    }
+
     /// Whether the series `key` is evaluated.
     pub fn has(&self, key: &str) -> bool {
         match self {
             Self::Whole | Self::First => true,
-            Self::Again(series) => series.contains(key),
+            Self::Again(series) | Self::Longer(series) => series.contains(key),
         }
     }
 }
@@ -46,6 +53,57 @@ pub struct Twice {
     pub(super) files: BTreeSet<i32>,
 }
 
+/// The series of which more rows have to be read than were.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Longer {
+    /// Their keys.
+    pub(super) series: BTreeSet<String>,
+    /// The first fields of these.
+    pub(super) symbols: BTreeSet<String>,
+}
+
+impl Longer {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.series.is_empty()
+    }
+
+    /// Adds the series `key`, whose first key field is `symbol`.
+    pub fn add(&mut self, key: &str, symbol: Option<&str>) {
+        self.series.insert(key.to_owned());
+        self.symbols.extend(symbol.map(str::to_owned));
+    }
+
+    /// Their keys.
+    pub fn series(&self) -> &BTreeSet<String> {
+        &self.series
+    }
+
+    /// Their keys are handed out.
+    pub fn into_series(self) -> BTreeSet<String> {
+        self.series
+    }
+
+    /// Takes those of one batch of the operator's output.
+    pub fn take(&mut self, batch: &RecordBatch) {
+        take_keys(batch, Record::Longer, &mut self.series, &mut self.symbols);
+    }
+}
+
+/// Adds the keys of the series that rows of `kind` name, and the first fields of these.
+fn take_keys(batch: &RecordBatch, kind: Record, series: &mut BTreeSet<String>, symbols: &mut BTreeSet<String>) {
+    let column = |name: &str| batch.column_by_name(name);
+    let Some(records) = column("record").map(AsArray::as_primitive::<Int8Type>) else { return };
+    for row in (0..batch.num_rows()).filter(|row| records.value(*row) == kind as i8) {
+        let text = |name: &str| {
+            let texts = column(name)?.as_string::<i32>();
+            (!texts.is_null(row)).then(|| texts.value(row).to_owned())
+        };
+        series.extend(text("series"));
+        symbols.extend(text("symbol"));
+    }
+}
+
 impl Twice {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
@@ -56,12 +114,9 @@ impl Twice {
     pub fn take(&mut self, batch: &RecordBatch) {
         let column = |name: &str| batch.column_by_name(name);
         let (Some(records), Some(files)) = (column("record"), column("file")) else { return };
+        take_keys(batch, Record::Again, &mut self.series, &mut self.symbols);
         let (records, files) = (records.as_primitive::<Int8Type>(), files.as_primitive::<Int32Type>());
-        for row in (0..batch.num_rows()).filter(|row| records.value(*row) == Record::Again as i8) {
-            let text = |name: &str| column(name).map(AsArray::as_string::<i32>).filter(|texts| !texts.is_null(row));
-            self.series.extend(text("series").map(|texts| texts.value(row).to_owned()));
-            self.symbols.extend(text("symbol").map(|texts| texts.value(row).to_owned()));
-            self.files.insert(files.value(row));
-        }
+        let again = (0..batch.num_rows()).filter(|row| records.value(*row) == Record::Again as i8);
+        self.files.extend(again.map(|row| files.value(row)));
     }
 }

@@ -19,16 +19,26 @@ const CALENDARS: [&str; 8] = ["24/7", "weekdays", "XNYS", "XLON", "XHKG", "XTKS"
 /// Zones that vendors write times in, besides that of the exchange.
 const ZONES: [Tz; 6] =
     [Tz::UTC, Tz::America__New_York, Tz::Europe__London, Tz::Europe__Berlin, Tz::Europe__Athens, Tz::Asia__Shanghai];
+/// A calendar that fewer bars fit is none of theirs.
+const LEAST_FIT: f64 = 0.5;
+/// So many bars say that none fits.
+const ENOUGH_BARS: usize = 20;
+/// Bars longer than so many seconds may be cut on the clock instead of from an open at half past an hour.
+const ON_ANY_CLOCK: u32 = 1_800;
 /// Bars that are held against each candidate.
 const BARS: usize = 3000;
 
 /// What was chosen, and by what.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each was seen by itself")]
 pub(super) struct Market {
     pub(super) interval: String,
-    pub(super) calendar: &'static str,
+    /// The one that most bars fit; `None` where few fit any.
+    pub(super) calendar: Option<&'static str>,
     /// Where it is not that of the calendar.
     pub(super) zone: Option<Tz>,
+    /// Bars are cut at full hours of the clock.
+    pub(super) on_the_clock: bool,
     /// Timestamps are where bars end.
     pub(super) ends: bool,
     /// The share of bars that fit.
@@ -45,6 +55,7 @@ struct Candidate {
     calendar: &'static str,
     zone: Tz,
     ends: bool,
+    on_the_clock: bool,
     fit: f64,
     /// More speaks for it: the looks of symbols, bars that begin with the session, the usual zone.
     evidence: u32,
@@ -151,9 +162,10 @@ fn daily(bars: &[Vec<Parsed>], interval: Interval, hint: Option<&str>, (local, m
             missing += usize::try_from(expected).unwrap_or_default().saturating_sub(ordinals.len());
         }
         let fit = on as f64 / (all + if interval == Interval::Day { missing } else { 0 }).max(1) as f64;
-        Some(Candidate { calendar: name, zone, ends: false, fit, evidence: u32::from(hint == Some(name)) })
+        let evidence = u32::from(hint == Some(name));
+        Some(Candidate { calendar: name, zone, ends: false, on_the_clock: false, fit, evidence })
     });
-    let market = best(candidates.collect(), interval);
+    let market = best(candidates.collect(), interval, count(bars));
     Market { zone: market.zone.filter(|_| !local), zone_is_known: true, ..market }
 }
 
@@ -161,11 +173,14 @@ fn intraday(bars: &[Vec<Parsed>], interval: Interval, hint: Option<&str>, known:
     let mut candidates = Vec::new();
     for name in CALENDARS {
         let Some(calendar) = Calendar::named(name) else { continue };
-        for ends in [false, true] {
-            if ends && calendar.first().is_none() {
+        let long = matches!(interval, Interval::Seconds(seconds) if seconds > ON_ANY_CLOCK);
+        for (ends, on_the_clock) in [(false, false), (true, false), (false, true), (true, true)] {
+            // A market that never closes has no open to cut from, and its bars begin by the step.
+            if (ends || on_the_clock) && calendar.first().is_none() || on_the_clock && !long {
                 continue;
             }
             let grid = Grid::new(Arc::clone(&calendar), interval, if ends { Label::End } else { Label::Start });
+            let grid = if on_the_clock { grid.with_clock_alignment() } else { grid };
             let own = calendar.zone();
             let mut zones = vec![own];
             if calendar.first().is_some() {
@@ -177,12 +192,17 @@ fn intraday(bars: &[Vec<Parsed>], interval: Interval, hint: Option<&str>, known:
                 // In a zone of no market here, some session always begins when the bars do.
                 let begins = opens && (hinted || usual);
                 let evidence = 4 * u32::from(hinted) + 2 * u32::from(begins) + u32::from(usual);
-                candidates.push(Candidate { calendar: name, zone, ends, fit, evidence });
+                candidates.push(Candidate { calendar: name, zone, ends, on_the_clock, fit, evidence });
             }
         }
     }
-    let market = best(candidates, interval);
+    let market = best(candidates, interval, count(bars));
     Market { zone_is_known: known.is_some(), zone: market.zone.filter(|_| known != Some(Tz::UTC)), ..market }
+}
+
+/// How many bars there are.
+fn count(bars: &[Vec<Parsed>]) -> usize {
+    bars.iter().map(Vec::len).sum()
 }
 
 /// The share of expected timestamps and bars that are both, and whether most days begin with the session.
@@ -222,8 +242,9 @@ fn fit(grid: &Grid, bars: &[Vec<Parsed>], zone: Tz) -> (f64, bool) {
     (on as f64 / (all + missing).max(1) as f64, opens * 2 > days)
 }
 
-/// The candidate that most bars fit; of about equal ones the one for which more speaks, else the simplest.
-fn best(candidates: Vec<Candidate>, interval: Interval) -> Market {
+/// The candidate that most of `bars` bars fit; of about equal ones the one for which more speaks, else the simplest. No
+/// calendar where few of them fit any.
+fn best(candidates: Vec<Candidate>, interval: Interval, bars: usize) -> Market {
     let most = candidates.iter().map(|candidate| candidate.fit).fold(0.0, f64::max);
     let mut others: Vec<(&'static str, f64)> = Vec::new();
     for candidate in &candidates {
@@ -238,15 +259,18 @@ fn best(candidates: Vec<Candidate>, interval: Interval) -> Market {
         .filter(|candidate| candidate.fit >= most - if candidate.evidence >= 4 { 0.02 } else { 0.001 });
     // The first of the best is the simplest.
     let chosen = equal.reduce(|best, next| if next.evidence > best.evidence { next } else { best });
-    let (calendar, zone, ends, fit) =
-        chosen.map_or(("24/7", Tz::UTC, false, 0.0), |chosen| (chosen.calendar, chosen.zone, chosen.ends, chosen.fit));
+    let none = Candidate { calendar: "24/7", zone: Tz::UTC, ends: false, on_the_clock: false, fit: 0.0, evidence: 0 };
+    let Candidate { calendar, zone, ends, on_the_clock, fit, .. } = chosen.unwrap_or(none);
     let own = Calendar::named(calendar).map_or(Tz::UTC, |calendar| calendar.zone());
     let daily = interval.is_daily_or_longer();
+    let fits = fit >= LEAST_FIT || bars < ENOUGH_BARS;
     Market {
         interval: interval.to_string(),
-        calendar,
-        zone: (zone != own).then_some(zone),
-        ends,
+        calendar: fits.then_some(calendar),
+        // Without a calendar no zone goes without saying.
+        zone: (zone != own || !fits).then_some(zone),
+        ends: ends && fits,
+        on_the_clock: on_the_clock && fits,
         fit,
         others,
         zone_is_known: false,
@@ -317,9 +341,38 @@ mod tests {
             let market = intraday(bars, Interval::minutes(1), hint, None);
             (market.calendar, market.zone)
         };
-        assert_eq!(of(&minutes(570, 390), Some("XNYS")), ("XNYS", None));
-        assert_eq!(of(&minutes(930, 390), Some("XNYS")), ("XNYS", Some(Tz::Europe__Berlin)));
-        assert_eq!(of(&minutes(0, 1440), None), ("24/7", None));
+        assert_eq!(of(&minutes(570, 390), Some("XNYS")), (Some("XNYS"), None));
+        assert_eq!(of(&minutes(930, 390), Some("XNYS")), (Some("XNYS"), Some(Tz::Europe__Berlin)));
+        assert_eq!(of(&minutes(0, 1440), None), (Some("24/7"), None));
+    }
+
+    /// Bars at each of `hours` of 20 days from 2024-01-02 on that are no weekends, in the local time of nobody knows where.
+    fn hourly(hours: &[i64]) -> Vec<Vec<Parsed>> {
+        let days = (19_724..19_752).filter(|day| (day + 3) % 7 < 5);
+        vec![
+            days.flat_map(|day| hours.iter().map(move |hour| Parsed::Local { day, micros: hour * 3_600_000_000 }))
+                .collect(),
+        ]
+    }
+
+    #[test]
+    fn bars_on_full_hours_of_a_market_that_opens_at_half_past_are_cut_on_the_clock() {
+        let of = |hours: &[i64]| {
+            let market = intraday(&hourly(hours), Interval::minutes(60), Some("XNYS"), None);
+            (market.calendar, market.zone, market.ends, market.on_the_clock)
+        };
+        assert_eq!(of(&[9, 10, 11, 12, 13, 14, 15]), (Some("XNYS"), None, false, true));
+        assert_eq!(of(&[10, 11, 12, 13, 14, 15, 16]), (Some("XNYS"), None, true, true));
+    }
+
+    #[test]
+    fn where_few_bars_fit_any_calendar_none_is_written() {
+        let market = intraday(&hourly(&[1, 21]), Interval::minutes(60), None, None);
+        assert_eq!((market.calendar, market.on_the_clock, market.ends), (None, false, false));
+        assert!(market.zone.is_some() && market.fit < 0.5, "{}", market.fit);
+        // Two bars say nothing.
+        let few = vec![hourly(&[1, 21])[0][..2].to_vec()];
+        assert!(intraday(&few, Interval::minutes(60), None, None).calendar.is_some());
     }
 
     #[test]

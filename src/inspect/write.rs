@@ -29,12 +29,13 @@ impl Draft<'_> {
         let mut confirm = Vec::new();
         let mut out = vec![
             "#:schema ../schema/job.schema.json".to_owned(),
-            format!("# Written by `barkeep init --from`, from {} of {} files; what is marked as a guess must be confirmed.", self.sample.looked_at, self.sample.files.len()),
+            format!(
+                "# Written by `barkeep init --from`, from {} of {} files; what is marked as a guess must be confirmed.",
+                self.sample.looked_at,
+                self.sample.files.len()
+            ),
             format!("name  = {}", string(&name)),
-            match self.roles.of("volume") {
-                Some(_) => "rules = [\"../rules/ohlcv.toml\"]".to_owned(),
-                None => "rules = [{ file = \"../rules/ohlcv.toml\", except = [\"volume-overflow\"] }]   # there is no volume".to_owned(),
-            },
+            self.rules(),
             String::new(),
         ];
         self.source(patterns, jobs, &mut out, &mut confirm);
@@ -53,6 +54,28 @@ impl Draft<'_> {
             .map(str::to_owned),
         );
         Proposal { name, text: out.join("\n"), confirm }
+    }
+
+    /// The rules of any market, without those that these bars lack something for.
+    fn rules(&self) -> String {
+        let (mut except, mut lacks) = (Vec::new(), Vec::new());
+        if self.roles.of("volume").is_none() {
+            except.push("volume-overflow");
+            lacks.push("volume");
+        }
+        if self.market.calendar.is_none() {
+            except.extend(["gap", "calendar-range"]);
+            lacks.push("calendar");
+        }
+        if except.is_empty() {
+            return "rules = [\"../rules/ohlcv.toml\"]".to_owned();
+        }
+        let except: Vec<String> = except.into_iter().map(string).collect();
+        format!(
+            "rules = [{{ file = \"../rules/ohlcv.toml\", except = [{}] }}]   # there is no {}",
+            except.join(", "),
+            lacks.join(" and no ")
+        )
     }
 
     /// The folder of the files where it says something, else the only file.
@@ -178,13 +201,29 @@ impl Draft<'_> {
         out.push("[bars]".to_owned());
         out.push("series   = [\"symbol\"]".to_owned());
         out.push(format!("interval = {}                        # the most common step", string(&market.interval)));
-        out.push(format!(
-            "calendar = {}   # a guess: {} fit, missing bars counted; {}",
-            string(market.calendar),
-            percent(market.fit),
-            others.join(", ")
-        ));
-        confirm.push(format!("the calendar {}: {} of bars fit it", market.calendar, percent(market.fit)));
+        match market.calendar {
+            Some(calendar) => {
+                out.push(format!(
+                    "calendar = {}   # a guess: {} fit, missing bars counted; {}",
+                    string(calendar),
+                    percent(market.fit),
+                    others.join(", ")
+                ));
+                confirm.push(format!("the calendar {calendar}: {} of bars fit it", percent(market.fit)));
+            }
+            None => {
+                out.push(format!(
+                    "# calendar = \"XNYS\"   # no calendar fits: {}, missing bars counted",
+                    others.join(", ")
+                ));
+                confirm.push(format!("that there is no calendar: {} of bars fit the best one", percent(market.fit)));
+            }
+        }
+        if market.on_the_clock {
+            out.push(
+                "align    = \"clock\"                  # bars are cut at full hours, not from the open".to_owned(),
+            );
+        }
         out.push(self.time(confirm));
         let columns = &sample.table.columns;
         let mut fields = Vec::new();
@@ -241,7 +280,10 @@ impl Draft<'_> {
         parts.extend(market.ends.then(|| "label = \"end\"".to_owned()));
         let mut note = String::new();
         if !market.zone_is_known && !market.daily {
-            let name = zone.map_or_else(|| format!("that of {}", market.calendar), |zone| zone.name().to_owned());
+            let name = zone.map_or_else(
+                || format!("that of {}", market.calendar.unwrap_or("no calendar")),
+                |zone| zone.name().to_owned(),
+            );
             note = format!("   # the zone is a guess ({name}): the data do not say it");
             confirm.push(format!("the zone, {name}: it cannot be known from the data"));
         }

@@ -8,6 +8,7 @@ mod action;
 mod of_series;
 mod stretch;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -17,6 +18,9 @@ use stretch::united;
 pub use action::{ActionKind, CorporateAction, reference_price};
 pub use of_series::{Absence, Listed, SeriesFacts};
 pub use stretch::Stretch;
+
+/// What stands for the symbol of a suspension of all of them, as where an exchange halts trading.
+pub const EVERY_SYMBOL: &str = "*";
 
 /// A rule that a person takes back for one symbol.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,6 +82,8 @@ pub struct MarketFacts {
     /// The field of the series key that holds the source.
     pub source_field: Option<Arc<str>>,
     symbols: BTreeMap<String, SymbolFacts>,
+    /// When nothing was traded at all, in order and apart.
+    halts: Vec<Stretch>,
     outages: Vec<Outage>,
     limits: Vec<LimitFact>,
     /// Timestamps of bars that were moved to quarantine, by series key, ascending.
@@ -90,9 +96,11 @@ impl MarketFacts {
         self.of_symbol(symbol).actions.push(action);
     }
 
-    /// Adds a stretch in which `symbol` was not traded.
+    /// Adds a stretch in which `symbol` was not traded, or, where it is [`EVERY_SYMBOL`], none was.
     pub fn add_suspension(&mut self, symbol: &str, stretch: Stretch) {
-        self.of_symbol(symbol).suspensions.push(stretch);
+        let suspensions =
+            if symbol == EVERY_SYMBOL { &mut self.halts } else { &mut self.of_symbol(symbol).suspensions };
+        suspensions.push(stretch);
     }
 
     /// Adds a stretch in which `symbol` was listed.
@@ -130,6 +138,7 @@ impl MarketFacts {
             facts.suspensions = united(std::mem::take(&mut facts.suspensions));
             facts.listings.sort_unstable();
         }
+        self.halts = united(std::mem::take(&mut self.halts));
         // The nearer a limit is to one symbol, the earlier it is asked.
         self.limits.sort_by_key(|limit| match &limit.who {
             Who::Symbols(pattern) if !pattern.contains('*') => (0, 0),
@@ -152,7 +161,7 @@ impl MarketFacts {
     /// Whether nothing is known of anything.
     pub fn is_empty(&self) -> bool {
         let of_symbols = self.symbols.is_empty() && self.outages.is_empty() && self.limits.is_empty();
-        of_symbols && self.moved.is_empty()
+        of_symbols && self.halts.is_empty() && self.moved.is_empty()
     }
 
     /// The facts of the series `key`, whose symbol and source these are.
@@ -178,9 +187,17 @@ impl MarketFacts {
             Who::Symbols(pattern) => symbol.is_some_and(|symbol| is_like(symbol, pattern)),
             Who::Board(of) => board == Some(*of),
         });
+        let of_symbol = symbol.and_then(|symbol| self.symbols.get(symbol));
+        let suspensions = of_symbol.map(|symbol| symbol.suspensions.as_slice()).unwrap_or_default();
+        let suspensions = match (suspensions, self.halts.as_slice()) {
+            (suspensions, []) => Cow::Borrowed(suspensions),
+            ([], halts) => Cow::Borrowed(halts),
+            (suspensions, halts) => Cow::Owned(united([suspensions, halts].concat())),
+        };
         SeriesFacts {
             name: symbol,
-            symbol: symbol.and_then(|symbol| self.symbols.get(symbol)),
+            symbol: of_symbol,
+            suspensions,
             outages: united(outages.map(|outage| outage.stretch).collect()),
             limits: limits.map(|limit| (limit.stretch, limit.limit)).collect(),
             moved: &[],
@@ -234,6 +251,21 @@ mod tests {
         assert_eq!(of.exceptions("spike").count(), 1);
         assert_eq!(of.exceptions("other").count(), 0);
         assert!(facts.of(Some("C"), None).suspension(4).is_none());
+    }
+
+    #[test]
+    fn halts_of_all_trading_are_suspensions_of_each_symbol() {
+        let mut facts = MarketFacts::default();
+        facts.add_suspension("A", stretch(3, 5));
+        facts.add_suspension(EVERY_SYMBOL, stretch(4, 7));
+        facts.add_suspension(EVERY_SYMBOL, stretch(9, 11));
+        let facts = facts.in_order();
+        let suspension = |symbol, time| facts.of(symbol, None).suspension(time);
+        assert_eq!((suspension(Some("A"), 3), suspension(Some("B"), 3)), (Some(stretch(3, 7)), None));
+        assert_eq!((suspension(Some("B"), 5), suspension(None, 9)), (Some(stretch(4, 7)), Some(stretch(9, 11))));
+        assert_eq!(facts.of(Some("B"), None).absence(4), (Some(Absence::Suspended), 7));
+        assert!(facts.of(Some("B"), None).suspended_between(7, 10) && !facts.of(Some("B"), None).is_empty());
+        assert_eq!(facts.symbols().collect::<Vec<_>>(), ["A"], "no symbol is called so");
     }
 
     #[test]

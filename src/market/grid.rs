@@ -77,6 +77,17 @@ impl Grid {
         self.recut(|cut| cut.extended = true)
     }
 
+    /// The same grid where bars before and after the regular hours are out of place.
+    #[must_use]
+    pub fn with_regular_hours(self) -> Self {
+        self.recut(|cut| cut.extended = false)
+    }
+
+    /// Whether bars before and after the regular hours are tolerated.
+    pub fn has_extended_hours(&self) -> bool {
+        self.cut.extended
+    }
+
     /// The same grid where weekly and monthly bars are dated by the day that `label` says.
     #[must_use]
     pub fn with_period_label(self, label: PeriodLabel) -> Self {

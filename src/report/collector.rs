@@ -11,7 +11,7 @@ use std::time::Instant;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int32Type;
 
-use super::destination::Destination;
+use super::destination::{Destination, as_few_rows};
 use super::error::ReportError;
 use super::findings::{FindingParts, PART};
 use super::history::{self, Previous};
@@ -27,6 +27,7 @@ use super::summary::Summary;
 use super::tables::Table;
 use super::tally::Tally;
 use super::write::{self, Published, TableWriter};
+use crate::decide::{Label, Labels};
 use crate::durable::{Disk, Staged};
 use crate::engine::program::Program;
 use crate::engine::records::Record;
@@ -86,6 +87,22 @@ impl Collector {
         self.findings.look_up_in(path);
     }
 
+    /// What a person decided about findings of the job, as far as it still counts.
+    pub fn set_labels(&mut self, labels: Labels) {
+        self.findings.set_labels(labels);
+    }
+
+    /// Labels that no finding has so far.
+    pub fn labels_without_findings(&self) -> impl Iterator<Item = &Label> {
+        self.findings.marks().without_findings()
+    }
+
+    /// Whether labels call everything known or fine for which a row would be moved.
+    pub fn is_muted(&self, row: &MoveRow) -> bool {
+        let mut moving = row.found.iter().filter(|found| found.action.moves_rows());
+        moving.all(|found| self.findings.marks().is_muted(&found.finding_id))
+    }
+
     /// Takes one batch of the operator's output.
     ///
     /// # Errors
@@ -103,9 +120,20 @@ impl Collector {
             self.count_arrivals(&findings)?;
             self.faults.take(&self.report.program, &findings);
             self.days.take(&self.report.program, &findings);
-            self.findings.take(&findings)?;
+            self.findings.take(&findings, &mut self.tally.rules)?;
         }
         Ok(())
+    }
+
+    /// Forgets what it took: the bars are evaluated again.
+    pub fn begin_again(&mut self) {
+        let Report { destination, program, .. } = &self.report;
+        self.tally = Tally::new(program);
+        self.moves.clear();
+        self.findings.begin_again();
+        self.months = Months::new(Arc::clone(destination));
+        self.faults = ByFault::default();
+        self.days = ByDay::default();
     }
 
     fn count_arrivals(&mut self, findings: &RecordBatch) -> Result<(), ReportError> {
@@ -137,7 +165,20 @@ impl Collector {
 
     /// Counts rows as kept that were to be moved: a person put them back, and when that was, µs UTC.
     pub fn keep<'a>(&mut self, rows: impl IntoIterator<Item = (&'a MoveRow, Option<i64>)>) {
-        rows.into_iter().for_each(|(row, restored_at)| self.tally.keep(row, restored_at));
+        for (row, restored_at) in rows {
+            self.tally.keep(row, restored_at);
+            for found in &row.found {
+                self.findings.accept(&found.finding_id, &mut self.tally.rules[found.rule]);
+            }
+        }
+    }
+
+    /// Counts rows as kept that were to be moved: labels call everything known or fine for which they would be.
+    pub fn keep_labelled<'a>(&mut self, rows: impl IntoIterator<Item = &'a MoveRow>) {
+        for row in rows {
+            self.tally.keep(row, None);
+            self.tally.kept_by_label += 1;
+        }
     }
 
     /// The rules that evaluated nothing, by index into the rules of the program: in this run, which looked at all of the
@@ -148,6 +189,7 @@ impl Collector {
     /// A file of an earlier run cannot be read.
     pub fn not_evaluated(&self) -> Result<Vec<usize>, ReportError> {
         let mut rules = self.tally.not_evaluated();
+        rules.retain(|rule| !self.report.program.skipped.contains(rule));
         let Report { program, run, destination, .. } = &self.report;
         if self.tally.series.rows.read == 0 || rules.is_empty() {
             return Ok(Vec::new());
@@ -219,7 +261,7 @@ impl Report {
     ) -> Result<Summary, ReportError> {
         let clock = Instant::now();
         tally.conserved(&self.program)?;
-        let mut staged = findings.finish(&self.program, &mut tally.rules)?;
+        let mut staged = findings.finish(&self.program, tally, &outcome.read_whole)?;
         staged.extend(months.finish()?);
         staged.push(self.stage(Table::RuleResults, &rows::rule_results(&self.run, &self.program, &tally.rules)?)?);
         if !outcome.actions.is_empty() {
@@ -246,7 +288,7 @@ impl Report {
         write::publish(written.map_err(|source| ReportError::writing(&target, source))?)?;
         let target = self.destination.file(Table::Runs);
         let row = rows::run(&self.run, &self.program, tally, outcome)?;
-        let properties = self.destination.properties().build();
+        let properties = as_few_rows(self.destination.properties()).build();
         let mut writer = TableWriter::over(self.destination.create_again(&target)?, &target, row.schema(), properties)?;
         writer.write(&row)?;
         write::publish(writer.close()?)?;
@@ -256,7 +298,11 @@ impl Report {
 
     fn stage(&self, table: Table, rows: &RecordBatch) -> Result<Staged, ReportError> {
         let target = self.destination.file(table);
-        TableWriter::whole(&self.destination, &target, rows, self.destination.properties().build())
+        let properties = match table {
+            Table::Runs | Table::RuleResults => as_few_rows(self.destination.properties()),
+            _ => self.destination.properties(),
+        };
+        TableWriter::whole(&self.destination, &target, rows, properties.build())
     }
 
     fn write_run(&self, tally: &Tally, outcome: &Outcome) -> Result<(), ReportError> {
@@ -287,7 +333,7 @@ mod tests {
     use crate::decide::RowTotals;
     use crate::engine::counts::{RuleCounts, SeriesCounts};
     use crate::report::history::previous_findings;
-    use crate::report::margins::Margins;
+    use crate::report::margins::Looks;
     use crate::report::run::ActionRow;
     use crate::report::testing::{
         DAY, GAP, OHLC, OUTLIER, Output, PARSE_ERROR, clean_series, files, finding_id, meta, one_series, program, read,
@@ -296,7 +342,7 @@ mod tests {
     use crate::text::utc::UtcMicros;
 
     fn collector(dir: &Path, run: RunMeta) -> Collector {
-        let previous = previous_findings(dir, "demo", run.window, Margins::of(&program(), run.window)).unwrap();
+        let previous = previous_findings(dir, "demo", Looks::of(&program(), &run)).unwrap();
         Collector::new(dir, program(), run, vec!["bars.csv".to_owned()], previous)
     }
 

@@ -164,20 +164,30 @@ impl Destination {
     /// How every table is written.
     pub(super) fn properties(&self) -> WriterPropertiesBuilder {
         let pair = |key: &str, value: &str| KeyValue::new(format!("barkeep.{key}"), value.to_owned());
-        WriterProperties::builder()
-            .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL).unwrap_or_default()))
-            .set_statistics_enabled(EnabledStatistics::Page)
-            .set_max_row_group_row_count(Some(ROW_GROUP))
-            .set_created_by(format!("barkeep {VERSION}"))
-            .set_key_value_metadata(Some(vec![
-                pair("schema_version", &SCHEMA_VERSION.to_string()),
-                pair("version", VERSION),
-                pair("run_id", self.run.as_str()),
-                pair("job", &self.job),
-                KeyValue::new(JOB_FILE_KEY.to_owned(), self.job_file.clone()),
-                pair("job_sha256", &self.job_sha256),
-                pair("rules_sha256", &self.rules_sha256),
-                KeyValue::new(SCOPE_KEY.to_owned(), if self.whole { WHOLE.to_owned() } else { "part".to_owned() }),
-            ]))
+        written_as(vec![
+            pair("schema_version", &SCHEMA_VERSION.to_string()),
+            pair("version", VERSION),
+            pair("run_id", self.run.as_str()),
+            pair("job", &self.job),
+            KeyValue::new(JOB_FILE_KEY.to_owned(), self.job_file.clone()),
+            pair("job_sha256", &self.job_sha256),
+            pair("rules_sha256", &self.rules_sha256),
+            KeyValue::new(SCOPE_KEY.to_owned(), if self.whole { WHOLE.to_owned() } else { "part".to_owned() }),
+        ])
     }
+}
+
+/// The same for a table of a row or some dozens: statistics of pages and dictionaries would be most of the file.
+pub(super) fn as_few_rows(properties: WriterPropertiesBuilder) -> WriterPropertiesBuilder {
+    properties.set_statistics_enabled(EnabledStatistics::Chunk).set_dictionary_enabled(false)
+}
+
+/// How every table is written, with this metadata.
+pub(super) fn written_as(metadata: Vec<KeyValue>) -> WriterPropertiesBuilder {
+    WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL).unwrap_or_default()))
+        .set_statistics_enabled(EnabledStatistics::Page)
+        .set_max_row_group_row_count(Some(ROW_GROUP))
+        .set_created_by(format!("barkeep {VERSION}"))
+        .set_key_value_metadata(Some(metadata))
 }

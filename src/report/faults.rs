@@ -10,6 +10,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use super::collector::Collector;
 use super::error::ReportError;
 use super::history::Previous;
+use super::retention;
 use super::run::{ActionRow, Outcome, RunStatus};
 use super::summary::Summary;
 use super::tables::{Table, summary};
@@ -173,6 +174,45 @@ fn a_run_that_is_killed_at_any_call_leaves_a_whole_report_or_none() {
 #[test]
 fn a_run_that_a_power_failure_ends_leaves_a_whole_report_or_none() {
     ends_at_every_call(Crash::Power);
+}
+
+/// Ends the removal of a run at every call, and looks behind the next run.
+fn removal_ends_at_every_call(kind: Crash) {
+    let mut ends = 0;
+    let mut halves = 0;
+    let run = meta(1).run_id;
+    loop {
+        let world = World::new(23 + ends);
+        world.put_folder("/data");
+        world.run(|disk| report(&disk, 1).and(report(&disk, 2))).unwrap().unwrap();
+        world.crash_at(world.calls() + ends + 1, kind);
+        let ended = world.run(|disk| retention::remove_on(&disk, Path::new(DIR), "demo", &run));
+        if world.take_crash() {
+            assert!(ended.unwrap().unwrap());
+            break;
+        }
+        ends += 1;
+        let before = seen(&world, 1);
+        // Without its row in `runs` it is no run any more; with it, it is whole.
+        assert!(before == WHOLE || !before.contains(&"runs".to_owned()), "{kind:?} at call {ends}: {before:?}");
+        halves += usize::from(!before.is_empty() && before != WHOLE);
+        world.run(|disk| report(&disk, 3)).unwrap().unwrap();
+        let after = seen(&world, 1);
+        assert!(after.is_empty() || after == WHOLE, "{kind:?} at call {ends}: {before:?}, then {after:?}");
+        assert_eq!(hidden(&world), Vec::<String>::new(), "{kind:?} at call {ends}");
+        assert_eq!(seen(&world, 2), WHOLE);
+    }
+    assert!(ends > 15 && halves > 0, "{ends} ends, {halves} with a part of the run");
+}
+
+#[test]
+fn a_removal_that_is_killed_at_any_call_leaves_a_whole_run_or_none() {
+    removal_ends_at_every_call(Crash::Kill);
+}
+
+#[test]
+fn a_removal_that_a_power_failure_ends_leaves_a_whole_run_or_none() {
+    removal_ends_at_every_call(Crash::Power);
 }
 
 #[test]

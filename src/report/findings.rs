@@ -3,16 +3,17 @@
 //! A part is sorted by (series, time, rule), at most [`PART`] rows long, and ended early where its rows are long, so
 //! memory is bounded by a part, not by what was found. Columns are those of the operator, shared, or made from them by kernels.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, DictionaryArray, Int32Array, Int64Array, RecordBatch,
-    StringArray, StringBuilder, TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, BinaryArray, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringArray,
+    StringBuilder,
 };
 use arrow::compute::{SortColumn, SortOptions, cast, concat_batches, lexsort_to_indices, take_record_batch};
-use arrow::datatypes::{DataType, Int32Type, Int64Type};
+use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema};
 use arrow::error::ArrowError;
 use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::WriterProperties;
@@ -22,10 +23,11 @@ use super::destination::Destination;
 use super::error::ReportError;
 use super::history::Previous;
 use super::incoming::column;
+use super::news::{Marked, Marks};
 use super::tables::{Table, names};
-use super::tally::RuleTally;
+use super::tally::{RuleTally, Tally};
 use super::write::TableWriter;
-use crate::decide::Action;
+use crate::decide::{Action, Labels};
 use crate::durable::Staged;
 use crate::engine::program::Program;
 use crate::source::{self, Position};
@@ -47,9 +49,7 @@ pub(super) struct FindingParts {
     files: Vec<String>,
     /// The snapshot that knows in which lines rows stand.
     snapshot: Option<PathBuf>,
-    previous: Previous,
-    /// Findings that the run before did not have, by rule.
-    new: Vec<i64>,
+    marks: Marks,
     most: usize,
     buffer: Vec<RecordBatch>,
     buffered: usize,
@@ -66,13 +66,13 @@ impl FindingParts {
         previous: Previous,
         most: usize,
     ) -> Self {
+        let run = destination.run.as_str();
         Self {
+            marks: Marks::new(run, program, previous),
             destination,
             words: RuleWords::new(program),
             files,
             snapshot: None,
-            previous,
-            new: vec![0; program.parse_error() + 1],
             most,
             buffer: Vec::new(),
             buffered: 0,
@@ -86,15 +86,40 @@ impl FindingParts {
         self.snapshot = path.map(Path::to_path_buf);
     }
 
-    /// Takes findings, which are records of the operator; their rules are known to exist.
-    pub(super) fn take(&mut self, findings: &RecordBatch) -> Result<(), ReportError> {
+    /// What a person decided, that still counts.
+    pub(super) fn set_labels(&mut self, labels: Labels) {
+        self.marks.set_labels(labels);
+    }
+
+    /// What labels and the run before say of them.
+    pub(super) fn marks(&self) -> &Marks {
+        &self.marks
+    }
+
+    /// Counts a finding as accepted, for a person put its row back.
+    pub(super) fn accept(&mut self, finding_id: &str, tally: &mut RuleTally) {
+        self.marks.accept(finding_id, tally);
+    }
+
+    /// Forgets what it took.
+    pub(super) fn begin_again(&mut self) {
+        self.marks.begin_again();
+        self.buffer.clear();
+        (self.buffered, self.bytes) = (0, 0);
+        // Parts that are not published are removed.
+        self.staged.clear();
+    }
+
+    /// Takes findings, which are records of the operator; their rules are known to exist. Those of each rule are counted by
+    /// what labels and the run before say of them.
+    pub(super) fn take(&mut self, findings: &RecordBatch, rules: &mut [RuleTally]) -> Result<(), ReportError> {
         let (schema, table) = (findings.schema(), Table::Findings.schema());
         let wanted = |index: &usize| {
             let name = schema.field(*index).name().as_str();
             SOURCES.contains(&name) || table.index_of(name).is_ok()
         };
         let wanted: Vec<usize> = (0..schema.fields().len()).filter(wanted).collect();
-        let mut rest = findings.project(&wanted)?;
+        let mut rest = with_marks(&findings.project(&wanted)?, self.marks.take(findings, rules))?;
         let row_bytes = rest.get_array_memory_size() / rest.num_rows().max(1);
         while self.buffered + rest.num_rows() >= self.most {
             let fits = self.most - self.buffered;
@@ -141,8 +166,8 @@ impl FindingParts {
     /// The rows of the table for sorted findings.
     fn table(&mut self, findings: &RecordBatch) -> Result<RecordBatch, ReportError> {
         let rules: &Int32Array = column(findings, "rule").as_primitive();
-        let times: &TimestampMicrosecondArray = column(findings, "time").as_primitive();
-        let (is_new, first_seen) = self.compare((rules, times), findings);
+        let labels =
+            self.marks.with_accepted(column(findings, "label").as_string(), column(findings, "finding_id").as_string());
         let run = self.destination.run.as_str();
         let columns: Result<Vec<ArrayRef>, ReportError> = Table::Findings
             .schema()
@@ -158,45 +183,13 @@ impl FindingParts {
                         self.words.actions.over(cast(column(findings, "action"), &DataType::Int32)?.as_primitive())?
                     }
                     "locator" => self.locators(findings)?,
-                    "is_new" => Arc::new(is_new.clone()),
-                    "first_seen_run" => Arc::new(first_seen.clone()),
+                    "label" => cast(&labels, &names())?,
                     same if *field.data_type() == names() => cast(column(findings, same), &names())?,
                     same => Arc::clone(column(findings, same)),
                 })
             })
             .collect();
         Ok(RecordBatch::try_new(Table::Findings.schema(), columns?)?)
-    }
-
-    /// Which findings are new, and the run that saw each first.
-    fn compare(
-        &mut self,
-        (rules, times): (&Int32Array, &TimestampMicrosecondArray),
-        findings: &RecordBatch,
-    ) -> (BooleanArray, StringArray) {
-        let run = self.destination.run.as_str();
-        let ids: &StringArray = column(findings, "finding_id").as_string();
-        let causes: &StringArray = column(findings, "cause").as_string();
-        let mut first_seen = StringBuilder::with_capacity(ids.len(), ids.len() * run.len());
-        let mut is_new: Vec<Option<bool>> = Vec::with_capacity(ids.len());
-        for (((id, cause), rule), time) in ids.iter().zip(causes).zip(rules.values()).zip(times) {
-            let rule = usize::try_from(*rule).ok();
-            let seen = match &mut self.previous {
-                Previous::None => Some(None),
-                Previous::Known(known) => {
-                    let would_have_met = rule.is_some_and(|rule| known.would_have_met((rule, cause), time));
-                    let before = id.and_then(|id| known.meet(id));
-                    (before.is_some() || would_have_met).then_some(before)
-                }
-                Previous::TooMany | Previous::OtherWindows | Previous::Unknown => None,
-            };
-            is_new.push(seen.map(|before| before.is_none()));
-            first_seen.append_option(seen.map(|before| before.unwrap_or(run)));
-            if let (Some(None), Some(new)) = (seen, rule.and_then(|rule| self.new.get_mut(rule))) {
-                *new += 1;
-            }
-        }
-        (BooleanArray::from(is_new), first_seen.finish())
     }
 
     /// Where the row of each finding stands, e.g. `bars.csv:17`: the line of a text file, so that an editor opens there, the
@@ -239,19 +232,47 @@ impl FindingParts {
     }
 
     /// Writes what is left; gives the rules what is new and what is fixed.
-    pub(super) fn finish(mut self, program: &Program, rules: &mut [RuleTally]) -> Result<Vec<Staged>, ReportError> {
+    pub(super) fn finish(
+        mut self,
+        program: &Program,
+        tally: &mut Tally,
+        whole: &BTreeSet<String>,
+    ) -> Result<Vec<Staged>, ReportError> {
         self.write_part()?;
-        let fixed = match &self.previous {
+        let fixed = match &self.marks.previous {
             Previous::TooMany | Previous::OtherWindows | Previous::Unknown => return Ok(self.staged),
             Previous::None => std::collections::HashMap::new(),
-            Previous::Known(known) => known.fixed(),
+            Previous::Known(known) => known.fixed(whole),
         };
-        for (index, (tally, new)) in rules.iter_mut().zip(&self.new).enumerate() {
-            tally.new = Some(*new);
-            tally.fixed = Some(fixed.get(program.rule_id(index)).copied().unwrap_or(0));
+        for (index, (rule, new)) in tally.rules.iter_mut().zip(&self.marks.new).enumerate() {
+            rule.new = Some(*new);
+            rule.fixed = Some(fixed.get(program.rule_id(index)).copied().unwrap_or(0));
+        }
+        if let Previous::Known(known) = &self.marks.previous {
+            let before = known.rules_before();
+            for (index, rule) in tally.rules.iter_mut().enumerate() {
+                let sha256 = program.rules.rules.get(index).map(|rule| rule.sha256.as_str());
+                rule.change = before.change(program.rule_id(index), sha256);
+            }
+            let is_there = |id: &&str| (0..tally.rules.len()).any(|index| program.rule_id(index) == *id);
+            let gone = before.ids().filter(|id| !is_there(id)).filter_map(|id| Some((id.to_owned(), *fixed.get(id)?)));
+            tally.gone = gone.collect();
         }
         Ok(self.staged)
     }
+}
+
+/// Findings with what labels and the run before say of them.
+fn with_marks(findings: &RecordBatch, marked: Marked) -> Result<RecordBatch, ArrowError> {
+    let Marked { is_new, first_seen_run, label } = marked;
+    let more: [(&str, ArrayRef); 3] =
+        [("is_new", Arc::new(is_new)), ("first_seen_run", Arc::new(first_seen_run)), ("label", Arc::new(label))];
+    let (fields, columns): (Vec<Field>, Vec<ArrayRef>) =
+        more.into_iter().map(|(name, column)| (Field::new(name, column.data_type().clone(), true), column)).unzip();
+    let schema = findings.schema();
+    let fields: Vec<_> = schema.fields().iter().cloned().chain(fields.into_iter().map(Arc::new)).collect();
+    let columns = findings.columns().iter().cloned().chain(columns).collect();
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
 }
 
 /// The words that stand in the tables for numbers.
@@ -327,6 +348,7 @@ mod tests {
     use crate::market::DAY_US;
     use crate::report::collector::Collector;
     use crate::report::history::previous_findings;
+    use crate::report::margins::Looks;
     use crate::report::margins::Margins;
     use crate::report::run::{Outcome, RunMeta, RunStatus};
     use crate::report::testing::{OHLC, OUTLIER, Output, clean_series, finding_id, meta, program, texts};
@@ -342,10 +364,14 @@ mod tests {
         FindingParts::new(destination, &program(), vec!["a.csv".to_owned()], previous, most)
     }
 
+    fn tally() -> Tally {
+        Tally::new(&program())
+    }
+
     fn publish(parts: FindingParts) {
-        let program = program();
-        let mut rules = vec![RuleTally::default(); program.parse_error() + 1];
-        Published::publish(&Disk::system(), parts.finish(&program, &mut rules).unwrap()).unwrap().keep();
+        Published::publish(&Disk::system(), parts.finish(&program(), &mut tally(), &BTreeSet::new()).unwrap())
+            .unwrap()
+            .keep();
     }
 
     fn part(dir: &Path, number: usize) -> std::path::PathBuf {
@@ -365,7 +391,7 @@ mod tests {
         for batch in [7, 1, 2] {
             let output =
                 (0..batch).fold(Output::default(), |output, row| output.finding(OHLC, "A", row, 10 * batch + row));
-            parts.take(&output.batch()).unwrap();
+            parts.take(&output.batch(), &mut tally().rules).unwrap();
         }
         publish(parts);
         let counts: Vec<usize> = (0..3).map(|number| rows(&part(dir.path(), number)).num_rows()).collect();
@@ -390,10 +416,17 @@ mod tests {
         before.take(&clean_series("A").batch()).unwrap();
         before.finish(Outcome::new(RunStatus::Ok, 0, UtcMicros(0))).unwrap();
         let window = over(2, 104).window;
-        let previous = previous_findings(dir.path(), "demo", window, Margins::of(&program(), window)).unwrap();
+        let previous = previous_findings(
+            dir.path(),
+            "demo",
+            Looks { window, in_part: false, margins: Margins::of(&program(), window) },
+        )
+        .unwrap();
         let mut parts = parts_after(dir.path(), previous, 10);
         // At the beginning of the window a gap needs the bar before it; what is said of a stretch of days does not.
-        parts.take(&Output::default().gap("A", 104, 1).gap_of("shifted", "B", 104, 1).batch()).unwrap();
+        parts
+            .take(&Output::default().gap("A", 104, 1).gap_of("shifted", "B", 104, 1).batch(), &mut tally().rules)
+            .unwrap();
         publish(parts);
         let rows = rows(&part(dir.path(), 0));
         let is_new: Vec<Option<bool>> = column(&rows, "is_new").as_boolean().iter().collect();
@@ -410,7 +443,7 @@ mod tests {
             .finding(OHLC, "A", 3, 3)
             .finding(OUTLIER, "A", 3, 4)
             .gap("A", 3, 2);
-        parts.take(&shuffled.batch()).unwrap();
+        parts.take(&shuffled.batch(), &mut tally().rules).unwrap();
         publish(parts);
         let rows = rows(&part(dir.path(), 0));
         assert_eq!(texts(&rows, "series"), ["A", "A", "A", "A", "B"]);
@@ -425,7 +458,9 @@ mod tests {
     fn a_part_says_who_wrote_it_and_how_it_is_sorted() {
         let dir = tempfile::tempdir().unwrap();
         let mut parts = parts(dir.path(), PART);
-        parts.take(&Output::default().finding(OHLC, "A", 1, 1).finding(OHLC, "A", 2, 2).batch()).unwrap();
+        parts
+            .take(&Output::default().finding(OHLC, "A", 1, 1).finding(OHLC, "A", 2, 2).batch(), &mut tally().rules)
+            .unwrap();
         publish(parts);
         let options = ReadOptionsBuilder::new()
             .with_reader_properties(ReaderProperties::builder().set_read_bloom_filter(true).build())
@@ -467,9 +502,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut parts = parts(dir.path(), PART);
         parts.files.clear();
-        parts.take(&Output::default().finding(OHLC, "A", 1, 1).batch()).unwrap();
-        let program = program();
-        let error = parts.finish(&program, &mut [RuleTally::default()]).unwrap_err();
+        parts.take(&Output::default().finding(OHLC, "A", 1, 1).batch(), &mut tally().rules).unwrap();
+        let error = parts.finish(&program(), &mut tally(), &BTreeSet::new()).unwrap_err();
         assert!(matches!(error, ReportError::Records(_)), "{error}");
     }
 }

@@ -1,7 +1,8 @@
 //! The findings of the run before: what a run compares itself with to know what is new and what is fixed.
 //!
 //! The run before is the newest one of the same job that reached its end and looked at all rules and series, and at all
-//! of the window: at all data, where this run does, else from no later and to no earlier. Near an end of the window that
+//! of the window: at all data, where this run does, else from no later and to no earlier. Where runs after it looked at the
+//! part of the bars that may have changed, what they found stands in the place of what was found there. Near an end of the window that
 //! has moved since, what only one of the two found is neither new nor fixed for sure, and counts as neither. Only the
 //! columns needed are read, and no more than [`MOST_KNOWN`] findings.
 
@@ -10,21 +11,24 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use arrow::array::{Array, AsArray, RecordBatch, StringArray};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Int64Type, TimestampMicrosecondType};
+use arrow::array::{Array, AsArray, RecordBatch, TimestampMicrosecondArray};
+use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
-use parquet::arrow::ProjectionMask;
+use chrono::{DateTime, Utc};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::KeyValue;
 
-use super::destination::{JOB_FILE_KEY, SCOPE_KEY, WHOLE};
+use super::by_label;
+use super::chain::{self, Chain, Link, Part};
+use super::destination::JOB_FILE_KEY;
 use super::error::ReportError;
-use super::margins::{Margins, Moved};
-use super::run::{RunStatus, Window};
+use super::margins::{Looks, Moved};
+use super::reading::{metadata, only, texts};
+use super::rules_before::RulesBefore;
+use super::run::RunStatus;
 use super::runs;
 use super::tables::Table;
+use crate::decide::Severity;
 
 /// Findings beyond which a run is not compared with the one before: what is new or fixed is then NULL. Bounds the
 /// memory of the comparison to about 100 MB.
@@ -57,15 +61,31 @@ pub struct KnownFindings {
     rules: Texts,
     runs: Texts,
     /// Where the verdicts of this run and of that one do not depend on bars that only one of them saw.
-    margins: Margins,
+    looks: Looks,
     moved: Moved,
+    rules_before: RulesBefore,
+    series: Texts,
+}
+
+/// A finding that the run before had.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Met<'a> {
+    /// The run that saw it first, where that is known.
+    pub(super) first_seen: Option<&'a str>,
+    /// Whether it was an error that no label called known or fine.
+    pub(super) counted: bool,
 }
 
 #[derive(Debug)]
 struct Known {
     rule: usize,
     first_seen: usize,
-    /// Whether this run looks where the finding was, so that it is fixed unless found again.
+    series: usize,
+    /// The last timestamp that it is about, µs UTC; `None` where its row has none.
+    ends: Option<i64>,
+    /// It was an error that no label called known or fine.
+    counted: bool,
+    /// Whether this run would find it again by its rule, where it looks there.
     due: bool,
     found: bool,
 }
@@ -89,6 +109,10 @@ impl Texts {
 }
 
 impl KnownFindings {
+    fn new(looks: Looks) -> Self {
+        Self { looks, ..Self::default() }
+    }
+
     /// The run they are of.
     pub fn run(&self) -> &str {
         &self.run
@@ -104,65 +128,102 @@ impl KnownFindings {
         self.findings.is_empty()
     }
 
-    /// Notes that `finding_id` was found again; the run that saw it first, where it is known at all.
-    pub(super) fn meet(&mut self, finding_id: &str) -> Option<&str> {
+    /// Notes that `finding_id` was found again; what is known of it, where that run had it.
+    pub(super) fn meet(&mut self, finding_id: &str) -> Option<Met<'_>> {
         let known = self.findings.get_mut(&identity(finding_id)?)?;
         known.found = true;
-        self.runs.texts.get(known.first_seen).map(String::as_str)
+        let first_seen = self.runs.texts.get(known.first_seen).map(String::as_str);
+        Some(Met { first_seen, counted: known.counted })
+    }
+
+    /// The rules of that run.
+    pub(super) fn rules_before(&self) -> &RulesBefore {
+        &self.rules_before
+    }
+
+    /// Forgets which of them were found again.
+    pub(super) fn forget_met(&mut self) {
+        self.findings.values_mut().for_each(|known| known.found = false);
     }
 
     /// Whether a finding that was not known is new: that run would have had it.
     pub(super) fn would_have_met(&self, rule: (usize, Option<&str>), time: Option<i64>) -> bool {
-        self.margins.would_have_found(rule, time, self.moved)
+        self.looks.margins.would_have_found(rule, time, self.moved)
     }
 
-    /// How many findings of each rule were looked for and not met.
-    pub(super) fn fixed(&self) -> HashMap<&str, i64> {
-        let missing = self.findings.values().filter(|known| known.due && !known.found);
+    /// How many findings of each rule were looked for and not met by this run, which read all of the series `whole` beside its
+    /// window.
+    pub(super) fn fixed(&self, whole: &BTreeSet<String>) -> HashMap<&str, i64> {
+        let (since, until) = self.looks.window;
+        let part = since.map(|since| Part::new(since, whole.clone()));
+        let looked_at = |known: &&Known| {
+            let begun = part.as_ref().is_none_or(|part| part.has(&self.series.texts[known.series], known.ends));
+            begun && until.is_none_or(|until| known.ends.is_none_or(|ends| ends < until))
+        };
+        let missing = self.findings.values().filter(|known| known.due && !known.found).filter(looked_at);
         missing.fold(HashMap::new(), |mut fixed, known| {
             *fixed.entry(self.rules.texts[known.rule].as_str()).or_default() += 1;
             fixed
         })
     }
 
-    fn add(&mut self, batch: &RecordBatch, window: Window) -> Result<(), ArrowError> {
+    /// Forgets what a run that looked at `part` would have found again.
+    fn replace(&mut self, part: &Part) {
+        let Self { findings, series, rules, looks, .. } = self;
+        let in_part = |known: &Known| {
+            !looks.margins.needs_whole(&rules.texts[known.rule]) && part.has(&series.texts[known.series], known.ends)
+        };
+        findings.retain(|_, known| !in_part(known));
+    }
+
+    /// Adds findings of `run`.
+    fn add(&mut self, batch: &RecordBatch, run: &str) -> Result<(), ArrowError> {
         let ids = texts(batch, "finding_id")?;
         let rules = texts(batch, "rule_id")?;
         let runs = texts(batch, "first_seen_run")?;
         let causes = texts(batch, "cause")?;
-        let times = batch.column_by_name("time").and_then(|times| times.as_primitive_opt::<TimestampMicrosecondType>());
-        let times = times.ok_or_else(|| ArrowError::SchemaError("`time` is not a column of instants".to_owned()))?;
+        let severities = texts(batch, "severity")?;
+        // Runs of an older version have no labels.
+        let labels = batch.column_by_name("label").is_some().then(|| texts(batch, "label")).transpose()?;
+        let muted =
+            |row| labels.as_ref().is_some_and(|labels| labels.is_valid(row) && by_label::mutes(labels.value(row)));
+        let series = texts(batch, "series")?;
+        let (times, until) = (instants(batch, "time")?, instants(batch, "time_until")?);
         for row in 0..batch.num_rows() {
             let id = identity(ids.value(row))
                 .ok_or_else(|| ArrowError::ParseError(format!("`{}` is not a finding id", ids.value(row))))?;
-            let first_seen = if runs.is_null(row) { self.run.as_str() } else { runs.value(row) };
+            let first_seen = if runs.is_null(row) { run } else { runs.value(row) };
             let first_seen = self.runs.place(first_seen);
             let time = (!times.is_null(row)).then(|| times.value(row));
             let cause = (!causes.is_null(row)).then(|| causes.value(row));
-            let due = time.is_none_or(|time| inside(window, time))
-                && self.margins.would_find((rules.value(row), cause), time, self.moved);
-            let known = Known { rule: self.rules.place(rules.value(row)), first_seen, due, found: false };
+            let ends = if until.is_null(row) { time } else { Some(until.value(row)) };
+            let due = self.looks.margins.would_find((rules.value(row), cause), time, self.moved);
+            let counted = severities.value(row) == Severity::Error.as_str() && !muted(row);
+            let rule = self.rules.place(rules.value(row));
+            let series = self.series.place(series.value(row));
+            let known = Known { rule, first_seen, series, ends, counted, due, found: false };
             self.findings.insert(id, known);
         }
         Ok(())
     }
 }
 
-fn inside((since, until): Window, time: i64) -> bool {
-    since.is_none_or(|since| time >= since) && until.is_none_or(|until| time < until)
+fn instants<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b TimestampMicrosecondArray, ArrowError> {
+    let times = batch.column_by_name(name).and_then(|times| times.as_primitive_opt::<TimestampMicrosecondType>());
+    times.ok_or_else(|| ArrowError::SchemaError(format!("`{name}` is not a column of instants")))
 }
 
 /// A finding id is 32 hexadecimal digits.
-fn identity(finding_id: &str) -> Option<u128> {
+pub(super) fn identity(finding_id: &str) -> Option<u128> {
     u128::from_str_radix(finding_id, 16).ok()
 }
 
-/// The findings that a run of `job` over `window`, with these `margins`, compares its own with.
+/// The findings that a run of `job` that looks at `looks` compares its own with.
 ///
 /// # Errors
 /// A file of an earlier run cannot be read.
-pub fn previous_findings(dir: &Path, job: &str, window: Window, margins: Margins) -> Result<Previous, ReportError> {
-    load(dir, job, window, margins, MOST_KNOWN)
+pub fn previous_findings(dir: &Path, job: &str, looks: Looks) -> Result<Previous, ReportError> {
+    load(dir, job, looks, MOST_KNOWN)
 }
 
 /// The median of the rows that the last runs of `job` were to remove, of those that reached their end and were free to;
@@ -198,6 +259,38 @@ fn removed(path: &Path) -> Result<Option<u64>, ArrowError> {
     // Runs of an older version have no such column.
     let rows = run.column_by_name("rows_removed").and_then(|rows| rows.as_primitive_opt::<Int64Type>());
     Ok(rows.filter(|rows| ended && moves && !rows.is_null(0)).and_then(|rows| u64::try_from(rows.value(0)).ok()))
+}
+
+/// On how many days before that of `now` (UTC) the last runs of `job` left rows where they were, for others wrote to their
+/// files; a run that moved its rows ends the count, and so do more runs than `USUAL_RUNS`.
+///
+/// # Errors
+/// A file of an earlier run cannot be read.
+pub fn busy_days(dir: &Path, job: &str, now: DateTime<Utc>) -> Result<usize, ReportError> {
+    let mut days = BTreeSet::new();
+    for file in runs::of_job(dir, job)?.into_iter().take(USUAL_RUNS) {
+        match busy(&file.path).map_err(|source| ReportError::reading(&file.path, source))? {
+            Some(false) => break,
+            Some(true) => days.insert(file.run.run_date().to_string()),
+            None => continue,
+        };
+    }
+    days.remove(&now.date_naive().to_string());
+    Ok(days.len())
+}
+
+/// Whether the run in `path` left rows for others wrote to their files; `None` where it was to move none, or never came to
+/// that.
+fn busy(path: &Path) -> Result<Option<bool>, ArrowError> {
+    let mut reader =
+        only(ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?, &["command", "status", "rows_busy"])?;
+    let Some(run) = reader.next().transpose()?.filter(|run| run.num_rows() > 0) else { return Ok(None) };
+    // Runs of an older version have no such column.
+    let rows = run.column_by_name("rows_busy").and_then(|rows| rows.as_primitive_opt::<Int64Type>());
+    let is_busy = rows.is_some_and(|rows| !rows.is_null(0) && rows.value(0) > 0);
+    let ended = matches!(RunStatus::parse(texts(&run, "status")?.value(0)), Some(RunStatus::Ok | RunStatus::Findings));
+    let moves = matches!(texts(&run, "command")?.value(0), "run" | "apply");
+    Ok((moves && (ended || is_busy)).then_some(is_busy))
 }
 
 /// The rows of the plan of a run, from its actions in `path`; none where it has none. Those of earlier runs that it
@@ -248,69 +341,34 @@ fn evaluated(results: File, rules: &mut BTreeSet<String>) -> Result<(), ArrowErr
     Ok(())
 }
 
-fn load(dir: &Path, job: &str, window: Window, margins: Margins, most: u64) -> Result<Previous, ReportError> {
-    let mut others = Previous::None;
-    for file in runs::of_job(dir, job)? {
-        let moved = match comparison(&file.path, window).map_err(|source| ReportError::reading(&file.path, source))? {
-            Comparison::Whole(moved) => moved,
-            Comparison::None => continue,
-            Comparison::OtherWindow => {
-                others = Previous::OtherWindows;
-                continue;
-            }
-        };
-        let mut known = KnownFindings { run: file.run.to_string(), margins, moved, ..KnownFindings::default() };
-        let mut rows = 0;
-        for part in runs::parts(dir, &file)? {
-            let (reader, more) = open(&part).map_err(|source| ReportError::reading(&part, source))?;
+fn load(dir: &Path, job: &str, looks: Looks, most: u64) -> Result<Previous, ReportError> {
+    let (links, moved) = match chain::chain(dir, job, looks.window, looks.in_part)? {
+        Chain::None => return Ok(Previous::None),
+        Chain::OtherWindows => return Ok(Previous::OtherWindows),
+        Chain::Runs(links, moved) => (links, moved),
+    };
+    let Some(newest) = links.last() else { return Ok(Previous::None) };
+    let rules_before = RulesBefore::of(&Table::RuleResults.file(dir, job, &newest.file.run))?;
+    let run = newest.file.run.to_string();
+    let mut known = KnownFindings { run, moved, rules_before, ..KnownFindings::new(looks) };
+    let mut rows = 0;
+    for Link { file, part } in links {
+        if let Some(part) = part {
+            known.replace(&part);
+        }
+        for path in runs::parts(dir, &file)? {
+            let (reader, more) = open(&path).map_err(|source| ReportError::reading(&path, source))?;
             rows += more;
             if rows > most {
                 return Ok(Previous::TooMany);
             }
             for batch in reader {
-                let added = batch.and_then(|batch| known.add(&batch, window));
-                added.map_err(|source| ReportError::reading(&part, source))?;
+                let added = batch.and_then(|batch| known.add(&batch, file.run.as_str()));
+                added.map_err(|source| ReportError::reading(&path, source))?;
             }
         }
-        return Ok(Previous::Known(Box::new(known)));
     }
-    Ok(others)
-}
-
-/// How far the findings of an earlier run can be compared with those of a run over another window.
-enum Comparison {
-    /// It did not reach its end, or looked at some rules or series only.
-    None,
-    /// It did not look at all of the window, or had another kind of history before it.
-    OtherWindow,
-    /// It looked at all of the window, which has moved since at these ends.
-    Whole(Moved),
-}
-
-fn comparison(path: &Path, window: Window) -> Result<Comparison, ArrowError> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
-    if metadata(&builder, SCOPE_KEY).is_some_and(|scope| scope != WHOLE) {
-        return Ok(Comparison::None);
-    }
-    let mut reader = only(builder, &["status", "window_since", "window_until"])?;
-    let Some(run) = reader.next().transpose()?.filter(|run| run.num_rows() > 0) else { return Ok(Comparison::None) };
-    if !RunStatus::parse(texts(&run, "status")?.value(0)).is_some_and(RunStatus::reached_its_end) {
-        return Ok(Comparison::None);
-    }
-    let end = |name: &str| {
-        let times = run.column_by_name(name)?.as_primitive_opt::<TimestampMicrosecondType>()?;
-        (!times.is_null(0)).then(|| times.value(0))
-    };
-    let (since, until) = (end("window_since"), end("window_until"));
-    // A run over all data knows what was before the window, and flags rows that one over the end of it cannot.
-    let from = match (since, window.0) {
-        (None, None) => true,
-        (Some(before), Some(now)) => before <= now,
-        _ => false,
-    };
-    let to = until.is_none_or(|before| window.1.is_some_and(|now| now <= before));
-    let moved = Moved { since: since != window.0, until: until != window.1 };
-    Ok(if from && to { Comparison::Whole(moved) } else { Comparison::OtherWindow })
+    Ok(Previous::Known(Box::new(known)))
 }
 
 /// The job file that the newest run of `job` was of; `None` where there is no run, or it is of an earlier version.
@@ -325,33 +383,17 @@ pub fn job_file(dir: &Path, job: &str) -> Result<Option<PathBuf>, ReportError> {
     Ok(metadata(&builder, JOB_FILE_KEY).map(PathBuf::from))
 }
 
-/// What the metadata of a table says of `key`.
-fn metadata<'a>(builder: &'a ParquetRecordBatchReaderBuilder<File>, key: &str) -> Option<&'a str> {
-    let pairs: &[KeyValue] = builder.metadata().file_metadata().key_value_metadata()?;
-    pairs.iter().find(|pair| pair.key == key)?.value.as_deref()
-}
-
 /// Opens a part of `findings`; also returns how many rows it has.
 fn open(part: &Path) -> Result<(ParquetRecordBatchReader, u64), ArrowError> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(part)?)?;
     let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
-    Ok((only(builder, &["finding_id", "rule_id", "first_seen_run", "time", "cause"])?, rows))
-}
-
-/// Reads some columns only.
-pub(super) fn only(
-    builder: ParquetRecordBatchReaderBuilder<File>,
-    columns: &[&str],
-) -> Result<ParquetRecordBatchReader, ArrowError> {
-    let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
-    Ok(builder.with_projection(mask).build()?)
-}
-
-/// A column of text, plain or dictionary-encoded.
-pub(super) fn texts(batch: &RecordBatch, name: &str) -> Result<StringArray, ArrowError> {
-    let column = batch.column_by_name(name);
-    let column = column.ok_or_else(|| ArrowError::SchemaError(format!("there is no column `{name}`")))?;
-    Ok(cast(column, &DataType::Utf8)?.as_string().clone())
+    Ok((
+        only(
+            builder,
+            &["finding_id", "rule_id", "first_seen_run", "series", "time", "time_until", "cause", "severity", "label"],
+        )?,
+        rows,
+    ))
 }
 
 #[cfg(test)]
@@ -361,9 +403,13 @@ mod tests {
     use super::*;
     use crate::decide::Action;
     use crate::report::collector::Collector;
-    use crate::report::run::{ActionRow, Outcome, RunMeta};
+    use crate::report::run::{ActionRow, Outcome, RunMeta, Window};
     use crate::report::testing::{DAY, GAP, OHLC, finding_id, meta, one_series, program};
     use crate::text::utc::UtcMicros;
+
+    fn looks(window: Window) -> Looks {
+        Looks { window, ..Looks::default() }
+    }
 
     #[test]
     fn the_rules_that_the_last_runs_evaluated_are_known() {
@@ -394,8 +440,12 @@ mod tests {
         };
     }
 
+    fn first_seen(met: Option<Met<'_>>) -> Option<&str> {
+        met?.first_seen
+    }
+
     fn known(dir: &Path, window: Window) -> Box<KnownFindings> {
-        match previous_findings(dir, "demo", window, Margins::default()).unwrap() {
+        match previous_findings(dir, "demo", looks(window)).unwrap() {
             Previous::Known(known) => known,
             other => panic!("{other:?}"),
         }
@@ -404,15 +454,9 @@ mod tests {
     #[test]
     fn the_first_run_has_nothing_before_it() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(matches!(
-            previous_findings(dir.path(), "demo", (None, None), Margins::default()).unwrap(),
-            Previous::None
-        ));
+        assert!(matches!(previous_findings(dir.path(), "demo", Looks::default()).unwrap(), Previous::None));
         report(dir.path(), meta(1), RunStatus::Findings);
-        assert!(matches!(
-            previous_findings(dir.path(), "other", (None, None), Margins::default()).unwrap(),
-            Previous::None
-        ));
+        assert!(matches!(previous_findings(dir.path(), "other", Looks::default()).unwrap(), Previous::None));
     }
 
     #[test]
@@ -446,7 +490,7 @@ mod tests {
             [(Some(99), Some(150)), (Some(100), Some(151)), (Some(104), None), (None, Some(150)), (None, None)]
         {
             let window = (window.0.map(|day| day * DAY), window.1.map(|day: i64| day * DAY));
-            let previous = previous_findings(dir.path(), "demo", window, Margins::default()).unwrap();
+            let previous = previous_findings(dir.path(), "demo", looks(window)).unwrap();
             assert!(matches!(previous, Previous::OtherWindows), "{window:?}: {previous:?}");
         }
         // An older run that looked at more is the one before.
@@ -479,11 +523,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         report(dir.path(), over(1, (Some(100 * DAY), None)), RunStatus::Findings);
         let mut known = known(dir.path(), (Some(104 * DAY), Some(150 * DAY)));
-        assert_eq!(known.meet(&finding_id(OHLC, "A", 5)), Some("20261120T010000Z-aaaa"));
-        assert_eq!(known.meet(&finding_id(OHLC, "A", 6)), None);
-        let fixed: Vec<(&str, i64)> = known.fixed().into_iter().collect();
+        assert_eq!(first_seen(known.meet(&finding_id(OHLC, "A", 5))), Some("20261120T010000Z-aaaa"));
+        assert!(known.meet(&finding_id(OHLC, "A", 6)).is_none());
+        let fixed: Vec<(&str, i64)> = known.fixed(&BTreeSet::new()).into_iter().collect();
         assert_eq!(fixed, [("close-outlier", 1)], "day 103 is before the window, the gap of day 150 after it");
-        assert_eq!(known.meet(&finding_id(GAP, "A", 150)), Some("20261120T010000Z-aaaa"));
+        assert_eq!(first_seen(known.meet(&finding_id(GAP, "A", 150))), Some("20261120T010000Z-aaaa"));
     }
 
     /// Reports a run that removed rows, or wanted to, with what became of them.
@@ -525,8 +569,8 @@ mod tests {
     fn more_findings_than_memory_should_hold_are_not_compared() {
         let dir = tempfile::tempdir().unwrap();
         report(dir.path(), meta(1), RunStatus::Findings);
-        assert!(matches!(load(dir.path(), "demo", (None, None), Margins::default(), 3).unwrap(), Previous::TooMany));
-        assert!(matches!(load(dir.path(), "demo", (None, None), Margins::default(), 4).unwrap(), Previous::Known(_)));
+        assert!(matches!(load(dir.path(), "demo", Looks::default(), 3).unwrap(), Previous::TooMany));
+        assert!(matches!(load(dir.path(), "demo", Looks::default(), 4).unwrap(), Previous::Known(_)));
     }
 
     #[test]
@@ -535,7 +579,7 @@ mod tests {
         report(dir.path(), meta(1), RunStatus::Findings);
         let part = dir.path().join("findings/job=demo/run_date=2026-11-20/20261120T010000Z-aaaa-000.parquet");
         fs::write(&part, "not Parquet").unwrap();
-        let error = previous_findings(dir.path(), "demo", (None, None), Margins::default()).unwrap_err();
+        let error = previous_findings(dir.path(), "demo", Looks::default()).unwrap_err();
         assert!(matches!(&error, ReportError::Read { path, .. } if *path == part), "{error}");
     }
 }

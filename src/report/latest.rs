@@ -9,7 +9,7 @@ use arrow::error::ArrowError;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::error::ReportError;
-use super::history::{only, texts};
+use super::reading::{only, texts};
 use super::run::RunStatus;
 use super::runs::{self, RunFile};
 use crate::decide::Labelled;

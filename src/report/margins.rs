@@ -3,13 +3,14 @@
 //! A rule about a series looks at bars before and after a bar. Near an end of the window that has moved since the run
 //! before, the two runs saw different bars, and what only one of them found is neither new nor fixed for sure.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use super::run::Window;
+use super::run::{RunMeta, Window};
 use crate::bars::BarsSpec;
 use crate::checks::{Context, LEAST_SESSIONS};
+use crate::engine::distance::{bars_of_sessions, earlier, later};
 use crate::engine::program::Program;
-use crate::market::{DAY_US, Interval};
+use crate::engine::scope;
 
 /// The part of a window in which the verdicts of each rule do not depend on bars outside of it.
 #[derive(Debug, Default)]
@@ -19,6 +20,10 @@ pub struct Margins {
     /// Of the findings that a rule merges, by index of the rule: their causes, and what they depend on.
     merged: Vec<(&'static [&'static str], Margin)>,
     ids: HashMap<String, usize>,
+    /// Rules, by index, that do not run where only a part of the bars is read.
+    needs_whole: BTreeSet<usize>,
+    /// Rules, by index, that do not run.
+    skipped: BTreeSet<usize>,
 }
 
 /// The same of one rule, µs UTC; an end that is open has none.
@@ -29,6 +34,25 @@ struct Margin {
     from: Option<i64>,
     /// Exclusive.
     to: Option<i64>,
+}
+
+/// What a run looks at, as far as that decides what it is compared with.
+#[derive(Debug, Default)]
+pub struct Looks {
+    /// Its window.
+    pub window: Window,
+    /// Whether it knows the bars before its window, so that its verdicts do not depend on where that begins.
+    pub in_part: bool,
+    /// Where its verdicts do not depend on bars outside of the window.
+    pub margins: Margins,
+}
+
+impl Looks {
+    /// What the run `meta` of `program` looks at.
+    pub fn of(program: &Program, meta: &RunMeta) -> Self {
+        let margins = Margins::of(program, meta.window);
+        Self { window: meta.window, in_part: meta.changed_since.is_some(), margins }
+    }
 }
 
 /// Which ends of the window are not those of the run before.
@@ -46,7 +70,9 @@ impl Margins {
         let margins = rules.clone().map(|rule| match rule.context() {
             // The first bar of a run of bars is not flagged: one that begins with the window shows at its second bar, and
             // may have begun before.
-            Context::Whole => Margin::new(&program.bars, window, (2, 2), true),
+            Context::Whole | Context::Run { .. } | Context::Quiet { .. } => {
+                Margin::new(&program.bars, window, (2, 2), true)
+            }
             Context::Bars { before, after } => {
                 let own = program.rules.expressions.iter().filter(|expression| expression.rule == rule.id);
                 let reach = own.map(|expression| expression.reach);
@@ -61,16 +87,29 @@ impl Margins {
         let of_stretch = bars_of_sessions(&program.bars, LEAST_SESSIONS);
         let wide = Margin::new(&program.bars, window, (of_stretch, of_stretch), true);
         let merged = rules.clone().map(|rule| (rule.check.merged(), wide));
+        let needs_whole =
+            rules.clone().enumerate().filter(|(_, rule)| !scope::runs_in_part(rule, &program.rules, &program.bars));
         Self {
+            needs_whole: needs_whole.map(|(index, _)| index).collect(),
+            skipped: program.skipped.clone(),
             rules: margins.collect(),
             merged: merged.collect(),
             ids: rules.enumerate().map(|(index, rule)| (rule.id.to_string(), index)).collect(),
         }
     }
 
+    /// Whether the rule `id` does not run where only a part of the bars is read.
+    pub(super) fn needs_whole(&self, id: &str) -> bool {
+        self.ids.get(id).is_some_and(|index| self.needs_whole.contains(index))
+    }
+
     /// Whether this run would have found what the run before found by the rule `id` at `time`, were it there still.
     pub(super) fn would_find(&self, (id, cause): (&str, Option<&str>), time: Option<i64>, moved: Moved) -> bool {
-        let Some(margin) = self.ids.get(id).and_then(|index| self.margin(*index, cause)) else { return true };
+        let index = self.ids.get(id);
+        if index.is_some_and(|index| self.skipped.contains(index)) {
+            return false;
+        }
+        let Some(margin) = index.and_then(|index| self.margin(*index, cause)) else { return true };
         !(margin.whole && (moved.since || moved.until)) && margin.holds(time, moved)
     }
 
@@ -108,79 +147,13 @@ impl Margin {
     }
 }
 
-/// How many bars so many sessions have, of the newest that are known.
-fn bars_of_sessions(bars: &BarsSpec, sessions: usize) -> usize {
-    let sessions = i64::try_from(sessions).unwrap_or(i64::MAX);
-    let count = bars.grid.as_ref().and_then(|grid| {
-        let calendar = grid.calendar();
-        let last = calendar.last_on_or_before(calendar.last()?)?;
-        let first = calendar.first_on_or_after(calendar.first()?)?.max(last - sessions);
-        let first = grid.first_at_or_after(calendar.session(first).open)?;
-        let end = grid.last_at_or_before(calendar.session(last).close)?;
-        usize::try_from(end - first).ok()
-    });
-    // A calendar without an end has sessions of a day.
-    let of_days = |step: u32| sessions * DAY_US / (i64::from(step.max(1)) * 1_000_000);
-    count.unwrap_or_else(|| match bars.interval {
-        Interval::Seconds(step) => usize::try_from(of_days(step)).unwrap_or(0),
-        Interval::Day | Interval::Week | Interval::Month => 0,
-    })
-}
-
-/// The first timestamp with so many expected bars between `since` and it.
-fn later(bars: &BarsSpec, since: i64, count: usize) -> i64 {
-    let beyond = since.saturating_add(span(bars, count));
-    let of_grid = bars.grid.as_ref().filter(|_| count > 0).and_then(|grid| {
-        let position = grid.first_at_or_after(since)?.checked_add(i64::try_from(count).ok()?)?;
-        (position <= grid.last_at_or_before(beyond)?).then(|| grid.timestamp(position))
-    });
-    of_grid.unwrap_or(beyond)
-}
-
-/// What comes behind the last timestamp with so many expected bars between it and `until`.
-fn earlier(bars: &BarsSpec, until: i64, count: usize) -> i64 {
-    let beyond = until.saturating_sub(span(bars, count));
-    let of_grid = bars.grid.as_ref().filter(|_| count > 0).and_then(|grid| {
-        let position = grid.last_at_or_before(until.checked_sub(1)?)?.checked_sub(i64::try_from(count).ok()?)?;
-        (position >= grid.first_at_or_after(beyond)?).then(|| grid.timestamp(position) + 1)
-    });
-    of_grid.unwrap_or(beyond)
-}
-
-/// How long so many bars last, with room for weekends and holidays: without a calendar it is not known where they are.
-fn span(bars: &BarsSpec, count: usize) -> i64 {
-    let one = match bars.interval {
-        Interval::Seconds(seconds) => i64::from(seconds) * 1_000_000,
-        Interval::Day => DAY_US,
-        Interval::Week => 7 * DAY_US,
-        Interval::Month => 31 * DAY_US,
-    };
-    i64::try_from(count).unwrap_or(i64::MAX).saturating_mul(one).saturating_mul(4)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checks::testing::Fixture;
+    use crate::market::DAY_US;
 
     fn day(text: &str) -> i64 {
         i64::from(text.parse::<chrono::NaiveDate>().unwrap().to_epoch_days()) * DAY_US
-    }
-
-    fn daily(calendar: &str) -> BarsSpec {
-        Fixture::new(&format!("calendar = \"{calendar}\""), "time,close\n").spec
-    }
-
-    #[test]
-    fn bars_are_counted_on_the_calendar() {
-        let bars = daily("XNYS");
-        // 2024-07-04 is a holiday, and 6 and 7 are a weekend.
-        assert_eq!(later(&bars, day("2024-07-03"), 0), day("2024-07-03"));
-        assert_eq!(later(&bars, day("2024-07-03"), 1), day("2024-07-05"));
-        assert_eq!(later(&bars, day("2024-07-04"), 2), day("2024-07-09"));
-        assert_eq!(earlier(&bars, day("2024-07-09"), 0), day("2024-07-09"));
-        assert_eq!(earlier(&bars, day("2024-07-09"), 1), day("2024-07-05") + 1);
-        assert_eq!(earlier(&bars, day("2024-07-09"), 2), day("2024-07-03") + 1);
     }
 
     #[test]
@@ -191,28 +164,5 @@ mod tests {
         let fixed = |cause: &str, moved| margins.would_find(("gap", Some(cause)), time, moved);
         assert_eq!((fixed("unexplained", moved), fixed("shifted", moved)), (true, false));
         assert!(fixed("same-bars-missing", Moved::default()));
-    }
-
-    #[test]
-    fn a_stretch_has_the_bars_of_five_sessions() {
-        let hours = |calendar: &str| {
-            let bars = Fixture::new(&format!("interval = \"1h\"\ncalendar = \"{calendar}\""), "time").spec;
-            bars_of_sessions(&bars, LEAST_SESSIONS)
-        };
-        assert_eq!((hours("24/7"), hours("weekdays")), (120, 120));
-        // Six sessions of 7 hours with half-days before the end of the year, but for the last bar.
-        assert!((30..=42).contains(&hours("XNYS")), "{}", hours("XNYS"));
-        assert_eq!(bars_of_sessions(&daily("24/7"), LEAST_SESSIONS), 0);
-    }
-
-    #[test]
-    fn where_no_calendar_reaches_there_is_room_for_days_without_bars() {
-        let bars = BarsSpec { grid: None, ..daily("XNYS") };
-        assert_eq!(later(&bars, day("2024-07-03"), 2), day("2024-07-11"));
-        assert_eq!(earlier(&bars, day("2024-07-11"), 2), day("2024-07-03"));
-        let bars = daily("XNYS");
-        assert_eq!(later(&bars, day("2200-01-01"), 1), day("2200-01-05"));
-        assert_eq!(earlier(&bars, day("1700-01-05"), 1), day("1700-01-01"));
-        assert_eq!(later(&bars, i64::MAX - 1, usize::MAX), i64::MAX);
     }
 }

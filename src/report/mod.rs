@@ -4,16 +4,24 @@
 //! run        a run as its caller knows it: RunMeta when it begins, Outcome when it ends
 //! collector  batches of the operator -> staged files and counts -> the report, published as a whole
 //! history    the findings of the run before: what is new, what is fixed
+//! news       what labels and the run before say of each finding; by_label: counts; rules_before: rules that changed
+//! chain      which runs tell what is open
 //! margins    where a verdict depends on bars outside of the window, so that two runs are not comparable
 //! tally      counts of rules and series, and whether they add up; moves: rows that are to leave their source
 //! tables     names, paths and columns of the five tables; findings, months, rows: how each is made
-//! summary    the run in one structure; render: as text for a terminal or as one line
+//! summary    the run in one structure (change: against the run before); render: as text for a terminal or as one line
+//! retention  which runs are kept, and that the others go
 //! write      files that are there as a whole or not at all; sweep: what killed runs left; rights: who may read
-//! store      reading back: tables for SQL, runs by name; latest: the findings of the latest run, one by one
+//! told       who was told of a run, written beside it, and what the runs before were told
+//! store      reading back (reading: columns): tables for SQL, runs by name; latest: the findings of the latest run, one by one
 //! ```
 //!
 //! A run exists when its row in `runs` does, and that is written last. Nothing here prints.
 
+mod accounts;
+pub mod by_label;
+mod chain;
+pub mod change;
 pub mod collector;
 mod destination;
 pub mod error;
@@ -26,11 +34,15 @@ pub mod latest;
 pub mod margins;
 mod months;
 pub mod moves;
+mod news;
 pub mod one_fault;
 pub mod other_days;
+mod reading;
 pub mod render;
+pub mod retention;
 mod rights;
 mod rows;
+pub mod rules_before;
 pub mod run;
 pub mod run_id;
 pub mod runs;
@@ -41,6 +53,7 @@ pub mod tables;
 pub mod tally;
 #[cfg(test)]
 mod testing;
+pub mod told;
 pub mod unmatched;
 mod write;
 

@@ -3,16 +3,15 @@
 //! Pure: the same summary gives the same text. Colour is decoration, everything is said in words too. What comes
 //! from data is made visible, so it cannot control the terminal.
 
-use super::run::RunStatus;
+use super::accounts::accounts;
+use super::change::OfChangedRule;
+use super::run::{RunStatus, Told};
 use super::summary::{Place, RuleSummary, Summary, Verdict};
 use super::tally::RuleStatus;
 use crate::engine::program::PARSE_ERROR;
 use crate::text::escape::{shortened, visible};
 use crate::text::numbers::{counted, rate, seconds, speed, thousands};
 use crate::text::utc::UtcMicros;
-
-/// Most rules that the line of rows stepped over names.
-const MOST_NAMED: usize = 4;
 
 /// Longest rule id that is not cut.
 const LONGEST_ID: usize = 40;
@@ -32,7 +31,12 @@ pub fn render_text(summary: &Summary, colour: bool, width: usize) -> String {
     }
     let refused = if summary.status == RunStatus::Refused { "refused" } else { "a run would be refused" };
     lines.extend(summary.refusals.iter().map(|refusal| format!("{refused}: {}", visible(refusal))));
-    lines.extend(summary.error.iter().map(|error| format!("error: {}", visible(error))));
+    let word = match summary.status {
+        RunStatus::Skipped => "skipped",
+        RunStatus::Ok | RunStatus::Findings => "warning",
+        _ => "error",
+    };
+    lines.extend(summary.error.iter().map(|error| format!("{word}: {}", visible(error))));
     lines.push(closing(summary, paint));
     lines.extend(next(summary, paint));
     lines.join("\n") + "\n"
@@ -103,6 +107,7 @@ fn line(rule: &RuleSummary, daily: bool, id: usize, paint: Paint, width: usize) 
     let (status, share, first) = match rule.status {
         RuleStatus::Fail => (paint.bad("FAIL"), share(rule), place(rule.first.as_ref(), daily)),
         RuleStatus::Warn => (paint.odd("warn"), share(rule), place(rule.first.as_ref(), daily)),
+        RuleStatus::Known => ("known".to_owned(), share(rule), place(rule.first.as_ref(), daily)),
         RuleStatus::Insufficient => {
             let lacking = format!("too little history: {}", counted(rule.insufficient, "row"));
             ("-   ".to_owned(), "-".to_owned(), lacking)
@@ -136,120 +141,6 @@ fn place(place: Option<&Place>, daily: bool) -> String {
     }
 }
 
-/// Where every row went, what changed, and what was not evaluated.
-fn accounts(summary: &Summary) -> Vec<String> {
-    let mut lines = vec![format!("  {}", equation(summary))];
-    let found = summary.findings.error + summary.findings.warn + summary.findings.info;
-    if let Some(change) = summary.change.as_ref().filter(|change| found > 0 || change.fixed > 0) {
-        let since = match &change.since_run {
-            Some(run) => format!("{} new and {} fixed since {run}", thousands(change.new), thousands(change.fixed)),
-            None => "all new: this is the first run".to_owned(),
-        };
-        lines.push(format!("  {}, {since}", counted(found, "finding")));
-    }
-    if summary.rows.kept > 0 {
-        lines.push(format!("  {}", kept(summary)));
-    }
-    lines.extend(not_evaluated(summary));
-    if !summary.not_evaluated.is_empty() {
-        let rules: Vec<_> = summary.not_evaluated.iter().map(|rule| visible(rule)).collect();
-        lines.push(format!("  evaluated nothing: {}", rules.join(", ")));
-    }
-    if !summary.left_out.is_empty() {
-        let rules: Vec<_> = summary.left_out.iter().map(|rule| visible(rule)).collect();
-        let count = counted(summary.left_out.len() as u64, "rule");
-        let need = if summary.left_out.len() == 1 { "needs" } else { "need" };
-        lines.push(format!("  {count} left out that {need} a field of `without`: {}", rules.join(", ")));
-    }
-    if let Some((newest, days)) = summary.age() {
-        let old = counted(days, "day");
-        lines.push(format!(
-            "  the newest bar is that of {}, {old} before {}",
-            newest.timestamp(summary.daily),
-            date_of(summary)
-        ));
-    }
-    if let Some(calendar) = &summary.calendar {
-        let known = calendar.known_until.as_ref().map(|day| format!(", known until {day}")).unwrap_or_default();
-        lines.push(format!("  calendar {}{known}", calendar.name));
-    }
-    lines.push(String::new());
-    lines
-}
-
-/// The date of the moment the bars were evaluated for.
-fn date_of(summary: &Summary) -> String {
-    summary.as_of.map(UtcMicros::date).unwrap_or_default()
-}
-
-/// `16 rows stay: restored on 2026-11-26`: rows that rules would move, and that a person put back.
-fn kept(summary: &Summary) -> String {
-    let stay = if summary.rows.kept == 1 { "stays" } else { "stay" };
-    let dates = summary.restored.and_then(|span| Some((span.since?.date(), span.until?.date())));
-    let when = match dates {
-        Some((first, last)) if first == last => format!("restored on {first}"),
-        Some((first, last)) => format!("restored on {first} to {last}"),
-        None => "restored by a person".to_owned(),
-    };
-    format!("{} {stay}: {when}", counted(summary.rows.kept, "row"))
-}
-
-/// `259,174 rows = 259,161 clean + 13 flagged`: every row read is counted once. What is 0 is left out.
-fn equation(summary: &Summary) -> String {
-    let rows = &summary.rows;
-    let others = [
-        (rows.flagged, "flagged"),
-        (rows.parse_errors, if rows.parse_errors == 1 { "parse error" } else { "parse errors" }),
-        (rows.to_quarantine, "to quarantine"),
-        (rows.to_delete, "to delete"),
-        (rows.kept, "kept"),
-    ];
-    let others = others.into_iter().filter(|(count, _)| *count > 0);
-    let sum = std::iter::once((rows.clean, "clean")).chain(others);
-    let sum: Vec<String> = sum.map(|(count, what)| format!("{} {what}", thousands(count))).collect();
-    format!("{} = {}", counted(rows.read, "row"), sum.join(" + "))
-}
-
-/// Rows without a verdict, by reason and rule; rules without any verdict have a line of their own in the table.
-fn not_evaluated(summary: &Summary) -> Vec<String> {
-    let reason = |what: &str, reported: RuleStatus, count: fn(&RuleSummary) -> u64| {
-        let rules = summary.rules.iter().filter(|rule| rule.status != reported && count(rule) > 0);
-        let rules: Vec<String> = rules.map(|rule| format!("{} {}", rule.id, counted(count(rule), "row"))).collect();
-        (!rules.is_empty()).then(|| format!("  {what}: {}", rules.join(", ")))
-    };
-    let lacking = reason("too little history", RuleStatus::Insufficient, |rule| rule.insufficient);
-    let excused = reason("excused", RuleStatus::Skipped, |rule| rule.excused);
-    lacking.into_iter().chain(excused).chain(explained(summary)).chain(stepped_over(summary)).collect()
-}
-
-/// What facts excused, by rule and fact: `facts explain: gap 5,004 bars delisted, 3 suspended`.
-fn explained(summary: &Summary) -> Option<String> {
-    let rules: Vec<String> = summary.rules.iter().filter(|rule| !rule.excused_by.is_empty()).map(of_facts).collect();
-    (!rules.is_empty()).then(|| format!("  facts explain: {}", rules.join("; ")))
-}
-
-fn of_facts(rule: &RuleSummary) -> String {
-    let bars = rule.excused_by.iter().enumerate().map(|(index, (fact, excused))| {
-        let fact = fact.replace('-', " ");
-        match index {
-            0 => format!("{} {fact}", counted(excused.bars, "bar")),
-            _ => format!("{} {fact}", thousands(excused.bars)),
-        }
-    });
-    format!("{} {}", visible(&rule.id), bars.collect::<Vec<_>>().join(", "))
-}
-
-/// Rows that rules did not look at. Most rules step over some, so the largest few stand for all.
-fn stepped_over(summary: &Summary) -> Option<String> {
-    let mut rules: Vec<&RuleSummary> = summary.rules.iter().filter(|rule| rule.stepped_over > 0).collect();
-    rules.sort_by_key(|rule| std::cmp::Reverse(rule.stepped_over));
-    let named = rules.iter().take(MOST_NAMED).map(|rule| format!("{} {}", rule.id, counted(rule.stepped_over, "row")));
-    let more = rules.len().saturating_sub(MOST_NAMED);
-    let rest = (more > 0).then(|| format!("{} with fewer", counted(more as u64, "rule")));
-    let named: Vec<String> = named.chain(rest).collect();
-    (!named.is_empty()).then(|| format!("  stepped over: {}", named.join(", ")))
-}
-
 fn closing(summary: &Summary, paint: Paint) -> String {
     let verdict = match summary.verdict {
         Verdict::Ok => paint.good("OK"),
@@ -272,6 +163,7 @@ fn reported(summary: &Summary) -> String {
         RunStatus::Broken => "the run broke off before its end.".to_owned(),
         RunStatus::Stopped if !summary.actions.is_empty() => format!("the run was stopped: {}", counts(summary)),
         RunStatus::Stopped => "the run was stopped before its end.".to_owned(),
+        RunStatus::Skipped => "skipped, nothing was changed.".to_owned(),
         RunStatus::Refused if moves.is_empty() => "refused, nothing was changed.".to_owned(),
         RunStatus::Refused => format!("{wanted}; that is refused, nothing was changed."),
         RunStatus::Ok | RunStatus::Findings if !summary.actions.is_empty() => counts(summary),
@@ -345,12 +237,26 @@ pub fn render_line(summary: &Summary) -> String {
     }
     if let Some(change) = &summary.change {
         pairs.extend([("new", change.new.to_string()), ("fixed", change.fixed.to_string())]);
+        let of = |of: &OfChangedRule| format!("{}:+{}-{}", of.rule, of.new, of.fixed);
+        let changed: Vec<String> = change.of_changed_rules.iter().map(of).collect();
+        if !changed.is_empty() {
+            pairs.push(("changed_rules", changed.join(",")));
+        }
+    }
+    if summary.labelled.muted() > 0 {
+        pairs.push(("labelled", summary.labelled.muted().to_string()));
+    }
+    if summary.fail_on.as_deref() == Some("new") {
+        pairs.push(("news", summary.news.to_string()));
     }
     if !summary.not_evaluated.is_empty() {
         pairs.push(("not_evaluated", summary.not_evaluated.join(",")));
     }
     if !summary.left_out.is_empty() {
         pairs.push(("left_out", summary.left_out.join(",")));
+    }
+    if !summary.skipped.is_empty() {
+        pairs.push(("skipped", summary.skipped.join(",")));
     }
     let failed = summary.rules.iter().filter(|rule| rule.status == RuleStatus::Fail);
     let failed: Vec<String> = failed.map(|rule| format!("{}:{}", rule.id, rule.findings)).collect();
@@ -361,6 +267,10 @@ pub fn render_line(summary: &Summary) -> String {
     pairs.push(("run", summary.run_id.clone()));
     if let Some(plan) = &summary.plan {
         pairs.extend([("plan", plan.path.clone()), ("confirm", plan.confirmation.clone())]);
+    }
+    let undelivered = summary.told.iter().flat_map(Told::undelivered).collect::<Vec<_>>();
+    if !undelivered.is_empty() {
+        pairs.push(("undelivered", undelivered.join(",")));
     }
     let refused = if summary.status == RunStatus::Refused { "refused" } else { "over_limits" };
     pairs.extend(summary.refusals.iter().map(|refusal| (refused, refusal.clone())));
@@ -395,8 +305,11 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::report::by_label::ByLabel;
+    use crate::report::change::Change;
+    use crate::report::rules_before::RuleChange;
     use crate::report::run::{NextStep, StageSeconds, Trigger};
-    use crate::report::summary::{CalendarNote, Change, Rows, Span};
+    use crate::report::summary::{CalendarNote, Rows, Span};
     use crate::report::tally::{BySeverity, Excused};
 
     fn micros(text: &str) -> UtcMicros {
@@ -429,6 +342,8 @@ mod tests {
             rate: (!gaps).then_some(rows as f64 / 259_174.0),
             new: None,
             fixed: None,
+            labelled: ByLabel::default(),
+            change: None,
             series_hit: u64::from(rows > 0),
             first: first.map(|(series, time)| Place { series: series.to_owned(), time: Some(micros(time)) }),
             why: None,
@@ -473,11 +388,16 @@ mod tests {
             rows: Rows { read: 259_174, clean: 259_161, to_quarantine: 13, ..Rows::default() },
             restored: None,
             findings: BySeverity { error: 13, warn: 34, info: 0 },
+            fail_on: None,
+            news: 0,
+            labelled: ByLabel::default(),
+            kept_by_label: 0,
             change: None,
             rules,
             refusals: Vec::new(),
             not_evaluated: Vec::new(),
             left_out: Vec::new(),
+            skipped: Vec::new(),
             actions: BTreeMap::new(),
             plan: None,
             connections: None,
@@ -485,6 +405,7 @@ mod tests {
                 NextStep { command: "barkeep report open".to_owned(), note: Some("rows and charts".to_owned()) },
                 NextStep { command: "barkeep plan jobs/demo.toml".to_owned(), note: None },
             ],
+            told: None,
         }
     }
 
@@ -510,6 +431,39 @@ mod tests {
     }
 
     #[test]
+    fn what_people_said_what_is_news_and_what_rules_changed_are_lines_of_their_own() {
+        let mut summary = demo();
+        let of = |rule: &str, change, new, fixed| OfChangedRule { rule: rule.to_owned(), change, new, fixed };
+        let of_changed_rules = vec![
+            of("outlier", RuleChange::Changed, 46, 40),
+            of("range", RuleChange::Added, 1_000, 0),
+            of("spike", RuleChange::Gone, 0, 2),
+        ];
+        let since_run = Some("20261119T023000Z-aaaa".to_owned());
+        summary.change = Some(Change { new: 5, fixed: 0, since_run, of_changed_rules });
+        summary.fail_on = Some("new".to_owned());
+        summary.labelled = ByLabel { known: 1, fine: 2, bad: 0, accepted: 3 };
+        (summary.rows.kept, summary.kept_by_label) = (3, 2);
+        let text = |summary: &Summary| accounts(summary).join("\n");
+        insta::assert_snapshot!(text(&summary), @r"
+        259,174 rows = 259,161 clean + 13 to quarantine + 3 kept
+        47 findings, 5 new and 0 fixed since 20261119T023000Z-aaaa
+        of a changed rule: outlier 46 new and 40 fixed
+        of an added rule: range 1,000 new and 0 fixed
+        of a rule that is gone: spike 0 new and 2 fixed
+        6 findings are labelled: 1 known, 2 fine, 3 accepted by putting the row back
+        no error is news
+        3 rows stay: restored by a person, 2 labelled known or fine
+        ");
+        (summary.rows.kept, summary.news) = (2, 1);
+        assert!(text(&summary).contains("1 error is news\n  2 rows stay: labelled known or fine\n"));
+        let line = render_line(&summary);
+        assert!(
+            line.contains(" new=5 fixed=0 changed_rules=outlier:+46-40,range:+1000-0,spike:+0-2 labelled=6 news=1 ")
+        );
+    }
+
+    #[test]
     fn a_run_that_has_a_past_and_a_calendar() {
         use RuleStatus::{Insufficient, Skipped};
         let mut summary = demo();
@@ -522,8 +476,14 @@ mod tests {
             to_quarantine: 16,
             to_delete: 1,
             kept: 0,
+            context: 0,
         };
-        summary.change = Some(Change { new: 5, fixed: 1_002, since_run: Some("20261119T023000Z-aaaa".to_owned()) });
+        summary.change = Some(Change {
+            new: 5,
+            fixed: 1_002,
+            since_run: Some("20261119T023000Z-aaaa".to_owned()),
+            of_changed_rules: Vec::new(),
+        });
         let known_until = Some("2026-12-31".to_owned());
         summary.calendar = Some(CalendarNote { name: "XSHG".to_owned(), version: "4.13".to_owned(), known_until });
         summary.rules[2].insufficient = 120;

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, DictionaryArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int64Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray,
 };
 use arrow::datatypes::Int32Type;
 use arrow::error::ArrowError;
 
 use super::destination::VERSION;
+use super::rules_before::RuleChange;
 use super::run::{ActionRow, Outcome, RunMeta};
 use super::tables::Table;
 use super::tally::{RuleStatus, RuleTally, Tally};
@@ -86,8 +88,21 @@ pub(super) fn run(
             ("host", name([meta.host.as_str()])),
             ("error", text([outcome.error.as_deref()])),
             ("user", name([meta.user.as_str()])),
+            ("rows_context", count([Some(tally.series.context)])),
+            ("changed_since", instant([meta.changed_since])),
+            ("series_whole", text([series_whole(outcome)])),
+            // Told after the report is there: `told` fills these in.
+            ("notify_event", Arc::new(DictionaryArray::<Int32Type>::from_iter([None::<&str>]))),
+            ("notify_told", Arc::new(BooleanArray::from(vec![None]))),
+            ("deliveries", text([None::<&str>])),
+            ("rows_busy", count([Some(outcome.busy)])),
         ],
     )
+}
+
+/// The series that were looked at as a whole, beside the window, as JSON.
+fn series_whole(outcome: &Outcome) -> Option<String> {
+    (!outcome.read_whole.is_empty()).then(|| serde_json::json!(outcome.read_whole).to_string())
 }
 
 /// The rows of `rule_results`, one a rule, values that do not decode last.
@@ -123,6 +138,10 @@ pub(super) fn rule_results(meta: &RunMeta, program: &Program, rules: &[RuleTally
             // All rules run over a series in one pass; their parts of the time are not distinguished.
             ("seconds", number(each().map(|_| None))),
             ("excused_by", text(excused.iter().map(|by| Some(by.as_str())))),
+            ("rule_sha256", text(each().map(|(index, _)| rule(index).map(|rule| rule.sha256.as_str())))),
+            ("rule_change", word(each().map(|(_, tally)| tally.change.map(RuleChange::as_str)))),
+            ("findings_labelled", count(each().map(|(_, tally)| Some(tally.by_label.muted())))),
+            ("findings_news", whole(each().map(|(_, tally)| Some(tally.news)))),
         ],
     )
 }
@@ -164,6 +183,10 @@ fn table(table: Table, columns: Columns<'_>) -> Result<RecordBatch, ArrowError> 
 
 fn text<S: AsRef<str>>(values: impl IntoIterator<Item = Option<S>>) -> ArrayRef {
     Arc::new(StringArray::from_iter(values))
+}
+
+fn word<'a>(values: impl IntoIterator<Item = Option<&'a str>>) -> ArrayRef {
+    Arc::new(values.into_iter().collect::<DictionaryArray<Int32Type>>())
 }
 
 fn name<'a>(values: impl IntoIterator<Item = &'a str>) -> ArrayRef {

@@ -1,13 +1,12 @@
 //! A run as its caller knows it: what it set out to do, and how it ended.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::run_id::RunId;
-use crate::decide::Action;
-use crate::decide::Refusal;
+use crate::decide::{Action, FailOn, Refusal};
 use crate::text::utc::UtcMicros;
 
 macro_rules! words {
@@ -65,6 +64,8 @@ words! {
         Broken = "broken",
         /// A signal stopped it.
         Stopped = "stopped",
+        /// Another run of the job was under way.
+        Skipped = "skipped",
     }
 }
 
@@ -95,6 +96,9 @@ pub struct RunMeta {
     pub source: String,
     /// The half-open window it looks at, µs UTC.
     pub window: Window,
+    /// The first timestamp, µs UTC, from which on bars may differ from those that the run before read, where the run looks at
+    /// a part of the bars and knows those before: its window begins no later. `None` for one that knows nothing before its window.
+    pub changed_since: Option<i64>,
     /// The watermark before, µs UTC.
     pub watermark_before: Option<i64>,
     /// The job file, as an absolute path: what distinguishes jobs of one name.
@@ -177,6 +181,37 @@ pub struct PlanNote {
     pub confirmation: String,
 }
 
+/// Who was told of a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// What about, e.g. `fail`; `None` where there was nothing to tell.
+    pub event: Option<String>,
+    /// It waits, for the last message went out just before.
+    pub held_back: bool,
+    /// Whether one channel at least took it.
+    pub told: bool,
+    /// What became of it, by channel; pings and metrics are among them.
+    pub deliveries: Vec<Delivery>,
+}
+
+/// What became of one message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// The channel, e.g. `slack`.
+    pub channel: String,
+    /// Tries.
+    pub tries: u32,
+    /// Why it was not delivered; `None` where it was.
+    pub error: Option<String>,
+}
+
+impl Told {
+    /// The channels that did not take it.
+    pub fn undelivered(&self) -> impl Iterator<Item = &str> {
+        self.deliveries.iter().filter(|one| one.error.is_some()).map(|one| one.channel.as_str())
+    }
+}
+
 /// How a run ended.
 #[derive(Debug, Clone)]
 pub struct Outcome {
@@ -184,6 +219,10 @@ pub struct Outcome {
     pub status: RunStatus,
     /// The exit code it gives.
     pub exit_code: u8,
+    /// Series that were looked at as a whole although the run looks at a window.
+    pub read_whole: BTreeSet<String>,
+    /// Which findings make it fail.
+    pub fail_on: FailOn,
     /// What failed, where something did.
     pub error: Option<String>,
     /// When.
@@ -200,6 +239,8 @@ pub struct Outcome {
     pub refusals: Vec<Refusal>,
     /// Rules that evaluated nothing, by index into the rules of the program.
     pub not_evaluated: Vec<usize>,
+    /// Rows that stay because others write to their files.
+    pub busy: u64,
     /// Rows that were moved.
     pub actions: Vec<ActionRow>,
     /// What became of the connections to a server; `None` where there is none.
@@ -216,6 +257,7 @@ impl Outcome {
         Self {
             status,
             exit_code,
+            fail_on: FailOn::default(),
             error: None,
             finished_at,
             watermark_after: None,
@@ -223,7 +265,9 @@ impl Outcome {
             bytes_read: None,
             peak_rss: None,
             refusals: Vec::new(),
+            read_whole: BTreeSet::new(),
             not_evaluated: Vec::new(),
+            busy: 0,
             actions: Vec::new(),
             connections: None,
             plan: None,

@@ -28,6 +28,14 @@ pub fn newest(dir: &Path) -> Result<Option<UtcMicros>, ReportError> {
     Ok(all(dir)?.first().map(|file| file.run.started()))
 }
 
+/// Whether there is the run `run` of `job`.
+///
+/// # Errors
+/// A folder cannot be listed.
+pub fn has_run(dir: &Path, job: &str, run: &str) -> Result<bool, ReportError> {
+    Ok(of_job(dir, job)?.iter().any(|file| file.run.as_str() == run))
+}
+
 /// The runs of all jobs, newest first; none where `dir` does not exist.
 pub(super) fn all(dir: &Path) -> Result<Vec<RunFile>, ReportError> {
     let mut runs = Vec::new();

@@ -10,7 +10,10 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::datatypes::DataType;
+use arrow::array::{ArrayRef, RecordBatch, StringArray, new_null_array};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
 use datafusion::error::{DataFusionError, Result};
@@ -75,6 +78,38 @@ pub fn register(context: &SessionContext, dir: &Path) -> Result<()> {
         context.register_table(table.name(), Arc::new(ListingTable::try_new(config)?))?;
     }
     Ok(())
+}
+
+/// The newest `most` runs below `dir` as the table `runs` has them, with their jobs, newest first: read from their own files,
+/// so that what it takes does not grow with the number of runs.
+///
+/// # Errors
+/// A folder cannot be listed, or a file not read.
+pub fn newest_runs(dir: &Path, most: usize) -> Result<Vec<RecordBatch>, ReportError> {
+    let files = runs::all(dir)?;
+    let read = |file: &RunFile| row_of(file).map_err(|source| ReportError::reading(&file.path, source));
+    files.iter().take(most).map(read).collect()
+}
+
+/// The columns of `runs` and `job` behind them.
+pub fn runs_schema() -> SchemaRef {
+    let columns = Table::Runs.schema();
+    let job = Arc::new(Field::new("job", DataType::Utf8, true));
+    Arc::new(Schema::new(columns.fields().iter().cloned().chain([job]).collect::<Vec<_>>()))
+}
+
+fn row_of(file: &RunFile) -> std::result::Result<RecordBatch, ArrowError> {
+    let mut reader = ParquetRecordBatchReaderBuilder::try_new(fs::File::open(&file.path)?)?.build()?;
+    let none = || ArrowError::ParseError("there is no row in it".to_owned());
+    let row = reader.next().transpose()?.ok_or_else(none)?;
+    let schema = runs_schema();
+    let columns = schema.fields().iter().map(|field| match (field.name().as_str(), row.column_by_name(field.name())) {
+        ("job", _) => Ok(Arc::new(StringArray::from(vec![file.job.as_str(); row.num_rows()])) as ArrayRef),
+        (_, Some(column)) => cast(column, field.data_type()),
+        // A run of an older version has no such column.
+        (_, None) => Ok(new_null_array(field.data_type(), row.num_rows())),
+    });
+    RecordBatch::try_new(Arc::clone(&schema), columns.collect::<std::result::Result<_, _>>()?)
 }
 
 /// The first file of the tables below `dir` whose footer does not read, if there is one: a query that fails over it

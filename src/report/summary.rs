@@ -7,13 +7,16 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+use super::by_label::ByLabel;
+use super::change::Change;
 use super::destination::VERSION;
 use super::rows::flags_rows;
-use super::run::{Connections, NextStep, Outcome, PlanNote, RunMeta, RunStatus, StageSeconds, Trigger};
+use super::rules_before::RuleChange;
+use super::run::{Connections, NextStep, Outcome, PlanNote, RunMeta, RunStatus, StageSeconds, Told, Trigger};
 use super::tables::SCHEMA_VERSION;
 use super::tally::{BySeverity, Excused, RuleStatus, RuleTally, Tally};
 use crate::bars::BarsSpec;
-use crate::decide::RowTotals;
+use crate::decide::{FailOn, RowTotals};
 use crate::engine::program::Program;
 use crate::market::DAY_US;
 use crate::text::utc::UtcMicros;
@@ -73,8 +76,20 @@ pub struct Summary {
     /// When the first and the last of the rows that stay were put back; `None` where none stays, or that is not known.
     #[serde(default)]
     pub restored: Option<Span>,
+    /// Rows that stay because labels call what was found known or fine.
+    #[serde(default)]
+    pub kept_by_label: u64,
     /// Findings by severity.
     pub findings: BySeverity,
+    /// Which findings make the exit code 1: `new`, `error`, `warn` or `never`; `None` in what earlier versions wrote.
+    #[serde(default)]
+    pub fail_on: Option<String>,
+    /// Errors that no label calls known or fine, and that the run before did not have so.
+    #[serde(default)]
+    pub news: u64,
+    /// Findings by what a person said of them.
+    #[serde(default)]
+    pub labelled: ByLabel,
     /// Findings compared with those of the run before; `None` where there is nothing to compare with.
     pub change: Option<Change>,
     /// The rules, worst first, else in the order of the files.
@@ -87,6 +102,9 @@ pub struct Summary {
     /// Rules that are left out, for the bars are said not to have a field that they need.
     #[serde(default)]
     pub left_out: Vec<String>,
+    /// Rules that did not run, for they depend on all of a series and a part of it was read.
+    #[serde(default)]
+    pub skipped: Vec<String>,
     /// Rows that were to be moved, by how far that is.
     pub actions: BTreeMap<String, u64>,
     /// The connections to a server; `None` where there is none.
@@ -97,6 +115,9 @@ pub struct Summary {
     pub plan: Option<PlanNote>,
     /// What to type next.
     pub next: Vec<NextStep>,
+    /// Who was told of it; `None` where the job tells nobody.
+    #[serde(default)]
+    pub told: Option<Told>,
 }
 
 /// What a run says of the data.
@@ -152,27 +173,19 @@ pub struct Rows {
     pub to_delete: u64,
     /// Rows reported for a value that does not decode.
     pub parse_errors: u64,
-    /// Rows that rules would move and that stay because a person put them back.
+    /// Rows that rules would move and that stay because a person put them back, or labelled what was found.
     #[serde(default)]
     pub kept: u64,
+    /// Rows before those, which were read because verdicts depend on them; they are counted in none of the others.
+    #[serde(default)]
+    pub context: u64,
 }
 
-impl From<RowTotals> for Rows {
-    fn from(totals: RowTotals) -> Self {
+impl Rows {
+    fn new(totals: RowTotals, context: u64) -> Self {
         let RowTotals { read, clean, flagged, to_quarantine, to_delete, parse_errors, kept } = totals;
-        Self { read, clean, flagged, to_quarantine, to_delete, parse_errors, kept }
+        Self { read, clean, flagged, to_quarantine, to_delete, parse_errors, kept, context }
     }
-}
-
-/// Findings compared with those of the run before.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Change {
-    /// Findings the run before did not have.
-    pub new: u64,
-    /// Findings of the run before that were looked for and are gone.
-    pub fixed: u64,
-    /// The run before; `None` for the first one.
-    pub since_run: Option<String>,
 }
 
 /// How one rule came out.
@@ -197,7 +210,7 @@ pub struct RuleSummary {
     /// What facts excused, by fact.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub excused_by: BTreeMap<String, Excused>,
-    /// Rows it did not look at; with the three above, the rows read.
+    /// Rows it did not look at; with the three above, the rows read and those before them that verdicts depend on.
     #[serde(default)]
     pub stepped_over: u64,
     /// Its findings.
@@ -212,6 +225,12 @@ pub struct RuleSummary {
     pub new: Option<u64>,
     /// Findings of the run before that are gone.
     pub fixed: Option<u64>,
+    /// Its findings by what a person said of them.
+    #[serde(default, skip_serializing_if = "ByLabel::is_empty")]
+    pub labelled: ByLabel,
+    /// What became of it since the run before; `None` where it is what it was, or that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<RuleChange>,
     /// Series with a finding.
     pub series_hit: u64,
     /// Its earliest finding.
@@ -250,7 +269,7 @@ impl Summary {
             command: meta.command.clone(),
             trigger: meta.trigger,
             source: meta.source.clone(),
-            verdict: verdict(findings, outcome),
+            verdict: verdict(program, tally, outcome),
             status: outcome.status,
             exit_code: outcome.exit_code,
             error: outcome.error.clone(),
@@ -266,18 +285,24 @@ impl Summary {
             calendar: calendar(&program.bars),
             series: series.series,
             sessions: count(series.sessions),
-            rows: series.rows.into(),
+            rows: Rows::new(series.rows, series.context),
             restored: tally.restored.map(|(first, last)| Span::new(Some(first), Some(last))),
+            fail_on: Some(FailOn::WORDS[outcome.fail_on as usize].to_owned()),
+            news: tally.news(),
+            labelled: tally.by_label(),
+            kept_by_label: tally.kept_by_label,
             findings,
-            change: change(&rules, since_run),
+            change: Change::of(program, tally, since_run),
             rules,
             refusals: outcome.refusals.iter().map(ToString::to_string).collect(),
             not_evaluated: outcome.not_evaluated.iter().map(|rule| program.rule_id(*rule).to_owned()).collect(),
             left_out: program.rules.left_out.iter().map(ToString::to_string).collect(),
+            skipped: program.skipped.iter().map(|rule| program.rule_id(*rule).to_owned()).collect(),
             actions: states(outcome),
             connections: outcome.connections.clone(),
             plan: outcome.plan.clone(),
             next: outcome.next.clone(),
+            told: None,
         }
     }
 
@@ -308,10 +333,17 @@ impl Summary {
     }
 }
 
-fn verdict(findings: BySeverity, outcome: &Outcome) -> Verdict {
+/// What a person knows of does not count, and where only news fail a run, errors that it had before are warnings.
+fn verdict(program: &Program, tally: &Tally, outcome: &Outcome) -> Verdict {
     let went_well = matches!(outcome.status, RunStatus::Ok | RunStatus::Findings);
-    match findings {
-        BySeverity { error: 0, warn: 0, .. } if went_well && outcome.not_evaluated.is_empty() => Verdict::Ok,
+    match tally.counted(program) {
+        _ if outcome.status == RunStatus::Skipped => Verdict::Warn,
+        BySeverity { error: 1.., .. } if went_well && outcome.fail_on == FailOn::New && tally.news() == 0 => {
+            Verdict::Warn
+        }
+        BySeverity { error: 0, warn: 0, .. } if went_well && outcome.not_evaluated.is_empty() && outcome.busy == 0 => {
+            Verdict::Ok
+        }
         BySeverity { error: 0, .. } if went_well => Verdict::Warn,
         _ => Verdict::Fail,
     }
@@ -356,6 +388,8 @@ fn rules(program: &Program, tallies: &[RuleTally]) -> Vec<RuleSummary> {
             bars: count(counts.bars),
             rows: count(counts.rows),
             rate: tally.share().filter(|_| flags_rows(program, index)),
+            labelled: tally.by_label,
+            change: tally.change,
             new: tally.new.map(count),
             fixed: tally.fixed.map(count),
             series_hit: count(tally.series_hit),
@@ -366,12 +400,6 @@ fn rules(program: &Program, tallies: &[RuleTally]) -> Vec<RuleSummary> {
     let mut rules: Vec<RuleSummary> = each.collect();
     rules.sort_by_key(|rule| std::cmp::Reverse(rule.status));
     rules
-}
-
-fn change(rules: &[RuleSummary], since_run: Option<&str>) -> Option<Change> {
-    let new = rules.iter().map(|rule| rule.new).sum::<Option<u64>>()?;
-    let fixed = rules.iter().map(|rule| rule.fixed).sum::<Option<u64>>()?;
-    Some(Change { new, fixed, since_run: since_run.map(str::to_owned) })
 }
 
 fn count(count: i64) -> u64 {

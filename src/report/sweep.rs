@@ -39,7 +39,7 @@ pub(super) fn sweep(disk: &Disk, dir: &Path, own: &RunId) {
 }
 
 /// The run whose lock has this name.
-fn run_of(name: &OsStr) -> Option<RunId> {
+pub(super) fn run_of(name: &OsStr) -> Option<RunId> {
     RunId::parse(name.to_str()?.strip_prefix('.')?.strip_suffix(".lock")?).ok()
 }
 
@@ -51,6 +51,17 @@ fn sweep_run(disk: &Disk, dir: &Path, run: &RunId) -> io::Result<()> {
         .map(|folder| disk.exists(&folder.join(format!("{run}.parquet"))))
         .collect::<io::Result<Vec<bool>>>()?
         .contains(&true);
+    remove_files(disk, dir, run, reported)?;
+    claim.release()
+}
+
+/// Removes what there is of `run`, whose row in `runs` is not there; the caller holds its claim.
+pub(super) fn remove_unreported(disk: &Disk, dir: &Path, run: &RunId) -> io::Result<()> {
+    remove_files(disk, dir, run, false)
+}
+
+/// Removes hidden files of `run`, and all others too where it is not `reported`.
+fn remove_files(disk: &Disk, dir: &Path, run: &RunId, reported: bool) -> io::Result<()> {
     for table in Table::ALL {
         for folder in folders(disk, dir, table, run)? {
             remove(disk, &folder, |name| is_hidden(name, run) || (!reported && is_of(name, run)))?;
@@ -58,10 +69,7 @@ fn sweep_run(disk: &Disk, dir: &Path, run: &RunId) -> io::Result<()> {
     }
     let summary = tables::summary(dir, run.as_str());
     disk.remove(&temporary_of(&summary))?;
-    if !reported {
-        disk.remove(&summary)?;
-    }
-    claim.release()
+    if reported { Ok(()) } else { disk.remove(&summary) }
 }
 
 /// The folders of `table` that files of `run` may lie in, whatever its job.
@@ -83,7 +91,7 @@ fn is_hidden(name: &str, run: &RunId) -> bool {
 }
 
 /// Whether a file of a table is one of `run`: `RUN.parquet` or `RUN-000.parquet`.
-fn is_of(name: &str, run: &RunId) -> bool {
+pub(super) fn is_of(name: &str, run: &RunId) -> bool {
     let rest = name.strip_prefix(run.as_str()).and_then(|rest| rest.strip_suffix(".parquet"));
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }

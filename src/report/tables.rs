@@ -180,6 +180,20 @@ const RUNS: &[(&str, Kind)] = &[
     ("error", Kind::Text),
     // Login name, or the number of the user where it has none.
     ("user", Kind::Name),
+    // Rows before the window that were read because verdicts depend on them; the other counts are without them.
+    ("rows_context", Kind::Count),
+    // The first timestamp that may differ from what the run before read; NULL where nothing before the window was read.
+    ("changed_since", Kind::Instant),
+    // A JSON array of series that were looked at as a whole, beside the window; NULL where there are none.
+    ("series_whole", Kind::Text),
+    // What there was to tell of the run: `fail`, `recovery`, `news` or `none`; NULL where the job tells nobody.
+    ("notify_event", Kind::Name),
+    // Whether one channel at least took it.
+    ("notify_told", Kind::Flag),
+    // A JSON array: channel, tries, and why it failed.
+    ("deliveries", Kind::Text),
+    // Rows that stay because others write to their files.
+    ("rows_busy", Kind::Count),
 ];
 
 const RULE_RESULTS: &[(&str, Kind)] = &[
@@ -209,6 +223,14 @@ const RULE_RESULTS: &[(&str, Kind)] = &[
     ("seconds", Kind::Number),
     // A JSON object of what facts excused, by fact.
     ("excused_by", Kind::Text),
+    // SHA-256 (hex) of what decides the verdicts of the rule.
+    ("rule_sha256", Kind::Text),
+    // `changed` or `added` since the run that this one is compared with.
+    ("rule_change", Kind::Name),
+    // Findings that make no run fail: labelled `known` or `fine`, or of rows that a person put back.
+    ("findings_labelled", Kind::Count),
+    // Errors without such a label that the run before did not have so.
+    ("findings_news", Kind::Count),
 ];
 
 const FINDINGS: &[(&str, Kind)] = &[
@@ -237,6 +259,8 @@ const FINDINGS: &[(&str, Kind)] = &[
     ("evidence", Kind::Text),
     ("is_new", Kind::Flag),
     ("first_seen_run", Kind::Text),
+    // `known`, `fine` or `bad` as a person said; `accepted` where the person put the row back.
+    ("label", Kind::Name),
 ];
 
 const SERIES_METRICS: &[(&str, Kind)] = &[

@@ -6,9 +6,11 @@ use std::collections::BTreeMap;
 
 use arrow::array::RecordBatch;
 
+use super::by_label::ByLabel;
 use super::error::ReportError;
 use super::incoming::{Records, check_schema, only};
 use super::moves::MoveRow;
+use super::rules_before::RuleChange;
 use super::unmatched::Unmatched;
 use crate::decide::{Action, RowTotals, SeriesShare, Severity, Verdict, share};
 use crate::engine::counts::{RuleCounts, SeriesCounts};
@@ -25,6 +27,8 @@ pub enum RuleStatus {
     Skipped,
     /// No row had enough history to be evaluated.
     Insufficient,
+    /// It found something, and all of that is labelled known or fine, or of rows that a person put back.
+    Known,
     /// It found something and its severity is not `error`.
     Warn,
     /// It found something and is an `error`.
@@ -38,6 +42,7 @@ impl RuleStatus {
             Self::Ok => "ok",
             Self::Skipped => "skipped",
             Self::Insufficient => "insufficient",
+            Self::Known => "known",
             Self::Warn => "warn",
             Self::Fail => "fail",
         }
@@ -74,6 +79,12 @@ pub struct RuleTally {
     pub series_hit: i64,
     /// Rows it flagged that are not moved because a person put them back.
     pub kept: i64,
+    /// Its findings by what a person said of them.
+    pub by_label: ByLabel,
+    /// Errors that no label calls known or fine, and that the run before did not have so.
+    pub news: i64,
+    /// What became of the rule since the run before; `None` where it is what it was, or that is not known.
+    pub change: Option<RuleChange>,
     /// What facts excused, by the word of the fact: what would have been findings, and the bars they are about.
     pub excuses: BTreeMap<String, (i64, i64)>,
 }
@@ -115,12 +126,18 @@ impl RuleTally {
     /// How the rule came out.
     pub fn status(&self, severity: Severity) -> RuleStatus {
         match self.counts {
+            RuleCounts { findings: 1.., .. } if self.counted() == 0 => RuleStatus::Known,
             RuleCounts { findings: 1.., .. } if severity == Severity::Error => RuleStatus::Fail,
             RuleCounts { findings: 1.., .. } => RuleStatus::Warn,
             RuleCounts { evaluated: 1.., .. } => RuleStatus::Ok,
             RuleCounts { insufficient: 1.., .. } => RuleStatus::Insufficient,
             _ => RuleStatus::Skipped,
         }
+    }
+
+    /// Findings that nothing a person said keeps from counting.
+    pub fn counted(&self) -> u64 {
+        u64::try_from(self.counts.findings).unwrap_or(0).saturating_sub(self.by_label.muted())
     }
 
     /// Rows flagged as a share of rows evaluated; `None` where nothing was evaluated.
@@ -136,6 +153,8 @@ pub struct SeriesTally {
     pub series: u64,
     /// Rows by verdict.
     pub rows: RowTotals,
+    /// Rows before those, which were read because verdicts depend on them.
+    pub context: u64,
     /// Sessions of the series that has most of them; those of several series are largely the same days.
     pub sessions: i64,
     /// Rows to be moved and rows read, of the series of which any row is to be moved.
@@ -151,8 +170,11 @@ impl SeriesTally {
         let rows = totals(counts)
             .filter(RowTotals::conserved)
             .ok_or_else(|| ReportError::Conservation(format!("rows of series `{series}` do not add up: {counts:?}")))?;
-        self.series += 1;
+        let context = u64::try_from(counts.context).unwrap_or(0);
+        // A series that ended before the rows that are reported on is none of them.
+        self.series += u64::from(rows.read > 0 || context == 0);
         self.rows += rows;
+        self.context += context;
         self.sessions = self.sessions.max(counts.sessions);
         if let Some((first, last)) = records.time(row).zip(records.time_until(row)) {
             self.span = Some(self.span.map_or((first, last), |(since, until)| (since.min(first), until.max(last))));
@@ -206,6 +228,10 @@ pub struct Tally {
     pub moves: u64,
     /// When the first and the last of the rows that stay were put back, µs UTC, where that is known.
     pub restored: Option<(i64, i64)>,
+    /// Rows that rules would move and that stay, for labels call all of their findings known or fine.
+    pub kept_by_label: u64,
+    /// Rules that only the run before had, and how many findings of theirs are gone.
+    pub gone: Vec<(String, i64)>,
     /// Symbols that facts name and no series has.
     pub unmatched: Unmatched,
 }
@@ -215,7 +241,8 @@ impl Tally {
     pub fn new(program: &Program) -> Self {
         let rules = vec![RuleTally::default(); program.parse_error() + 1];
         let unmatched = Unmatched::new(program);
-        Self { rules, series: SeriesTally::default(), moves: 0, restored: None, unmatched }
+        let (series, gone) = (SeriesTally::default(), Vec::new());
+        Self { rules, series, moves: 0, restored: None, kept_by_label: 0, gone, unmatched }
     }
 
     /// Adds the counts in a batch of the operator's output.
@@ -266,7 +293,7 @@ impl Tally {
         })
     }
 
-    /// Counts a row as kept that was to be moved: a person put it back, and when that was, µs UTC.
+    /// Counts a row as kept that was to be moved: a person put it back, and when that was, µs UTC, or accepted it.
     pub fn keep(&mut self, row: &MoveRow, restored_at: Option<i64>) {
         if let Some(at) = restored_at {
             let (first, last) = self.restored.unwrap_or((at, at));
@@ -289,6 +316,28 @@ impl Tally {
 
     /// Findings by severity.
     pub fn by_severity(&self, program: &Program) -> BySeverity {
+        self.sum(program, |tally| u64::try_from(tally.counts.findings).unwrap_or(0))
+    }
+
+    /// The same without those that are labelled known or fine, or of rows that a person put back.
+    pub fn counted(&self, program: &Program) -> BySeverity {
+        self.sum(program, RuleTally::counted)
+    }
+
+    /// Findings by what a person said of them.
+    pub fn by_label(&self) -> ByLabel {
+        self.rules.iter().fold(ByLabel::default(), |mut sum, tally| {
+            sum += tally.by_label;
+            sum
+        })
+    }
+
+    /// Errors that no label calls known or fine, and that the run before did not have so.
+    pub fn news(&self) -> u64 {
+        self.rules.iter().map(|tally| tally.news.unsigned_abs()).sum()
+    }
+
+    fn sum(&self, program: &Program, count: impl Fn(&RuleTally) -> u64) -> BySeverity {
         let mut by = BySeverity::default();
         for (rule, tally) in self.rules.iter().enumerate() {
             let sum = match program.levels(rule).0 {
@@ -296,7 +345,7 @@ impl Tally {
                 Severity::Warn => &mut by.warn,
                 Severity::Info => &mut by.info,
             };
-            *sum += u64::try_from(tally.counts.findings).unwrap_or(0);
+            *sum += count(tally);
         }
         by
     }

@@ -68,6 +68,9 @@ pub(super) fn program() -> Arc<Program> {
         gathers: crate::engine::program::Gathers::Nothing,
         peers: std::collections::BTreeMap::new(),
         others: std::collections::BTreeMap::new(),
+        scope: None,
+        skipped: std::collections::BTreeSet::new(),
+        open_days: std::collections::BTreeMap::new(),
         sha256: "p".to_owned(),
     })
 }
@@ -82,6 +85,7 @@ pub(super) fn meta(hour: u32) -> RunMeta {
         started_at: UtcMicros(20_777 * DAY + i64::from(hour) * 3_600_000_000),
         source: "data/bars_1d".to_owned(),
         window: (None, None),
+        changed_since: None,
         watermark_before: None,
         job_file: "/jobs/demo.toml".to_owned(),
         job_sha256: "j".repeat(64),

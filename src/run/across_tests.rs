@@ -227,3 +227,53 @@ fn how_old_bars_may_be_is_checked_with_the_job() {
     let mistakes = Job::open(&Context::default(), world.folder.path().join("job.toml")).unwrap_err().render(false);
     assert!(mistakes.contains("sessions need a calendar") && mistakes.contains("job.toml:8"), "{mistakes}");
 }
+
+/// A rule that takes what is off the calendar away, and one that sees what is left.
+const CALENDAR_RULES: &str = "[[rule]]\nid = \"calendar\"\ncheck = \"date-format\"\naction = \"quarantine\"\n\n\
+                              [[rule]]\nid = \"outlier\"\ncheck = \"outlier\"\nfield = \"close\"\nwindow = 21\n";
+
+/// Bars of twelve series, with one of 2024-02-03, a Saturday, of the first `extra` of them.
+fn with_saturday(extra: usize) -> String {
+    let symbols: Vec<String> = (0..12).map(|place| format!("S{place:02}")).collect();
+    let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
+    let saturday = |symbol: &&str| format!("{symbol},2024-02-03,12,12.5,11.5,12,1000\n");
+    HEAD.to_owned() + &bars(&symbols, "2024-02-28") + &symbols.iter().take(extra).map(saturday).collect::<String>()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_on_which_most_series_traded_is_one_finding_and_costs_no_row() {
+    let world = World::new(DAILY, CALENDAR_RULES, &with_saturday(10));
+    let result = world.check("2024-03-01").await;
+    let calendar = rule(&result, "calendar");
+    assert_eq!((calendar.findings, calendar.bars, calendar.series_hit), (1, 10, 1));
+    assert_eq!(calendar.first.as_ref().map(|place| place.series.as_str()), Some("(all series)"));
+    let rows = &result.summary.rows;
+    assert_eq!((rows.read, rows.clean, rows.to_quarantine), (12 * 42 + 10, 12 * 42 + 10, 0));
+    assert_eq!(calendar.evaluated, 12 * 42);
+    assert_eq!(calendar.excused_by.get("market-open").map(|excused| excused.bars), Some(10));
+    // Rules about the series see the bars of the day, as they see any other.
+    let outlier = rule(&result, "outlier");
+    assert_eq!(outlier.evaluated + outlier.insufficient, rows.read);
+    assert_eq!(result.exit, Exit::Findings);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_on_which_two_series_have_bars_is_two_findings_whose_rows_leave() {
+    let result = World::new(DAILY, CALENDAR_RULES, &with_saturday(2)).check("2024-03-01").await;
+    assert_eq!((rule(&result, "calendar").findings, result.summary.rows.to_quarantine), (2, 2));
+    assert_eq!(rule(&result, "outlier").evaluated + rule(&result, "outlier").insufficient, 12 * 42);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_run_knows_the_day_again_and_a_plan_moves_no_row_of_it() {
+    let world = World::new(DAILY, CALENDAR_RULES, &(with_saturday(12) + "S00,2024-02-04,12,12.5,11.5,12,1000\n"));
+    let first = world.check("2024-03-01").await;
+    assert_eq!((rule(&first, "calendar").findings, first.summary.rows.to_quarantine), (2, 1));
+    let second = world.check("2024-03-02").await;
+    assert_eq!(second.summary.change.as_ref().map(|change| (change.new, change.fixed)), Some((0, 0)));
+    let job = Job::open(&Context::default(), world.folder.path().join("job.toml")).unwrap();
+    let as_of = Some(Moment::parse("2024-03-01").unwrap());
+    let options = super::PlanOptions { as_of, ..Default::default() };
+    let planned = job.plan(options).await.unwrap();
+    assert_eq!(planned.plan.map(|plan| plan.rows().len()), Some(1));
+}

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::conclude::{Ending, RunMetaOf, RunResult, conclude};
 use super::failure::{Exit, Failure};
 use super::job::Job;
+use super::lock::JobLock;
 use super::open::Opened;
+use super::options::IfLocked;
 use super::peak::Peak;
 use super::plan::Plan;
 use super::program;
@@ -50,6 +52,7 @@ impl Plan {
         let peak = Peak::begin();
         self.check_confirmation(confirmation)?;
         let job = self.job_now()?;
+        let _lock = JobLock::take(&job, "apply", IfLocked::Fail).await?;
         let opened = job.open_source().await?;
         let applied = async {
             let program = self.still_good(&job, &opened).await?;
@@ -103,7 +106,7 @@ impl Plan {
         meta.rules_sha256.clone_from(&program.rules.sha256);
         crate::report::check_writable(job.report_dir())?;
         let started = std::time::Instant::now();
-        let done = removal::carry_out(opened, written, meta.run_id.as_str(), context).await?;
+        let done = removal::carry_out(opened, written, meta.run_id.as_str(), (context, IfLocked::Fail)).await?;
         let seconds = StageSeconds { apply: started.elapsed().as_secs_f64(), ..StageSeconds::default() };
         let names = opened.source.file_names();
         let collector = Collector::new(job.report_dir(), program, meta, names, Previous::Unknown);

@@ -1,5 +1,7 @@
 //! How a run begins and ends in its report: what it is known by, and what it came to.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 
 use super::clock::Clock;
@@ -10,17 +12,23 @@ use super::peak::Peak;
 use super::plan::Plan;
 use super::removal::{self, Done, EARLIER_OPEN};
 use crate::config::Loaded;
-use crate::decide::Refusal;
+use crate::decide::{FailOn, Refusal};
 use crate::durable::process;
+use crate::engine::program::Program;
 use crate::quarantine::item::RemovalCounts;
 use crate::report::collector::Collector;
 use crate::report::error::ReportError;
+use crate::report::history;
 use crate::report::run::Window;
 use crate::report::run::{ActionRow, NextStep, Outcome, PlanNote, RunMeta, RunStatus, StageSeconds, Trigger};
 use crate::report::run_id::RunId;
 use crate::report::summary::Summary;
+use crate::report::tally::Tally;
 use crate::text::numbers::counted;
 use crate::text::utc::UtcMicros;
+
+/// Nights after which rows that stay, for others write to their files, make a run fail that fails on news only.
+const BUSY_NIGHTS: usize = 3;
 
 /// What a run is known by before it begins.
 pub(crate) struct RunMetaOf<'a> {
@@ -39,6 +47,7 @@ impl RunMetaOf<'_> {
             as_of: UtcMicros::from(started_at),
             source: self.loaded.job.source.label(),
             window: self.window,
+            changed_since: None,
             watermark_before: None,
             job_file: self.loaded.job_file.display().to_string(),
             job_sha256: self.loaded.job_sha256.clone(),
@@ -54,6 +63,8 @@ impl RunMetaOf<'_> {
 pub(crate) struct Ending {
     pub(crate) status: RunStatus,
     pub(crate) exit: Exit,
+    /// Which findings make it fail.
+    pub(crate) fail_on: FailOn,
     pub(crate) refusals: Vec<Refusal>,
     /// Rules that evaluated nothing, by index.
     pub(crate) not_evaluated: Vec<usize>,
@@ -64,6 +75,10 @@ pub(crate) struct Ending {
     pub(crate) peak: Peak,
     /// The plan it wrote.
     pub(crate) plan: Option<Plan>,
+    /// The watermark that it leaves, µs UTC on the scale of the timestamps.
+    pub(crate) watermark_after: Option<i64>,
+    /// Series that were read from their first row on.
+    pub(crate) read_whole: BTreeSet<String>,
 }
 
 impl Ending {
@@ -72,13 +87,27 @@ impl Ending {
         Self {
             status,
             exit,
+            fail_on: FailOn::default(),
             refusals: Vec::new(),
             not_evaluated: Vec::new(),
             next: Vec::new(),
             bytes: None,
             peak: Peak::UNKNOWN,
             plan: None,
+            watermark_after: None,
+            read_whole: BTreeSet::new(),
         }
+    }
+}
+
+/// Whether there are findings that make the exit code 1.
+pub(super) fn found(program: &Program, tally: &Tally, fail_on: FailOn) -> bool {
+    let found = tally.counted(program);
+    match fail_on {
+        FailOn::New => tally.news() > 0,
+        FailOn::Error => found.error > 0,
+        FailOn::Warn => found.error + found.warn > 0,
+        FailOn::Never => false,
     }
 }
 
@@ -108,12 +137,19 @@ pub(super) async fn conclude(
         done.fail(pending);
     }
     let (left, open) = (done.left(), done.open());
+    // A loader that is at work in one night is not in the next; one that never ends is a fault.
+    let waits = ending.fail_on == FailOn::New
+        && done.busy > 0
+        && history::busy_days(&opened.loaded.job.report_dir.resolved, &opened.loaded.job.name, context.clock.now())?
+            < BUSY_NIGHTS;
+    let busy = done.busy;
     let Done { mut actions, recovered, counts, why, failure, .. } = done;
+    let kept = counts.kept_error - if waits { busy } else { 0 };
     let unfinished = |row: &ActionRow| [EARLIER_OPEN, "earlier_kept_error"].contains(&row.state.as_str());
     let (status, exit) = match &failure {
         Some(failure @ Failure::Stopped { .. }) => (RunStatus::Stopped, failure.exit()),
         Some(failure) => (RunStatus::Broken, failure.exit()),
-        None if counts.kept_error > 0 || counts.open > 0 => (RunStatus::Broken, Exit::Broken),
+        None if kept > 0 || counts.open > 0 => (RunStatus::Broken, Exit::Broken),
         None if recovered.iter().any(unfinished) => (RunStatus::Broken, Exit::Broken),
         None if counts.untried > 0 => match context.stop.signal() {
             Some(number) => (RunStatus::Stopped, Exit::Signal(number)),
@@ -127,6 +163,7 @@ pub(super) async fn conclude(
         outcome.error = stayed(&counts, why);
     }
     actions.extend(recovered);
+    (outcome.fail_on, outcome.busy) = (ending.fail_on, busy);
     outcome.connections = opened.source.close().await;
     outcome.actions = actions;
     outcome.seconds = seconds;
@@ -139,6 +176,8 @@ pub(super) async fn conclude(
     outcome.next = ending.next;
     outcome.refusals = ending.refusals;
     outcome.not_evaluated = ending.not_evaluated;
+    outcome.watermark_after = ending.watermark_after.filter(|_| matches!(exit, Exit::Ok | Exit::Findings));
+    outcome.read_whole = ending.read_whole;
     match collector.finish(outcome) {
         Ok(summary) => Ok(RunResult { summary, plan: ending.plan, exit, failure }),
         Err(error) if (left, open) == (0, 0) => Err(removal::more_severe(failure, error.into())),

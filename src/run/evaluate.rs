@@ -12,16 +12,18 @@ use super::context::Context;
 use super::events::Stage;
 use super::examine::AHEAD;
 use super::failure::Failure;
-use super::ingest::Ingested;
+use super::ingest::{Beyond, Ingested};
 use super::open::Opened;
 use super::other_bars;
 use crate::checks::PeerTable;
 use crate::config::Rule;
 use crate::engine::across::Across;
+use crate::engine::held::Held;
 use crate::engine::peers::{Peers, gathering};
 use crate::engine::plan;
 use crate::engine::program::Program;
-use crate::engine::twice::Twice;
+use crate::engine::seen::Seen;
+use crate::engine::twice::{Longer, Twice};
 use crate::market::zone;
 use crate::report::collector::Collector;
 use crate::report::error::ReportError;
@@ -33,6 +35,9 @@ pub(super) trait Sink: Send {
     /// Takes one batch.
     fn take(&mut self, batch: &RecordBatch) -> Result<(), Failure>;
 
+    /// Forgets what it took: the bars are evaluated again.
+    fn begin_again(&mut self);
+
     /// What was counted so far.
     fn tally(&self) -> &Tally;
 }
@@ -42,13 +47,28 @@ impl Sink for Collector {
         Ok(Self::take(self, batch)?)
     }
 
+    fn begin_again(&mut self) {
+        Self::begin_again(self);
+    }
+
     fn tally(&self) -> &Tally {
         Self::tally(self)
     }
 }
 
+/// What evaluating came to, besides what the sink took.
+#[derive(Debug)]
+pub(super) struct Evaluated {
+    /// The series with a bar inside the window that was read.
+    pub(super) seen: Seen,
+    /// The series that were read from their first row on.
+    pub(super) longer: Longer,
+}
+
 /// Evaluates the bars of `ingested`, those that are there twice by all fields of the source; then series by each other,
-/// and the sources of each symbol together, by programs that `compile` makes.
+/// and the sources of each symbol together, by programs that `compile` makes. Where most series traded on a day that the
+/// calendar calls closed, the bars are evaluated a second time by rules that know it: which bars a rule about the series sees
+/// hangs on it.
 pub(super) async fn evaluate(
     context: &Context,
     (opened, session): (&Opened, &SessionContext),
@@ -56,38 +76,35 @@ pub(super) async fn evaluate(
     ingested: &Ingested,
     sink: &mut dyn Sink,
     compile: &(dyn Fn() -> Result<Program, Failure> + Sync),
-) -> Result<(), Failure> {
+) -> Result<Evaluated, Failure> {
     let progress = context.begin(&program.job, Stage::Evaluating, ingested.rows);
+    let report = |read: u64| progress.report(read);
     let beside;
+    // What rules compare with is held to the end.
+    let mut held = Vec::new();
     let program = match program.looks_beside() {
         true => {
-            let others = other_bars::read(context, session, program, ingested.input.window).await?;
-            let peers = peers(context, (opened, session), ingested, compile).await?;
+            let others = other_bars::read(context, session, program, ingested.input.window, &mut held).await?;
+            let peers = peers(context, (opened, session), ingested, compile, &mut held).await?;
             beside = Arc::new(compile()?.beside(peers, others));
             &beside
         }
         false => program,
     };
-    let (mut twice, mut across) = (Twice::default(), Across::new(program));
-    let first = plan::run(session, program, &ingested.input).await?;
-    collect(opened, first, &mut |batch| {
-        twice.take(batch);
-        across.take(batch);
-        sink.take(batch)?;
-        progress.report(sink.tally().series.rows.read);
-        Ok(())
-    })
-    .await?;
-    if !twice.is_empty() {
-        let again = plan::run_again(session, program, &ingested.input, &twice).await?;
-        collect(opened, again, &mut |batch| {
-            across.take(batch);
-            sink.take(batch)?;
-            progress.report(sink.tally().series.rows.read);
-            Ok(())
-        })
-        .await?;
-    }
+    let mut passed = pass(session, opened, program, ingested, sink, &report).await?;
+    let open_days = passed.across.open_days();
+    let again;
+    let program = match open_days.is_empty() {
+        true => program,
+        false => {
+            let informed = compile()?.beside(program.peers.clone(), program.others.clone());
+            again = Arc::new(informed.with_open_days(open_days));
+            sink.begin_again();
+            passed = pass(session, opened, &again, ingested, sink, &report).await?;
+            &again
+        }
+    };
+    let Passed { across, evaluated } = passed;
     for (rule, series) in across.idle() {
         context.note(&nothing_to_compare(&program.rules.rules[rule], series));
     }
@@ -99,7 +116,7 @@ pub(super) async fn evaluate(
         let found = plan::run_over_sources(session, &together, &ingested.input).await?;
         collect(opened, found, &mut |batch| sink.take(batch)).await?;
     }
-    for (index, rule) in program.rules.rules.iter().enumerate() {
+    for (index, rule) in program.running() {
         let none = match (rule.check.by(), rule.check.other_job()) {
             (Some(_), _) => "the sources of a symbol, and no symbol has bars of two",
             (_, Some(_)) => "with another job, and no bar has the symbol and the timestamp of one of its bars",
@@ -113,7 +130,63 @@ pub(super) async fn evaluate(
     if let Some(ends) = calendar_ends(program, sink.tally().series.span.map(|(_, newest)| newest)) {
         context.note(&ends);
     }
-    Ok(())
+    Ok(evaluated)
+}
+
+/// What one pass over the bars came to, besides what the sink took.
+struct Passed {
+    /// What rules across series noted.
+    across: Across,
+    evaluated: Evaluated,
+}
+
+/// Runs the rules of `program` over the bars, into `sink`; over those that are there twice by all fields of the source, and
+/// over series of which the window has too few from their first row on.
+async fn pass(
+    session: &SessionContext,
+    opened: &Opened,
+    program: &Arc<Program>,
+    ingested: &Ingested,
+    sink: &mut dyn Sink,
+    report: &(dyn Fn(u64) + Sync),
+) -> Result<Passed, Failure> {
+    let (mut twice, mut longer, mut across) = (Twice::default(), Longer::default(), Across::new(program));
+    let (mut seen, from) = (Seen::default(), ingested.input.window.0);
+    let mut take = |batch: &RecordBatch, longer: &mut Longer| {
+        longer.take(batch);
+        seen.take(batch, from);
+        across.take(batch);
+        sink.take(batch)?;
+        report(sink.tally().series.rows.read);
+        Ok(())
+    };
+    let first = plan::run(session, program, &ingested.input).await?;
+    collect(opened, first, &mut |batch| {
+        twice.take(batch);
+        take(batch, &mut longer)
+    })
+    .await?;
+    if !twice.is_empty() {
+        let again = plan::run_again(session, program, &ingested.input, &twice).await?;
+        collect(opened, again, &mut |batch| take(batch, &mut longer)).await?;
+    }
+    let Beyond { earliest, expected } = &ingested.beyond;
+    for (key, symbol) in expected.iter().filter(|(key, _)| !seen.has(key)) {
+        longer.add(key, symbol.as_deref());
+    }
+    if !longer.is_empty() {
+        tracing::info!(series = longer.series().len(), "reading series from their first row on");
+        let all = plan::run_longer(session, program, &ingested.input, (&longer, *earliest)).await?;
+        collect(opened, all, &mut |batch| {
+            seen.take(batch, from);
+            across.take(batch);
+            sink.take(batch)?;
+            report(sink.tally().series.rows.read);
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(Passed { across, evaluated: Evaluated { seen, longer } })
 }
 
 /// That the calendar ends soon after the bar of `newest` (µs UTC), or before it.
@@ -140,19 +213,24 @@ async fn peers(
     (opened, session): (&Opened, &SessionContext),
     ingested: &Ingested,
     compile: &(dyn Fn() -> Result<Program, Failure> + Sync),
+    held: &mut Vec<Held>,
 ) -> Result<BTreeMap<usize, PeerTable>, Failure> {
     let gathering = Arc::new(gathering(compile()?));
-    if !gathering.rules.rules.iter().any(|rule| rule.check.peers().is_some()) {
+    if !gathering.running().any(|(_, rule)| rule.check.peers().is_some()) {
         return Ok(BTreeMap::new());
     }
     let mut peers = Peers::default();
+    let mut memory =
+        Held::new(session, "what other series show at each timestamp", "leave out the rules that look at other series");
     let values = plan::run_to_gather(session, &gathering, &ingested.input).await?;
     collect(opened, values, &mut |batch| {
         peers.take(batch);
-        Ok(())
+        Ok(memory.resize(peers.bytes())?)
     })
     .await?;
     let tables = peers.tables();
+    memory.resize(tables.values().map(PeerTable::bytes).sum())?;
+    held.push(memory);
     for (index, rule) in gathering.rules.rules.iter().enumerate().filter(|(_, rule)| rule.check.peers().is_some()) {
         let series = tables.get(&index).map_or(0, PeerTable::most_series);
         if series < 2 {

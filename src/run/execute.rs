@@ -1,40 +1,39 @@
 //! `check`, `plan` and `run`: bars are evaluated and reported, and what is to be moved is said, written down, or moved.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use chrono::{DateTime, Utc};
-use datafusion::prelude::SessionContext;
-
 use super::conclude::{Ending, RunMetaOf, RunResult, conclude};
-use super::evaluate::evaluate;
+use super::evaluate::Evaluated;
 use super::facts;
 use super::failure::{Exit, Failure};
-use super::ingest::Ingested;
 use super::job::Job;
-use super::mistaken::{self, FirstTexts};
+use super::labels;
+use super::lock::JobLock;
 use super::namesake;
+use super::notify::Telling;
+use super::of_job::OfJob;
 use super::open::Opened;
-use super::options::{CheckOptions, FailOn, Goal, Order, PlanOptions, RunOptions};
+use super::options::{CheckOptions, Goal, Order, PlanOptions, RunOptions};
 use super::peak::Peak;
-use super::plan::Plan;
-use super::preview;
 use super::program;
-use super::removal::{self, Done, Planned};
-use super::shell::typed;
+use super::removal::{self, Done};
+use super::retention;
+use super::state::State;
+use super::unfinished::{abandon, is_skipped, skipped};
 use super::window;
-use crate::decide::Refusal;
-use crate::durable::paths;
+use crate::decide::Labels;
+use crate::durable::Disk;
 use crate::engine::program::Program;
 use crate::engine::session::session;
-use crate::quarantine::plan::Plan as Written;
+use crate::engine::twice::Longer;
 use crate::report::collector::Collector;
 use crate::report::history::{self, Previous};
-use crate::report::margins::Margins;
-use crate::report::moves::MoveRow;
-use crate::report::run::{NextStep, Outcome, RunMeta, RunStatus, StageSeconds};
-use crate::report::tally::Tally;
+use crate::report::margins::Looks;
+use crate::report::run::{RunMeta, RunStatus, StageSeconds};
+use crate::report::run_id::RunId;
 use crate::text::utc::UtcMicros;
 
 impl Job {
@@ -61,13 +60,33 @@ impl Job {
     /// # Errors
     /// As [`Job::check`]. What fails after rows began to leave is part of the result.
     pub async fn run(&self, options: RunOptions) -> Result<RunResult, Failure> {
-        self.execute(options.into()).await
+        let (run, dry) = (self.name_run(), options.dry_run);
+        // A person who tries out a run sees how it ends.
+        let telling = if dry { None } else { Telling::begin(self, run.clone()) };
+        let ended = self.execute_as(run, options.into()).await;
+        let ended = match telling {
+            Some(telling) => telling.end(ended).await,
+            None => ended,
+        };
+        if !dry {
+            retention::apply(self, &ended);
+        }
+        ended
     }
 
     async fn execute(&self, order: Order) -> Result<RunResult, Failure> {
-        let started = Started { clock: Instant::now(), peak: Peak::begin() };
+        self.execute_as(self.name_run(), order).await
+    }
+
+    fn name_run(&self) -> RunId {
+        RunId::new(self.context.clock.naming(), std::process::id(), self.name())
+    }
+
+    async fn execute_as(&self, run_id: RunId, order: Order) -> Result<RunResult, Failure> {
+        let (clock, peak) = (Instant::now(), Peak::begin());
         let now = self.context.clock.now();
         let as_of = window::as_of(order.options.as_of, &self.loaded.job, now)?;
+        let started = Started { clock, peak, labels: labels::of_day(&self.loaded, as_of) };
         let window = window::window(&order.options.window, &self.loaded.job, as_of)?;
         if order.options.report {
             namesake::reject(&self.loaded)?;
@@ -75,12 +94,31 @@ impl Job {
         let meta = RunMetaOf { command: order.goal.command(), loaded: &self.loaded, window };
         // A window that ends before owes nothing after its end.
         let as_of = window::within(window, &self.loaded.job, as_of);
-        let meta = RunMeta { as_of: UtcMicros::from(as_of), ..meta.meta(now, &self.context.clock) };
+        let meta = RunMeta { run_id, as_of: UtcMicros::from(as_of), ..meta.meta(now, &self.context.clock) };
+        let locked = match order.goal {
+            Goal::Run { dry: false } => JobLock::take(self, meta.command.as_str(), order.if_locked).await.map(Some),
+            _ => Ok(None),
+        };
+        let _lock = match locked {
+            Err(failure) if is_skipped(&order, &failure) => return skipped(self, meta, &failure),
+            locked => locked?,
+        };
         let opened = open_reported(self, &order, &meta).await?;
-        let ended = opened_job(self, &order, &opened, meta, started).await;
+        // It holds a good deal, which is not for the stack of whoever waits.
+        let ended = Box::pin(opened_job(self, &order, &opened, meta, started)).await;
         // A run that broke off on its way still gives its connections back.
         opened.source.close().await;
         ended
+    }
+}
+
+/// Moves the watermark, where the run came to its end; only now, for its report is there.
+fn remember(opened: &Opened, result: RunResult, state: Option<State>) -> RunResult {
+    let ended = matches!(result.exit, Exit::Ok | Exit::Findings);
+    let Some(state) = state.filter(|_| ended) else { return result };
+    match state.write(&Disk::system(), &opened.loaded.job) {
+        Ok(()) => result,
+        Err(failure) => RunResult { exit: failure.exit(), failure: Some(failure), ..result },
     }
 }
 
@@ -88,6 +126,8 @@ impl Job {
 struct Started {
     clock: Instant,
     peak: Peak,
+    /// What a person decided about findings, and counts on the day that the bars are evaluated for.
+    labels: Labels,
 }
 
 async fn opened_job(
@@ -95,28 +135,37 @@ async fn opened_job(
     order: &Order,
     opened: &Arc<Opened>,
     mut meta: RunMeta,
-    Started { clock: started, peak }: Started,
+    Started { clock: started, peak, labels }: Started,
 ) -> Result<RunResult, Failure> {
     let (context, options) = (&job.context, &order.options);
     let scratch = context.scratch()?;
     let session = session(&context.limits_in(&scratch))?;
-    let program = Arc::new(program::program_as_of(job, opened, &session, meta.as_of.0)?);
+    let program = program::program_as_of(job, opened, &session, meta.as_of.0)?;
     meta.rules_sha256.clone_from(&program.rules.sha256);
+    let whole = Arc::new(program);
+    let part = OfJob { job, order, opened, program: &whole, meta: &meta }.part()?;
+    meta.window = part.window(meta.window);
+    (meta.watermark_before, meta.changed_since) = (part.watermark, part.scope.map(|scope| scope.changed));
+    let program = match part.scope {
+        Some(scope) => Arc::new(program::program_as_of(job, opened, &session, meta.as_of.0)?.within(Some(scope))),
+        None => whole,
+    };
     let mut seconds = StageSeconds { load: started.elapsed().as_secs_f64(), ..StageSeconds::default() };
     tracing::info!(job = program.job, rules = program.rules.rules.len(), "loaded");
     let dir = if options.report { &opened.loaded.job.report_dir.resolved } else { scratch.path() };
     let mut collector = collector(job, options, (dir, opened), &program, &meta)?;
+    collector.set_labels(labels);
     let of_job = OfJob { job, order, opened, program: &program, meta: &meta };
 
     // What earlier runs left open is finished first, and a signal waits for that.
     let Done { mut recovered, failure, pending, .. } = match order.goal {
-        Goal::Run { dry: false } => removal::recover(opened, meta.run_id.as_str(), context).await,
+        Goal::Run { dry: false } => removal::recover(opened, meta.run_id.as_str(), (context, order.if_locked)).await,
         _ => Done::default(),
     };
     let evaluating = async {
         match failure {
             Some(failure) => Err(failure),
-            None => of_job.ingest_and_evaluate(&session, &mut seconds, &mut collector).await,
+            None => of_job.ingest_and_evaluate(&session, part.beyond, &mut seconds, &mut collector).await,
         }
     };
     let evaluated = tokio::select! {
@@ -124,19 +173,34 @@ async fn opened_job(
         number = context.stop.wait() => Err(context.stop.stopped(number)),
     };
     // What was read is held until the report is written: it says in which lines rows stand.
-    let (moved, _held) = match evaluated {
-        Ok((ingested, first)) => {
-            (of_job.move_rows((&ingested, &first), &mut collector, &mut seconds).await, Some(ingested))
+    let (moved, _held, longer, state) = match evaluated {
+        Ok((ingested, first, Evaluated { seen, longer })) => {
+            let moved = of_job.move_rows((&ingested, &first), &mut collector, &mut seconds).await;
+            (moved, Some(ingested), longer, of_job.state(seen.into_series()))
         }
-        Err(failure) => (Err(failure), None),
+        Err(failure) => (Err(failure), None, Longer::default(), None),
     };
     match moved {
         Ok((ending, done)) => {
-            let ending = Ending { peak, ..ending };
+            let state = state.filter(|_| matches!(ending.exit, Exit::Ok | Exit::Findings));
+            let watermark_after = state.as_ref().map(|state| state.watermark.0);
+            // Where a person asks for a window, only that is reported of any series.
+            let beside = if of_job.program.scope.is_some_and(|scope| scope.changed > scope.since) {
+                longer.into_series()
+            } else {
+                BTreeSet::new()
+            };
+            let ending = Ending { peak, watermark_after, read_whole: beside, ..ending };
             let mut done = done.unwrap_or_default();
             recovered.append(&mut done.recovered);
             let pending = done.pending.take().or(pending);
-            conclude(context, opened, collector, ending, Done { recovered, pending, ..done }, seconds).await
+            let done = Done { recovered, pending, ..done };
+            let result = conclude(context, opened, collector, ending, done, seconds).await?;
+            Ok(remember(opened, result, state))
+        }
+        Err(failure) if recovered.is_empty() && is_skipped(order, &failure) => {
+            opened.source.close().await;
+            skipped(job, meta, &failure)
         }
         Err(failure) if recovered.is_empty() => {
             opened.source.close().await;
@@ -176,237 +240,8 @@ fn collector(
 ) -> Result<Collector, Failure> {
     // A run over a part of the rules or series does not know what was fixed.
     let previous = match options.report && job.only.is_empty() && options.series.is_empty() {
-        true => history::previous_findings(dir, &program.job, meta.window, Margins::of(program, meta.window))?,
+        true => history::previous_findings(dir, &program.job, Looks::of(program, meta))?,
         false => Previous::Unknown,
     };
     Ok(Collector::new(dir, Arc::clone(program), meta.clone(), opened.source.file_names(), previous))
-}
-
-/// Leaves nothing of a run but a row that says why. The failure is what the caller reports; where even the row cannot be
-/// written, that is reported too.
-fn abandon(job: &Job, options: &CheckOptions, collector: Collector, failure: &Failure) {
-    if !options.report {
-        return;
-    }
-    let now = UtcMicros::from(job.context.clock.now());
-    let text = failure.render(false);
-    let broken = Outcome::broken(text.trim_start_matches("error: "), failure.exit().code(), now);
-    let outcome = match failure {
-        Failure::Stopped { .. } => Outcome { status: RunStatus::Stopped, ..broken },
-        _ => broken,
-    };
-    if let Err(error) = collector.abandon(&outcome) {
-        job.context.note(&Failure::from(error).render(false));
-    }
-}
-
-/// A job that was opened, and what is to be done.
-pub(super) struct OfJob<'a> {
-    pub(super) job: &'a Job,
-    pub(super) order: &'a Order,
-    pub(super) opened: &'a Arc<Opened>,
-    pub(super) program: &'a Arc<Program>,
-    pub(super) meta: &'a RunMeta,
-}
-
-impl OfJob<'_> {
-    async fn ingest_and_evaluate(
-        &self,
-        session: &SessionContext,
-        seconds: &mut StageSeconds,
-        collector: &mut Collector,
-    ) -> Result<(Ingested, FirstTexts), Failure> {
-        let Self { job, order, opened, program, meta } = *self;
-        let (context, series, window) = (&job.context, &order.options.series, meta.window);
-        let mut ingested = opened.ingest(program, context, series).await?;
-        seconds.extract = ingested.extract_seconds;
-        ingested.input.window = window;
-        if order.options.preview {
-            preview::first_bars(session, program, &ingested.input)
-                .await?
-                .lines()
-                .iter()
-                .for_each(|line| context.note(line));
-        }
-        collector.look_up_in(ingested.snapshot());
-        let started = Instant::now();
-        let first = self.evaluate(session, &ingested, collector).await?;
-        seconds.check = started.elapsed().as_secs_f64();
-        Ok((ingested, first))
-    }
-
-    /// Evaluates the bars, and gives the first texts of each field. Where no bar was read although some are expected, or the
-    /// files were written to meanwhile, the run is broken.
-    pub(super) async fn evaluate(
-        &self,
-        session: &SessionContext,
-        ingested: &Ingested,
-        collector: &mut Collector,
-    ) -> Result<FirstTexts, Failure> {
-        let Self { job, order, opened, program, meta } = *self;
-        let (context, window) = (&job.context, meta.window);
-        tracing::info!(arrangement = ?ingested.input.arrangement, rows = ingested.rows, "evaluating");
-        let compile = || program::program_as_of(job, opened, session, meta.as_of.0);
-        evaluate(context, (opened, session), program, ingested, collector, &compile).await?;
-        if order.options.series.is_empty() {
-            facts::note_unmatched(context, collector.tally(), window == (None, None));
-        }
-        let read = collector.tally().series.rows.read;
-        let now = window::on_scale(&program.bars, meta.as_of.0);
-        if read == 0 && !window::is_closed(&program.bars, window, now) {
-            let source = opened.loaded.job.source.label();
-            let nothing = window::nothing_read(&source, ingested.rows, window, opened, &order.options.series);
-            return Err(Failure::Broken(nothing.into()));
-        }
-        // Not before all was read to its end: that knows better what is damaged.
-        let first = FirstTexts::read(session, program, &ingested.input).await?;
-        for identity in &ingested.identities {
-            identity.verify_unchanged()?;
-        }
-        Ok(first)
-    }
-
-    /// Limits, the plan, and what it moves.
-    async fn move_rows(
-        &self,
-        (ingested, first): (&Ingested, &FirstTexts),
-        collector: &mut Collector,
-        seconds: &mut StageSeconds,
-    ) -> Result<(Ending, Option<Done>), Failure> {
-        let Self { job, order, opened, program, meta } = *self;
-        let started = Instant::now();
-        let fail_on = order.options.fail_on;
-        let holds = match order.goal {
-            Goal::Plan { holds: Some(holds), .. } => holds,
-            _ => removal::PLAN_HOLDS,
-        };
-        let read = collector.tally().series.rows.read;
-        let now = job.context.clock.now();
-        let expires_at = UtcMicros::from(now.checked_add_signed(holds).unwrap_or(DateTime::<Utc>::MAX_UTC));
-        let planned = Planned { opened, program, meta, ingested, read, expires_at };
-        let moves = self.without_kept(&planned, collector).await?;
-        let not_evaluated = collector.not_evaluated()?;
-        let tally = collector.tally();
-        let found = found(program, tally, fail_on) || fail_on == FailOn::Warn && !not_evaluated.is_empty();
-        let (status, exit) = if found { (RunStatus::Findings, Exit::Findings) } else { (RunStatus::Ok, Exit::Ok) };
-        let dir = &opened.loaded.job.report_dir.resolved;
-        let mistakes = mistaken::refusals(opened, program, collector, first);
-        if mistakes.is_empty() {
-            for doubt in mistaken::doubts(program, first) {
-                job.context.note(&format!("note: {doubt}"));
-            }
-        }
-        let refusals = self.refusals(collector, mistakes)?;
-        let refused = !refusals.is_empty();
-        let (next, bytes) = (next(job, order, opened, tally, refused), Some(ingested.bytes));
-        let mut ending = Ending { refusals, not_evaluated, next, bytes, ..Ending::new(status, exit) };
-        if order.goal == Goal::Check {
-            return Ok((ending, None));
-        }
-        let plan = planned.plan(&moves, &ending.refusals).await?;
-        drop(moves);
-        if order.goal == (Goal::Run { dry: true }) {
-            if refused {
-                (ending.status, ending.exit) = (RunStatus::Refused, Exit::Refused);
-            }
-            return Ok((ending, None));
-        }
-        let mut done = None;
-        match order.goal {
-            Goal::Run { .. } if plan.rows.is_empty() && !refused => {}
-            Goal::Run { .. } if !refused => {
-                crate::report::check_writable(dir)?;
-                done = Some(removal::carry_out(opened, &plan, meta.run_id.as_str(), &job.context).await?);
-            }
-            _ => self.keep_plan(dir, plan, &mut ending)?,
-        }
-        seconds.apply = started.elapsed().as_secs_f64();
-        Ok((ending, done))
-    }
-
-    /// Why the rows that are to be moved are too many, or probably good.
-    pub(super) fn refusals(&self, collector: &Collector, mistakes: Vec<Refusal>) -> Result<Vec<Refusal>, Failure> {
-        let Self { opened, program, .. } = *self;
-        let usual = history::usual_moves(&opened.loaded.job.report_dir.resolved, &program.job)?;
-        let mut refusals = removal::refusals(opened, program, collector.tally(), usual);
-        refusals.extend(mistakes);
-        Ok(refusals)
-    }
-
-    /// The rows that are to be moved. Those that a person put back are counted as kept; a check whose user may not look
-    /// into the quarantine says that it does not know.
-    pub(super) async fn without_kept(
-        &self,
-        planned: &Planned<'_>,
-        collector: &mut Collector,
-    ) -> Result<Vec<MoveRow>, Failure> {
-        let moves = collector.take_moves();
-        let kept = match planned.kept(&moves).await {
-            Err(failure) if self.order.goal == Goal::Check => {
-                let reason = failure.render(false);
-                self.job.context.note(&format!("warning: rows that were put back are not counted apart: {reason}"));
-                Vec::new()
-            }
-            kept => kept?,
-        };
-        collector.keep(kept.iter().map(|exempt| (&moves[exempt.row], exempt.restored_at)));
-        let stays = |index: usize| kept.binary_search_by_key(&index, |exempt| exempt.row).is_ok();
-        Ok(moves.into_iter().enumerate().filter(|(index, _)| !stays(*index)).map(|(_, row)| row).collect())
-    }
-
-    /// Writes the plan, for a person to look at and to apply.
-    fn keep_plan(&self, dir: &Path, written: Written, ending: &mut Ending) -> Result<(), Failure> {
-        let path: PathBuf = match &self.order.goal {
-            Goal::Plan { file: Some(file), .. } => file.clone(),
-            _ => removal::plan_path(dir, self.meta.run_id.as_str()),
-        };
-        let note = self.opened.source.removal()?.what_moves(&written);
-        written.write(&path)?;
-        let (context, made_by) = (self.job.context.clone(), Some(self.job.clone()));
-        let plan = Plan { context, written, path: paths::tidy(&path), made_by };
-        match self.opened.source.check_only() {
-            None => ending.next.push(NextStep { command: plan.command(), note: Some(note) }),
-            Some((reason, remedy)) => self.job.context.note(&format!("the plan is a list: {reason}; {remedy}")),
-        }
-        (ending.status, ending.exit) = match (ending.refusals.is_empty(), plan.rows().is_empty()) {
-            (false, _) => (RunStatus::Refused, Exit::Refused),
-            (true, false) => (RunStatus::Findings, Exit::Findings),
-            (true, true) => (RunStatus::Ok, Exit::Ok),
-        };
-        ending.plan = Some(plan);
-        Ok(())
-    }
-}
-
-/// Whether there are findings at or above the severity that makes the exit code 1.
-fn found(program: &Program, tally: &Tally, fail_on: FailOn) -> bool {
-    let found = tally.by_severity(program);
-    match fail_on {
-        FailOn::Error => found.error > 0,
-        FailOn::Warn => found.error + found.warn > 0,
-        FailOn::Never => false,
-    }
-}
-
-fn next(job: &Job, order: &Order, opened: &Opened, tally: &Tally, refused: bool) -> Vec<NextStep> {
-    let step = |command: String, note: &str| NextStep { command, note: (!note.is_empty()).then(|| note.to_owned()) };
-    let mut next = Vec::new();
-    if order.options.report {
-        next.push(step(format!("barkeep report show --dir {}", typed(job.report_dir())), "the findings, one by one"));
-    }
-    let path = typed(&job.path);
-    if tally.series.rows.moved() > 0 {
-        match order.goal {
-            Goal::Check if refused => {
-                let note = "what would be moved, for review; a run is refused, for that is over a limit";
-                next.push(step(format!("barkeep plan {path}"), note));
-            }
-            Goal::Check => next.push(step(format!("barkeep plan {path}"), "what would be moved, for review")),
-            Goal::Run { dry: true } if refused || opened.source.check_only().is_some() => {}
-            Goal::Run { dry: true } => next.push(step(format!("barkeep run {path}"), "move bad rows to quarantine")),
-            Goal::Run { dry: false } => next.push(step(format!("barkeep quarantine list {path}"), "what was moved")),
-            Goal::Plan { .. } => {}
-        }
-    }
-    next
 }

@@ -17,11 +17,12 @@ use parquet::file::properties::WriterProperties;
 
 use super::conclude::RunMetaOf;
 use super::events::Stage;
-use super::execute::OfJob;
 use super::failure::Failure;
 use super::ingest::Ingested;
 use super::job::Job;
+use super::labels;
 use super::mistaken;
+use super::of_job::OfJob;
 use super::open::Opened;
 use super::options::{Order, RunOptions};
 use super::program;
@@ -117,8 +118,9 @@ impl Job {
             RunMetaOf { command: "extract", loaded: &self.loaded, window: (None, None) }.meta(now, &self.context.clock);
         let names = opened.source.file_names();
         let mut collector = Collector::new(scratch, Arc::clone(program), meta.clone(), names, Previous::Unknown);
+        collector.set_labels(labels::of_day(&self.loaded, now));
         let of_job = OfJob { job: self, order: &order, opened, program, meta: &meta };
-        let first = of_job.evaluate(session, ingested, &mut collector).await?;
+        let (first, _) = of_job.evaluate(session, ingested, &mut collector).await?;
         let read = collector.tally().series.rows.read;
         let planned = Planned { opened, program, meta: &meta, ingested, read, expires_at: UtcMicros::from(now) };
         let moves = of_job.without_kept(&planned, &mut collector).await?;

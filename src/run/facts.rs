@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::context::Context;
+use super::load::today;
 use super::open::Opened;
 use crate::config::Loaded;
 use crate::market::facts::MarketFacts;
@@ -11,9 +12,10 @@ use crate::report::tally::Tally;
 /// The check that asks why bars are missing.
 const GAP: &str = "gap";
 
-/// Reports what is odd in the files of facts and of labels.
+/// Reports what is odd in the files of facts and of labels, labels among them that contradict each other today.
 pub(super) fn note_oddities(context: &Context, loaded: &Loaded) {
-    for warning in loaded.facts.warnings.iter().chain(&loaded.labels.warnings) {
+    let contradictions = loaded.labels.contradictions(today(&loaded.job, &context.clock));
+    for warning in loaded.facts.warnings.iter().chain(&loaded.labels.warnings).chain(&contradictions) {
         let (line, column) = warning.position();
         let place = format!("{}:{line}:{column}", warning.file.path.display());
         let help = warning.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();

@@ -10,7 +10,7 @@ use crate::text::numbers::counted;
 /// How a command ended; see the table of exit codes in the README.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// Ran to the end; nothing at or above `--fail-on`.
+    /// Ran to the end; nothing that `--fail-on` names.
     Ok,
     /// Ran to the end and found some.
     Findings,
@@ -53,15 +53,15 @@ impl Exit {
         }
     }
 
-    /// The one that counts when several jobs ended differently: signal, then 3, 2, 5, 4, 1.
+    /// The one that counts when several jobs ended differently: signal, then 3, 4, 5, 2, 1.
     #[must_use]
     pub fn worst(self, other: Self) -> Self {
         let rank = |exit: Self| match exit {
             Self::Ok => 0,
             Self::Findings => 1,
-            Self::Refused => 2,
+            Self::Usage => 2,
             Self::Locked => 3,
-            Self::Usage => 4,
+            Self::Refused => 4,
             Self::Broken => 5,
             Self::Signal(_) => 6,
         };
@@ -234,6 +234,9 @@ mod tests {
     fn a_broken_job_outweighs_findings_of_another() {
         assert_eq!(Exit::Findings.worst(Exit::Broken), Exit::Broken);
         assert_eq!(Exit::Refused.worst(Exit::Findings), Exit::Refused);
-        assert_eq!(Exit::Signal(2).worst(Exit::Broken), Exit::Signal(2));
+        let order = [Exit::Ok, Exit::Findings, Exit::Usage, Exit::Locked, Exit::Refused, Exit::Broken, Exit::Signal(2)];
+        for pair in order.windows(2) {
+            assert_eq!((pair[0].worst(pair[1]), pair[1].worst(pair[0])), (pair[1], pair[1]));
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Bars within reach of the engine, and what all kinds of sources do to bring them there: which columns are read, and
 //! which partition reads which files.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,6 +24,23 @@ use crate::source::{
 /// Files smaller than this are not worth splitting over several cores.
 const WORTH_PARTITIONING: u64 = 4 << 20;
 
+/// Bars that lie before the window, and are read where a verdict depends on them.
+#[derive(Debug, Default)]
+pub(crate) struct Beyond {
+    /// The first timestamp that is ever read, µs UTC.
+    pub(crate) earliest: Option<i64>,
+    /// Series that had bars in the window of the run before, each with its first key field: where they have none now, they
+    /// are read whole.
+    pub(crate) expected: BTreeMap<String, Option<String>>,
+}
+
+impl Beyond {
+    /// Where nothing before `earliest` is ever read.
+    pub(crate) fn from(earliest: Option<i64>) -> Self {
+        Self { earliest, ..Self::default() }
+    }
+}
+
 /// Bars within reach of the engine.
 #[derive(Debug)]
 pub(crate) struct Ingested {
@@ -41,6 +59,8 @@ pub(crate) struct Ingested {
     /// The folder of copies of the files, which are there as long as it is.
     #[expect(dead_code, reason = "it is held, not looked at")]
     pub(super) copies: Option<Scratch>,
+    /// What lies before the window.
+    pub(crate) beyond: Beyond,
 }
 
 impl Ingested {

@@ -54,7 +54,7 @@ impl Job {
     }
 
     fn read(context: &Context, path: &Path, only: &[String], own: Option<Arc<dyn OwnSource>>) -> Result<Self, Failure> {
-        let loaded = Arc::new(load_only(path, only, &context.clock)?);
+        let loaded = Arc::new(load_only(path, only)?);
         let source = source::of_job(&loaded, &context.clock, own.clone())?;
         let (context, path, only) = (context.clone(), path.to_path_buf(), only.to_vec());
         Ok(Self { context, path, only, loaded, source, own })

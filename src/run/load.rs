@@ -9,15 +9,9 @@ use super::failure::Failure;
 use crate::config::{self, Job, LoadError, Loaded};
 use crate::source::Format;
 
-/// Loads a job file and its rule files.
+/// Loads a job file and its rule files. Labels that contradict each other on the day of `clock` are mistakes.
 pub(crate) fn load(path: &Path, clock: &Clock) -> Result<Loaded, Failure> {
-    load_only(path, &[], clock)
-}
-
-/// Loads a job file and its rule files for a run of the rules `only`, or of all of them where it is empty. Labels
-/// contradict each other where they do so on the day of `clock`.
-pub(crate) fn load_only(path: &Path, only: &[String], clock: &Clock) -> Result<Loaded, Failure> {
-    let loaded = read(path, only)?;
+    let loaded = load_only(path, &[])?;
     let contradictions = loaded.labels.contradictions(today(&loaded.job, clock));
     if contradictions.is_empty() { Ok(loaded) } else { Err(Failure::Mistakes(contradictions)) }
 }
@@ -27,7 +21,8 @@ pub(crate) fn today(job: &Job, clock: &Clock) -> NaiveDate {
     clock.now().with_timezone(&job.bars.time.zone).date_naive()
 }
 
-fn read(path: &Path, only: &[String]) -> Result<Loaded, Failure> {
+/// Loads a job file and its rule files for a run of the rules `only`, or of all of them where it is empty.
+pub(crate) fn load_only(path: &Path, only: &[String]) -> Result<Loaded, Failure> {
     config::load_only(path, only).map_err(|error| match error {
         LoadError::Mistakes(mistakes) => Failure::Mistakes(mistakes),
         LoadError::Unreadable { path, source } => {

@@ -9,13 +9,17 @@
 //! removal  limits, the plan, its application     plan, apply a plan that was written down, carried out
 //! conclude the report and how it ended           examine     what is found out of a job, for `doctor`
 //! rules    job and rule files without a source   preview     the first bars; bars_view  all of them, for SQL
-//! extract  the bars as one Parquet file           label       what a person decided, written down
+//! extract  the bars as one Parquet file           label       what a person decided, written down; labels  in a run
+//! next     what to type behind a run
+//! notify   who is told how a run ended          retention    reports that are not kept go
 //! trial    rules tried over the bars of a job     suggest     rules that follow from the bars
+//! lock     one run of a job at a time             unfinished  runs that broke off or were skipped
 //! ```
 
 #[cfg(test)]
 mod across_tests;
 pub(crate) mod apply;
+mod at_once;
 pub(crate) mod bars_view;
 pub(crate) mod clock;
 mod collect;
@@ -32,28 +36,39 @@ pub(crate) mod failure;
 mod ingest;
 mod job;
 mod label;
+mod labels;
 mod load;
+mod lock;
 mod mistaken;
 mod namesake;
+mod next;
+mod notify;
+mod of_job;
 mod open;
 mod options;
 mod other_bars;
 mod other_job;
+mod part;
+#[cfg(test)]
+mod part_tests;
 mod peak;
 mod plan;
 mod preview;
 mod program;
 mod quarantine;
 mod removal;
+mod retention;
 mod rules;
 pub(crate) mod scratch;
 pub(crate) mod shell;
 mod source;
+mod state;
 pub(crate) mod stop;
 mod suggest;
 #[cfg(test)]
 mod tests;
 mod trial;
+mod unfinished;
 pub(crate) mod unresolved;
 mod window;
 
@@ -68,7 +83,7 @@ pub use extract::{ExtractOptions, Extracted};
 pub use failure::{Exit, Failure};
 pub use job::Job;
 pub use label::{Asked, LabelOptions, LabelResult};
-pub use options::{CheckOptions, FailOn, PlanOptions, RunOptions};
+pub use options::{CheckOptions, IfLocked, PlanOptions, RunOptions};
 pub use plan::Plan;
 pub use preview::Preview;
 pub use quarantine::{JobQuarantine, Purge, Purgeable, Restorable, Restored};
@@ -82,4 +97,4 @@ pub use trial::{
 };
 pub use window::AskedWindow;
 
-pub use crate::decide::Judgement;
+pub use crate::decide::{FailOn, Judgement};

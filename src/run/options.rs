@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use chrono::TimeDelta;
 
 use super::window::AskedWindow;
+use crate::decide::FailOn;
 use crate::schema::moment::Moment;
 
 /// What a check looks at, and what it writes.
@@ -14,8 +15,8 @@ pub struct CheckOptions {
     pub window: AskedWindow,
     /// Only the series with these first key values; all where there are none.
     pub series: Vec<String>,
-    /// Which findings make the exit code 1.
-    pub fail_on: FailOn,
+    /// Which findings make the exit code 1; those that the job says where it is `None`.
+    pub fail_on: Option<FailOn>,
     /// Whether a report is written.
     pub report: bool,
     /// Whether the first bars are reported as notes, as they are read.
@@ -27,7 +28,7 @@ pub struct CheckOptions {
 
 impl Default for CheckOptions {
     fn default() -> Self {
-        let (window, series, fail_on) = (AskedWindow::default(), Vec::new(), FailOn::Error);
+        let (window, series, fail_on) = (AskedWindow::default(), Vec::new(), None);
         Self { window, series, fail_on, report: true, preview: false, as_of: None }
     }
 }
@@ -50,24 +51,26 @@ pub struct PlanOptions {
 pub struct RunOptions {
     /// Which bars it looks at.
     pub window: AskedWindow,
-    /// Which findings make the exit code 1.
-    pub fail_on: FailOn,
+    /// As [`CheckOptions::fail_on`].
+    pub fail_on: Option<FailOn>,
     /// It only says what would be moved.
     pub dry_run: bool,
+    /// What it does where another run moves rows of the job or of its source.
+    pub if_locked: IfLocked,
     /// As [`CheckOptions::as_of`].
     pub as_of: Option<Moment>,
 }
 
-/// From which severity on findings count.
+/// What a run does where another one moves rows of the same job or the same source.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum FailOn {
-    /// Errors.
+pub enum IfLocked {
+    /// It fails, and says who does.
     #[default]
-    Error,
-    /// Warnings and errors, and rules that evaluated nothing.
-    Warn,
-    /// Nothing.
-    Never,
+    Fail,
+    /// It is recorded as skipped, and ends well.
+    Skip,
+    /// It waits.
+    Wait,
 }
 
 /// How far the life of a job goes.
@@ -105,23 +108,25 @@ impl Goal {
 pub(super) struct Order {
     pub(super) goal: Goal,
     pub(super) options: CheckOptions,
+    pub(super) if_locked: IfLocked,
 }
 
 impl From<CheckOptions> for Order {
     fn from(options: CheckOptions) -> Self {
-        Self { goal: Goal::Check, options }
+        Self { goal: Goal::Check, options, if_locked: IfLocked::Fail }
     }
 }
 
 impl From<PlanOptions> for Order {
     fn from(PlanOptions { window, file, holds, as_of }: PlanOptions) -> Self {
-        Self { goal: Goal::Plan { file, holds }, options: CheckOptions { window, as_of, ..CheckOptions::default() } }
+        let options = CheckOptions { window, as_of, ..CheckOptions::default() };
+        Self { goal: Goal::Plan { file, holds }, options, if_locked: IfLocked::Fail }
     }
 }
 
 impl From<RunOptions> for Order {
-    fn from(RunOptions { window, fail_on, dry_run, as_of }: RunOptions) -> Self {
+    fn from(RunOptions { window, fail_on, dry_run, if_locked, as_of }: RunOptions) -> Self {
         let options = CheckOptions { window, fail_on, as_of, ..CheckOptions::default() };
-        Self { goal: Goal::Run { dry: dry_run }, options }
+        Self { goal: Goal::Run { dry: dry_run }, options, if_locked }
     }
 }

@@ -13,6 +13,7 @@ use super::open::Opened;
 use super::other_job::named;
 use super::program::of_bars;
 use crate::checks::OtherBars;
+use crate::engine::held::Held;
 use crate::engine::peers::Others;
 use crate::engine::plan;
 use crate::engine::program::{Gathers, Program};
@@ -28,13 +29,20 @@ pub(super) async fn read(
     session: &SessionContext,
     program: &Program,
     window: (Option<i64>, Option<i64>),
+    held: &mut Vec<Held>,
 ) -> Result<BTreeMap<usize, OtherBars>, Failure> {
     let mut all = BTreeMap::new();
     for (index, other) in named(&program.rules) {
         let job = Job::open(context, &other.path)?;
         let opened = job.open_source().await?;
-        let read = of_job(&opened, context, session, program, window).await;
+        let mut memory = Held::new(
+            session,
+            "the bars of another job",
+            "compare fewer bars at once: give the job a `[window]`, or the other one a `filter`",
+        );
+        let read = of_job(&opened, context, (session, &mut memory), program, window).await;
         opened.source.close().await;
+        held.push(memory);
         all.insert(index, read?);
     }
     Ok(all)
@@ -43,7 +51,7 @@ pub(super) async fn read(
 async fn of_job(
     opened: &Opened,
     context: &Context,
-    session: &SessionContext,
+    (session, memory): (&SessionContext, &mut Held),
     program: &Program,
     window: (Option<i64>, Option<i64>),
 ) -> Result<OtherBars, Failure> {
@@ -61,7 +69,8 @@ async fn of_job(
                 format!("job `{job}` has several series of one symbol, `{one}` and `{other}`: which is compared?"),
                 "choose one with a `filter` in the source of that job, or name another job".into(),
             )
-        })
+        })?;
+        Ok(memory.resize(others.bytes())?)
     })
     .await?;
     for identity in &ingested.identities {

@@ -1,6 +1,6 @@
 //! From a job file to a program: rules compiled over the bars of the source.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use datafusion::prelude::SessionContext;
@@ -80,6 +80,9 @@ pub(super) fn over(
         gathers: Gathers::Nothing,
         peers: BTreeMap::new(),
         others: BTreeMap::new(),
+        scope: None,
+        skipped: BTreeSet::new(),
+        open_days: BTreeMap::new(),
         sha256: plan::sha256_of([
             opened.loaded.job_sha256.as_str(),
             rules.sha256.as_str(),
@@ -126,6 +129,9 @@ pub(super) fn unseen(loaded: &Loaded) -> Program {
         gathers: Gathers::Nothing,
         peers: BTreeMap::new(),
         others: BTreeMap::new(),
+        scope: None,
+        skipped: BTreeSet::new(),
+        open_days: BTreeMap::new(),
         sha256: String::new(),
     }
 }

@@ -10,7 +10,9 @@ pub(crate) use self::done::{Done, EARLIER_OPEN, action, earlier_state, more_seve
 use super::context::Context;
 use super::failure::Failure;
 use super::ingest::Ingested;
+use super::lock;
 use super::open::Opened;
+use super::options::IfLocked;
 use crate::decide::{self, Action, MoveLimits, Refusal};
 use crate::durable::hex;
 use crate::engine::program::Program;
@@ -134,21 +136,34 @@ pub(crate) fn plan_path(report_dir: &Path, run_id: &str) -> PathBuf {
 
 /// Finishes what runs of the job before left open, where its rows may be moved at all. What was done by then is reported
 /// also where that broke off.
-pub(crate) async fn recover(opened: &Opened, run_id: &str, context: &Context) -> Done {
-    let done = match opened.source.removal() {
+pub(crate) async fn recover(opened: &Opened, run_id: &str, (context, if_locked): (&Context, IfLocked)) -> Done {
+    let recovered = async || Ok(recover_once(opened, run_id).await);
+    let done = lock::over_source(context, if_locked, recovered).await;
+    let done = done.unwrap_or_else(|failure| Done { failure: Some(failure), ..Done::default() });
+    context.stop.left(done.left(), done.open());
+    done
+}
+
+async fn recover_once(opened: &Opened, run_id: &str) -> Done {
+    match opened.source.removal() {
         Ok(removal) => match removal.check_fit().await {
             Ok(()) => removal.recover(run_id).await,
             Err(failure) => Done { failure: Some(failure), ..Done::default() },
         },
         Err(failure) => Done { failure: Some(failure), ..Done::default() },
-    };
-    context.stop.left(done.left(), done.open());
-    done
+    }
 }
 
 /// Carries out a plan.
-pub(crate) async fn carry_out(opened: &Opened, plan: &Plan, run_id: &str, context: &Context) -> Result<Done, Failure> {
-    let done = opened.source.removal()?.carry_out(plan, run_id, context).await?;
+pub(crate) async fn carry_out(
+    opened: &Opened,
+    plan: &Plan,
+    run_id: &str,
+    (context, if_locked): (&Context, IfLocked),
+) -> Result<Done, Failure> {
+    let removal = opened.source.removal()?;
+    let carried_out = async || removal.carry_out(plan, run_id, context).await;
+    let done = lock::over_source(context, if_locked, carried_out).await?;
     context.stop.left(done.left(), done.open());
     Ok(done)
 }

@@ -15,7 +15,7 @@ use super::failure::Failure;
 use super::ingest::Ingested;
 use super::job::Job;
 use super::open::Opened;
-use super::options::{CheckOptions, Goal, Order};
+use super::options::{CheckOptions, Order};
 use super::source::Reading;
 use super::window;
 use crate::config::{Rule, RuleFile};
@@ -65,7 +65,7 @@ impl Job {
         let meta = RunMetaOf { command: "suggest", loaded: &self.loaded, window };
         let meta = RunMeta { as_of: UtcMicros::from(as_of), ..meta.meta(now, &self.context.clock) };
         let opened = self.open_source().await?;
-        let order = Order { goal: Goal::Check, options: CheckOptions { report: false, ..options } };
+        let order = Order::from(CheckOptions { report: false, ..options });
         let ended = suggestions(self, &opened, order, meta, command).await;
         opened.source.close().await;
         ended

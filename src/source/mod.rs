@@ -7,6 +7,7 @@
 mod arrow_ipc;
 mod chunk;
 mod column;
+mod column_bytes;
 mod compression;
 mod csv;
 mod discover;
@@ -52,6 +53,7 @@ use zip_archive::Member;
 pub use arrow_ipc::arrow_as_parquet;
 pub use chunk::Chunk;
 pub use column::SourceColumn;
+pub use column_bytes::column_bytes;
 pub use discover::discover;
 pub use document::id_text;
 pub use error::SourceError;

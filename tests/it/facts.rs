@@ -121,6 +121,47 @@ fn the_facts_of_the_document_excuse_what_it_says() {
     assert!(rows.contains("corporate-action") && rows.contains("findings"), "{rows}");
 }
 
+/// The day on which the circuit breaker stopped trading in Shanghai, as the document writes it.
+#[test]
+fn a_halt_of_all_trading_explains_what_is_missing_inside_of_a_day() {
+    let project = Project::empty();
+    // Minutes that end from 09:31 to 11:30 and from 13:01 to 15:00; on 2016-01-07 but to 09:42 and from 09:58 to 10:00.
+    let mut csv = "symbol,time,open,high,low,close,volume\n".to_owned();
+    for symbol in ["600000", "600519"] {
+        for day in ["2016-01-06", "2016-01-07", "2016-01-08"] {
+            for minute in (571..=690).chain(781..=900) {
+                let traded = day != "2016-01-07" || minute <= 582 || (598..=600).contains(&minute);
+                if traded {
+                    let close = 10.0 + f64::from(minute * 7 % 11) / 100.0;
+                    csv += &format!(
+                        "{symbol},{day} {:02}:{:02}:00,{close},{close},{close},{close},100\n",
+                        minute / 60,
+                        minute % 60
+                    );
+                }
+            }
+        }
+    }
+    project.write("bars.csv", csv);
+    project.write("rules.toml", "[[rule]]\nid = \"gap\"\ncheck = \"gap\"\n");
+    let job = JOB.replace("\"1d\"", "\"1m\"").replace(
+        "calendar = \"weekdays\"",
+        "calendar = \"XSHG\"\ntime = { field = \"time\", formats = [\"%Y-%m-%d %H:%M:%S\"], label = \"end\" }",
+    );
+    project.write("job.toml", &job);
+    let (found, _) = outcome(&project);
+    assert_eq!(found.len(), 4, "two gaps of each: {found:?}");
+    let document = fs::read_to_string(package().join("docs/facts.md")).unwrap();
+    let (_, section) = document.split_once("## `suspensions`").unwrap();
+    let halts = section.split("```csv\n").nth(2).unwrap().split("```").next().unwrap();
+    project.write("halts.csv", halts);
+    project.write("job.toml", format!("{job}[facts]\nsuspensions = \"halts.csv\"\n"));
+    let (found, excused) = outcome(&project);
+    assert_eq!(found, Vec::<String>::new());
+    let bars = 2 * (15 + 210);
+    assert_eq!(excused, serde_json::json!({ "gap": { "suspended": { "findings": 4, "bars": bars } } }));
+}
+
 #[test]
 fn ndjson_and_parquet_say_the_same() {
     use std::sync::Arc;

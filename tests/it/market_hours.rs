@@ -240,6 +240,43 @@ fn bars_before_and_after_the_regular_hours_pass_where_the_job_asks_for_them() {
 }
 
 #[test]
+fn a_rule_evaluates_the_part_of_the_session_that_it_chooses() {
+    let open = |local: DateTime<Tz>| (4..20).contains(&local.hour());
+    let span = ("2024-03-04T05:00:00Z", "2024-03-07T05:00:00Z");
+    let bars = trading(Tz::America__New_York, span, Duration::minutes(30), open);
+    let market = Market::new();
+    market.bars("30m", "calendar = \"XNYS\"\nhours = \"extended\"", texts(&bars));
+    let rule = |id: &str, part: &str| {
+        format!(
+            "[[rule]]\nid = \"{id}\"\ncheck = \"range\"\nfield = \"volume\"\nmax = 1\nseverity = \"warn\"\n{part}\n"
+        )
+    };
+    let gaps = "[[rule]]\nid = \"regular-gap\"\ncheck = \"gap\"\npart = \"regular\"\n";
+    let all = rule("all", "") + &rule("regular", "part = \"regular\"") + &rule("others", "part = \"extended\"");
+    fs::write(market.folder().join("rules.toml"), all + gaps).unwrap();
+    let job = fs::read_to_string(market.folder().join("job.toml")).unwrap();
+    let own = job.replace("\"../../rules/ohlcv.toml\"", "\"rules.toml\"");
+    fs::write(market.folder().join("own.toml"), &own).unwrap();
+    let run = Run::new(&market.folder(), &["check", "own.toml"]);
+    let found = support::findings(&market.folder().join("reports"), run.id());
+    let of = |id: &str| found.iter().filter(|found| found.rule_id == id).count();
+    assert_eq!((of("all"), of("regular"), of("others"), of("regular-gap")), (3 * 32, 3 * 13, 3 * 19, 0));
+    // Where no bar lies outside of the regular hours there is nothing to choose, and none is expected there.
+    fs::write(market.folder().join("own.toml"), own.replace("hours = \"extended\"\n", "")).unwrap();
+    let refused = || {
+        let output = support::barkeep(&market.folder()).args(["check", "own.toml"]).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, said) = refused();
+    assert!(code == Some(2) && said.contains("these bars have no others"), "{said}");
+    fs::write(market.folder().join("own.toml"), &own).unwrap();
+    let extended = "[[rule]]\nid = \"gap\"\ncheck = \"gap\"\npart = \"extended\"\n";
+    fs::write(market.folder().join("rules.toml"), extended).unwrap();
+    let (code, said) = refused();
+    assert!(code == Some(2) && said.contains("no bar is expected before and after the regular hours"), "{said}");
+}
+
+#[test]
 fn a_calendar_that_ends_soon_is_warned_of() {
     let market = Market::new();
     let days = ["2026-10-29", "2026-10-30"].map(str::to_owned);

@@ -121,20 +121,25 @@ impl Bars {
             all: Vec::with_capacity(dated),
             ranges: Vec::with_capacity(dated),
         };
+        let usable = |price: f64| price.is_finite() && (scale == Scale::Linear || price > 0.0);
         let mut before: Option<Bar> = None;
         for row in 0..dated {
-            if !usable(scale, columns, series, row) {
-                continue;
-            }
             let volume = volume.map_or(f64::NAN, |volume| volume[row]);
             let bar = Bar { open: open[row], high: high[row], low: low[row], close: close[row], volume };
+            if ![bar.open, bar.high, bar.low, bar.close].into_iter().all(usable) {
+                continue;
+            }
             // A bar that repeats the one before is what `stale` reports, and says nothing of the prices beside it.
             if before.is_some_and(|before| bar.repeats(&before)) {
                 continue;
             }
             let last = before.map_or(bar.close, |before| before.close);
-            let top = bar.open.max(bar.high).max(bar.low).max(bar.close).max(last);
-            let bottom = bar.open.min(bar.high).min(bar.low).min(bar.close).min(last);
+            // No price is NaN here, so plain comparisons do.
+            let (mut top, mut bottom) = (last, last);
+            for price in [bar.open, bar.high, bar.low, bar.close] {
+                top = if price > top { price } else { top };
+                bottom = if price < bottom { price } else { bottom };
+            }
             before = Some(bar);
             bars.rows.push(row);
             bars.all.push(bar);

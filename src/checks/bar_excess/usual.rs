@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use chrono_tz::Tz;
 
 use super::bars::Bars;
-use crate::checks::robust::{SlidingMedian, median};
+use crate::checks::robust::median;
+use crate::checks::sorted_window::SortedWindow;
 use crate::market::zone::{DAY_US, offset_at};
 
 /// Fewest bars at one time of the day that say how lively it is.
@@ -26,13 +27,12 @@ pub(super) fn range(bars: &Bars, at: usize, side: usize, scratch: &mut Vec<f64>)
 /// [`share`] of every bar.
 pub(super) fn shares(bars: &Bars, side: usize) -> impl Iterator<Item = f64> {
     let sizes: Vec<f64> = bars.ranges.iter().map(|range| bars.scale.size(*range)).collect();
-    let (mut median, mut around, mut scratch) = (SlidingMedian::default(), Vec::new(), Vec::new());
-    (0..bars.len()).map(move |at| {
-        around.clear();
-        for near in bars.near(at, side) {
-            around.extend_from_slice(&sizes[near]);
-        }
-        sizes[at] / median.of(&around, &mut scratch)
+    let mut window = SortedWindow::of(&sizes[..sizes.len().min(side)]);
+    (0..sizes.len()).map(move |at| {
+        let enters = sizes.get(at + side).copied();
+        let leaves = at.checked_sub(side + 1).map(|gone| sizes[gone]);
+        window.slide(leaves, enters);
+        sizes[at] / window.median_without(sizes[at])
     })
 }
 

@@ -1,5 +1,6 @@
 //! Why a date is flagged, and the sentence about it.
 
+use super::{closed_days, same_extra};
 use crate::bars::TIME;
 use crate::bars::time::TimeFault;
 use crate::checks::Facts;
@@ -36,6 +37,10 @@ causes! {
     OffGrid = "off-grid",
     /// The bars of many sessions lie beside the calendar by the same time.
     Shifted = "shifted",
+    /// Bars lie outside of trading hours in one session after the other.
+    SameBarsExtra = "same-bars-extra",
+    /// Most series traded on a day that the calendar calls closed.
+    MarketOpen = "market-open",
 }
 
 impl From<TimeFault> for Cause {
@@ -75,6 +80,8 @@ impl Cause {
                 let rows = counted(facts.bars, "bar");
                 format!("{}; {rows} outside of {expected}", facts.evidence::<OfSessions>().displaced(facts))
             }
+            Self::SameBarsExtra => same_extra::message(facts),
+            Self::MarketOpen => closed_days::message(facts),
             Self::NotASession | Self::OffGrid => format!("{subject} is not {expected}"),
         }
     }

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use super::cause::Cause;
+use super::closed_days::ClosedDays;
 use super::dates::{Dates, alternatives};
+use super::same_extra::{SameExtra, same_extra};
 use crate::bars::time::TimeFault;
 use crate::bars::{BarsSpec, Label, TimeSpec};
-use crate::checks::displaced::{OfSessions, displaced};
+use crate::checks::displaced::{OfSessions, SHIFTED, displaced};
+use crate::checks::reason::{Excused, Reason};
 use crate::checks::sessions::Sessions;
 use crate::checks::stretches::LEAST_SESSIONS;
-use crate::checks::{Check, Context, Finding, FindingSink, Series, TextColumn};
+use crate::checks::{Across, Check, Context, Finding, FindingSink, Series, TextColumn};
 use crate::market::{Grid, Interval, Slot, zone};
 use crate::text::utc::UtcMicros;
 
@@ -22,6 +25,8 @@ pub(super) struct Timestamps {
     pub(super) dates: Dates,
     pub(super) daily: bool,
     pub(super) market: Option<Market>,
+    /// Days on which it may be the calendar that is wrong; `None` where the rule does not ask for sessions.
+    pub(super) closed_days: Option<ClosedDays>,
 }
 
 /// What a rule compares timestamps with besides their format and their date.
@@ -85,8 +90,31 @@ impl Check for Timestamps {
         findings.excused(excused);
     }
 
-    /// One finding of the bars that lie beside the calendar by the same time in many sessions; it stands for each of them.
+    fn across(&self) -> Option<&dyn Across> {
+        self.closed_days.as_ref().map(|days| days as &dyn Across)
+    }
+
     fn merge(&self, series: &Series<'_>, findings: &mut FindingSink) {
+        self.merge_displaced(series, findings);
+        self.merge_extra(series, findings);
+        self.excuse_open_days(series, findings);
+    }
+
+    fn merged(&self) -> &'static [&'static str] {
+        &[SHIFTED, "same-bars-extra"]
+    }
+}
+
+/// The row of a finding about a bar beside the calendar, with the finding's index.
+fn beside((index, finding): (usize, &Finding)) -> Option<(usize, usize)> {
+    let cause = finding.cause.and_then(Cause::parse)?;
+    let row = finding.rows.as_ref()?.start;
+    matches!(cause, Cause::OffHours | Cause::NotASession | Cause::OffGrid).then_some((index, row))
+}
+
+impl Timestamps {
+    /// One finding of the bars that lie beside the calendar by the same time in many sessions; it stands for each of them.
+    fn merge_displaced(&self, series: &Series<'_>, findings: &mut FindingSink) {
         let Some(market) = self.market.as_ref().filter(|market| market.hours) else { return };
         let beside: Vec<(usize, usize)> = findings.findings.iter().enumerate().filter_map(beside).collect();
         if beside.len() < LEAST_SESSIONS {
@@ -112,19 +140,47 @@ impl Check for Timestamps {
         findings.findings.extend(of_many);
     }
 
-    fn merged(&self) -> &'static [&'static str] {
-        &["shifted"]
+    /// One finding of the bars that are outside of trading hours, or between two bars, in one session after the other; it
+    /// stands for each of them.
+    fn merge_extra(&self, series: &Series<'_>, findings: &mut FindingSink) {
+        let Some(market) = self.market.as_ref().filter(|market| market.hours) else { return };
+        let open = |(_, row): &(usize, usize)| market.grid.slot(series.time[*row]) != Slot::Closed;
+        let extra: Vec<(usize, usize)> = findings.findings.iter().enumerate().filter_map(beside).filter(open).collect();
+        let times: Vec<i64> = extra.iter().map(|(_, row)| series.time[*row]).collect();
+        let mut merged = vec![false; findings.findings.len()];
+        let mut of_many = Vec::new();
+        for SameExtra { bars, evidence } in same_extra(&market.grid, series.time, &times) {
+            let rows: Vec<usize> = bars.iter().map(|bar| extra[*bar].1).collect();
+            let Some((finding, last)) = Finding::scattered(&rows).zip(rows.last()) else { continue };
+            for bar in &bars {
+                merged[extra[*bar].0] = true;
+            }
+            let expected = format!("trading hours of {}", market.grid.calendar().name());
+            let finding = finding.field(&self.name).cause(Cause::SameBarsExtra).until(series.time[*last]);
+            of_many.push(finding.expected_text(expected).evidence(evidence));
+        }
+        let mut merged = merged.into_iter();
+        findings.findings.retain(|_| !merged.next().unwrap_or(false));
+        findings.findings.extend(of_many);
     }
-}
 
-/// The row of a finding about a bar beside the calendar, with the finding's index.
-fn beside((index, finding): (usize, &Finding)) -> Option<(usize, usize)> {
-    let cause = finding.cause.and_then(Cause::parse)?;
-    let row = finding.rows.as_ref()?.start;
-    matches!(cause, Cause::OffHours | Cause::NotASession | Cause::OffGrid).then_some((index, row))
-}
+    /// Excuses the bars of days that the calendar calls closed and on which most series traded: that is one finding about
+    /// all of them.
+    fn excuse_open_days(&self, series: &Series<'_>, findings: &mut FindingSink) {
+        let Some(days) = self.closed_days.as_ref().filter(|_| !series.open_days.is_empty()) else { return };
+        let before = findings.findings.len();
+        findings.findings.retain(|finding| {
+            let row = finding.rows.as_ref().map_or(0, |rows| rows.start);
+            let closed = finding.cause == Some(Cause::NotASession.into());
+            !closed || series.open_days.binary_search(&days.day(series.time[row])).is_err()
+        });
+        let excused = (before - findings.findings.len()) as u64;
+        if excused > 0 {
+            findings.excuse(Reason::MarketOpen, Excused { findings: excused, bars: excused });
+            findings.move_to_excused(excused);
+        }
+    }
 
-impl Timestamps {
     /// What is wrong with the timestamp of a row, as cause and as what would have passed. Counts the row as excused
     /// where the calendar does not reach it.
     fn fault(&self, series: &Series<'_>, row: usize, excused: &mut usize) -> Option<(Cause, String)> {

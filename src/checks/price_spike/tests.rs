@@ -168,8 +168,18 @@ fn a_parameter_of_earlier_files_is_accepted_without_effect() {
     assert!(mistakes(&format!("{RULE}wicks = 0.3"))[0].title.contains("unknown key"));
 }
 
-/// Rows flagged, evaluated and undecided by a plain reading of the rule for closes.
-fn oracle(closes: &[Option<f64>], window: usize, limit: f64, reversal: f64) -> (Vec<usize>, u64, u64) {
+/// A rule, as its parameters.
+struct Plain {
+    window: usize,
+    limit: f64,
+    floor: f64,
+    reversal: f64,
+}
+
+/// Rows flagged with the way out, the way back and the usual size of a move; rows evaluated and undecided: by a plain
+/// reading of the rule for closes, which takes the logarithm of every one.
+fn oracle(closes: &[Option<f64>], rule: &Plain) -> (Vec<(usize, [f64; 3])>, u64, u64) {
+    let Plain { window, limit, floor, reversal } = *rule;
     let usable: Vec<(usize, f64)> = closes
         .iter()
         .enumerate()
@@ -188,10 +198,7 @@ fn oracle(closes: &[Option<f64>], window: usize, limit: f64, reversal: f64) -> (
             continue;
         };
         let (out, back) = (log - previous, next - log);
-        let candidate = out.signum() != back.signum()
-            && back != 0.0
-            && out.abs() >= 0.03
-            && (out + back).abs() <= reversal * out.abs();
+        let candidate = out * back < 0.0 && out.abs() >= floor && (out + back).abs() <= reversal * out.abs();
         let returns: Vec<f64> = before.windows(2).map(|pair| pair[1] - pair[0]).collect();
         if candidate && returns.len() < 20 {
             undecided += 1;
@@ -201,11 +208,21 @@ fn oracle(closes: &[Option<f64>], window: usize, limit: f64, reversal: f64) -> (
         let recent = &returns[returns.len().saturating_sub(window)..];
         let centre = median(recent);
         let distances: Vec<f64> = recent.iter().map(|r| (r - centre).abs()).collect();
-        if candidate && out.abs() >= limit * 1.4826 * median(&distances) {
-            flagged.push(*row);
+        let sigma = 1.4826 * median(&distances);
+        if candidate && out.abs() >= limit * sigma && !is_one_step(closes, *row, window) {
+            flagged.push((*row, [out, back, sigma]));
         }
     }
     (flagged, evaluated, undecided)
+}
+
+/// Whether the close in `row` is one step from the one before, as the closes of the window before make them.
+fn is_one_step(closes: &[Option<f64>], row: usize, window: usize) -> bool {
+    let before = closes[..row].iter().flatten().copied().filter(|close| close.is_finite() && *close > 0.0);
+    let before: Vec<f64> = before.collect();
+    let near = &before[before.len().saturating_sub(window + 1)..];
+    let step = (closes[row].unwrap() - near[near.len() - 1]).abs();
+    crate::checks::steps::is_smallest(step, near.windows(2).map(|pair| pair[1] - pair[0]))
 }
 
 fn median(values: &[f64]) -> f64 {
@@ -235,13 +252,25 @@ proptest! {
     fn closes_agree_with_a_plain_reading_of_the_rule(
         closes in closes(),
         window in 20..70_usize,
-        limit in 1.0..9.0_f64,
-        reversal in 0.0..1.0_f64,
+        limit in 0.5..9.0_f64,
+        floor in prop_oneof![Just(0.03), Just(0.0), 0.0..0.2_f64],
+        reversal in prop_oneof![0.0..1.0_f64, Just(1.0)],
+        at_floor in prop::option::of(0..90_usize),
     ) {
-        let rule = format!("{RULE}window = {window}\nlimit = {limit:?}\nreversal = {reversal:?}");
+        // The very size of a move is where rounding would show.
+        let move_of = |row: usize| Some(closes.get(row + 1)?.as_ref()?.ln() - closes.get(row)?.as_ref()?.ln());
+        let own = at_floor.and_then(move_of).map(f64::abs).filter(|floor| (0.0..=10.0).contains(floor));
+        let plain = Plain { window, limit, floor: own.unwrap_or(floor), reversal };
+        let floor = plain.floor;
+        let rule = format!("{RULE}window = {window}\nlimit = {limit:?}\nfloor = {floor:?}\nreversal = {reversal:?}");
         let evaluated = Fixture::column("close", &closes).evaluate(&rule);
-        let (flagged, decided, undecided) = oracle(&closes, window, limit, reversal);
-        prop_assert_eq!(rows(&evaluated), flagged);
+        let (flagged, decided, undecided) = oracle(&closes, &plain);
+        let found: Vec<(usize, [f64; 3])> = evaluated.findings.iter().map(|finding| {
+            let evidence = finding.evidence.as_ref().unwrap();
+            let number = |key: &str| evidence[key].as_f64().unwrap();
+            (finding.rows.as_ref().unwrap().start, ["return", "next_return", "sigma"].map(number))
+        }).collect();
+        prop_assert_eq!(found, flagged);
         prop_assert_eq!((evaluated.totals.evaluated, evaluated.totals.insufficient), (decided, undecided));
     }
 }

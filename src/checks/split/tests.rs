@@ -1,5 +1,9 @@
 //! Real splits and moves that are none, and the ends of a series.
 
+use proptest::prelude::*;
+
+use super::Rule;
+use crate::checks::jump::Levels;
 use crate::checks::testing::{Evaluated, Fixture};
 
 const RULE: &str = "check = \"split\"\n";
@@ -13,12 +17,16 @@ fn quiet(level: f64, bars: usize, volume: f64) -> Vec<[f64; 3]> {
 }
 
 fn evaluate(bars: &[[f64; 3]]) -> Evaluated {
+    fixture(bars).evaluate(RULE)
+}
+
+fn fixture(bars: &[[f64; 3]]) -> Fixture {
     let mut csv = String::from("time,open,close,volume\n");
     for (day, [open, close, volume]) in bars.iter().enumerate() {
         let date = chrono::NaiveDate::from_ymd_opt(2024, 1, 1).unwrap() + chrono::Days::new(day as u64);
         csv += &format!("{date},{open},{close},{volume}\n");
     }
-    Fixture::daily(&csv).evaluate(RULE)
+    Fixture::daily(&csv)
 }
 
 fn causes(bars: &[[f64; 3]]) -> Vec<(usize, &'static str)> {
@@ -115,4 +123,54 @@ fn a_break_is_excused_and_few_bars_are_insufficient() {
     let few = evaluate(&step(0.5, 2.0)[25..35]);
     assert_eq!((few.lines.len(), few.totals.insufficient, few.totals.evaluated), (0, 2, 8));
     assert_eq!(evaluate(&[]).totals.insufficient, 0);
+}
+
+/// Prices that wander, some of them by leaps, with volumes; some closes, opens and volumes are not usable.
+fn wandering() -> impl Strategy<Value = Vec<[f64; 3]>> {
+    let step = prop_oneof![8 => -0.03..0.03_f64, 2 => -0.2..0.2_f64, 1 => (0..4_usize).prop_map(|at| [-0.7, 0.7, -2.3, 0.05][at])];
+    let bar = (step, -0.02..0.02_f64, 1.0..1e4_f64, 0..40_u8);
+    prop::collection::vec(bar, 0..150).prop_map(|bars| {
+        let mut level = 100.0;
+        let mut bar = |(step, inside, volume, fault): (f64, f64, f64, u8)| {
+            let open = level * f64::exp(step);
+            level = open * f64::exp(inside);
+            match fault {
+                0 => [0.0, level, volume],
+                1 => [open, level, 0.0],
+                2 => [open, f64::NAN, volume],
+                3 => [open, -1.0, volume],
+                _ => [open, level, volume],
+            }
+        };
+        bars.into_iter().map(&mut bar).collect()
+    })
+}
+
+proptest! {
+    /// By a plain reading of the rule, which works out everything of every bar that steps by more than the floor.
+    #[test]
+    fn what_is_not_worked_out_changes_no_verdict(bars in wandering(), floor in 0.001..0.2_f64, limit in 1.0..12.0_f64) {
+        let bars = fixture(&bars);
+        let index = |name: &str| bars.spec.field(name).map(|(index, _)| index);
+        let (open, close, volume) = (index("open"), index("close").unwrap(), index("volume"));
+        let rule = Rule { open, close, volume, name: "open".into(), floor, limit, step_us: crate::bars::DAY_US };
+        let (plain, undecided) = bars.with_series(|series| {
+            let levels = Levels::collect(series, open, close, volume);
+            let (mut found, mut undecided) = (Vec::new(), u64::from(levels.len() > 0));
+            for at in 1..levels.len() {
+                let ratio = levels.open[at] / levels.close[at - 1];
+                if ratio < floor.exp() && ratio > (-floor).exp() {
+                    continue;
+                }
+                match levels.jump(at, &mut Vec::new()) {
+                    None => undecided += 1,
+                    Some(jump) => found.extend(rule.finding(&levels, &jump)),
+                }
+            }
+            (found, undecided)
+        });
+        let evaluated = bars.evaluate(&format!("{RULE}floor = {floor:?}\nlimit = {limit:?}"));
+        prop_assert_eq!(evaluated.totals.insufficient, undecided);
+        prop_assert_eq!(evaluated.findings, plain);
+    }
 }

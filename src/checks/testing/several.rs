@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{Evaluated, Fixture, compile, rendered};
-use crate::checks::{ALL_SERIES, AcrossSink, Check, FindingSink, Note, PeerValues, Peers, Totals, to_pieces};
+use crate::checks::{
+    ALL_SERIES, AcrossSink, Check, Finding, FindingSink, Note, PeerValues, Peers, Series, Totals, to_pieces,
+};
 
 /// What the rule that `rule` writes makes of the series of `csv`, which the column `symbol` tells apart; the lines begin
 /// with the series.
@@ -40,7 +42,22 @@ pub(crate) fn evaluate(bars: &str, csv: &str, rule: &str) -> Evaluated {
     };
     let mut lines: Vec<String> = sink.findings.iter().map(line).collect();
     lines.sort();
-    Evaluated { lines, totals: sink.totals, findings: sink.findings.into_iter().map(|found| found.finding).collect() }
+    let mut totals = sink.totals;
+    let mut findings: Vec<Finding> = sink.findings.into_iter().map(|found| found.finding).collect();
+    // Some evaluate each series by itself too.
+    let open_days = across.open_days(&notes);
+    for (key, fixture) in &fixtures {
+        let mut sink = FindingSink::default();
+        fixture.with_series_called((key, None), |series| {
+            let series = Series { open_days: &open_days, ..*series };
+            check.check(&series, &mut sink);
+            check.merge(&series, &mut sink);
+        });
+        lines.extend(sink.findings.iter().map(|finding| format!("{key} {}", fixture.render(finding))));
+        findings.append(&mut sink.findings);
+        totals += sink.totals;
+    }
+    Evaluated { lines, totals, findings }
 }
 
 /// What `check`, which has to know of other series, makes of each series beside the others.

@@ -12,8 +12,8 @@ const TOLERANCE: f64 = 0.2;
 const LEAST: f64 = 8.0;
 
 /// Bars of one price.
-pub(super) struct Prices {
-    levels: Levels,
+pub(super) struct Prices<'a> {
+    levels: Levels<'a>,
 }
 
 /// A step by a power of ten.
@@ -25,8 +25,8 @@ struct Step {
     alone: bool,
 }
 
-impl Prices {
-    pub(super) fn collect(series: &Series<'_>, price: usize, volume: Option<usize>) -> Self {
+impl<'a> Prices<'a> {
+    pub(super) fn collect(series: &Series<'a>, price: usize, volume: Option<usize>) -> Self {
         Self { levels: Levels::collect(series, None, price, volume) }
     }
 

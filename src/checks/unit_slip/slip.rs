@@ -1,5 +1,7 @@
 //! What is found of values in another unit.
 
+use crate::checks::usable::UsableRows;
+
 /// Values in another unit: from one bar to before another, or to the end.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Slip {
@@ -15,7 +17,7 @@ pub(super) struct Slip {
 #[derive(Debug, Default)]
 pub(super) struct Found {
     /// Rows that have a value.
-    pub(super) rows: Vec<usize>,
+    pub(super) rows: UsableRows,
     pub(super) slips: Vec<Slip>,
     pub(super) insufficient: usize,
 }

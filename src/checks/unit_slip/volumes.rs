@@ -5,8 +5,9 @@
 
 use super::slip::{Found, Slip};
 use crate::checks::Series;
-use crate::checks::jump::{power_of_ten, usable};
+use crate::checks::jump::power_of_ten;
 use crate::checks::robust::{deviation, median_of};
+use crate::checks::usable::UsableRows;
 
 /// Bars on each side.
 const SIDE: usize = 10;
@@ -26,15 +27,15 @@ const STILL: f64 = 0.3;
 
 pub(super) fn slips(series: &Series<'_>, index: usize, close: Option<usize>) -> Found {
     let values = &series.number(index).values()[..series.dated()];
-    let rows: Vec<usize> = (0..values.len()).filter(|row| usable(values[*row])).collect();
-    let volumes: Vec<f64> = rows.iter().map(|row| values[*row]).collect();
+    let rows = UsableRows::of(values);
+    let volumes = rows.pick(values);
     if volumes.len() < 2 * SIDE {
         let insufficient = volumes.len();
         return Found { rows, slips: Vec::new(), insufficient };
     }
     let still = |at: usize| {
         let Some(close) = close.map(|close| series.number(close).values()) else { return true };
-        let step = (close[rows[at]] / close[rows[at - 1]]).ln();
+        let step = (close[rows.row(at)] / close[rows.row(at - 1)]).ln();
         !step.is_finite() || step.abs() <= STILL
     };
     let steps: Vec<(usize, i32)> = (SIDE..=volumes.len() - SIDE)

@@ -71,7 +71,11 @@ pub const KINDS: &[Kind] = &[
     Kind {
         key: "suspensions",
         columns: &[
-            needed("symbol", Cells::Text, "The symbol, as the bars have it."),
+            needed(
+                "symbol",
+                Cells::Text,
+                "The symbol, as the bars have it; `*` is all of them, as where the exchange halts trading.",
+            ),
             needed("from", Cells::Moment, "The first date, or moment, without trading."),
             needed("until", Cells::Moment, "The first date, or moment, with trading again; empty: not yet."),
         ],

@@ -19,6 +19,7 @@ pub use self::columns::{Cells, Column, KINDS, Kind};
 use self::kinds::Rows;
 use self::reader::Scale;
 use super::job::{Bars, FactFiles};
+use crate::durable::hex;
 use crate::market::facts::MarketFacts;
 use crate::schema::diagnostic::{Diagnostic, SourceText, suggestion};
 
@@ -122,7 +123,7 @@ pub(super) fn of_files(
     let mut market = rows.facts();
     market.symbol_field.clone_from(&files.symbol);
     market.source_field.clone_from(&files.source);
-    let sha256 = if any { format!("{:x}", digest.finalize()) } else { String::new() };
+    let sha256 = if any { hex(&digest.finalize()) } else { String::new() };
     Ok(Facts { market: Arc::new(market), sha256, warnings, excepted })
 }
 

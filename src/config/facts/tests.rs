@@ -149,7 +149,7 @@ error[bad-facts]: `suspensions` lacks the column `symbol`
 1 | code,from,untill
   | ^^^^
   |
-  = help: symbol: The symbol, as the bars have it. columns: symbol, from, until
+  = help: symbol: The symbol, as the bars have it; `*` is all of them, as where the exchange halts trading. columns: symbol, from, until
 
 error[bad-facts]: `suspensions` has no column `untill`
  --> facts.csv:1:11

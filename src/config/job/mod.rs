@@ -13,6 +13,7 @@ mod files;
 mod market;
 mod mongodb;
 mod name_pattern;
+mod notify;
 mod numbers;
 mod path;
 mod run;
@@ -39,8 +40,10 @@ pub use schedule::OwnSchedule;
 pub use source::{OwnBars, Source};
 
 use super::document;
+use crate::decide::FailOn;
+use crate::notify::Settings;
 use crate::schema::diagnostic::{Diagnostic, SourceText};
-use crate::schema::keys::Otherwise::{Mistake, Nothing};
+use crate::schema::keys::Otherwise::{Mistake, Nothing, Text};
 use crate::schema::keys::{Holds, Section, key};
 use crate::schema::reader::{Environment, Reader};
 use crate::schema::section::SectionReader;
@@ -66,14 +69,22 @@ pub struct Job {
     pub quarantine: Quarantine,
     /// Where reports are written.
     pub report_dir: JobPath,
+    /// Where the job keeps what it remembers from run to run.
+    pub state_dir: JobPath,
+    /// Of how many days and of how many months with runs the reports are kept; all where the job does not say.
+    pub keep_reports: Option<(usize, usize)>,
     /// What a value that does not decode is.
     pub parse_error: ParseError,
     /// Files with what is known of the market besides its calendar.
     pub facts: FactFiles,
     /// When it is due, where it says so.
     pub schedule: Option<OwnSchedule>,
+    /// Who is told how a run ended; nobody where the job does not say.
+    pub notify: Option<Settings>,
     /// The file with what a person decided about findings, where the job names one.
     pub labels: Option<Spanned<JobPath>>,
+    /// Which findings make a run fail.
+    pub fail_on: FailOn,
 }
 
 /// What could be read of a job file.
@@ -108,6 +119,7 @@ pub const JOB: Section = Section {
         key("limits", Holds::Table(&run::LIMITS), Nothing, "What a run may move; one that wants more is refused."),
         key("quarantine", Holds::Table(&run::QUARANTINE), Nothing, "Where moved rows are kept, and for how long."),
         key("report", Holds::Table(&run::REPORT), Nothing, "Where reports are written."),
+        key("state", Holds::Table(&run::STATE), Nothing, "What the job remembers from run to run."),
         key("parse_error", Holds::Table(&run::PARSE_ERROR), Nothing, "What a value that does not decode is."),
         key(
             "facts",
@@ -122,11 +134,18 @@ pub const JOB: Section = Section {
             "Values in the place of those of a rule, by its id: `[tune.outlier] limit = 8`; those of one symbol below `symbol`, `[tune.outlier.symbol.\"BRK/B\"]`.",
         ),
         key("schedule", Holds::Table(&schedule::SCHEDULE), Nothing, "When the job is due, for `barkeep schedule`."),
+        key("notify", Holds::Table(&notify::NOTIFY), Nothing, "Who is told how a `run` of the job ended."),
         key(
             "labels",
             Holds::Text,
             Nothing,
             "The file with what a person decided about findings, relative to the job file; default `labels.toml` beside it, where that is there.",
+        ),
+        key(
+            "fail_on",
+            Holds::Choice(FailOn::WORDS),
+            Text("error"),
+            "Which findings make a run end with 1: `new`: errors that the run before did not have; `error`: errors; `warn`: warnings too; `never`: none. What is labelled `known` or `fine` never does. `--fail-on` goes before it.",
         ),
     ],
 };
@@ -173,9 +192,11 @@ fn read_sections(section: &mut SectionReader<'_>) -> Draft {
     let bars = section.section("bars").and_then(|part| kept(section, bars::read(part, &calendars)));
     let window = section.section("window").and_then(|part| kept(section, run::read_window(part, bars.as_ref())));
     let limits = section.section("limits").and_then(|part| kept(section, run::read_limits(part)));
-    let report_dir = section.section("report").and_then(|part| kept(section, run::read_report(part)));
+    let report = section.section("report").and_then(|part| kept(section, run::read_report(part)));
+    let (report_dir, keep_reports) = report.map_or((None, None), |(dir, keep)| (Some(dir), keep));
     let quarantine =
         section.section("quarantine").and_then(|part| kept(section, run::read_quarantine(part, report_dir.as_ref())));
+    let state_dir = section.section("state").and_then(|part| kept(section, run::read_state(part, report_dir.as_ref())));
     reject_untabled_tuning(section);
     let parse_error = section.section("parse_error").and_then(|part| kept(section, run::read_parse_error(part)));
     let facts = section.section("facts").and_then(|part| kept(section, facts::read(part, bars.as_ref())));
@@ -183,8 +204,12 @@ fn read_sections(section: &mut SectionReader<'_>) -> Draft {
     let has_schedule = section.has("schedule");
     let part = if has_schedule { section.section("schedule") } else { None };
     let schedule = part.and_then(|part| kept(section, schedule::read(part, bars.as_ref(), &calendars)));
+    let has_notify = section.has("notify");
+    let part = if has_notify { section.section("notify") } else { None };
+    let notify = part.and_then(|part| kept(section, notify::read(part)));
     let labels = section.text("labels");
     let labels = labels.map(|path| Spanned::new(path.span(), JobPath::new(&file.path, path.into_inner())));
+    let fail_on = section.choice("fail_on").and_then(FailOn::parse);
     let job = || {
         Some(Job {
             file: Arc::clone(file),
@@ -196,10 +221,14 @@ fn read_sections(section: &mut SectionReader<'_>) -> Draft {
             limits: limits?,
             quarantine: quarantine?,
             report_dir: report_dir?,
+            state_dir: state_dir?,
+            keep_reports,
             parse_error: parse_error?,
             facts: facts?,
             schedule: if has_schedule { Some(schedule?) } else { None },
+            notify: if has_notify { Some(notify?) } else { None },
             labels: labels.clone(),
+            fail_on: fail_on?,
         })
     };
     Draft { job: job(), rules, bars, mistakes: Vec::new() }
@@ -386,7 +415,7 @@ mod tests {
         assert_eq!((files(&job).format, files(&job).layout.delimiter), (None, Delimiter::Byte(b',')));
         assert_eq!(files(&job).layout.nulls, ["", "null", "NULL", "None", "N/A"]);
         assert!(files(&job).filter.is_empty() && job.bars.fields.is_empty());
-        assert_eq!(job.window, Window { since: None, until: None, grace: TimeDelta::zero() });
+        assert_eq!(job.window, Window { since: None, until: None, grace: TimeDelta::zero(), lookback: None });
         assert_eq!(job.limits, Limits { rows: 10_000, fraction: 0.01, series_fraction: 0.2 });
         assert_eq!((job.quarantine.keep, job.quarantine.dir.written.as_str()), (TimeDelta::days(90), "../quarantine"));
         assert_eq!(job.report_dir.resolved, Path::new("reports"));
@@ -488,7 +517,7 @@ error[unknown-key]: unknown key `reports` in the job
 3 | reports = "x"
   | ^^^^^^^ unknown key
   |
-  = help: did you mean `report`? keys: name, rules, source, bars, calendar, window, limits, quarantine, report, parse_error, facts, tune, schedule, labels
+  = help: did you mean `report`? keys: name, rules, source, bars, calendar, window, limits, quarantine, report, state, parse_error, facts, tune, schedule, notify, labels, fail_on
 
 error[bad-value]: `path` holds an empty string
  --> jobs/demo.toml:5:8

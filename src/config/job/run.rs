@@ -21,6 +21,8 @@ pub struct Window {
     pub until: Option<i64>,
     /// Rows younger than this are reported, never moved.
     pub grace: TimeDelta,
+    /// How far before the watermark a run begins; without it there is no watermark, and every run looks at everything.
+    pub lookback: Option<TimeDelta>,
 }
 
 /// What a run may move. One that wants more moves nothing.
@@ -66,6 +68,12 @@ pub(super) const WINDOW: Section = Section {
         key("since", Holds::Moment, Nothing, "First date or time of the window."),
         key("until", Holds::Moment, Nothing, "First date or time after the window."),
         key("grace", Holds::Duration, Text("0d"), "Rows younger than this are reported, never moved."),
+        key(
+            "lookback",
+            Holds::Duration,
+            Nothing,
+            "How far before the watermark a run begins: as far back as bars arrive late or are corrected. With it a run looks at what may have changed since the last one; without it, and with `--full`, at everything.",
+        ),
     ],
 };
 
@@ -108,8 +116,33 @@ pub(super) const QUARANTINE: Section = Section {
 
 pub(super) const REPORT: Section = Section {
     name: "`[report]`",
-    doc: "Where reports are written.",
-    keys: &[key("dir", Holds::Text, Text("../reports"), "The folder, relative to the job file.")],
+    doc: "Where reports are written, and how long they are kept: for ever, unless it is said.",
+    keys: &[
+        key("dir", Holds::Text, Text("../reports"), "The folder, relative to the job file."),
+        key(
+            "keep_daily",
+            Holds::Count { min: 1, max: 10_000 },
+            Nothing,
+            "A `run` removes the reports of older runs, but for those of the last 24 hours and one of each of so many days.",
+        ),
+        key(
+            "keep_monthly",
+            Holds::Count { min: 1, max: 10_000 },
+            Nothing,
+            "The same with one of each of so many months.",
+        ),
+    ],
+};
+
+pub(super) const STATE: Section = Section {
+    name: "`[state]`",
+    doc: "What a job remembers from run to run: its watermark.",
+    keys: &[key(
+        "dir",
+        Holds::Text,
+        Nothing,
+        "The folder, relative to the job file; default `state` beside the reports.",
+    )],
 };
 
 pub(super) const PARSE_ERROR: Section = Section {
@@ -134,7 +167,19 @@ pub(super) fn read_window(mut section: SectionReader<'_>, bars: Option<&Bars>) -
         );
     }
     let grace = section.duration("grace");
-    (grace.map(|grace| Window { since, until, grace }), section.finish())
+    let lookback = section.has("lookback").then(|| section.duration("lookback"));
+    if lookback.is_some() && until.is_some() {
+        let help = "take one of them out: a window that ends has nothing new behind it";
+        section.reject("lookback", "`lookback` looks for what is new, and `until` ends the window", help);
+    }
+    let window = || {
+        let lookback = match lookback {
+            Some(read) => Some(read?),
+            None => None,
+        };
+        Some(Window { since, until, grace: grace?, lookback })
+    };
+    (window(), section.finish())
 }
 
 fn read_bound(section: &mut SectionReader<'_>, name: &str, bars: Option<&Bars>) -> Option<i64> {
@@ -150,10 +195,16 @@ pub(super) fn read_limits(mut section: SectionReader<'_>) -> (Option<Limits>, Ve
     (limits(), section.finish())
 }
 
-pub(super) fn read_report(mut section: SectionReader<'_>) -> (Option<JobPath>, Vec<Diagnostic>) {
+/// The folder, and how many days and months with runs are kept, where that is said.
+pub(super) type Report = (JobPath, Option<(usize, usize)>);
+
+pub(super) fn read_report(mut section: SectionReader<'_>) -> (Option<Report>, Vec<Diagnostic>) {
     let job = &section.file().path;
     let dir = section.text("dir").map(|dir| JobPath::new(job, dir.into_inner()));
-    (dir, section.finish())
+    let kept = section.has("keep_daily") || section.has("keep_monthly");
+    let mut most = |name: &str| section.count(name).and_then(|most| usize::try_from(most).ok()).unwrap_or(0);
+    let (daily, monthly) = (most("keep_daily"), most("keep_monthly"));
+    (dir.map(|dir| (dir, kept.then_some((daily, monthly)))), section.finish())
 }
 
 pub(super) fn read_quarantine(
@@ -172,7 +223,7 @@ pub(super) fn read_quarantine(
     let collection = section.text("collection").map(toml::Spanned::into_inner);
     let dir = match section.text("dir") {
         Some(dir) => Some(dir.into_inner()),
-        None => report_dir.map(|report_dir| beside(&report_dir.written)),
+        None => report_dir.map(|report_dir| beside("quarantine", &report_dir.written)),
     };
     let quarantine = || {
         Some(Quarantine {
@@ -186,11 +237,23 @@ pub(super) fn read_quarantine(
     (quarantine(), section.finish())
 }
 
-/// The folder `quarantine` next to `reports`; inside it where it has no name of its own (`..`, `/`).
-fn beside(reports: &str) -> String {
+pub(super) fn read_state(
+    mut section: SectionReader<'_>,
+    report_dir: Option<&JobPath>,
+) -> (Option<JobPath>, Vec<Diagnostic>) {
+    let job = &section.file().path;
+    let dir = match section.text("dir") {
+        Some(dir) => Some(dir.into_inner()),
+        None => report_dir.map(|report_dir| beside("state", &report_dir.written)),
+    };
+    (dir.map(|dir| JobPath::new(job, dir)), section.finish())
+}
+
+/// The folder `name` next to `reports`; inside it where it has no name of its own (`..`, `/`).
+fn beside(name: &str, reports: &str) -> String {
     let reports = Path::new(reports);
     let parent = if reports.file_name().is_some() { reports.parent().unwrap_or(reports) } else { reports };
-    parent.join("quarantine").to_string_lossy().into_owned()
+    parent.join(name).to_string_lossy().into_owned()
 }
 
 pub(super) fn read_parse_error(mut section: SectionReader<'_>) -> (Option<ParseError>, Vec<Diagnostic>) {

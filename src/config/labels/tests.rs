@@ -195,7 +195,7 @@ fn labels_that_contradict_each_other_are_a_mistake_while_both_count() {
     let beginning = label("finding = \"0123456789\"", "fine", "");
     let two = found(&format!("{id}{beginning}"), "2026-03-31");
     insta::assert_snapshot!(two[0].render(false), @r"
-error[contradiction]: two labels of the same findings contradict each other: `bad` and `fine`
+error[contradiction]: two labels of the same findings contradict each other: `bad` in line 1 and `fine` in line 6
  --> labels.toml:6:1
   |
 1 | [[label]]
@@ -204,7 +204,7 @@ error[contradiction]: two labels of the same findings contradict each other: `ba
 6 | [[label]]
   | ^^^^^^^^^ fine
   |
-  = help: take one of them out, or let the earlier one expire
+  = help: take one of them out, or let the earlier one expire; that in line 1 counts
 ");
     assert_eq!(found(&format!("{id}{beginning}"), "2026-04-01").len(), 0, "the first has expired");
     assert_eq!(found(&format!("{id}{}", beginning.replace("fine", "bad")), "2026-03-31").len(), 0, "they agree");

@@ -21,6 +21,8 @@ use super::{Rule, RuleFile, RuleSet, cases};
 use crate::bars::{BarsSpec, NUMBERS};
 use crate::checks::{Check, CheckKind, Described, Excuses, Expression, Lacking, Params};
 use crate::config::document;
+use crate::durable::hex;
+use crate::market::Part;
 use crate::schema::diagnostic::{Diagnostic, SourceText};
 use crate::schema::moment::Moment;
 use crate::schema::reader::{Environment, Reader, number_of};
@@ -73,7 +75,7 @@ fn finished(mut compiler: Compiler<'_>) -> Result<RuleSet, Vec<Diagnostic>> {
         expressions: compiler.expressions,
         used: compiler.used,
         left_out: compiler.left_out,
-        sha256: format!("{:x}", compiler.digest.finalize()),
+        sha256: hex(&compiler.digest.finalize()),
     })
 }
 
@@ -191,6 +193,7 @@ impl<'b> Compiler<'b> {
         self.reject_second_use(&mut section, &head);
         let before = (self.expressions.len(), self.used.len());
         let (from, until) = self.validity(&mut section, &head);
+        let part = self.part(&mut section, &head);
         let tests = cases::read(&mut section, self.bars);
         let id = Arc::clone(head.id.get_ref());
         let condition = head.condition.as_ref().map(|sql| self.add_expression(file, sql, &id));
@@ -227,6 +230,7 @@ impl<'b> Compiler<'b> {
                 causes: head.causes,
                 excuses,
                 condition,
+                part,
                 from,
                 until,
                 budget: head.budget,
@@ -299,6 +303,17 @@ impl<'b> Compiler<'b> {
         section.reader().push(mistake);
     }
 
+    /// The part of a session that a rule chooses, where the bars are known.
+    fn part(&self, section: &mut SectionReader<'_>, head: &Head) -> Option<Part> {
+        let (word, bars) = (head.part?, self.bars?);
+        let part = bars.grid.as_ref().and_then(|grid| Part::new(word, grid));
+        if part.is_none() {
+            let title = "`part` chooses among bars of regular hours and others, and these bars have no others";
+            section.reject("part", title, "write `hours = \"extended\"` in `[bars]` of the job, or leave `part` out");
+        }
+        part
+    }
+
     /// The timestamps a rule holds for, where the bars are known.
     fn validity(&self, section: &mut SectionReader<'_>, head: &Head) -> (Option<i64>, Option<i64>) {
         let Some(bars) = self.bars else { return (None, None) };
@@ -338,13 +353,16 @@ impl<'b> Compiler<'b> {
         if !head.causes.is_empty() {
             expanded["causes"] = json!(head.causes);
         }
+        if let Some(part) = head.part {
+            expanded["part"] = json!(part);
+        }
         if let Some(exempt) = &head.exempt {
             expanded["exempt"] = exempt.iter().map(|one| one.word()).collect();
         }
         let expanded = expanded.to_string();
         self.digest.update(&expanded);
         self.digest.update(b"\n");
-        format!("{:x}", Sha256::digest(&expanded))
+        hex(&Sha256::digest(&expanded))
     }
 }
 

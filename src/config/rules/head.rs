@@ -9,6 +9,7 @@ use super::cases::TEST;
 use crate::checks::{self, CHECKS, CheckKind, Exempt, parse_error};
 use crate::config::job::is_identifier;
 use crate::decide::{Action, Severity};
+use crate::market::Part;
 use crate::schema::diagnostic::{Diagnostic, suggestion};
 use crate::schema::keys::Otherwise::{Flag, Mistake, Nothing, Text};
 use crate::schema::keys::{Holds, Section, key};
@@ -34,6 +35,12 @@ pub(in crate::config) const RULE: Section = Section {
             Holds::Text,
             Nothing,
             "A boolean SQL expression; rows for which it is not true are not evaluated.",
+        ),
+        key(
+            "part",
+            Holds::Choice(Part::WORDS),
+            Nothing,
+            "The part of a session it evaluates, where `[bars] hours = \"extended\"`: the `regular` hours, or what is traded before and after them (`extended`); without it, both.",
         ),
         key(
             "causes",
@@ -77,6 +84,8 @@ pub(super) struct Head {
     pub(super) named: bool,
     pub(super) kind: Option<&'static dyn CheckKind>,
     pub(super) condition: Option<Spanned<String>>,
+    /// The part of a session that it is about.
+    pub(super) part: Option<&'static str>,
     /// Causes of its findings; none where it makes findings of every cause.
     pub(super) causes: Vec<&'static str>,
     /// Facts that excuse its findings, where the rule names them.
@@ -111,11 +120,17 @@ pub(super) fn read(section: &mut SectionReader<'_>, number: usize) -> Head {
     if let Some(sql) = condition.as_ref().filter(|sql| sql.get_ref().trim().is_empty()) {
         section.reject_at(sql.span(), "`where` is empty", "leave it out to evaluate every row");
     }
+    let part = section.choice("part");
+    if part == Some("extended") && kind.is_some_and(|kind| !kind.flags_rows()) {
+        let title = format!("rule `{}`: no bar is expected before and after the regular hours", id.get_ref());
+        section.reject("part", title, "bars that are missing are looked for in the regular hours: leave `part` out");
+    }
     Head {
         id,
         named,
         kind,
         condition,
+        part,
         causes,
         exempt,
         severity,

@@ -25,6 +25,7 @@ pub(super) use tune::unknown as unknown_tuning;
 use super::document;
 use crate::checks::{Check, CheckKind, Context, Excuses, Expression, Finding};
 use crate::decide::{Action, Severity};
+use crate::market::Part;
 use crate::schema::diagnostic::{Diagnostic, SourceText};
 use crate::schema::reader::Environment;
 
@@ -84,6 +85,8 @@ pub struct Rule {
     pub excuses: Excuses,
     /// Slot of its `where` in [`RuleSet::expressions`]: other rows are not evaluated.
     pub condition: Option<usize>,
+    /// The part of a session that it is about; `None` where it is about all of it.
+    pub part: Option<Part>,
     /// First timestamp it is valid for, µs UTC on the scale of the bars.
     pub from: Option<i64>,
     /// First timestamp it is not valid for any more, µs UTC on the scale of the bars; after `from`.
@@ -121,13 +124,7 @@ pub struct OfSymbol {
 impl Rule {
     /// The widest context of its checks.
     pub fn context(&self) -> Context {
-        let wider = |one: Context, other: Context| match (one, other) {
-            (Context::Bars { before, after }, Context::Bars { before: more_before, after: more_after }) => {
-                Context::Bars { before: before.max(more_before), after: after.max(more_after) }
-            }
-            _ => Context::Whole,
-        };
-        self.by_symbol.values().fold(self.check.context(), |widest, own| wider(widest, own.check.context()))
+        self.by_symbol.values().fold(self.check.context(), |widest, own| widest.and(own.check.context()))
     }
 
     /// The check that evaluates the series of `symbol`.
@@ -398,7 +395,7 @@ error[unknown-key]: unknown key `limits` in rule `close`
 5 | limits = 8
   | ^^^^^^ unknown key
   |
-  = help: did you mean `limit`? keys: id, check, where, causes, exempt, severity, action, from, until, budget, optional, why, owner, test, field, method, scale, window, limit, floor, tick, edges, trim, gamma
+  = help: did you mean `limit`? keys: id, check, where, part, causes, exempt, severity, action, from, until, budget, optional, why, owner, test, field, method, scale, window, limit, floor, tick, edges, trim, gamma
 
 error[bad-value]: rule `volume`: `min` and `max` are contradictory: no number is at least 5 and at most 4
   --> rules/one.toml:11:7

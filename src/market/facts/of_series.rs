@@ -1,5 +1,7 @@
 //! The facts of one series.
 
+use std::borrow::Cow;
+
 use super::action::CorporateAction;
 use super::stretch::{Stretch, covering, next_change};
 use super::{Exception, SymbolFacts};
@@ -12,6 +14,8 @@ pub struct SeriesFacts<'a> {
     pub(super) name: Option<&'a str>,
     /// Those of its symbol.
     pub(super) symbol: Option<&'a SymbolFacts>,
+    /// When it, or everything, was not traded, in order and apart.
+    pub(super) suspensions: Cow<'a, [Stretch]>,
     /// When nothing came from its source, in order and apart.
     pub(super) outages: Vec<Stretch>,
     /// Price limits a person set; the first that covers a time holds.
@@ -56,8 +60,14 @@ impl<'a> SeriesFacts<'a> {
 
 impl SeriesFacts<'_> {
     /// No facts.
-    pub const NONE: &'static SeriesFacts<'static> =
-        &SeriesFacts { name: None, symbol: None, outages: Vec::new(), limits: Vec::new(), moved: &[] };
+    pub const NONE: &'static SeriesFacts<'static> = &SeriesFacts {
+        name: None,
+        symbol: None,
+        suspensions: Cow::Borrowed(&[]),
+        outages: Vec::new(),
+        limits: Vec::new(),
+        moved: &[],
+    };
 
     /// The symbol.
     pub fn symbol(&self) -> Option<&str> {
@@ -66,7 +76,8 @@ impl SeriesFacts<'_> {
 
     /// Whether nothing is known.
     pub fn is_empty(&self) -> bool {
-        self.symbol.is_none() && self.outages.is_empty() && self.limits.is_empty() && self.moved.is_empty()
+        let of_symbol = self.symbol.is_some() || !self.suspensions.is_empty();
+        !of_symbol && self.outages.is_empty() && self.limits.is_empty() && self.moved.is_empty()
     }
 
     /// The corporate actions from after `after` to `until`, in order.
@@ -79,13 +90,13 @@ impl SeriesFacts<'_> {
 
     /// The suspension that covers `time`.
     pub fn suspension(&self, time: i64) -> Option<Stretch> {
-        covering(&self.symbol?.suspensions, time)
+        covering(&self.suspensions, time)
     }
 
     /// Whether trading was suspended at any time from after `after` to before `until`.
     pub fn suspended_between(&self, after: i64, until: i64) -> bool {
         let between = Stretch { from: after.saturating_add(1), until };
-        self.symbol.is_some_and(|symbol| symbol.suspensions.iter().any(|suspension| suspension.meets(between)))
+        self.suspensions.iter().any(|suspension| suspension.meets(between))
     }
 
     /// Where `time` lies to the listings, and the stretch for which that holds; `None` where no listing is known.
@@ -113,7 +124,6 @@ impl SeriesFacts<'_> {
 
     /// Why there is no bar at `time`, and the first time after it at which that may be otherwise.
     pub fn absence(&self, time: i64) -> (Option<Absence>, i64) {
-        let suspensions = self.symbol.map(|symbol| symbol.suspensions.as_slice()).unwrap_or_default();
         let listed = self.listed(time);
         let end = listed.map_or(i64::MAX, |(_, stretch)| stretch.until);
         let moved = self.moved.partition_point(|moved| *moved < time);
@@ -121,7 +131,8 @@ impl SeriesFacts<'_> {
         // The bar after one that was moved is another question.
         let next_moved =
             if is_moved { time.saturating_add(1) } else { self.moved.get(moved).copied().unwrap_or(i64::MAX) };
-        let changes = end.min(next_change(suspensions, time)).min(next_change(&self.outages, time)).min(next_moved);
+        let changes =
+            end.min(next_change(&self.suspensions, time)).min(next_change(&self.outages, time)).min(next_moved);
         let absence = match listed {
             Some((Listed::NotYet, _)) => Some(Absence::NotYetListed),
             Some((Listed::NoLonger, _)) => Some(Absence::NoLongerListed),

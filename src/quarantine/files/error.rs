@@ -14,12 +14,14 @@ use crate::source::SourceError;
 #[derive(Debug, thiserror::Error)]
 pub enum FilesError {
     /// Another process moves rows of the job's files, or of this file.
-    #[error("`{}` is locked: another run moves rows of {}; wait for its end, then run again", path.display(), what)]
+    #[error("`{}` is locked: another run moves rows of {what}{}", path.display(), holder.as_deref().map(|holder| format!(": {holder}")).unwrap_or_default())]
     Locked {
         /// The lock file.
         path: PathBuf,
         /// What it moves rows of.
         what: &'static str,
+        /// Who, where that is known.
+        holder: Option<String>,
     },
     /// Earlier work was cut short.
     #[error("rows of `{}` were being moved when a run was cut short (`{id}`); `barkeep run` finishes that first", path.display())]

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::FilesError;
-use crate::durable::{Disk, Locked, folder_of};
+use crate::durable::{Disk, Locked, folder_of, process};
+use crate::text::utc::UtcMicros;
 
 /// How often a lock file that was taken away meanwhile is made again.
 const TRIES: u32 = 100;
@@ -20,6 +21,21 @@ pub(super) struct Holder {
     pub(super) job: String,
     /// The quarantine folder of the job.
     pub(super) quarantine: PathBuf,
+    /// Which process, for a person.
+    #[serde(default)]
+    pub(super) by: String,
+}
+
+impl Holder {
+    /// This process, for a job.
+    pub(super) fn this(job: &str, quarantine: PathBuf) -> Self {
+        let by = format!("process {} on {}", std::process::id(), process::host());
+        Self { job: job.to_owned(), quarantine, by }
+    }
+
+    fn is_of_the_same_job(&self, other: &Self) -> bool {
+        (&self.job, &self.quarantine) == (&other.job, &other.quarantine)
+    }
 }
 
 /// The lock of a source, held.
@@ -40,7 +56,8 @@ impl SourceLock {
         let failed = |source| FilesError::write(&path, source);
         for _ in 0..TRIES {
             let Some(lock) = disk.lock(&path).map_err(failed)? else {
-                return Err(FilesError::Locked { path, what: "this file" });
+                let holder = said_by(disk, &path);
+                return Err(FilesError::Locked { path, what: "this file", holder });
             };
             // A holder that was done in between has taken the file away: the lock of that one is nobody's.
             let now = disk.look(&path).map_err(failed)?;
@@ -49,14 +66,15 @@ impl SourceLock {
             }
             let text = lock.read().map_err(failed)?;
             // A note that was cut short is one whose holder had not begun anything.
-            let before = serde_json::from_slice::<Holder>(&text).ok().filter(|before| before != holder);
+            let before =
+                serde_json::from_slice::<Holder>(&text).ok().filter(|before| !before.is_of_the_same_job(holder));
             let mut taken = Self { disk: disk.clone(), path: path.clone(), lock };
             if before.is_none() {
                 taken.note(holder)?;
             }
             return Ok((taken, before));
         }
-        Err(FilesError::Locked { path, what: "this file" })
+        Err(FilesError::Locked { path, what: "this file", holder: None })
     }
 
     /// Says whose work is under way from now on.
@@ -74,6 +92,13 @@ impl SourceLock {
     }
 }
 
+/// Who holds a lock, and since when, in words; `None` where it does not say.
+fn said_by(disk: &Disk, path: &Path) -> Option<String> {
+    let Holder { job, by, .. } = serde_json::from_slice(&disk.read(path).ok()??).ok()?;
+    let since = i64::try_from(disk.look(path).ok()??.modified / 1000).ok().map(UtcMicros)?;
+    Some(format!("job `{job}`, {by} since {since}"))
+}
+
 fn path_of(source: &Path) -> PathBuf {
     let name = source.file_name().unwrap_or_default().to_string_lossy();
     source.with_file_name(format!(".{name}.barkeep-lock"))
@@ -87,10 +112,16 @@ mod tests {
     fn one_holds_a_file_and_the_next_learns_whose_work_was_cut_short() {
         let dir = tempfile::tempdir().unwrap();
         let (disk, source) = (Disk::system(), dir.path().join("data.csv"));
-        let holder = |job: &str| Holder { job: job.to_owned(), quarantine: dir.path().join(job) };
+        let holder = |job: &str| Holder::this(job, dir.path().join(job));
         let (lock, before) = SourceLock::take(&disk, &source, &holder("a")).unwrap();
         assert_eq!(before, None);
-        assert!(matches!(SourceLock::take(&disk, &source, &holder("b")), Err(FilesError::Locked { .. })));
+        let Err(FilesError::Locked { holder: Some(who), .. }) = SourceLock::take(&disk, &source, &holder("b")) else {
+            panic!("it is locked by somebody")
+        };
+        assert!(
+            who.starts_with(&format!("job `a`, process {} on ", std::process::id())) && who.contains(" since 2"),
+            "{who}"
+        );
         drop(lock);
         let (mut lock, before) = SourceLock::take(&disk, &source, &holder("b")).unwrap();
         assert_eq!(before, Some(holder("a")), "its work was cut short");

@@ -129,7 +129,7 @@ impl Held {
         let path = directory.folder.join("lock");
         match directory.disk.lock(&path) {
             Ok(Some(lock)) => Ok(Self { directory, _lock: lock }),
-            Ok(None) => Err(FilesError::Locked { path, what: "the files of this job" }),
+            Ok(None) => Err(FilesError::Locked { path, what: "the files of this job", holder: None }),
             Err(source) => Err(FilesError::Write { path, source }),
         }
     }

@@ -68,7 +68,7 @@ pub fn recover(place: Place<'_>) -> Result<Recovery, FilesError> {
 
 /// Whose work at a source it is.
 pub(super) fn holder(place: Place<'_>) -> Holder {
-    Holder { job: place.job.to_owned(), quarantine: place::folder(place) }
+    Holder::this(place.job, place::folder(place))
 }
 
 /// Locks a source, and finishes first what a run of another job was doing there when it was cut short.

@@ -15,7 +15,7 @@ use super::document::{Names, RUNS};
 use super::error::QuarantineError;
 use super::server::{DUPLICATE_KEY, Outcome, Server, batch};
 use crate::durable::hex;
-use crate::durable::process::Process;
+use crate::durable::process::{self, Process};
 
 /// How long a lease lasts, in milliseconds.
 const LASTS: i64 = 60_000;
@@ -46,14 +46,14 @@ impl Lease {
     /// [`QuarantineError::Locked`] where another runner holds it.
     pub(super) async fn take(server: &Arc<dyn Server>, names: &Names, run_id: &str) -> Result<Self, QuarantineError> {
         let key = key(names);
-        let holder = format!("{run_id} {}", Process::this());
+        let holder = format!("{run_id} {} host={}", Process::this(), process::host());
         if !renew(&**server, &key, &holder, None).await? {
             let other = other(&**server, &key).await?;
             let dead = other.as_ref().is_some_and(|(holder, _)| Process::of(holder).is_some_and(|p| p.is_dead()));
             let expected = other.as_ref().map(|(holder, _)| holder.as_str()).filter(|_| dead);
             if expected.is_none() || !renew(&**server, &key, &holder, expected).await? {
                 let (holder, until) = other.unwrap_or_default();
-                return Err(QuarantineError::Locked { namespace: names.namespace(), holder, until });
+                return Err(QuarantineError::Locked { namespace: names.namespace(), holder: in_words(&holder), until });
             }
         }
         let (started, renewed) = (Instant::now(), Arc::new(AtomicU64::new(0)));
@@ -140,6 +140,15 @@ async fn renew(server: &dyn Server, key: &str, holder: &str, expected: Option<&s
         }
     }
     Err(QuarantineError::Unknown { doing: doing.to_owned(), reason })
+}
+
+/// A holder as a person reads it: the run, whose name says since when, the process and the host.
+fn in_words(holder: &str) -> String {
+    let field = |name: &str| holder.split(' ').find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
+    match (holder.split(' ').next(), field("pid"), field("host")) {
+        (Some(run), Some(pid), Some(host)) => format!("run {run}, process {pid} on {host}"),
+        _ => holder.to_owned(),
+    }
 }
 
 /// Who holds the lease of a collection, and until when, where it is not over by this machine's clock and not of a process

@@ -101,6 +101,7 @@ impl Removal for CollectionRemoval<'_> {
             actions: applied.ends.iter().map(action).collect(),
             recovered: earlier(&applied.recovered, at),
             counts: applied.counts,
+            busy: 0,
             why: applied.ends.iter().find_map(|end| end.why.clone()),
             failure: result.err().map(failed),
             pending: None,

@@ -18,6 +18,8 @@ pub(crate) struct Done {
     pub(crate) recovered: Vec<ActionRow>,
     /// In all.
     pub(crate) counts: RemovalCounts,
+    /// Rows that stay because others write to their file.
+    pub(crate) busy: u64,
     /// Why rows stay that could not be removed: the first of the reasons.
     pub(crate) why: Option<String>,
     /// What broke it off, or kept a part of it from being done.
@@ -35,6 +37,12 @@ impl Done {
     /// The same of one that is reported at the end.
     pub(crate) fn report_later(&mut self, failure: Failure) {
         self.pending = Some(more_severe(self.pending.take(), failure));
+    }
+
+    /// Whether everything is as it was.
+    pub(crate) fn touched_nothing(&self) -> bool {
+        let RemovalCounts { planned, untried, .. } = self.counts;
+        self.recovered.is_empty() && planned == untried
     }
 
     /// Rows that left the source, for this run and for earlier ones.

@@ -82,6 +82,9 @@ pub(super) async fn run(
             gathers: crate::engine::program::Gathers::Nothing,
             peers: std::collections::BTreeMap::new(),
             others: std::collections::BTreeMap::new(),
+            scope: None,
+            skipped: std::collections::BTreeSet::new(),
+            open_days: std::collections::BTreeMap::new(),
             sha256: id.to_string(),
         });
         for test in tests {

@@ -21,7 +21,7 @@ use crate::run::context::Context;
 use crate::run::events::Stage;
 use crate::run::examination::Examination;
 use crate::run::failure::Failure;
-use crate::run::ingest::{self, Ingested};
+use crate::run::ingest::{self, Beyond, Ingested};
 use crate::run::quarantine::contract::Note;
 use crate::run::quarantine::{Quarantine, Removal};
 use crate::run::removal::Done;
@@ -116,7 +116,16 @@ impl Source for OpenedOwn {
         let (locators, places, window) = (Locators::Counted, Vec::new(), (None, None));
         let input = Input { groups, schema, places, locators, whole, arrangement, filter, window };
         let (rows, copies) = (Some(rows), Some(folder));
-        Ok(Ingested { input, identities: Vec::new(), rows, bytes, extract_seconds, snapshot: None, copies })
+        Ok(Ingested {
+            input,
+            identities: Vec::new(),
+            rows,
+            bytes,
+            extract_seconds,
+            snapshot: None,
+            copies,
+            beyond: Beyond::default(),
+        })
     }
 
     async fn damage(&self) -> Option<Failure> {

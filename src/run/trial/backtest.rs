@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{Datelike, NaiveDate};
 
-use super::evaluate::{TrialOptions, Tries};
+use super::evaluate::{TrialOptions, Tries, Visitor};
 use super::found::Found;
 use super::values::Values;
 use super::{named, thresholds};
@@ -145,7 +145,7 @@ impl Job {
             let mut hits = Hits::new(&tries, tried.len(), labels);
             let asked = (bench.window, options.trial.series.as_slice());
             let run = if hits.labels.is_empty() { None } else { self.expect(&mut hits, &base.id, asked)? };
-            let counted = bench.evaluate(&tries, &tried, &mut |found| hits.add(found)).await?;
+            let counted = bench.evaluate(&tries, &tried, &mut hits).await?;
             let own = tries.index(AS_IT_IS).ok_or_else(|| left_out(&base))?;
             let tally = counted.rules[own].clone();
             let (thresholds, no_thresholds) = match others {
@@ -240,6 +240,7 @@ impl Counts {
 }
 
 /// Counts what rules find that are tried.
+#[derive(Clone)]
 struct Hits {
     places: Vec<Option<usize>>,
     ids: Vec<Arc<str>>,
@@ -250,18 +251,7 @@ struct Hits {
     expected: HashMap<Place, String>,
 }
 
-impl Hits {
-    fn new(tries: &Tries, count: usize, labels: Labels) -> Self {
-        Self {
-            places: tries.places.clone(),
-            ids: tries.program.rules.rules.iter().map(|rule| Arc::clone(&rule.id)).collect(),
-            labels,
-            tried: vec![Counts::default(); count],
-            years: BTreeMap::new(),
-            expected: HashMap::new(),
-        }
-    }
-
+impl Visitor for Hits {
     fn add(&mut self, found: &Found<'_>) {
         let Some(place) = self.places.get(found.rule).copied().flatten() else { return };
         let label = self.labels.of(&found.labelled(&self.ids[found.rule])).map(|label| label.judgement);
@@ -275,6 +265,19 @@ impl Hits {
             if !self.expected.is_empty() {
                 self.expected.remove(&Place::of(found.series, found.time, found.field));
             }
+        }
+    }
+}
+
+impl Hits {
+    fn new(tries: &Tries, count: usize, labels: Labels) -> Self {
+        Self {
+            places: tries.places.clone(),
+            ids: tries.program.rules.rules.iter().map(|rule| Arc::clone(&rule.id)).collect(),
+            labels,
+            tried: vec![Counts::default(); count],
+            years: BTreeMap::new(),
+            expected: HashMap::new(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::evaluate::{TrialOptions, Tries};
+use super::evaluate::{TrialOptions, Tries, Visitor};
 use super::found::Found;
 use super::named;
 use crate::checks::Expression;
@@ -100,7 +100,7 @@ impl Job {
         self.try_rules(&options.trial, async |bench| {
             let tries = bench.compile(&tried)?;
             let mut compared = Compared::new(&tries, &pairs);
-            let counted = bench.evaluate(&tries, &tried, &mut |found| compared.add(found)).await?;
+            let counted = bench.evaluate(&tries, &tried, &mut compared).await?;
             let rules = pairs.iter().zip(&compared.found);
             Ok(Difference {
                 daily: bench.is_daily(),
@@ -174,6 +174,9 @@ fn values(rule: &Rule, expressions: &[Expression]) -> Map<String, Value> {
     if let Some(condition) = rule.condition.and_then(|slot| expressions.get(slot)) {
         values.insert("where".to_owned(), condition.sql.clone().into());
     }
+    if let Some(part) = &rule.part {
+        values.insert("part".to_owned(), part.word().into());
+    }
     if !rule.causes.is_empty() {
         values.insert("causes".to_owned(), rule.causes.clone().into());
     }
@@ -194,28 +197,21 @@ fn values(rule: &Rule, expressions: &[Expression]) -> Map<String, Value> {
 type Key = (u128, Option<Arc<str>>);
 
 /// A finding, and which sides have it.
+#[derive(Clone)]
 struct Seen {
     by: [bool; 2],
     example: Example,
 }
 
 /// Compares what rules find that belong together.
+#[derive(Clone)]
 struct Compared {
     /// For each rule of the program the pair it belongs to, and on which side.
     of: Vec<Option<(usize, usize)>>,
     found: Vec<HashMap<Key, Seen>>,
 }
 
-impl Compared {
-    fn new(tries: &Tries, pairs: &[[Option<usize>; 2]]) -> Self {
-        let pair_of = |place: &Option<usize>| {
-            let place = (*place)?;
-            let on_side = |pair: &[Option<usize>; 2]| pair.iter().position(|side| *side == Some(place));
-            pairs.iter().enumerate().find_map(|(index, pair)| Some((index, on_side(pair)?)))
-        };
-        Self { of: tries.places.iter().map(pair_of).collect(), found: pairs.iter().map(|_| HashMap::new()).collect() }
-    }
-
+impl Visitor for Compared {
     fn add(&mut self, found: &Found<'_>) {
         let Some((pair, side)) = self.of.get(found.rule).copied().flatten() else { return };
         // A row key is 32 hexadecimal digits.
@@ -230,5 +226,16 @@ impl Compared {
             },
         });
         seen.by[side] = true;
+    }
+}
+
+impl Compared {
+    fn new(tries: &Tries, pairs: &[[Option<usize>; 2]]) -> Self {
+        let pair_of = |place: &Option<usize>| {
+            let place = (*place)?;
+            let on_side = |pair: &[Option<usize>; 2]| pair.iter().position(|side| *side == Some(place));
+            pairs.iter().enumerate().find_map(|(index, pair)| Some((index, on_side(pair)?)))
+        };
+        Self { of: tries.places.iter().map(pair_of).collect(), found: pairs.iter().map(|_| HashMap::new()).collect() }
     }
 }

@@ -115,23 +115,23 @@ impl Bench<'_> {
         Ok((program::over(self.job, self.opened, self.session, bars, rules)?, places))
     }
 
-    /// Evaluates the bars by `tries`, which were compiled of `tried`; `visit` is shown every finding. What was counted is
+    /// Evaluates the bars by `tries`, which were compiled of `tried`; `visitor` is shown every finding. What was counted is
     /// returned.
     ///
     /// # Errors
     /// The source breaks off, or there is no bar although some are expected.
-    pub(super) async fn evaluate(
+    pub(super) async fn evaluate<V: Visitor>(
         &self,
         tries: &Tries,
         tried: &[Tried],
-        visit: &mut (dyn FnMut(&Found<'_>) + Send),
+        visitor: &mut V,
     ) -> Result<Tally, Failure> {
         let Self { job, opened, session, as_of, options, window } = *self;
         let (context, program) = (&job.context, &tries.program);
         let mut ingested = opened.ingest(program, context, &options.series).await?;
         ingested.input.window = window;
         let compile = || Ok(self.program(tried)?.0);
-        let mut sink = Visiting { tally: Tally::new(program), visit };
+        let mut sink = Visiting { program, tally: Tally::new(program), fresh: visitor.clone(), visitor };
         evaluate(context, (opened, session), program, &ingested, &mut sink, &compile).await?;
         let now = window::on_scale(&program.bars, as_of);
         if sink.tally.series.rows.read == 0 && !window::is_closed(&program.bars, window, now) {
@@ -146,17 +146,30 @@ impl Bench<'_> {
     }
 }
 
-/// Counts what the operator puts out, and shows its findings.
-struct Visiting<'a> {
-    tally: Tally,
-    visit: &'a mut (dyn FnMut(&Found<'_>) + Send),
+/// Is shown findings. What it is before any of them is cloned, and taken again where the bars are evaluated again.
+pub(super) trait Visitor: Clone + Send {
+    /// Takes one finding.
+    fn add(&mut self, found: &Found<'_>);
 }
 
-impl Sink for Visiting<'_> {
+/// Counts what the operator puts out, and shows its findings.
+struct Visiting<'a, V> {
+    program: &'a Program,
+    tally: Tally,
+    fresh: V,
+    visitor: &'a mut V,
+}
+
+impl<V: Visitor> Sink for Visiting<'_, V> {
     fn take(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
         self.tally.take(batch)?;
-        Findings::of(batch)?.iter().for_each(|found| (self.visit)(&found));
+        Findings::of(batch)?.iter().for_each(|found| self.visitor.add(&found));
         Ok(())
+    }
+
+    fn begin_again(&mut self) {
+        self.tally = Tally::new(self.program);
+        self.visitor.clone_from(&self.fresh);
     }
 
     fn tally(&self) -> &Tally {

@@ -27,6 +27,7 @@ fn every_command_explains_itself() {
         "report",
         "report list",
         "report show",
+        "report prune",
         "schedule",
         "schedule list",
         "schedule next",

@@ -254,7 +254,7 @@ error: Error during planning: table 'finding' not found
 ");
     insta::assert_snapshot!(wrong("select sverity from findings"), @r"
 error: Schema error: No field named sverity. Did you mean 'findings.severity'?
-Valid fields are findings.run_id, findings.finding_id, findings.rule_id, findings.check, findings.severity, findings.action, findings.series, findings.symbol, findings.time, findings.time_until, findings.session, findings.row_key, findings.locator, findings.field, findings.observed, findings.observed_text, findings.expected_lo, findings.expected_hi, findings.expected_text, findings.score, findings.bars_affected, findings.cause, findings.evidence, findings.is_new, findings.first_seen_run, findings.job, findings.run_date.
+Valid fields are findings.run_id, findings.finding_id, findings.rule_id, findings.check, findings.severity, findings.action, findings.series, findings.symbol, findings.time, findings.time_until, findings.session, findings.row_key, findings.locator, findings.field, findings.observed, findings.observed_text, findings.expected_lo, findings.expected_hi, findings.expected_text, findings.score, findings.bars_affected, findings.cause, findings.evidence, findings.is_new, findings.first_seen_run, findings.label, findings.job, findings.run_date.
   = help: tables: runs, rule_results, findings, series_metrics, actions; bars and quarantine with --job JOB
 ");
     insta::assert_snapshot!(wrong("selec 1"), @r#"

@@ -8,7 +8,7 @@ use sha2::Digest;
 use toml::de::DeTable;
 
 use super::{Compiler, parameters};
-use crate::checks::Check;
+use crate::checks::{Check, Stage};
 use crate::config::rules::head::{Head, RULE};
 use crate::config::rules::tune::Tuning;
 use crate::config::rules::{OfSymbol, RuleFile};
@@ -47,7 +47,8 @@ impl Compiler<'_> {
         mistakes: &mut Vec<Diagnostic>,
     ) -> BTreeMap<String, OfSymbol> {
         let across = check.is_some_and(|check| {
-            check.across().is_some() || check.by().is_some() || check.peers().is_some() || check.other_job().is_some()
+            let of_all = head.kind.is_some_and(|kind| kind.stage() == Stage::Across);
+            of_all || check.by().is_some() || check.peers().is_some() || check.other_job().is_some()
         });
         let wrong: Vec<Diagnostic> = tunings.iter().flat_map(|tuning| tuning.mistakes(across)).collect();
         if !wrong.is_empty() {

@@ -27,6 +27,7 @@ pub(super) fn reported(plan: &Plan, of_file: &OfFile<'_>, at: UtcMicros, done: &
         tracing::warn!(note, "rows stay");
         done.why.get_or_insert_with(|| note.clone());
     }
+    done.busy += if outcome.busy { outcome.counts.kept_error } else { 0 };
     done.counts += RemovalCounts { planned: 0, ..outcome.counts };
     done.actions.extend(of_file.rows.iter().enumerate().map(|(index, row)| {
         let item = outcome.items.get(index);

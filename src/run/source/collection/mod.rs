@@ -21,7 +21,7 @@ use crate::run::clock::Clock;
 use crate::run::events::Stage;
 use crate::run::examination::{Examination, Health};
 use crate::run::failure::Failure;
-use crate::run::ingest::{self, Ingested, Stored};
+use crate::run::ingest::{self, Beyond, Ingested, Stored};
 use crate::run::quarantine::collection::{CollectionQuarantine, CollectionRemoval};
 use crate::run::quarantine::{Quarantine, Removal};
 use crate::source::SourceColumn;
@@ -136,6 +136,7 @@ impl Source for FoundCollection {
             extract_seconds,
             snapshot: Some((path, temp)),
             copies: None,
+            beyond: Beyond::default(),
         })
     }
 

@@ -1,5 +1,8 @@
 //! Which files they are, as a plan knows them.
 
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, ErrorKind};
+
 use sha2::{Digest, Sha256};
 
 use crate::durable::{hex, paths};
@@ -7,18 +10,36 @@ use crate::quarantine::plan::PlanFile;
 use crate::run::failure::Failure;
 use crate::source::{FileIdentity, FilesSet};
 
+const BUFFER: usize = 256 << 10;
+
 /// A file as it was read; one that was not read to its end is hashed now, and has to be the same still.
 pub(super) fn hashed(identity: &FileIdentity) -> Result<PlanFile, Failure> {
     let sha256 = match identity.sha256 {
         Some(sha256) => sha256.to_vec(),
         None => {
-            let mut hash = Sha256::new();
-            std::io::copy(&mut std::fs::File::open(&identity.path)?, &mut hash)?;
+            let sha256 = sha256_of(File::open(&identity.path)?)?;
             identity.verify_unchanged()?;
-            hash.finalize().to_vec()
+            sha256
         }
     };
     Ok(plan_file(identity, hex(&sha256)))
+}
+
+fn sha256_of(file: File) -> io::Result<Vec<u8>> {
+    let mut reader = BufReader::with_capacity(BUFFER, file);
+    let mut hash = Sha256::new();
+    loop {
+        let bytes = match reader.fill_buf() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            bytes => bytes?,
+        };
+        if bytes.is_empty() {
+            return Ok(hash.finalize().to_vec());
+        }
+        hash.update(bytes);
+        let read = bytes.len();
+        reader.consume(read);
+    }
 }
 
 /// A file by its names.

@@ -8,9 +8,10 @@ use crate::config::job::{Filter, FilterValue};
 use crate::engine::plan::{self, Input};
 use crate::engine::program::Program;
 use crate::engine::table::{Locators, TableFile};
+use crate::run::at_once;
 use crate::run::events::Stage;
 use crate::run::failure::Failure;
-use crate::run::ingest::{self, Ingested, Stored};
+use crate::run::ingest::{self, Beyond, Ingested, Stored};
 use crate::run::source::Reading;
 use crate::source::{self, FileIdentity, FilesSet, KeyField, SourceColumn};
 use crate::text::numbers::counted;
@@ -59,7 +60,16 @@ impl Wanted<'_> {
         let stored = Stored { path: path.clone(), schema: snapshot.schema, filter };
         let input = stored.input(program, &columns, limits.threads).await?;
         let (identities, rows) = (snapshot.files, Some(snapshot.rows));
-        Ok(Ingested { input, identities, rows, bytes, extract_seconds, snapshot: Some((path, temp)), copies: None })
+        Ok(Ingested {
+            input,
+            identities,
+            rows,
+            bytes,
+            extract_seconds,
+            snapshot: Some((path, temp)),
+            copies: None,
+            beyond: Beyond::default(),
+        })
     }
 
     /// Copies Arrow files into Parquet files, which are read as others are.
@@ -122,11 +132,24 @@ impl Wanted<'_> {
         }
         let bytes = identities.iter().map(|identity| identity.length).sum();
         let (key, threads) = (self.key(program), context.limits().threads);
-        let (arrangement, groups) = ingest::arrange(key, files, paths, threads).await?;
         let (schema, whole) = ingest::typed_schemas(program, found, columns);
+        let (schema, whole) = match whole {
+            Some(whole) if at_once::is_worth_it(&schema, &whole, &source::column_bytes(&paths)?) => (whole, None),
+            whole => (schema, whole),
+        };
+        let (arrangement, groups) = ingest::arrange(key, files, paths, threads).await?;
         let locators = Locators::Counted;
         let input = Input { groups, schema, whole, places, locators, arrangement, filter, window: (None, None) };
-        Ok(Ingested { input, identities, rows: None, bytes, extract_seconds: 0.0, snapshot: None, copies: None })
+        Ok(Ingested {
+            input,
+            identities,
+            rows: None,
+            bytes,
+            extract_seconds: 0.0,
+            snapshot: None,
+            copies: None,
+            beyond: Beyond::default(),
+        })
     }
 
     /// The fields of the series key, as the files and their places have them.

@@ -1,0 +1,83 @@
+//! `barkeep report prune`: the reports of old runs go.
+
+use serde_json::json;
+
+use super::apply::ask;
+use super::args::PruneArgs;
+use super::output::Output;
+use crate::report::retention::{self, Keep, Prunable};
+use crate::run::shell::typed;
+use crate::run::{Exit, Failure};
+use crate::text::numbers::counted;
+
+/// Says which runs go, and removes them where a person is sure.
+pub(crate) fn prune(args: &PruneArgs, output: &mut Output) -> Result<Exit, Failure> {
+    let keep = Keep { daily: args.keep_daily.into(), monthly: args.keep_monthly.into() };
+    let dir = &args.reports.dir;
+    let found = retention::prunable(dir, &args.jobs, keep)?;
+    if let Some(unknown) = args.jobs.iter().find(|name| !found.iter().any(|job| job.job == **name)) {
+        let help = "`barkeep report list` shows the jobs that have reports".to_owned();
+        return Err(Failure::Usage(format!("there is no report of a job `{unknown}` in `{}`", dir.display()), help));
+    }
+    let runs = found.iter().map(|job| job.go.len() as u64).sum();
+    for job in &found {
+        output.line(&if output.is_json() { object(job) } else { line(job) })?;
+    }
+    if found.is_empty() && !output.is_json() {
+        output.line(&format!("there is no report in `{}`", dir.display()))?;
+    }
+    if args.dry_run || runs == 0 {
+        return Ok(Exit::Ok);
+    }
+    let what = format!("{} would be removed for good", counted(runs, "report"));
+    let command = command(args, runs);
+    match args.confirm {
+        Some(given) if given == runs => {}
+        Some(given) => {
+            let why = format!("{what}, and `--confirm` says {given}");
+            return Err(Failure::Refused(why, format!("look again, then: {command}")));
+        }
+        None => ask(&what, runs, &command)?,
+    }
+    let mut removed = 0;
+    for job in &found {
+        for run in &job.go {
+            removed += u64::from(retention::remove(dir, &job.job, run)?);
+        }
+    }
+    output.line(&match output.is_json() {
+        true => json!({ "type": "prune", "runs": runs, "removed": removed }).to_string(),
+        false => format!("{removed} of {} removed", counted(runs, "report")),
+    })?;
+    Ok(Exit::Ok)
+}
+
+fn command(args: &PruneArgs, runs: u64) -> String {
+    let jobs: String = args.jobs.iter().map(|job| format!(" --job {job}")).collect();
+    let (dir, daily, monthly) = (typed(&args.reports.dir), args.keep_daily, args.keep_monthly);
+    format!("barkeep report prune --dir {dir}{jobs} --keep-daily {daily} --keep-monthly {monthly} --confirm {runs}")
+}
+
+fn line(job: &Prunable) -> String {
+    let kept = job.runs - job.go.len();
+    let span = job.go.last().zip(job.go.first());
+    let span = span.map(|(oldest, newest)| format!(", {} .. {}", oldest.run_date(), newest.run_date()));
+    format!(
+        "{}   {} of {} to remove{}, {}; {kept} kept",
+        job.job,
+        job.go.len(),
+        counted(job.runs as u64, "run"),
+        span.unwrap_or_default(),
+        megabytes(job.bytes)
+    )
+}
+
+fn object(job: &Prunable) -> String {
+    let go: Vec<&str> = job.go.iter().map(crate::report::RunId::as_str).collect();
+    json!({ "type": "prunable", "job": job.job, "runs": job.runs, "remove": go, "bytes": job.bytes }).to_string()
+}
+
+/// Bytes as megabytes, one digit behind the point.
+fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
+}

@@ -1,0 +1,35 @@
+//! What findings and rows are known by, the same from run to run.
+
+use std::ops::Range;
+
+use sha2::{Digest, Sha256};
+
+use super::program::Program;
+use crate::checks::Finding;
+
+/// Identity of a finding: job, rule, row or gap, field and cause.
+pub(super) fn identity(program: &Program, rule: usize, finding: &Finding, row_key: &str) -> String {
+    let field = finding.field.as_deref().unwrap_or_default();
+    let cause = finding.cause.unwrap_or_default();
+    digest(&[program.job.as_str(), program.rule_id(rule), row_key, field, cause].map(str::as_bytes))
+}
+
+/// The rows with the timestamp of `row`, or all rows without one.
+pub(super) fn tied(time: &[i64], rows: usize, row: usize) -> Range<usize> {
+    match time.get(row) {
+        Some(timestamp) => {
+            time.partition_point(|other| other < timestamp)..time.partition_point(|other| other <= timestamp)
+        }
+        None => time.len()..rows,
+    }
+}
+
+/// First 32 hexadecimal digits of the SHA-256 over the parts, each with its length in front.
+pub(super) fn digest(parts: &[&[u8]]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    hash.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,97 @@
+//! The rules of the run before: a finding may be new because its rule is another one, not because the bars are.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use arrow::array::Array;
+use arrow::error::ArrowError;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use super::error::ReportError;
+use super::reading::{only, texts};
+
+/// What became of a rule since the run before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RuleChange {
+    /// What decides its verdicts is another: a parameter, a condition, a level.
+    Changed,
+    /// The run before had no such rule.
+    Added,
+    /// Only the run before had it.
+    Gone,
+}
+
+impl RuleChange {
+    /// The word in tables and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Changed => "changed",
+            Self::Added => "added",
+            Self::Gone => "gone",
+        }
+    }
+}
+
+/// The rules of a run, by id: SHA-256 (hex) of what decides the verdicts of each, where that is known.
+#[derive(Debug, Default)]
+pub(super) struct RulesBefore(BTreeMap<String, Option<String>>);
+
+impl RulesBefore {
+    /// Those of the run whose `rule_results` are the file `results`; none are known where there is no such file.
+    pub(super) fn of(results: &Path) -> Result<Self, ReportError> {
+        let read = match File::open(results) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => Err(error.into()),
+            Ok(file) => read(file),
+        };
+        read.map(Self).map_err(|source| ReportError::reading(results, source))
+    }
+
+    /// What became of the rule `id` that has the hash `sha256` now; `None` where it is what it was, or that is not known.
+    pub(super) fn change(&self, id: &str, sha256: Option<&str>) -> Option<RuleChange> {
+        match (self.0.get(id), sha256) {
+            (None, _) => (!self.0.is_empty()).then_some(RuleChange::Added),
+            (Some(Some(before)), Some(now)) => (before != now).then_some(RuleChange::Changed),
+            (Some(_), _) => None,
+        }
+    }
+
+    /// The ids.
+    pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+}
+
+fn read(results: File) -> Result<BTreeMap<String, Option<String>>, ArrowError> {
+    let mut rules = BTreeMap::new();
+    for batch in only(ParquetRecordBatchReaderBuilder::try_new(results)?, &["rule_id", "rule_sha256"])? {
+        let batch = batch?;
+        let ids = texts(&batch, "rule_id")?;
+        // Runs of an older version do not say.
+        let hashes = batch.column_by_name("rule_sha256").is_some().then(|| texts(&batch, "rule_sha256")).transpose()?;
+        for row in 0..batch.num_rows() {
+            let hash = hashes.as_ref().filter(|hashes| hashes.is_valid(row)).map(|hashes| hashes.value(row).to_owned());
+            rules.insert(ids.value(row).to_owned(), hash);
+        }
+    }
+    Ok(rules)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_is_the_same_changed_added_or_not_known() {
+        let rules = [("same", Some("1")), ("other", Some("2")), ("old", None)];
+        let rules = rules.map(|(id, hash)| (id.to_owned(), hash.map(str::to_owned)));
+        let before = RulesBefore(rules.into_iter().collect());
+        let now = |id| before.change(id, Some("1"));
+        assert_eq!([now("same"), now("old")], [None, None]);
+        assert_eq!([now("other"), now("more")], [Some(RuleChange::Changed), Some(RuleChange::Added)]);
+        assert_eq!(RulesBefore::default().change("same", Some("1")), None, "nothing is known of a run without results");
+    }
+}

@@ -1,0 +1,162 @@
+//! One run of a job at a time on a machine: a lock beside its reports, which the system gives back when its holder ends,
+//! however it ends. A holder that is stopped still holds it; a dead one never does.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::context::Context;
+use super::failure::Failure;
+use super::job::Job;
+use super::options::IfLocked;
+use super::removal::Done;
+use super::shell::typed;
+use crate::durable::{Claim, Disk, process};
+use crate::text::utc::UtcMicros;
+
+/// How long to wait before a lock is tried again.
+const PAUSE: Duration = Duration::from_millis(if cfg!(debug_assertions) { 100 } else { 500 });
+
+/// The right to move rows for a job. It is given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct JobLock(Option<Claim>);
+
+impl Drop for JobLock {
+    fn drop(&mut self) {
+        if let Some(Err(error)) = self.0.take().map(Claim::release) {
+            tracing::warn!("the lock file of the job stays behind: {error}; nobody holds it");
+        }
+    }
+}
+
+/// Whose run holds a lock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Holder {
+    pid: u32,
+    host: String,
+    since: UtcMicros,
+    command: String,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { pid, host, since, command } = self;
+        let since = UtcMicros(since.0 - since.0.rem_euclid(1_000_000));
+        write!(f, "process {pid} on {host} since {since}, `{command}`")
+    }
+}
+
+impl JobLock {
+    /// Locks `job` for a run of `command`, as `if_locked` says where another run holds the lock.
+    ///
+    /// # Errors
+    /// [`Failure::Locked`] with the holder, unless it is waited for; a signal while that is waited for.
+    pub(super) async fn take(job: &Job, command: &str, if_locked: IfLocked) -> Result<Self, Failure> {
+        let context = &job.context;
+        let mut noted = false;
+        loop {
+            let holder = match try_to(job, command, &path_of(job))? {
+                Ok(lock) => return Ok(lock),
+                Err(holder) => holder,
+            };
+            let message = format!("another run of job `{}` is alive: {holder}", job.name());
+            if if_locked != IfLocked::Wait {
+                return Err(Failure::Locked(message));
+            }
+            if !noted {
+                context.note(&format!("waiting: {message}"));
+                noted = true;
+            }
+            pause(context).await?;
+        }
+    }
+}
+
+/// Waits a moment, unless a signal comes.
+async fn pause(context: &Context) -> Result<(), Failure> {
+    tokio::select! {
+        () = tokio::time::sleep(PAUSE) => Ok(()),
+        number = context.stop.wait() => Err(context.stop.stopped(number)),
+    }
+}
+
+/// The lock, or who holds it, in words. A folder that cannot be written to holds no lock, and no report either: that is
+/// said when the report is written.
+fn try_to(job: &Job, command: &str, path: &Path) -> Result<Result<JobLock, String>, Failure> {
+    let disk = Disk::system();
+    let taken = disk.make_folders(job.report_dir()).and_then(|()| Claim::take(&disk, path));
+    let claim = match taken {
+        Ok(Some(claim)) => claim,
+        Ok(None) => return Ok(Err(holder(&disk, path))),
+        Err(error) => {
+            tracing::warn!("no lock for the job in `{}`: {error}", job.report_dir().display());
+            return Ok(Ok(JobLock(None)));
+        }
+    };
+    let mut lock = JobLock(Some(claim));
+    let command = format!("barkeep {command} {}", typed(&job.path));
+    let since = UtcMicros::from(chrono::Utc::now());
+    let holder = Holder { pid: std::process::id(), host: process::host(), since, command };
+    let text = serde_json::to_vec(&holder)?;
+    if let Some(Err(error)) = lock.0.as_mut().map(|claim| claim.note(&text)) {
+        tracing::warn!("the lock of the job does not say who holds it: {error}");
+    }
+    Ok(Ok(lock))
+}
+
+fn holder(disk: &Disk, path: &Path) -> String {
+    let text = disk.read(path).ok().flatten().unwrap_or_default();
+    match serde_json::from_slice::<Holder>(&text) {
+        Ok(holder) => holder.to_string(),
+        // It has the lock since a moment ago, and has not written yet.
+        Err(_) => "a process that has just begun".to_owned(),
+    }
+}
+
+fn path_of(job: &Job) -> PathBuf {
+    job.report_dir().join(format!(".{}.lock", job.name()))
+}
+
+/// Does `work`, which takes the lock of the source; again where that is another run's, nothing was done yet, and the run
+/// waits for it.
+pub(super) async fn over_source(
+    context: &Context,
+    if_locked: IfLocked,
+    work: impl AsyncFn() -> Result<Done, Failure>,
+) -> Result<Done, Failure> {
+    let mut noted = false;
+    loop {
+        let done = work().await?;
+        let message = match &done.failure {
+            Some(Failure::Locked(message)) if if_locked == IfLocked::Wait && done.touched_nothing() => message,
+            _ => return Ok(done),
+        };
+        if !noted {
+            context.note(&format!("waiting: {message}"));
+            noted = true;
+        }
+        pause(context).await?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_holder_is_named_by_process_host_moment_and_command() {
+        let since = UtcMicros(1_795_852_800_250_000);
+        let holder = Holder { pid: 12, host: "box".to_owned(), since, command: "barkeep run a.toml".to_owned() };
+        assert_eq!(holder.to_string(), "process 12 on box since 2026-11-28T08:00:00Z, `barkeep run a.toml`");
+    }
+
+    #[test]
+    fn who_has_written_nothing_yet_has_just_begun() {
+        let dir = tempfile::tempdir().unwrap();
+        let (disk, path) = (Disk::system(), dir.path().join(".a.lock"));
+        let _claim = Claim::take(&disk, &path).unwrap().unwrap();
+        assert_eq!(super::holder(&disk, &path), "a process that has just begun");
+    }
+}

@@ -1,0 +1,162 @@
+//! Reports of old runs go, and a year of nights stays small.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::time::Instant;
+
+use chrono::{NaiveDate, TimeDelta};
+
+use crate::cli_support::{BARS, JOB, Project};
+use crate::support::files;
+
+/// Copies the reports of the run `run` of `job` as those of other nights: under the names they would have.
+fn copy_as_nights(reports: &Path, (job, run): (&str, &str), nights: impl Iterator<Item = NaiveDate>) {
+    let date = NaiveDate::parse_from_str(&run[..8], "%Y%m%d").unwrap();
+    let (of_job, day) = (format!("job={job}/"), format!("run_date={date}"));
+    let of_run: Vec<_> = files(reports).into_iter().filter(|path| path.to_str().unwrap().contains(run)).collect();
+    assert!(of_run.iter().any(|path| path.to_str().unwrap().contains(&of_job)));
+    for night in nights {
+        let other = format!("{}{}", night.format("%Y%m%d"), &run[8..]);
+        for path in &of_run {
+            let to = path.to_str().unwrap().replace(run, &other).replace(&day, &format!("run_date={night}"));
+            fs::create_dir_all(Path::new(&to).parent().unwrap()).unwrap();
+            fs::copy(path, to).unwrap();
+        }
+    }
+}
+
+/// The dates of the runs there are.
+fn nights(project: &Project, job: &str) -> Vec<String> {
+    let runs = files(&project.path("reports/runs").join(format!("job={job}")));
+    let name = |path: &std::path::PathBuf| path.file_name().unwrap().to_str().unwrap()[..8].to_owned();
+    runs.iter().map(name).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// The night of the only run of a job, and its id.
+fn night(project: &Project, job: &str) -> (NaiveDate, String) {
+    let runs = files(&project.path("reports/runs").join(format!("job={job}")));
+    let run = runs[0].file_stem().unwrap().to_str().unwrap().to_owned();
+    (NaiveDate::parse_from_str(&run[..8], "%Y%m%d").unwrap(), run)
+}
+
+fn before(date: NaiveDate, days: i64) -> NaiveDate {
+    date - TimeDelta::days(days)
+}
+
+/// A project with a run in each of 100 nights that found something.
+fn hundred_nights(bars: &str) -> (Project, NaiveDate) {
+    let project = Project::new(bars);
+    project.edit("rules.toml", "action = \"quarantine\"\n", "");
+    let code = i32::from(bars != BARS);
+    project.call(&["run", "job.toml"]).exits(code);
+    let (last, run) = night(&project, "demo");
+    copy_as_nights(&project.path("reports"), ("demo", &run), (1..100).map(|days| before(last, days)));
+    (project, last)
+}
+
+#[test]
+fn old_reports_go_when_a_person_is_sure() {
+    let (project, last) = hundred_nights(BARS);
+    let all = files(&project.path("reports"));
+    let prune = ["report", "prune", "--keep-daily", "5", "--keep-monthly", "2"];
+    let shown = project.call(&[&prune[..], &["--dry-run"]].concat()).exits(0).out;
+    // The month of the last five days is one of the two, unless they lie in two months.
+    let months: BTreeSet<_> = (0..100).map(|days| before(last, days).format("%Y-%m").to_string()).collect();
+    let mut stay: BTreeSet<NaiveDate> = (0..5).map(|days| before(last, days)).collect();
+    for month in months.iter().rev().take(2) {
+        let of_month = (0..100).map(|days| before(last, days)).filter(|day| day.format("%Y-%m").to_string() == *month);
+        stay.extend(of_month.max());
+    }
+    let go = 100 - stay.len();
+    assert!(shown.starts_with(&format!("demo   {go} of 100 runs to remove, ")), "{shown}");
+    assert!(shown.trim_end().ends_with(&format!("; {} kept", stay.len())), "{shown}");
+    let refused = project.call(&prune).exits(4);
+    refused.says(&[&format!("{go} reports would be removed for good"), "--keep-daily 5 --keep-monthly 2 --confirm"]);
+    project.call(&[&prune[..], &["--confirm", "7"]].concat()).exits(4).says(&["`--confirm` says 7"]);
+    assert_eq!(files(&project.path("reports")), all, "nothing was touched");
+    let confirm = go.to_string();
+    let removed = project.call(&[&prune[..], &["--confirm", &confirm]].concat()).exits(0).out;
+    assert!(removed.ends_with(&format!("{go} of {go} reports removed\n")), "{removed}");
+    let left: Vec<String> = stay.iter().map(|day| day.format("%Y%m%d").to_string()).collect();
+    assert_eq!(nights(&project, "demo"), left);
+    assert_eq!(fs::read_dir(project.path("reports/pages")).unwrap().count(), stay.len());
+    assert_eq!(fs::read_dir(project.path("reports/findings/job=demo")).map_or(0, Iterator::count), 0);
+    // Nothing is left to do, and what is left can be read.
+    let again = project.call(&[&prune[..], &["--format", "json"]].concat()).exits(0).json();
+    assert_eq!((again.len(), &again[0]["remove"]), (1, &serde_json::json!([])));
+    project.call(&["report", "show"]).exits(0);
+    project.call(&["report", "prune", "--job", "demi"]).exits(2).says(&["there is no report of a job `demi`"]);
+    project.call(&["report", "prune", "--dir", "nowhere"]).exits(0);
+}
+
+#[test]
+fn a_run_removes_what_its_job_does_not_keep_and_nothing_of_others() {
+    let bad = format!("{BARS}B,2024-01-05,20,10,21,20.5,700\n");
+    let (project, last) = hundred_nights(&bad);
+    project.write("other.toml", JOB.replace("\"demo\"", "\"other\""));
+    project.call(&["run", "other.toml"]).exits(1);
+    let (_, run) = night(&project, "other");
+    copy_as_nights(&project.path("reports"), ("other", &run), (1..10).map(|days| before(last, days)));
+    project.edit("job.toml", "dir = \"reports\"", "dir = \"reports\"\nkeep_daily = 3");
+    // Trying it out, and checking, removes nothing.
+    project.call(&["run", "job.toml", "--dry-run"]).exits(1);
+    project.call(&["check", "job.toml"]).exits(1);
+    assert_eq!(nights(&project, "demo").len(), 100);
+    project.call(&["run", "job.toml"]).exits(1);
+    let left: Vec<String> = (0..3).rev().map(|days| before(last, days).format("%Y%m%d").to_string()).collect();
+    assert_eq!(nights(&project, "demo"), left);
+    assert_eq!(nights(&project, "other").len(), 10);
+    project.edit("job.toml", "keep_daily = 3", "keep_daily = 0");
+    project.call(&["run", "job.toml"]).exits(2).says(&["`keep_daily` is out of range"]);
+}
+
+/// Bars of `symbols` symbols, with some that contradict themselves.
+fn bars(symbols: usize) -> String {
+    let mut text = BARS.lines().next().unwrap().to_owned() + "\n";
+    for symbol in 0..symbols {
+        for day in ["02", "03", "04", "05"] {
+            let high = if symbol % 5 == 0 && day == "04" { 9 } else { 11 };
+            text += &format!("S{symbol:04},2024-01-{day},10,{high},9.5,10.5,{}\n", 1000 + symbol);
+        }
+    }
+    text
+}
+
+/// A year of one of 30 nightly jobs, which finds 20 bars every night. The whole:
+/// `BARKEEP_YEAR_JOBS=30 cargo test --test it a_year_of_nights -- --nocapture`.
+#[test]
+fn a_year_of_nights_stays_small() {
+    let jobs: usize = std::env::var("BARKEEP_YEAR_JOBS").ok().map_or(1, |jobs| jobs.parse().unwrap());
+    let project = Project::new(bars(100));
+    project.edit("rules.toml", "action = \"quarantine\"\n", "");
+    for job in 0..jobs {
+        let name = format!("job-{job:02}");
+        project.write(&format!("{name}.toml"), JOB.replace("\"demo\"", &format!("\"{name}\"")));
+        project.call(&["run", &format!("{name}.toml")]).exits(1);
+        let (last, run) = night(&project, &name);
+        copy_as_nights(&project.path("reports"), (&name, &run), (1..365).map(|days| before(last, days)));
+    }
+    let figures = |what: &str| {
+        let all = files(&project.path("reports"));
+        let bytes: u64 = all.iter().map(|path| fs::metadata(path).unwrap().len()).sum();
+        let began = Instant::now();
+        let listed = project.call(&["report", "list", "--format", "json"]).exits(0).json();
+        assert_eq!(listed.len(), 20);
+        eprintln!("{what}: {} files, {:.1} MB, `report list` {:?}", all.len(), bytes as f64 / 1e6, began.elapsed());
+        bytes
+    };
+    figures("a year, all of it");
+    let began = Instant::now();
+    for job in 0..jobs {
+        let name = format!("job-{job:02}.toml");
+        project.edit(&name, "dir = \"reports\"", "dir = \"reports\"\nkeep_daily = 30\nkeep_monthly = 12");
+        project.call(&["run", &name]).exits(1);
+    }
+    eprintln!("{jobs} runs that remove what is old: {:?}", began.elapsed());
+    let kept = figures("a year, 30 days and 12 months of it");
+    assert!(kept < 50_000_000 / 30 * jobs as u64, "{kept} bytes of {jobs} jobs");
+    // The runs of today, those of 29 days, and the end of each month before these.
+    let left = nights(&project, "job-00").len();
+    assert!((40..=42).contains(&left), "{left} nights");
+}
