@@ -254,12 +254,16 @@ impl Check for Rule {
         let peers = series.peers.filter(|_| self.beside_peers);
         let around = Around { bars: &bars, time: series.time, times: OnceCell::new(), peers };
         let least = self.scale.distance_of(if self.scale == Scale::Log { self.limit * self.floor } else { 0.0 });
-        let (mut evaluated, mut scratch, mut found, mut on_all) = (0, Vec::new(), Vec::new(), false);
+        let (mut evaluated, mut counted, mut insufficient) = (0, 0, 0);
+        let (mut scratch, mut found, mut on_all) = (Vec::new(), Vec::new(), false);
         for at in 0..bars.len() {
+            let one = series.count(bars.rows[at]);
             if bars.near(at, self.side).iter().map(ExactSizeIterator::len).sum::<usize>() < self.side {
+                insufficient += one;
                 continue;
             }
             evaluated += 1;
+            counted += one;
             let excess = bars.largest(at);
             if excess.distance > least {
                 let (finding, too_far) = self.evaluate(&around, at, excess, &mut scratch);
@@ -267,8 +271,8 @@ impl Check for Rule {
                 found.extend(finding);
             }
         }
-        findings.evaluated(evaluated);
-        findings.insufficient(bars.len() - evaluated);
+        findings.evaluated(counted);
+        findings.insufficient(insufficient);
         if on_all {
             findings.depends_on_all();
         }

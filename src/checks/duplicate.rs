@@ -57,6 +57,11 @@ causes! {
     Conflicting = "conflicting",
 }
 
+/// Whether a finding with `cause` is about a copy that says nothing which the copy that stays does not say.
+pub fn is_identical(cause: Option<&str>) -> bool {
+    cause.and_then(Cause::parse) == Some(Cause::Identical)
+}
+
 /// Fields of a conflicting copy that a message names.
 const FIELDS_NAMED: usize = 3;
 
@@ -252,7 +257,7 @@ impl Check for Copies {
     }
 
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
-        findings.evaluated(series.dated());
+        findings.evaluated(series.dated().saturating_sub(series.from));
         let mut from = 0;
         while let Some(at) = series.time[from..].windows(2).position(|pair| pair[0] == pair[1]) {
             let start = from + at;

@@ -64,13 +64,16 @@ impl Excuses {
         let mut excused = Vec::new();
         sink.findings.retain(|finding| {
             let Some(reason) = self.reason(series, finding) else { return true };
-            excused.push((reason, Excused { findings: 1, bars: finding.bars_affected }));
+            if is_reported(series, finding) {
+                excused.push((reason, Excused { findings: 1, bars: finding.bars_affected }));
+            }
             rows.extend(finding.rows.clone().into_iter().flatten());
             false
         });
         for (reason, more) in excused {
             sink.excuse(reason, more);
         }
+        rows.retain(|row| *row >= series.from);
         rows.retain(|row| !sink.findings.iter().any(|kept| kept.rows.as_ref().is_some_and(|rows| rows.contains(row))));
         rows.sort_unstable();
         rows.dedup();
@@ -177,6 +180,14 @@ impl Excuses {
     fn close_before(&self, series: &Series<'_>, row: usize) -> Option<f64> {
         let close = self.close?;
         (0..row).rev().find_map(|before| price(series, close, before))
+    }
+}
+
+/// Whether any of what was found is reported on.
+fn is_reported(series: &Series<'_>, finding: &Finding) -> bool {
+    match &finding.rows {
+        Some(rows) => rows.end > series.from || finding.more.iter().any(|row| *row >= series.from),
+        None => finding.time_until.or(finding.time).is_none_or(|last| last >= series.since()),
     }
 }
 

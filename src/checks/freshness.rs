@@ -145,7 +145,8 @@ impl Across for Rule {
         let row = future.is_some().then_some(begun);
         let owes_none = series.facts.absent_since(self.on_scale(as_of));
         let owes_none = owes_none.map(|(absence, since)| (Reason::of(absence) as usize, since));
-        let ends = Ends { rows: time.len() as u64, newest, future, before, after, owes_none };
+        let rows = time.len().saturating_sub(series.from) as u64;
+        let ends = Ends { rows, newest, future, before, after, owes_none };
         let bytes = serde_json::to_vec(&ends).ok()?;
         Some(Noted { bytes, row })
     }

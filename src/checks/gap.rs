@@ -208,7 +208,7 @@ impl Check for Gaps {
 
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
         let Some(sessions) = &self.sessions else { return };
-        let mut walk = Walk::new(&sessions.grid);
+        let mut walk = Walk::new(&sessions.grid, series.since());
         match self.coverage {
             None => {
                 for gap in series.present.iter().filter_map(|time| walk.step(*time)) {
@@ -226,7 +226,7 @@ impl Check for Gaps {
         }
         findings.evaluated(walk.on_grid);
         findings.excused(walk.out_of_range);
-        if walk.on_grid == 0 && walk.out_of_range == 0 {
+        if !walk.met {
             beside::report(sessions, series, findings);
         }
     }
@@ -364,25 +364,31 @@ struct Walk<'a> {
     first: Option<i64>,
     /// Position of the last bar met, or of the last before the calendar begins.
     last: Option<i64>,
+    /// Bars before it are not counted, µs UTC.
+    since: i64,
     on_grid: usize,
     out_of_range: usize,
+    /// Whether there was a bar where one is expected, or one that the calendar does not reach.
+    met: bool,
 }
 
 impl<'a> Walk<'a> {
-    fn new(grid: &'a Grid) -> Self {
-        Self { grid, first: None, last: None, on_grid: 0, out_of_range: 0 }
+    fn new(grid: &'a Grid, since: i64) -> Self {
+        Self { grid, first: None, last: None, since, on_grid: 0, out_of_range: 0, met: false }
     }
 
     /// The gap between `time` and the timestamps before it.
     fn step(&mut self, time: i64) -> Option<Span> {
         match self.grid.slot(time) {
             Slot::On(position) | Slot::OtherDay(position) => {
-                self.on_grid += 1;
+                self.on_grid += usize::from(time >= self.since);
+                self.met = true;
                 self.first = self.first.or(Some(position));
                 self.reach(position, position - 1)
             }
             Slot::OutOfRange => {
-                self.out_of_range += 1;
+                self.out_of_range += usize::from(time >= self.since);
+                self.met = true;
                 self.beyond(time)
             }
             Slot::Tolerated | Slot::OffGrid | Slot::OffHours | Slot::Closed => None,

@@ -150,7 +150,7 @@ impl Check for Pattern {
                 findings.push(self.finding(row, literal, Cause::WrongType));
             }
         }
-        findings.evaluated(series.rows);
+        findings.evaluated(series.reported());
     }
 }
 

@@ -63,6 +63,7 @@ mod zero_volume;
 pub use across::{ALL_SERIES, Across, AcrossSink, Note, Noted, OfSeries};
 pub use context::Context;
 pub use displaced::SHIFTED;
+pub use duplicate::is_identical;
 pub use excuse::Excuses;
 pub use facts::Facts;
 pub use finding::{Finding, FindingSink, Totals};

@@ -242,7 +242,7 @@ impl Check for Conditions {
                 }
             }
         }
-        findings.evaluated(series.rows);
+        findings.evaluated(series.reported());
     }
 }
 

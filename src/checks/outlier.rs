@@ -254,15 +254,15 @@ impl Check for Rule {
         for (before, (&row, &value)) in clean.rows.iter().zip(&clean.values).enumerate() {
             let neighbours = Neighbours { clean: &clean.values, before, half: self.half };
             match self.verdict(value, &neighbours, &mut space) {
-                Verdict::Inside => evaluated += 1,
-                Verdict::Undecided => undecided += 1,
+                Verdict::Inside => evaluated += series.count(row),
+                Verdict::Undecided => undecided += series.count(row),
                 Verdict::Outside(band) => {
                     let newest = before + 1 == clean.rows.len() && matches!(self.method, Method::Nearest(_));
                     if newest && self.log && is_split(value - band.centre) {
-                        undecided += 1;
+                        undecided += series.count(row);
                         continue;
                     }
-                    evaluated += 1;
+                    evaluated += series.count(row);
                     if self.is_one_step(prices, &clean, before, band.centre) {
                         continue;
                     }

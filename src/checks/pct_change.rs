@@ -146,7 +146,7 @@ impl Check for Rule {
         let mut evaluated = 0;
         for row in 0..series.rows {
             let Some(changes) = self.changes(series, row) else { continue };
-            evaluated += 1;
+            evaluated += series.count(row);
             if let Some(cause) = self.fault(changes) {
                 findings.push(self.finding(series, cause, row));
             }

@@ -155,9 +155,9 @@ impl Check for Rule {
             }
             match self.bands.of(series, board, row) {
                 Known::Unlimited => {}
-                Known::Insufficient => findings.insufficient(1),
+                Known::Insufficient => findings.insufficient(series.count(row)),
                 Known::Band(band) => {
-                    findings.evaluated(1);
+                    findings.evaluated(series.count(row));
                     self.evaluate(row, (high, low), &band, findings);
                 }
             }

@@ -293,24 +293,26 @@ impl Check for Rule {
         let mut at_zero = (!clean.rows.is_all()).then(|| AtZero::new(prices, self.window));
         let bars = clean.prices.len();
         for bar in 0..bars {
+            let row = clean.rows.row(bar);
+            let one = series.count(row);
             // Ratios say nothing of prices that change their sign: such bars are stepped over.
-            if at_zero.as_mut().is_some_and(|at_zero| at_zero.is_near(clean.rows.row(bar))) {
+            if at_zero.as_mut().is_some_and(|at_zero| at_zero.is_near(row)) {
                 continue;
             }
             if bar == 0 || bar + 1 == bars {
-                undecided += 1;
+                undecided += one;
                 continue;
             }
             // Most bars end here.
             if small.is(clean.prices[bar - 1], clean.prices[bar]) {
-                evaluated += 1;
+                evaluated += one;
                 continue;
             }
             match self.reversal(series, &mut clean, bar, &mut scratch) {
-                Verdict::Undecided => undecided += 1,
-                Verdict::Ordinary => evaluated += 1,
+                Verdict::Undecided => undecided += one,
+                Verdict::Ordinary => evaluated += one,
                 Verdict::Spike(finding) => {
-                    evaluated += 1;
+                    evaluated += one;
                     findings.push(*finding);
                 }
             }

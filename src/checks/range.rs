@@ -116,7 +116,7 @@ impl Check for Interval {
             let finding = Finding::row(row).field(&self.name).observed(value).expected(self.min, self.max);
             findings.push(finding.cause(cause));
         }
-        findings.evaluated(series.rows);
+        findings.evaluated(series.reported());
     }
 }
 

@@ -101,7 +101,7 @@ impl Check for RequiredFields {
                 FieldRef::Text(index) => missing_texts(series.text(index), 0..series.rows, name, findings),
             }
         }
-        findings.evaluated(series.rows);
+        findings.evaluated(series.reported());
     }
 }
 

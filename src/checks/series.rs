@@ -175,6 +175,9 @@ pub struct Series<'a> {
     /// Days, since 1970-01-01 and ascending, that the calendar calls closed and on which most series traded, for checks that
     /// say so, see [`super::Across::open_days`].
     pub open_days: &'a [i64],
+    /// The first row that is reported on. Those before are there because verdicts depend on them: what is found of them alone
+    /// is not reported, and a check counts no row before it.
+    pub from: usize,
 }
 
 impl Default for Series<'_> {
@@ -196,11 +199,27 @@ impl Default for Series<'_> {
             other: &[],
             displaced: &[],
             open_days: &[],
+            from: 0,
         }
     }
 }
 
 impl<'a> Series<'a> {
+    /// How many rows are reported on.
+    pub fn reported(&self) -> usize {
+        self.rows - self.from
+    }
+
+    /// `row` as a count: 1 where it is reported on, else 0.
+    pub fn count(&self, row: usize) -> usize {
+        usize::from(row >= self.from)
+    }
+
+    /// Timestamps from which on bars are reported on, µs UTC.
+    pub fn since(&self) -> i64 {
+        if self.from == 0 { i64::MIN } else { self.time.get(self.from).copied().unwrap_or(i64::MAX) }
+    }
+
     /// How `row` stands.
     pub fn standing(&self, row: usize) -> Standing {
         self.standing.get(row).copied().unwrap_or(Standing::Good(0))

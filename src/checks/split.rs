@@ -178,15 +178,18 @@ impl Check for Rule {
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
         let levels = Levels::collect(series, self.open, self.close, self.volume);
         let (up, down) = (self.floor.exp(), (-self.floor).exp());
-        let (mut excused, mut undecided, mut scratch) = (0, usize::from(levels.len() > 0), Vec::new());
-        for (before, (open, close)) in levels.open.iter().skip(1).zip(&*levels.close).enumerate() {
-            let ratio = open / close;
+        let count = |at: usize| series.count(levels.rows.row(at));
+        let first = (0..levels.len()).find(|at| count(*at) > 0).unwrap_or(levels.len());
+        // The first of all levels has none before it.
+        let mut undecided = if levels.len() > 0 { count(0) } else { 0 };
+        let (mut excused, mut scratch) = (0, Vec::new());
+        for at in 1..levels.len() {
+            let ratio = levels.open[at] / levels.close[at - 1];
             if ratio < up && ratio > down {
                 continue;
             }
-            let at = before + 1;
             if levels.after_a_break(at, self.step_us) {
-                excused += 1;
+                excused += count(at);
                 continue;
             }
             // Most of what is left ends here.
@@ -194,11 +197,11 @@ impl Check for Rule {
                 continue;
             }
             match levels.jump(at, &mut scratch) {
-                None => undecided += 1,
+                None => undecided += count(at),
                 Some(jump) => findings.findings.extend(self.finding(&levels, &jump)),
             }
         }
-        findings.evaluated(levels.len() - undecided - excused);
+        findings.evaluated(levels.len() - first - undecided - excused);
         findings.insufficient(undecided);
         findings.excused(excused);
     }

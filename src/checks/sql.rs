@@ -86,7 +86,7 @@ impl Check for Assertion {
     }
 
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
-        findings.evaluated(series.rows);
+        findings.evaluated(series.reported());
         let result = series.expressions[self.slot];
         if result.true_count() == series.rows {
             return;
@@ -134,6 +134,7 @@ mod tests {
             other: &[],
             displaced: &[],
             open_days: &[],
+            from: 0,
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);

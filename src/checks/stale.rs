@@ -188,21 +188,22 @@ impl Check for Rule {
             wide: self.wide.map(|(high, low)| [series.number(high), series.number(low)]),
             volume: self.volume.map(|index| series.number(index)),
         };
-        let (mut run, mut evaluated): (Option<Run>, usize) = (None, 0);
+        let (mut run, mut met, mut evaluated): (Option<Run>, usize, usize) = (None, 0, 0);
         for row in 0..series.dated() {
             if !columns.priced(row) || !columns.traded(row) {
-                findings.excused(usize::from(columns.priced(row)));
+                findings.excused(if columns.priced(row) { series.count(row) } else { 0 });
                 self.close_run(series, &columns, run.take(), findings);
                 continue;
             }
-            evaluated += 1;
+            met += 1;
+            evaluated += series.count(row);
             match &mut run {
                 Some(run) if columns.same(run.last, row) => run.last = row,
                 _ => self.close_run(series, &columns, run.replace(Run { first: row, last: row }), findings),
             }
         }
         self.close_run(series, &columns, run, findings);
-        if evaluated < self.length { findings.insufficient(evaluated) } else { findings.evaluated(evaluated) }
+        if met < self.length { findings.insufficient(evaluated) } else { findings.evaluated(evaluated) }
     }
 }
 

@@ -116,7 +116,7 @@ impl Check for Rule {
         let (mut runs, mut evaluated) = (Runs::new(), 0);
         for row in 0..series.rows {
             let priced = columns.iter().any(|column| column.values()[row].is_finite());
-            evaluated += usize::from(priced);
+            evaluated += if priced { series.count(row) } else { 0 };
             let off = columns.iter().any(|column| self.is_off(column.values()[row]));
             if let Some(((), rows)) = runs.take(row, off.then_some(())) {
                 findings

@@ -172,7 +172,7 @@ impl Check for Rule {
         let (mut runs, mut evaluated) = (Runs::new(), 0);
         for row in 0..series.rows {
             let bar = self.bar(columns.map(|column| column[row]));
-            evaluated += usize::from(bar.is_some());
+            evaluated += bar.map_or(0, |_| series.count(row));
             let fault = bar.and_then(Bar::outside);
             if let Some(fault) = fault.filter(|fault| fault.power.is_some()) {
                 findings.push(self.finding(series, fault, row..row + 1));

@@ -209,13 +209,15 @@ impl Check for Rule {
         if zeros > 0 {
             findings.depends_on_all();
         }
-        let known = (0..volumes.len()).filter(|row| zero(*row) || !volumes[*row].is_nan()).count();
+        let is_known = |row: &usize| zero(*row) || !volumes[*row].is_nan();
+        let known = (0..volumes.len()).filter(is_known).count();
+        let counted = (series.from..volumes.len()).filter(is_known).count();
         if zeros as f64 > self.max_share * known as f64 {
             // With too few bars a feed without volumes looks like a broken one.
-            return if known < FEWEST_BARS { findings.insufficient(known) } else { findings.excused(known) };
+            return if known < FEWEST_BARS { findings.insufficient(counted) } else { findings.excused(counted) };
         }
         let excused = if zeros > 0 { self.evaluate_runs(series, &zero, findings) } else { 0 };
-        findings.evaluated(known - excused);
+        findings.evaluated(counted - excused);
         findings.excused(excused);
     }
 }
@@ -238,7 +240,7 @@ impl Rule {
                 let before = prices.stated_before(row).or(newest);
                 match self.finding(series, &prices, Empty { row, close, before, run: run.len() }) {
                     Some(finding) => findings.push(finding),
-                    None => excused += 1,
+                    None => excused += series.count(row),
                 }
             }
             newest = close.or(newest);

@@ -63,7 +63,7 @@ impl Emitter {
                 let row = flagged.finding.at.unwrap_or(0);
                 self.finding(&frame.series_key(&self.layout, row), frame, flagged, &mut BTreeMap::new());
             }
-            return self.rule_counts(key, frame, evaluated);
+            return self.rule_counts((key, 0), frame, evaluated);
         }
         if self.program.gathers != Gathers::Nothing {
             return self.notes(key, frame, evaluated);
@@ -84,7 +84,7 @@ impl Emitter {
             self.finding(key, frame, flagged, &mut row_keys);
         }
         self.moves((key, from), frame, evaluated, &verdicts, &mut row_keys);
-        self.rule_counts(key, frame, evaluated);
+        self.rule_counts((key, from), frame, evaluated);
         self.notes(key, frame, evaluated);
         self.series_counts((key, from), frame, verdicts.get(from..).unwrap_or_default());
         self.months((key, from), frame);
@@ -249,7 +249,7 @@ impl Emitter {
         }
     }
 
-    fn rule_counts(&mut self, key: &str, frame: &Frame, evaluated: &Evaluated) {
+    fn rule_counts(&mut self, (key, from): (&str, usize), frame: &Frame, evaluated: &Evaluated) {
         let program = Arc::clone(&self.program);
         for (rule, totals) in evaluated.totals.iter().enumerate().filter(|(rule, _)| program.runs(*rule)) {
             let count = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
@@ -257,7 +257,7 @@ impl Emitter {
                 evaluated: count(totals.evaluated),
                 insufficient: count(totals.insufficient),
                 excused: count(totals.excused),
-                stepped_over: count(self.stepped_over(rule, frame.rows() as u64, totals)),
+                stepped_over: count(self.stepped_over(rule, (frame.rows() - from) as u64, totals)),
                 ..RuleCounts::default()
             };
             let mut span: Option<(i64, i64)> = None;
@@ -266,7 +266,7 @@ impl Emitter {
             for flagged in evaluated.flagged.iter().filter(|flagged| flagged.rule == rule) {
                 counts.findings += 1;
                 counts.bars += count(flagged.finding.bars_affected);
-                rows.extend(flagged.rows.iter());
+                rows.extend(flagged.rows.iter().filter(|row| *row >= from));
                 let row = flagged.rows.first();
                 let time = row.map_or(flagged.finding.time, |row| frame.time_of(&self.layout, row));
                 if let Some(time) = time {

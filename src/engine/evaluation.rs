@@ -10,7 +10,9 @@ use super::parse_errors;
 use super::program::{Gathers, Program};
 use super::trading_date::session;
 use crate::bars::{DAY_US, Label};
-use crate::checks::{Finding, FindingSink, Noted, OtherBar, SHIFTED, Stage, Standing, Totals, session_bars, to_pieces};
+use crate::checks::{
+    Finding, FindingSink, Noted, OtherBar, SHIFTED, Stage, Standing, Totals, is_identical, session_bars, to_pieces,
+};
 use crate::config::Rule;
 use crate::decide::Copies;
 use crate::decide::{Action, Severity};
@@ -43,11 +45,27 @@ pub struct RuleNote {
     pub id: Option<Vec<u8>>,
 }
 
-/// Runs every rule of `program` over `frame`.
-pub fn evaluate(program: &Program, layout: &Layout, frame: &Frame, key: &str) -> Result<Evaluated, ArrowError> {
+/// Runs every rule of `program` over `frame`, the series `key`; rows before `since`, µs UTC, are evaluated because verdicts
+/// about later ones depend on them, and are not counted.
+pub fn evaluate(
+    program: &Program,
+    layout: &Layout,
+    frame: &Frame,
+    (key, since): (&str, Option<i64>),
+) -> Result<Evaluated, ArrowError> {
     let facts = frame.facts(layout, &program.facts, key);
-    let all =
-        View { program, layout, whole: frame, frame, rows: None, key, standing: &[], facts: &facts, displaced: &[] };
+    let all = View {
+        program,
+        layout,
+        whole: frame,
+        frame,
+        rows: None,
+        key,
+        standing: &[],
+        facts: &facts,
+        displaced: &[],
+        since,
+    };
     let mut totals = vec![Totals::default(); program.parse_error() + 1];
     let mut flagged = Vec::new();
     if program.by.is_some() {
@@ -67,7 +85,8 @@ pub fn evaluate(program: &Program, layout: &Layout, frame: &Frame, key: &str) ->
     }
     all.run(Stage::Row, &mut totals, &mut flagged)?;
     parse_errors::add(program, layout, frame, &mut flagged);
-    totals[program.parse_error()].evaluated = frame.rows() as u64;
+    let before = since.map_or(0, |since| frame.time(layout).partition_point(|time| *time < since));
+    totals[program.parse_error()].evaluated = (frame.rows() - before) as u64;
 
     // Rows that belong to no series are no series: each is reported, and nothing is said of them together.
     if parse_errors::add_keyless(program, layout, frame, &mut flagged) {
@@ -92,6 +111,11 @@ pub fn evaluate(program: &Program, layout: &Layout, frame: &Frame, key: &str) ->
     for row in copies.last_of_their_bars(&moved) {
         let findings = flagged[before..].iter_mut().filter(|flagged| flagged.rows.first() == Some(row));
         findings.for_each(|flagged| flagged.finding.report_only = true);
+    }
+    // Which of several copies is the bad one, a rule may say that does not run here.
+    if program.skips_rules_that_move() {
+        let differ = flagged[before..].iter_mut().filter(|flagged| !is_identical(flagged.finding.cause));
+        differ.for_each(|flagged| flagged.finding.report_only = true);
     }
     Ok(Evaluated { flagged, totals, notes })
 }
@@ -122,6 +146,8 @@ struct View<'a> {
     facts: &'a SeriesFacts<'a>,
     /// Stretches in which rules about single rows reported displaced bars, by their first and last timestamps.
     displaced: &'a [(i64, i64)],
+    /// Rows before it are not counted, µs UTC.
+    since: Option<i64>,
 }
 
 impl View<'_> {
@@ -170,10 +196,17 @@ impl View<'_> {
             of_replaced.append(&mut found);
         }
         for finding in &of_replaced {
-            totals[finding.rule].evaluated += finding.rows.iter().count() as u64;
+            let counted = finding.rows.iter().filter(|row| self.is_counted(*row));
+            totals[finding.rule].evaluated += counted.count() as u64;
         }
         flagged.append(&mut of_replaced);
         Ok(())
+    }
+
+    /// Whether `row` of the frame is counted.
+    fn is_counted(&self, row: usize) -> bool {
+        let time = self.frame.time_of(self.layout, row);
+        self.since.is_none_or(|since| time.is_none_or(|time| time >= since))
     }
 
     /// The stretches in which bars are displaced, by findings of rules about single rows that merge them.
@@ -331,6 +364,7 @@ impl View<'_> {
             other: self.other(rule),
             displaced: self.displaced,
             open_days: self.program.open_days.get(&rule).map_or(&[], Vec::as_slice),
+            since: self.since,
         }
     }
 

@@ -224,6 +224,7 @@ impl Frame {
             other: parts.other,
             displaced: parts.displaced,
             open_days: parts.open_days,
+            from: parts.since.map_or(0, |since| self.time(layout).partition_point(|time| *time < since)),
         }
     }
 
@@ -305,6 +306,8 @@ pub struct Parts<'a> {
     pub displaced: &'a [(i64, i64)],
     /// Closed days on which most series traded, for rules that say so.
     pub open_days: &'a [i64],
+    /// Bars before it are not reported on, µs UTC; `None` where all are.
+    pub since: Option<i64>,
 }
 
 /// How a series key shows a field that is NULL.

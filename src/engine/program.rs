@@ -164,6 +164,11 @@ impl Program {
         self.rules.rules.iter().enumerate().filter(|(index, _)| !self.skipped.contains(index))
     }
 
+    /// Whether a rule that moves rows does not run, because it depends on all of a series.
+    pub fn skips_rules_that_move(&self) -> bool {
+        self.skipped.iter().any(|rule| self.levels(*rule).1 > Action::Report)
+    }
+
     /// The same over `scope`, without the rules that depend on all of a series.
     #[must_use]
     pub fn within(self, scope: Option<Scope>) -> Self {

@@ -151,8 +151,10 @@ impl SeriesBuffer {
         if self.is_put_off(&frame) {
             self.emitter.put_off(&self.key, &frame);
         } else {
-            let evaluated = evaluation::evaluate(&self.program, &self.layout, &frame, &self.key)?;
-            match self.scope(&frame) {
+            let scope = self.scope(&frame);
+            let of = (self.key.as_str(), scope.map(|scope| scope.since));
+            let evaluated = evaluation::evaluate(&self.program, &self.layout, &frame, of)?;
+            match scope {
                 Some(scope) if !self.is_certain(&frame, &evaluated, scope) => self.emitter.longer(&self.key, &frame),
                 Some(scope) => self.emitter.emit(&self.key, &frame, &evaluated, Some(scope.since)),
                 None => self.emitter.emit(&self.key, &frame, &evaluated, None),

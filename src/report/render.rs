@@ -80,8 +80,10 @@ fn header(summary: &Summary) -> String {
 
 /// The rules with a result to show, and how many have none.
 fn table(summary: &Summary, paint: Paint, width: usize) -> Vec<String> {
-    let reported: Vec<&RuleSummary> = summary.rules.iter().filter(|rule| has_result(rule)).collect();
-    let quiet = summary.rules.iter().filter(|rule| !has_result(rule) && rule.id != PARSE_ERROR);
+    // Those that did not run are named below the table.
+    let ran = || summary.rules.iter().filter(|rule| !summary.skipped.contains(&rule.id));
+    let reported: Vec<&RuleSummary> = ran().filter(|rule| has_result(rule)).collect();
+    let quiet = ran().filter(|rule| !has_result(rule) && rule.id != PARSE_ERROR);
     let quiet = quiet.count() as u64;
     let longest = reported.iter().map(|rule| rule.id.len().min(LONGEST_ID)).max().unwrap_or(0);
     let id = longest.max(16) + 2;

@@ -210,7 +210,7 @@ pub struct RuleSummary {
     /// What facts excused, by fact.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub excused_by: BTreeMap<String, Excused>,
-    /// Rows it did not look at; with the three above, the rows read and those before them that verdicts depend on.
+    /// Rows it did not look at; with the three above, the rows read.
     #[serde(default)]
     pub stepped_over: u64,
     /// Its findings.

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::Context;
 use crate::checks::testing::{Fixture, compile};
-use crate::checks::{Check, Finding, Series};
+use crate::checks::{Check, Finding, FindingSink, Series};
 
 const BARS: &str = "calendar = \"24/7\"\n";
 
@@ -137,6 +137,36 @@ proptest! {
         let start = start % rows.len();
         let [stretch, whole] = stretch_and_whole(&rule, &rows, start..(start + length).min(rows.len()), None);
         prop_assert_eq!(stretch, whole, "{}", rule);
+    }
+}
+
+/// Rows evaluated, insufficient and excused by `rule` over `rows`, of those from `from` on.
+fn counts(rule: &str, rows: &[Row], from: usize) -> [u64; 3] {
+    let fixture = fixture(&csv(rows));
+    let check = compile(rule, &fixture.spec).unwrap_or_else(|mistakes| panic!("{rule}: {}", mistakes[0].render(false)));
+    let mut sink = FindingSink::default();
+    fixture.with_series(|series| check.check(&Series { from, ..*series }, &mut sink));
+    [sink.totals.evaluated, sink.totals.insufficient, sink.totals.excused]
+}
+
+proptest! {
+    /// A row that is not reported on is not counted, and each of the others as it is where all are.
+    #[test]
+    fn rows_before_the_first_that_is_reported_on_are_not_counted(rule in rule(), rows in rows(), from in 0..90_usize) {
+        prop_assume!(!["order", "unit-slip"].iter().any(|check| rule.contains(check)));
+        // A part begins with all copies of a bar.
+        let begins = |row: &usize| *row == rows.len() || *row == 0 || rows[*row].0 > 0;
+        let starts: Vec<usize> = (0..=rows.len()).filter(begins).collect();
+        let from = starts[from % starts.len()];
+        let (all, part) = (counts(&rule, &rows, 0), counts(&rule, &rows, from));
+        prop_assert!(part.iter().sum::<u64>() <= (rows.len() - from) as u64, "{rule}: {part:?}");
+        prop_assert!(all.iter().sum::<u64>() - part.iter().sum::<u64>() <= from as u64, "{rule}: {part:?} of {all:?}");
+        for bar in starts.windows(2) {
+            let [with, without] = [bar[0], bar[1]].map(|from| counts(&rule, &rows, from));
+            prop_assert!(with.iter().zip(&without).all(|(with, without)| without <= with), "{rule}: {with:?} {without:?}");
+            let counted = with.iter().sum::<u64>() - without.iter().sum::<u64>();
+            prop_assert!(counted <= (bar[1] - bar[0]) as u64, "{rule}: {counted} of the rows from {} on", bar[0]);
+        }
     }
 }
 

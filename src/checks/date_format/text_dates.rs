@@ -39,7 +39,7 @@ impl Check for TextDates {
                 findings.push(finding.expected_text(expected).cause(cause));
             }
         }
-        findings.evaluated(series.rows);
+        findings.evaluated(series.reported());
     }
 }
 

@@ -86,7 +86,7 @@ impl Check for Timestamps {
                 findings.push(self.finding(series, row, cause, expected));
             }
         }
-        findings.evaluated(series.rows - excused);
+        findings.evaluated(series.reported() - excused);
         findings.excused(excused);
     }
 
@@ -168,13 +168,14 @@ impl Timestamps {
     /// all of them.
     fn excuse_open_days(&self, series: &Series<'_>, findings: &mut FindingSink) {
         let Some(days) = self.closed_days.as_ref().filter(|_| !series.open_days.is_empty()) else { return };
-        let before = findings.findings.len();
+        let mut excused = 0;
         findings.findings.retain(|finding| {
             let row = finding.rows.as_ref().map_or(0, |rows| rows.start);
             let closed = finding.cause == Some(Cause::NotASession.into());
-            !closed || series.open_days.binary_search(&days.day(series.time[row])).is_err()
+            let open = closed && series.open_days.binary_search(&days.day(series.time[row])).is_ok();
+            excused += if open { series.count(row) as u64 } else { 0 };
+            !open
         });
-        let excused = (before - findings.findings.len()) as u64;
         if excused > 0 {
             findings.excuse(Reason::MarketOpen, Excused { findings: excused, bars: excused });
             findings.move_to_excused(excused);
@@ -194,7 +195,7 @@ impl Timestamps {
         self.date_fault(time).or_else(|| {
             let market = self.market.as_ref()?;
             let slot = market.grid.slot(time);
-            *excused += usize::from(slot == Slot::OutOfRange);
+            *excused += if slot == Slot::OutOfRange { series.count(row) } else { 0 };
             market.fault(slot)
         })
     }

@@ -23,8 +23,18 @@ pub fn is_certain(
         return true;
     }
     let facts = frame.facts(layout, &program.facts, key);
-    let view =
-        View { program, layout, whole: frame, frame, rows: None, key, standing: &[], facts: &facts, displaced: &[] };
+    let view = View {
+        program,
+        layout,
+        whole: frame,
+        frame,
+        rows: None,
+        key,
+        standing: &[],
+        facts: &facts,
+        displaced: &[],
+        since: None,
+    };
     let mut rejected = vec![false; frame.rows()];
     for flagged in evaluated.flagged.iter().filter(|flagged| rejects(program, flagged)) {
         flagged.rows.iter().for_each(|row| rejected[row] = true);

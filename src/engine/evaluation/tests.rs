@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::bars::{BarColumn, DAY_US, TIME};
 use crate::decide::{RowTotals, Verdict, verdicts};
+use crate::engine::scope::Scope;
 use crate::engine::tests::program;
 
 /// 2024-01-01, a Monday, as a day number.
@@ -64,7 +65,7 @@ fn outcome(rules: &str, bars: &[Bar]) -> Outcome {
 fn outcome_where(rules: &str, bars: &[Bar], holds: &[bool]) -> Outcome {
     let program = program(rules);
     let (layout, frame) = frame(&program, bars, holds);
-    let evaluated = evaluate(&program, &layout, &frame, "A").unwrap();
+    let evaluated = evaluate(&program, &layout, &frame, ("A", None)).unwrap();
     let source = |row: usize| usize::try_from(frame.locator(&layout, row).1).unwrap();
     let mut found = BTreeSet::new();
     for flagged in &evaluated.flagged {
@@ -220,6 +221,25 @@ fn a_parse_error_is_hidden_only_by_a_finding_that_is_as_severe_and_as_strong() {
         let outcome = found(weaker);
         assert_eq!((outcome.of("format"), outcome.of("parse-error")), (vec![30], vec![30]), "{weaker}");
     }
+}
+
+#[test]
+fn copies_that_differ_stay_where_a_rule_that_could_tell_them_apart_does_not_run() {
+    let slip = rule("slip", "unit-slip", QUARANTINE, "field = \"close\"");
+    let copies = rule("copy", "duplicate", QUARANTINE, "keep = \"first\"");
+    let bars = quiet_and(&[(35, 100.1), (35, 100.2), (36, 100.1), (36, 100.1)]);
+    let moved = |rules: &str, scope: Option<Scope>| {
+        let program = Arc::into_inner(program(rules)).unwrap().within(scope);
+        let (layout, frame) = frame(&program, &bars, &[]);
+        let evaluated = evaluate(&program, &layout, &frame, ("A", scope.map(|scope| scope.since))).unwrap();
+        let moves = evaluated.flagged.iter().filter(|flagged| flagged.action(&program) > Action::Report);
+        moves.flat_map(|flagged| flagged.rows.iter().collect::<Vec<_>>()).collect::<BTreeSet<_>>()
+    };
+    let part = Some(Scope { since: (MONDAY + 30) * DAY_US, changed: (MONDAY + 30) * DAY_US });
+    let both = format!("{slip}{copies}");
+    assert_eq!(moved(&both, None).len(), 2, "one of each two");
+    assert_eq!(moved(&both, part).len(), 1, "the one that says the same as the one that stays");
+    assert_eq!(moved(&copies, part).len(), 2, "no rule is left out");
 }
 
 /// One rule of a random set.
