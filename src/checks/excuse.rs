@@ -187,7 +187,7 @@ impl Excuses {
 fn is_reported(series: &Series<'_>, finding: &Finding) -> bool {
     match &finding.rows {
         Some(rows) => rows.end > series.from || finding.more.iter().any(|row| *row >= series.from),
-        None => finding.time_until.or(finding.time).is_none_or(|last| last >= series.since()),
+        None => finding.time_until.or(finding.time).is_none_or(|last| last >= series.since),
     }
 }
 

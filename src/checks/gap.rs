@@ -208,7 +208,7 @@ impl Check for Gaps {
 
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
         let Some(sessions) = &self.sessions else { return };
-        let mut walk = Walk::new(&sessions.grid, series.since());
+        let mut walk = Walk::new(&sessions.grid, series.since);
         match self.coverage {
             None => {
                 for gap in series.present.iter().filter_map(|time| walk.step(*time)) {

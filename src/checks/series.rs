@@ -178,6 +178,8 @@ pub struct Series<'a> {
     /// The first row that is reported on. Those before are there because verdicts depend on them: what is found of them alone
     /// is not reported, and a check counts no row before it.
     pub from: usize,
+    /// The first timestamp that is reported on, µs UTC; `i64::MIN` where all are.
+    pub since: i64,
 }
 
 impl Default for Series<'_> {
@@ -200,6 +202,7 @@ impl Default for Series<'_> {
             displaced: &[],
             open_days: &[],
             from: 0,
+            since: i64::MIN,
         }
     }
 }
@@ -213,11 +216,6 @@ impl<'a> Series<'a> {
     /// `row` as a count: 1 where it is reported on, else 0.
     pub fn count(&self, row: usize) -> usize {
         usize::from(row >= self.from)
-    }
-
-    /// Timestamps from which on bars are reported on, µs UTC.
-    pub fn since(&self) -> i64 {
-        if self.from == 0 { i64::MIN } else { self.time.get(self.from).copied().unwrap_or(i64::MAX) }
     }
 
     /// How `row` stands.

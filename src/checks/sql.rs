@@ -135,6 +135,7 @@ mod tests {
             displaced: &[],
             open_days: &[],
             from: 0,
+            since: i64::MIN,
         };
         let mut sink = FindingSink::default();
         check.check(&series, &mut sink);

@@ -225,6 +225,7 @@ impl Frame {
             displaced: parts.displaced,
             open_days: parts.open_days,
             from: parts.since.map_or(0, |since| self.time(layout).partition_point(|time| *time < since)),
+            since: parts.since.unwrap_or(i64::MIN),
         }
     }
 

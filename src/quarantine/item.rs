@@ -154,6 +154,12 @@ pub struct RemovalCounts {
 }
 
 impl RemovalCounts {
+    /// Whether no row of the plan is still in the source, or may be.
+    pub fn all_left(&self) -> bool {
+        let Self { kept_changed, kept_error, oversize, untried, open, .. } = *self;
+        [kept_changed, kept_error, oversize, untried, open].iter().all(|rows| *rows == 0)
+    }
+
     /// The end of rows that all ended alike, in a word.
     pub fn word(&self) -> &'static str {
         let Self { removed, kept_changed, kept_error, oversize, gone, open, .. } = *self;

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use arrow::array::{Array, AsArray, RecordBatch, TimestampMicrosecondArray};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
 
@@ -262,13 +262,14 @@ fn removed(path: &Path) -> Result<Option<u64>, ArrowError> {
 }
 
 /// On how many days before that of `now` (UTC) the last runs of `job` left rows where they were, for others wrote to their
-/// files; a run that moved its rows ends the count, and so do more runs than `USUAL_RUNS`.
+/// files; a run that moved rows ends the count, and so do runs of more than a month ago.
 ///
 /// # Errors
 /// A file of an earlier run cannot be read.
 pub fn busy_days(dir: &Path, job: &str, now: DateTime<Utc>) -> Result<usize, ReportError> {
     let mut days = BTreeSet::new();
-    for file in runs::of_job(dir, job)?.into_iter().take(USUAL_RUNS) {
+    let oldest = now.date_naive() - TimeDelta::days(31);
+    for file in runs::of_job(dir, job)?.into_iter().take_while(|file| file.run.run_date() >= oldest) {
         match busy(&file.path).map_err(|source| ReportError::reading(&file.path, source))? {
             Some(false) => break,
             Some(true) => days.insert(file.run.run_date().to_string()),
@@ -279,18 +280,17 @@ pub fn busy_days(dir: &Path, job: &str, now: DateTime<Utc>) -> Result<usize, Rep
     Ok(days.len())
 }
 
-/// Whether the run in `path` left rows for others wrote to their files; `None` where it was to move none, or never came to
-/// that.
+/// Whether the run in `path` left rows for others wrote to their files; `None` where it neither did nor moved any.
 fn busy(path: &Path) -> Result<Option<bool>, ArrowError> {
     let mut reader =
-        only(ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?, &["command", "status", "rows_busy"])?;
+        only(ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?, &["rows_removed", "rows_busy"])?;
     let Some(run) = reader.next().transpose()?.filter(|run| run.num_rows() > 0) else { return Ok(None) };
-    // Runs of an older version have no such column.
-    let rows = run.column_by_name("rows_busy").and_then(|rows| rows.as_primitive_opt::<Int64Type>());
-    let is_busy = rows.is_some_and(|rows| !rows.is_null(0) && rows.value(0) > 0);
-    let ended = matches!(RunStatus::parse(texts(&run, "status")?.value(0)), Some(RunStatus::Ok | RunStatus::Findings));
-    let moves = matches!(texts(&run, "command")?.value(0), "run" | "apply");
-    Ok((moves && (ended || is_busy)).then_some(is_busy))
+    // Runs of an older version have no such columns.
+    let any = |name: &str| {
+        let rows = run.column_by_name(name).and_then(|rows| rows.as_primitive_opt::<Int64Type>());
+        rows.is_some_and(|rows| !rows.is_null(0) && rows.value(0) > 0)
+    };
+    Ok(if any("rows_busy") { Some(true) } else { any("rows_removed").then_some(false) })
 }
 
 /// The rows of the plan of a run, from its actions in `path`; none where it has none. Those of earlier runs that it
@@ -351,15 +351,14 @@ fn load(dir: &Path, job: &str, looks: Looks, most: u64) -> Result<Previous, Repo
     let rules_before = RulesBefore::of(&Table::RuleResults.file(dir, job, &newest.file.run))?;
     let run = newest.file.run.to_string();
     let mut known = KnownFindings { run, moved, rules_before, ..KnownFindings::new(looks) };
-    let mut rows = 0;
     for Link { file, part } in links {
         if let Some(part) = part {
             known.replace(&part);
         }
         for path in runs::parts(dir, &file)? {
             let (reader, more) = open(&path).map_err(|source| ReportError::reading(&path, source))?;
-            rows += more;
-            if rows > most {
+            // What a later run replaced does not count.
+            if known.findings.len() as u64 + more > most {
                 return Ok(Previous::TooMany);
             }
             for batch in reader {

@@ -38,6 +38,8 @@ pub(super) struct Marks {
 struct Mark {
     /// A label calls it known or fine.
     muted: bool,
+    /// A label calls it bad.
+    bad: bool,
     news: bool,
     /// A person put its row back.
     accepted: bool,
@@ -84,7 +86,12 @@ impl Marks {
 
     /// Labels that no finding had so far.
     pub(super) fn without_findings(&self) -> impl Iterator<Item = &Label> {
-        self.labels.all().iter().zip(&self.met).filter(|(_, met)| !**met).map(|(label, _)| label)
+        // Of two labels of one finding the later one counts, and the finding is there.
+        let has = |label: &Label, met: bool| {
+            let others = || self.labels.all().iter().zip(&self.met);
+            met || others().any(|(other, met)| *met && other.is_about_the_same(label))
+        };
+        self.labels.all().iter().zip(&self.met).filter(move |(label, met)| !has(label, **met)).map(|(label, _)| label)
     }
 
     /// Compares findings, which are records of the operator whose rules are known to exist, and counts them.
@@ -116,7 +123,8 @@ impl Marks {
             label.append_option(said.map(|(_, judgement)| judgement.as_str()));
             let moves = columns.action.is_valid(row) && columns.action.value(row) > Action::Report as i8;
             if let Some(id) = identity(columns.id.value(row)).filter(|_| moves) {
-                self.movable.insert(id, Mark { muted, news, accepted: false });
+                let bad = said.is_some_and(|(_, judgement)| judgement == Judgement::Bad);
+                self.movable.insert(id, Mark { muted, bad, news, accepted: false });
             }
         }
         Marked { is_new: BooleanArray::from(is_new), first_seen_run: first_seen.finish(), label: label.finish() }
@@ -127,10 +135,10 @@ impl Marks {
         identity(finding_id).and_then(|id| self.movable.get(&id)).is_some_and(|mark| mark.muted)
     }
 
-    /// Counts a finding as accepted, for a person put its row back; one that a label calls known or fine is that already.
+    /// Counts a finding as accepted, for a person put its row back; one that has a label is counted by that.
     pub(super) fn accept(&mut self, finding_id: &str, tally: &mut RuleTally) {
         let mark = identity(finding_id).and_then(|id| self.movable.get_mut(&id));
-        let Some(mark) = mark.filter(|mark| !mark.muted && !mark.accepted) else { return };
+        let Some(mark) = mark.filter(|mark| !mark.muted && !mark.bad && !mark.accepted) else { return };
         tally.by_label.accepted += 1;
         tally.news -= i64::from(mark.news);
         *mark = Mark { news: false, accepted: true, ..*mark };

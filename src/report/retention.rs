@@ -95,7 +95,7 @@ fn of_job(dir: &Path, job: &str, keep: Keep) -> Result<Prunable, ReportError> {
 }
 
 fn candidate(file: &RunFile) -> Result<Candidate, ArrowError> {
-    let columns = ["status", "exit_code", "window_since", "window_until", "notify_told", "changed_since"];
+    let columns = ["status", "exit_code", "window_until", "notify_told", "changed_since"];
     let mut reader = only(ParquetRecordBatchReaderBuilder::try_new(File::open(&file.path)?)?, &columns)?;
     let nothing =
         Candidate { run: file.run.clone(), ended: false, whole: false, in_part: false, ok: false, told: false };
@@ -104,8 +104,8 @@ fn candidate(file: &RunFile) -> Result<Candidate, ArrowError> {
     let ended = RunStatus::parse(texts(&row, "status")?.value(0)).is_some_and(RunStatus::reached_its_end);
     let code = column("exit_code").and_then(|column| column.as_primitive_opt::<Int64Type>()).map(|code| code.value(0));
     let told = column("notify_told").and_then(|column| column.as_boolean_opt()).is_some_and(|told| told.value(0));
-    let whole = ended && column("window_since").is_none() && column("window_until").is_none();
     let in_part = ended && column("changed_since").is_some();
+    let whole = ended && !in_part && column("window_until").is_none();
     Ok(Candidate { ended, whole, in_part, ok: code == Some(0), told, ..nothing })
 }
 

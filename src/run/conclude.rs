@@ -140,8 +140,7 @@ pub(super) async fn conclude(
     // A loader that is at work in one night is not in the next; one that never ends is a fault.
     let waits = ending.fail_on == FailOn::New
         && done.busy > 0
-        && history::busy_days(&opened.loaded.job.report_dir.resolved, &opened.loaded.job.name, context.clock.now())?
-            < BUSY_NIGHTS;
+        && busy_days(context, opened).is_some_and(|days| days < BUSY_NIGHTS);
     let busy = done.busy;
     let Done { mut actions, recovered, counts, why, failure, .. } = done;
     let kept = counts.kept_error - if waits { busy } else { 0 };
@@ -190,6 +189,14 @@ pub(super) async fn conclude(
             })
         }
     }
+}
+
+/// On how many days before today runs left rows for others wrote to their files; `None` where that cannot be told, which is
+/// no reason to leave out of the report what left.
+fn busy_days(context: &Context, opened: &Opened) -> Option<usize> {
+    let job = &opened.loaded.job;
+    let days = history::busy_days(&job.report_dir.resolved, &job.name, context.clock.now());
+    days.inspect_err(|error| tracing::warn!("earlier runs cannot be read: {error}")).ok()
 }
 
 /// Rows left, and nothing but this says so, for the report of the run failed.

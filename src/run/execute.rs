@@ -13,7 +13,7 @@ use super::job::Job;
 use super::labels;
 use super::lock::JobLock;
 use super::namesake;
-use super::notify::Telling;
+use super::notify::Notifying;
 use super::of_job::OfJob;
 use super::open::Opened;
 use super::options::{CheckOptions, Goal, Order, PlanOptions, RunOptions};
@@ -21,7 +21,7 @@ use super::peak::Peak;
 use super::program;
 use super::removal::{self, Done};
 use super::retention;
-use super::state::State;
+use super::state::StagedState;
 use super::unfinished::{abandon, is_skipped, skipped};
 use super::window;
 use crate::decide::Labels;
@@ -60,18 +60,31 @@ impl Job {
     /// # Errors
     /// As [`Job::check`]. What fails after rows began to leave is part of the result.
     pub async fn run(&self, options: RunOptions) -> Result<RunResult, Failure> {
-        let (run, dry) = (self.name_run(), options.dry_run);
-        // A person who tries out a run sees how it ends.
-        let telling = if dry { None } else { Telling::begin(self, run.clone()) };
-        let ended = self.execute_as(run, options.into()).await;
-        let ended = match telling {
-            Some(telling) => telling.end(ended).await,
-            None => ended,
-        };
-        if !dry {
-            retention::apply(self, &ended);
+        let order = Order::from(options);
+        if order.goal == (Goal::Run { dry: true }) {
+            return self.execute(order).await;
         }
-        ended
+        // What another run does meanwhile is not to be found by its end: a run begins when it has the lock.
+        let locked = JobLock::take(self, order.goal.command(), order.if_locked).await;
+        let run_id = self.name_run();
+        if let Err(failure) = &locked
+            && is_skipped(&order, failure)
+        {
+            return skipped(self, self.begin(run_id, &order)?.0, failure);
+        }
+        let notifying = Notifying::begin(self, run_id.clone());
+        let ended = match locked {
+            Ok(_lock) => {
+                let ended = self.execute_as(run_id, order).await;
+                retention::apply(self, &ended);
+                ended
+            }
+            Err(failure) => Err(failure),
+        };
+        match notifying {
+            Some(notifying) => notifying.end(ended).await,
+            None => ended,
+        }
     }
 
     async fn execute(&self, order: Order) -> Result<RunResult, Failure> {
@@ -83,26 +96,10 @@ impl Job {
     }
 
     async fn execute_as(&self, run_id: RunId, order: Order) -> Result<RunResult, Failure> {
-        let (clock, peak) = (Instant::now(), Peak::begin());
-        let now = self.context.clock.now();
-        let as_of = window::as_of(order.options.as_of, &self.loaded.job, now)?;
-        let started = Started { clock, peak, labels: labels::of_day(&self.loaded, as_of) };
-        let window = window::window(&order.options.window, &self.loaded.job, as_of)?;
         if order.options.report {
             namesake::reject(&self.loaded)?;
         }
-        let meta = RunMetaOf { command: order.goal.command(), loaded: &self.loaded, window };
-        // A window that ends before owes nothing after its end.
-        let as_of = window::within(window, &self.loaded.job, as_of);
-        let meta = RunMeta { run_id, as_of: UtcMicros::from(as_of), ..meta.meta(now, &self.context.clock) };
-        let locked = match order.goal {
-            Goal::Run { dry: false } => JobLock::take(self, meta.command.as_str(), order.if_locked).await.map(Some),
-            _ => Ok(None),
-        };
-        let _lock = match locked {
-            Err(failure) if is_skipped(&order, &failure) => return skipped(self, meta, &failure),
-            locked => locked?,
-        };
+        let (meta, started) = self.begin(run_id, &order)?;
         let opened = open_reported(self, &order, &meta).await?;
         // It holds a good deal, which is not for the stack of whoever waits.
         let ended = Box::pin(opened_job(self, &order, &opened, meta, started)).await;
@@ -110,13 +107,25 @@ impl Job {
         opened.source.close().await;
         ended
     }
+
+    /// What a run that begins now is known by, and what counts for it.
+    fn begin(&self, run_id: RunId, order: &Order) -> Result<(RunMeta, Started), Failure> {
+        let (clock, peak) = (Instant::now(), Peak::begin());
+        let now = self.context.clock.now();
+        let as_of = window::as_of(order.options.as_of, &self.loaded.job, now)?;
+        let started = Started { clock, peak, labels: labels::of_day(&self.loaded, as_of) };
+        let window = window::window(&order.options.window, &self.loaded.job, as_of)?;
+        let meta = RunMetaOf { command: order.goal.command(), loaded: &self.loaded, window };
+        // A window that ends before owes nothing after its end.
+        let as_of = window::within(window, &self.loaded.job, as_of);
+        Ok((RunMeta { run_id, as_of: UtcMicros::from(as_of), ..meta.meta(now, &self.context.clock) }, started))
+    }
 }
 
 /// Moves the watermark, where the run came to its end; only now, for its report is there.
-fn remember(opened: &Opened, result: RunResult, state: Option<State>) -> RunResult {
+fn remember(result: RunResult, state: Option<StagedState>) -> RunResult {
     let ended = matches!(result.exit, Exit::Ok | Exit::Findings);
-    let Some(state) = state.filter(|_| ended) else { return result };
-    match state.write(&Disk::system(), &opened.loaded.job) {
+    match state.filter(|_| ended).map_or(Ok(()), StagedState::publish) {
         Ok(()) => result,
         Err(failure) => RunResult { exit: failure.exit(), failure: Some(failure), ..result },
     }
@@ -143,7 +152,7 @@ async fn opened_job(
     let program = program::program_as_of(job, opened, &session, meta.as_of.0)?;
     meta.rules_sha256.clone_from(&program.rules.sha256);
     let whole = Arc::new(program);
-    let part = OfJob { job, order, opened, program: &whole, meta: &meta }.part()?;
+    let part = OfJob { job, order, opened, program: &whole, meta: &meta }.part(&labels)?;
     meta.window = part.window(meta.window);
     (meta.watermark_before, meta.changed_since) = (part.watermark, part.scope.map(|scope| scope.changed));
     let program = match part.scope {
@@ -154,7 +163,7 @@ async fn opened_job(
     tracing::info!(job = program.job, rules = program.rules.rules.len(), "loaded");
     let dir = if options.report { &opened.loaded.job.report_dir.resolved } else { scratch.path() };
     let mut collector = collector(job, options, (dir, opened), &program, &meta)?;
-    collector.set_labels(labels);
+    collector.set_labels(labels.clone());
     let of_job = OfJob { job, order, opened, program: &program, meta: &meta };
 
     // What earlier runs left open is finished first, and a signal waits for that.
@@ -176,14 +185,23 @@ async fn opened_job(
     let (moved, _held, longer, state) = match evaluated {
         Ok((ingested, first, Evaluated { seen, longer })) => {
             let moved = of_job.move_rows((&ingested, &first), &mut collector, &mut seconds).await;
-            (moved, Some(ingested), longer, of_job.state(seen.into_series()))
+            (moved, Some(ingested), longer, of_job.state(seen.into_series(), &labels))
         }
         Err(failure) => (Err(failure), None, Longer::default(), None),
     };
     match moved {
         Ok((ending, done)) => {
-            let state = state.filter(|_| matches!(ending.exit, Exit::Ok | Exit::Findings));
+            let mut done = done.unwrap_or_default();
+            // A row that was to leave and stayed is looked at again.
+            let state = state.filter(|_| matches!(ending.exit, Exit::Ok | Exit::Findings) && done.counts.all_left());
             let watermark_after = state.as_ref().map(|state| state.watermark.0);
+            let state = match state.map(|state| state.stage(&Disk::system(), &opened.loaded.job)).transpose() {
+                Ok(staged) => staged,
+                Err(failure) => {
+                    done.fail(failure);
+                    None
+                }
+            };
             // Where a person asks for a window, only that is reported of any series.
             let beside = if of_job.program.scope.is_some_and(|scope| scope.changed > scope.since) {
                 longer.into_series()
@@ -191,14 +209,13 @@ async fn opened_job(
                 BTreeSet::new()
             };
             let ending = Ending { peak, watermark_after, read_whole: beside, ..ending };
-            let mut done = done.unwrap_or_default();
             recovered.append(&mut done.recovered);
             let pending = done.pending.take().or(pending);
             let done = Done { recovered, pending, ..done };
             let result = conclude(context, opened, collector, ending, done, seconds).await?;
-            Ok(remember(opened, result, state))
+            Ok(remember(result, state))
         }
-        Err(failure) if recovered.is_empty() && is_skipped(order, &failure) => {
+        Err(failure) if recovered.is_empty() && pending.is_none() && is_skipped(order, &failure) => {
             opened.source.close().await;
             skipped(job, meta, &failure)
         }

@@ -54,8 +54,7 @@ impl JobLock {
     /// # Errors
     /// [`Failure::Locked`] with the holder, unless it is waited for; a signal while that is waited for.
     pub(super) async fn take(job: &Job, command: &str, if_locked: IfLocked) -> Result<Self, Failure> {
-        let context = &job.context;
-        let mut noted = false;
+        let mut waiting = Waiting::default();
         loop {
             let holder = match try_to(job, command, &path_of(job))? {
                 Ok(lock) => return Ok(lock),
@@ -65,31 +64,46 @@ impl JobLock {
             if if_locked != IfLocked::Wait {
                 return Err(Failure::Locked(message));
             }
-            if !noted {
-                context.note(&format!("waiting: {message}"));
-                noted = true;
-            }
-            pause(context).await?;
+            waiting.a_moment(&job.context, &message).await?;
         }
     }
 }
 
-/// Waits a moment, unless a signal comes.
-async fn pause(context: &Context) -> Result<(), Failure> {
-    tokio::select! {
-        () = tokio::time::sleep(PAUSE) => Ok(()),
-        number = context.stop.wait() => Err(context.stop.stopped(number)),
+/// A run that waits for a lock.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// Whether it has said for whom.
+    noted: bool,
+}
+
+impl Waiting {
+    /// Waits a moment, unless a signal comes, and says what for: `message`, once.
+    async fn a_moment(&mut self, context: &Context, message: &str) -> Result<(), Failure> {
+        if !std::mem::replace(&mut self.noted, true) {
+            context.note(&format!("waiting: {message}"));
+        }
+        tokio::select! {
+            () = tokio::time::sleep(PAUSE) => Ok(()),
+            number = context.stop.wait() => Err(context.stop.stopped(number)),
+        }
     }
 }
 
 /// The lock, or who holds it, in words. A folder that cannot be written to holds no lock, and no report either: that is
-/// said when the report is written.
+/// said when the report is written. A lock file that is there and cannot be locked may be that of a run that is alive.
 fn try_to(job: &Job, command: &str, path: &Path) -> Result<Result<JobLock, String>, Failure> {
     let disk = Disk::system();
     let taken = disk.make_folders(job.report_dir()).and_then(|()| Claim::take(&disk, path));
     let claim = match taken {
         Ok(Some(claim)) => claim,
         Ok(None) => return Ok(Err(holder(&disk, path))),
+        Err(error) if !matches!(disk.exists(path), Ok(false)) => {
+            let message = format!(
+                "the lock file `{}` cannot be locked: {error}; run as its owner, or remove it where no run of the job is alive",
+                path.display()
+            );
+            return Err(Failure::Broken(message.into()));
+        }
         Err(error) => {
             tracing::warn!("no lock for the job in `{}`: {error}", job.report_dir().display());
             return Ok(Ok(JobLock(None)));
@@ -126,18 +140,14 @@ pub(super) async fn over_source(
     if_locked: IfLocked,
     work: impl AsyncFn() -> Result<Done, Failure>,
 ) -> Result<Done, Failure> {
-    let mut noted = false;
+    let mut waiting = Waiting::default();
     loop {
         let done = work().await?;
         let message = match &done.failure {
             Some(Failure::Locked(message)) if if_locked == IfLocked::Wait && done.touched_nothing() => message,
             _ => return Ok(done),
         };
-        if !noted {
-            context.note(&format!("waiting: {message}"));
-            noted = true;
-        }
-        pause(context).await?;
+        waiting.a_moment(context, message).await?;
     }
 }
 

@@ -24,7 +24,7 @@ use crate::text::utc::UtcMicros;
 const MOST_RUNS: usize = 400;
 
 /// A run that somebody is told of.
-pub(super) struct Telling<'a> {
+pub(super) struct Notifying<'a> {
     job: &'a Job,
     settings: &'a Settings,
     run: RunId,
@@ -33,7 +33,7 @@ pub(super) struct Telling<'a> {
     start: Option<JoinHandle<Outcome>>,
 }
 
-impl<'a> Telling<'a> {
+impl<'a> Notifying<'a> {
     /// A run that begins; `None` where the job tells nobody.
     pub(super) fn begin(job: &'a Job, run: RunId) -> Option<Self> {
         let settings = job.loaded.job.notify.as_ref()?;

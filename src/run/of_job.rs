@@ -160,6 +160,7 @@ impl OfJob<'_> {
                 let how = (&job.context, order.if_locked);
                 let mut carried = removal::carry_out(opened, &plan, meta.run_id.as_str(), how).await?;
                 if carried.touched_nothing()
+                    && carried.pending.is_none()
                     && let Some(locked) = carried.failure.take_if(|failure| is_skipped(order, failure))
                 {
                     return Err(locked);

@@ -4,7 +4,7 @@
 //! look at bars after a bar: their verdicts may depend on what changed. Where the job, its rules, its facts, its calendar or
 //! barkeep are not those of the run before, or that is not known, it looks at everything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::failure::Failure;
 use super::ingest::Beyond;
@@ -12,7 +12,8 @@ use super::of_job::OfJob;
 use super::options::{CheckOptions, Goal};
 use super::state::{self, Known, State};
 use super::window;
-use crate::durable::Disk;
+use crate::decide::Labels;
+use crate::durable::{Disk, hex, sha256};
 use crate::engine::program::Program;
 use crate::engine::scope::{Need, Scope, with_room};
 use crate::report::run::{RunMeta, Window};
@@ -46,7 +47,7 @@ pub(super) fn goes_by_watermark(lookback: bool, options: &CheckOptions) -> bool 
 impl OfJob<'_> {
     /// The part of the bars that the run looks at; says why it looks at everything where it does not go by the watermark
     /// although the job has one.
-    pub(super) fn part(&self) -> Result<Part, Failure> {
+    pub(super) fn part(&self, labels: &Labels) -> Result<Part, Failure> {
         let Self { job, order, opened, program, meta } = *self;
         let (own, asked) = (&opened.loaded.job.window, &order.options.window);
         let earliest = if asked.full { None } else { own.since };
@@ -70,7 +71,7 @@ impl OfJob<'_> {
             Known::State(state) => state,
         };
         let watermark = Some(state.watermark.0);
-        if let Some(why) = self.changed_since(&state)? {
+        if let Some(why) = self.changed_since(&state, labels)? {
             job.context.note(&format!("note: {why} since run {}: this run looks at all bars", state.run));
             return Ok(Part { beyond: Beyond::from(earliest), watermark, ..Part::default() });
         }
@@ -97,7 +98,7 @@ impl OfJob<'_> {
     }
 
     /// What is not as it was in the run that left `state`, where anything is.
-    fn changed_since(&self, state: &State) -> Result<Option<String>, Failure> {
+    fn changed_since(&self, state: &State, labels: &Labels) -> Result<Option<String>, Failure> {
         let Self { job, opened, program, meta, .. } = *self;
         let dir = &opened.loaded.job.report_dir.resolved;
         let whole = job.only.is_empty();
@@ -113,6 +114,8 @@ impl OfJob<'_> {
             Some("the facts changed".to_owned())
         } else if state.calendar != calendar {
             Some("the calendar changed".to_owned())
+        } else if state.labels != muting(labels) {
+            Some("the labels changed, or one expired".to_owned())
         } else if !runs::has_run(dir, &program.job, &state.run)? {
             Some("the reports are gone".to_owned())
         } else {
@@ -122,7 +125,7 @@ impl OfJob<'_> {
 
     /// What a run leaves for the next one that saw `series`; `None` where it is not one that goes on: it is a check or a
     /// plan, or looked at some rules or series, or at a window that a person asked for.
-    pub(super) fn state(&self, series: BTreeMap<String, Option<String>>) -> Option<State> {
+    pub(super) fn state(&self, series: BTreeMap<String, Option<String>>, labels: &Labels) -> Option<State> {
         let Self { job, order, opened, program, meta } = *self;
         let (of_job, options) = (&opened.loaded.job, &order.options);
         let goes_on = order.goal == (Goal::Run { dry: false }) && options.report;
@@ -136,6 +139,7 @@ impl OfJob<'_> {
             rules_sha256: program.rules.sha256.clone(),
             facts_sha256: opened.loaded.facts.sha256.clone(),
             calendar: program.bars.calendar.as_ref().map(|calendar| calendar.version().to_owned()),
+            labels: muting(labels),
             series,
             ..State::new(of_job, meta.run_id.as_str(), watermark, meta.as_of.0)
         })
@@ -145,4 +149,10 @@ impl OfJob<'_> {
 /// Bars before it are old enough to be settled, on the scale of the timestamps, where rows have `grace`, µs.
 fn watermark_of(program: &Program, meta: &RunMeta, grace: i64) -> i64 {
     window::on_scale(&program.bars, meta.as_of.0.saturating_sub(grace))
+}
+
+/// The labels that keep findings from counting, each by its SHA-256.
+fn muting(labels: &Labels) -> BTreeSet<String> {
+    let muting = labels.all().iter().filter(|label| label.judgement.mutes());
+    muting.map(|label| hex(&sha256(format!("{label:?}").as_bytes()))).collect()
 }

@@ -326,6 +326,7 @@ async fn only_a_run_that_came_to_its_end_moves_the_watermark() {
     fs::write(world.path("state"), "a file in the place of the folder").unwrap();
     let failed = job.run(RunOptions::default()).await.unwrap();
     assert_eq!(failed.exit, Exit::Broken);
+    assert_eq!((failed.summary.exit_code, failed.summary.status.as_str()), (3, "broken"), "the report says so, too");
     let said = failed.failure.unwrap().render(false);
-    assert!(said.contains("the report is written, and the watermark could not be"), "{said}");
+    assert!(said.contains("the watermark cannot be written"), "{said}");
 }

@@ -5,13 +5,15 @@ use super::failure::Failure;
 use super::job::Job;
 use crate::report::error::ReportError;
 use crate::report::retention::{self, Keep};
+use crate::report::run::RunStatus;
 use crate::text::numbers::counted;
 
 /// Removes what `[report]` of the job does not keep, where it says so, behind a run that was reported. What fails is said
 /// and tried again by the next run: it takes nothing from this one.
 pub(super) fn apply(job: &Job, ended: &Result<RunResult, Failure>) {
     let Some((daily, monthly)) = job.loaded.job.keep_reports else { return };
-    if ended.is_err() {
+    // A run that was skipped holds no lock: another one is looking back at what would go.
+    if !ended.as_ref().is_ok_and(|result| result.summary.status != RunStatus::Skipped) {
         return;
     }
     match prune(job, Keep { daily, monthly }) {

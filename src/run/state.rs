@@ -1,14 +1,15 @@
 //! What a job remembers from run to run: how far its bars are known to have been evaluated, and by what. One file a job, JSON,
 //! replaced as a whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
 use crate::config::Job;
-use crate::durable::Disk;
+use crate::durable::{Disk, Growing, Staged, folder_of, temporary_of};
 use crate::text::utc::UtcMicros;
 
 /// The version of the file.
@@ -38,6 +39,9 @@ pub(super) struct State {
     pub(super) facts_sha256: String,
     /// The version of the calendar's sessions; `None` without one.
     pub(super) calendar: Option<String>,
+    /// The labels that kept findings from counting, each by its SHA-256: they may be about findings before the window.
+    #[serde(default)]
+    pub(super) labels: BTreeSet<String>,
     /// The series that had a bar in the part that was read, each with its first key field.
     pub(super) series: BTreeMap<String, Option<String>>,
 }
@@ -104,26 +108,48 @@ impl State {
             rules_sha256: String::new(),
             facts_sha256: String::new(),
             calendar: None,
+            labels: BTreeSet::new(),
             series: BTreeMap::new(),
         }
     }
 
-    /// Writes the file of `job` in place of the one before.
+    /// Writes the file of `job` under a name that nobody reads.
     ///
     /// # Errors
     /// The folder cannot be made or written to; the file before is still there then.
-    pub(super) fn write(&self, disk: &Disk, job: &Job) -> Result<(), Failure> {
+    pub(super) fn stage(&self, disk: &Disk, job: &Job) -> Result<StagedState, Failure> {
         let path = path(job);
         let mut json = serde_json::to_vec_pretty(self).map_err(|source| failed(&path, &source))?;
         json.push(b'\n');
-        let folder = path.parent().unwrap_or(Path::new("."));
-        disk.make_folders(folder).and_then(|()| disk.write_whole(&path, &json)).map_err(|source| failed(&path, &source))
+        let staged = disk.make_folders(folder_of(&path)).and_then(|()| {
+            let temporary = temporary_of(&path);
+            disk.remove(&temporary)?;
+            let mut file = Growing::create(disk, &temporary, &path)?;
+            file.write_all(&json)?;
+            file.complete()
+        });
+        staged.map(|staged| StagedState { path: path.clone(), staged }).map_err(|source| failed(&path, &source))
+    }
+}
+
+/// A state that was written and that no run knows yet; it goes where it is not published.
+#[derive(Debug)]
+pub(super) struct StagedState {
+    path: PathBuf,
+    staged: Staged,
+}
+
+impl StagedState {
+    /// Puts it in the place of the one before.
+    pub(super) fn publish(self) -> Result<(), Failure> {
+        let Self { path, staged } = self;
+        staged.publish().map_err(|error| failed(&path, &io::Error::from(error)))
     }
 }
 
 fn failed(path: &Path, source: &dyn std::error::Error) -> Failure {
     let message = format!(
-        "the report is written, and the watermark could not be: `{}`: {source}; the next run looks at the same bars again: \
+        "the watermark cannot be written: `{}`: {source}; the next run looks at the same bars again: \
          make the folder writable, or name another one with `[state] dir`",
         path.display()
     );

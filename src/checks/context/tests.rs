@@ -145,7 +145,10 @@ fn counts(rule: &str, rows: &[Row], from: usize) -> [u64; 3] {
     let fixture = fixture(&csv(rows));
     let check = compile(rule, &fixture.spec).unwrap_or_else(|mistakes| panic!("{rule}: {}", mistakes[0].render(false)));
     let mut sink = FindingSink::default();
-    fixture.with_series(|series| check.check(&Series { from, ..*series }, &mut sink));
+    fixture.with_series(|series| {
+        let since = if from == 0 { i64::MIN } else { series.time.get(from).copied().unwrap_or(i64::MAX) };
+        check.check(&Series { from, since, ..*series }, &mut sink);
+    });
     [sink.totals.evaluated, sink.totals.insufficient, sink.totals.excused]
 }
 

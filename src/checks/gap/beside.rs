@@ -29,7 +29,7 @@ pub(super) fn report(sessions: &Sessions, series: &Series<'_>, findings: &mut Fi
     let (Some(first), Some(last)) = (series.present.first(), series.present.last()) else { return };
     let bars = series.present.len();
     if bars < FEWEST {
-        return findings.insufficient(series.present.iter().filter(|time| **time >= series.since()).count());
+        return findings.insufficient(series.present.iter().filter(|time| **time >= series.since).count());
     }
     let grid = &sessions.grid;
     if let [one] = &displaced(sessions, series.present)[..] {

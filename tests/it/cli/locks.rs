@@ -54,6 +54,19 @@ fn stopped_holder(project: &Project) -> Child {
     holder
 }
 
+/// A run that waits for another one; what it says is in the file `name`.
+fn waiting(project: &Project, name: &str) -> Child {
+    let said = fs::File::create(project.path(name)).unwrap();
+    let mut process = project.process(&["run", "job.toml", "--if-locked", "wait"]);
+    let run = process.stdout(Stdio::piped()).stderr(said).spawn().unwrap();
+    let begun = Instant::now();
+    while !fs::read_to_string(project.path(name)).unwrap().contains("waiting: another run of job `demo` is alive") {
+        assert!(begun.elapsed() < Duration::from_mins(1), "the run does not wait");
+        thread::sleep(Duration::from_millis(5));
+    }
+    run
+}
+
 /// What a call says while another run is alive, whose temporary files are not left by the call.
 fn beside(project: &Project, args: &[&str]) -> Told {
     let output = project.process(args).env("TMPDIR", "/tmp").output().unwrap();
@@ -81,13 +94,11 @@ fn a_stopped_holder_is_named_and_others_fail_skip_or_wait() {
     assert_eq!(statuses, [("skipped".to_owned(), 0)]);
     beside(&project, &["check", "job.toml", "--no-report"]).exits(1);
 
-    let wait = ["run", "job.toml", "--if-locked", "wait"];
-    let (impatient, patient) = (start(&project, &wait), start(&project, &wait));
-    thread::sleep(Duration::from_secs(2));
+    let (impatient, patient) = (waiting(&project, "impatient"), waiting(&project, "patient"));
     signal(&impatient, "INT");
     let impatient = impatient.wait_with_output().unwrap();
     assert_eq!(impatient.status.code(), Some(130));
-    let said = String::from_utf8_lossy(&impatient.stderr).into_owned();
+    let said = fs::read_to_string(project.path("impatient")).unwrap();
     assert_eq!(said.matches("waiting: another run of job `demo` is alive").count(), 1, "{said}");
 
     signal(&holder, "CONT");
@@ -222,4 +233,22 @@ fn a_file_that_others_write_to_is_a_warning_for_three_nights() {
     fs::write(project.path("bars.csv"), bars(20)).unwrap();
     assert_eq!(night("new").exits(0).value("verdict"), "WARN", "the count begins anew");
     night("error").exits(3);
+}
+
+#[test]
+fn a_row_that_was_to_leave_and_stayed_is_looked_at_again() {
+    let project = project(20);
+    project.edit("job.toml", "[bars]", "[window]\nlookback = \"1d\"\n[bars]");
+    let night = || {
+        let mut command = project.command(&["run", "job.toml", "--fail-on", "new", "--as-of", "2000-01-22"]);
+        project.output(command.env("BARKEEP_BUSY_SECONDS", "0").output().unwrap())
+    };
+    let loader = fs::OpenOptions::new().append(true).open(project.path("bars.csv")).unwrap();
+    night().exits(1);
+    assert_eq!(night().exits(0).value("kept_error"), "1");
+    assert!(!project.path("state/demo.json").exists(), "the watermark would be behind the row");
+    drop(loader);
+    assert_eq!(night().exits(0).value("removed"), "1");
+    assert!(project.path("state/demo.json").exists());
+    assert_eq!(night().exits(0).value("rows"), "40", "the last two days of 20 series");
 }

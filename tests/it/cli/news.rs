@@ -50,7 +50,7 @@ fn the_job_says_what_it_fails_on_and_the_flag_goes_before_it() {
     project.call(&["run", "job.toml"]).exits(0);
     project.call(&["check", "job.toml"]).exits(0);
     project.call(&["check", "job.toml", "--fail-on", "error"]).exits(1);
-    project.call(&["check", "job.toml", "--rule", "close-range"]).exits(1).says(&[]);
+    project.call(&["check", "job.toml", "--rule", "close-range"]).exits(1);
     project.edit("job.toml", "\"new\"", "\"news\"");
     let wrong = project.call(&["check", "job.toml"]).exits(2);
     wrong.says(&["job.toml:1:11", "did you mean `new`?"]);
@@ -98,6 +98,21 @@ fn a_label_that_expired_makes_its_finding_news_once() {
     assert_eq!(["verdict", "new", "news"].map(|key| expired.value(key)), ["FAIL", "0", "1"]);
     assert_eq!(on("2024-07-02").exits(0).value("news"), "0");
     project.call(&["run", "job.toml", "--as-of", "2024-07-02", "--fail-on", "error"]).exits(1);
+}
+
+#[test]
+fn a_label_counts_for_findings_before_the_part_that_a_night_looks_at() {
+    let project = project("fail_on = \"new\"\n");
+    project.edit("job.toml", "[bars]", "[window]\nlookback = \"1d\"\n[bars]");
+    let on = |day: &str| project.call(&["run", "job.toml", "--as-of", day]);
+    on("2024-01-05").exits(1);
+    assert_eq!(on("2024-01-06").exits(0).value("rows"), "1", "the bad bar is before the window");
+    let label = "[[label]]\nrule = \"close-range\"\nverdict = \"fine\"\nwhy = \"a split\"\nexpires = 2024-01-07\n";
+    project.write("labels.toml", label);
+    let labelled = on("2024-01-07").exits(0);
+    labelled.says(&["the labels changed, or one expired since run", "looks at all bars"]);
+    assert_eq!(labelled.value("labelled"), "1");
+    assert_eq!(on("2024-01-08").exits(1).says(&["the labels changed, or one expired"]).value("news"), "1");
 }
 
 #[test]
