@@ -36,10 +36,7 @@ pub(super) struct Marks {
 
 #[derive(Debug, Clone, Copy)]
 struct Mark {
-    /// A label calls it known or fine.
-    muted: bool,
-    /// A label calls it bad.
-    bad: bool,
+    label: Option<Judgement>,
     news: bool,
     /// A person put its row back.
     accepted: bool,
@@ -123,8 +120,8 @@ impl Marks {
             label.append_option(said.map(|(_, judgement)| judgement.as_str()));
             let moves = columns.action.is_valid(row) && columns.action.value(row) > Action::Report as i8;
             if let Some(id) = identity(columns.id.value(row)).filter(|_| moves) {
-                let bad = said.is_some_and(|(_, judgement)| judgement == Judgement::Bad);
-                self.movable.insert(id, Mark { muted, bad, news, accepted: false });
+                let label = said.map(|(_, judgement)| judgement);
+                self.movable.insert(id, Mark { label, news, accepted: false });
             }
         }
         Marked { is_new: BooleanArray::from(is_new), first_seen_run: first_seen.finish(), label: label.finish() }
@@ -132,13 +129,14 @@ impl Marks {
 
     /// Whether a label calls a finding known or fine that would move its row.
     pub(super) fn is_muted(&self, finding_id: &str) -> bool {
-        identity(finding_id).and_then(|id| self.movable.get(&id)).is_some_and(|mark| mark.muted)
+        let mark = identity(finding_id).and_then(|id| self.movable.get(&id));
+        mark.and_then(|mark| mark.label).is_some_and(Judgement::mutes)
     }
 
     /// Counts a finding as accepted, for a person put its row back; one that has a label is counted by that.
     pub(super) fn accept(&mut self, finding_id: &str, tally: &mut RuleTally) {
         let mark = identity(finding_id).and_then(|id| self.movable.get_mut(&id));
-        let Some(mark) = mark.filter(|mark| !mark.muted && !mark.bad && !mark.accepted) else { return };
+        let Some(mark) = mark.filter(|mark| mark.label.is_none() && !mark.accepted) else { return };
         tally.by_label.accepted += 1;
         tally.news -= i64::from(mark.news);
         *mark = Mark { news: false, accepted: true, ..*mark };

@@ -16,6 +16,7 @@ use crate::decide::Labels;
 use crate::durable::{Disk, hex, sha256};
 use crate::engine::program::Program;
 use crate::engine::scope::{Need, Scope, with_room};
+use crate::market::DAY_US;
 use crate::report::run::{RunMeta, Window};
 use crate::report::runs;
 use crate::text::utc::UtcMicros;
@@ -88,6 +89,8 @@ impl OfJob<'_> {
         }
         let lookback = lookback.num_microseconds().unwrap_or(i64::MAX);
         let changed = state.watermark.0.min(reached).saturating_sub(lookback);
+        // Daily bars have the midnight of their date: the one of the day on which the window begins is part of it.
+        let changed = if program.bars.daily() { changed.div_euclid(DAY_US) * DAY_US } else { changed };
         let since = with_room(&program.bars, changed, Need::of_all(&program.rules, &program.bars).after);
         // Where the job begins later, all of it is looked at.
         if earliest.is_some_and(|earliest| earliest >= since) {
