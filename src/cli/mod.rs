@@ -2,6 +2,7 @@
 
 mod apply;
 mod args;
+mod backfill;
 mod backtest;
 mod check;
 mod demo;
@@ -137,6 +138,7 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
         Command::Doctor { jobs } => wait(&global, stoppable(doctor::doctor(&global, &jobs, output))),
         Command::Label(args) => label::label(&global, &args, output),
         Command::Quarantine(args) => wait(&global, quarantine::run(&global, args, output)),
+        Command::Backfill(args) => wait(&global, backfill::backfill(&global, &args, output)),
         Command::Run(args) => wait(&global, check::run(&global, &args, output)),
     }
 }

@@ -19,6 +19,7 @@
 //! A run exists when its row in `runs` does, and that is written last. Nothing here prints.
 
 mod accounts;
+pub mod backfills;
 pub mod by_label;
 mod chain;
 pub mod change;

@@ -14,12 +14,14 @@
 //! notify   who is told how a run ended          retention    reports that are not kept go
 //! trial    rules tried over the bars of a job     suggest     rules that follow from the bars
 //! lock     one run of a job at a time             unfinished  runs that broke off or were skipped
+//! backfill old windows, one after the other
 //! ```
 
 #[cfg(test)]
 mod across_tests;
 pub(crate) mod apply;
 mod at_once;
+mod backfill;
 pub(crate) mod bars_view;
 pub(crate) mod clock;
 mod collect;
@@ -73,6 +75,7 @@ pub(crate) mod unresolved;
 mod window;
 
 pub use apply::Review;
+pub use backfill::{Backfill, BackfillOptions, OldWindow, Reprocess};
 pub use bars_view::BarsTable;
 pub use clock::Clock;
 pub use conclude::RunResult;
@@ -98,3 +101,4 @@ pub use trial::{
 pub use window::AskedWindow;
 
 pub use crate::decide::{FailOn, Judgement};
+pub use crate::report::run::Trigger;

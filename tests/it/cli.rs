@@ -1,5 +1,6 @@
 //! The command line from the outside: every command, exit code and form of output, through the program itself.
 
+mod backfill;
 mod commands;
 mod disk_full;
 mod extract;
