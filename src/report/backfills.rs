@@ -1,4 +1,4 @@
-//! Runs over old windows: how the newest one over each window ended, told by the reports alone.
+//! Runs over old windows: how the newest one over each window ended, by the reports alone.
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -31,7 +31,7 @@ use crate::engine::session::session;
 use crate::engine::twice::Longer;
 use crate::report::collector::Collector;
 use crate::report::history::{self, Previous};
-use crate::report::margins::Looks;
+use crate::report::margins::Coverage;
 use crate::report::run::{RunMeta, RunStatus, StageSeconds, Trigger};
 use crate::report::run_id::RunId;
 use crate::text::utc::UtcMicros;
@@ -72,7 +72,7 @@ impl Job {
         {
             return skipped(self, self.begin(run_id, &order)?.0, failure);
         }
-        // Who runs over old windows sits before it; what is told is about the newest bars.
+        // Who runs over old windows sits before it; notifications are about the newest bars.
         let notifying = match order.trigger {
             Trigger::Backfill => None,
             _ => Notifying::begin(self, run_id.clone()),
@@ -262,7 +262,7 @@ fn collector(
 ) -> Result<Collector, Failure> {
     // A run over a part of the rules or series does not know what was fixed.
     let previous = match options.report && job.only.is_empty() && options.series.is_empty() {
-        true => history::previous_findings(dir, &program.job, Looks::of(program, meta))?,
+        true => history::previous_findings(dir, &program.job, Coverage::of(program, meta))?,
         false => Previous::Unknown,
     };
     Ok(Collector::new(dir, Arc::clone(program), meta.clone(), opened.source.file_names(), previous))

@@ -9,7 +9,7 @@ mod labels;
 mod late;
 mod leftovers;
 mod locks;
-mod news;
+mod new_errors;
 mod notify;
 mod output;
 mod reports;

@@ -14,7 +14,7 @@ fn candidate(id: &str, kind: &str) -> Candidate {
     let run = RunId::parse(&format!("{id}Z-aaaa")).unwrap();
     let has = |letter: char| kind.contains(letter);
     let backfill = (kind.chars().find(char::is_ascii_digit)).map(|day| (Some(i64::from(u32::from(day))), None));
-    Candidate { run, ended: has('e'), whole: has('w'), in_part: has('p'), ok: has('o'), told: has('t'), backfill }
+    Candidate { run, ended: has('e'), whole: has('w'), in_part: has('p'), ok: has('o'), delivered: has('t'), backfill }
 }
 
 /// The starts of the runs that stay, of runs given oldest first.
