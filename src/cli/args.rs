@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use self::backfill::{BackfillArgs, Reprocess};
 pub(crate) use self::label::{JudgementArg, LabelArgs};
 pub(crate) use self::rules::{BacktestArgs, DiffArgs, RulesCommand, SchemaOf, SuggestArgs};
-pub(crate) use self::schedule::{ScheduleCommand, ScheduleTarget};
+pub(crate) use self::schedule::{ScheduleCommand, ScheduleTarget, StartArgs};
 use super::output::Format;
 use super::path;
 use super::size;
@@ -111,7 +111,7 @@ pub(crate) enum Command {
     /// Look at reports, and remove old ones: list, show, prune.
     #[command(subcommand)]
     Report(ReportCommand),
-    /// When jobs are due by their `[schedule]`, and what starts them: list, next, export.
+    /// When jobs are due by their `[schedule]`, and what starts them: list, next, export, start.
     #[command(subcommand)]
     Schedule(ScheduleCommand),
     /// Query the report tables, and the bars of a job, with SQL.

@@ -153,15 +153,15 @@ fn show(count: &Count, exit: Exit, args: &BackfillArgs, output: &mut Output) -> 
         count.pairs().iter().for_each(|(name, count)| object[*name] = (*count).into());
         return Ok(output.line(&object.to_string())?);
     }
-    if !output.terminal() {
+    if output.terminal() {
+        let some = count.pairs().into_iter().filter(|(_, count)| *count > 0);
+        let some: Vec<String> = some.map(|(name, count)| format!("{count} {}", name.replace('_', " "))).collect();
+        output.line(&format!("{}: {}", counted(windows, "window"), some.join(", ")))?;
+    } else {
         let mut pairs = vec![("windows", windows.to_string())];
         pairs.extend(count.pairs().map(|(name, count)| (name, count.to_string())));
         pairs.push(("exit", exit.code().to_string()));
         output.line(&pairs_line(&pairs))?;
-    } else {
-        let some = count.pairs().into_iter().filter(|(_, count)| *count > 0);
-        let some: Vec<String> = some.map(|(name, count)| format!("{count} {}", name.replace('_', " "))).collect();
-        output.line(&format!("{}: {}", counted(windows, "window"), some.join(", ")))?;
     }
     if count.failed + count.left + count.skipped > 0 && args.reprocess != Reprocess::All {
         let step = args.step.as_ref().map(|step| format!(" --step {step}")).unwrap_or_default();

@@ -5,6 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
 
 use super::output::message;
@@ -57,6 +58,27 @@ pub(super) fn listen_within(longest: Option<Duration>) -> io::Result<Stop> {
         }
     });
     Ok(Stop::when(asked))
+}
+
+/// The number of each signal of those, as often as one comes.
+///
+/// # Errors
+/// As [`listen`].
+pub(super) fn each() -> io::Result<UnboundedReceiver<u8>> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let (tell, told) = unbounded_channel();
+    tokio::spawn(async move {
+        loop {
+            let number = tokio::select! {
+                _ = interrupt.recv() => 2,
+                _ = terminate.recv() => 15,
+            };
+            if tell.send(number).is_err() {
+                break;
+            }
+        }
+    });
+    Ok(told)
 }
 
 /// `command`, dropped at the first signal: for commands that only read.

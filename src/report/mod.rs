@@ -48,6 +48,7 @@ pub mod rules_before;
 pub mod run;
 pub mod run_id;
 pub mod runs;
+pub mod starts;
 pub mod store;
 pub mod summary;
 mod sweep;

@@ -123,7 +123,7 @@ impl Job {
         // A window that ends before owes nothing after its end.
         let as_of = window::within(window, &self.loaded.job, as_of);
         let (as_of, trigger) = (UtcMicros::from(as_of), order.trigger);
-        Ok((RunMeta { run_id, as_of, trigger, ..meta.meta(now, &self.context.clock) }, started))
+        Ok((RunMeta { run_id, trigger, as_of, ..meta.meta(now, &self.context.clock) }, started))
     }
 }
 

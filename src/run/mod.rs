@@ -14,7 +14,7 @@
 //! notify   notifications of its end              retention    reports that are not kept go
 //! trial    rules tried over the bars of a job     suggest     rules that follow from the bars
 //! lock     one run of a job at a time             unfinished  runs that broke off or were skipped
-//! backfill old windows, one after the other
+//! backfill old windows, one after the other       scheduler   starts jobs when they are due
 //! ```
 
 #[cfg(test)]
@@ -61,6 +61,7 @@ mod quarantine;
 mod removal;
 mod retention;
 mod rules;
+pub(crate) mod scheduler;
 pub(crate) mod scratch;
 pub(crate) mod shell;
 mod source;

@@ -16,6 +16,7 @@ mod reports;
 mod retention;
 mod runs;
 mod schedule;
+mod scheduler;
 mod settings;
 mod signals;
 mod suggest;
