@@ -33,7 +33,7 @@ fn backfill(project: &Project, more: &[&str]) -> Told {
 }
 
 #[derive(Debug, PartialEq, Eq, Deserialize)]
-struct Run {
+struct Row {
     run_id: String,
     command: String,
     trigger: String,
@@ -43,8 +43,8 @@ struct Run {
     watermark_after: Option<String>,
 }
 
-fn runs(project: &Project) -> Vec<Run> {
-    let mut runs: Vec<Run> = support::table(&project.path("reports"), "runs");
+fn runs(project: &Project) -> Vec<Row> {
+    let mut runs: Vec<Row> = support::table(&project.path("reports"), "runs");
     runs.sort_by(|a, b| a.run_id.cmp(&b.run_id));
     runs
 }
@@ -75,7 +75,7 @@ fn every_window_is_a_run_of_its_own_and_the_watermark_stays() {
             "5 of 5   2024-02-26 .. 2024-03-11   ok   14 rows   0 findings   0 moved",
         ]
     );
-    let of_backfill: Vec<Run> = runs(&project).into_iter().filter(|run| run.trigger == "backfill").collect();
+    let of_backfill: Vec<Row> = runs(&project).into_iter().filter(|run| run.trigger == "backfill").collect();
     assert_eq!(of_backfill.len(), 5);
     assert!(of_backfill.iter().all(|run| run.command == "run" && run.watermark_after.is_none()), "{of_backfill:?}");
     let ends: Vec<_> = of_backfill.iter().filter_map(|run| Some((run.window_since.as_ref()?, &run.status))).collect();

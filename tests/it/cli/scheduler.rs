@@ -15,15 +15,15 @@ use crate::cli_support::{BARS, Project};
 use crate::support;
 
 #[derive(Debug, Deserialize)]
-struct Run {
+struct Row {
     run_id: String,
     trigger: String,
     status: String,
     exit_code: i64,
 }
 
-fn runs(project: &Project) -> Vec<Run> {
-    let mut runs: Vec<Run> = support::table(&project.path("reports"), "runs");
+fn runs(project: &Project) -> Vec<Row> {
+    let mut runs: Vec<Row> = support::table(&project.path("reports"), "runs");
     runs.sort_by(|a, b| a.run_id.cmp(&b.run_id));
     runs
 }

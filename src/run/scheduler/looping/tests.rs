@@ -304,12 +304,12 @@ async fn clocks_that_jump_and_runs_that_were_missed() {
     assert_eq!(world.log.iter().filter(|line| line.contains("the clock was set back by hours")).count(), 1);
 }
 
-/// A year of a hundred jobs: as often as they are due, they run, and the loop sleeps in between.
+/// A quarter of a year of forty jobs: as often as they are due, they run, and the loop sleeps in between.
 #[tokio::test]
-async fn a_year_of_many_jobs_loses_and_repeats_nothing() {
-    let jobs: Vec<Plan> = (0..100).map(|job| plan(&format!("job-{job}"), &format!("{} 6 * * *", job % 60))).collect();
-    let mut world = Simulated::new("2026-01-01T00:00:00Z", jobs, 24 * 365);
+async fn months_of_many_jobs_loses_and_repeats_nothing() {
+    let jobs: Vec<Plan> = (0..40).map(|job| plan(&format!("job-{job}"), &format!("{} 6 * * *", job % 60))).collect();
+    let mut world = Simulated::new("2026-01-01T00:00:00Z", jobs, 24 * 90);
     world.work(3).await;
-    assert_eq!(world.times("ended").len(), 100 * 365);
+    assert_eq!(world.times("ended").len(), 40 * 90);
     assert!(world.most <= 3);
 }
