@@ -15,6 +15,7 @@ use arrow::error::ArrowError;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
+use super::backfills::is_backfill;
 use super::destination::{as_few_rows, written_as};
 use super::error::ReportError;
 use super::reading::{only, texts};
@@ -53,7 +54,8 @@ pub struct EarlierNotification {
     pub delivered: bool,
 }
 
-/// Shows `visit` the runs of `job` below `dir` that were of the command `run`, newest first, until it has seen enough.
+/// Shows `visit` the runs of `job` below `dir` that were of the command `run`, newest first, until it has seen enough. Those
+/// over old windows are passed over: they have no notifications.
 ///
 /// # Errors
 /// A file of an earlier run cannot be read.
@@ -68,12 +70,12 @@ pub fn each_run(dir: &Path, job: &str, visit: &mut dyn FnMut(EarlierRun) -> bool
 }
 
 const COLUMNS: &[&str] =
-    &["run_id", "command", "exit_code", "finished_at", "peak_rss", "notify_event", "notify_delivered"];
+    &["run_id", "command", "trigger", "exit_code", "finished_at", "peak_rss", "notify_event", "notify_delivered"];
 
 fn read(path: &Path) -> Result<Option<EarlierRun>, ArrowError> {
     let mut reader = only(ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?, COLUMNS)?;
     let Some(row) = reader.next().transpose()?.filter(|row| row.num_rows() > 0) else { return Ok(None) };
-    if texts(&row, "command")?.value(0) != "run" {
+    if texts(&row, "command")?.value(0) != "run" || is_backfill(&row)? {
         return Ok(None);
     }
     let column = |name: &str| row.column_by_name(name).filter(|column| !column.is_null(0));

@@ -10,14 +10,15 @@ use std::io;
 use std::path::Path;
 
 use arrow::array::{Array, AsArray};
-use arrow::datatypes::Int64Type;
+use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use chrono::{Datelike, NaiveDate};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
+use super::backfills::is_backfill;
 use super::error::ReportError;
 use super::reading::{only, texts};
-use super::run::RunStatus;
+use super::run::{RunStatus, Window};
 use super::run_id::RunId;
 use super::runs::{self, RunFile};
 use super::sweep;
@@ -49,6 +50,8 @@ struct Candidate {
     ok: bool,
     /// Whether its notification was delivered.
     delivered: bool,
+    /// The old window it was over, where it was of a backfill.
+    backfill: Option<Window>,
 }
 
 /// The runs of one job that go.
@@ -95,19 +98,28 @@ fn of_job(dir: &Path, job: &str, keep: Keep) -> Result<Prunable, ReportError> {
 }
 
 fn candidate(file: &RunFile) -> Result<Candidate, ArrowError> {
-    let columns = ["status", "exit_code", "window_until", "notify_delivered", "changed_since"];
+    let columns =
+        ["status", "exit_code", "trigger", "window_since", "window_until", "notify_delivered", "changed_since"];
     let mut reader = only(ParquetRecordBatchReaderBuilder::try_new(File::open(&file.path)?)?, &columns)?;
-    let nothing =
-        Candidate { run: file.run.clone(), ended: false, whole: false, in_part: false, ok: false, delivered: false };
+    let (run, backfill) = (file.run.clone(), None);
+    let nothing = Candidate { run, ended: false, whole: false, in_part: false, ok: false, delivered: false, backfill };
     let Some(row) = reader.next().transpose()?.filter(|row| row.num_rows() > 0) else { return Ok(nothing) };
     let column = |name: &str| row.column_by_name(name).filter(|column| !column.is_null(0));
-    let ended = RunStatus::parse(texts(&row, "status")?.value(0)).is_some_and(RunStatus::reached_its_end);
+    let status = RunStatus::parse(texts(&row, "status")?.value(0));
+    let ended = status.is_some_and(RunStatus::reached_its_end);
     let code = column("exit_code").and_then(|column| column.as_primitive_opt::<Int64Type>()).map(|code| code.value(0));
     let flag = column("notify_delivered").and_then(|column| column.as_boolean_opt());
     let delivered = flag.is_some_and(|flag| flag.value(0));
     let in_part = ended && column("changed_since").is_some();
     let whole = ended && !in_part && column("window_until").is_none();
-    Ok(Candidate { ended, whole, in_part, ok: code == Some(0), delivered, ..nothing })
+    let instant = |name: &str| {
+        let times = column(name).and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>());
+        times.map(|times| times.value(0))
+    };
+    // One that was skipped says nothing of its window.
+    let of_window = is_backfill(&row)? && status != Some(RunStatus::Skipped);
+    let backfill = of_window.then(|| (instant("window_since"), instant("window_until")));
+    Ok(Candidate { ended, whole, in_part, ok: code == Some(0), delivered, backfill, ..nothing })
 }
 
 /// The runs that stay, of `runs`, newest first.
@@ -116,14 +128,19 @@ fn chosen(runs: &[Candidate], keep: Keep) -> BTreeSet<RunId> {
     let Some(newest) = runs.first() else { return kept };
     let recent = newest.run.started().0 - DAY_US;
     kept.extend(runs.iter().filter(|run| run.run.started().0 >= recent).map(|run| run.run.clone()));
+    let (backfills, runs): (Vec<Candidate>, Vec<Candidate>) =
+        runs.iter().cloned().partition(|run| run.backfill.is_some());
+    // What is done of a backfill is known from its runs only: of each window the newest stays.
+    let mut windows = BTreeSet::new();
+    kept.extend(backfills.into_iter().filter(|run| windows.insert(run.backfill)).map(|run| run.run));
     // What the next run looks back at: for what is new, for what was delivered, for when all was well.
     let looked_at: [fn(&Candidate) -> bool; 4] = [|run| run.ended, |run| run.whole, |run| run.ok, |run| run.delivered];
     kept.extend(looked_at.iter().filter_map(|is| runs.iter().find(|run| is(run))).map(|run| run.run.clone()));
     // What is open is what the newest run over all bars found, and those after it that looked at a part.
     let since_whole = runs.iter().take_while(|run| !run.whole).filter(|run| run.in_part);
     kept.extend(since_whole.map(|run| run.run.clone()));
-    kept.extend(of_each(runs, keep.daily, |date| date));
-    kept.extend(of_each(runs, keep.monthly, |date| date.with_day(1).unwrap_or(date)));
+    kept.extend(of_each(&runs, keep.daily, |date| date));
+    kept.extend(of_each(&runs, keep.monthly, |date| date.with_day(1).unwrap_or(date)));
     kept
 }
 

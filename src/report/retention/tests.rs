@@ -13,7 +13,8 @@ use crate::text::utc::UtcMicros;
 fn candidate(id: &str, kind: &str) -> Candidate {
     let run = RunId::parse(&format!("{id}Z-aaaa")).unwrap();
     let has = |letter: char| kind.contains(letter);
-    Candidate { run, ended: has('e'), whole: has('w'), in_part: has('p'), ok: has('o'), delivered: has('t') }
+    let backfill = (kind.chars().find(char::is_ascii_digit)).map(|day| (Some(i64::from(u32::from(day))), None));
+    Candidate { run, ended: has('e'), whole: has('w'), in_part: has('p'), ok: has('o'), delivered: has('t'), backfill }
 }
 
 /// The starts of the runs that stay, of runs given oldest first.
@@ -38,6 +39,20 @@ fn of_each_day_and_month_the_newest_run_that_reached_its_end_stays() {
     assert_eq!(stay(&runs, 1, 2), ["1031T01", "1120T02"]);
     assert_eq!(stay(&runs, 1, 9), ["0930T01", "1031T01", "1120T02"]);
     assert_eq!(stay(&[], 3, 3), Vec::<String>::new());
+}
+
+#[test]
+fn of_each_old_window_the_newest_run_stays_and_takes_no_place_of_another() {
+    let runs = [
+        ("20261117T010000", "e"),
+        ("20261117T020000", "e1p"),
+        ("20261117T030000", "1p"),
+        ("20261117T040000", "eo2p"),
+        ("20261118T010000", "ew"),
+        ("20261119T010000", "e"),
+        ("20261121T010000", "e"),
+    ];
+    assert_eq!(stay(&runs, 9, 0), ["1117T01", "1117T03", "1117T04", "1118T01", "1119T01", "1121T01"]);
 }
 
 #[test]
