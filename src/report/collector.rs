@@ -81,6 +81,11 @@ impl Collector {
         }
     }
 
+    /// The run.
+    pub fn run_id(&self) -> &str {
+        self.report.run.run_id.as_str()
+    }
+
     /// Rows are those of the snapshot at `path`, which is to be there until the report is finished: it knows where they
     /// stand in their files.
     pub fn look_up_in(&mut self, path: Option<&Path>) {
@@ -372,6 +377,7 @@ mod tests {
             state: "removed".to_owned(),
             sha256: "s".to_owned(),
             at: UtcMicros(0),
+            moved_by: None,
         });
         let mut collector = collector(dir.path(), meta(2));
         collector.take(&one_series().batch()).unwrap();

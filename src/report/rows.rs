@@ -168,6 +168,7 @@ pub(super) fn actions(meta: &RunMeta, actions: &[ActionRow]) -> Result<RecordBat
             ("at", instant(each().map(|row| Some(row.at.0)))),
             ("host", name(each().map(|_| meta.host.as_str()))),
             ("user", name(each().map(|_| meta.user.as_str()))),
+            ("moved_by", text(each().map(|row| row.moved_by.as_deref()))),
         ],
     )
 }

@@ -291,6 +291,8 @@ const ACTIONS: &[(&str, Kind)] = &[
     ("at", Kind::Instant),
     ("host", Kind::Name),
     ("user", Kind::Name),
+    // The earlier run that moved the row, or was about to; NULL where it is this one.
+    ("moved_by", Kind::Text),
 ];
 
 #[cfg(test)]

@@ -14,10 +14,12 @@
 //! notify   who is told how a run ended          retention    reports that are not kept go
 //! trial    rules tried over the bars of a job     suggest     rules that follow from the bars
 //! lock     one run of a job at a time             unfinished  runs that broke off or were skipped
+//! log      the life of a run as log lines         unreported  runs that moved rows and left no report
 //! ```
 
 #[cfg(test)]
 mod across_tests;
+pub(crate) mod after_moving;
 pub(crate) mod apply;
 mod at_once;
 pub(crate) mod bars_view;
@@ -39,6 +41,7 @@ mod label;
 mod labels;
 mod load;
 mod lock;
+pub(crate) mod log;
 mod mistaken;
 mod namesake;
 mod next;
@@ -69,6 +72,7 @@ mod suggest;
 mod tests;
 mod trial;
 mod unfinished;
+mod unreported;
 pub(crate) mod unresolved;
 mod window;
 

@@ -14,6 +14,7 @@ use super::failure::{Exit, Failure};
 use super::ingest::{Beyond, Ingested};
 use super::job::Job;
 use super::labels;
+use super::log;
 use super::mistaken::{self, FirstTexts};
 use super::next::next;
 use super::open::Opened;
@@ -56,6 +57,7 @@ impl OfJob<'_> {
         let (context, series, window) = (&job.context, &order.options.series, meta.window);
         let mut ingested = opened.ingest(program, context, series).await?;
         seconds.extract = ingested.extract_seconds;
+        log::stage("extract", seconds.extract);
         ingested.input.window = (program.read_from().max(beyond.earliest), window.1);
         ingested.beyond = beyond;
         if order.options.preview {
@@ -69,6 +71,7 @@ impl OfJob<'_> {
         let started = Instant::now();
         let (first, evaluated) = self.evaluate(session, &ingested, collector).await?;
         seconds.check = started.elapsed().as_secs_f64();
+        log::stage("check", seconds.check);
         Ok((ingested, first, evaluated))
     }
 
@@ -170,6 +173,7 @@ impl OfJob<'_> {
             _ => self.keep_plan(dir, plan, &mut ending)?,
         }
         seconds.apply = started.elapsed().as_secs_f64();
+        log::stage("apply", seconds.apply);
         Ok((ending, done))
     }
 

@@ -1,5 +1,6 @@
 //! The command line from the outside: every command, exit code and form of output, through the program itself.
 
+mod after_moving;
 mod commands;
 mod disk_full;
 mod extract;
@@ -8,6 +9,7 @@ mod labels;
 mod late;
 mod leftovers;
 mod locks;
+mod logs;
 mod news;
 mod notify;
 mod output;
