@@ -201,7 +201,7 @@ pub(crate) struct RunArgs {
     /// Which findings make the exit code 1; by default those that the job says in `fail_on`, else errors.
     #[arg(long, value_enum)]
     pub(crate) fail_on: Option<FailOn>,
-    /// Check and report only: move nothing, tell nobody.
+    /// Check and report only: move nothing, send no notification.
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Print nothing of jobs where nothing is wrong: the exit code is 0, and every message was delivered.

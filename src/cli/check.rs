@@ -108,7 +108,8 @@ fn show(
 }
 
 fn nothing_wrong(result: &RunResult) -> bool {
-    let delivered = result.summary.told.as_ref().is_none_or(|told| told.undelivered().next().is_none());
+    let delivered =
+        result.summary.notification.as_ref().is_none_or(|notification| notification.undelivered().next().is_none());
     result.exit == Exit::Ok && result.failure.is_none() && delivered
 }
 

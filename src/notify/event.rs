@@ -1,4 +1,4 @@
-//! Whether there is something to say of a run: a failure, news, or that it works again.
+//! Whether there is something to say of a run: a failure, something new, or that it works again.
 //!
 //! What was said before is known from the runs before. A message that could not be delivered, or was held back for another
 //! went out just before, is owed: it is said by a later run, as long as what it says is still so.
@@ -15,25 +15,25 @@ pub enum Event {
     /// The exit code is 0, and the last message said otherwise.
     Recovery,
     /// There are findings that the run before did not have, or it fails in another way than before.
-    News,
+    New,
 }
 
 impl Event {
     /// The words, as jobs write them.
-    pub const WORDS: &'static [&'static str] = &["fail", "recovery", "news"];
+    pub const WORDS: &'static [&'static str] = &["fail", "recovery", "new"];
 
     /// The word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Fail => "fail",
             Self::Recovery => "recovery",
-            Self::News => "news",
+            Self::New => "new",
         }
     }
 
     /// What `word` stands for.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Fail, Self::Recovery, Self::News].into_iter().find(|event| event.as_str() == word)
+        [Self::Fail, Self::Recovery, Self::New].into_iter().find(|event| event.as_str() == word)
     }
 }
 
@@ -56,7 +56,7 @@ pub struct Past {
     /// What there was to say; `None` where there was nothing.
     pub event: Option<Event>,
     /// Whether it was said: to one channel at least.
-    pub told: bool,
+    pub delivered: bool,
     /// When it ended, µs UTC.
     pub finished_at: i64,
 }
@@ -76,24 +76,25 @@ pub fn decide(present: &Present, past: &[Past], on: &[Event], at_most_every: Opt
     let event = event(present, past).into_iter().find(|event| on.contains(event));
     let since = at_most_every.map(|span| present.finished_at - span.num_microseconds().unwrap_or(i64::MAX));
     let recent = |run: &Past| since.is_some_and(|since| run.finished_at > since);
-    let held_back = event.is_some() && past.iter().find(|run| run.told).is_some_and(recent);
+    let held_back = event.is_some() && past.iter().find(|run| run.delivered).is_some_and(recent);
     Decision { event, held_back }
 }
 
 /// What can be said of the run, the plainest first.
 fn event(present: &Present, past: &[Past]) -> Vec<Event> {
-    let last_told = past.iter().find(|run| run.told);
-    let owed = past.iter().take_while(|run| !run.told).any(|run| matches!(run.event, Some(Event::Fail | Event::News)));
+    let last_delivered = past.iter().find(|run| run.delivered);
+    let owed =
+        past.iter().take_while(|run| !run.delivered).any(|run| matches!(run.event, Some(Event::Fail | Event::New)));
     let found = present.new.is_some_and(|new| new > 0);
     if present.exit_code == 0 {
-        let recovered = last_told.is_some_and(|run| run.exit_code != 0);
-        return [(recovered, Event::Recovery), (found, Event::News)]
+        let recovered = last_delivered.is_some_and(|run| run.exit_code != 0);
+        return [(recovered, Event::Recovery), (found, Event::New)]
             .into_iter()
             .filter_map(|(is, event)| is.then_some(event))
             .collect();
     }
     let other_end = past.first().is_none_or(|run| run.exit_code != present.exit_code);
-    if found || other_end || owed { vec![Event::Fail, Event::News] } else { vec![Event::Fail] }
+    if found || other_end || owed { vec![Event::Fail, Event::New] } else { vec![Event::Fail] }
 }
 
 #[cfg(test)]
@@ -101,8 +102,8 @@ mod tests {
     use super::*;
 
     const HOUR: i64 = 3_600_000_000;
-    const ALL: &[Event] = &[Event::Fail, Event::Recovery, Event::News];
-    const NEWS: &[Event] = &[Event::Recovery, Event::News];
+    const ALL: &[Event] = &[Event::Fail, Event::Recovery, Event::New];
+    const NEW: &[Event] = &[Event::Recovery, Event::New];
 
     fn at(hour: i64, exit_code: u8, new: u64) -> Present {
         Present { exit_code, new: Some(new), finished_at: hour * HOUR }
@@ -115,13 +116,16 @@ mod tests {
         for (hour, (exit_code, new, delivered)) in (0..).zip(runs) {
             let present = at(hour, *exit_code, *new);
             let Decision { event, held_back } = decide(&present, &past, on, every);
-            let told = event.is_some() && !held_back && *delivered;
+            let delivered_now = event.is_some() && !held_back && *delivered;
             said.push(match (event, held_back) {
                 (None, _) => "",
                 (Some(_), true) => "held back",
                 (Some(event), false) => event.as_str(),
             });
-            past.insert(0, Past { exit_code: *exit_code, event, told, finished_at: present.finished_at });
+            past.insert(
+                0,
+                Past { exit_code: *exit_code, event, delivered: delivered_now, finished_at: present.finished_at },
+            );
         }
         said
     }
@@ -136,19 +140,19 @@ mod tests {
     #[test]
     fn only_what_is_new_is_said() {
         let runs = [(1, 2, true), (1, 0, true), (1, 1, true), (1, 0, true), (3, 0, true), (3, 0, true), (0, 0, true)];
-        assert_eq!(said(NEWS, None, &runs), ["news", "", "news", "", "news", "", "recovery"]);
+        assert_eq!(said(NEW, None, &runs), ["new", "", "new", "", "new", "", "recovery"]);
         // Findings of a job that no finding makes red.
-        assert_eq!(said(NEWS, None, &[(0, 0, true), (0, 4, true), (0, 0, true)]), ["", "news", ""]);
+        assert_eq!(said(NEW, None, &[(0, 0, true), (0, 4, true), (0, 0, true)]), ["", "new", ""]);
     }
 
     #[test]
     fn what_was_not_delivered_is_said_again() {
-        assert_eq!(said(NEWS, None, &[(1, 2, false), (1, 0, true), (1, 0, true)]), ["news", "news", ""]);
-        // Nobody heard of the failure, so nobody is told that it is over.
-        assert_eq!(said(NEWS, None, &[(1, 2, false), (0, 0, true)]), ["news", ""]);
+        assert_eq!(said(NEW, None, &[(1, 2, false), (1, 0, true), (1, 0, true)]), ["new", "new", ""]);
+        // The failure was not delivered, so its end is not sent.
+        assert_eq!(said(NEW, None, &[(1, 2, false), (0, 0, true)]), ["new", ""]);
         // The recovery was not heard: it is said by the next run.
         let runs = [(1, 2, true), (0, 0, false), (0, 0, true), (0, 0, true)];
-        assert_eq!(said(NEWS, None, &runs), ["news", "recovery", "recovery", ""]);
+        assert_eq!(said(NEW, None, &runs), ["new", "recovery", "recovery", ""]);
     }
 
     #[test]
@@ -157,7 +161,7 @@ mod tests {
         let runs = [(1, 1, true), (1, 1, true), (0, 0, true), (0, 0, true), (0, 0, true)];
         assert_eq!(said(ALL, every, &runs), ["fail", "held back", "held back", "recovery", ""]);
         let runs = [(1, 1, true), (0, 0, true), (1, 1, true), (1, 0, true), (1, 0, true)];
-        assert_eq!(said(NEWS, every, &runs), ["news", "held back", "held back", "news", ""]);
+        assert_eq!(said(NEW, every, &runs), ["new", "held back", "held back", "new", ""]);
     }
 
     #[test]

@@ -75,10 +75,10 @@ impl Message {
         let Self { job, verdict, exit_code, .. } = self;
         match self.event {
             Event::Recovery => format!("{verdict} {job}: works again{}", self.counts(", ")),
-            Event::Fail | Event::News if *exit_code > 1 => {
+            Event::Fail | Event::New if *exit_code > 1 => {
                 format!("{verdict} {job}: {}, exit {exit_code}", self.status)
             }
-            Event::Fail | Event::News => format!("{verdict} {job}{}", self.counts(": ")),
+            Event::Fail | Event::New => format!("{verdict} {job}{}", self.counts(": ")),
         }
     }
 

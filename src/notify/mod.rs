@@ -1,7 +1,7 @@
-//! Who is told how a run ended, and what they are told.
+//! Notifications of how a run ended.
 //!
 //! ```text
-//! event     whether there is something to say: a failure, news, a recovery; and whether it was said just now
+//! event     whether there is something to say: a failure, something new, a recovery; and whether it was said just now
 //! message   what there is to say of a run, as values and as text; template: the same in a person's own words
 //! settings  where it is said: the channels of a job          address   a URL that is a secret
 //! payload   a message in the form each service takes it       sign      HMAC-SHA256, as each service wants it

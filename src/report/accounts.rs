@@ -28,9 +28,9 @@ pub(super) fn accounts(summary: &Summary) -> Vec<String> {
     }
     lines.extend(labelled(summary));
     if summary.fail_on.as_deref() == Some("new") && summary.findings.error > 0 {
-        lines.push(match summary.news {
-            0 => "  no error is news".to_owned(),
-            news => format!("  {} news", counted_are(news)),
+        lines.push(match summary.new_errors {
+            0 => "  no error is new".to_owned(),
+            errors => format!("  {} new", counted_are(errors)),
         });
     }
     if summary.rows.kept > 0 {
@@ -82,7 +82,7 @@ fn of_changed_rules(change: &Change) -> Vec<String> {
         let what = match of.change {
             RuleChange::Changed => "a changed rule",
             RuleChange::Added => "an added rule",
-            RuleChange::Gone => "a rule that is gone",
+            RuleChange::Removed => "a removed rule",
         };
         format!("  of {what}: {} {} new and {} fixed", visible(&of.rule), thousands(of.new), thousands(of.fixed))
     };

@@ -41,7 +41,7 @@ impl Part {
 
 /// One run of a chain.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(super) struct ChainedRun {
     pub(super) file: RunFile,
     /// What it replaces of what was open before; `None` where it knows nothing of the runs before.
     pub(super) part: Option<Part>,
@@ -55,7 +55,7 @@ pub(super) enum Chain {
     /// Those that there are looked at other windows.
     OtherWindows,
     /// Oldest first; and the ends of the window that have moved since the first.
-    Runs(Vec<Link>, Moved),
+    Runs(Vec<ChainedRun>, Moved),
 }
 
 /// The runs of `job` that a run over `window` is compared with; it knows the bars before its window where it is `in_part`.
@@ -64,20 +64,20 @@ pub(super) enum Chain {
 /// A file of an earlier run cannot be read.
 pub(super) fn chain(dir: &Path, job: &str, window: Window, in_part: bool) -> Result<Chain, ReportError> {
     let mut others = Chain::None;
-    let mut links: Vec<Link> = Vec::new();
+    let mut links: Vec<ChainedRun> = Vec::new();
     for file in runs::of_job(dir, job)? {
         let earlier = Earlier::read(&file.path).map_err(|source| ReportError::reading(&file.path, source))?;
         let Some(earlier) = earlier else { continue };
         // What is found near an end of a window depends on it: such a run replaces nothing, and is compared with by itself.
         if let Some(part) = earlier.part.filter(|_| earlier.window.1.is_none()) {
-            links.push(Link { file, part: Some(part) });
+            links.push(ChainedRun { file, part: Some(part) });
             continue;
         }
         let Some(moved) = comparable(earlier.window, window, in_part) else {
             others = Chain::OtherWindows;
             continue;
         };
-        links.push(Link { file, part: None });
+        links.push(ChainedRun { file, part: None });
         links.reverse();
         return Ok(Chain::Runs(links, moved));
     }

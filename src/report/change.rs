@@ -45,7 +45,10 @@ impl Change {
                 None => (all.new, all.fixed) = (all.new + new, all.fixed + fixed),
             }
         }
-        tally.gone.iter().for_each(|(id, fixed)| all.add_changed(id, RuleChange::Gone, (0, fixed.unsigned_abs())));
+        tally
+            .removed_rules
+            .iter()
+            .for_each(|(id, fixed)| all.add_changed(id, RuleChange::Removed, (0, fixed.unsigned_abs())));
         Some(all)
     }
 

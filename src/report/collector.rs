@@ -338,7 +338,7 @@ mod tests {
     use crate::decide::RowTotals;
     use crate::engine::counts::{RuleCounts, SeriesCounts};
     use crate::report::history::previous_findings;
-    use crate::report::margins::Looks;
+    use crate::report::margins::Coverage;
     use crate::report::run::ActionRow;
     use crate::report::testing::{
         DAY, GAP, OHLC, OUTLIER, Output, PARSE_ERROR, clean_series, files, finding_id, meta, one_series, program, read,
@@ -347,7 +347,7 @@ mod tests {
     use crate::text::utc::UtcMicros;
 
     fn collector(dir: &Path, run: RunMeta) -> Collector {
-        let previous = previous_findings(dir, "demo", Looks::of(&program(), &run)).unwrap();
+        let previous = previous_findings(dir, "demo", Coverage::of(&program(), &run)).unwrap();
         Collector::new(dir, program(), run, vec!["bars.csv".to_owned()], previous)
     }
 

@@ -23,7 +23,7 @@ use super::destination::Destination;
 use super::error::ReportError;
 use super::history::Previous;
 use super::incoming::column;
-use super::news::{Marked, Marks};
+use super::marks::{Marked, Marks};
 use super::tables::{Table, names};
 use super::tally::{RuleTally, Tally};
 use super::write::TableWriter;
@@ -255,8 +255,9 @@ impl FindingParts {
                 rule.change = before.change(program.rule_id(index), sha256);
             }
             let is_there = |id: &&str| (0..tally.rules.len()).any(|index| program.rule_id(index) == *id);
-            let gone = before.ids().filter(|id| !is_there(id)).filter_map(|id| Some((id.to_owned(), *fixed.get(id)?)));
-            tally.gone = gone.collect();
+            let removed =
+                before.ids().filter(|id| !is_there(id)).filter_map(|id| Some((id.to_owned(), *fixed.get(id)?)));
+            tally.removed_rules = removed.collect();
         }
         Ok(self.staged)
     }
@@ -348,7 +349,7 @@ mod tests {
     use crate::market::DAY_US;
     use crate::report::collector::Collector;
     use crate::report::history::previous_findings;
-    use crate::report::margins::Looks;
+    use crate::report::margins::Coverage;
     use crate::report::margins::Margins;
     use crate::report::run::{Outcome, RunMeta, RunStatus};
     use crate::report::testing::{OHLC, OUTLIER, Output, clean_series, finding_id, meta, program, texts};
@@ -419,7 +420,7 @@ mod tests {
         let previous = previous_findings(
             dir.path(),
             "demo",
-            Looks { window, in_part: false, margins: Margins::of(&program(), window) },
+            Coverage { window, in_part: false, margins: Margins::of(&program(), window) },
         )
         .unwrap();
         let mut parts = parts_after(dir.path(), previous, 10);

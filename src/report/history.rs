@@ -19,10 +19,10 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchR
 use parquet::errors::ParquetError;
 
 use super::by_label;
-use super::chain::{self, Chain, Link, Part};
+use super::chain::{self, Chain, ChainedRun, Part};
 use super::destination::JOB_FILE_KEY;
 use super::error::ReportError;
-use super::margins::{Looks, Moved};
+use super::margins::{Coverage, Moved};
 use super::reading::{metadata, only, texts};
 use super::rules_before::RulesBefore;
 use super::run::RunStatus;
@@ -61,7 +61,7 @@ pub struct KnownFindings {
     rules: Texts,
     runs: Texts,
     /// Where the verdicts of this run and of that one do not depend on bars that only one of them saw.
-    looks: Looks,
+    coverage: Coverage,
     moved: Moved,
     rules_before: RulesBefore,
     series: Texts,
@@ -109,8 +109,8 @@ impl Texts {
 }
 
 impl KnownFindings {
-    fn new(looks: Looks) -> Self {
-        Self { looks, ..Self::default() }
+    fn new(coverage: Coverage) -> Self {
+        Self { coverage, ..Self::default() }
     }
 
     /// The run they are of.
@@ -148,13 +148,13 @@ impl KnownFindings {
 
     /// Whether a finding that was not known is new: that run would have had it.
     pub(super) fn would_have_met(&self, rule: (usize, Option<&str>), time: Option<i64>) -> bool {
-        self.looks.margins.would_have_found(rule, time, self.moved)
+        self.coverage.margins.would_have_found(rule, time, self.moved)
     }
 
     /// How many findings of each rule were looked for and not met by this run, which read all of the series `whole` beside its
     /// window.
     pub(super) fn fixed(&self, whole: &BTreeSet<String>) -> HashMap<&str, i64> {
-        let (since, until) = self.looks.window;
+        let (since, until) = self.coverage.window;
         let part = since.map(|since| Part::new(since, whole.clone()));
         let looked_at = |known: &&Known| {
             let begun = part.as_ref().is_none_or(|part| part.has(&self.series.texts[known.series], known.ends));
@@ -169,9 +169,9 @@ impl KnownFindings {
 
     /// Forgets what a run that looked at `part` would have found again.
     fn replace(&mut self, part: &Part) {
-        let Self { findings, series, rules, looks, .. } = self;
+        let Self { findings, series, rules, coverage, .. } = self;
         let in_part = |known: &Known| {
-            !looks.margins.needs_whole(&rules.texts[known.rule]) && part.has(&series.texts[known.series], known.ends)
+            !coverage.margins.needs_whole(&rules.texts[known.rule]) && part.has(&series.texts[known.series], known.ends)
         };
         findings.retain(|_, known| !in_part(known));
     }
@@ -197,7 +197,7 @@ impl KnownFindings {
             let time = (!times.is_null(row)).then(|| times.value(row));
             let cause = (!causes.is_null(row)).then(|| causes.value(row));
             let ends = if until.is_null(row) { time } else { Some(until.value(row)) };
-            let due = self.looks.margins.would_find((rules.value(row), cause), time, self.moved);
+            let due = self.coverage.margins.would_find((rules.value(row), cause), time, self.moved);
             let counted = severities.value(row) == Severity::Error.as_str() && !muted(row);
             let rule = self.rules.place(rules.value(row));
             let series = self.series.place(series.value(row));
@@ -218,12 +218,12 @@ pub(super) fn identity(finding_id: &str) -> Option<u128> {
     u128::from_str_radix(finding_id, 16).ok()
 }
 
-/// The findings that a run of `job` that looks at `looks` compares its own with.
+/// The findings that a run of `job` of this coverage compares its own with.
 ///
 /// # Errors
 /// A file of an earlier run cannot be read.
-pub fn previous_findings(dir: &Path, job: &str, looks: Looks) -> Result<Previous, ReportError> {
-    load(dir, job, looks, MOST_KNOWN)
+pub fn previous_findings(dir: &Path, job: &str, coverage: Coverage) -> Result<Previous, ReportError> {
+    load(dir, job, coverage, MOST_KNOWN)
 }
 
 /// The median of the rows that the last runs of `job` were to remove, of those that reached their end and were free to;
@@ -341,8 +341,8 @@ fn evaluated(results: File, rules: &mut BTreeSet<String>) -> Result<(), ArrowErr
     Ok(())
 }
 
-fn load(dir: &Path, job: &str, looks: Looks, most: u64) -> Result<Previous, ReportError> {
-    let (links, moved) = match chain::chain(dir, job, looks.window, looks.in_part)? {
+fn load(dir: &Path, job: &str, coverage: Coverage, most: u64) -> Result<Previous, ReportError> {
+    let (links, moved) = match chain::chain(dir, job, coverage.window, coverage.in_part)? {
         Chain::None => return Ok(Previous::None),
         Chain::OtherWindows => return Ok(Previous::OtherWindows),
         Chain::Runs(links, moved) => (links, moved),
@@ -350,8 +350,8 @@ fn load(dir: &Path, job: &str, looks: Looks, most: u64) -> Result<Previous, Repo
     let Some(newest) = links.last() else { return Ok(Previous::None) };
     let rules_before = RulesBefore::of(&Table::RuleResults.file(dir, job, &newest.file.run))?;
     let run = newest.file.run.to_string();
-    let mut known = KnownFindings { run, moved, rules_before, ..KnownFindings::new(looks) };
-    for Link { file, part } in links {
+    let mut known = KnownFindings { run, moved, rules_before, ..KnownFindings::new(coverage) };
+    for ChainedRun { file, part } in links {
         if let Some(part) = part {
             known.replace(&part);
         }
@@ -406,8 +406,8 @@ mod tests {
     use crate::report::testing::{DAY, GAP, OHLC, finding_id, meta, one_series, program};
     use crate::text::utc::UtcMicros;
 
-    fn looks(window: Window) -> Looks {
-        Looks { window, ..Looks::default() }
+    fn coverage(window: Window) -> Coverage {
+        Coverage { window, ..Coverage::default() }
     }
 
     #[test]
@@ -444,7 +444,7 @@ mod tests {
     }
 
     fn known(dir: &Path, window: Window) -> Box<KnownFindings> {
-        match previous_findings(dir, "demo", looks(window)).unwrap() {
+        match previous_findings(dir, "demo", coverage(window)).unwrap() {
             Previous::Known(known) => known,
             other => panic!("{other:?}"),
         }
@@ -453,9 +453,9 @@ mod tests {
     #[test]
     fn the_first_run_has_nothing_before_it() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(matches!(previous_findings(dir.path(), "demo", Looks::default()).unwrap(), Previous::None));
+        assert!(matches!(previous_findings(dir.path(), "demo", Coverage::default()).unwrap(), Previous::None));
         report(dir.path(), meta(1), RunStatus::Findings);
-        assert!(matches!(previous_findings(dir.path(), "other", Looks::default()).unwrap(), Previous::None));
+        assert!(matches!(previous_findings(dir.path(), "other", Coverage::default()).unwrap(), Previous::None));
     }
 
     #[test]
@@ -489,7 +489,7 @@ mod tests {
             [(Some(99), Some(150)), (Some(100), Some(151)), (Some(104), None), (None, Some(150)), (None, None)]
         {
             let window = (window.0.map(|day| day * DAY), window.1.map(|day: i64| day * DAY));
-            let previous = previous_findings(dir.path(), "demo", looks(window)).unwrap();
+            let previous = previous_findings(dir.path(), "demo", coverage(window)).unwrap();
             assert!(matches!(previous, Previous::OtherWindows), "{window:?}: {previous:?}");
         }
         // An older run that looked at more is the one before.
@@ -569,8 +569,8 @@ mod tests {
     fn more_findings_than_memory_should_hold_are_not_compared() {
         let dir = tempfile::tempdir().unwrap();
         report(dir.path(), meta(1), RunStatus::Findings);
-        assert!(matches!(load(dir.path(), "demo", Looks::default(), 3).unwrap(), Previous::TooMany));
-        assert!(matches!(load(dir.path(), "demo", Looks::default(), 4).unwrap(), Previous::Known(_)));
+        assert!(matches!(load(dir.path(), "demo", Coverage::default(), 3).unwrap(), Previous::TooMany));
+        assert!(matches!(load(dir.path(), "demo", Coverage::default(), 4).unwrap(), Previous::Known(_)));
     }
 
     #[test]
@@ -579,7 +579,7 @@ mod tests {
         report(dir.path(), meta(1), RunStatus::Findings);
         let part = dir.path().join("findings/job=demo/run_date=2026-11-20/20261120T010000Z-aaaa-000.parquet");
         fs::write(&part, "not Parquet").unwrap();
-        let error = previous_findings(dir.path(), "demo", Looks::default()).unwrap_err();
+        let error = previous_findings(dir.path(), "demo", Coverage::default()).unwrap_err();
         assert!(matches!(&error, ReportError::Read { path, .. } if *path == part), "{error}");
     }
 }

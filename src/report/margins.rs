@@ -38,7 +38,7 @@ struct Margin {
 
 /// What a run looks at, as far as that decides what it is compared with.
 #[derive(Debug, Default)]
-pub struct Looks {
+pub struct Coverage {
     /// Its window.
     pub window: Window,
     /// Whether it knows the bars before its window, so that its verdicts do not depend on where that begins.
@@ -47,7 +47,7 @@ pub struct Looks {
     pub margins: Margins,
 }
 
-impl Looks {
+impl Coverage {
     /// What the run `meta` of `program` looks at.
     pub fn of(program: &Program, meta: &RunMeta) -> Self {
         let margins = Margins::of(program, meta.window);

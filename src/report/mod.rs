@@ -4,7 +4,7 @@
 //! run        a run as its caller knows it: RunMeta when it begins, Outcome when it ends
 //! collector  batches of the operator -> staged files and counts -> the report, published as a whole
 //! history    the findings of the run before: what is new, what is fixed
-//! news       what labels and the run before say of each finding; by_label: counts; rules_before: rules that changed
+//! marks      what labels and the run before say of each finding; by_label: counts; rules_before: rules that changed
 //! chain      which runs tell what is open
 //! margins    where a verdict depends on bars outside of the window, so that two runs are not comparable
 //! tally      counts of rules and series, and whether they add up; moves: rows that are to leave their source
@@ -12,7 +12,7 @@
 //! summary    the run in one structure (change: against the run before); render: as text for a terminal or as one line
 //! retention  which runs are kept, and that the others go
 //! write      files that are there as a whole or not at all; sweep: what killed runs left; rights: who may read
-//! told       who was told of a run, written beside it, and what the runs before were told
+//! notification  the notification of a run, written into its row, and those of the runs before
 //! store      reading back (reading: columns): tables for SQL, runs by name; latest: the findings of the latest run, one by one
 //! ```
 //!
@@ -32,9 +32,10 @@ pub mod history;
 mod incoming;
 pub mod latest;
 pub mod margins;
+mod marks;
 mod months;
 pub mod moves;
-mod news;
+pub mod notification;
 pub mod one_fault;
 pub mod other_days;
 mod reading;
@@ -53,7 +54,6 @@ pub mod tables;
 pub mod tally;
 #[cfg(test)]
 mod testing;
-pub mod told;
 pub mod unmatched;
 mod write;
 

@@ -5,7 +5,7 @@
 
 use super::accounts::accounts;
 use super::change::OfChangedRule;
-use super::run::{RunStatus, Told};
+use super::run::{Notification, RunStatus};
 use super::summary::{Place, RuleSummary, Summary, Verdict};
 use super::tally::RuleStatus;
 use crate::engine::program::PARSE_ERROR;
@@ -249,7 +249,7 @@ pub fn render_line(summary: &Summary) -> String {
         pairs.push(("labelled", summary.labelled.muted().to_string()));
     }
     if summary.fail_on.as_deref() == Some("new") {
-        pairs.push(("news", summary.news.to_string()));
+        pairs.push(("new_errors", summary.new_errors.to_string()));
     }
     if !summary.not_evaluated.is_empty() {
         pairs.push(("not_evaluated", summary.not_evaluated.join(",")));
@@ -270,7 +270,7 @@ pub fn render_line(summary: &Summary) -> String {
     if let Some(plan) = &summary.plan {
         pairs.extend([("plan", plan.path.clone()), ("confirm", plan.confirmation.clone())]);
     }
-    let undelivered = summary.told.iter().flat_map(Told::undelivered).collect::<Vec<_>>();
+    let undelivered = summary.notification.iter().flat_map(Notification::undelivered).collect::<Vec<_>>();
     if !undelivered.is_empty() {
         pairs.push(("undelivered", undelivered.join(",")));
     }
@@ -391,7 +391,7 @@ mod tests {
             restored: None,
             findings: BySeverity { error: 13, warn: 34, info: 0 },
             fail_on: None,
-            news: 0,
+            new_errors: 0,
             labelled: ByLabel::default(),
             kept_by_label: 0,
             change: None,
@@ -407,7 +407,7 @@ mod tests {
                 NextStep { command: "barkeep report open".to_owned(), note: Some("rows and charts".to_owned()) },
                 NextStep { command: "barkeep plan jobs/demo.toml".to_owned(), note: None },
             ],
-            told: None,
+            notification: None,
         }
     }
 
@@ -439,7 +439,7 @@ mod tests {
         let of_changed_rules = vec![
             of("outlier", RuleChange::Changed, 46, 40),
             of("range", RuleChange::Added, 1_000, 0),
-            of("spike", RuleChange::Gone, 0, 2),
+            of("spike", RuleChange::Removed, 0, 2),
         ];
         let since_run = Some("20261119T023000Z-aaaa".to_owned());
         summary.change = Some(Change { new: 5, fixed: 0, since_run, of_changed_rules });
@@ -452,16 +452,18 @@ mod tests {
         47 findings, 5 new and 0 fixed since 20261119T023000Z-aaaa
         of a changed rule: outlier 46 new and 40 fixed
         of an added rule: range 1,000 new and 0 fixed
-        of a rule that is gone: spike 0 new and 2 fixed
+        of a removed rule: spike 0 new and 2 fixed
         6 findings are labelled: 1 known, 2 fine, 3 accepted by putting the row back
-        no error is news
+        no error is new
         3 rows stay: restored by a person, 2 labelled known or fine
         ");
-        (summary.rows.kept, summary.news) = (2, 1);
-        assert!(text(&summary).contains("1 error is news\n  2 rows stay: labelled known or fine\n"));
+        (summary.rows.kept, summary.new_errors) = (2, 1);
+        assert!(text(&summary).contains("1 error is new\n  2 rows stay: labelled known or fine\n"));
         let line = render_line(&summary);
         assert!(
-            line.contains(" new=5 fixed=0 changed_rules=outlier:+46-40,range:+1000-0,spike:+0-2 labelled=6 news=1 ")
+            line.contains(
+                " new=5 fixed=0 changed_rules=outlier:+46-40,range:+1000-0,spike:+0-2 labelled=6 new_errors=1 "
+            )
         );
     }
 

@@ -47,8 +47,8 @@ struct Candidate {
     in_part: bool,
     /// Whether its exit code is 0.
     ok: bool,
-    /// Whether somebody was told of it.
-    told: bool,
+    /// Whether its notification was delivered.
+    delivered: bool,
 }
 
 /// The runs of one job that go.
@@ -95,18 +95,19 @@ fn of_job(dir: &Path, job: &str, keep: Keep) -> Result<Prunable, ReportError> {
 }
 
 fn candidate(file: &RunFile) -> Result<Candidate, ArrowError> {
-    let columns = ["status", "exit_code", "window_until", "notify_told", "changed_since"];
+    let columns = ["status", "exit_code", "window_until", "notify_delivered", "changed_since"];
     let mut reader = only(ParquetRecordBatchReaderBuilder::try_new(File::open(&file.path)?)?, &columns)?;
     let nothing =
-        Candidate { run: file.run.clone(), ended: false, whole: false, in_part: false, ok: false, told: false };
+        Candidate { run: file.run.clone(), ended: false, whole: false, in_part: false, ok: false, delivered: false };
     let Some(row) = reader.next().transpose()?.filter(|row| row.num_rows() > 0) else { return Ok(nothing) };
     let column = |name: &str| row.column_by_name(name).filter(|column| !column.is_null(0));
     let ended = RunStatus::parse(texts(&row, "status")?.value(0)).is_some_and(RunStatus::reached_its_end);
     let code = column("exit_code").and_then(|column| column.as_primitive_opt::<Int64Type>()).map(|code| code.value(0));
-    let told = column("notify_told").and_then(|column| column.as_boolean_opt()).is_some_and(|told| told.value(0));
+    let flag = column("notify_delivered").and_then(|column| column.as_boolean_opt());
+    let delivered = flag.is_some_and(|flag| flag.value(0));
     let in_part = ended && column("changed_since").is_some();
     let whole = ended && !in_part && column("window_until").is_none();
-    Ok(Candidate { ended, whole, in_part, ok: code == Some(0), told, ..nothing })
+    Ok(Candidate { ended, whole, in_part, ok: code == Some(0), delivered, ..nothing })
 }
 
 /// The runs that stay, of `runs`, newest first.
@@ -115,8 +116,8 @@ fn chosen(runs: &[Candidate], keep: Keep) -> BTreeSet<RunId> {
     let Some(newest) = runs.first() else { return kept };
     let recent = newest.run.started().0 - DAY_US;
     kept.extend(runs.iter().filter(|run| run.run.started().0 >= recent).map(|run| run.run.clone()));
-    // What the next run looks back at: for what is new, for what was told, for when all was well.
-    let looked_at: [fn(&Candidate) -> bool; 4] = [|run| run.ended, |run| run.whole, |run| run.ok, |run| run.told];
+    // What the next run looks back at: for what is new, for what was delivered, for when all was well.
+    let looked_at: [fn(&Candidate) -> bool; 4] = [|run| run.ended, |run| run.whole, |run| run.ok, |run| run.delivered];
     kept.extend(looked_at.iter().filter_map(|is| runs.iter().find(|run| is(run))).map(|run| run.run.clone()));
     // What is open is what the newest run over all bars found, and those after it that looked at a part.
     let since_whole = runs.iter().take_while(|run| !run.whole).filter(|run| run.in_part);

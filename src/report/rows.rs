@@ -91,9 +91,9 @@ pub(super) fn run(
             ("rows_context", count([Some(tally.series.context)])),
             ("changed_since", instant([meta.changed_since])),
             ("series_whole", text([series_whole(outcome)])),
-            // Told after the report is there: `told` fills these in.
+            // Notifications are sent after the report is there: `notification` fills these in.
             ("notify_event", Arc::new(DictionaryArray::<Int32Type>::from_iter([None::<&str>]))),
-            ("notify_told", Arc::new(BooleanArray::from(vec![None]))),
+            ("notify_delivered", Arc::new(BooleanArray::from(vec![None]))),
             ("deliveries", text([None::<&str>])),
             ("rows_busy", count([Some(outcome.busy)])),
         ],
@@ -141,7 +141,7 @@ pub(super) fn rule_results(meta: &RunMeta, program: &Program, rules: &[RuleTally
             ("rule_sha256", text(each().map(|(index, _)| rule(index).map(|rule| rule.sha256.as_str())))),
             ("rule_change", word(each().map(|(_, tally)| tally.change.map(RuleChange::as_str)))),
             ("findings_labelled", count(each().map(|(_, tally)| Some(tally.by_label.muted())))),
-            ("findings_news", whole(each().map(|(_, tally)| Some(tally.news)))),
+            ("findings_new_errors", whole(each().map(|(_, tally)| Some(tally.new_errors)))),
         ],
     )
 }

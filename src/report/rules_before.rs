@@ -21,7 +21,7 @@ pub enum RuleChange {
     /// The run before had no such rule.
     Added,
     /// Only the run before had it.
-    Gone,
+    Removed,
 }
 
 impl RuleChange {
@@ -30,7 +30,7 @@ impl RuleChange {
         match self {
             Self::Changed => "changed",
             Self::Added => "added",
-            Self::Gone => "gone",
+            Self::Removed => "removed",
         }
     }
 }

@@ -183,15 +183,15 @@ pub struct PlanNote {
     pub confirmation: String,
 }
 
-/// Who was told of a run.
+/// The notification of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told {
-    /// What about, e.g. `fail`; `None` where there was nothing to tell.
+pub struct Notification {
+    /// The event, e.g. `fail`; `None` where there was none.
     pub event: Option<String>,
     /// It waits, for the last message went out just before.
     pub held_back: bool,
     /// Whether one channel at least took it.
-    pub told: bool,
+    pub delivered: bool,
     /// What became of it, by channel; pings and metrics are among them.
     pub deliveries: Vec<Delivery>,
 }
@@ -207,7 +207,7 @@ pub struct Delivery {
     pub error: Option<String>,
 }
 
-impl Told {
+impl Notification {
     /// The channels that did not take it.
     pub fn undelivered(&self) -> impl Iterator<Item = &str> {
         self.deliveries.iter().filter(|one| one.error.is_some()).map(|one| one.channel.as_str())

@@ -12,7 +12,7 @@ use super::change::Change;
 use super::destination::VERSION;
 use super::rows::flags_rows;
 use super::rules_before::RuleChange;
-use super::run::{Connections, NextStep, Outcome, PlanNote, RunMeta, RunStatus, StageSeconds, Told, Trigger};
+use super::run::{Connections, NextStep, Notification, Outcome, PlanNote, RunMeta, RunStatus, StageSeconds, Trigger};
 use super::tables::SCHEMA_VERSION;
 use super::tally::{BySeverity, Excused, RuleStatus, RuleTally, Tally};
 use crate::bars::BarsSpec;
@@ -86,7 +86,7 @@ pub struct Summary {
     pub fail_on: Option<String>,
     /// Errors that no label calls known or fine, and that the run before did not have so.
     #[serde(default)]
-    pub news: u64,
+    pub new_errors: u64,
     /// Findings by what a person said of them.
     #[serde(default)]
     pub labelled: ByLabel,
@@ -115,9 +115,9 @@ pub struct Summary {
     pub plan: Option<PlanNote>,
     /// What to type next.
     pub next: Vec<NextStep>,
-    /// Who was told of it; `None` where the job tells nobody.
+    /// Its notification; `None` where the job has none.
     #[serde(default)]
-    pub told: Option<Told>,
+    pub notification: Option<Notification>,
 }
 
 /// What a run says of the data.
@@ -288,7 +288,7 @@ impl Summary {
             rows: Rows::new(series.rows, series.context),
             restored: tally.restored.map(|(first, last)| Span::new(Some(first), Some(last))),
             fail_on: Some(FailOn::WORDS[outcome.fail_on as usize].to_owned()),
-            news: tally.news(),
+            new_errors: tally.new_errors(),
             labelled: tally.by_label(),
             kept_by_label: tally.kept_by_label,
             findings,
@@ -302,7 +302,7 @@ impl Summary {
             connections: outcome.connections.clone(),
             plan: outcome.plan.clone(),
             next: outcome.next.clone(),
-            told: None,
+            notification: None,
         }
     }
 
@@ -333,12 +333,12 @@ impl Summary {
     }
 }
 
-/// What a person knows of does not count, and where only news fail a run, errors that it had before are warnings.
+/// What a person knows of does not count, and where only what is new fails a run, errors that it had before are warnings.
 fn verdict(program: &Program, tally: &Tally, outcome: &Outcome) -> Verdict {
     let went_well = matches!(outcome.status, RunStatus::Ok | RunStatus::Findings);
     match tally.counted(program) {
         _ if outcome.status == RunStatus::Skipped => Verdict::Warn,
-        BySeverity { error: 1.., .. } if went_well && outcome.fail_on == FailOn::New && tally.news() == 0 => {
+        BySeverity { error: 1.., .. } if went_well && outcome.fail_on == FailOn::New && tally.new_errors() == 0 => {
             Verdict::Warn
         }
         BySeverity { error: 0, warn: 0, .. } if went_well && outcome.not_evaluated.is_empty() && outcome.busy == 0 => {

@@ -186,10 +186,10 @@ const RUNS: &[(&str, Kind)] = &[
     ("changed_since", Kind::Instant),
     // A JSON array of series that were looked at as a whole, beside the window; NULL where there are none.
     ("series_whole", Kind::Text),
-    // What there was to tell of the run: `fail`, `recovery`, `news` or `none`; NULL where the job tells nobody.
+    // The event of the run: `fail`, `recovery`, `new` or `none`; NULL where the job has no notifications.
     ("notify_event", Kind::Name),
     // Whether one channel at least took it.
-    ("notify_told", Kind::Flag),
+    ("notify_delivered", Kind::Flag),
     // A JSON array: channel, tries, and why it failed.
     ("deliveries", Kind::Text),
     // Rows that stay because others write to their files.
@@ -230,7 +230,7 @@ const RULE_RESULTS: &[(&str, Kind)] = &[
     // Findings that make no run fail: labelled `known` or `fine`, or of rows that a person put back.
     ("findings_labelled", Kind::Count),
     // Errors without such a label that the run before did not have so.
-    ("findings_news", Kind::Count),
+    ("findings_new_errors", Kind::Count),
 ];
 
 const FINDINGS: &[(&str, Kind)] = &[

@@ -82,7 +82,7 @@ pub struct RuleTally {
     /// Its findings by what a person said of them.
     pub by_label: ByLabel,
     /// Errors that no label calls known or fine, and that the run before did not have so.
-    pub news: i64,
+    pub new_errors: i64,
     /// What became of the rule since the run before; `None` where it is what it was, or that is not known.
     pub change: Option<RuleChange>,
     /// What facts excused, by the word of the fact: what would have been findings, and the bars they are about.
@@ -231,7 +231,7 @@ pub struct Tally {
     /// Rows that rules would move and that stay, for labels call all of their findings known or fine.
     pub kept_by_label: u64,
     /// Rules that only the run before had, and how many findings of theirs are gone.
-    pub gone: Vec<(String, i64)>,
+    pub removed_rules: Vec<(String, i64)>,
     /// Symbols that facts name and no series has.
     pub unmatched: Unmatched,
 }
@@ -241,8 +241,8 @@ impl Tally {
     pub fn new(program: &Program) -> Self {
         let rules = vec![RuleTally::default(); program.parse_error() + 1];
         let unmatched = Unmatched::new(program);
-        let (series, gone) = (SeriesTally::default(), Vec::new());
-        Self { rules, series, moves: 0, restored: None, kept_by_label: 0, gone, unmatched }
+        let (series, removed_rules) = (SeriesTally::default(), Vec::new());
+        Self { rules, series, moves: 0, restored: None, kept_by_label: 0, removed_rules, unmatched }
     }
 
     /// Adds the counts in a batch of the operator's output.
@@ -333,8 +333,8 @@ impl Tally {
     }
 
     /// Errors that no label calls known or fine, and that the run before did not have so.
-    pub fn news(&self) -> u64 {
-        self.rules.iter().map(|tally| tally.news.unsigned_abs()).sum()
+    pub fn new_errors(&self) -> u64 {
+        self.rules.iter().map(|tally| tally.new_errors.unsigned_abs()).sum()
     }
 
     fn sum(&self, program: &Program, count: impl Fn(&RuleTally) -> u64) -> BySeverity {

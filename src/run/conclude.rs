@@ -30,7 +30,7 @@ use crate::report::tally::Tally;
 use crate::text::numbers::counted;
 use crate::text::utc::UtcMicros;
 
-/// Nights after which rows that stay, for others write to their files, make a run fail that fails on news only.
+/// Nights after which rows that stay, for others write to their files, make a run fail that fails on new errors only.
 const BUSY_NIGHTS: usize = 3;
 
 /// What a run is known by before it begins.
@@ -107,7 +107,7 @@ impl Ending {
 pub(super) fn found(program: &Program, tally: &Tally, fail_on: FailOn) -> bool {
     let found = tally.counted(program);
     match fail_on {
-        FailOn::New => tally.news() > 0,
+        FailOn::New => tally.new_errors() > 0,
         FailOn::Error => found.error > 0,
         FailOn::Warn => found.error + found.warn > 0,
         FailOn::Never => false,
@@ -201,7 +201,7 @@ pub(super) async fn conclude(
     }
 }
 
-/// On how many days before today runs left rows for others wrote to their files; `None` where that cannot be told, which is
+/// On how many days before today runs left rows for others wrote to their files; `None` where that is not known, which is
 /// no reason to leave out of the report what left.
 fn busy_days(context: &Context, opened: &Opened) -> Option<usize> {
     let job = &opened.loaded.job;

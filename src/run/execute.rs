@@ -34,7 +34,7 @@ use crate::engine::session::session;
 use crate::engine::twice::Longer;
 use crate::report::collector::Collector;
 use crate::report::history::{self, Previous};
-use crate::report::margins::Looks;
+use crate::report::margins::Coverage;
 use crate::report::run::{RunMeta, RunStatus, StageSeconds};
 use crate::report::run_id::RunId;
 use crate::text::utc::UtcMicros;
@@ -282,7 +282,7 @@ fn collector(
 ) -> Result<Collector, Failure> {
     // A run over a part of the rules or series does not know what was fixed.
     let previous = match options.report && job.only.is_empty() && options.series.is_empty() {
-        true => history::previous_findings(dir, &program.job, Looks::of(program, meta))?,
+        true => history::previous_findings(dir, &program.job, Coverage::of(program, meta))?,
         false => Previous::Unknown,
     };
     Ok(Collector::new(dir, Arc::clone(program), meta.clone(), opened.source.file_names(), previous))

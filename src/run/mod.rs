@@ -11,7 +11,7 @@
 //! rules    job and rule files without a source   preview     the first bars; bars_view  all of them, for SQL
 //! extract  the bars as one Parquet file           label       what a person decided, written down; labels  in a run
 //! next     what to type behind a run
-//! notify   who is told how a run ended          retention    reports that are not kept go
+//! notify   notifications of its end              retention    reports that are not kept go
 //! trial    rules tried over the bars of a job     suggest     rules that follow from the bars
 //! lock     one run of a job at a time             unfinished  runs that broke off or were skipped
 //! log      the life of a run as log lines         unreported  runs that moved rows and left no report

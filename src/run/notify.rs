@@ -1,6 +1,6 @@
-//! Tells how a run ended: those whom `[notify]` of its job names, after its report is there.
+//! Sends the notifications of `[notify]` of a job when its run ended, after its report is there.
 //!
-//! What is told changes nothing of the run, unless the job requires that it is delivered. Rows, symbols and the rest of the
+//! A notification changes nothing of the run, unless the job requires that it is delivered. Rows, symbols and the rest of the
 //! data stay here: a message holds counts and the names of rules.
 
 use chrono::{DateTime, Utc};
@@ -14,16 +14,16 @@ use crate::notify::event::{Decision, decide};
 use crate::notify::metrics::Metrics;
 use crate::notify::{Channel, Event, Message, Outcome, Past, Patience, Present, RuleLine, Settings};
 use crate::notify::{http, mail, metrics, payload, sendmail};
-use crate::report::run::{Delivery, RunStatus, Told};
+use crate::report::notification::{self, EarlierRun, Undelivered};
+use crate::report::run::{Delivery, Notification, RunStatus};
 use crate::report::run_id::RunId;
 use crate::report::summary::{Summary, Verdict};
-use crate::report::told::{self, EarlierRun, Undelivered};
 use crate::text::utc::UtcMicros;
 
-/// Earlier runs that are looked at for what was told.
+/// Earlier runs that are looked at for their notifications.
 const MOST_RUNS: usize = 400;
 
-/// A run that somebody is told of.
+/// A run that somebody is notified of.
 pub(super) struct Notifying<'a> {
     job: &'a Job,
     settings: &'a Settings,
@@ -34,7 +34,7 @@ pub(super) struct Notifying<'a> {
 }
 
 impl<'a> Notifying<'a> {
-    /// A run that begins; `None` where the job tells nobody.
+    /// A run that begins; `None` where the job has no notifications.
     pub(super) fn begin(job: &'a Job, run: RunId) -> Option<Self> {
         let settings = job.loaded.job.notify.as_ref()?;
         let start = settings.healthchecks.as_ref().map(|address| {
@@ -44,7 +44,7 @@ impl<'a> Notifying<'a> {
         Some(Self { job, settings, run, began: job.context.clock.now(), start })
     }
 
-    /// Tells how it ended, writes down who was told, and returns its end: another one where a delivery was required and
+    /// Sends how it ended, writes down what was delivered, and returns its end: another one where a delivery was required and
     /// failed.
     pub(super) async fn end(mut self, ended: Result<RunResult, Failure>) -> Result<RunResult, Failure> {
         let mut deliveries = Vec::new();
@@ -60,7 +60,7 @@ impl<'a> Notifying<'a> {
         let present = Present { exit_code: exit.code(), new, finished_at: UtcMicros::from(now).0 };
         let Decision { event, held_back } =
             decide(&present, &past(&runs, &self.run), &self.settings.on, self.settings.at_most_every);
-        let usual = if exit == Exit::Ok { Event::News } else { Event::Fail };
+        let usual = if exit == Exit::Ok { Event::New } else { Event::Fail };
         let message = self.message(&ended, event.unwrap_or(usual), now);
         let text = self.text(&message);
         let patience = match exit {
@@ -68,36 +68,41 @@ impl<'a> Notifying<'a> {
             Exit::Signal(_) => Patience { tries: 1, ..Patience::default() },
             _ => Patience::default(),
         };
-        let mut told = Told { event: event.map(|event| event.as_str().to_owned()), held_back, ..Told::default() };
+        let mut notification =
+            Notification { event: event.map(|event| event.as_str().to_owned()), held_back, ..Notification::default() };
         let channels: &[Channel] = if event.is_some() && !held_back { &self.settings.channels } else { &[] };
         for (name, sending) in self.send(channels, &message, &text, exit, now, patience) {
             let outcome = joined(sending.await);
-            told.told |= outcome.failed.is_none() && name != "healthchecks";
+            notification.delivered |= outcome.failed.is_none() && name != "healthchecks";
             deliveries.push(delivery(name, &outcome));
         }
-        told.deliveries = deliveries;
-        self.write_metrics(&ended, &runs, &present, &mut told);
-        for Delivery { channel, error, .. } in &told.deliveries {
+        notification.deliveries = deliveries;
+        self.write_metrics(&ended, &runs, &present, &mut notification);
+        for Delivery { channel, error, .. } in &notification.deliveries {
             match error {
-                Some(error) => self.job.context.note(&format!("warning: not told: {channel}: {error}")),
-                None => tracing::info!(job = self.job.name(), run = %self.run, channel, "told"),
+                Some(error) => {
+                    self.job.context.note(&format!("warning: notification not delivered: {channel}: {error}"))
+                }
+                None => tracing::info!(job = self.job.name(), run = %self.run, channel, "notification delivered"),
             }
         }
-        self.conclude(ended, &told)
+        self.conclude(ended, &notification)
     }
 
-    /// Runs before, newest first, this one among them where it has a row. Without them everything is told.
+    /// Runs before, newest first, this one among them where it has a row. Without them every event is sent.
     fn earlier(&self) -> Vec<EarlierRun> {
         let mut runs: Vec<EarlierRun> = Vec::new();
-        let (mut told, mut success) = (false, self.settings.prometheus.is_none());
-        let read = told::each_run(self.job.report_dir(), self.job.name(), &mut |run| {
-            told |= run.told.as_ref().is_some_and(|one| one.told);
+        let (mut delivered, mut success) = (false, self.settings.prometheus.is_none());
+        let read = notification::each_run(self.job.report_dir(), self.job.name(), &mut |run| {
+            delivered |= run.notification.as_ref().is_some_and(|one| one.delivered);
             success |= run.exit_code == 0;
             runs.push(run);
-            runs.len() < MOST_RUNS && !(told && success)
+            runs.len() < MOST_RUNS && !(delivered && success)
         });
         if let Err(error) = read {
-            self.job.context.note(&format!("warning: what was told of earlier runs is not known: {error}"));
+            self.job.context.note(&format!(
+                "warning: the notifications of earlier runs cannot be read, so every event is sent: {error}"
+            ));
         }
         runs
     }
@@ -200,7 +205,7 @@ impl<'a> Notifying<'a> {
         ended: &Result<RunResult, Failure>,
         runs: &[EarlierRun],
         present: &Present,
-        told: &mut Told,
+        notification: &mut Notification,
     ) {
         let Some(folder) = &self.settings.prometheus else { return };
         let own = runs.iter().find(|run| run.run == self.run.as_str());
@@ -219,7 +224,7 @@ impl<'a> Notifying<'a> {
             peak_rss: own.and_then(|run| run.peak_rss),
             rows_read: summary.map_or(0, |summary| summary.rows.read),
             rows_removed: summary.map_or(0, removed),
-            failed_deliveries: told.undelivered().count() as u64,
+            failed_deliveries: notification.undelivered().count() as u64,
             findings: reached
                 .iter()
                 .flat_map(|summary| &summary.rules)
@@ -227,12 +232,12 @@ impl<'a> Notifying<'a> {
                 .collect(),
         };
         let failed = metrics::write(folder, &metrics).err().map(|error| error.to_string());
-        told.deliveries.push(delivery("prometheus", &Outcome { tries: 1, failed }));
+        notification.deliveries.push(delivery("prometheus", &Outcome { tries: 1, failed }));
     }
 
-    /// Writes down who was told, and what the run came to because of it.
-    fn conclude(&self, ended: Result<RunResult, Failure>, told: &Told) -> Result<RunResult, Failure> {
-        let lost: Vec<&str> = told.undelivered().collect();
+    /// Writes down what was delivered, and what the run came to because of it.
+    fn conclude(&self, ended: Result<RunResult, Failure>, notification: &Notification) -> Result<RunResult, Failure> {
+        let lost: Vec<&str> = notification.undelivered().collect();
         let before = exit_of(&ended);
         let exit = if self.settings.required && !lost.is_empty() { before.worst(Exit::Broken) } else { before };
         let failed = (exit != before).then(|| Undelivered {
@@ -246,14 +251,16 @@ impl<'a> Notifying<'a> {
                 result.summary.verdict = Verdict::Fail;
                 result.summary.error = Some(error.clone());
             }
-            result.summary.told = Some(told.clone());
+            result.summary.notification = Some(notification.clone());
         }
         let (dir, name) = (self.job.report_dir(), self.job.name());
-        if let Err(error) = told::record(dir, name, &self.run, told, failed.as_ref(), summary_of(&ended)) {
+        if let Err(error) =
+            notification::record(dir, name, &self.run, notification, failed.as_ref(), summary_of(&ended))
+        {
             let error = Failure::from(error).render(false);
             self.job
                 .context
-                .note(&format!("warning: who was told is not written down, and may be told again: {error}"));
+                .note(&format!("warning: the report does not say that this notification was sent; the next run may send it again: {error}"));
         }
         match (ended, failed) {
             // The failure of the run is said, whatever became of its message.
@@ -284,9 +291,9 @@ fn summary_of(ended: &Result<RunResult, Failure>) -> Option<&Summary> {
 fn past(runs: &[EarlierRun], run: &RunId) -> Vec<Past> {
     let before = runs.iter().filter(|earlier| earlier.run != run.as_str());
     let looked_at = before.filter_map(|run| {
-        let told = run.told.as_ref()?;
-        let event = told.event.as_deref().and_then(Event::parse);
-        Some(Past { exit_code: run.exit_code, event, told: told.told, finished_at: run.finished_at })
+        let notification = run.notification.as_ref()?;
+        let event = notification.event.as_deref().and_then(Event::parse);
+        Some(Past { exit_code: run.exit_code, event, delivered: notification.delivered, finished_at: run.finished_at })
     });
     looked_at.collect()
 }

@@ -10,7 +10,7 @@ mod late;
 mod leftovers;
 mod locks;
 mod logs;
-mod news;
+mod new_errors;
 mod notify;
 mod output;
 mod reports;

@@ -79,7 +79,7 @@ pub struct Job {
     pub facts: FactFiles,
     /// When it is due, where it says so.
     pub schedule: Option<OwnSchedule>,
-    /// Who is told how a run ended; nobody where the job does not say.
+    /// Notifications of how a run ended; none where the job has none.
     pub notify: Option<Settings>,
     /// The file with what a person decided about findings, where the job names one.
     pub labels: Option<Spanned<JobPath>>,
@@ -134,7 +134,7 @@ pub const JOB: Section = Section {
             "Values in the place of those of a rule, by its id: `[tune.outlier] limit = 8`; those of one symbol below `symbol`, `[tune.outlier.symbol.\"BRK/B\"]`.",
         ),
         key("schedule", Holds::Table(&schedule::SCHEDULE), Nothing, "When the job is due, for `barkeep schedule`."),
-        key("notify", Holds::Table(&notify::NOTIFY), Nothing, "Who is told how a `run` of the job ended."),
+        key("notify", Holds::Table(&notify::NOTIFY), Nothing, "Notifications of how a `run` of the job ended."),
         key(
             "labels",
             Holds::Text,

@@ -1,4 +1,4 @@
-//! `[notify]`: who is told how a run ended.
+//! `[notify]`: notifications of how a run ended.
 
 use std::path::PathBuf;
 
@@ -15,13 +15,13 @@ use crate::schema::section::SectionReader;
 
 pub(super) const NOTIFY: Section = Section {
     name: "`[notify]`",
-    doc: "Who is told how a `run` of the job ended. Addresses and secrets are written `${NAME}`; one that is empty is not used.",
+    doc: "Notifications of how a `run` of the job ended. Addresses and secrets are written `${NAME}`; one that is empty is not used.",
     keys: &[
         key(
             "on",
             Holds::Texts,
             Texts(&["fail", "recovery"]),
-            "What is said: `fail` (the exit code is not 0), `recovery` (it is 0 again), `news` (findings that the run before did not have, or another failure).",
+            "The events that are sent: `fail` (the exit code is not 0), `recovery` (it is 0 again), `new` (findings that the run before did not have, or another failure).",
         ),
         key(
             "at_most_every",
@@ -83,7 +83,7 @@ pub(super) fn read(mut section: SectionReader<'_>) -> (Option<Settings>, Vec<Dia
     let unheard = prometheus.is_none() && healthchecks.is_none() && channels.is_empty();
     if unheard && !CHANNELS.iter().any(|name| section.has(name)) {
         let help = "write for instance `slack = \"${SLACK_URL}\"`, or `prometheus = \"/var/lib/node_exporter\"`";
-        section.reader().reject_whole("`[notify]` names nobody to tell", help);
+        section.reader().reject_whole("`[notify]` has no channel", help);
     }
     let settings = Settings { on, at_most_every, required, text, prometheus, healthchecks, channels };
     (Some(settings), section.finish())
@@ -103,7 +103,7 @@ fn read_events(section: &mut SectionReader<'_>) -> Vec<Event> {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("one of: {}", Event::WORDS.join(", ")),
                 };
-                section.reject_at(word.span(), format!("`{}` is nothing that is told", word.get_ref()), help);
+                section.reject_at(word.span(), format!("`{}` is not an event", word.get_ref()), help);
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::text::utc::UtcMicros;
 fn candidate(id: &str, kind: &str) -> Candidate {
     let run = RunId::parse(&format!("{id}Z-aaaa")).unwrap();
     let has = |letter: char| kind.contains(letter);
-    Candidate { run, ended: has('e'), whole: has('w'), in_part: has('p'), ok: has('o'), told: has('t') }
+    Candidate { run, ended: has('e'), whole: has('w'), in_part: has('p'), ok: has('o'), delivered: has('t') }
 }
 
 /// The starts of the runs that stay, of runs given oldest first.

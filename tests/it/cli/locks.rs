@@ -221,7 +221,10 @@ fn a_file_that_others_write_to_is_a_warning_for_three_nights() {
     days_earlier(&project, 5);
     for days in [4, 3] {
         let told = night("new").exits(0);
-        assert_eq!(["verdict", "status", "kept_error", "news"].map(|key| told.value(key)), ["WARN", "ok", "1", "0"]);
+        assert_eq!(
+            ["verdict", "status", "kept_error", "new_errors"].map(|key| told.value(key)),
+            ["WARN", "ok", "1", "0"]
+        );
         assert!(told.out.contains("1 row could not be removed"), "{}", told.out);
         days_earlier(&project, days);
     }

@@ -1,4 +1,4 @@
-//! `[notify]`: who is told how a run ended, by a real server on this machine; and `--quiet`.
+//! `[notify]`: notifications of how a run ended, to a real server on this machine; and `--quiet`.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -73,8 +73,8 @@ fn read(stream: &TcpStream) -> (String, String) {
     (path, String::from_utf8(body).unwrap())
 }
 
-/// A project whose job tells, by `keys`.
-fn telling(bars: &str, keys: &str) -> Project {
+/// A project whose job has notifications, by `keys`.
+fn notifying(bars: &str, keys: &str) -> Project {
     let project = Project::new(bars);
     project.write("job.toml", format!("{JOB}\n[notify]\n{keys}\n"));
     project
@@ -90,9 +90,9 @@ fn events(server: &Server) -> Vec<String> {
 }
 
 #[test]
-fn a_failure_is_told_and_that_it_is_over() {
+fn a_failure_is_sent_and_its_recovery() {
     let (server, project) =
-        (Server::answering("204 No Content"), telling(&format!("{BARS}{BAD}"), "webhook = \"${HOOK}\""));
+        (Server::answering("204 No Content"), notifying(&format!("{BARS}{BAD}"), "webhook = \"${HOOK}\""));
     run(&project, &server, &[]).exits(1);
     let [message] = &server.messages()[..] else { panic!("not one message") };
     assert_eq!(
@@ -109,18 +109,20 @@ fn a_failure_is_told_and_that_it_is_over() {
     assert_eq!(events(&server), ["recovery"]);
     run(&project, &server, &[]).exits(0);
     assert_eq!(events(&server), Vec::<String>::new());
-    let query = "SELECT notify_event, notify_told, deliveries FROM runs ORDER BY run_id";
+    let query = "SELECT notify_event, notify_delivered, deliveries FROM runs ORDER BY run_id";
     let rows = project.call(&["sql", query, "--dir", "reports", "--format", "json"]).exits(0).json();
-    let told: Vec<_> =
-        rows.iter().map(|row| (row["notify_event"].as_str().unwrap(), row["notify_told"].as_bool().unwrap())).collect();
-    assert_eq!(told, [("fail", true), ("recovery", true), ("none", false)]);
+    let sent: Vec<_> = rows
+        .iter()
+        .map(|row| (row["notify_event"].as_str().unwrap(), row["notify_delivered"].as_bool().unwrap()))
+        .collect();
+    assert_eq!(sent, [("fail", true), ("recovery", true), ("none", false)]);
     assert_eq!(rows[0]["deliveries"], "[{\"channel\":\"webhook\",\"tries\":1,\"error\":null}]");
 }
 
 #[test]
-fn a_run_that_breaks_off_is_told_and_a_trial_is_not() {
+fn a_run_that_breaks_off_is_sent_and_a_trial_is_not() {
     let (server, project) =
-        (Server::answering("200 OK"), telling(BARS.lines().next().unwrap(), "webhook = \"${HOOK}\""));
+        (Server::answering("200 OK"), notifying(BARS.lines().next().unwrap(), "webhook = \"${HOOK}\""));
     run(&project, &server, &["--dry-run"]).exits(3);
     project.output(project.command(&["check", "job.toml"]).env("HOOK", server.url()).output().unwrap()).exits(3);
     assert_eq!(events(&server), Vec::<String>::new());
@@ -133,19 +135,19 @@ fn a_run_that_breaks_off_is_told_and_a_trial_is_not() {
 #[test]
 fn a_message_that_is_not_delivered_is_seen_and_changes_nothing_unless_it_is_required() {
     let bars = format!("{BARS}{BAD}");
-    let (server, project) = (Server::answering("404 Not Found"), telling(&bars, "slack = \"${HOOK}\""));
-    let told = run(&project, &server, &[]).exits(1);
-    assert_eq!(told.value("undelivered"), "slack");
+    let (server, project) = (Server::answering("404 Not Found"), notifying(&bars, "slack = \"${HOOK}\""));
+    let output = run(&project, &server, &[]).exits(1);
+    assert_eq!(output.value("undelivered"), "slack");
     let host = format!("127.0.0.1:{}", server.port);
-    let told = told.says(&[&format!("warning: not told: slack: {host}: it answers 404")]);
-    assert!(!told.err.contains(TOKEN), "{told:?}");
+    let output = output.says(&[&format!("warning: notification not delivered: slack: {host}: it answers 404")]);
+    assert!(!output.err.contains(TOKEN), "{output:?}");
     assert_eq!(project.runs()[0].1, "findings");
-    // What nobody heard of is told again, though the run after it has nothing new; and it is in the JSON.
-    let project = telling(&bars, "slack = \"${HOOK}\"\nrequired = true");
-    let told = run(&project, &server, &["--format", "json"]).exits(3);
-    let summary = &told.json()[0];
+    // What was not delivered is sent again, though the run after it has nothing new; and it is in the JSON.
+    let project = notifying(&bars, "slack = \"${HOOK}\"\nrequired = true");
+    let output = run(&project, &server, &["--format", "json"]).exits(3);
+    let summary = &output.json()[0];
     assert_eq!((&summary["exit_code"], &summary["status"]), (&3.into(), &"broken".into()));
-    assert_eq!(summary["told"]["deliveries"][0]["channel"], "slack");
+    assert_eq!(summary["notification"]["deliveries"][0]["channel"], "slack");
     assert_eq!((project.runs()[0].1.as_str(), project.runs()[0].2), ("broken", 3));
     assert_eq!(
         project.files("quarantine").iter().filter(|path| path.extension().is_some_and(|end| end == "parquet")).count(),
@@ -156,7 +158,7 @@ fn a_message_that_is_not_delivered_is_seen_and_changes_nothing_unless_it_is_requ
 #[test]
 fn a_run_is_pinged_when_it_begins_and_when_it_ends() {
     let (server, project) =
-        (Server::answering("200 OK"), telling(&format!("{BARS}{BAD}"), "healthchecks = \"${HOOK}\""));
+        (Server::answering("200 OK"), notifying(&format!("{BARS}{BAD}"), "healthchecks = \"${HOOK}\""));
     run(&project, &server, &[]).exits(1);
     let pings = server.requests();
     let paths: Vec<&str> = pings.iter().map(|(path, _)| path.as_str()).collect();
@@ -169,13 +171,13 @@ fn a_run_is_pinged_when_it_begins_and_when_it_ends() {
 #[test]
 fn no_secret_is_logged() {
     let keys = "webhook = \"${HOOK}\"\nwebhook_secret = \"${KEY}\"\nhealthchecks = \"${HOOK}\"\nmail = \"root\"\nsendmail = \"nowhere\"";
-    let (server, project) = (Server::answering("403 Forbidden"), telling(&format!("{BARS}{BAD}"), keys));
+    let (server, project) = (Server::answering("403 Forbidden"), notifying(&format!("{BARS}{BAD}"), keys));
     let mut command = project.command(&["run", "job.toml", "-vv", "--log-format", "json"]);
     command.env("HOOK", server.url()).env("KEY", "k3y-that-signs").env("BARKEEP_LOG", "trace");
-    let told = project.output(command.output().unwrap()).exits(1);
-    assert_eq!(told.value("undelivered"), "healthchecks,healthchecks,webhook,mail");
+    let output = project.output(command.output().unwrap()).exits(1);
+    assert_eq!(output.value("undelivered"), "healthchecks,healthchecks,webhook,mail");
     for secret in [TOKEN, "k3y-that-signs"] {
-        assert!(!told.err.contains(secret) && !told.out.contains(secret), "{secret}");
+        assert!(!output.err.contains(secret) && !output.out.contains(secret), "{secret}");
         for file in project.files("reports") {
             let bytes = fs::read(&file).unwrap();
             assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "{}", file.display());
@@ -190,7 +192,7 @@ fn series_of_metrics(symbols: usize) -> Vec<String> {
         let high = if symbol % 2 == 0 { 11 } else { 1 };
         bars += &format!("S{symbol:05},2024-01-02,10,{high},9.5,10.5,1000\n");
     }
-    let project = telling(&bars, "prometheus = \"metrics\"");
+    let project = notifying(&bars, "prometheus = \"metrics\"");
     fs::create_dir(project.path("metrics")).unwrap();
     project.edit("rules.toml", "action = \"quarantine\"\n", "");
     project.call(&["run", "job.toml"]).exits(1);
@@ -214,39 +216,39 @@ fn ten_thousand_symbols_leave_the_number_of_metric_series_unchanged() {
 fn quiet_prints_nothing_where_nothing_is_wrong() {
     let project = Project::new(BARS);
     for command in ["run", "check"] {
-        let told = project.call(&[command, "job.toml", "--quiet"]).exits(0);
-        assert_eq!((told.out.as_str(), told.err.as_str()), ("", ""));
+        let output = project.call(&[command, "job.toml", "--quiet"]).exits(0);
+        assert_eq!((output.out.as_str(), output.err.as_str()), ("", ""));
     }
     // A job that cannot be read has its line, and the one that is fine has none.
     project.write("other.toml", "name = 1");
-    let told = project.call(&["run", "job.toml", "other.toml", "nowhere.toml", "-q"]).exits(2);
-    let lines: Vec<&str> = told.out.lines().collect();
+    let output = project.call(&["run", "job.toml", "other.toml", "nowhere.toml", "-q"]).exits(2);
+    let lines: Vec<&str> = output.out.lines().collect();
     assert!(
         lines.len() == 2 && lines[0].starts_with("job=other.toml verdict=FAIL status=usage exit=2 error="),
-        "{told:?}"
+        "{output:?}"
     );
-    assert!(lines[1].starts_with("job=nowhere.toml verdict=FAIL"), "{told:?}");
+    assert!(lines[1].starts_with("job=nowhere.toml verdict=FAIL"), "{output:?}");
     project.write("bars.csv", format!("{BARS}{BAD}"));
-    let told = project.call(&["run", "job.toml", "-q"]).exits(1);
-    assert!(told.out.starts_with("job=demo verdict=FAIL status=findings exit=1 "), "{told:?}");
+    let output = project.call(&["run", "job.toml", "-q"]).exits(1);
+    assert!(output.out.starts_with("job=demo verdict=FAIL status=findings exit=1 "), "{output:?}");
     // A message that was not delivered is something wrong.
-    let (server, project) = (Server::answering("404 Not Found"), telling(BARS, "healthchecks = \"${HOOK}\""));
-    let told = run(&project, &server, &["--quiet"]).exits(0);
-    assert_eq!(told.value("undelivered"), "healthchecks,healthchecks");
-    told.says(&["warning: not told: healthchecks"]);
+    let (server, project) = (Server::answering("404 Not Found"), notifying(BARS, "healthchecks = \"${HOOK}\""));
+    let output = run(&project, &server, &["--quiet"]).exits(0);
+    assert_eq!(output.value("undelivered"), "healthchecks,healthchecks");
+    output.says(&["warning: notification not delivered: healthchecks"]);
 }
 
 #[test]
 fn templates_and_a_span_between_messages() {
-    let keys = "webhook = \"${HOOK}\"\non = [\"fail\", \"news\"]\nat_most_every = \"1d\"\ntext = '''\n{{ job }} has {{ errors }}\n{% for rule in rules %}{{ rule.id }} {% endfor %}'''";
-    let (server, project) = (Server::answering("200 OK"), telling(&format!("{BARS}{BAD}"), keys));
+    let keys = "webhook = \"${HOOK}\"\non = [\"fail\", \"new\"]\nat_most_every = \"1d\"\ntext = '''\n{{ job }} has {{ errors }}\n{% for rule in rules %}{{ rule.id }} {% endfor %}'''";
+    let (server, project) = (Server::answering("200 OK"), notifying(&format!("{BARS}{BAD}"), keys));
     project.edit("rules.toml", "action = \"quarantine\"\n", "");
     run(&project, &server, &[]).exits(1);
     assert_eq!(server.messages()[0]["text"], "demo has 1\nohlc");
-    let told = run(&project, &server, &["--format", "json"]).exits(1);
+    let output = run(&project, &server, &["--format", "json"]).exits(1);
     assert_eq!(server.requests(), []);
     assert_eq!(
-        (&told.json()[0]["told"]["held_back"], &told.json()[0]["told"]["event"]),
+        (&output.json()[0]["notification"]["held_back"], &output.json()[0]["notification"]["event"]),
         (&true.into(), &"fail".into())
     );
     assert_eq!(

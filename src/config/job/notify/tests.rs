@@ -53,8 +53,8 @@ fn channels_are_those_that_are_written_and_not_empty() {
     assert_eq!(settings.prometheus.unwrap(), PathBuf::from("jobs/metrics"));
     assert!(!format!("{:?}", settings.channels).contains("s3cret"));
     assert!(!format!("{:?}", settings.channels).contains("SEC0123"));
-    let settings = good("slack = \"${EMPTY}\"\non = \"news\"\nat_most_every = \"6h\"\nrequired = true");
-    assert_eq!((settings.on, settings.channels.len(), settings.required), (vec![Event::News], 0, true));
+    let settings = good("slack = \"${EMPTY}\"\non = \"new\"\nat_most_every = \"6h\"\nrequired = true");
+    assert_eq!((settings.on, settings.channels.len(), settings.required), (vec![Event::New], 0, true));
 }
 
 #[test]
@@ -101,7 +101,7 @@ error[unknown-key]: unknown key `slak` in `[notify]`
 #[test]
 fn keys_that_have_no_effect_are_mistakes() {
     for (keys, said) in [
-        ("on = \"fail\"", "`[notify]` names nobody to tell"),
+        ("on = \"fail\"", "`[notify]` has no channel"),
         ("slack = \"${URL}\"\non = [\"fial\"]", "did you mean `fail`?"),
         ("slack = \"${URL}\"\nfeishu_secret = \"${SECRET}\"", "`feishu_secret` without `feishu` signs nothing"),
         ("slack = \"${URL}\"\nmail_from = \"a@b\"", "`mail_from` without `mail` has no effect"),

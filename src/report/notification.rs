@@ -1,6 +1,6 @@
-//! Who was told of a run: written into its row in `runs` and its summary, and read from those of the runs before.
+//! Notifications of a run: written into its row in `runs` and its summary, and read from those of the runs before.
 //!
-//! A run is told of after its report is there, so its row is written again: whole, under a hidden name, and exchanged by a
+//! Notifications are sent after the report is there, so the row of the run is written again: whole, under a hidden name, and exchanged by a
 //! rename.
 
 use std::fs::File;
@@ -18,7 +18,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use super::destination::{as_few_rows, written_as};
 use super::error::ReportError;
 use super::reading::{only, texts};
-use super::run::{RunStatus, Told};
+use super::run::{Notification, RunStatus};
 use super::run_id::RunId;
 use super::runs;
 use super::summary::Summary;
@@ -26,7 +26,7 @@ use super::sweep::{claim_of, temporary_of};
 use super::tables::{self, Table};
 use crate::durable::{Claim, Disk, Growing, folder_of};
 
-/// The word in `notify_event` for a run of which there was nothing to tell.
+/// The word in `notify_event` for a run that had no event.
 const NOTHING: &str = "none";
 
 /// A run of the command `run`, newest first.
@@ -40,17 +40,17 @@ pub struct EarlierRun {
     pub finished_at: i64,
     /// Most memory it held, in bytes, where known.
     pub peak_rss: Option<u64>,
-    /// What there was to tell; `None` where nobody was to be told, which is not the same as nothing to tell.
-    pub told: Option<EarlierTold>,
+    /// `None` where the job has no notifications, which is not the same as a run without an event.
+    pub notification: Option<EarlierNotification>,
 }
 
-/// What was told of a run.
+/// The notification of an earlier run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EarlierTold {
-    /// What about; `None` where there was nothing to tell.
+pub struct EarlierNotification {
+    /// The event; `None` where there was none.
     pub event: Option<String>,
     /// Whether one channel at least took it.
-    pub told: bool,
+    pub delivered: bool,
 }
 
 /// Shows `visit` the runs of `job` below `dir` that were of the command `run`, newest first, until it has seen enough.
@@ -67,7 +67,8 @@ pub fn each_run(dir: &Path, job: &str, visit: &mut dyn FnMut(EarlierRun) -> bool
     Ok(())
 }
 
-const COLUMNS: &[&str] = &["run_id", "command", "exit_code", "finished_at", "peak_rss", "notify_event", "notify_told"];
+const COLUMNS: &[&str] =
+    &["run_id", "command", "exit_code", "finished_at", "peak_rss", "notify_event", "notify_delivered"];
 
 fn read(path: &Path) -> Result<Option<EarlierRun>, ArrowError> {
     let mut reader = only(ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?, COLUMNS)?;
@@ -79,13 +80,13 @@ fn read(path: &Path) -> Result<Option<EarlierRun>, ArrowError> {
     let number = |name: &str| column(name)?.as_primitive_opt::<Int64Type>().map(|column| column.value(0));
     let ended = column("finished_at").and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>());
     // Runs of an older version have no such columns.
-    let told = match column("notify_event") {
+    let notification = match column("notify_event") {
         None => None,
         Some(_) => {
             let event = Some(texts(&row, "notify_event")?.value(0).to_owned()).filter(|event| event != NOTHING);
-            let told =
-                column("notify_told").and_then(|column| column.as_boolean_opt()).is_some_and(|told| told.value(0));
-            Some(EarlierTold { event, told })
+            let flag = column("notify_delivered").and_then(|column| column.as_boolean_opt());
+            let delivered = flag.is_some_and(|flag| flag.value(0));
+            Some(EarlierNotification { event, delivered })
         }
     };
     Ok(Some(EarlierRun {
@@ -93,11 +94,11 @@ fn read(path: &Path) -> Result<Option<EarlierRun>, ArrowError> {
         exit_code: number("exit_code").and_then(|code| u8::try_from(code).ok()).unwrap_or_default(),
         finished_at: ended.map(|ended| ended.value(0)).unwrap_or_default(),
         peak_rss: number("peak_rss").and_then(|bytes| u64::try_from(bytes).ok()),
-        told,
+        notification,
     }))
 }
 
-/// What the end of a run became because it could not be told.
+/// What the end of a run became because a required notification was not delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Undelivered {
     /// The exit code it has now.
@@ -106,7 +107,7 @@ pub struct Undelivered {
     pub error: String,
 }
 
-/// Writes who was told of `run` into its row, and `summary` in place of its summary where it has one. A run without a row,
+/// Writes the notification of `run` into its row, and `summary` in place of its summary where it has one. A run without a row,
 /// which failed before it had a report, stays without one.
 ///
 /// # Errors
@@ -115,7 +116,7 @@ pub fn record(
     dir: &Path,
     job: &str,
     run: &RunId,
-    told: &Told,
+    notification: &Notification,
     undelivered: Option<&Undelivered>,
     summary: Option<&Summary>,
 ) -> Result<(), ReportError> {
@@ -126,7 +127,7 @@ pub fn record(
     let writing = |source| ReportError::writing(folder_of(&row), source);
     let other = || io::Error::other("another process writes this run");
     let claim = Claim::take(&disk, &claim_of(dir, run)).and_then(|claim| claim.ok_or_else(other)).map_err(writing)?;
-    let bytes = with(&row, told, undelivered).map_err(|source| ReportError::reading(&row, source))?;
+    let bytes = with(&row, notification, undelivered).map_err(|source| ReportError::reading(&row, source))?;
     replace(&disk, &row, &bytes).map_err(writing)?;
     if let Some(summary) = summary {
         let path = tables::summary(dir, run.as_str());
@@ -142,7 +143,7 @@ pub fn record(
 }
 
 /// The row in `path` with these values, as a file.
-fn with(path: &Path, told: &Told, undelivered: Option<&Undelivered>) -> Result<Vec<u8>, ArrowError> {
+fn with(path: &Path, notification: &Notification, undelivered: Option<&Undelivered>) -> Result<Vec<u8>, ArrowError> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
     let metadata = builder.metadata().file_metadata().key_value_metadata().cloned().unwrap_or_default();
     let metadata = metadata.into_iter().filter(|pair| pair.key.starts_with("barkeep.")).collect();
@@ -151,11 +152,11 @@ fn with(path: &Path, told: &Told, undelivered: Option<&Undelivered>) -> Result<V
         return Err(ArrowError::ParseError("this is not the row of one run".to_owned()));
     };
     let name = |text: &str| Arc::new([Some(text)].into_iter().collect::<DictionaryArray<Int32Type>>()) as ArrayRef;
-    let deliveries =
-        serde_json::to_string(&told.deliveries).map_err(|source| ArrowError::from_external_error(Box::new(source)))?;
+    let deliveries = serde_json::to_string(&notification.deliveries)
+        .map_err(|source| ArrowError::from_external_error(Box::new(source)))?;
     let mut values = vec![
-        ("notify_event", name(told.event.as_deref().unwrap_or(NOTHING))),
-        ("notify_told", Arc::new(BooleanArray::from(vec![told.told])) as ArrayRef),
+        ("notify_event", name(notification.event.as_deref().unwrap_or(NOTHING))),
+        ("notify_delivered", Arc::new(BooleanArray::from(vec![notification.delivered])) as ArrayRef),
         ("deliveries", Arc::new(StringArray::from(vec![deliveries])) as ArrayRef),
     ];
     if let Some(Undelivered { exit_code, error }) = undelivered {
@@ -204,10 +205,10 @@ mod tests {
         (id, collector.finish(Outcome::new(RunStatus::Findings, 1, UtcMicros(7))).unwrap())
     }
 
-    fn told() -> Told {
+    fn notification() -> Notification {
         let failed =
             Delivery { channel: "slack".to_owned(), tries: 3, error: Some("hooks: it answers 500".to_owned()) };
-        Told { event: Some("fail".to_owned()), held_back: false, told: false, deliveries: vec![failed] }
+        Notification { event: Some("fail".to_owned()), held_back: false, delivered: false, deliveries: vec![failed] }
     }
 
     fn runs(dir: &Path) -> Vec<EarlierRun> {
@@ -221,24 +222,24 @@ mod tests {
     }
 
     #[test]
-    fn a_run_has_who_was_told_of_it_and_nothing_else_changes() {
+    fn the_row_of_a_run_takes_its_notification_and_nothing_else_changes() {
         let dir = tempfile::tempdir().unwrap();
         let (id, mut summary) = report(dir.path(), 2, "run");
         let before = read_table(dir.path(), Table::Runs);
-        assert_eq!(runs(dir.path())[0].told, None);
-        summary.told = Some(told());
-        record(dir.path(), "demo", &id, &told(), None, Some(&summary)).unwrap();
+        assert_eq!(runs(dir.path())[0].notification, None);
+        summary.notification = Some(notification());
+        record(dir.path(), "demo", &id, &notification(), None, Some(&summary)).unwrap();
         let after = read_table(dir.path(), Table::Runs);
         for (field, column) in before.schema().fields().iter().zip(before.columns()) {
             let same = after.column_by_name(field.name()).unwrap() == column;
             assert_eq!(
                 same,
-                !["notify_event", "notify_told", "deliveries"].contains(&field.name().as_str()),
+                !["notify_event", "notify_delivered", "deliveries"].contains(&field.name().as_str()),
                 "{field}"
             );
         }
-        let read = EarlierTold { event: Some("fail".to_owned()), told: false };
-        assert_eq!(runs(dir.path())[0].told, Some(read));
+        let read = EarlierNotification { event: Some("fail".to_owned()), delivered: false };
+        assert_eq!(runs(dir.path())[0].notification, Some(read));
         assert_eq!(resolve_run(dir.path(), "latest").unwrap().load_summary().unwrap(), summary);
         let leftovers = crate::durable::Disk::system().names(dir.path()).unwrap();
         assert!(leftovers.iter().all(|name| !name.to_string_lossy().starts_with('.')), "{leftovers:?}");
@@ -248,12 +249,12 @@ mod tests {
     fn a_delivery_that_was_required_changes_how_the_run_ended() {
         let dir = tempfile::tempdir().unwrap();
         let (id, _) = report(dir.path(), 2, "run");
-        let nothing = Told { event: None, ..told() };
+        let nothing = Notification { event: None, ..notification() };
         let undelivered = Undelivered { exit_code: 3, error: "slack: it answers 500".to_owned() };
         record(dir.path(), "demo", &id, &nothing, Some(&undelivered), None).unwrap();
         let run = &runs(dir.path())[0];
         assert_eq!((run.exit_code, run.finished_at), (3, 7));
-        assert_eq!(run.told, Some(EarlierTold { event: None, told: false }));
+        assert_eq!(run.notification, Some(EarlierNotification { event: None, delivered: false }));
         let row = read_table(dir.path(), Table::Runs);
         assert_eq!(texts(&row, "status").unwrap().value(0), "broken");
         assert_eq!(texts(&row, "error").unwrap().value(0), "slack: it answers 500");
@@ -275,7 +276,7 @@ mod tests {
         .unwrap();
         assert_eq!(seen, 2);
         let never = RunId::parse("20261120T090000Z-aaaa").unwrap();
-        record(dir.path(), "demo", &never, &told(), None, None).unwrap();
+        record(dir.path(), "demo", &never, &notification(), None, None).unwrap();
         assert_eq!(runs(dir.path()).len(), 3);
     }
 }

@@ -1,6 +1,6 @@
 //! What is known of findings besides what rules say of them: whether the run before had them, and what a person decided.
 //!
-//! A finding counts as *news* where its severity is `error`, no label calls it known or fine, and the run before had no
+//! A finding counts as a new error where its severity is `error`, no label calls it known or fine, and the run before had no
 //! such finding: it was not there, or was labelled then, or was no error. Where there is nothing to compare with, every
 //! one counts: a run that does not know what is new must not be silent about it.
 
@@ -37,7 +37,7 @@ pub(super) struct Marks {
 #[derive(Debug, Clone, Copy)]
 struct Mark {
     label: Option<Judgement>,
-    news: bool,
+    is_new_error: bool,
     /// A person put its row back.
     accepted: bool,
 }
@@ -112,8 +112,8 @@ impl Marks {
             }
             let muted = said.is_some_and(|(_, judgement)| judgement.mutes());
             let seen = seen(&mut self.previous, &columns, rule, row);
-            let news = *is_error && !muted && seen.is_news();
-            tally.news += i64::from(news);
+            let is_new_error = *is_error && !muted && seen.counts_as_new();
+            tally.new_errors += i64::from(is_new_error);
             self.new[rule] += i64::from(seen.is_new() == Some(true));
             is_new.push(seen.is_new());
             first_seen.append_option(seen.first(&self.run));
@@ -121,7 +121,7 @@ impl Marks {
             let moves = columns.action.is_valid(row) && columns.action.value(row) > Action::Report as i8;
             if let Some(id) = identity(columns.id.value(row)).filter(|_| moves) {
                 let label = said.map(|(_, judgement)| judgement);
-                self.movable.insert(id, Mark { label, news, accepted: false });
+                self.movable.insert(id, Mark { label, is_new_error, accepted: false });
             }
         }
         Marked { is_new: BooleanArray::from(is_new), first_seen_run: first_seen.finish(), label: label.finish() }
@@ -138,8 +138,8 @@ impl Marks {
         let mark = identity(finding_id).and_then(|id| self.movable.get_mut(&id));
         let Some(mark) = mark.filter(|mark| mark.label.is_none() && !mark.accepted) else { return };
         tally.by_label.accepted += 1;
-        tally.news -= i64::from(mark.news);
-        *mark = Mark { news: false, accepted: true, ..*mark };
+        tally.new_errors -= i64::from(mark.is_new_error);
+        *mark = Mark { is_new_error: false, accepted: true, ..*mark };
     }
 
     /// The labels of the findings `ids`, with those of rows that a person put back.
@@ -172,8 +172,8 @@ impl<'a> Seen<'a> {
         }
     }
 
-    /// Whether an error that no label mutes is news.
-    fn is_news(&self) -> bool {
+    /// Whether an error that no label mutes counts as new.
+    fn counts_as_new(&self) -> bool {
         match self {
             Self::Before(met) => !met.counted,
             Self::Never | Self::Unknown => true,

@@ -1,4 +1,4 @@
-//! Red means news: what a run ends with 1 for, night after night, with `fail_on = "new"` and with labels.
+//! What a run ends with 1 for, night after night, with `fail_on = "new"` and with labels.
 
 use std::fs;
 
@@ -16,7 +16,7 @@ fn project(more: &str) -> Project {
     project
 }
 
-/// A night of a job that fails on news.
+/// A night of a job that fails on new errors only.
 fn night(project: &Project) -> Told {
     project.call(&["run", "job.toml", "--fail-on", "new"])
 }
@@ -30,16 +30,16 @@ fn column(project: &Project, query: &str) -> Vec<String> {
 #[test]
 fn a_finding_is_red_in_the_night_it_comes_and_known_from_then_on() {
     let project = project("");
-    assert_eq!(night(&project).exits(1).value("news"), "1");
+    assert_eq!(night(&project).exits(1).value("new_errors"), "1");
     let second = night(&project).exits(0);
     assert_eq!(
-        ["verdict", "status", "errors", "new", "news"].map(|key| second.value(key)),
+        ["verdict", "status", "errors", "new", "new_errors"].map(|key| second.value(key)),
         ["WARN", "ok", "1", "0", "0"]
     );
     project.edit("bars.csv", "B,2024-01-03,70", "B,2024-01-03,170");
     let third = night(&project).exits(1);
-    assert_eq!(["verdict", "errors", "new", "news"].map(|key| third.value(key)), ["FAIL", "2", "1", "1"]);
-    assert_eq!(night(&project).exits(0).value("news"), "0");
+    assert_eq!(["verdict", "errors", "new", "new_errors"].map(|key| third.value(key)), ["FAIL", "2", "1", "1"]);
+    assert_eq!(night(&project).exits(0).value("new_errors"), "0");
     project.call(&["run", "job.toml", "--fail-on", "error"]).exits(1);
 }
 
@@ -64,20 +64,20 @@ fn a_labelled_finding_keeps_a_nightly_job_green_whatever_it_fails_on() {
         let id = column(&project, "select finding_id as it from findings").remove(0);
         project.call(&["label", "job.toml", &id[..8], "known", "--why", "the vendor repairs it"]).exits(0);
         for _ in 0..5 {
-            let told = project.call(&["run", "job.toml"]).exits(0);
+            let output = project.call(&["run", "job.toml"]).exits(0);
             assert_eq!(
-                ["verdict", "status", "errors", "labelled"].map(|key| told.value(key)),
+                ["verdict", "status", "errors", "labelled"].map(|key| output.value(key)),
                 ["OK", "ok", "1", "1"],
                 "{fail_on}: the finding is shown, and counted as labelled"
             );
-            assert!(told.err.is_empty(), "{}", told.err);
+            assert!(output.err.is_empty(), "{}", output.err);
         }
         let labels = "select label as it from findings order by run_id";
         assert_eq!(column(&project, labels), ["null", "known", "known", "known", "known", "known"]);
         let status = "select status as it from rule_results where rule_id = 'close-range' order by run_id limit 2";
         assert_eq!(column(&project, status), ["fail", "known"]);
         let json = project.call(&["run", "job.toml", "--format", "json"]).exits(0).json().remove(0);
-        assert_eq!((&json["labelled"]["known"], &json["news"]), (&1.into(), &0.into()));
+        assert_eq!((&json["labelled"]["known"], &json["new_errors"]), (&1.into(), &0.into()));
         project.edit("bars.csv", "A,2024-01-04,60", "A,2024-01-04,160");
         assert_eq!(project.call(&["run", "job.toml"]).exits(1).value("labelled"), "1", "another finding is red");
     }
@@ -95,8 +95,8 @@ fn a_label_that_expired_makes_its_finding_news_once() {
     assert_eq!(on("2024-06-29").exits(0).value("labelled"), "1");
     assert_eq!(on("2024-06-30").exits(0).value("labelled"), "1");
     let expired = on("2024-07-01").exits(1);
-    assert_eq!(["verdict", "new", "news"].map(|key| expired.value(key)), ["FAIL", "0", "1"]);
-    assert_eq!(on("2024-07-02").exits(0).value("news"), "0");
+    assert_eq!(["verdict", "new", "new_errors"].map(|key| expired.value(key)), ["FAIL", "0", "1"]);
+    assert_eq!(on("2024-07-02").exits(0).value("new_errors"), "0");
     project.call(&["run", "job.toml", "--as-of", "2024-07-02", "--fail-on", "error"]).exits(1);
 }
 
@@ -111,7 +111,7 @@ fn a_label_counts_for_findings_before_the_part_that_a_night_looks_at() {
     project.write("labels.toml", label);
     let labelled = on("2024-01-07").exits(0).says(&["the labels changed, or one expired since run", "all bars"]);
     assert_eq!(labelled.value("labelled"), "1");
-    assert_eq!(on("2024-01-08").exits(1).says(&["the labels changed, or one expired"]).value("news"), "1");
+    assert_eq!(on("2024-01-08").exits(1).says(&["the labels changed, or one expired"]).value("new_errors"), "1");
 }
 
 #[test]
@@ -135,8 +135,8 @@ fn labels_that_contradict_each_other_are_named_and_the_later_counts() {
     let project = project("");
     let label = |verdict: &str| format!("[[label]]\nrule = \"close-range\"\nverdict = \"{verdict}\"\nwhy = \"x\"\n");
     project.write("labels.toml", label("fine") + &label("bad"));
-    let told = project.call(&["check", "job.toml"]).exits(1);
-    told.says(&["warning: labels.toml:5:1", "`fine` in line 1 and `bad` in line 5", "that in line 5 counts"]);
+    let output = project.call(&["check", "job.toml"]).exits(1);
+    output.says(&["warning: labels.toml:5:1", "`fine` in line 1 and `bad` in line 5", "that in line 5 counts"]);
     project.write("labels.toml", label("bad") + &label("fine"));
     project.call(&["check", "job.toml"]).exits(0).says(&["that in line 5 counts"]);
     project.call(&["rules", "lint", "job.toml"]).exits(2).says(&["labels.toml:5:1"]);
@@ -149,8 +149,8 @@ fn a_label_of_a_finding_that_is_gone_is_named_by_a_run_over_all_data() {
     let id = column(&project, "select finding_id as it from findings").remove(0);
     project.call(&["label", "job.toml", &id, "fine", "--why", "x"]).exits(0);
     project.edit("bars.csv", "150", "50");
-    let told = project.call(&["check", "job.toml"]).exits(0);
-    told.says(&[&format!("warning: labels.toml:1: the label is about finding {id}, which is not there any more")]);
+    let output = project.call(&["check", "job.toml"]).exits(0);
+    output.says(&[&format!("warning: labels.toml:1: the label is about finding {id}, which is not there any more")]);
     assert!(project.call(&["check", "job.toml", "--since", "2024-01-04"]).exits(0).err.is_empty());
     project.edit("labels.toml", "fine", "bad");
     assert!(project.call(&["check", "job.toml"]).exits(0).err.is_empty(), "what was right about a bad bar may be gone");
@@ -176,9 +176,9 @@ A,2024-01-02,10,11,9.5,10.5,1000\nA,2024-01-03,10.5,2,10,10.8,1100\nA,2024-01-04
 fn a_row_whose_findings_are_called_fine_is_not_moved() {
     let project = Project::new(MOVED);
     project.write("labels.toml", "[[label]]\nrule = \"ohlc\"\nverdict = \"fine\"\nwhy = \"an auction\"\n");
-    let told = project.call(&["run", "job.toml"]).exits(0);
+    let output = project.call(&["run", "job.toml"]).exits(0);
     assert_eq!(
-        ["verdict", "kept", "to_quarantine", "source"].map(|key| told.value(key)),
+        ["verdict", "kept", "to_quarantine", "source"].map(|key| output.value(key)),
         ["OK", "1", "0", "unchanged"]
     );
     assert_eq!(fs::read_to_string(project.path("bars.csv")).unwrap(), MOVED);
@@ -194,21 +194,21 @@ fn a_row_that_a_person_put_back_is_accepted() {
     assert_eq!(project.call(&["run", "job.toml"]).exits(1).value("removed"), "1");
     project.call(&["quarantine", "restore", "job.toml", "--run", "latest", "--confirm", "1"]).exits(0);
     for fail_on in ["new", "error"] {
-        let told = project.call(&["run", "job.toml", "--fail-on", fail_on]).exits(0);
-        assert_eq!(["kept", "errors", "labelled"].map(|key| told.value(key)), ["1", "1", "1"]);
+        let output = project.call(&["run", "job.toml", "--fail-on", fail_on]).exits(0);
+        assert_eq!(["kept", "errors", "labelled"].map(|key| output.value(key)), ["1", "1", "1"]);
     }
     let labels = column(&project, "select label as it from findings where rule_id = 'ohlc' order by run_id");
     assert_eq!(labels, ["null", "accepted", "accepted"]);
 }
 
 #[test]
-fn what_barkeep_moved_is_no_news_in_the_night_after() {
+fn what_barkeep_moved_is_not_new_in_the_night_after() {
     let project = Project::new(MOVED);
     project.write("job.toml", format!("fail_on = \"new\"\n{JOB}"));
     project.edit("rules.toml", "severity = \"warn\"", "severity = \"error\"");
     project.call(&["run", "job.toml"]).exits(1);
     let second = project.call(&["run", "job.toml"]).exits(0);
-    assert_eq!(second.value("news"), "0", "the hole that it made is a quarantined bar: {}", second.out);
+    assert_eq!(second.value("new_errors"), "0", "the hole that it made is a quarantined bar: {}", second.out);
 }
 
 #[test]
@@ -218,7 +218,7 @@ fn a_changed_rule_is_named_and_what_is_new_of_it_does_not_look_like_changed_bars
     project.edit("rules.toml", "max = 100.0", "max = 55.0");
     let changed = project.call(&["check", "job.toml", "--fail-on", "new"]).exits(1);
     assert_eq!(
-        ["new", "fixed", "changed_rules", "news"].map(|key| changed.value(key)),
+        ["new", "fixed", "changed_rules", "new_errors"].map(|key| changed.value(key)),
         ["0", "0", "close-range:+2-0", "2"]
     );
     let query = "select rule_change as it from rule_results where rule_id = 'close-range' order by run_id";
