@@ -7,6 +7,7 @@ use std::io::{self, Write as _};
 use std::panic;
 
 use chrono::Utc;
+use clap::ValueEnum;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 use tracing::field::{Empty, Field, Visit};
@@ -17,11 +18,19 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
-use super::args::LogFormat;
-use super::output::colour_on_stderr;
+use super::colour::colour_on_stderr;
 use crate::report::render::quoted;
 use crate::run::log::MESSAGE;
 use crate::text::utc::UtcMicros;
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For a person.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
 
 /// The fields of a span that its lines have too.
 const OF_A_RUN: [&str; 3] = ["job", "run", "file"];

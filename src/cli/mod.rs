@@ -4,6 +4,7 @@ mod apply;
 mod args;
 mod backtest;
 mod check;
+mod colour;
 mod demo;
 mod diff;
 mod doctor;
@@ -13,6 +14,7 @@ mod failure_json;
 mod init;
 mod label;
 mod log;
+mod memory;
 mod output;
 mod path;
 mod preview;
@@ -51,7 +53,7 @@ const STACK: usize = 16 << 20;
 /// Runs the command the process was called with.
 pub fn main() -> ExitCode {
     // Left to itself the parser colours its help in every CI, whatever the terminal can do.
-    let colour = if output::colour_wanted() { ColorChoice::Auto } else { ColorChoice::Never };
+    let colour = if colour::colour_wanted() { ColorChoice::Auto } else { ColorChoice::Never };
     let parsed = Cli::command().color(colour).try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
@@ -106,6 +108,7 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
         let message = format!("`{}` is not a folder for temporary files", dir.display());
         return Err(Failure::Usage(message, "make it, or name another one with `--temp-dir`".to_owned()));
     }
+    memory::check(global.memory_limit)?;
     match command {
         Command::Completions { shell } => completions(shell, output),
         Command::Man { dir } => man(&dir, output),

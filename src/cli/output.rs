@@ -8,6 +8,7 @@ use std::path::Path;
 
 use clap::ValueEnum;
 
+use super::colour::{colour_on_stderr, colour_wanted};
 use super::{failure_json, log};
 use crate::report::render::pairs_line;
 use crate::report::summary::Summary;
@@ -126,21 +127,6 @@ pub(crate) fn summary(summary: &Summary) -> Result<String, serde_json::Error> {
         object.insert("source_unchanged".to_owned(), summary.source_unchanged().into());
     }
     Ok(value.to_string())
-}
-
-/// Whether stderr is a terminal that may be coloured.
-pub(crate) fn colour_on_stderr() -> bool {
-    io::stderr().is_terminal() && colour_wanted()
-}
-
-/// Whether the person and the terminal take colours.
-pub(crate) fn colour_wanted() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && !dumb()
-}
-
-/// Whether the terminal cannot do more than show text: it has neither colours nor a cursor that moves.
-pub(crate) fn dumb() -> bool {
-    std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
 }
 
 /// Columns of the terminal, or of a usual page.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
-use super::output::dumb;
+use super::colour::dumb;
 use crate::text::numbers::{counted, speed, whole};
 
 /// How often a line is logged where no terminal shows a bar.

@@ -46,6 +46,7 @@ mod rows;
 pub mod rules_before;
 pub mod run;
 pub mod run_id;
+pub mod run_totals;
 pub mod runs;
 pub mod store;
 pub mod summary;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tracing::Instrument;
 
-use super::conclude::{Ending, RunMetaOf, RunResult, conclude};
+use super::conclude::{Ending, RunMetaOf, RunResult, conclude, log_end};
 use super::failure::{Exit, Failure};
 use super::job::Job;
 use super::lock::JobLock;
@@ -122,7 +122,7 @@ impl Plan {
         };
         let ended = async {
             let ended = applying.await;
-            log::end(&ended, started.elapsed().as_secs_f64());
+            log_end(&ended, started.elapsed().as_secs_f64());
             ended
         };
         ended.instrument(span).await

@@ -9,11 +9,11 @@ use super::clock::Clock;
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::log;
+use super::moving::Mark;
 use super::open::Opened;
 use super::peak::Peak;
 use super::plan::Plan;
 use super::removal::{self, Done, EARLIER_OPEN};
-use super::unreported::Mark;
 use crate::config::Loaded;
 use crate::decide::{FailOn, Refusal};
 use crate::durable::process;
@@ -125,6 +125,15 @@ pub struct RunResult {
     pub exit: Exit,
     /// What broke it off, or kept a part of it from being done.
     pub failure: Option<Failure>,
+}
+
+/// Logs how a run ended that took so many seconds.
+pub(super) fn log_end(ended: &Result<RunResult, Failure>, seconds: f64) {
+    let exit = match ended {
+        Ok(RunResult { failure: Some(failure), .. }) | Err(failure) => failure.exit(),
+        Ok(result) => result.exit,
+    };
+    log::end(exit, ended.as_ref().ok().map(|result| &result.summary), seconds);
 }
 
 /// Publishes the report of a run, and returns its end: the strongest of what it found, what it moved, and what it could not.

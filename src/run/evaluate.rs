@@ -40,6 +40,11 @@ pub(super) trait Sink: Send {
 
     /// What was counted so far.
     fn tally(&self) -> &Tally;
+
+    /// About how much memory it holds, in bytes, as far as that grows with what is found.
+    fn bytes(&self) -> usize {
+        0
+    }
 }
 
 impl Sink for Collector {
@@ -53,6 +58,10 @@ impl Sink for Collector {
 
     fn tally(&self) -> &Tally {
         Self::tally(self)
+    }
+
+    fn bytes(&self) -> usize {
+        Self::bytes(self)
     }
 }
 
@@ -152,11 +161,13 @@ async fn pass(
 ) -> Result<Passed, Failure> {
     let (mut twice, mut longer, mut across) = (Twice::default(), Longer::default(), Across::new(program));
     let (mut seen, from) = (Seen::default(), ingested.input.window.0);
+    let mut memory = Held::new(session, "what was found so far", "look at a shorter window or at fewer series");
     let mut take = |batch: &RecordBatch, longer: &mut Longer| {
         longer.take(batch);
         seen.take(batch, from);
         across.take(batch);
         sink.take(batch)?;
+        memory.resize(sink.bytes() + seen.bytes() + across.bytes())?;
         report(sink.tally().series.rows.read);
         Ok(())
     };
@@ -181,6 +192,7 @@ async fn pass(
             seen.take(batch, from);
             across.take(batch);
             sink.take(batch)?;
+            memory.resize(sink.bytes() + seen.bytes() + across.bytes())?;
             report(sink.tally().series.rows.read);
             Ok(())
         })

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use tracing::Instrument;
 
-use super::conclude::{Ending, RunMetaOf, RunResult, conclude};
+use super::conclude::{Ending, RunMetaOf, RunResult, conclude, log_end};
 use super::evaluate::Evaluated;
 use super::facts;
 use super::failure::{Exit, Failure};
@@ -127,7 +127,7 @@ impl Job {
             }
             Err(failure) => Err(failure),
         };
-        log::end(&ended, clock.elapsed().as_secs_f64());
+        log_end(&ended, clock.elapsed().as_secs_f64());
         ended
     }
 

@@ -10,11 +10,10 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tracing::{Instrument, Span};
 
-use super::conclude::RunResult;
-use super::failure::{Exit, Failure};
+use super::failure::Exit;
 use crate::report::run::RunMeta;
 use crate::report::run_id::RunId;
-use crate::report::summary::Verdict;
+use crate::report::summary::{Summary, Verdict};
 use crate::text::utc::UtcMicros;
 
 /// The target of these lines: a subscriber that shows the summary of a run need not repeat it.
@@ -56,13 +55,8 @@ pub(super) fn stage(stage: &str, seconds: f64) {
     tracing::info!(target: LIFE, stage, seconds = rounded(seconds), "stage");
 }
 
-/// How a run ended: an error where something decides the exit code, a warning where a person should look.
-pub(super) fn end(ended: &Result<RunResult, Failure>, seconds: f64) {
-    let exit = match ended {
-        Ok(RunResult { failure: Some(failure), .. }) | Err(failure) => failure.exit(),
-        Ok(result) => result.exit,
-    };
-    let summary = ended.as_ref().ok().map(|result| &result.summary);
+/// How a run ended, with its summary where it has one: an error where something decides the exit code, a warning where a person should look.
+pub(super) fn end(exit: Exit, summary: Option<&Summary>, seconds: f64) {
     let verdict = summary.map_or(Verdict::Fail, |summary| summary.verdict);
     let word = match verdict {
         Verdict::Ok => "OK",

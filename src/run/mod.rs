@@ -12,9 +12,10 @@
 //! extract  the bars as one Parquet file           label       what a person decided, written down; labels  in a run
 //! next     what to type behind a run
 //! notify   notifications of its end              retention    reports that are not kept go
+//! totals   rules that compare a run with those before
 //! trial    rules tried over the bars of a job     suggest     rules that follow from the bars
 //! lock     one run of a job at a time             unfinished  runs that broke off or were skipped
-//! log      the life of a run as log lines         unreported  runs that moved rows and left no report
+//! log      the life of a run as log lines         unreported  runs that moved rows and left no report, by their mark (moving)
 //! ```
 
 #[cfg(test)]
@@ -43,6 +44,7 @@ mod load;
 mod lock;
 pub(crate) mod log;
 mod mistaken;
+mod moving;
 mod namesake;
 mod next;
 mod notify;
@@ -70,6 +72,7 @@ pub(crate) mod stop;
 mod suggest;
 #[cfg(test)]
 mod tests;
+mod totals;
 mod trial;
 mod unfinished;
 mod unreported;

@@ -23,6 +23,7 @@ use super::plan::Plan;
 use super::preview;
 use super::program;
 use super::removal::{self, Done, Planned};
+use super::totals;
 use super::unfinished::is_skipped;
 use super::window;
 use crate::decide::{FailOn, Refusal};
@@ -102,6 +103,8 @@ impl OfJob<'_> {
             let nothing = window::nothing_read(&source, ingested.rows, window, opened, &order.options.series);
             return Err(Failure::Broken(nothing.into()));
         }
+        let all_series = order.options.series.is_empty();
+        totals::compare(job.report_dir(), (program, meta), all_series, collector)?;
         // Not before all was read to its end: that knows better what is damaged.
         let first = FirstTexts::read(session, program, &ingested.input).await?;
         for identity in &ingested.identities {

@@ -1,17 +1,15 @@
-//! Runs that moved rows and ended before their report: a mark beside the reports, set before the first row leaves and
-//! taken away when the report is there. The next run of the job finds it, and names the rows in its own report.
+//! Runs that moved rows and ended before their report: the next run of the job finds their marks, and names the rows in its
+//! own report.
 
 use std::collections::HashSet;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::failure::Failure;
+use super::moving::marks;
 use super::open::Opened;
 use super::quarantine::Removal;
 use super::removal::Done;
 use super::shell::typed;
-use crate::config::Job;
-use crate::durable::Disk;
 use crate::quarantine::item::{Item, State};
 use crate::report;
 use crate::report::run::ActionRow;
@@ -19,37 +17,8 @@ use crate::report::run_id::RunId;
 use crate::text::numbers::counted;
 use crate::text::utc::UtcMicros;
 
-/// What the names of marks end with.
-const ENDING: &str = ".moving";
 /// The state, in the actions of a run, of a row that an earlier run moved and did not report.
-pub(super) const EARLIER_MOVED: &str = "earlier_moved";
-
-/// The mark of a run that is about to move rows.
-#[derive(Debug)]
-pub(super) struct Mark(PathBuf);
-
-impl Mark {
-    /// Sets the mark of `run`, durably.
-    ///
-    /// # Errors
-    /// It cannot be written: no row may leave then, for the report could not be written either.
-    pub(super) fn set(job: &Job, run: &str) -> Result<Self, Failure> {
-        let (disk, dir) = (Disk::system(), &job.report_dir.resolved);
-        let path = dir.join(format!(".{}.{run}{ENDING}", job.name));
-        let written = disk.make_folders(dir).and_then(|()| disk.write_whole(&path, b""));
-        match written {
-            Ok(()) => Ok(Self(path)),
-            Err(source) => Err(report::ReportError::writing(dir, source).into()),
-        }
-    }
-
-    /// Takes it away: no row left, or the report says which. One that stays is looked at by the next run.
-    pub(super) fn take_away(self) {
-        if let Err(error) = Disk::system().remove(&self.0) {
-            tracing::info!(file = %self.0.display(), "stays behind: {error}");
-        }
-    }
-}
+const EARLIER_MOVED: &str = "earlier_moved";
 
 /// What runs of the job before `run` moved and did not report, for the actions of `run`: added to `done`, with the marks
 /// that are taken away when its report is there. A quarantine that cannot be read now is read by the next run.
@@ -87,14 +56,12 @@ fn note(rows: u64, run: &RunId, job_file: &Path) -> String {
     )
 }
 
-/// The marks of `job` below `dir`, each with its run.
-fn marks(dir: &Path, job: &str) -> Result<Vec<(RunId, Mark)>, Failure> {
-    let names = Disk::system().names(dir).map_err(|source: io::Error| report::ReportError::reading(dir, source))?;
-    let run = |name: &str| {
-        RunId::parse(name.strip_prefix('.')?.strip_prefix(job)?.strip_prefix('.')?.strip_suffix(ENDING)?).ok()
-    };
-    let of_job = |name: &std::ffi::OsString| Some((run(name.to_str()?)?, Mark(dir.join(name))));
-    Ok(names.iter().filter_map(of_job).collect())
+/// The runs of `job` below `dir` that moved rows, or were about to, and left no report.
+pub(super) fn unreported_runs(dir: &Path, job: &str) -> Result<Vec<RunId>, Failure> {
+    let runs = marks(dir, job)?.into_iter().map(|(run, _)| run);
+    let said = |run: &RunId| report::runs::says_what_it_moved(dir, job, run);
+    let unsaid = runs.filter_map(|run| said(&run).map(|said| (!said).then_some(run)).transpose());
+    Ok(unsaid.collect::<Result<_, _>>()?)
 }
 
 /// A row that left, or was put back since, as a row of `actions`; `None` for one that stayed in the source.
@@ -109,27 +76,4 @@ fn action(item: &Item) -> Option<ActionRow> {
         at: UtcMicros(item.at),
         moved_by: Some(item.run_id.clone()),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn marks_are_those_of_the_job_alone() {
-        let dir = tempfile::tempdir().unwrap();
-        let run = "20261120T010000Z-bbbb";
-        for name in [
-            format!(".a.{run}.moving"),
-            format!(".a.b.{run}.moving"),
-            format!(".a.{run}.moving.partial"),
-            format!(".{run}.lock"),
-            ".a.lock".to_owned(),
-        ] {
-            std::fs::write(dir.path().join(name), "").unwrap();
-        }
-        let of = |job| marks(dir.path(), job).unwrap().into_iter().map(|(run, _)| run.to_string()).collect::<Vec<_>>();
-        assert_eq!((of("a"), of("a.b"), of("b")), (vec![run.to_owned()], vec![run.to_owned()], Vec::new()));
-        assert!(marks(&dir.path().join("nowhere"), "a").unwrap().is_empty());
-    }
 }

@@ -4,6 +4,7 @@ mod after_moving;
 mod commands;
 mod disk_full;
 mod extract;
+mod history;
 mod kills;
 mod labels;
 mod late;

@@ -34,6 +34,8 @@ pub fn is_certain(
         facts: &facts,
         displaced: &[],
         since: None,
+        // No rule is run here.
+        spent: &[],
     };
     let mut rejected = vec![false; frame.rows()];
     for flagged in evaluated.flagged.iter().filter(|flagged| rejects(program, flagged)) {

@@ -7,7 +7,7 @@ use crate::quarantine::item::{RemovalCounts, State};
 use crate::quarantine::plan::PlanRow;
 use crate::report::run::ActionRow;
 use crate::run::failure::Failure;
-use crate::run::unreported::Mark;
+use crate::run::moving::Mark;
 use crate::text::utc::UtcMicros;
 
 /// What became of the rows of a plan.

@@ -177,7 +177,9 @@ fn a_server_that_is_stopped_is_an_error_of_the_run() {
             let lines = lines(&told);
             run_of(&lines, "demo");
             assert!(lines.iter().any(|line| line["code"] == 3 && line["level"] == "error"), "{lines:?}");
-            let untold = |line: &&Value| line["message"].as_str().unwrap().starts_with("warning: not told: slack");
+            let untold = |line: &&Value| {
+                line["message"].as_str().unwrap().starts_with("warning: notification not delivered: slack")
+            };
             assert_eq!(lines.iter().find(untold).unwrap()["level"], "warn");
         }
     }
