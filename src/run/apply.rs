@@ -125,6 +125,7 @@ impl Plan {
             log_end(&ended, started.elapsed().as_secs_f64());
             ended
         };
-        ended.instrument(span).await
+        // It holds a good deal, which is not for the stack of whoever waits.
+        Box::pin(ended.instrument(span)).await
     }
 }

@@ -47,6 +47,8 @@ mod mistaken;
 mod moving;
 mod namesake;
 mod next;
+#[cfg(test)]
+mod night_tests;
 mod notify;
 mod of_job;
 mod open;
