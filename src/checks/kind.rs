@@ -9,6 +9,7 @@ use super::finding::FindingSink;
 use super::other_job::OtherJob;
 use super::params::Params;
 use super::reason::Exempt;
+use super::run_totals::History;
 use super::series::Series;
 use crate::bars::BarsSpec;
 use crate::schema::Key;
@@ -26,7 +27,7 @@ pub enum Stage {
     /// see [`Check::other_job`]. Its findings stand for no rows.
     Sources,
     /// Evaluates series by each other: notes what it needs of each, over all of its rows, and concludes when all of them
-    /// were read. Its findings stand for no rows.
+    /// were read; or the run as a whole by those before, see [`Check::history`]. Its findings stand for no rows.
     Across,
 }
 
@@ -144,6 +145,11 @@ pub trait Check: Send + Sync {
 
     /// The check as one that evaluates series by each other; `None` for all that evaluate each by itself.
     fn across(&self) -> Option<&dyn Across> {
+        None
+    }
+
+    /// The check as one that compares the totals of a run with those of the runs before; `None` for all others.
+    fn history(&self) -> Option<&dyn History> {
         None
     }
 

@@ -21,6 +21,7 @@ mod filled_forward;
 mod finding;
 mod freshness;
 mod gap;
+mod history;
 mod jump;
 mod kind;
 mod matches;
@@ -40,6 +41,7 @@ mod reason;
 mod reconcile;
 mod required;
 mod robust;
+mod run_totals;
 mod runs;
 mod series;
 mod session_bars;
@@ -74,6 +76,7 @@ pub use params::{Expression, FieldRef, Lacking, Params};
 pub use peers::{Others, PeerTable, PeerValues, to_pieces};
 pub use reason::{Excused, ExcusedBy, Exempt, Reason};
 pub use robust::SlidingMedian;
+pub use run_totals::{History, Measure, RunTotals};
 pub use series::{Column, NumberColumn, Records, Series, Standing, TextColumn, Written};
 pub use session_bars::session_bars;
 pub use stretches::LEAST_SESSIONS;
@@ -105,6 +108,7 @@ pub const CHECKS: &[&dyn CheckKind] = &[
     &copied_series::CopiedSeries,
     &freshness::Freshness,
     &reconcile::Reconcile,
+    &history::CheckHistory,
     &sql::Sql,
 ];
 

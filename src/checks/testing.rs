@@ -4,9 +4,10 @@
 //! `[bars]` table (`interval`, `calendar`, `zone`, `timestamp`, `formats`) and one `[[rule]]`; ```` ```csv ````
 //! with the bars (`time` first; an empty cell is NULL; a column whose cells are all numbers, `NaN`, `inf`
 //! or empty is numeric; `!17` is a value of another type in a text column; for a check across series the second column is
-//! `symbol`, and its findings begin with the series they are about); ```` ```text ```` with the findings, one a line, as [`render`] prints them.
+//! `symbol`, and its findings begin with the series they are about; for one that compares runs each line is a run); ```` ```text ```` with the findings, one a line, as [`render`] prints them.
 
 mod facts;
+mod runs;
 pub(crate) mod several;
 
 use std::sync::Arc;
@@ -368,6 +369,9 @@ pub(crate) fn evaluated_example(head: &str, bars: &str, rule: &str) -> Evaluated
     let head = head.trim().trim_start_matches("[bars]");
     let fixture = Fixture::new(head, bars);
     let check = compile(rule, &fixture.spec).unwrap_or_else(|mistakes| panic!("{}", rendered(&mistakes)));
+    if check.history().is_some() {
+        return runs::evaluate(&fixture, check.as_ref());
+    }
     let several = bars.trim_start().starts_with("time,symbol,");
     match several && (check.across().is_some() || check.peers().is_some()) {
         true => several::evaluate(head, bars, rule),

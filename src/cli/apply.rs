@@ -4,7 +4,8 @@ use std::io::{self, BufRead, IsTerminal};
 
 use super::args::{ApplyArgs, Global};
 use super::events::context;
-use super::output::{Output, message};
+use super::log::message;
+use super::output::Output;
 use super::show;
 use super::signals;
 use crate::run::{Exit, Failure, Plan};

@@ -13,6 +13,7 @@ pub(crate) use self::backfill::{BackfillArgs, Reprocess};
 pub(crate) use self::label::{JudgementArg, LabelArgs};
 pub(crate) use self::rules::{BacktestArgs, DiffArgs, RulesCommand, SchemaOf, SuggestArgs};
 pub(crate) use self::schedule::{ScheduleCommand, ScheduleTarget, StartArgs};
+pub(crate) use super::log::LogFormat;
 use super::output::Format;
 use super::path;
 use super::size;
@@ -44,21 +45,13 @@ pub(crate) struct Global {
     /// Cores to use; all of them by default.
     #[arg(long, global = true, value_name = "N", env = "BARKEEP_THREADS", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
-    /// Memory that sorting may take before it spills to disk, e.g. 512MB.
+    /// Memory of sorts, of the rows of a series, and of what is found, e.g. 512MB: sorts spill to disk beyond it, and a run
+    /// that needs more ends with an error.
     #[arg(long, global = true, value_name = "SIZE", env = "BARKEEP_MEMORY_LIMIT", value_parser = size::parse)]
     pub(crate) memory_limit: Option<usize>,
     /// Folder for snapshots and spilled data; the system's own by default.
     #[arg(long, global = true, value_name = "DIR", env = "BARKEEP_TEMP_DIR", value_parser = path::parser())]
     pub(crate) temp_dir: Option<PathBuf>,
-}
-
-/// How log lines are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LogFormat {
-    /// For a person.
-    Text,
-    /// One JSON object a line.
-    Json,
 }
 
 /// What to do.

@@ -2,7 +2,8 @@
 
 use super::args::{BackfillArgs, Global, Reprocess};
 use super::events::{Held, context, quiet_context};
-use super::output::{self, Output, message};
+use super::log::message;
+use super::output::{self, Output};
 use super::signals;
 use crate::report::render::pairs_line;
 use crate::report::run::RunStatus;

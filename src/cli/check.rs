@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tracing::Instrument;
+
 use super::args::{CheckArgs, FailOn, Global, IfLocked, LogFormat, PlanArgs, RunArgs, TriggerArg};
 use super::events::{Held, context, quiet_context};
-use super::output::{Output, message};
+use super::log::{self, message};
+use super::output::Output;
 use super::show;
 use super::signals;
 use super::window::{as_of, asked};
@@ -71,34 +74,50 @@ async fn each(
     let (context, held) = if quiet { quiet_context(global, stop) } else { (context(global, stop), Held::default()) };
     let mut exit = Exit::Ok;
     for path in jobs {
-        let lines = output.lines();
-        let ended = command(&context, path).await;
-        let silent = quiet && ended.as_ref().is_ok_and(nothing_wrong);
-        // Where something is wrong, what was noticed on the way says more of it.
-        held.take().iter().filter(|_| !silent).for_each(|text| message(text));
-        let ended = match ended {
-            Ok(result) if silent => Ok(result.exit),
-            ended => ended.and_then(|result| show::result(result, output)),
+        let ended = async {
+            let ended = command(&context, path).await;
+            show(ended, (&context, path), (quiet, &held), output)
         };
-        if let Err(failure) = &ended
-            && output.lines() == lines
-        {
-            output.failed_line(failure, path)?;
-        }
-        match ended {
-            Ok(ended) => exit = exit.worst(ended),
-            Err(failure @ Failure::Stopped { .. }) => return Err(failure),
-            Err(failure) => {
-                output.failure(&failure, Some(path))?;
-                exit = exit.worst(failure.exit());
-            }
-        }
-        // A signal that came while a report was written ends the command after that report.
-        if let Some(number) = context.stop.signal() {
-            return Err(context.stop.stopped(number));
+        exit = exit.worst(ended.instrument(log::call()).await?);
+        if context.stop.signal().is_some() {
+            break;
         }
     }
     Ok(exit)
+}
+
+/// Shows how the job at `path` ended; the exit it gives.
+fn show(
+    ended: Result<RunResult, Failure>,
+    (context, path): (&Context, &Path),
+    (quiet, held): (bool, &Held),
+    output: &mut Output,
+) -> Result<Exit, Failure> {
+    let lines = output.lines();
+    let silent = quiet && ended.as_ref().is_ok_and(nothing_wrong);
+    // Where something is wrong, what was noticed on the way says more of it.
+    held.take().iter().filter(|_| !silent).for_each(|text| message(text));
+    let ended = match ended {
+        Ok(result) if silent => Ok(result.exit),
+        ended => ended.and_then(|result| show::result(result, output)),
+    };
+    if let Err(failure) = &ended
+        && output.lines() == lines
+    {
+        output.failed_line(failure, path)?;
+    }
+    // A signal that came while a report was written ends the command after that report.
+    let ended = match (ended, context.stop.signal()) {
+        (Ok(_), Some(number)) => Err(context.stop.stopped(number)),
+        (ended, _) => ended,
+    };
+    match ended {
+        Ok(exit) => Ok(exit),
+        Err(failure) => {
+            output.failure(&failure, Some(path))?;
+            Ok(failure.exit())
+        }
+    }
 }
 
 fn nothing_wrong(result: &RunResult) -> bool {

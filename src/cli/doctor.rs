@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
+use tracing::Instrument;
 
 use super::args::Global;
 use super::events;
+use super::log;
 use super::output::Output;
 use crate::run::{Exit, Failure, Health, Job, Line, Stop};
 use crate::text::escape::visible;
@@ -15,18 +17,18 @@ pub(crate) async fn doctor(global: &Global, jobs: &[PathBuf], output: &mut Outpu
     let context = events::context(global, Stop::never());
     let mut exit = Exit::Ok;
     for path in jobs {
-        let examined = match Job::open(&context, path) {
-            Ok(job) => job.examine(|found| line(output, path, found)).await,
-            Err(failure) => Err(failure),
-        };
-        match examined {
-            Ok(Health::Fail) => exit = exit.worst(Exit::Broken),
-            Ok(Health::Ok | Health::Warn) => {}
-            Err(failure) => {
-                output.failure(&failure, Some(path))?;
-                exit = exit.worst(failure.exit());
+        let examined = async {
+            let examined = match Job::open(&context, path) {
+                Ok(job) => job.examine(|found| line(output, path, found)).await,
+                Err(failure) => Err(failure),
+            };
+            match examined {
+                Ok(Health::Fail) => Ok(Exit::Broken),
+                Ok(Health::Ok | Health::Warn) => Ok(Exit::Ok),
+                Err(failure) => output.failure(&failure, Some(path)).map(|()| failure.exit()),
             }
-        }
+        };
+        exit = exit.worst(examined.instrument(log::call()).await?);
     }
     Ok(exit)
 }

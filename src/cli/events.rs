@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::args::Global;
-use super::output::message;
+use super::args::{Global, LogFormat};
+use super::log::message;
 use super::progress::Progress;
 use crate::run::{Clock, Context, Event, Stop};
 
@@ -37,11 +37,12 @@ pub(super) fn quiet_context(global: &Global, stop: Stop) -> (Context, Held) {
 /// What runs use of this process, as the flags say.
 pub(super) fn context(global: &Global, stop: Stop) -> Context {
     let progress: Mutex<Option<Progress>> = Mutex::new(None);
+    let drawn = global.log_format == LogFormat::Text;
     let events = move |event: Event<'_>| {
         let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
             Event::Began(job, stage, rows) => {
-                *progress = Some(Progress::new(&format!("{job}: {}", stage.as_str()), rows));
+                *progress = Some(Progress::new(&format!("{job}: {}", stage.as_str()), rows, drawn));
             }
             Event::Rows(rows) => progress.iter_mut().for_each(|progress| progress.report(rows)),
             Event::Ended => *progress = None,

@@ -2,7 +2,8 @@
 
 use super::args::{Global, JudgementArg, LabelArgs};
 use super::events;
-use super::output::{Output, message};
+use super::log::message;
+use super::output::Output;
 use crate::run::{Asked, Exit, Failure, Job, Judgement, LabelOptions, LabelResult, Stop};
 use crate::schema::moment::Moment;
 use crate::text::escape::visible;

@@ -5,6 +5,7 @@ mod args;
 mod backfill;
 mod backtest;
 mod check;
+mod colour;
 mod demo;
 mod diff;
 mod doctor;
@@ -13,6 +14,8 @@ mod extract;
 mod failure_json;
 mod init;
 mod label;
+mod log;
+mod memory;
 mod output;
 mod path;
 mod preview;
@@ -30,15 +33,14 @@ mod start;
 mod suggest;
 mod window;
 
-use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{ColorChoice, CommandFactory, FromArgMatches};
-use tracing_subscriber::EnvFilter;
 
 use args::{Cli, Command, Global, LogFormat, ReportCommand, RulesCommand, ScheduleCommand};
-use output::{Format, Output, message};
+use log::message;
+use output::{Format, Output};
 use signals::stoppable;
 
 use crate::engine::session::Limits;
@@ -53,13 +55,14 @@ const STACK: usize = 16 << 20;
 /// Runs the command the process was called with.
 pub fn main() -> ExitCode {
     // Left to itself the parser colours its help in every CI, whatever the terminal can do.
-    let colour = if output::colour_wanted() { ColorChoice::Auto } else { ColorChoice::Never };
+    let colour = if colour::colour_wanted() { ColorChoice::Auto } else { ColorChoice::Never };
     let parsed = Cli::command().color(colour).try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return unparsed(&error),
     };
-    log_to_stderr(&cli.global);
+    log::install(cli.global.verbose, cli.global.log_format);
+    let _call = log::call().entered();
     let mut output = Output::new(cli.global.format);
     let exit = match dispatch(cli, &mut output) {
         Ok(exit) => Ok(exit),
@@ -76,18 +79,29 @@ pub fn main() -> ExitCode {
 
 /// Help and version go to stdout with 0, wrong flags to stderr with 2, and to stdout too where JSON is asked for.
 fn unparsed(error: &clap::Error) -> ExitCode {
-    // A closed pipe is no mistake.
-    drop(error.print());
-    let arguments: Vec<String> = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
-    let is_json = |format: &str| matches!(format, "json" | "ndjson");
-    let json = arguments.iter().any(|argument| argument.strip_prefix("--format=").is_some_and(is_json))
-        || arguments.windows(2).any(|pair| pair[0] == "--format" && is_json(&pair[1]));
-    if json && error.use_stderr() {
+    let failure = Failure::Usage(error.to_string().trim_end().to_owned(), String::new());
+    let object = failure_json::json(&failure, None);
+    if error.use_stderr() && asked_for("--log-format", &["json"]) {
+        log::install(0, LogFormat::Json);
+        log::failure("", &object);
+    } else {
+        // A closed pipe is no mistake.
+        drop(error.print());
+    }
+    if error.use_stderr() && asked_for("--format", &["json", "ndjson"]) {
         let mut output = Output::new(Format::Json);
-        let failure = Failure::Usage(error.to_string().trim_end().to_owned(), String::new());
-        drop(output.line(&failure_json::json(&failure, None).to_string()).and_then(|()| output.exit(Exit::Usage)));
+        drop(output.line(&object.to_string()).and_then(|()| output.exit(Exit::Usage)));
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+/// Whether `flag` is given one of `values`, where the flags as a whole are wrong.
+fn asked_for(flag: &str, values: &[&str]) -> bool {
+    let arguments: Vec<String> = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let is_one = |value: &str| values.contains(&value);
+    let joined =
+        |argument: &String| argument.strip_prefix(flag).and_then(|rest| rest.strip_prefix('=')).is_some_and(is_one);
+    arguments.iter().any(joined) || arguments.windows(2).any(|pair| pair[0] == flag && is_one(&pair[1]))
 }
 
 fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
@@ -96,6 +110,7 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
         let message = format!("`{}` is not a folder for temporary files", dir.display());
         return Err(Failure::Usage(message, "make it, or name another one with `--temp-dir`".to_owned()));
     }
+    memory::check(global.memory_limit)?;
     match command {
         Command::Completions { shell } => completions(shell, output),
         Command::Man { dir } => man(&dir, output),
@@ -182,21 +197,4 @@ fn man(dir: &std::path::Path, output: &mut Output) -> Result<Exit, Failure> {
     clap_mangen::generate_to(Cli::command(), dir)?;
     output.line(&format!("man pages are in {}", dir.display()))?;
     Ok(Exit::Ok)
-}
-
-fn log_to_stderr(global: &Global) {
-    let level = match global.verbose {
-        0 => "warn",
-        1 => "barkeep=info,warn",
-        _ => "barkeep=debug,info",
-    };
-    let filter = EnvFilter::try_from_env("BARKEEP_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    // What the client of HTTP logs holds the addresses of webhooks, which are secrets.
-    let filter =
-        ["ureq=off", "ureq_proto=off"].iter().filter_map(|off| off.parse().ok()).fold(filter, EnvFilter::add_directive);
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).log_internal_errors(false);
-    match global.log_format {
-        LogFormat::Text => builder.with_ansi(output::colour_on_stderr()).init(),
-        LogFormat::Json => builder.json().init(),
-    }
 }

@@ -1,4 +1,4 @@
-//! The only place that writes to stdout and stderr.
+//! The only place that writes to stdout; what goes to stderr goes through [`log`].
 //!
 //! The result goes to stdout, everything else to stderr. A reader that closes the pipe (`| head`) ends the output, not
 //! the run.
@@ -8,7 +8,8 @@ use std::path::Path;
 
 use clap::ValueEnum;
 
-use super::failure_json;
+use super::colour::{colour_on_stderr, colour_wanted};
+use super::{failure_json, log};
 use crate::report::render::pairs_line;
 use crate::report::summary::Summary;
 use crate::run::{Exit, Failure};
@@ -99,15 +100,16 @@ impl Output {
     /// Reports a failure, that of the job file `job` if there is one: in words on stderr, and as an object in the
     /// result where that is JSON.
     pub(crate) fn failure(&mut self, failure: &Failure, job: Option<&Path>) -> io::Result<()> {
-        let text = failure.render(colour_on_stderr());
-        match (failure, job) {
-            (Failure::Usage(..) | Failure::Refused(..) | Failure::Locked(_) | Failure::Broken(_), Some(job)) => {
-                message(&format!("{text}\n  = job: {}", job.display()));
-            }
-            // The places of mistakes name their files.
-            _ => message(&text),
+        let mut text = failure.render(colour_on_stderr());
+        // The places of mistakes name their files.
+        if let (Failure::Usage(..) | Failure::Refused(..) | Failure::Locked(_) | Failure::Broken(_), Some(job)) =
+            (failure, job)
+        {
+            text.push_str(&format!("\n  = job: {}", job.display()));
         }
-        if self.is_json() { self.line(&failure_json::json(failure, job).to_string()) } else { Ok(()) }
+        let object = failure_json::json(failure, job);
+        log::failure(&text, &object);
+        if self.is_json() { self.line(&object.to_string()) } else { Ok(()) }
     }
 
     /// The last line of JSON output.
@@ -125,26 +127,6 @@ pub(crate) fn summary(summary: &Summary) -> Result<String, serde_json::Error> {
         object.insert("source_unchanged".to_owned(), summary.source_unchanged().into());
     }
     Ok(value.to_string())
-}
-
-/// Writes a message to stderr. A message that cannot be written has nowhere else to go.
-pub(crate) fn message(text: &str) {
-    drop(writeln!(io::stderr().lock(), "{text}"));
-}
-
-/// Whether stderr is a terminal that may be coloured.
-pub(crate) fn colour_on_stderr() -> bool {
-    io::stderr().is_terminal() && colour_wanted()
-}
-
-/// Whether the person and the terminal take colours.
-pub(crate) fn colour_wanted() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && !dumb()
-}
-
-/// Whether the terminal cannot do more than show text: it has neither colours nor a cursor that moves.
-pub(crate) fn dumb() -> bool {
-    std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
 }
 
 /// Columns of the terminal, or of a usual page.

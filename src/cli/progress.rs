@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
-use super::output::dumb;
+use super::colour::dumb;
 use crate::text::numbers::{counted, speed, whole};
 
 /// How often a line is logged where no terminal shows a bar.
@@ -22,9 +22,9 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// A step called `what`; `total` rows are expected, where that is known.
-    pub(crate) fn new(what: &str, total: Option<u64>) -> Self {
-        let bar = match io::stderr().is_terminal() && !dumb() {
+    /// A step called `what`; `total` rows are expected, where that is known. It is `drawn` where a person reads stderr.
+    pub(crate) fn new(what: &str, total: Option<u64>, drawn: bool) -> Self {
+        let bar = match drawn && io::stderr().is_terminal() && !dumb() {
             true => ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr_with_hz(5)),
             false => ProgressBar::hidden(),
         };
@@ -53,7 +53,7 @@ impl Progress {
         if self.bar.is_hidden() && self.reported.elapsed() >= EVERY {
             self.reported = Instant::now();
             let seconds = self.started.elapsed().as_secs();
-            tracing::warn!(target: "barkeep::progress", rows, seconds, "{}", self.what);
+            tracing::info!(target: "barkeep::progress", rows, seconds, "{}", self.what);
         }
     }
 }

@@ -10,7 +10,8 @@ use serde_json::json;
 
 use super::args::{Global, ScheduleTarget};
 use super::events;
-use super::output::{Output, message};
+use super::log::message;
+use super::output::Output;
 use crate::config::labels::{USUAL_FILE, is_file_of_labels};
 use crate::durable::paths;
 use crate::run::scheduler::without_schedule as without;

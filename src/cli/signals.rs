@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
 
-use super::output::message;
+use super::log::message;
 use crate::run::failure::{Exit, Failure};
 use crate::run::stop::Stop;
 

@@ -4,12 +4,13 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use chrono::{DateTime, SecondsFormat};
 use serde_json::json;
+use tracing::Level;
 
 use super::args::{Global, LogFormat, StartArgs};
 use super::events::context;
-use super::output::{Format, Output, message};
+use super::log::{self, message};
+use super::output::{Format, Output};
 use super::schedule::named;
 use super::signals;
 use crate::run::scheduler::{self, Happened, Log, SchedulerOptions};
@@ -28,7 +29,7 @@ pub(crate) async fn start(global: &Global, args: &StartArgs, output: &mut Output
     };
     let log: Log = match global.log_format {
         LogFormat::Text => Arc::new(|happened| message(&happened.to_string())),
-        LogFormat::Json => Arc::new(|happened| message(&as_json(happened).to_string())),
+        LogFormat::Json => Arc::new(log_json),
     };
     scheduler::start(&context, options, log).await
 }
@@ -70,13 +71,10 @@ fn passed_on(global: &Global, format: Format) -> Vec<OsString> {
     flags
 }
 
-fn as_json(happened: &Happened) -> serde_json::Value {
-    let Happened { at, job, event, exit, seconds, text } = happened;
-    let at = DateTime::from_timestamp_micros(*at).unwrap_or_default();
-    let at = at.to_rfc3339_opts(SecondsFormat::Micros, true);
-    let level = if matches!(*event, "warning" | "passed-over") { "WARN" } else { "INFO" };
-    json!({
-        "timestamp": at, "level": level, "target": "barkeep::schedule", "event": event, "job": job, "exit": exit,
-        "seconds": seconds, "message": text,
-    })
+fn log_json(happened: &Happened) {
+    let Happened { at: _, job, event, exit, seconds, text } = happened;
+    let level = if matches!(*event, "warning" | "passed-over") { Level::WARN } else { Level::INFO };
+    let text = if text.is_empty() { event } else { text.as_str() };
+    let details = json!({ "event": event, "exit": exit, "seconds": seconds, "message": text });
+    log::event(job.as_deref(), level, &details);
 }

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use super::args::{Global, SuggestArgs};
 use super::events;
-use super::output::{Output, message};
+use super::log::message;
+use super::output::Output;
 use super::window::{as_of, asked};
 use crate::run::shell::typed;
 use crate::run::{CheckOptions, Exit, Failure, Job, Stop, Suggestions};

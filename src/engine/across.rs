@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
@@ -21,6 +22,8 @@ pub struct Across {
     program: Arc<Program>,
     /// By index of the rule.
     notes: BTreeMap<usize, Vec<Note>>,
+    /// Bytes of the notes and of the names of their series.
+    bytes: usize,
 }
 
 impl Across {
@@ -28,7 +31,12 @@ impl Across {
     pub fn new(program: &Arc<Program>) -> Self {
         let rules = program.running().filter(|(_, rule)| rule.check.across().is_some());
         let notes = rules.map(|(index, _)| (index, Vec::new())).collect();
-        Self { program: Arc::clone(program), notes }
+        Self { program: Arc::clone(program), notes, bytes: 0 }
+    }
+
+    /// About how much memory the notes take, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.bytes + self.notes.values().map(Vec::len).sum::<usize>() * size_of::<Note>()
     }
 
     /// Takes the notes of one batch of the operator's output.
@@ -38,6 +46,7 @@ impl Across {
         }
         for (rule, note) in notes(batch) {
             if let Some(of_rule) = self.notes.get_mut(&rule) {
+                self.bytes += note.bytes.len() + note.series.len() + note.symbol.as_ref().map_or(0, String::len);
                 of_rule.push(note);
             }
         }
@@ -83,16 +92,30 @@ impl Across {
             let of_rule = &self.program.rules.rules[rule];
             let Some(check) = of_rule.check.across() else { continue };
             let mut sink = AcrossSink { from, ..AcrossSink::default() };
+            let began = Instant::now();
             check.conclude(&notes, &mut sink);
+            let nanos = i64::try_from(began.elapsed().as_nanos()).unwrap_or(i64::MAX);
             sink.findings.retain(|found| of_rule.is_about(&found.finding));
             if of_rule.kind.stage() != Stage::Across && sink.findings.is_empty() {
                 // It evaluated each series by itself, which was counted there.
                 continue;
             }
-            Records { program: &self.program, rule, notes: &notes }.push(&sink, &mut builder);
+            Records { program: &self.program, rule, notes: &notes, nanos }.push(&sink, &mut builder);
         }
         builder.finish().map(Some)
     }
+}
+
+/// What the rule at `rule` found of all series together, as records of the operator.
+///
+/// # Errors
+/// The records do not fit into a batch.
+pub fn of_all(program: &Arc<Program>, rule: usize, mut sink: AcrossSink) -> Result<RecordBatch, ArrowError> {
+    let of_rule = &program.rules.rules[rule];
+    sink.findings.retain(|found| of_rule.is_about(&found.finding));
+    let mut builder = RecordBuilder::default();
+    Records { program, rule, notes: &[], nanos: 0 }.push(&sink, &mut builder);
+    builder.finish()
 }
 
 /// What one rule found, on its way to records.
@@ -100,6 +123,8 @@ struct Records<'a> {
     program: &'a Program,
     rule: usize,
     notes: &'a [Note],
+    /// How long it took to conclude.
+    nanos: i64,
 }
 
 impl Records<'_> {
@@ -129,8 +154,8 @@ impl Records<'_> {
             excused: count(sink.totals.excused),
             ..RuleCounts::default()
         };
-        let (record, counts) = (Record::Rule, Some(Counted::Rule(totals)));
-        builder.push(&Row { record, rule: Some(self.rule), series: ALL_SERIES, counts, ..Row::default() });
+        let (record, counts, nanos) = (Record::Rule, Some(Counted::Rule(totals)), Some(self.nanos));
+        builder.push(&Row { record, rule: Some(self.rule), series: ALL_SERIES, counts, nanos, ..Row::default() });
         builder.push_excuses(self.rule, ALL_SERIES, &sink.totals.excused_by);
     }
 

@@ -72,8 +72,8 @@ impl Emitter {
         let from = frame.time(&self.layout).partition_point(|time| *time < since);
         let reported = |flagged: &&Flagged| self.ends(frame, flagged).is_none_or(|end| end >= since);
         let flagged = evaluated.flagged.iter().filter(reported).cloned().collect();
-        let (totals, notes) = (evaluated.totals.clone(), evaluated.notes.clone());
-        self.rows_from(from, key, frame, &Evaluated { flagged, totals, notes });
+        let (totals, notes, nanos) = (evaluated.totals.clone(), evaluated.notes.clone(), evaluated.nanos.clone());
+        self.rows_from(from, key, frame, &Evaluated { flagged, totals, notes, nanos });
     }
 
     /// Emits what was found, and what becomes of the rows from `from` on; those before are there for what follows.
@@ -288,6 +288,7 @@ impl Emitter {
                 time_until: span.map(|(_, last)| last),
                 observed,
                 counts: Some(Counted::Rule(counts)),
+                nanos: evaluated.nanos.get(rule).map(|nanos| count(*nanos)),
                 ..Row::default()
             });
             self.builder.push_excuses(rule, key, &totals.excused_by);

@@ -1,6 +1,9 @@
 //! All rules over one series, in the two levels of [`crate::decide`]: parse errors and rules about single rows first,
 //! then rules about the series, over one copy of each bar.
 
+use std::cell::Cell;
+use std::time::Instant;
+
 use arrow::array::{Array, BooleanArray};
 use arrow::error::ArrowError;
 
@@ -18,7 +21,7 @@ use crate::market::facts::SeriesFacts;
 const MOST_COPIES: usize = 32;
 
 /// What the rules made of one series.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Evaluated {
     /// The findings: of single rows, of the series, of copies.
     pub flagged: Vec<Flagged>,
@@ -26,6 +29,8 @@ pub struct Evaluated {
     pub totals: Vec<Totals>,
     /// What rules across series noted of it.
     pub notes: Vec<RuleNote>,
+    /// How long each rule took, in ns, by rule; the expressions of a rule are evaluated before, for many series at once.
+    pub nanos: Vec<u64>,
 }
 
 /// Runs every rule of `program` over `frame`, the series `key`; rows before `since`, µs UTC, are evaluated because verdicts
@@ -34,7 +39,18 @@ pub fn evaluate(
     program: &Program,
     layout: &Layout,
     frame: &Frame,
+    of: (&str, Option<i64>),
+) -> Result<Evaluated, ArrowError> {
+    let spent = vec![Cell::new(0); program.parse_error() + 1];
+    let evaluated = evaluate_in((program, layout), frame, of, &spent)?;
+    Ok(Evaluated { nanos: spent.into_iter().map(Cell::into_inner).collect(), ..evaluated })
+}
+
+fn evaluate_in(
+    (program, layout): (&Program, &Layout),
+    frame: &Frame,
     (key, since): (&str, Option<i64>),
+    spent: &[Cell<u64>],
 ) -> Result<Evaluated, ArrowError> {
     let facts = frame.facts(layout, &program.facts, key);
     let all = View {
@@ -48,22 +64,25 @@ pub fn evaluate(
         facts: &facts,
         displaced: &[],
         since,
+        spent,
     };
     let mut totals = vec![Totals::default(); program.parse_error() + 1];
     let mut flagged = Vec::new();
     if program.by.is_some() {
         // Rows that lack the symbol are not those of one.
         if layout.keys.iter().any(|key| frame.text(Some(*key), 0).is_none()) {
-            return Ok(Evaluated { flagged, totals, notes: Vec::new() });
+            return Ok(Evaluated { flagged, totals, ..Evaluated::default() });
         }
         all.run(Stage::Sources, &mut totals, &mut flagged)?;
-        return Ok(Evaluated { flagged, totals, notes: Vec::new() });
+        return Ok(Evaluated { flagged, totals, ..Evaluated::default() });
     }
     match &program.gathers {
         Gathers::Nothing => {}
-        Gathers::Peers => return Ok(Evaluated { flagged, totals, notes: all.values_for_peers()? }),
+        Gathers::Peers => {
+            return Ok(Evaluated { flagged, totals, notes: all.values_for_peers()?, ..Evaluated::default() });
+        }
         Gathers::Bars { by_session } => {
-            return Ok(Evaluated { flagged, totals, notes: all.bars_for_another(*by_session) });
+            return Ok(Evaluated { flagged, totals, notes: all.bars_for_another(*by_session), ..Evaluated::default() });
         }
     }
     all.run(Stage::Row, &mut totals, &mut flagged)?;
@@ -73,7 +92,7 @@ pub fn evaluate(
 
     // Rows that belong to no series are no series: each is reported, and nothing is said of them together.
     if parse_errors::add_keyless(program, layout, frame, &mut flagged) {
-        return Ok(Evaluated { flagged, totals, notes: Vec::new() });
+        return Ok(Evaluated { flagged, totals, ..Evaluated::default() });
     }
     let displaced = all.displaced(&flagged);
     let all = View { displaced: &displaced, ..all };
@@ -84,7 +103,7 @@ pub fn evaluate(
     if distinct && !flagged.iter().any(|finding| rejects(program, finding)) {
         all.run(Stage::Series, &mut totals, &mut flagged)?;
         all.run(Stage::Copies, &mut totals, &mut flagged)?;
-        return Ok(Evaluated { flagged, totals, notes });
+        return Ok(Evaluated { flagged, totals, notes, ..Evaluated::default() });
     }
     let mut copies = Copies::new(time, all.standing(&flagged), program.keeps_last());
     all.series_rules(&mut copies, &mut totals, &mut flagged)?;
@@ -100,7 +119,7 @@ pub fn evaluate(
         let differ = flagged[before..].iter_mut().filter(|flagged| !is_identical(flagged.finding.cause));
         differ.for_each(|flagged| flagged.finding.report_only = true);
     }
-    Ok(Evaluated { flagged, totals, notes })
+    Ok(Evaluated { flagged, totals, notes, ..Evaluated::default() })
 }
 
 /// Whether the rows of a finding of level 1 are rejected: it is an error, or they are to leave the source for it.
@@ -134,6 +153,8 @@ struct View<'a> {
     displaced: &'a [(i64, i64)],
     /// Rows before it are not counted, µs UTC.
     since: Option<i64>,
+    /// How long each rule took so far, in ns.
+    spent: &'a [Cell<u64>],
 }
 
 impl View<'_> {
@@ -220,6 +241,8 @@ impl View<'_> {
     /// Runs the rules of `stage` over the rows in sight.
     fn run(&self, stage: Stage, totals: &mut [Totals], out: &mut Vec<Flagged>) -> Result<(), ArrowError> {
         let rules = self.program.running();
+        // Once a rule and series, not once a row: it must cost nothing that a run notices.
+        let mut began = Instant::now();
         for (index, rule) in
             rules.filter(|(_, rule)| rule.kind.stage() == stage && rule.check.by() == self.program.by.as_ref())
         {
@@ -240,6 +263,10 @@ impl View<'_> {
             let mut kept = out.split_off(from);
             kept.retain_mut(|flagged| self.within_validity(rule, flagged));
             out.append(&mut kept);
+            let now = Instant::now();
+            let took = u64::try_from((now - began).as_nanos()).unwrap_or(u64::MAX);
+            self.spent[index].set(self.spent[index].get().saturating_add(took));
+            began = now;
         }
         Ok(())
     }

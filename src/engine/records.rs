@@ -125,6 +125,7 @@ columns! {
     cause: StringBuilder = StringBuilder::new(), DataType::Utf8;
     evidence: StringBuilder = StringBuilder::new(), DataType::Utf8;
     note: BinaryBuilder = BinaryBuilder::new(), DataType::Binary;
+    nanos: Int64Builder = Int64Builder::new(), DataType::Int64;
 }
 
 static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(Schema::new(fields())));
@@ -171,6 +172,8 @@ pub struct Row<'a> {
     pub counts: Option<Counted>,
     /// What was noted of the series.
     pub note: Option<&'a [u8]>,
+    /// How long the rule took over the series, in ns.
+    pub nanos: Option<i64>,
     /// The fact that excused something.
     pub excuse: Option<&'static str>,
 }
@@ -215,6 +218,7 @@ impl RecordBuilder {
         c.id.append_option(row.id);
         c.action.append_option(row.action);
         c.note.append_option(row.note);
+        c.nanos.append_option(row.nanos);
         self.note_bytes += row.note.map_or(0, <[u8]>::len);
         self.push_finding(row);
         self.push_counts(row.counts);

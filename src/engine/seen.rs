@@ -11,7 +11,12 @@ use super::records::Record;
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Seen {
     series: BTreeMap<String, Option<String>>,
+    /// Bytes of their names.
+    names: usize,
 }
+
+/// About what a series takes besides its names.
+const BYTES_OF_SERIES: usize = 96;
 
 impl Seen {
     /// Takes the series of one batch of the operator's output that have a timestamp at or after `from`, µs UTC; all of them
@@ -27,7 +32,11 @@ impl Seen {
                 (!texts.is_null(row)).then(|| texts.value(row).to_owned())
             };
             if let Some(series) = text("series") {
-                self.series.insert(series, text("symbol"));
+                let (length, symbol) = (series.len(), text("symbol"));
+                let of_symbol = symbol.as_ref().map_or(0, String::len);
+                if self.series.insert(series, symbol).is_none() {
+                    self.names += length + of_symbol;
+                }
             }
         }
     }
@@ -35,6 +44,11 @@ impl Seen {
     /// Whether the series `key` is one of them.
     pub fn has(&self, key: &str) -> bool {
         self.series.contains_key(key)
+    }
+
+    /// About how much memory they take, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.names + self.series.len() * BYTES_OF_SERIES
     }
 
     /// They are handed out.

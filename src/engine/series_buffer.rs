@@ -45,8 +45,13 @@ pub(super) struct SeriesBuffer {
     done: HashSet<String>,
     emitter: Emitter,
     memory: MemoryReservation,
+    /// Of the keys in `done`.
+    keys: MemoryReservation,
     measured: Measured,
 }
+
+/// About what a key takes besides its text.
+const BYTES_OF_KEY: usize = 64;
 
 impl SeriesBuffer {
     /// An empty buffer that takes its memory from `memory`.
@@ -57,8 +62,8 @@ impl SeriesBuffer {
         measured: Measured,
     ) -> Self {
         let emitter = Emitter::new(Arc::clone(&program), Arc::clone(&layout));
-        let (key, parts, done) = (String::new(), Vec::new(), HashSet::new());
-        Self { program, layout, pass, key, parts, done, emitter, memory, measured }
+        let (key, parts, done, keys) = (String::new(), Vec::new(), HashSet::new(), memory.new_empty());
+        Self { program, layout, pass, key, parts, done, emitter, memory, keys, measured }
     }
 
     /// Rows of output so far.
@@ -114,6 +119,14 @@ impl SeriesBuffer {
         if !self.done.insert(key.clone()) {
             return exec_err!("rows of series `{key}` do not lie together: the files changed while they were read");
         }
+        self.keys.try_grow(key.len() + BYTES_OF_KEY).map_err(|_| {
+            let message = format!(
+                "the names of {} series do not fit into the memory limit: raise --memory-limit, or name fewer fields in \
+                 `[bars] series`",
+                self.done.len()
+            );
+            DataFusionError::ResourcesExhausted(message)
+        })?;
         self.key = key;
         Ok(())
     }

@@ -9,7 +9,7 @@
 //! crash      places where a test may end the process
 //! ```
 
-mod crash;
+pub(crate) mod crash;
 pub mod files;
 pub mod item;
 #[cfg(feature = "mongodb")]

@@ -35,6 +35,9 @@ use crate::engine::records::Record;
 /// Exit code of a run that broke off.
 const BROKEN: u8 = 3;
 
+/// About what a row that is to be moved takes: itself, and the names of the row and of a finding or two.
+const BYTES_OF_MOVE: usize = 384;
+
 /// Collects the report of one run.
 #[derive(Debug)]
 pub struct Collector {
@@ -81,6 +84,11 @@ impl Collector {
         }
     }
 
+    /// The run.
+    pub fn run_id(&self) -> &str {
+        self.report.run.run_id.as_str()
+    }
+
     /// Rows are those of the snapshot at `path`, which is to be there until the report is finished: it knows where they
     /// stand in their files.
     pub fn look_up_in(&mut self, path: Option<&Path>) {
@@ -114,6 +122,7 @@ impl Collector {
             self.tally.moves += moves::collect_moves(&Records::of(&moves), self.tally.rules.len(), &mut self.moves)?;
         }
         if let Some(months) = only(batch, Record::Month)? {
+            self.tally.add_months(&months);
             self.months.take(&months)?;
         }
         if let Some(findings) = only(batch, Record::Finding)? {
@@ -156,6 +165,12 @@ impl Collector {
     /// Daily bars that are a day off.
     pub fn other_days(&self) -> Option<OtherDays> {
         self.days.of_many(self.tally.series.rows.read)
+    }
+
+    /// About how much memory it holds, in bytes, as far as that grows with what is found: the rows that are to be moved, and
+    /// the findings that wait to be written.
+    pub fn bytes(&self) -> usize {
+        self.moves.len() * BYTES_OF_MOVE + self.findings.bytes()
     }
 
     /// What has been counted so far: what is compared with the limits.
@@ -372,6 +387,7 @@ mod tests {
             state: "removed".to_owned(),
             sha256: "s".to_owned(),
             at: UtcMicros(0),
+            moved_by: None,
         });
         let mut collector = collector(dir.path(), meta(2));
         collector.take(&one_series().batch()).unwrap();

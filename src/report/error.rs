@@ -117,7 +117,7 @@ impl ReportError {
     }
 
     /// A failure to write below `folder`.
-    pub(super) fn writing(folder: &Path, source: io::Error) -> Self {
+    pub fn writing(folder: &Path, source: io::Error) -> Self {
         Self::Write { folder: folder.to_path_buf(), remedy: remedy(source.kind()), source }
     }
 
@@ -139,7 +139,7 @@ impl ReportError {
     }
 
     /// A failure to read `path`.
-    pub(super) fn reading(path: &Path, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub fn reading(path: &Path, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Read { path: path.to_path_buf(), source: source.into() }
     }
 }

@@ -38,6 +38,7 @@ fn report(disk: &Disk, hour: u32) -> Result<Summary, ReportError> {
         state: "removed".to_owned(),
         sha256: "s".to_owned(),
         at: UtcMicros(0),
+        moved_by: None,
     });
     let mut collector = Collector::with_disk(disk, Path::new(DIR), program(), meta(hour), files, Previous::None);
     // As the command does with a run that breaks off.

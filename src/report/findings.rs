@@ -58,6 +58,11 @@ pub(super) struct FindingParts {
 }
 
 impl FindingParts {
+    /// Bytes of the findings that wait to be written.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Parts of at most `most` findings of `program` over `files`, by index.
     pub(super) fn new(
         destination: Arc<Destination>,

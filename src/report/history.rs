@@ -545,6 +545,7 @@ mod tests {
             state: state.to_owned(),
             sha256: String::new(),
             at: UtcMicros(0),
+            moved_by: None,
         };
         outcome.actions = states.iter().flat_map(|(state, rows)| std::iter::repeat_n(row(state), *rows)).collect();
         collector.finish(outcome).unwrap();

@@ -54,6 +54,7 @@ pub(super) struct Records<'a> {
     cause: &'a StringArray,
     of_rule: Vec<&'a PrimitiveArray<Int64Type>>,
     of_series: Vec<&'a PrimitiveArray<Int64Type>>,
+    nanos: &'a PrimitiveArray<Int64Type>,
     rows: usize,
 }
 
@@ -75,6 +76,7 @@ impl<'a> Records<'a> {
             cause: column(batch, "cause").as_string(),
             of_rule: RuleCounts::COLUMNS.iter().map(|name| number(batch, name)).collect(),
             of_series: SeriesCounts::COLUMNS.iter().map(|name| number(batch, name)).collect(),
+            nanos: number(batch, "nanos"),
             rows: batch.num_rows(),
         }
     }
@@ -128,6 +130,11 @@ impl<'a> Records<'a> {
     /// [`crate::decide::Action`] as a number.
     pub(super) fn action(&self, row: usize) -> Option<i8> {
         value(self.action, row)
+    }
+
+    /// How long a rule took over a series, in ns.
+    pub(super) fn nanos(&self, row: usize) -> Option<i64> {
+        value(self.nanos, row)
     }
 
     /// Least and greatest value observed.

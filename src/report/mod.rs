@@ -47,6 +47,7 @@ mod rows;
 pub mod rules_before;
 pub mod run;
 pub mod run_id;
+pub mod run_totals;
 pub mod runs;
 pub mod starts;
 pub mod store;

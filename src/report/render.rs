@@ -294,7 +294,7 @@ fn word(verdict: Verdict) -> &'static str {
 }
 
 /// A value as it is, or between quotes where it would not be one word.
-fn quoted(value: &str) -> String {
+pub fn quoted(value: &str) -> String {
     let value = visible(value);
     if value.is_empty() || value.contains([' ', '"', '=']) {
         return format!("\"{}\"", value.replace('"', "'"));

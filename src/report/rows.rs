@@ -96,6 +96,8 @@ pub(super) fn run(
             ("notify_delivered", Arc::new(BooleanArray::from(vec![None]))),
             ("deliveries", text([None::<&str>])),
             ("rows_busy", count([Some(outcome.busy)])),
+            ("null_prices", whole([Some(tally.nulls.0)])),
+            ("null_volumes", whole([Some(tally.nulls.1)])),
         ],
     )
 }
@@ -135,8 +137,7 @@ pub(super) fn rule_results(meta: &RunMeta, program: &Program, rules: &[RuleTally
             ("first_time", instant(each().map(|(_, tally)| tally.first.as_ref().and_then(|(time, _)| *time)))),
             ("last_time", instant(each().map(|(_, tally)| tally.last_time))),
             ("series_hit", whole(each().map(|(_, tally)| Some(tally.series_hit)))),
-            // All rules run over a series in one pass; their parts of the time are not distinguished.
-            ("seconds", number(each().map(|_| None))),
+            ("seconds", number(each().map(|(_, tally)| tally.nanos.map(|nanos| nanos as f64 / 1e9)))),
             ("excused_by", text(excused.iter().map(|by| Some(by.as_str())))),
             ("rule_sha256", text(each().map(|(index, _)| rule(index).map(|rule| rule.sha256.as_str())))),
             ("rule_change", word(each().map(|(_, tally)| tally.change.map(RuleChange::as_str)))),
@@ -168,6 +169,7 @@ pub(super) fn actions(meta: &RunMeta, actions: &[ActionRow]) -> Result<RecordBat
             ("at", instant(each().map(|row| Some(row.at.0)))),
             ("host", name(each().map(|_| meta.host.as_str()))),
             ("user", name(each().map(|_| meta.user.as_str()))),
+            ("moved_by", text(each().map(|row| row.moved_by.as_deref()))),
         ],
     )
 }

@@ -168,6 +168,8 @@ pub struct ActionRow {
     pub sha256: String,
     /// When it came to this state.
     pub at: UtcMicros,
+    /// The run that moved it, where that is an earlier one.
+    pub moved_by: Option<String>,
 }
 
 /// A command to type next, and what for.

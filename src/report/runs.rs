@@ -36,6 +36,18 @@ pub fn has_run(dir: &Path, job: &str, run: &str) -> Result<bool, ReportError> {
     Ok(of_job(dir, job)?.iter().any(|file| file.run.as_str() == run))
 }
 
+/// Whether the report of the run `run` of `job` is there, with what became of the rows it moved.
+///
+/// # Errors
+/// A folder cannot be looked at.
+pub fn says_what_it_moved(dir: &Path, job: &str, run: &RunId) -> Result<bool, ReportError> {
+    let there = |table: Table| {
+        let file = table.file(dir, job, run);
+        file.try_exists().map_err(|source| ReportError::reading(&file, source))
+    };
+    Ok(there(Table::Runs)? && there(Table::Actions)?)
+}
+
 /// The runs of all jobs, newest first; none where `dir` does not exist.
 pub(super) fn all(dir: &Path) -> Result<Vec<RunFile>, ReportError> {
     let mut runs = Vec::new();

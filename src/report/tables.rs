@@ -194,6 +194,9 @@ const RUNS: &[(&str, Kind)] = &[
     ("deliveries", Kind::Text),
     // Rows that stay because others write to their files.
     ("rows_busy", Kind::Count),
+    // Prices that are NULL, up to four in a row, and volumes.
+    ("null_prices", Kind::Count),
+    ("null_volumes", Kind::Count),
 ];
 
 const RULE_RESULTS: &[(&str, Kind)] = &[
@@ -220,6 +223,7 @@ const RULE_RESULTS: &[(&str, Kind)] = &[
     ("first_time", Kind::Instant),
     ("last_time", Kind::Instant),
     ("series_hit", Kind::Count),
+    // Of all threads together; without the SQL expressions of a rule, which are evaluated before, for many series at once.
     ("seconds", Kind::Number),
     // A JSON object of what facts excused, by fact.
     ("excused_by", Kind::Text),
@@ -291,6 +295,8 @@ const ACTIONS: &[(&str, Kind)] = &[
     ("at", Kind::Instant),
     ("host", Kind::Name),
     ("user", Kind::Name),
+    // The earlier run that moved the row, or was about to; NULL where it is this one.
+    ("moved_by", Kind::Text),
 ];
 
 #[cfg(test)]

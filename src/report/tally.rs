@@ -4,11 +4,13 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::RecordBatch;
+use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::sum;
+use arrow::datatypes::Int64Type;
 
 use super::by_label::ByLabel;
 use super::error::ReportError;
-use super::incoming::{Records, check_schema, only};
+use super::incoming::{Records, check_schema, column, only};
 use super::moves::MoveRow;
 use super::rules_before::RuleChange;
 use super::unmatched::Unmatched;
@@ -85,6 +87,8 @@ pub struct RuleTally {
     pub new_errors: i64,
     /// What became of the rule since the run before; `None` where it is what it was, or that is not known.
     pub change: Option<RuleChange>,
+    /// How long it took over all series, in ns, all threads together; `None` where it did not run.
+    pub nanos: Option<u64>,
     /// What facts excused, by the word of the fact: what would have been findings, and the bars they are about.
     pub excuses: BTreeMap<String, (i64, i64)>,
 }
@@ -100,6 +104,9 @@ impl RuleTally {
         sum.findings += more.findings;
         sum.bars += more.bars;
         sum.rows += more.rows;
+        if let Some(nanos) = records.nanos(row) {
+            self.nanos = Some(self.nanos.unwrap_or(0).saturating_add(nanos.unsigned_abs()));
+        }
         if more.findings == 0 {
             return;
         }
@@ -224,6 +231,8 @@ pub struct Tally {
     pub rules: Vec<RuleTally>,
     /// Of all series.
     pub series: SeriesTally,
+    /// Prices and volumes that are NULL.
+    pub nulls: (i64, i64),
     /// Rows to be moved that arrived as such.
     pub moves: u64,
     /// When the first and the last of the rows that stay were put back, µs UTC, where that is known.
@@ -242,7 +251,7 @@ impl Tally {
         let rules = vec![RuleTally::default(); program.parse_error() + 1];
         let unmatched = Unmatched::new(program);
         let (series, removed_rules) = (SeriesTally::default(), Vec::new());
-        Self { rules, series, moves: 0, restored: None, kept_by_label: 0, removed_rules, unmatched }
+        Self { rules, series, nulls: (0, 0), moves: 0, restored: None, kept_by_label: 0, removed_rules, unmatched }
     }
 
     /// Adds the counts in a batch of the operator's output.
@@ -261,6 +270,13 @@ impl Tally {
             self.add_series(&Records::of(&series))?;
         }
         Ok(())
+    }
+
+    /// Adds what is missing in `months`, which are records of the operator.
+    pub(super) fn add_months(&mut self, months: &RecordBatch) {
+        let sum_of = |name: &str| sum(column(months, name).as_primitive::<Int64Type>()).unwrap_or(0);
+        self.nulls.0 += sum_of("month_null_prices");
+        self.nulls.1 += sum_of("month_null_volume");
     }
 
     /// Adds counts of rules over series.

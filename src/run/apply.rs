@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use super::conclude::{Ending, RunMetaOf, RunResult, conclude};
+use tracing::Instrument;
+
+use super::conclude::{Ending, RunMetaOf, RunResult, conclude, log_end};
 use super::failure::{Exit, Failure};
 use super::job::Job;
 use super::lock::JobLock;
+use super::log;
 use super::open::Opened;
 use super::options::IfLocked;
 use super::peak::Peak;
@@ -105,12 +108,24 @@ impl Plan {
         let mut meta = meta.meta(context.clock.now(), &context.clock);
         meta.rules_sha256.clone_from(&program.rules.sha256);
         crate::report::check_writable(job.report_dir())?;
-        let started = std::time::Instant::now();
-        let done = removal::carry_out(opened, written, meta.run_id.as_str(), (context, IfLocked::Fail)).await?;
-        let seconds = StageSeconds { apply: started.elapsed().as_secs_f64(), ..StageSeconds::default() };
-        let names = opened.source.file_names();
-        let collector = Collector::new(job.report_dir(), program, meta, names, Previous::Unknown);
-        let ending = Ending { peak, ..Ending::new(RunStatus::Ok, Exit::Ok) };
-        conclude(context, opened, collector, ending, done, seconds).await
+        let (started, span) = (std::time::Instant::now(), log::of_run(job.name(), &meta.run_id));
+        let applying = async {
+            log::start(&meta);
+            let mut done = removal::carry_out(opened, written, meta.run_id.as_str(), (context, IfLocked::Fail)).await?;
+            removal::add_unreported(opened, meta.run_id.as_str(), context, &mut done).await;
+            let seconds = StageSeconds { apply: started.elapsed().as_secs_f64(), ..StageSeconds::default() };
+            log::stage("apply", seconds.apply);
+            let names = opened.source.file_names();
+            let collector = Collector::new(job.report_dir(), program, meta, names, Previous::Unknown);
+            let ending = Ending { peak, ..Ending::new(RunStatus::Ok, Exit::Ok) };
+            conclude(context, opened, collector, ending, done, seconds).await
+        };
+        let ended = async {
+            let ended = applying.await;
+            log_end(&ended, started.elapsed().as_secs_f64());
+            ended
+        };
+        // It holds a good deal, which is not for the stack of whoever waits.
+        Box::pin(ended.instrument(span)).await
     }
 }

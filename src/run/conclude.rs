@@ -4,9 +4,12 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
+use super::after_moving::Moved;
 use super::clock::Clock;
 use super::context::Context;
-use super::failure::{self, Exit, Failure};
+use super::failure::{Exit, Failure};
+use super::log;
+use super::moving::Mark;
 use super::open::Opened;
 use super::peak::Peak;
 use super::plan::Plan;
@@ -15,9 +18,9 @@ use crate::config::Loaded;
 use crate::decide::{FailOn, Refusal};
 use crate::durable::process;
 use crate::engine::program::Program;
+use crate::quarantine::crash::point;
 use crate::quarantine::item::RemovalCounts;
 use crate::report::collector::Collector;
-use crate::report::error::ReportError;
 use crate::report::history;
 use crate::report::run::Window;
 use crate::report::run::{ActionRow, NextStep, Outcome, PlanNote, RunMeta, RunStatus, StageSeconds, Trigger};
@@ -124,6 +127,15 @@ pub struct RunResult {
     pub failure: Option<Failure>,
 }
 
+/// Logs how a run ended that took so many seconds.
+pub(super) fn log_end(ended: &Result<RunResult, Failure>, seconds: f64) {
+    let exit = match ended {
+        Ok(RunResult { failure: Some(failure), .. }) | Err(failure) => failure.exit(),
+        Ok(result) => result.exit,
+    };
+    log::end(exit, ended.as_ref().ok().map(|result| &result.summary), seconds);
+}
+
 /// Publishes the report of a run, and returns its end: the strongest of what it found, what it moved, and what it could not.
 pub(super) async fn conclude(
     context: &Context,
@@ -137,12 +149,14 @@ pub(super) async fn conclude(
         done.fail(pending);
     }
     let (left, open) = (done.left(), done.open());
+    let moved = Moved::new((left, open), collector.run_id(), &opened.loaded.job_file);
+    done.failure = done.failure.take().map(|failure| moved.clone().before(failure));
     // A loader that is at work in one night is not in the next; one that never ends is a fault.
     let waits = ending.fail_on == FailOn::New
         && done.busy > 0
         && busy_days(context, opened).is_some_and(|days| days < BUSY_NIGHTS);
     let busy = done.busy;
-    let Done { mut actions, recovered, counts, why, failure, .. } = done;
+    let Done { mut actions, recovered, counts, why, failure, marks, .. } = done;
     let kept = counts.kept_error - if waits { busy } else { 0 };
     let unfinished = |row: &ActionRow| [EARLIER_OPEN, "earlier_kept_error"].contains(&row.state.as_str());
     let (status, exit) = match &failure {
@@ -177,12 +191,17 @@ pub(super) async fn conclude(
     outcome.not_evaluated = ending.not_evaluated;
     outcome.watermark_after = ending.watermark_after.filter(|_| matches!(exit, Exit::Ok | Exit::Findings));
     outcome.read_whole = ending.read_whole;
+    point("report.before");
     match collector.finish(outcome) {
-        Ok(summary) => Ok(RunResult { summary, plan: ending.plan, exit, failure }),
+        Ok(summary) => {
+            log::stage("report", summary.seconds.report);
+            marks.into_iter().for_each(Mark::take_away);
+            Ok(RunResult { summary, plan: ending.plan, exit, failure })
+        }
         Err(error) if (left, open) == (0, 0) => Err(removal::more_severe(failure, error.into())),
         // What nothing else says comes first; what broke the run off is logged.
         Err(error) => {
-            let unreported = Failure::Broken(Box::new(Unreported { left, open, error }));
+            let unreported = moved.unreported(error);
             Err(match failure {
                 Some(failure) => removal::more_severe(Some(unreported), failure),
                 None => unreported,
@@ -197,16 +216,6 @@ fn busy_days(context: &Context, opened: &Opened) -> Option<usize> {
     let job = &opened.loaded.job;
     let days = history::busy_days(&job.report_dir.resolved, &job.name, context.clock.now());
     days.inspect_err(|error| tracing::warn!("earlier runs cannot be read: {error}")).ok()
-}
-
-/// Rows left, and nothing but this says so, for the report of the run failed.
-#[derive(Debug, thiserror::Error)]
-#[error("{}; then writing the report failed", failure::had_left(*left, *open))]
-struct Unreported {
-    left: u64,
-    open: u64,
-    #[source]
-    error: ReportError,
 }
 
 /// Why rows of the plan did not leave, or may not have.

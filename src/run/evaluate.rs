@@ -40,6 +40,11 @@ pub(super) trait Sink: Send {
 
     /// What was counted so far.
     fn tally(&self) -> &Tally;
+
+    /// About how much memory it holds, in bytes, as far as that grows with what is found.
+    fn bytes(&self) -> usize {
+        0
+    }
 }
 
 impl Sink for Collector {
@@ -53,6 +58,10 @@ impl Sink for Collector {
 
     fn tally(&self) -> &Tally {
         Self::tally(self)
+    }
+
+    fn bytes(&self) -> usize {
+        Self::bytes(self)
     }
 }
 
@@ -173,6 +182,7 @@ async fn pass(
 ) -> Result<Passed, Failure> {
     let (mut twice, mut longer, mut across) = (Twice::default(), Longer::default(), Across::new(program));
     let (mut seen, from) = (Seen::default(), ingested.input.window.0);
+    let mut memory = Held::new(session, "what was found so far", "look at a shorter window or at fewer series");
     let (mut known, known_from) = (Seen::default(), from.filter(|_| !program.asks_for_newest()));
     let mut take = |batch: &RecordBatch, longer: &mut Longer| {
         longer.take(batch);
@@ -180,6 +190,7 @@ async fn pass(
         known.take(batch, known_from);
         across.take(batch);
         sink.take(batch)?;
+        memory.resize(sink.bytes() + seen.bytes() + known.bytes() + across.bytes())?;
         report(sink.tally().series.rows.read);
         Ok(())
     };
@@ -211,6 +222,7 @@ async fn pass(
             known.take(batch, known_from);
             across.take(batch);
             sink.take(batch)?;
+            memory.resize(sink.bytes() + seen.bytes() + known.bytes() + across.bytes())?;
             report(sink.tally().series.rows.read);
             Ok(())
         })

@@ -7,6 +7,7 @@ use chrono::{Days, NaiveDate};
 use super::examination::{Examination, Health, Line};
 use super::failure::Failure;
 use super::job::Job;
+use super::unreported::unreported_runs;
 use crate::quarantine::item::{State, Which};
 use crate::text::numbers::counted;
 
@@ -89,6 +90,10 @@ impl Job {
             0 => lines.ok("quarantine", &detail),
             _ => lines.warn("quarantine", &format!("{detail}; the next `run` finishes those that were being removed")),
         }?;
+        for run in unreported_runs(self.report_dir(), self.name())? {
+            let detail = format!("{run} moved rows, or was about to, and has none; the next `run` names the rows");
+            lines.warn("reports", &detail)?;
+        }
         if let Some(holder) = under_way.holder {
             lines.warn("lease", &format!("rows are being moved by {holder}"))?;
         }

@@ -5,13 +5,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::conclude::{Ending, RunMetaOf, RunResult, conclude};
+use tracing::Instrument;
+
+use super::conclude::{Ending, RunMetaOf, RunResult, conclude, log_end};
 use super::evaluate::Evaluated;
 use super::facts;
 use super::failure::{Exit, Failure};
 use super::job::Job;
 use super::labels;
 use super::lock::JobLock;
+use super::log;
 use super::namesake;
 use super::notify::Notifying;
 use super::of_job::OfJob;
@@ -67,6 +70,16 @@ impl Job {
         // What another run does meanwhile is not to be found by its end: a run begins when it has the lock.
         let locked = JobLock::take(self, order.goal.command(), order.if_locked).await;
         let run_id = self.name_run();
+        let span = log::of_run(self.name(), &run_id);
+        self.run_locked(run_id, order, locked).instrument(span).await
+    }
+
+    async fn run_locked(
+        &self,
+        run_id: RunId,
+        order: Order,
+        locked: Result<JobLock, Failure>,
+    ) -> Result<RunResult, Failure> {
         if let Err(failure) = &locked
             && is_skipped(&order, failure)
         {
@@ -92,7 +105,9 @@ impl Job {
     }
 
     async fn execute(&self, order: Order) -> Result<RunResult, Failure> {
-        self.execute_as(self.name_run(), order).await
+        let run_id = self.name_run();
+        let span = log::of_run(self.name(), &run_id);
+        self.execute_as(run_id, order).instrument(span).await
     }
 
     fn name_run(&self) -> RunId {
@@ -104,11 +119,19 @@ impl Job {
             namesake::reject(&self.loaded)?;
         }
         let (meta, started) = self.begin(run_id, &order)?;
-        let opened = open_reported(self, &order, &meta).await?;
-        // It holds a good deal, which is not for the stack of whoever waits.
-        let ended = Box::pin(opened_job(self, &order, &opened, meta, started)).await;
-        // A run that broke off on its way still gives its connections back.
-        opened.source.close().await;
+        log::start(&meta);
+        let clock = started.clock;
+        let ended = match open_reported(self, &order, &meta).await {
+            Ok(opened) => {
+                // It holds a good deal, which is not for the stack of whoever waits.
+                let ended = Box::pin(opened_job(self, &order, &opened, meta, started)).await;
+                // A run that broke off on its way still gives its connections back.
+                opened.source.close().await;
+                ended
+            }
+            Err(failure) => Err(failure),
+        };
+        log_end(&ended, clock.elapsed().as_secs_f64());
         ended
     }
 
@@ -168,14 +191,15 @@ async fn opened_job(
         None => whole,
     };
     let mut seconds = StageSeconds { load: started.elapsed().as_secs_f64(), ..StageSeconds::default() };
-    tracing::info!(job = program.job, rules = program.rules.rules.len(), "loaded");
+    log::stage("load", seconds.load);
+    tracing::info!(rules = program.rules.rules.len(), "loaded");
     let dir = if options.report { &opened.loaded.job.report_dir.resolved } else { scratch.path() };
     let mut collector = collector(job, options, (dir, opened), &program, &meta)?;
     collector.set_labels(labels.clone());
     let of_job = OfJob { job, order, opened, program: &program, meta: &meta };
 
     // What earlier runs left open is finished first, and a signal waits for that.
-    let Done { mut recovered, failure, pending, .. } = match order.goal {
+    let Done { mut recovered, failure, pending, mut marks, .. } = match order.goal {
         Goal::Run { dry: false } => removal::recover(opened, meta.run_id.as_str(), (context, order.if_locked)).await,
         _ => Done::default(),
     };
@@ -219,7 +243,8 @@ async fn opened_job(
             let ending = Ending { peak, watermark_after, read_whole: beside, ..ending };
             recovered.append(&mut done.recovered);
             let pending = done.pending.take().or(pending);
-            let done = Done { recovered, pending, ..done };
+            marks.append(&mut done.marks);
+            let done = Done { recovered, pending, marks, ..done };
             let result = conclude(context, opened, collector, ending, done, seconds).await?;
             Ok(remember(result, state))
         }
@@ -236,7 +261,7 @@ async fn opened_job(
         Err(failure) => {
             let collector = Collector::new(dir, program, meta, Vec::new(), Previous::Unknown);
             let ending = Ending { peak, ..Ending::new(RunStatus::Broken, failure.exit()) };
-            let done = Done { recovered, failure: Some(failure), ..Done::default() };
+            let done = Done { recovered, failure: Some(failure), marks, ..Done::default() };
             conclude(context, opened, collector, ending, done, seconds).await
         }
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::context::Context;
 use super::failure::Failure;
 use super::load::load_only;
+use super::log;
 use super::source::{self, OwnSource, SourceKind};
 use crate::config::Loaded;
 use crate::schedule::Schedule;
@@ -54,7 +55,9 @@ impl Job {
     }
 
     fn read(context: &Context, path: &Path, only: &[String], own: Option<Arc<dyn OwnSource>>) -> Result<Self, Failure> {
+        log::of_file(path);
         let loaded = Arc::new(load_only(path, only)?);
+        log::of_job(&loaded.job.name);
         let source = source::of_job(&loaded, &context.clock, own.clone())?;
         let (context, path, only) = (context.clone(), path.to_path_buf(), only.to_vec());
         Ok(Self { context, path, only, loaded, source, own })

@@ -12,13 +12,16 @@
 //! extract  the bars as one Parquet file           label       what a person decided, written down; labels  in a run
 //! next     what to type behind a run
 //! notify   notifications of its end              retention    reports that are not kept go
+//! totals   rules that compare a run with those before
 //! trial    rules tried over the bars of a job     suggest     rules that follow from the bars
 //! lock     one run of a job at a time             unfinished  runs that broke off or were skipped
 //! backfill old windows, one after the other       scheduler   starts jobs when they are due
+//! log      the life of a run as log lines         unreported  runs that moved rows and left no report, by their mark (moving)
 //! ```
 
 #[cfg(test)]
 mod across_tests;
+pub(crate) mod after_moving;
 pub(crate) mod apply;
 mod at_once;
 mod backfill;
@@ -41,7 +44,9 @@ mod label;
 mod labels;
 mod load;
 mod lock;
+pub(crate) mod log;
 mod mistaken;
+mod moving;
 mod namesake;
 mod next;
 #[cfg(test)]
@@ -72,8 +77,10 @@ pub(crate) mod stop;
 mod suggest;
 #[cfg(test)]
 mod tests;
+mod totals;
 mod trial;
 mod unfinished;
+mod unreported;
 pub(crate) mod unresolved;
 mod window;
 

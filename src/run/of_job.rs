@@ -15,6 +15,7 @@ use super::failure::{Exit, Failure};
 use super::ingest::{Beyond, Ingested};
 use super::job::Job;
 use super::labels;
+use super::log;
 use super::mistaken::{self, FirstTexts};
 use super::next::next;
 use super::open::Opened;
@@ -24,6 +25,7 @@ use super::preview;
 use super::program;
 use super::removal::{self, Done, Planned};
 use super::source::Within;
+use super::totals;
 use super::unfinished::is_skipped;
 use super::window;
 use crate::decide::{FailOn, Refusal};
@@ -82,6 +84,8 @@ impl OfJob<'_> {
             }
             let first = self.conclude_evaluation(session, &ingested, collector).await?;
             seconds.check += started.elapsed().as_secs_f64();
+            log::stage("extract", seconds.extract);
+            log::stage("check", seconds.check);
             return Ok((ingested, first, evaluated));
         }
     }
@@ -115,7 +119,7 @@ impl OfJob<'_> {
         &self,
         session: &SessionContext,
         ingested: &Ingested,
-        collector: &Collector,
+        collector: &mut Collector,
     ) -> Result<FirstTexts, Failure> {
         let Self { job, order, opened, program, meta } = *self;
         let (context, window) = (&job.context, meta.window);
@@ -133,6 +137,8 @@ impl OfJob<'_> {
             let nothing = window::nothing_read(&source, ingested.rows, window, opened, &order.options.series);
             return Err(Failure::Broken(nothing.into()));
         }
+        let all_series = order.options.series.is_empty();
+        totals::compare(job.report_dir(), (program, meta), all_series, collector)?;
         // Not before all was read to its end: that knows better what is damaged.
         let first = FirstTexts::read(session, program, &ingested.input).await?;
         for identity in &ingested.identities {
@@ -204,6 +210,7 @@ impl OfJob<'_> {
             _ => self.keep_plan(dir, plan, &mut ending)?,
         }
         seconds.apply = started.elapsed().as_secs_f64();
+        log::stage("apply", seconds.apply);
         Ok((ending, done))
     }
 

@@ -11,8 +11,10 @@ use super::context::Context;
 use super::failure::Failure;
 use super::ingest::Ingested;
 use super::lock;
+use super::moving::Mark;
 use super::open::Opened;
 use super::options::IfLocked;
+use super::unreported;
 use crate::decide::{self, Action, MoveLimits, Refusal};
 use crate::durable::hex;
 use crate::engine::program::Program;
@@ -139,8 +141,11 @@ pub(crate) fn plan_path(report_dir: &Path, run_id: &str) -> PathBuf {
 pub(crate) async fn recover(opened: &Opened, run_id: &str, (context, if_locked): (&Context, IfLocked)) -> Done {
     let recovered = async || Ok(recover_once(opened, run_id).await);
     let done = lock::over_source(context, if_locked, recovered).await;
-    let done = done.unwrap_or_else(|failure| Done { failure: Some(failure), ..Done::default() });
+    let mut done = done.unwrap_or_else(|failure| Done { failure: Some(failure), ..Done::default() });
     context.stop.left(done.left(), done.open());
+    if done.failure.is_none() {
+        add_unreported(opened, run_id, context, &mut done).await;
+    }
     done
 }
 
@@ -162,8 +167,36 @@ pub(crate) async fn carry_out(
     (context, if_locked): (&Context, IfLocked),
 ) -> Result<Done, Failure> {
     let removal = opened.source.removal()?;
+    let mark = Mark::set(&opened.loaded.job, run_id)?;
     let carried_out = async || removal.carry_out(plan, run_id, context).await;
-    let done = lock::over_source(context, if_locked, carried_out).await?;
-    context.stop.left(done.left(), done.open());
-    Ok(done)
+    let done = lock::over_source(context, if_locked, carried_out).await;
+    match done {
+        Ok(mut done) => {
+            context.stop.left(done.left(), done.open());
+            done.marks.push(mark);
+            Ok(done)
+        }
+        // Nothing was touched.
+        Err(failure) => {
+            mark.take_away();
+            Err(failure)
+        }
+    }
+}
+
+/// Adds what runs before moved and did not report. Where that cannot be told now, the next run tells it.
+pub(crate) async fn add_unreported(opened: &Opened, run_id: &str, context: &Context, done: &mut Done) {
+    let added = match opened.source.removal() {
+        Ok(removal) => unreported::add(opened, &*removal, run_id, done).await,
+        Err(failure) => Err(failure),
+    };
+    match added {
+        Ok(notes) => notes.iter().for_each(|note| context.note(note)),
+        Err(failure) => {
+            let reason = failure.render(false);
+            context.note(&format!(
+                "warning: rows that runs before moved and did not report are named by the next run: {reason}"
+            ));
+        }
+    }
 }

@@ -198,7 +198,8 @@ fn every_case_gives_what_is_expected() {
 
 #[test]
 fn every_check_has_a_case_that_shows_what_it_flags() {
-    for check in CHECKS {
+    // A case is one run; that which compares runs has tests of its own, in `cli::history`.
+    for check in CHECKS.iter().filter(|check| check.name() != "history") {
         let name = check.name();
         let text = fs::read_to_string(folder(name).join("rules.toml"));
         let rules: toml::Table = toml::from_str(&text.unwrap_or_else(|_| panic!("`{name}` has no case"))).unwrap();

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use barkeep::quarantine::item::State;
+
 use crate::cli_support::{BARS, Project};
 use crate::support::package;
 
@@ -37,24 +39,96 @@ fn project(text: &str) -> Project {
     project
 }
 
+/// The document in front of what is to be done after a run that broke off, and that.
+fn before_recovery(text: &str) -> (&str, &str) {
+    text.split_once("\n## Recovery\n").unwrap()
+}
+
+/// The words behind `barkeep` of a command, with one text between quotes at most.
+fn words(line: &str) -> Vec<&str> {
+    let words = line.strip_prefix("$ barkeep ").unwrap().split('"').enumerate();
+    let words = words.flat_map(|(place, part)| match place % 2 {
+        0 => part.split_whitespace().collect(),
+        _ => vec![part],
+    });
+    words.collect()
+}
+
+/// A project whose job `evening` has two bad bars, after a run that ended at the crash point `point`.
+fn cut_short(text: &str, point: &str) -> Project {
+    let project = project(text);
+    let job = fs::read_to_string(project.path("jobs/evening.toml")).unwrap();
+    let told_nobody = job.lines().filter(|line| !line.starts_with("mail")).collect::<Vec<_>>().join("\n");
+    project.write("jobs/evening.toml", told_nobody);
+    project.write("bars.csv", format!("{BARS}A,2024-01-05,10,1,9.5,10.5,1\nB,2024-01-05,20,1,19.5,20.5,1\n"));
+    let run = project.command(&["run", "jobs/evening.toml"]).env("BARKEEP_CRASH_AT", point).output().unwrap();
+    assert_eq!(run.status.code(), None, "{point}: {run:?}");
+    project.tidy();
+    project
+}
+
+#[test]
+fn the_commands_of_the_recovery_do_what_the_document_says() {
+    let text = fs::read_to_string(package().join("docs/operations.md")).unwrap();
+    let commands = blocks(before_recovery(&text).1, "console");
+    assert_eq!(commands.len(), 10);
+    for (point, state) in [
+        ("files.quarantine.after", "copied"),
+        ("files.intent.after", "removing"),
+        ("files.exchange.after", "removing"),
+        ("report.before", "removed"),
+    ] {
+        let project = cut_short(&text, point);
+        let listed = project.call(&["quarantine", "list", "jobs/evening.toml", "--format", "json"]).exits(0).json();
+        assert!(!listed.is_empty() && listed.iter().all(|item| item["state"] == state), "{point}: {listed:?}");
+        for command in &commands {
+            let (line, expected) = command.split_once('\n').unwrap();
+            let listed = project.call(&["quarantine", "list", "jobs/evening.toml", "--format", "json"]).exits(0).json();
+            let item = listed[0]["id"].as_str().or(listed[0]["quarantine_id"].as_str()).unwrap().to_owned();
+            let line = line.replace("ITEM", &item);
+            let output = project.call(&words(&line));
+            assert!(matches!(output.code, Some(0 | 1)), "{point}: {line}: {output:?}");
+            if line.contains(" doctor ") {
+                assert!(output.out.contains("reports") && output.out.contains("next `run`"), "{point}: {output:?}");
+            }
+            if line.contains(" run ") {
+                let rows: Vec<serde_json::Value> = crate::support::table(&project.path("reports"), "actions");
+                let states: Vec<&str> = rows.iter().filter_map(|row| row["state"].as_str()).collect();
+                // Of rows that had not left nothing is to be told: they leave in this run.
+                let had_left = ["files.exchange.after", "report.before"].contains(&point);
+                let told = states.iter().any(|state| state.starts_with("earlier_")) || !had_left;
+                assert!(
+                    told && states.iter().any(|state| state.ends_with("removed") || *state == "earlier_moved"),
+                    "{point}: {states:?}"
+                );
+            }
+            if !expected.is_empty() {
+                assert_eq!(output.out, expected, "{point}: {line}");
+            }
+        }
+        let back = fs::read_to_string(project.path("bars.csv")).unwrap();
+        assert_eq!(back.lines().count(), BARS.lines().count() + 2, "{point}: the rows are back");
+    }
+}
+
+#[test]
+fn the_recovery_names_every_state_of_a_row() {
+    let text = fs::read_to_string(package().join("docs/operations.md")).unwrap();
+    let recovery = before_recovery(&text).1;
+    for state in State::ALL.map(State::as_str) {
+        assert!(recovery.contains(&format!("\n| `{state}` |")), "{state}");
+    }
+}
+
 #[test]
 fn the_commands_of_the_document_say_what_stands_below_them() {
     let text = fs::read_to_string(package().join("docs/operations.md")).unwrap();
     let project = project(&text);
-    let commands = blocks(&text, "console");
-    assert_eq!(commands.len(), 13);
+    let commands = blocks(before_recovery(&text).0, "console");
+    assert_eq!(commands.len(), 17);
     for command in commands {
         let (line, expected) = command.split_once('\n').unwrap();
-        let words = line.strip_prefix("$ barkeep ").unwrap();
-        // One text between quotes at most.
-        let words: Vec<&str> = words
-            .split('"')
-            .enumerate()
-            .flat_map(|(place, part)| match place % 2 {
-                0 => part.split_whitespace().collect(),
-                _ => vec![part],
-            })
-            .collect();
+        let words = words(line);
         let output = project.call(&words).exits(0);
         // Nothing is wrong, and so nothing is said.
         assert_eq!(output.out.is_empty(), words.contains(&"--quiet"), "{line}: {output:?}");

@@ -424,7 +424,7 @@ error[unknown-check]: rule `close` names a check that does not exist
 3 | check = "outlyer"
   |         ^^^^^^^^^ unknown check
   |
-  = help: did you mean `outlier`? checks: date-format, required, range, matches, ohlc, pct-change, turnover, tick-size, price-limit, duplicate, order, gap, zero-volume, outlier, price-spike, bar-excess, split, unit-slip, stale, filled-forward, shifted, alignment, copied-series, freshness, reconcile, sql
+  = help: did you mean `outlier`? checks: date-format, required, range, matches, ohlc, pct-change, turnover, tick-size, price-limit, duplicate, order, gap, zero-volume, outlier, price-spike, bar-excess, split, unit-slip, stale, filled-forward, shifted, alignment, copied-series, freshness, reconcile, history, sql
 
 error[unknown-value]: `fatal` is not a value of `severity`
  --> rules/two.toml:4:12
@@ -600,7 +600,7 @@ error[unknown-check]: rule `b` names a check that does not exist
 3 | check = "olhc"
   |         ^^^^^^ unknown check
   |
-  = help: did you mean `ohlc`? checks: date-format, required, range, matches, ohlc, pct-change, turnover, tick-size, price-limit, duplicate, order, gap, zero-volume, outlier, price-spike, bar-excess, split, unit-slip, stale, filled-forward, shifted, alignment, copied-series, freshness, reconcile, sql
+  = help: did you mean `ohlc`? checks: date-format, required, range, matches, ohlc, pct-change, turnover, tick-size, price-limit, duplicate, order, gap, zero-volume, outlier, price-spike, bar-excess, split, unit-slip, stale, filled-forward, shifted, alignment, copied-series, freshness, reconcile, history, sql
 "#);
     }
 

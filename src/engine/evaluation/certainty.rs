@@ -35,6 +35,8 @@ pub fn is_certain(
         facts: &facts,
         displaced: &[],
         since: None,
+        // No rule is run here.
+        spent: &[],
     };
     let mut rejected = vec![false; frame.rows()];
     // What a rule about the series finds hides no row from another one.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use mongodb::bson::raw::cstr;
 use mongodb::bson::{DateTime, Document, RawDocumentBuf, doc};
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 
 use super::document::{Names, RUNS};
 use super::error::QuarantineError;
@@ -57,8 +58,8 @@ impl Lease {
             }
         }
         let (started, renewed) = (Instant::now(), Arc::new(AtomicU64::new(0)));
-        let renewing =
-            tokio::spawn(keep(Arc::clone(server), key.clone(), holder.clone(), started, Arc::clone(&renewed)));
+        let keeping = keep(Arc::clone(server), key.clone(), holder.clone(), started, Arc::clone(&renewed));
+        let renewing = tokio::spawn(keeping.in_current_span());
         Ok(Self { server: Arc::clone(server), key, holder, namespace: names.namespace(), started, renewed, renewing })
     }
 

@@ -74,6 +74,11 @@ impl Removal for CollectionRemoval<'_> {
         Ok(left(self.quarantine.items(&Which::default(), false, note).await?))
     }
 
+    async fn rows_of(&self, run: &str) -> Result<Vec<Item>, Failure> {
+        let which = Which { run: Some(run.to_owned()), ..Which::default() };
+        self.quarantine.rows.items(&which, false).await.map_err(failed)
+    }
+
     async fn any_restored(&self) -> Result<bool, Failure> {
         self.quarantine.rows.any_restored().await.map_err(failed)
     }
@@ -105,6 +110,7 @@ impl Removal for CollectionRemoval<'_> {
             why: applied.ends.iter().find_map(|end| end.why.clone()),
             failure: result.err().map(failed),
             pending: None,
+            marks: Vec::new(),
         })
     }
 
@@ -193,7 +199,7 @@ fn locator(row: &PlanRow) -> String {
 
 /// Rows of earlier runs as rows of the table `actions`.
 fn earlier(recovered: &[mongodb::Recovered], at: UtcMicros) -> Vec<ActionRow> {
-    let row = |row: &mongodb::RecoveredRow| ActionRow {
+    let row = |run: &str, row: &mongodb::RecoveredRow| ActionRow {
         finding_ids: row.finding_ids.clone(),
         quarantine_id: row.item.clone(),
         locator: row.locator.clone(),
@@ -201,8 +207,9 @@ fn earlier(recovered: &[mongodb::Recovered], at: UtcMicros) -> Vec<ActionRow> {
         state: earlier_state(row.state),
         sha256: row.sha256.clone(),
         at,
+        moved_by: Some(run.to_owned()),
     };
-    recovered.iter().flat_map(|one| &one.rows).map(row).collect()
+    recovered.iter().flat_map(|one| one.rows.iter().map(|of_run| row(&one.run_id, of_run))).collect()
 }
 
 /// What a failure of the quarantine means for the command.

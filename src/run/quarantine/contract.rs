@@ -24,6 +24,9 @@ pub(crate) trait Removal: Send + Sync {
     /// reported to `note`.
     async fn moved(&self, note: &Note<'_>) -> Result<Vec<(String, i64)>, Failure>;
 
+    /// The items of `run`, whatever became of them, without the bytes of their rows.
+    async fn rows_of(&self, run: &str) -> Result<Vec<Item>, Failure>;
+
     /// Whether a person put any row of the source back.
     async fn any_restored(&self) -> Result<bool, Failure>;
 

@@ -7,6 +7,7 @@ use crate::quarantine::item::{RemovalCounts, State};
 use crate::quarantine::plan::PlanRow;
 use crate::report::run::ActionRow;
 use crate::run::failure::Failure;
+use crate::run::moving::Mark;
 use crate::text::utc::UtcMicros;
 
 /// What became of the rows of a plan.
@@ -26,6 +27,8 @@ pub(crate) struct Done {
     pub(crate) failure: Option<Failure>,
     /// What keeps nothing else from being done, and is reported at the end.
     pub(crate) pending: Option<Failure>,
+    /// The marks of this run and of those that its report speaks for: taken away when it is there.
+    pub(crate) marks: Vec<Mark>,
 }
 
 impl Done {
@@ -100,5 +103,6 @@ pub(crate) fn action(row: &PlanRow, locator: String, item: &str, state: &str, at
         state: state.to_owned(),
         sha256: row.sha256.clone().unwrap_or_default(),
         at,
+        moved_by: None,
     }
 }

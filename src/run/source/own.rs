@@ -14,7 +14,7 @@ use parquet::arrow::ArrowWriter;
 use super::contract::{Reading, Source, SourceKind};
 use crate::engine::plan::{self, Input};
 use crate::engine::table::Locators;
-use crate::quarantine::item::Exempt;
+use crate::quarantine::item::{Exempt, Item};
 use crate::quarantine::plan::{Plan, SourceIdentity};
 use crate::report::run::Connections;
 use crate::run::context::Context;
@@ -211,6 +211,10 @@ impl Removal for NoRemoval {
     }
 
     async fn moved(&self, _note: &Note<'_>) -> Result<Vec<(String, i64)>, Failure> {
+        Ok(Vec::new())
+    }
+
+    async fn rows_of(&self, _run: &str) -> Result<Vec<Item>, Failure> {
         Ok(Vec::new())
     }
 

@@ -248,6 +248,7 @@ alignment      A series that misses bars that most others have, and timestamps t
 copied-series  Two names with one set of bars: of the bars that two series have at the same timestamps at least `bars`, and of these at least the share `share` is equal in all prices and in volume
 freshness      Series whose newest bar is older than the job allows, and bars that have not begun
 reconcile      Bars of one symbol that differ between its sources, or from those of another job
+history        A run whose totals are far from those of the runs of the job before
 sql            A row for which a boolean SQL expression is not true: cause `false`, or `null` where it is NULL
 ");
     for check in barkeep::checks::CHECKS {
@@ -257,7 +258,7 @@ sql            A row for which a boolean SQL expression is not true: cause `fals
     let output = project.call(&["rules", "explain", "price-spkie"]).exits(2);
     insta::assert_snapshot!(output.err, @r"
 error: there is no check `price-spkie`
-  = help: did you mean `price-spike`? checks: date-format, required, range, matches, ohlc, pct-change, turnover, tick-size, price-limit, duplicate, order, gap, zero-volume, outlier, price-spike, bar-excess, split, unit-slip, stale, filled-forward, shifted, alignment, copied-series, freshness, reconcile, sql
+  = help: did you mean `price-spike`? checks: date-format, required, range, matches, ohlc, pct-change, turnover, tick-size, price-limit, duplicate, order, gap, zero-volume, outlier, price-spike, bar-excess, split, unit-slip, stale, filled-forward, shifted, alignment, copied-series, freshness, reconcile, history, sql
 ");
 }
 

@@ -102,6 +102,19 @@ impl Small {
         lines
     }
 
+    /// The rows that reports name as moved.
+    fn reported(&self) -> usize {
+        #[derive(serde::Deserialize)]
+        struct Action {
+            quarantine_id: String,
+            state: String,
+        }
+        let rows: Vec<Action> = support::table(&self.project.path("disk/reports"), "actions");
+        let left =
+            rows.iter().filter(|row| ["removed", "earlier_removed", "earlier_moved"].contains(&row.state.as_str()));
+        left.map(|row| row.quarantine_id.as_str()).collect::<BTreeSet<_>>().len()
+    }
+
     /// Every row is in the source, or, where it is a bad one, in quarantine; and the source is a whole file.
     fn holds(&self, what: &str) {
         let (source, kept) = (self.source(), self.kept());
@@ -190,6 +203,7 @@ fn a_run_that_finds_the_disk_full_at_any_write_loses_nothing_and_the_next_one_fi
             let output = small.project.call(&["run", "job.toml"]);
             assert!(matches!(output.code, Some(0 | 1)), "{what}: {output:?}");
             assert_eq!((small.source(), small.kept()), (small.clean(), small.bad()), "{what}");
+            assert_eq!(small.reported(), BAD, "{what}: rows that left stand in no report");
             small.holds(what);
         },
     );

@@ -43,6 +43,18 @@ fn kept(project: &Project) -> BTreeSet<String> {
     ids
 }
 
+/// The rows that reports name as moved.
+fn reported(project: &Project) -> BTreeSet<String> {
+    #[derive(serde::Deserialize)]
+    struct Action {
+        quarantine_id: String,
+        state: String,
+    }
+    let rows: Vec<Action> = support::table(&project.path("reports"), "actions");
+    let left = ["removed", "earlier_removed", "earlier_moved"];
+    rows.into_iter().filter(|row| left.contains(&row.state.as_str())).map(|row| row.quarantine_id).collect()
+}
+
 /// Kills as many runs as `BARKEEP_KILLS` says over the bars in the file `name`.
 fn kill(project: &Project, name: &str) {
     let kills = support::kills(50);
@@ -77,6 +89,7 @@ fn kill(project: &Project, name: &str) {
             project.call(&["run", "job.toml"]);
             assert!(fs::read(project.path(name)).unwrap() == clean, "round {round}");
             assert_eq!(kept(project), all, "round {round}");
+            assert_eq!(reported(project), all, "round {round}: rows that left stand in no report");
             put_back(project, name, &original);
         }
     }

@@ -137,7 +137,7 @@ fn logs_go_to_stderr_in_the_form_asked_for() {
     let project = Project::new(BARS);
     let output = project.call(&["check", "job.toml", "-v"]).exits(0);
     assert!(
-        output.err.contains("loaded") && output.err.contains("job=\"demo\"") && output.out.lines().count() == 1,
+        output.err.contains("loaded") && output.err.contains(" job=demo run=") && output.out.lines().count() == 1,
         "{output:?}"
     );
     let output = project.call(&["check", "job.toml", "-v", "--log-format", "json"]).exits(0);

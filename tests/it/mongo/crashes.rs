@@ -215,6 +215,41 @@ fn every_point_of_the_code_is_tried() {
     assert_eq!(found.iter().map(String::as_str).collect::<BTreeSet<_>>(), known);
 }
 
+#[derive(serde::Deserialize)]
+struct Action {
+    quarantine_id: String,
+    state: String,
+    moved_by: Option<String>,
+}
+
+/// The rows that reports name as moved, each with the run that moved it where that is an earlier one.
+fn reported(world: &World) -> Vec<Action> {
+    let rows: Vec<Action> = crate::support::table(&world.project.path("reports"), "actions");
+    let left = ["removed", "earlier_removed", "earlier_moved"];
+    rows.into_iter().filter(|row| left.contains(&row.state.as_str())).collect()
+}
+
+#[test]
+fn rows_that_left_before_a_run_was_killed_stand_in_the_report_of_the_next() {
+    // Before any row leaves, among them, when all have left, and when nothing but the report is missing.
+    for point in ["mongodb.mark.after", "mongodb.remove.after", "mongodb.close.after", "report.before"] {
+        World::each(60, 0, 12, |world| {
+            assert!(world.crash(&["run", "job.toml"], point), "{point} was not passed");
+            let next = world.call(&["run", "job.toml"]);
+            assert_eq!(world.items("removed"), 12, "{point}");
+            let rows = reported(&world);
+            let ids: BTreeSet<&str> = rows.iter().map(|row| row.quarantine_id.as_str()).collect();
+            assert_eq!((ids.len(), rows.len()), (12, 12), "{point}: {next:?}");
+            let earlier = rows.iter().filter(|row| row.state != "removed");
+            assert!(earlier.clone().all(|row| row.moved_by.is_some()), "{point}");
+            if point == "report.before" {
+                assert_eq!(earlier.count(), 12);
+                next.says(&["moved 12 rows to quarantine and ended before its report"]);
+            }
+        });
+    }
+}
+
 /// The process is killed from outside at moments that nobody chose; `BARKEEP_KILLS` says how often.
 #[test]
 fn a_run_that_is_killed_at_any_moment_is_finished_by_the_next() {
@@ -232,6 +267,8 @@ fn a_run_that_is_killed_at_any_moment_is_finished_by_the_next() {
                 world.holds();
                 assert_eq!(world.database.count(QUOTES, doc! {}), 60, "round {round}");
                 assert_eq!(world.items("removed"), 1500, "round {round}");
+                let reported: BTreeSet<String> = reported(&world).into_iter().map(|row| row.quarantine_id).collect();
+                assert_eq!(reported.len(), 1500, "round {round}: rows that left stand in no report");
                 put_back(&world);
             }
         }

@@ -33,7 +33,7 @@ impl Quarantine for FilesQuarantine {
     async fn items(&self, which: &Which, _raw: bool, note: &Note<'_>) -> Result<Vec<Item>, Failure> {
         let listed = files::items(self.0.place()).map_err(failed)?;
         for error in &listed.damaged {
-            note(&format!("left out: {error}"));
+            note(&format!("warning: left out: {error}"));
         }
         Ok(listed.items.into_iter().filter(|item| which.takes(item)).collect())
     }

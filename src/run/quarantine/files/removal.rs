@@ -49,9 +49,14 @@ impl Removal for FilesRemoval<'_> {
     async fn moved(&self, note: &Note<'_>) -> Result<Vec<(String, i64)>, Failure> {
         let listed = files::items(self.of_job.place()).map_err(failed)?;
         for error in &listed.damaged {
-            note(&format!("left out: {error}"));
+            note(&format!("warning: left out: {error}"));
         }
         Ok(left(listed.items))
+    }
+
+    async fn rows_of(&self, run: &str) -> Result<Vec<Item>, Failure> {
+        let listed = files::items(self.of_job.place()).map_err(failed)?;
+        Ok(listed.items.into_iter().filter(|item| item.run_id == run).collect())
     }
 
     async fn any_restored(&self) -> Result<bool, Failure> {
@@ -160,6 +165,7 @@ fn add_recovered(recovery: files::Recovery, at: i64, done: &mut Done) {
         state: earlier_state((item.state != State::Removing).then_some(item.state)),
         sha256: item.sha256.clone(),
         at,
+        moved_by: Some(item.run_id.clone()),
     };
     done.recovered.extend(recovery.done.iter().flat_map(|one| &one.items).map(row));
     recovery.failed.into_iter().for_each(|error| done.report_later(failed(error)));
