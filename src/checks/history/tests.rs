@@ -9,8 +9,11 @@ fn runs(values: &[f64]) -> Vec<RunTotals> {
     values.iter().enumerate().map(run).collect()
 }
 
-/// What a rule with `params` finds of the last of `runs` by those before: field, cause, lowest and highest value.
-fn found(params: &str, runs: &[RunTotals]) -> (Vec<(String, &'static str, f64, f64)>, u64, u64) {
+/// Field, cause, lowest and highest value that is usual.
+type Found = (String, &'static str, f64, f64);
+
+/// What a rule with `params` finds of the last of `runs` by those before.
+fn found(params: &str, runs: &[RunTotals]) -> (Vec<Found>, u64, u64) {
     let rule = compile(&format!("check = \"history\"\n{params}"), &Fixture::daily("time").spec);
     let rule = rule.unwrap_or_else(|mistakes| panic!("{}", mistakes[0].render(false)));
     let mut sink = AcrossSink::default();

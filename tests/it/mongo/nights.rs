@@ -30,6 +30,9 @@ grace = "24h"
 const RULES: &str =
     "[[rule]]\nid = \"ohlc\"\ncheck = \"ohlc\"\n[[rule]]\nid = \"stale\"\ncheck = \"stale\"\nbars = 4\n";
 
+/// The timestamp of a day by its number.
+type Time = fn(u64) -> Bson;
+
 /// Days of history.
 const HISTORY: u64 = 400;
 
@@ -85,10 +88,10 @@ struct Nights {
 }
 
 impl Nights {
-    fn new(server: &'static Server, formats: &str, time: fn(u64) -> Bson) -> Self {
+    fn new(server: &'static Server, formats: &str, time: Time) -> Self {
         let database = server.database();
         let project = Project::empty();
-        project.write("job.toml", &JOB.replace("FORMATS", formats));
+        project.write("job.toml", JOB.replace("FORMATS", formats));
         project.write("rules.toml", RULES);
         let of = |symbol: &'static str| (0..HISTORY).map(move |number| bar(symbol, Some(time(number)), close(number)));
         let mut all: Vec<RawDocumentBuf> = ["A", "B", "C"].into_iter().flat_map(of).collect();
@@ -115,7 +118,7 @@ impl Nights {
     }
 
     /// Runs over all documents, then three nights, then over all: the nights read little, and miss nothing.
-    fn pass(&self, time: fn(u64) -> Bson, reads_little: bool, case: &str) {
+    fn pass(&self, time: Time, case: &str) {
         let first = self.night(HISTORY, &[]);
         let unread = first.value("parse_errors");
         // What is missing, or NULL, is no parse error, and numbers are read by some formats.
@@ -126,13 +129,13 @@ impl Nights {
                 ["A", "B", "C"].into_iter().map(|symbol| bar(symbol, Some(time(number)), close(number))).collect();
             self.database.insert(QUOTES, &news);
             let night = self.night(number + 1, &[]);
-            assert_eq!((night.value("new"), night.value("fixed")), ("0".into(), "0".into()), "{case}, day {number}");
+            assert_eq!((night.value("new"), night.value("fixed")), ("0", "0"), "{case}, day {number}");
             assert_eq!(night.value("parse_errors"), unread, "{case}, day {number}");
             let read = self.bytes();
-            assert_eq!(read * 4 < all, reads_little, "{case}: {read} of {all}");
+            assert!(read * 4 < all, "{case}: {read} of {all}");
         }
         let full = self.night(HISTORY + 3, &["--full"]);
-        assert_eq!((full.value("new"), full.value("fixed")), ("0".into(), "0".into()), "{case}");
+        assert_eq!((full.value("new"), full.value("fixed")), ("0", "0"), "{case}");
     }
 }
 
@@ -143,19 +146,19 @@ fn index(keys: Document) -> Document {
 #[test]
 fn nights_read_what_may_have_changed_whatever_the_timestamps_are() {
     for server in KINDS.into_iter().filter_map(Server::get) {
-        let cases: [(&str, fn(u64) -> Bson, bool); 4] = [
-            ("\"bson-date\"", date, true),
-            ("\"%Y-%m-%d\"", text, true),
-            ("\"epoch-ms\"", millis, true),
+        let cases: [(&str, Time); 4] = [
+            ("\"bson-date\"", date),
+            ("\"%Y-%m-%d\"", text),
+            ("\"epoch-ms\"", millis),
             // What a year with two digits means is not decided by the server.
-            ("\"%y-%m-%d\", \"bson-date\", \"epoch\"", date, true),
+            ("\"%y-%m-%d\", \"bson-date\", \"epoch\"", date),
         ];
-        for (formats, time, reads_little) in cases {
-            Nights::new(server, formats, time).pass(time, reads_little, formats);
+        for (formats, time) in cases {
+            Nights::new(server, formats, time).pass(time, formats);
         }
         let indexed = Nights::new(server, "\"bson-date\"", date);
         indexed.database.command(index(doc! { "t": 1 }));
-        indexed.pass(date, true, "an index that knows of arrays");
+        indexed.pass(date, "an index that knows of arrays");
     }
 }
 
@@ -201,10 +204,10 @@ fn a_series_that_a_night_has_to_read_whole_is_asked_for() {
         nights.database.insert(QUOTES, &[bar("D", Some(date(HISTORY)), 3.0)]);
         let night = nights.night(HISTORY + 1, &[]);
         // The finding is the same one, and one bar longer.
-        assert_eq!((night.value("new"), night.value("fixed")), ("0".into(), "0".into()));
+        assert_eq!((night.value("new"), night.value("fixed")), ("0", "0"));
         let read = nights.bytes();
         assert!(read > 200 * 60 && read < all / 2, "one series of four is read whole: {read} of {all}");
         let full = nights.night(HISTORY + 1, &["--full"]);
-        assert_eq!((full.value("new"), full.value("fixed")), ("0".into(), "0".into()));
+        assert_eq!((full.value("new"), full.value("fixed")), ("0", "0"));
     }
 }
