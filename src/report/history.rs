@@ -7,7 +7,7 @@
 //! columns needed are read, and no more than [`MOST_KNOWN`] findings.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -35,7 +35,13 @@ use crate::decide::Severity;
 pub const MOST_KNOWN: u64 = 2_000_000;
 
 /// Runs that show what is usual.
-const USUAL_RUNS: usize = 20;
+pub(super) const USUAL_RUNS: usize = 20;
+
+/// Nights after which rows that stay, for others write to their files, are no longer a loader that happens to be at work.
+pub const BUSY_NIGHTS: usize = 3;
+
+/// Days that are looked at for rows that stayed.
+pub(super) const MOST_BUSY_DAYS: i64 = 31;
 
 /// What a run compares its findings with.
 #[derive(Debug, Default)]
@@ -223,7 +229,7 @@ pub(super) fn identity(finding_id: &str) -> Option<u128> {
 /// # Errors
 /// A file of an earlier run cannot be read.
 pub fn previous_findings(dir: &Path, job: &str, coverage: Coverage) -> Result<Previous, ReportError> {
-    load(dir, job, coverage, MOST_KNOWN)
+    runs::again_where_one_goes(|| load(dir, job, &coverage, MOST_KNOWN))
 }
 
 /// The median of the rows that the last runs of `job` were to remove, of those that reached their end and were free to;
@@ -233,6 +239,10 @@ pub fn previous_findings(dir: &Path, job: &str, coverage: Coverage) -> Result<Pr
 /// # Errors
 /// A file of an earlier run cannot be read.
 pub fn usual_moves(dir: &Path, job: &str) -> Result<Option<u64>, ReportError> {
+    runs::again_where_one_goes(|| median_of_moves(dir, job))
+}
+
+fn median_of_moves(dir: &Path, job: &str) -> Result<Option<u64>, ReportError> {
     let mut wanted = Vec::new();
     for file in runs::of_job(dir, job)? {
         let Some(removed) = removed(&file.path).map_err(|source| ReportError::reading(&file.path, source))? else {
@@ -267,8 +277,12 @@ fn removed(path: &Path) -> Result<Option<u64>, ArrowError> {
 /// # Errors
 /// A file of an earlier run cannot be read.
 pub fn busy_days(dir: &Path, job: &str, now: DateTime<Utc>) -> Result<usize, ReportError> {
+    runs::again_where_one_goes(|| count_busy_days(dir, job, now))
+}
+
+fn count_busy_days(dir: &Path, job: &str, now: DateTime<Utc>) -> Result<usize, ReportError> {
     let mut days = BTreeSet::new();
-    let oldest = now.date_naive() - TimeDelta::days(31);
+    let oldest = now.date_naive() - TimeDelta::days(MOST_BUSY_DAYS);
     for file in runs::of_job(dir, job)?.into_iter().take_while(|file| file.run.run_date() >= oldest) {
         match busy(&file.path).map_err(|source| ReportError::reading(&file.path, source))? {
             Some(false) => break,
@@ -341,7 +355,7 @@ fn evaluated(results: File, rules: &mut BTreeSet<String>) -> Result<(), ArrowErr
     Ok(())
 }
 
-fn load(dir: &Path, job: &str, coverage: Coverage, most: u64) -> Result<Previous, ReportError> {
+fn load(dir: &Path, job: &str, coverage: &Coverage, most: u64) -> Result<Previous, ReportError> {
     let (links, moved) = match chain::chain(dir, job, coverage.window, coverage.in_part)? {
         Chain::None => return Ok(Previous::None),
         Chain::OtherWindows => return Ok(Previous::OtherWindows),
@@ -350,7 +364,7 @@ fn load(dir: &Path, job: &str, coverage: Coverage, most: u64) -> Result<Previous
     let Some(newest) = links.last() else { return Ok(Previous::None) };
     let rules_before = RulesBefore::of(&Table::RuleResults.file(dir, job, &newest.file.run))?;
     let run = newest.file.run.to_string();
-    let mut known = KnownFindings { run, moved, rules_before, ..KnownFindings::new(coverage) };
+    let mut known = KnownFindings { run, moved, rules_before, ..KnownFindings::new(coverage.clone()) };
     for ChainedRun { file, part } in links {
         if let Some(part) = part {
             known.replace(&part);
@@ -366,6 +380,8 @@ fn load(dir: &Path, job: &str, coverage: Coverage, most: u64) -> Result<Previous
                 added.map_err(|source| ReportError::reading(&path, source))?;
             }
         }
+        // A run that goes meanwhile loses its row first: not all parts of it may have been there.
+        fs::metadata(&file.path).map_err(|source| ReportError::reading(&file.path, source))?;
     }
     Ok(Previous::Known(Box::new(known)))
 }
@@ -375,6 +391,10 @@ fn load(dir: &Path, job: &str, coverage: Coverage, most: u64) -> Result<Previous
 /// # Errors
 /// A file of an earlier run cannot be read.
 pub fn job_file(dir: &Path, job: &str) -> Result<Option<PathBuf>, ReportError> {
+    runs::again_where_one_goes(|| newest_job_file(dir, job))
+}
+
+fn newest_job_file(dir: &Path, job: &str) -> Result<Option<PathBuf>, ReportError> {
     let Some(newest) = runs::of_job(dir, job)?.into_iter().next() else { return Ok(None) };
     let opened =
         File::open(&newest.path).map_err(ParquetError::from).and_then(ParquetRecordBatchReaderBuilder::try_new);
@@ -397,8 +417,6 @@ fn open(part: &Path) -> Result<(ParquetRecordBatchReader, u64), ArrowError> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
     use crate::decide::Action;
     use crate::report::collector::Collector;
@@ -568,8 +586,8 @@ mod tests {
     fn more_findings_than_memory_should_hold_are_not_compared() {
         let dir = tempfile::tempdir().unwrap();
         report(dir.path(), meta(1), RunStatus::Findings);
-        assert!(matches!(load(dir.path(), "demo", Coverage::default(), 3).unwrap(), Previous::TooMany));
-        assert!(matches!(load(dir.path(), "demo", Coverage::default(), 4).unwrap(), Previous::Known(_)));
+        assert!(matches!(load(dir.path(), "demo", &Coverage::default(), 3).unwrap(), Previous::TooMany));
+        assert!(matches!(load(dir.path(), "demo", &Coverage::default(), 4).unwrap(), Previous::Known(_)));
     }
 
     #[test]

@@ -57,7 +57,7 @@ mod preview;
 mod program;
 mod quarantine;
 mod removal;
-mod retention;
+pub(crate) mod retention;
 mod rules;
 pub(crate) mod scratch;
 pub(crate) mod shell;
