@@ -7,6 +7,7 @@ mod date;
 mod epoch;
 mod fault;
 mod format;
+mod outside;
 mod pattern;
 mod readable;
 mod typed;
@@ -22,6 +23,7 @@ use crate::market::{DAY_US, Label};
 
 pub use self::fault::TimeFault;
 pub use self::format::TimeFormat;
+pub use self::outside::TextsOutside;
 pub use self::readable::Parsed;
 
 /// Which of the two instants a local time means that the zone's clocks showed twice.

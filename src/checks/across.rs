@@ -53,8 +53,9 @@ pub trait Across: Send + Sync {
     }
 
     /// The days, since 1970-01-01 and ascending, that the calendar calls closed and on which most series traded, by what was
-    /// noted of them. Where there are any, the series are read again with this as [`Series::open_days`].
-    fn open_days(&self, _notes: &[Note]) -> Vec<i64> {
+    /// noted of them. Where there are any, the series are read again with this as [`Series::open_days`]. Only days from `from`
+    /// on (µs UTC) count, where not all series were read before it.
+    fn open_days(&self, _notes: &[Note], _from: Option<i64>) -> Vec<i64> {
         Vec::new()
     }
 
@@ -80,6 +81,8 @@ pub struct AcrossSink {
     pub findings: Vec<OfSeries>,
     /// The counts of rows, over all series.
     pub totals: Totals,
+    /// Before it, µs UTC, not all series were read; `None` where they were read whole.
+    pub from: Option<i64>,
 }
 
 impl AcrossSink {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::price_band::{Bands, Known, price};
+use super::price_band::{Bands, FIRST_SESSIONS, Known, price};
 use super::reason::{Excused, Exempt, Reason};
 use super::{Finding, FindingSink, Series};
 use crate::bars::{BarsSpec, FieldKind, FieldSpec};
@@ -52,6 +52,21 @@ impl Excuses {
     pub fn fields(&self) -> Vec<usize> {
         let pre_close = self.bands.as_ref().and_then(|bands| bands.pre_close);
         self.close.into_iter().chain(pre_close).collect()
+    }
+
+    /// So many bars before a bar decide whether it is excused, those that count for it (see [`Excuses::counts`]).
+    pub fn bars_before(&self) -> usize {
+        let looks = |one: Exempt| self.exempt.contains(&one);
+        if self.bands.is_some() {
+            return FIRST_SESSIONS as usize + 1;
+        }
+        let one = looks(Exempt::Halted) || looks(Exempt::Listing) || looks(Exempt::CorporateAction);
+        usize::from(one)
+    }
+
+    /// Whether a later bar may be compared with `row`: it has a price, where that matters.
+    pub fn counts(&self, series: &Series<'_>, row: usize) -> bool {
+        self.close.is_none_or(|close| price(series, close, row).is_some())
     }
 
     /// Takes the findings out of `sink` that facts of `series` explain, and counts them: a row of which nothing else was

@@ -179,7 +179,7 @@ impl Bands {
 }
 
 /// More sessions than any board gives a new share limits of its own for.
-const FIRST_SESSIONS: u32 = 20;
+pub(super) const FIRST_SESSIONS: u32 = 20;
 
 /// How many sessions after its listing a share has limits of its own, were it listed with the first bar.
 fn first_sessions(board: Board, series: &Series<'_>) -> usize {

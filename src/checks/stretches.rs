@@ -8,7 +8,8 @@ pub const LEAST_SESSIONS: usize = 5;
 const ONE_IN: usize = 10;
 
 /// The stretches of `holds`, one value a session, that begin and end with a session in which it holds and in which it holds in
-/// nine of ten sessions and at least in [`LEAST_SESSIONS`]. What is longer than that without it is between two stretches.
+/// nine of ten sessions and at least in [`LEAST_SESSIONS`]. Where it does not hold in so many sessions one after the other, a
+/// stretch ends: whether one goes on does not depend on how long ago it began.
 pub(super) fn stretches(holds: &[bool]) -> Vec<Range<usize>> {
     let mut runs: Vec<Range<usize>> = Vec::new();
     for (at, _) in holds.iter().enumerate().filter(|(_, holds)| **holds) {
@@ -18,7 +19,13 @@ pub(super) fn stretches(holds: &[bool]) -> Vec<Range<usize>> {
         }
     }
     let mut found = Vec::new();
-    let mut open: Vec<Range<usize>> = std::iter::once(0..runs.len()).collect();
+    let mut open: Vec<Range<usize>> = Vec::new();
+    for run in 0..runs.len() {
+        match open.last_mut() {
+            Some(part) if runs[run].start - runs[run - 1].end < LEAST_SESSIONS => part.end = run + 1,
+            _ => open.push(run..run + 1),
+        }
+    }
     while let Some(part) = open.pop() {
         let (Some(first), Some(last)) = (runs[part.clone()].first(), runs[part.clone()].last()) else { continue };
         let (held, sessions) = (runs[part.clone()].iter().map(Range::len).sum::<usize>(), last.end - first.start);
@@ -59,6 +66,13 @@ mod tests {
         assert_eq!(of("xxxxx.xxxx"), [(0, 10)]);
         assert_eq!(of("xxxxx.xxx"), [(0, 5)]);
         assert_eq!(of("x.x.x.x.x.x.x"), []);
+    }
+
+    #[test]
+    fn five_sessions_without_it_end_a_stretch_however_long_it_is() {
+        let text = |hole| format!("{}{}{}", "x".repeat(100), ".".repeat(hole), "x".repeat(40));
+        assert_eq!(of(&text(4)), [(0, 144)]);
+        assert_eq!(of(&text(5)), [(0, 100), (105, 145)]);
     }
 
     #[test]

@@ -52,11 +52,16 @@ impl Across {
         self.notes.iter().filter_map(idle).collect()
     }
 
+    /// Before it not all series were read: some are read whole in any part.
+    fn from(&self) -> Option<i64> {
+        self.program.scope.map(|scope| scope.since)
+    }
+
     /// The days that the calendar calls closed and on which most series traded, by index of the rule; rules without any are
     /// left out. Where the rules did not know them yet, they are to be run again.
     pub fn open_days(&self) -> BTreeMap<usize, Vec<i64>> {
         let days = |(rule, notes): (&usize, &Vec<Note>)| {
-            let days = self.program.rules.rules[*rule].check.across()?.open_days(notes);
+            let days = self.program.rules.rules[*rule].check.across()?.open_days(notes, self.from());
             (!days.is_empty()).then_some((*rule, days))
         };
         self.notes.iter().filter_map(days).collect()
@@ -71,12 +76,13 @@ impl Across {
             return Ok(None);
         }
         let mut builder = RecordBuilder::default();
+        let from = self.from();
         for (rule, mut notes) in self.notes {
             // Partitions come in any order, and nothing may depend on it.
             notes.sort_unstable_by(|one, other| one.series.cmp(&other.series));
             let of_rule = &self.program.rules.rules[rule];
             let Some(check) = of_rule.check.across() else { continue };
-            let mut sink = AcrossSink::default();
+            let mut sink = AcrossSink { from, ..AcrossSink::default() };
             check.conclude(&notes, &mut sink);
             sink.findings.retain(|found| of_rule.is_about(&found.finding));
             if of_rule.kind.stage() != Stage::Across && sink.findings.is_empty() {

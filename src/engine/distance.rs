@@ -24,25 +24,33 @@ pub fn bars_of_sessions(bars: &BarsSpec, sessions: usize) -> usize {
 
 /// The first timestamp with so many expected bars between `since` and it.
 pub fn later(bars: &BarsSpec, since: i64, count: usize) -> i64 {
-    let beyond = since.saturating_add(span(bars, count));
     let of_grid = bars.grid.as_ref().filter(|_| count > 0).and_then(|grid| {
         let position = grid.first_at_or_after(since)?.checked_add(i64::try_from(count).ok()?)?;
-        (position <= grid.last_at_or_before(beyond)?).then(|| grid.timestamp(position))
+        let calendar = grid.calendar();
+        let known = calendar.last().is_none_or(|last| {
+            let last = calendar.last_on_or_before(last).map(|last| calendar.session(last).close);
+            last.and_then(|close| grid.last_at_or_before(close)).is_some_and(|last| position <= last)
+        });
+        known.then(|| grid.timestamp(position))
     });
-    of_grid.unwrap_or(beyond)
+    of_grid.unwrap_or_else(|| since.saturating_add(span(bars, count)))
 }
 
 /// What comes behind the last timestamp with so many expected bars between it and `until`.
 pub fn earlier(bars: &BarsSpec, until: i64, count: usize) -> i64 {
-    let beyond = until.saturating_sub(span(bars, count));
     let of_grid = bars.grid.as_ref().filter(|_| count > 0).and_then(|grid| {
         let position = grid.last_at_or_before(until.checked_sub(1)?)?.checked_sub(i64::try_from(count).ok()?)?;
-        (position >= grid.first_at_or_after(beyond)?).then(|| grid.timestamp(position) + 1)
+        let calendar = grid.calendar();
+        let known = calendar.first().is_none_or(|first| {
+            let first = calendar.first_on_or_after(first).map(|first| calendar.session(first).open);
+            first.and_then(|open| grid.first_at_or_after(open)).is_some_and(|first| position >= first)
+        });
+        known.then(|| grid.timestamp(position) + 1)
     });
-    of_grid.unwrap_or(beyond)
+    of_grid.unwrap_or_else(|| until.saturating_sub(span(bars, count)))
 }
 
-/// How long so many bars last, with room for weekends and holidays: without a calendar it is not known where they are.
+/// How long so many bars last, with room for weekends and holidays: where no calendar knows them.
 fn span(bars: &BarsSpec, count: usize) -> i64 {
     let one = match bars.interval {
         Interval::Seconds(seconds) => i64::from(seconds) * 1_000_000,

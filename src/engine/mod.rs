@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! table    Parquet files (a snapshot, or the source itself) with file and row number
+//! left_out  rows that the reader of the files may pass over
 //! shape    source columns -> canonical columns, as projections of our own scalar functions
 //! node     the logical node of the operator and its planner
 //! exec     the operator: one series at a time, all rules in one pass
@@ -30,6 +31,7 @@ mod flagged;
 pub mod frame;
 pub mod held;
 mod identity;
+mod left_out;
 pub mod metrics;
 mod neighbours;
 pub mod nested;

@@ -21,6 +21,11 @@ pub fn marked(field: Field, steps: &[String]) -> Field {
     }
 }
 
+/// Whether `field` is inside of a struct.
+pub(super) fn is_nested(field: &Field) -> bool {
+    !steps(field).is_empty()
+}
+
 /// The names that lead to `field`; none where it is a column itself.
 fn steps(field: &Field) -> Vec<String> {
     field.metadata().get(STEPS).and_then(|steps| serde_json::from_str(steps).ok()).unwrap_or_default()

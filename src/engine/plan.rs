@@ -17,6 +17,7 @@ use super::EngineError;
 use super::arrangement::Arrangement;
 use super::canonical::canonical;
 use super::expressions::parse;
+use super::left_out;
 use super::nested;
 use super::node::SeriesNode;
 use super::program::Program;
@@ -116,7 +117,7 @@ fn planning(source: DataFusionError) -> EngineError {
 /// The bars of `input` as a plan with canonical columns only: `time` and the fields that `program` reads.
 pub fn canonical_view(program: &Program, input: &Input) -> Result<LogicalPlan> {
     let fields = program.read.iter().map(|index| ident(&*program.bars.fields[*index].name));
-    shaped(program, input)?.project(std::iter::once(ident(TIME)).chain(fields))?.build()
+    shaped(program, input, None)?.project(std::iter::once(ident(TIME)).chain(fields))?.build()
 }
 
 /// The bars of `input` as [`canonical_view`] has them, by series and in each by time; those without a timestamp last.
@@ -174,10 +175,11 @@ pub fn source_rows(input: &Input, columns: &[Arc<str>]) -> Result<LogicalPlan> {
     scanned(&in_order)?.project(place.into_iter().chain(written).chain(broken))?.build()
 }
 
-/// Scan, filter, canonical columns, window.
-fn shaped(program: &Program, input: &Input) -> Result<LogicalPlanBuilder> {
+/// Scan, filter, canonical columns, window; rows whose first key field is not one of `of` may be left out.
+pub(super) fn shaped(program: &Program, input: &Input, of: Option<&BTreeSet<String>>) -> Result<LogicalPlanBuilder> {
     let columns = shape::Columns { schema: &input.schema, places: &input.places, whole: input.whole.is_none() };
-    let plan = scanned(input)?.project(shape::projection(program, &columns, input.first_row()))?;
+    let plan = scanned_where(input, left_out::needed(program, &input.schema, input.window, of))?
+        .project(shape::projection(program, &columns, input.first_row()))?;
     match window(input.window) {
         Some(window) => plan.filter(window),
         None => Ok(plan),
@@ -186,8 +188,13 @@ fn shaped(program: &Program, input: &Input) -> Result<LogicalPlanBuilder> {
 
 /// Scan, filter.
 fn scanned(input: &Input) -> Result<LogicalPlanBuilder> {
-    let table =
-        Arc::new(BarsTable::new(input.groups.clone(), nested::stored(&input.schema), input.locators, &input.places));
+    scanned_where(input, None)
+}
+
+/// Scan, filter; rows of which `needed` is not true may be left out.
+fn scanned_where(input: &Input, needed: Option<Expr>) -> Result<LogicalPlanBuilder> {
+    let table = BarsTable::new(input.groups.clone(), nested::stored(&input.schema), input.locators, &input.places);
+    let table = Arc::new(table.where_possible(needed));
     let mut plan = LogicalPlanBuilder::scan("source", provider_as_source(table), None)?;
     if let Some(flat) = nested::flat(&input.schema, plan.schema()) {
         plan = plan.project(flat)?;
@@ -237,7 +244,7 @@ async fn run_whole(
         whole: None,
         ..*input
     };
-    let plan = shaped(program, &input);
+    let plan = shaped(program, &input, None);
     execute(context, plan.and_then(|plan| evaluated(context, program, plan, (arrangement, Pass::Whole)))).await
 }
 
@@ -259,7 +266,8 @@ pub async fn run_again(
         whole: None,
         ..*input
     };
-    let chosen = shaped(program, &again).and_then(|plan| of_symbols(program, plan, &twice.symbols));
+    let chosen =
+        shaped(program, &again, Some(&twice.symbols)).and_then(|plan| of_symbols(program, plan, &twice.symbols));
     let pass = Pass::Again(Arc::new(twice.series.clone()));
     let plan = chosen.and_then(|plan| evaluated(context, program, plan, (again.arrangement, pass)));
     execute(context, plan).await
@@ -282,7 +290,8 @@ pub async fn run_longer(
         window: (earliest, input.window.1),
         ..*input
     };
-    let chosen = shaped(program, &all).and_then(|plan| of_symbols(program, plan, &longer.symbols));
+    let chosen =
+        shaped(program, &all, Some(&longer.symbols)).and_then(|plan| of_symbols(program, plan, &longer.symbols));
     let pass = Pass::Longer(Arc::new(longer.series.clone()));
     execute(context, chosen.and_then(|plan| evaluated(context, program, plan, (all.arrangement, pass)))).await
 }
@@ -308,7 +317,7 @@ async fn execute(
 /// The logical plan of a run; see the module of the engine for its shape.
 pub fn logical(context: &SessionContext, program: &Arc<Program>, input: &Input) -> Result<LogicalPlan> {
     let pass = if input.whole.is_none() { Pass::Whole } else { Pass::First };
-    evaluated(context, program, shaped(program, input)?, (input.arrangement, pass))
+    evaluated(context, program, shaped(program, input, None)?, (input.arrangement, pass))
 }
 
 /// The operator over `plan`.

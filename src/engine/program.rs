@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::scope::{Scope, runs_in_part};
 use crate::bars::column::reserved;
 use crate::bars::{BarsSpec, FieldKind, TIME};
-use crate::checks::{OtherBars, PeerTable, parse_error};
+use crate::checks::{Across, OtherBars, PeerTable, parse_error};
 use crate::config::{Rule, RuleSet};
 use crate::decide::{Action, Severity};
 use crate::market::facts::MarketFacts;
@@ -216,6 +216,11 @@ impl Program {
     pub fn with_open_days(self, open_days: BTreeMap<usize, Vec<i64>>) -> Self {
         let sha256 = format!("{} with open days", self.sha256);
         Self { open_days, sha256, ..self }
+    }
+
+    /// Whether a rule asks how new each series is, so that those without a bar in a part have to be read all the same.
+    pub fn asks_for_newest(&self) -> bool {
+        self.running().any(|(_, rule)| rule.check.across().is_some_and(Across::needs_only_newest))
     }
 
     /// Whether the field at `index` holds numbers.

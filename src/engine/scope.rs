@@ -31,7 +31,7 @@ pub struct Need {
 impl Need {
     /// That of `rule`, one of `rules`; `None` where it depends on all of the series.
     pub fn of(rule: &Rule, rules: &RuleSet, bars: &BarsSpec) -> Option<Self> {
-        let (before, after, mut least) = match rule.context() {
+        let (mut before, after, mut least) = match rule.context() {
             // Where a series comes back, what was said of its end is to be said anew.
             Context::Whole if rule.check.across().is_some_and(Across::needs_only_newest) => (0, 1, 0),
             Context::Whole => return None,
@@ -42,6 +42,7 @@ impl Need {
         if !rule.check.merged().is_empty() {
             least = least.max(bars_of_sessions(bars, LEAST_SESSIONS));
         }
+        before = before.max(rule.excuses.bars_before());
         let own = rules.expressions.iter().filter(|expression| expression.rule == rule.id);
         let (before, after) = own.fold((before, after), |(before, after), expression| {
             (before.max(expression.reach.0), after.max(expression.reach.1))

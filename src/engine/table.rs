@@ -10,7 +10,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::ScalarValue;
+use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
@@ -53,6 +53,8 @@ pub struct BarsTable {
     groups: Vec<Vec<TableFile>>,
     locators: Locators,
     tables: TableSchema,
+    /// Over columns of the files.
+    only: Option<Expr>,
 }
 
 impl BarsTable {
@@ -72,7 +74,13 @@ impl BarsTable {
                     .build()
             }
         };
-        Self { groups, locators, tables }
+        Self { groups, locators, tables, only: None }
+    }
+
+    /// Rows of which `only`, which looks at columns of the files alone, is not true need not be read, and pages and row groups
+    /// without others are not.
+    pub fn where_possible(self, only: Option<Expr>) -> Self {
+        Self { only, ..self }
     }
 
     fn group(&self, files: &[TableFile]) -> Result<FileGroup> {
@@ -116,12 +124,18 @@ impl TableProvider for BarsTable {
 
     async fn scan(
         &self,
-        _state: &dyn Session,
+        state: &dyn Session,
         projection: Option<&Vec<usize>>,
         _filters: &[Expr],
         _limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let source = Arc::new(ParquetSource::new(self.tables.clone()));
+        let mut source = ParquetSource::new(self.tables.clone());
+        if let Some(only) = &self.only {
+            let schema = DFSchema::try_from(self.schema())?;
+            let predicate = state.create_physical_expr(only.clone(), &schema)?;
+            source = source.with_predicate(predicate).with_pushdown_filters(true);
+        }
+        let source = Arc::new(source);
         let groups = self.groups.iter().map(|group| self.group(group)).collect::<Result<Vec<_>>>()?;
         let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), source)
             .with_file_groups(groups)

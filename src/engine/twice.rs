@@ -79,6 +79,11 @@ impl Longer {
         &self.series
     }
 
+    /// Their first key fields; none where series have no key.
+    pub fn symbols(&self) -> &BTreeSet<String> {
+        &self.symbols
+    }
+
     /// Their keys are handed out.
     pub fn into_series(self) -> BTreeSet<String> {
         self.series

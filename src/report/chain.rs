@@ -65,22 +65,29 @@ pub(super) enum Chain {
 pub(super) fn chain(dir: &Path, job: &str, window: Window, in_part: bool) -> Result<Chain, ReportError> {
     let mut others = Chain::None;
     let mut links: Vec<ChainedRun> = Vec::new();
+    let mut rules: Vec<String> = Vec::new();
     for file in runs::of_job(dir, job)? {
         let earlier = Earlier::read(&file.path).map_err(|source| ReportError::reading(&file.path, source))?;
         let Some(earlier) = earlier else { continue };
         // What is found near an end of a window depends on it: such a run replaces nothing, and is compared with by itself.
         if let Some(part) = earlier.part.filter(|_| earlier.window.1.is_none()) {
             links.push(ChainedRun { file, part: Some(part) });
+            rules.push(earlier.rules);
             continue;
         }
         let Some(moved) = comparable(earlier.window, window, in_part) else {
             others = Chain::OtherWindows;
             continue;
         };
+        // Under other rules a part finds others, which says nothing of the bars.
+        let mut of_rules = rules.iter().map(|rules| *rules == earlier.rules);
+        links.retain(|_| of_rules.next() == Some(true));
         links.push(ChainedRun { file, part: None });
         links.reverse();
         return Ok(Chain::Runs(links, moved));
     }
+    let mut of_rules = rules.iter().map(|of| Some(of) == rules.first());
+    links.retain(|_| of_rules.next() == Some(true));
     let known = links.iter().filter_map(|link| link.part.as_ref()).map(|part| part.since).min();
     match (known, window) {
         (Some(known), (Some(since), until)) if in_part && since >= known => {
@@ -109,6 +116,8 @@ fn comparable(before: Window, now: Window, in_part: bool) -> Option<Moved> {
 struct Earlier {
     window: Window,
     part: Option<Part>,
+    /// SHA-256 of its rules.
+    rules: String,
 }
 
 impl Earlier {
@@ -117,7 +126,7 @@ impl Earlier {
         if metadata(&builder, SCOPE_KEY).is_some_and(|scope| scope != WHOLE) {
             return Ok(None);
         }
-        let columns = ["status", "window_since", "window_until", "changed_since", "series_whole"];
+        let columns = ["status", "window_since", "window_until", "changed_since", "series_whole", "rules_sha256"];
         let Some(run) = only(builder, &columns)?.next().transpose()?.filter(|run| run.num_rows() > 0) else {
             return Ok(None);
         };
@@ -131,7 +140,8 @@ impl Earlier {
             Some(since) => Some(Part { since, whole: series(&run)? }),
             None => None,
         };
-        Ok(Some(Self { window, part }))
+        let rules = texts(&run, "rules_sha256")?.value(0).to_owned();
+        Ok(Some(Self { window, part, rules }))
     }
 }
 

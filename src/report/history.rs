@@ -228,8 +228,8 @@ pub(super) fn identity(finding_id: &str) -> Option<u128> {
 ///
 /// # Errors
 /// A file of an earlier run cannot be read.
-pub fn previous_findings(dir: &Path, job: &str, coverage: Coverage) -> Result<Previous, ReportError> {
-    runs::again_where_one_goes(|| load(dir, job, &coverage, MOST_KNOWN))
+pub fn previous_findings(dir: &Path, job: &str, coverage: &Coverage) -> Result<Previous, ReportError> {
+    runs::again_where_one_goes(|| load(dir, job, coverage, MOST_KNOWN))
 }
 
 /// The median of the rows that the last runs of `job` were to remove, of those that reached their end and were free to;
@@ -462,7 +462,7 @@ mod tests {
     }
 
     fn known(dir: &Path, window: Window) -> Box<KnownFindings> {
-        match previous_findings(dir, "demo", coverage(window)).unwrap() {
+        match previous_findings(dir, "demo", &coverage(window)).unwrap() {
             Previous::Known(known) => known,
             other => panic!("{other:?}"),
         }
@@ -471,9 +471,9 @@ mod tests {
     #[test]
     fn the_first_run_has_nothing_before_it() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(matches!(previous_findings(dir.path(), "demo", Coverage::default()).unwrap(), Previous::None));
+        assert!(matches!(previous_findings(dir.path(), "demo", &Coverage::default()).unwrap(), Previous::None));
         report(dir.path(), meta(1), RunStatus::Findings);
-        assert!(matches!(previous_findings(dir.path(), "other", Coverage::default()).unwrap(), Previous::None));
+        assert!(matches!(previous_findings(dir.path(), "other", &Coverage::default()).unwrap(), Previous::None));
     }
 
     #[test]
@@ -507,7 +507,7 @@ mod tests {
             [(Some(99), Some(150)), (Some(100), Some(151)), (Some(104), None), (None, Some(150)), (None, None)]
         {
             let window = (window.0.map(|day| day * DAY), window.1.map(|day: i64| day * DAY));
-            let previous = previous_findings(dir.path(), "demo", coverage(window)).unwrap();
+            let previous = previous_findings(dir.path(), "demo", &coverage(window)).unwrap();
             assert!(matches!(previous, Previous::OtherWindows), "{window:?}: {previous:?}");
         }
         // An older run that looked at more is the one before.
@@ -596,7 +596,7 @@ mod tests {
         report(dir.path(), meta(1), RunStatus::Findings);
         let part = dir.path().join("findings/job=demo/run_date=2026-11-20/20261120T010000Z-aaaa-000.parquet");
         fs::write(&part, "not Parquet").unwrap();
-        let error = previous_findings(dir.path(), "demo", Coverage::default()).unwrap_err();
+        let error = previous_findings(dir.path(), "demo", &Coverage::default()).unwrap_err();
         assert!(matches!(&error, ReportError::Read { path, .. } if *path == part), "{error}");
     }
 }

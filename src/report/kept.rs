@@ -175,8 +175,8 @@ fn of_each(runs: &[Candidate], most: usize, span: impl Fn(NaiveDate) -> NaiveDat
 /// What tells what is open, by the window that the next run looks at; and the run whose watermark it goes by.
 fn compared_with(runs: &[Candidate]) -> impl Iterator<Item = &Candidate> {
     let all = || {
-        let all = runs.iter().filter(|run| run.ended()).enumerate();
-        all.filter_map(|(_, run)| if let Bars::All(window) = run.bars { Some((run, window)) } else { None })
+        let all = runs.iter().filter(|run| run.ended());
+        all.filter_map(|run| if let Bars::All(window) = run.bars { Some((run, window)) } else { None })
     };
     // A run from a date on is not compared with one over all bars, nor is that with it.
     let open = [false, true]

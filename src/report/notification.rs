@@ -301,7 +301,7 @@ mod tests {
         assert!(found_new(dir.path(), "demo", id.as_str()).unwrap());
         // One that is compared with it finds the same.
         let coverage = crate::report::margins::Coverage::default();
-        let previous = crate::report::history::previous_findings(dir.path(), "demo", coverage).unwrap();
+        let previous = crate::report::history::previous_findings(dir.path(), "demo", &coverage).unwrap();
         let run = RunMeta { command: "run".to_owned(), ..meta(3) };
         let id = run.run_id.clone();
         let mut collector = Collector::new(dir.path(), program(), run, vec!["bars.csv".to_owned()], previous);

@@ -41,7 +41,8 @@ async fn ingest_all(job: &Job, opened: &Opened, session: &SessionContext) -> Res
     // A query sees whatever can be read: a column that some files lack is NULL there.
     let mut program = program::program(job, opened, session)?.with_every_field();
     program.compared.clear();
-    let reading = Reading { program: &program, series: &[], missing_is_null: true, context: &job.context };
+    let reading =
+        Reading { program: &program, series: &[], within: None, missing_is_null: true, context: &job.context };
     let ingested = opened.source.ingest(&reading).await?;
     Ok((program, ingested))
 }

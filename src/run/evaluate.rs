@@ -1,6 +1,6 @@
 //! Bars through the engine, into the report or whatever else takes what the rules make of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -59,10 +59,14 @@ impl Sink for Collector {
 /// What evaluating came to, besides what the sink took.
 #[derive(Debug)]
 pub(super) struct Evaluated {
-    /// The series with a bar inside the window that was read.
+    /// The series with a bar inside the window that was read; all that were read where a rule asks how new each is.
     pub(super) seen: Seen,
+    /// The days that the calendar calls closed and on which most series traded, by index of the rule that found it.
+    pub(super) open_days: BTreeMap<usize, Vec<i64>>,
     /// The series that were read from their first row on.
     pub(super) longer: Longer,
+    /// Whether the source left out bars of these: they have to be asked for, and all is evaluated again.
+    pub(super) is_short: bool,
 }
 
 /// Evaluates the bars of `ingested`, those that are there twice by all fields of the source; then series by each other,
@@ -92,15 +96,21 @@ pub(super) async fn evaluate(
         false => program,
     };
     let mut passed = pass(session, opened, program, ingested, sink, &report).await?;
-    let open_days = passed.across.open_days();
+    if passed.evaluated.is_short {
+        return Ok(passed.evaluated);
+    }
+    let open_days = with_known(passed.across.open_days(), &program.open_days);
     let again;
-    let program = match open_days.is_empty() {
+    let program = match open_days == program.open_days {
         true => program,
         false => {
             let informed = compile()?.beside(program.peers.clone(), program.others.clone());
             again = Arc::new(informed.with_open_days(open_days));
             sink.begin_again();
             passed = pass(session, opened, &again, ingested, sink, &report).await?;
+            if passed.evaluated.is_short {
+                return Ok(passed.evaluated);
+            }
             &again
         }
     };
@@ -130,7 +140,18 @@ pub(super) async fn evaluate(
     if let Some(ends) = calendar_ends(program, sink.tally().series.span.map(|(_, newest)| newest)) {
         context.note(&ends);
     }
-    Ok(evaluated)
+    Ok(Evaluated { open_days: program.open_days.clone(), ..evaluated })
+}
+
+/// The days `found` with those that were known before.
+fn with_known(mut found: BTreeMap<usize, Vec<i64>>, known: &BTreeMap<usize, Vec<i64>>) -> BTreeMap<usize, Vec<i64>> {
+    for (rule, days) in known {
+        let all = found.entry(*rule).or_default();
+        all.extend(days);
+        all.sort_unstable();
+        all.dedup();
+    }
+    found
 }
 
 /// What one pass over the bars came to, besides what the sink took.
@@ -152,9 +173,11 @@ async fn pass(
 ) -> Result<Passed, Failure> {
     let (mut twice, mut longer, mut across) = (Twice::default(), Longer::default(), Across::new(program));
     let (mut seen, from) = (Seen::default(), ingested.input.window.0);
+    let (mut known, known_from) = (Seen::default(), from.filter(|_| !program.asks_for_newest()));
     let mut take = |batch: &RecordBatch, longer: &mut Longer| {
         longer.take(batch);
         seen.take(batch, from);
+        known.take(batch, known_from);
         across.take(batch);
         sink.take(batch)?;
         report(sink.tally().series.rows.read);
@@ -174,11 +197,18 @@ async fn pass(
     for (key, symbol) in expected.iter().filter(|(key, _)| !seen.has(key)) {
         longer.add(key, symbol.as_deref());
     }
+    let is_there = |whole: &BTreeSet<String>| !longer.symbols().is_empty() && longer.symbols().is_subset(whole);
+    if !longer.is_empty() && ingested.whole_only.as_ref().is_some_and(|whole| !is_there(whole)) {
+        return Ok(Passed {
+            across,
+            evaluated: Evaluated { seen: known, longer, is_short: true, open_days: BTreeMap::new() },
+        });
+    }
     if !longer.is_empty() {
         tracing::info!(series = longer.series().len(), "reading series from their first row on");
         let all = plan::run_longer(session, program, &ingested.input, (&longer, *earliest)).await?;
         collect(opened, all, &mut |batch| {
-            seen.take(batch, from);
+            known.take(batch, known_from);
             across.take(batch);
             sink.take(batch)?;
             report(sink.tally().series.rows.read);
@@ -186,7 +216,7 @@ async fn pass(
         })
         .await?;
     }
-    Ok(Passed { across, evaluated: Evaluated { seen, longer } })
+    Ok(Passed { across, evaluated: Evaluated { seen: known, longer, is_short: false, open_days: BTreeMap::new() } })
 }
 
 /// That the calendar ends soon after the bar of `newest` (µs UTC), or before it.

@@ -157,7 +157,10 @@ async fn opened_job(
     meta.window = part.window(meta.window);
     (meta.watermark_before, meta.changed_since) = (part.watermark, part.scope.map(|scope| scope.changed));
     let program = match part.scope {
-        Some(scope) => Arc::new(program::program_as_of(job, opened, &session, meta.as_of.0)?.within(Some(scope))),
+        Some(scope) => {
+            let program = program::program_as_of(job, opened, &session, meta.as_of.0)?.within(Some(scope));
+            Arc::new(part.with_open_days(program))
+        }
         None => whole,
     };
     let mut seconds = StageSeconds { load: started.elapsed().as_secs_f64(), ..StageSeconds::default() };
@@ -184,9 +187,9 @@ async fn opened_job(
     };
     // What was read is held until the report is written: it says in which lines rows stand.
     let (moved, _held, longer, state) = match evaluated {
-        Ok((ingested, first, Evaluated { seen, longer })) => {
+        Ok((ingested, first, Evaluated { seen, longer, open_days, .. })) => {
             let moved = of_job.move_rows((&ingested, &first), &mut collector, &mut seconds).await;
-            (moved, Some(ingested), longer, of_job.state(seen.into_series(), &labels))
+            (moved, Some(ingested), longer, of_job.state((seen.into_series(), open_days), &labels))
         }
         Err(failure) => (Err(failure), None, Longer::default(), None),
     };
@@ -261,7 +264,7 @@ fn collector(
 ) -> Result<Collector, Failure> {
     // A run over a part of the rules or series does not know what was fixed.
     let previous = match options.report && job.only.is_empty() && options.series.is_empty() {
-        true => history::previous_findings(dir, &program.job, Coverage::of(program, meta))?,
+        true => history::previous_findings(dir, &program.job, &Coverage::of(program, meta))?,
         false => Previous::Unknown,
     };
     Ok(Collector::new(dir, Arc::clone(program), meta.clone(), opened.source.file_names(), previous))

@@ -82,7 +82,8 @@ impl Job {
         let session = session(&self.context.limits_in(&scratch))?;
         let program = Arc::new(program::program(self, opened, &session)?);
         let all = program::program(self, opened, &session)?.with_every_field();
-        let reading = Reading { program: &all, series: &[], missing_is_null: true, context: &self.context };
+        let reading =
+            Reading { program: &all, series: &[], within: None, missing_is_null: true, context: &self.context };
         let ingested = opened.source.ingest(&reading).await?;
         check_target(file, &ingested)?;
         let rejected = match clean {

@@ -1,7 +1,7 @@
 //! Bars within reach of the engine, and what all kinds of sources do to bring them there: which columns are read, and
 //! which partition reads which files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ use crate::source::{
 const WORTH_PARTITIONING: u64 = 4 << 20;
 
 /// Bars that lie before the window, and are read where a verdict depends on them.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Beyond {
     /// The first timestamp that is ever read, µs UTC.
     pub(crate) earliest: Option<i64>,
@@ -61,6 +61,8 @@ pub(crate) struct Ingested {
     pub(super) copies: Option<Scratch>,
     /// What lies before the window.
     pub(crate) beyond: Beyond,
+    /// Where the source left out bars before the window or after it: the first key fields of the series of which it did not.
+    pub(crate) whole_only: Option<BTreeSet<String>>,
 }
 
 impl Ingested {

@@ -2,6 +2,7 @@
 //! however it ends. A holder that is stopped still holds it; a dead one never does.
 
 use std::fmt;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -99,6 +100,11 @@ impl Waiting {
     }
 }
 
+/// Whether there may be a file `path`; below what is no folder there is none.
+fn may_exist(disk: &Disk, path: &Path) -> bool {
+    disk.exists(path).unwrap_or_else(|error| error.kind() != io::ErrorKind::NotADirectory)
+}
+
 /// The lock, or who holds it, in words. A folder that cannot be written to holds no lock, and no report either: that is
 /// said when the report is written. A lock file that is there and cannot be locked may be that of a run that is alive.
 fn try_to(dir: &Path, command: &str, path: &Path) -> Result<Result<JobLock, String>, Failure> {
@@ -107,7 +113,7 @@ fn try_to(dir: &Path, command: &str, path: &Path) -> Result<Result<JobLock, Stri
     let claim = match taken {
         Ok(Some(claim)) => claim,
         Ok(None) => return Ok(Err(holder(&disk, path))),
-        Err(error) if !matches!(disk.exists(path), Ok(false)) => {
+        Err(error) if may_exist(&disk, path) => {
             let message = format!(
                 "the lock file `{}` cannot be locked: {error}; run as its owner, or remove it where no run of the job is alive",
                 path.display()

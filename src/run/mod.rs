@@ -42,6 +42,8 @@ mod lock;
 mod mistaken;
 mod namesake;
 mod next;
+#[cfg(test)]
+mod night_tests;
 mod notify;
 mod of_job;
 mod open;

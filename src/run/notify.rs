@@ -82,7 +82,7 @@ impl<'a> Notifying<'a> {
         for Delivery { channel, error, .. } in &notification.deliveries {
             match error {
                 Some(error) => {
-                    self.job.context.note(&format!("warning: notification not delivered: {channel}: {error}"))
+                    self.job.context.note(&format!("warning: notification not delivered: {channel}: {error}"));
                 }
                 None => tracing::info!(job = self.job.name(), run = %self.run, channel, "notification delivered"),
             }

@@ -1,5 +1,6 @@
 //! A job over a source that was opened: bars are evaluated, and what is to be moved is said, written down, or moved.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -22,11 +23,13 @@ use super::plan::Plan;
 use super::preview;
 use super::program;
 use super::removal::{self, Done, Planned};
+use super::source::Within;
 use super::unfinished::is_skipped;
 use super::window;
 use crate::decide::{FailOn, Refusal};
 use crate::durable::paths;
 use crate::engine::program::Program;
+use crate::engine::twice::Longer;
 use crate::quarantine::plan::Plan as Written;
 use crate::report::collector::Collector;
 use crate::report::history;
@@ -53,23 +56,34 @@ impl OfJob<'_> {
         collector: &mut Collector,
     ) -> Result<(Ingested, FirstTexts, Evaluated), Failure> {
         let Self { job, order, opened, program, meta } = *self;
-        let (context, series, window) = (&job.context, &order.options.series, meta.window);
-        let mut ingested = opened.ingest(program, context, series).await?;
-        seconds.extract = ingested.extract_seconds;
-        ingested.input.window = (program.read_from().max(beyond.earliest), window.1);
-        ingested.beyond = beyond;
-        if order.options.preview {
-            preview::first_bars(session, program, &ingested.input)
-                .await?
-                .lines()
-                .iter()
-                .for_each(|line| context.note(line));
+        let (context, series) = (&job.context, &order.options.series);
+        let window = (program.read_from().max(beyond.earliest), meta.window.1);
+        let mut besides = Some(BTreeSet::new());
+        loop {
+            let whole: Vec<String> = besides.iter().flatten().cloned().collect();
+            let within = besides.is_some().then_some(Within { window, besides: &whole });
+            let mut ingested = opened.ingest(program, context, (series, within)).await?;
+            seconds.extract += ingested.extract_seconds;
+            ingested.input.window = window;
+            ingested.beyond = beyond.clone();
+            if order.options.preview {
+                let first = preview::first_bars(session, program, &ingested.input).await?;
+                first.lines().iter().for_each(|line| context.note(line));
+            }
+            collector.look_up_in(ingested.snapshot());
+            let started = Instant::now();
+            let evaluated = self.evaluate_once(session, &ingested, collector).await?;
+            if evaluated.is_short {
+                // The source is asked again, for all bars of these series too.
+                besides = whole_series(besides.take(), &evaluated.longer);
+                collector.begin_again();
+                seconds.check += started.elapsed().as_secs_f64();
+                continue;
+            }
+            let first = self.conclude_evaluation(session, &ingested, collector).await?;
+            seconds.check += started.elapsed().as_secs_f64();
+            return Ok((ingested, first, evaluated));
         }
-        collector.look_up_in(ingested.snapshot());
-        let started = Instant::now();
-        let (first, evaluated) = self.evaluate(session, &ingested, collector).await?;
-        seconds.check = started.elapsed().as_secs_f64();
-        Ok((ingested, first, evaluated))
     }
 
     /// Evaluates the bars, and gives the first texts of each field. Where no bar was read although some are expected, or the
@@ -80,11 +94,31 @@ impl OfJob<'_> {
         ingested: &Ingested,
         collector: &mut Collector,
     ) -> Result<(FirstTexts, Evaluated), Failure> {
-        let Self { job, order, opened, program, meta } = *self;
-        let (context, window) = (&job.context, meta.window);
+        let evaluated = self.evaluate_once(session, ingested, collector).await?;
+        Ok((self.conclude_evaluation(session, ingested, collector).await?, evaluated))
+    }
+
+    async fn evaluate_once(
+        &self,
+        session: &SessionContext,
+        ingested: &Ingested,
+        collector: &mut Collector,
+    ) -> Result<Evaluated, Failure> {
+        let Self { job, opened, program, meta, .. } = *self;
         tracing::info!(arrangement = ?ingested.input.arrangement, rows = ingested.rows, "evaluating");
         let compile = || Ok(program::program_as_of(job, opened, session, meta.as_of.0)?.within(program.scope));
-        let evaluated = evaluate(context, (opened, session), program, ingested, collector, &compile).await?;
+        evaluate(&job.context, (opened, session), program, ingested, collector, &compile).await
+    }
+
+    /// Notes what the bars show besides findings, and gives the first texts of each field; see [`OfJob::evaluate`] for errors.
+    async fn conclude_evaluation(
+        &self,
+        session: &SessionContext,
+        ingested: &Ingested,
+        collector: &Collector,
+    ) -> Result<FirstTexts, Failure> {
+        let Self { job, order, opened, program, meta } = *self;
+        let (context, window) = (&job.context, meta.window);
         if order.options.series.is_empty() {
             let whole = window == (None, None);
             facts::note_unmatched(context, collector.tally(), whole);
@@ -104,7 +138,7 @@ impl OfJob<'_> {
         for identity in &ingested.identities {
             identity.verify_unchanged()?;
         }
-        Ok((first, evaluated))
+        Ok(first)
     }
 
     /// Limits, the plan, and what it moves.
@@ -228,4 +262,15 @@ impl OfJob<'_> {
         ending.plan = Some(plan);
         Ok(())
     }
+}
+
+/// Texts of series that are asked for by name, in bytes: of more, a source is read whole.
+const MOST_BYTES: usize = 1 << 20;
+
+/// The series that are asked for whole, with those of `longer`; `None` where all bars are to be read.
+fn whole_series(known: Option<BTreeSet<String>>, longer: &Longer) -> Option<BTreeSet<String>> {
+    let mut all = known?;
+    all.extend(longer.symbols().iter().cloned());
+    let bytes: usize = all.iter().map(String::len).sum();
+    (!longer.symbols().is_empty() && bytes <= MOST_BYTES).then_some(all)
 }

@@ -6,7 +6,7 @@ use super::context::Context;
 use super::failure::Failure;
 use super::ingest::Ingested;
 use super::job::Job;
-use super::source::{Reading, Source};
+use super::source::{Reading, Source, Within};
 use crate::bars::BarsSpec;
 use crate::config::{self, Loaded};
 use crate::engine::program::Program;
@@ -26,14 +26,15 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
-    /// Makes the bars readable by the engine. `series` keeps the series whose first key field is one of these.
+    /// Makes the bars readable by the engine. `series` keeps the series whose first key field is one of these, `within` those
+    /// bars that are asked for, where the source can choose.
     pub(crate) async fn ingest(
         &self,
         program: &Program,
         context: &Context,
-        series: &[String],
+        (series, within): (&[String], Option<Within<'_>>),
     ) -> Result<Ingested, Failure> {
-        self.source.ingest(&Reading { program, series, missing_is_null: false, context }).await
+        self.source.ingest(&Reading { program, series, within, missing_is_null: false, context }).await
     }
 }
 

@@ -58,7 +58,7 @@ async fn of_job(
     let whole = of_bars(opened, Gathers::Nothing);
     let gathers = Gathers::Bars { by_session: by_session(program, &whole) };
     let gathering = Arc::new(Program { gathers, ..whole });
-    let mut ingested = opened.ingest(&gathering, context, &[]).await?;
+    let mut ingested = opened.ingest(&gathering, context, (&[], None)).await?;
     ingested.input.window = window;
     let mut others = Others::default();
     let bars = plan::run_to_gather(session, &gathering, &ingested.input).await?;

@@ -30,9 +30,20 @@ pub(super) struct Part {
     pub(super) beyond: Beyond,
     /// The watermark of the run before, µs UTC on the scale of the timestamps.
     pub(super) watermark: Option<i64>,
+    /// Days before it that the calendar calls closed and on which most series traded, by id of the rule that found it.
+    open_days: BTreeMap<String, Vec<i64>>,
 }
 
 impl Part {
+    /// `program` with what runs over all bars found of the days before the part: which of its bars a rule about a series sees
+    /// hangs on it, and only all series together show it.
+    pub(super) fn with_open_days(&self, program: Program) -> Program {
+        let rules = program.rules.rules.iter().enumerate();
+        let known = rules.filter_map(|(index, rule)| Some((index, self.open_days.get(&*rule.id)?.clone())));
+        let known: BTreeMap<usize, Vec<i64>> = known.filter(|(_, days)| !days.is_empty()).collect();
+        if known.is_empty() { program } else { program.with_open_days(known) }
+    }
+
     /// The window of a run that looks at `window` where nothing else is known.
     pub(super) fn window(&self, window: Window) -> Window {
         (self.scope.map(|scope| scope.since).or(window.0), window.1)
@@ -97,7 +108,9 @@ impl OfJob<'_> {
             return Ok(Part { beyond: Beyond::from(earliest), watermark, ..Part::default() });
         }
         let beyond = Beyond { earliest, expected: state.series };
-        Ok(Part { scope: Some(Scope { since, changed }), beyond, watermark })
+        let mut open_days = state.open_days;
+        open_days.values_mut().for_each(|days| days.retain(|day| day.saturating_mul(DAY_US) < since));
+        Ok(Part { scope: Some(Scope { since, changed }), beyond, watermark, open_days })
     }
 
     /// What is not as it was in the run that left `state`, where anything is.
@@ -109,6 +122,8 @@ impl OfJob<'_> {
         let calendar = program.bars.calendar.as_ref().map(|calendar| calendar.version().to_owned());
         Ok(if state.barkeep != env!("CARGO_PKG_VERSION") {
             Some(format!("barkeep is another version ({} before)", state.barkeep))
+        } else if state.source_sha256 != self.source_sha256() {
+            Some("the source is another".to_owned())
         } else if state.job_sha256 != meta.job_sha256 {
             Some("the job file changed".to_owned())
         } else if whole && state.rules_sha256 != program.rules.sha256 {
@@ -126,9 +141,17 @@ impl OfJob<'_> {
         })
     }
 
-    /// What a run leaves for the next one that saw `series`; `None` where it is not one that goes on: it is a check or a
+    fn source_sha256(&self) -> String {
+        hex(&sha256(self.opened.source.origin().as_bytes()))
+    }
+
+    /// What a run leaves for the next one that saw `series` and `open_days`, by index of the rule that found these; `None` where it is not one that goes on: it is a check or a
     /// plan, or looked at some rules or series, or at a window that a person asked for.
-    pub(super) fn state(&self, series: BTreeMap<String, Option<String>>, labels: &Labels) -> Option<State> {
+    pub(super) fn state(
+        &self,
+        (series, open_days): (BTreeMap<String, Option<String>>, BTreeMap<usize, Vec<i64>>),
+        labels: &Labels,
+    ) -> Option<State> {
         let Self { job, order, opened, program, meta } = *self;
         let (of_job, options) = (&opened.loaded.job, &order.options);
         let goes_on = order.goal == (Goal::Run { dry: false }) && options.report;
@@ -138,11 +161,13 @@ impl OfJob<'_> {
         of_job.window.lookback.filter(|_| goes_on && whole && by_job)?;
         let watermark = watermark_of(program, meta, of_job.window.grace.num_microseconds().unwrap_or(i64::MAX));
         Some(State {
+            source_sha256: self.source_sha256(),
             job_sha256: meta.job_sha256.clone(),
             rules_sha256: program.rules.sha256.clone(),
             facts_sha256: opened.loaded.facts.sha256.clone(),
             calendar: program.bars.calendar.as_ref().map(|calendar| calendar.version().to_owned()),
             labels: muting(labels),
+            open_days: open_days.into_iter().map(|(rule, days)| (program.rule_id(rule).to_owned(), days)).collect(),
             series,
             ..State::new(of_job, meta.run_id.as_str(), watermark, meta.as_of.0)
         })

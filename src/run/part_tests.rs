@@ -63,14 +63,14 @@ check = "order"
 severity = "info"
 "#;
 
-struct World {
+pub(super) struct World {
     folder: TempDir,
     notes: Arc<Mutex<Vec<String>>>,
     context: Context,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let job = "name = \"nightly\"\nrules = \"rules.toml\"\nsource.files = { path = \"bars.csv\", writers = \"none\" }\n\
                    report.dir = \"reports\"\n[bars]\ninterval = \"1d\"\nseries = [\"symbol\"]\ncalendar = \"weekdays\"\n\
@@ -89,7 +89,7 @@ impl World {
         Self { folder, notes, context }
     }
 
-    fn path(&self, name: &str) -> std::path::PathBuf {
+    pub(super) fn path(&self, name: &str) -> std::path::PathBuf {
         self.folder.path().join(name)
     }
 
@@ -104,20 +104,20 @@ impl World {
         fs::write(self.path("bars.csv"), csv).unwrap();
     }
 
-    async fn run(&self, as_of: usize, full: bool) -> RunResult {
+    pub(super) async fn run(&self, as_of: usize, full: bool) -> RunResult {
         let window = AskedWindow { full, ..AskedWindow::default() };
         let as_of = Some(Moment::Date(date(as_of)));
         let job = Job::open(&self.context, self.path("job.toml")).unwrap();
         job.run(RunOptions { window, as_of, ..RunOptions::default() }).await.unwrap()
     }
 
-    fn notes(&self) -> String {
+    pub(super) fn notes(&self) -> String {
         std::mem::take(&mut *self.notes.lock().unwrap()).join("\n")
     }
 }
 
 /// The weekday with the number `at`, from 2024-01-01 on.
-fn date(at: usize) -> NaiveDate {
+pub(super) fn date(at: usize) -> NaiveDate {
     NaiveDate::from_ymd_opt(2024, 1, 1).unwrap() + TimeDelta::days(i64::try_from(at / 5 * 7 + at % 5).unwrap())
 }
 
@@ -175,7 +175,7 @@ fn until(bars: &Bars, today: usize) -> Bars {
 }
 
 /// New and fixed findings of each rule that a run had.
-fn changed(result: &RunResult) -> Vec<(String, Option<u64>, Option<u64>)> {
+pub(super) fn changed(result: &RunResult) -> Vec<(String, Option<u64>, Option<u64>)> {
     let rules = result.summary.rules.iter();
     let changed = rules.filter(|rule| rule.id != "order" && (rule.new != Some(0) || rule.fixed != Some(0)));
     changed.map(|rule| (rule.id.clone(), rule.new, rule.fixed)).collect()

@@ -42,7 +42,7 @@ impl Job {
             let scratch = self.context.scratch()?;
             let session = session(&self.context.limits_in(&scratch))?;
             let program = program::program(self, &opened, &session)?;
-            let ingested = opened.ingest(&program, &self.context, &[]).await?;
+            let ingested = opened.ingest(&program, &self.context, (&[], None)).await?;
             first_bars(&session, &program, &ingested.input).await
         };
         let preview = read.await;

@@ -31,6 +31,8 @@ pub(super) struct State {
     pub(super) watermark: UtcMicros,
     /// The moment the bars were evaluated for.
     pub(super) as_of: UtcMicros,
+    /// SHA-256 of where the bars are, which the environment may say.
+    pub(super) source_sha256: String,
     /// SHA-256 of the job file.
     pub(super) job_sha256: String,
     /// SHA-256 of the rules.
@@ -42,7 +44,11 @@ pub(super) struct State {
     /// The labels that kept findings from counting, each by its SHA-256: they may be about findings before the window.
     #[serde(default)]
     pub(super) labels: BTreeSet<String>,
-    /// The series that had a bar in the part that was read, each with its first key field.
+    /// Days since 1970-01-01 that the calendar calls closed and on which most series traded, by the rule that found it.
+    #[serde(default)]
+    pub(super) open_days: BTreeMap<String, Vec<i64>>,
+    /// The series that had a bar in the part that was read, each with its first key field; where a rule asks how new each
+    /// series is, all that are known.
     pub(super) series: BTreeMap<String, Option<String>>,
 }
 
@@ -104,11 +110,13 @@ impl State {
             run: run.to_owned(),
             watermark: UtcMicros(watermark),
             as_of: UtcMicros(as_of),
+            source_sha256: String::new(),
             job_sha256: String::new(),
             rules_sha256: String::new(),
             facts_sha256: String::new(),
             calendar: None,
             labels: BTreeSet::new(),
+            open_days: BTreeMap::new(),
             series: BTreeMap::new(),
         }
     }

@@ -88,6 +88,7 @@ async fn suggestions(
     let reading = Reading {
         program: &whole,
         series: &evaluating.order.options.series,
+        within: None,
         missing_is_null: false,
         context: &job.context,
     };

@@ -5,6 +5,7 @@ mod collections;
 mod crashes;
 mod doctor;
 mod faults;
+mod nights;
 mod one_verdict;
 mod outages;
 mod privileges;

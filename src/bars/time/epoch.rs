@@ -50,6 +50,17 @@ impl Epoch {
         micros.filter(|micros| is_readable(zone::day_of(*micros))).ok_or(TimeFault::OutOfRange)
     }
 
+    /// The number of the instant `micros`, rounded down; `None` where the unit follows from the digits, or it has none.
+    pub(super) fn number_of(self, micros: i64) -> Option<i64> {
+        match self {
+            Self::Seconds => Some(micros.div_euclid(1_000_000)),
+            Self::Millis => Some(micros.div_euclid(1_000)),
+            Self::Micros => Some(micros),
+            Self::Nanos => micros.checked_mul(1_000),
+            Self::ByDigits => None,
+        }
+    }
+
     /// The unit by the number of digits; only counts since 2001-09-09 are distinguished, smaller ones would be guesses.
     fn of_digits(number: i64) -> Result<Self, TimeFault> {
         match number.unsigned_abs().checked_ilog10().map(|log| log + 1) {

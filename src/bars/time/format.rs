@@ -128,6 +128,16 @@ impl TimeFormat {
         if let Kind::Epoch(epoch) = &self.kind { Some(epoch.read(number)) } else { None }
     }
 
+    /// Whether it reads whole numbers.
+    pub(super) fn reads_numbers(&self) -> bool {
+        matches!(self.kind, Kind::Epoch(_))
+    }
+
+    /// The whole number of an instant, µs UTC, rounded down; `None` where this is not the format of numbers of one unit.
+    pub(super) fn number_of(&self, micros: i64) -> Option<i64> {
+        if let Kind::Epoch(epoch) = &self.kind { epoch.number_of(micros) } else { None }
+    }
+
     /// Whether this is a pattern of digits alone, such as `%Y%m%d`.
     pub(super) fn is_digits(&self) -> bool {
         let digits =

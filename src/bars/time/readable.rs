@@ -4,10 +4,10 @@ use chrono::NaiveDate;
 
 /// First day that is readable. Readers of nanosecond timestamps, which most readers of Parquet are, can represent the
 /// whole years from 1678 to 2261 and nothing around them.
-const FIRST_DAY: i32 = epoch_day(1678, 1, 1);
+pub(super) const FIRST_DAY: i32 = epoch_day(1678, 1, 1);
 
 /// Last day that is readable; see [`FIRST_DAY`].
-const LAST_DAY: i32 = epoch_day(2261, 12, 31);
+pub(super) const LAST_DAY: i32 = epoch_day(2261, 12, 31);
 
 /// What a text says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

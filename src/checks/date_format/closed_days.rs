@@ -125,8 +125,8 @@ impl ClosedDays {
         days
     }
 
-    /// The days on which most series traded, ascending.
-    fn of_most(&self, notes: &[Note]) -> Vec<Day> {
+    /// The days on which most series traded, ascending, from `from` on (µs UTC).
+    fn of_most(&self, notes: &[Note], from: Option<i64>) -> Vec<Day> {
         let series: Vec<Days> = notes.iter().map(|note| Days::from_bytes(&note.bytes)).collect();
         let mut traded: BTreeMap<i64, (u64, u64)> = BTreeMap::new();
         for (day, bars) in series.iter().flat_map(|series| &series.traded) {
@@ -134,7 +134,8 @@ impl ClosedDays {
             *series += 1;
             *all += bars.unsigned_abs();
         }
-        traded.retain(|_, (series, _)| *series >= LEAST_SERIES);
+        let known = |day: i64| from.is_none_or(|from| day.saturating_mul(DAY_US) >= from);
+        traded.retain(|day, (series, _)| *series >= LEAST_SERIES && known(*day));
         let counted = |(day, (traded, bars)): (i64, (u64, u64))| {
             let sides: Vec<[bool; 2]> = series.iter().map(|series| series.around(day, self.near())).collect();
             // At the ends of the data there are bars on one side only, and of no series on the other.
@@ -194,12 +195,12 @@ impl Across for ClosedDays {
         0
     }
 
-    fn open_days(&self, notes: &[Note]) -> Vec<i64> {
-        self.of_most(notes).into_iter().map(|day| day.date).collect()
+    fn open_days(&self, notes: &[Note], from: Option<i64>) -> Vec<i64> {
+        self.of_most(notes, from).into_iter().map(|day| day.date).collect()
     }
 
     fn conclude(&self, notes: &[Note], sink: &mut AcrossSink) {
-        let days = self.of_most(notes);
+        let days = self.of_most(notes, sink.from);
         let most = if days.len() > MOST_DAYS { days.len() } else { 1 };
         days.chunks(most).filter_map(|days| self.finding(days)).for_each(|finding| sink.push_of_all(finding));
     }

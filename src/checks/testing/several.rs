@@ -45,7 +45,7 @@ pub(crate) fn evaluate(bars: &str, csv: &str, rule: &str) -> Evaluated {
     let mut totals = sink.totals;
     let mut findings: Vec<Finding> = sink.findings.into_iter().map(|found| found.finding).collect();
     // Some evaluate each series by itself too.
-    let open_days = across.open_days(&notes);
+    let open_days = across.open_days(&notes, None);
     for (key, fixture) in &fixtures {
         let mut sink = FindingSink::default();
         fixture.with_series_called((key, None), |series| {

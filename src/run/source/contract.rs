@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use crate::engine::program::Program;
 use crate::quarantine::plan::SourceIdentity;
-use crate::report::run::Connections;
+use crate::report::run::{Connections, Window};
 use crate::run::context::Context;
 use crate::run::examination::Examination;
 use crate::run::failure::Failure;
@@ -39,6 +39,9 @@ pub(crate) trait Source: Debug + Send + Sync {
 
     /// What is damaged in the source; asked when the engine could not read it and did not say where.
     async fn damage(&self) -> Option<Failure>;
+
+    /// What tells it from other sources that the same job file may name, without a secret: where it is, and what is read of it.
+    fn origin(&self) -> String;
 
     /// The names of its files by index, as a report has them; none where rows are known without a file.
     fn file_names(&self) -> Vec<String>;
@@ -77,8 +80,19 @@ pub(crate) struct Reading<'a> {
     pub(crate) program: &'a Program,
     /// Only the series with these first key values; all where there are none.
     pub(crate) series: &'a [String],
+    /// Only what may lie in it, where the source can choose by that; all of its bars where there is none.
+    pub(crate) within: Option<Within<'a>>,
     /// Whether a column that only some files have is NULL in the others, whatever the job says.
     pub(crate) missing_is_null: bool,
     /// What the run uses.
     pub(crate) context: &'a Context,
+}
+
+/// What a run reads of all bars: those of a window, and some series besides.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Within<'a> {
+    /// µs UTC, half-open.
+    pub(crate) window: Window,
+    /// First key fields of series that are read whole.
+    pub(crate) besides: &'a [String],
 }

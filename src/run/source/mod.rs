@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 #[cfg(feature = "mongodb")]
 use self::collection::NamedCollection;
-pub(crate) use self::contract::{Reading, Source, SourceKind};
+pub(crate) use self::contract::{Reading, Source, SourceKind, Within};
 use self::files::NamedFiles;
 use self::not_here::NotHere;
 use self::own::NamedOwn;

@@ -125,11 +125,16 @@ impl Source for OpenedOwn {
             snapshot: None,
             copies,
             beyond: Beyond::default(),
+            whole_only: None,
         })
     }
 
     async fn damage(&self) -> Option<Failure> {
         None
+    }
+
+    fn origin(&self) -> String {
+        self.name.clone()
     }
 
     fn file_names(&self) -> Vec<String> {

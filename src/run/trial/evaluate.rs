@@ -128,7 +128,7 @@ impl Bench<'_> {
     ) -> Result<Tally, Failure> {
         let Self { job, opened, session, as_of, options, window } = *self;
         let (context, program) = (&job.context, &tries.program);
-        let mut ingested = opened.ingest(program, context, &options.series).await?;
+        let mut ingested = opened.ingest(program, context, (&options.series, None)).await?;
         ingested.input.window = window;
         let compile = || Ok(self.program(tried)?.0);
         let mut sink = Visiting { program, tally: Tally::new(program), fresh: visitor.clone(), visitor };

@@ -25,16 +25,24 @@ fn bson(operand: &Operand) -> Bson {
     }
 }
 
-/// `filter`, and that the field `name` is one of `texts`.
+/// `filter`, and that the field `name` is one of `texts`, or a whole number that one of them says.
 pub fn and_one_of(filter: &Document, name: &str, texts: &[String]) -> Document {
-    if texts.is_empty() {
-        return filter.clone();
-    }
-    let one_of = doc! { name: { "$in": texts } };
+    if texts.is_empty() { filter.clone() } else { and(filter, one_of(name, texts)) }
+}
+
+/// That the field `name` is one of `texts`, or a whole number that one of them says.
+pub(super) fn one_of(name: &str, texts: &[String]) -> Document {
+    let number = |text: &String| text.parse::<i64>().ok().filter(|number| number.to_string() == *text);
+    let values = texts.iter().map(|text| Bson::String(text.clone()));
+    doc! { name: { "$in": values.chain(texts.iter().filter_map(number).map(Bson::Int64)).collect::<Vec<_>>() } }
+}
+
+/// Both.
+pub(super) fn and(filter: &Document, other: Document) -> Document {
     if filter.is_empty() {
-        one_of
+        other
     } else {
-        doc! { "$and": [filter.clone(), one_of] }
+        doc! { "$and": [filter.clone(), other] }
     }
 }
 
@@ -65,6 +73,10 @@ mod tests {
     fn chosen_series_narrow_the_filter() {
         assert_eq!(and_one_of(&doc! {}, "s", &[]), doc! {});
         assert_eq!(and_one_of(&doc! {}, "s", &["a".into()]), doc! { "s": { "$in": ["a"] } });
+        assert_eq!(
+            and_one_of(&doc! {}, "s", &["600000".into(), "007".into()]),
+            doc! { "s": { "$in": ["600000", "007", 600_000_i64] } }
+        );
         let both = doc! { "$and": [{ "p": 1 }, { "s": { "$in": ["a"] } }] };
         assert_eq!(and_one_of(&doc! { "p": 1 }, "s", &["a".into()]), both);
     }

@@ -5,7 +5,7 @@
 //! the SHA-256 of the raw BSON of every row.
 //!
 //! ```text
-//! collections  which there are       parts, page, walk  how documents come    elements, row, path  rows in documents
+//! collections  which there are       within  which of them    parts, page, walk  how they come    elements, row, path  rows in documents
 //! ```
 
 mod address;
@@ -37,6 +37,7 @@ mod table;
 mod testing;
 mod usage;
 mod walk;
+mod within;
 mod words;
 
 pub use address::Address;

@@ -39,9 +39,10 @@ pub(super) async fn server(
     privileges::examine(loaded, source, &reader.privileges().await?, lines)
 }
 
-/// Reports on the collection: what it is, and how its documents are found.
+/// Reports on the collection: what it is, and how its documents are found. `by_window` is the field with the timestamps where
+/// runs look at a part of the bars.
 pub(super) fn collection(
-    source: &MongoSource,
+    (source, by_window): (&MongoSource, Option<&str>),
     collections: &Collections,
     lines: &mut Examination<'_>,
 ) -> Result<(), Failure> {
@@ -56,7 +57,33 @@ pub(super) fn collection(
             lines.ok("index", &format!("documents are read by ranges of the time field `{field}`"))
         }
         (Kind::TimeSeries | Kind::Several, _) => Ok(()),
-        (Kind::Collection | Kind::Capped, _) => index(source, &info.indexes, info.documents, lines),
+        (Kind::Collection | Kind::Capped, _) => {
+            index(source, &info.indexes, info.documents, lines)?;
+            match by_window.filter(|field| collections.serves(field)) {
+                Some(field) => index_of_window(field, &info.indexes, info.documents, lines),
+                None => Ok(()),
+            }
+        }
+    }
+}
+
+/// Reports which index finds the documents of a part of the bars.
+fn index_of_window(
+    field: &str,
+    indexes: &[IndexInfo],
+    documents: u64,
+    lines: &mut Examination<'_>,
+) -> Result<(), Failure> {
+    let serves = |index: &&IndexInfo| !index.sparse && index.keys.first().is_some_and(|(first, _)| first == field);
+    match indexes.iter().find(serves) {
+        Some(index) => lines.ok("window", &format!("`{}` finds the documents that a run looks at", index.name)),
+        None => {
+            let detail = format!(
+                "no index begins with `{field}`: for the few documents that a run looks at the server passes over all of them; \
+                 one on {{ {field}: 1 }} finds them"
+            );
+            lines.line(if documents < MANY { Health::Ok } else { Health::Warn }, "window", &detail)
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use mongodb::bson::Document;
 
 use self::connect::connect;
-use super::contract::{Reading, Source, SourceKind};
+use super::contract::{Reading, Source, SourceKind, Within};
 use crate::config::Loaded;
 use crate::config::job::MongoSource;
 use crate::durable::hex;
@@ -104,7 +104,7 @@ impl Source for FoundCollection {
 
     /// Copies documents into a snapshot.
     async fn ingest(&self, reading: &Reading<'_>) -> Result<Ingested, Failure> {
-        let Reading { program, context, series, .. } = *reading;
+        let Reading { program, context, series, within, .. } = *reading;
         let columns = ingest::columns_of_snapshot(program, &[])?;
         let wanted = ingest::wanted_columns(program, &columns);
         let limits = context.limits();
@@ -115,6 +115,12 @@ impl Source for FoundCollection {
             Some(key) if !series.is_empty() => (self.filter.clone(), vec![(key.clone(), series.to_vec())]),
             _ => (self.filter.clone(), Vec::new()),
         };
+        let Within { window, besides } = within.unwrap_or_default();
+        let key = ingest::key_columns(&program.bars).into_iter().next();
+        let besides_by_key = key.as_ref().map(|key| (key.as_str(), besides));
+        let within = self.collections.within(&filter, (&program.bars.time, window), besides_by_key).await?;
+        let in_part = within.is_some();
+        let filter = within.unwrap_or(filter);
         let workers = NonZeroUsize::new(limits.threads).unwrap_or(NonZeroUsize::MIN);
         let started = std::time::Instant::now();
         let progress = context.begin(&program.job, Stage::Reading, None);
@@ -127,7 +133,8 @@ impl Source for FoundCollection {
         let path = snapshot.path;
         let stored = Stored { path: path.clone(), schema: snapshot.schema, filter: chosen };
         let input = stored.input(program, &columns, limits.threads).await?;
-        let (bytes, rows) = (snapshot.bytes, Some(snapshot.rows));
+        // How many rows the source has is not known where the server chose.
+        let (bytes, rows) = (snapshot.bytes, (!in_part).then_some(snapshot.rows));
         Ok(Ingested {
             input,
             identities: Vec::new(),
@@ -137,12 +144,18 @@ impl Source for FoundCollection {
             snapshot: Some((path, temp)),
             copies: None,
             beyond: Beyond::default(),
+            whole_only: in_part.then(|| besides.iter().cloned().collect()),
         })
     }
 
     /// The reader reports its damages itself.
     async fn damage(&self) -> Option<Failure> {
         None
+    }
+
+    fn origin(&self) -> String {
+        let info = self.collections.info();
+        format!("{} {} {} {}", self.connection.redacted(), info.namespace, hex(&info.uuid), self.filter)
     }
 
     fn file_names(&self) -> Vec<String> {
@@ -192,7 +205,10 @@ impl Source for FoundCollection {
     }
 
     async fn examine(&self, lines: &mut Examination<'_>) -> Result<(), Failure> {
-        examine::collection(&self.source, &self.collections, lines)?;
+        let job = &self.loaded.job;
+        let in_part = job.window.lookback.is_some_and(|lookback| !lookback.is_zero());
+        let by_window = job.bars.time.fields.first().filter(|_| in_part).map(|field| &**field.get_ref());
+        examine::collection((&self.source, by_window), &self.collections, lines)?;
         examine::fit(self.removal()?.check_fit().await, self.check_only().is_some(), lines)
     }
 

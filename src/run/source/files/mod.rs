@@ -70,7 +70,9 @@ impl SourceKind for NamedFiles {
         }
         let (of_job, filter) = (self.of_job.clone(), self.source.filter.clone());
         let check_only = set.check_only();
-        Ok(Arc::new(FoundFiles { of_job, filter, set, columns, check_only }))
+        let patterns = self.source.paths.iter().map(|path| path.resolved.display().to_string()).collect::<Vec<_>>();
+        let origin = format!("{patterns:?} {filter:?}");
+        Ok(Arc::new(FoundFiles { of_job, filter, set, columns, check_only, origin }))
     }
 
     async fn quarantine(&self) -> Result<Box<dyn Quarantine>, Failure> {
@@ -92,6 +94,8 @@ struct FoundFiles {
     columns: Vec<SourceColumn>,
     /// Why no row can leave them, where none can.
     check_only: Option<String>,
+    /// The patterns of their paths, and the filter.
+    origin: String,
 }
 
 #[async_trait]
@@ -118,6 +122,10 @@ impl Source for FoundFiles {
         let files = self.set.files.clone();
         let damaged = tokio::task::spawn_blocking(move || source::damaged_parquet(&files)).await;
         damaged.ok().flatten().map(Failure::from)
+    }
+
+    fn origin(&self) -> String {
+        self.origin.clone()
     }
 
     fn file_names(&self) -> Vec<String> {

@@ -69,6 +69,7 @@ impl Wanted<'_> {
             snapshot: Some((path, temp)),
             copies: None,
             beyond: Beyond::default(),
+            whole_only: None,
         })
     }
 
@@ -149,6 +150,7 @@ impl Wanted<'_> {
             snapshot: None,
             copies: None,
             beyond: Beyond::default(),
+            whole_only: None,
         })
     }
 
