@@ -99,6 +99,7 @@ pub(crate) mod suggest;
 pub mod text;
 
 pub use run::{
-    AskedWindow, CheckOptions, Clock, Context, Event, Events, Exit, ExtractOptions, Extracted, FailOn, Failure,
-    IfLocked, Job, JobQuarantine, OwnSource, Plan, PlanOptions, RunOptions, RunResult, Stage, Stop,
+    AskedWindow, Backfill, BackfillOptions, CheckOptions, Clock, Context, Event, Events, Exit, ExtractOptions,
+    Extracted, FailOn, Failure, IfLocked, Job, JobQuarantine, OldWindow, OwnSource, Plan, PlanOptions, Reprocess,
+    RunOptions, RunResult, Stage, Stop, Trigger,
 };

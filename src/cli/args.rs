@@ -1,5 +1,6 @@
 //! The flags of every command, as clap reads them. What they mean together is decided by the commands.
 
+mod backfill;
 mod label;
 mod rules;
 mod schedule;
@@ -8,9 +9,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::backfill::{BackfillArgs, Reprocess};
 pub(crate) use self::label::{JudgementArg, LabelArgs};
 pub(crate) use self::rules::{BacktestArgs, DiffArgs, RulesCommand, SchemaOf, SuggestArgs};
-pub(crate) use self::schedule::{ScheduleCommand, ScheduleTarget};
+pub(crate) use self::schedule::{ScheduleCommand, ScheduleTarget, StartArgs};
 use super::output::Format;
 use super::path;
 use super::size;
@@ -78,6 +80,8 @@ pub(crate) enum Command {
     Apply(ApplyArgs),
     /// What cron calls: check, report, and move rows whose rule says so to quarantine, inside the job's limits.
     Run(RunArgs),
+    /// Runs over old windows, one after the other; what was interrupted goes on. Never moves the watermark, tells nobody.
+    Backfill(BackfillArgs),
     /// Write the bars of a job to one Parquet file, all of them or without those that a run would move.
     Extract {
         /// A job file.
@@ -107,7 +111,7 @@ pub(crate) enum Command {
     /// Look at reports, and remove old ones: list, show, prune.
     #[command(subcommand)]
     Report(ReportCommand),
-    /// When jobs are due by their `[schedule]`, and what starts them: list, next, export.
+    /// When jobs are due by their `[schedule]`, and what starts them: list, next, export, start.
     #[command(subcommand)]
     Schedule(ScheduleCommand),
     /// Query the report tables, and the bars of a job, with SQL.
@@ -210,6 +214,12 @@ pub(crate) struct RunArgs {
     /// What to do where another run of the job is alive, or one that moves rows of the same source.
     #[arg(long, value_enum, default_value_t = IfLocked::Fail)]
     pub(crate) if_locked: IfLocked,
+    /// What begins the run, as the table `runs` says.
+    #[arg(long, value_enum, default_value_t = TriggerArg::Cli)]
+    pub(crate) trigger: TriggerArg,
+    /// The longest it may take, all jobs together, e.g. 2h; then it stops as after a polite kill, with 143.
+    #[arg(long, value_name = "SPAN")]
+    pub(crate) max_time: Option<String>,
     #[command(flatten)]
     pub(crate) window: WindowArgs,
 }
@@ -325,6 +335,17 @@ pub(crate) enum IfLocked {
     Skip,
     /// Wait for its end.
     Wait,
+}
+
+/// What begins a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TriggerArg {
+    /// A person.
+    Cli,
+    /// The system's scheduler.
+    Cron,
+    /// `barkeep schedule start`.
+    Schedule,
 }
 
 /// Where the reports are.

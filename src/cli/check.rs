@@ -1,14 +1,15 @@
 //! `barkeep check`, `barkeep plan` and `barkeep run`, job after job.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use super::args::{CheckArgs, FailOn, Global, IfLocked, LogFormat, PlanArgs, RunArgs};
+use super::args::{CheckArgs, FailOn, Global, IfLocked, LogFormat, PlanArgs, RunArgs, TriggerArg};
 use super::events::{Held, context, quiet_context};
 use super::output::{Output, message};
 use super::show;
 use super::signals;
 use super::window::{as_of, asked};
-use crate::run::{self, CheckOptions, Context, Exit, Failure, Job, PlanOptions, RunOptions, RunResult};
+use crate::run::{self, CheckOptions, Context, Exit, Failure, Job, PlanOptions, RunOptions, RunResult, Stop};
 use crate::schema::moment::parse_duration;
 
 /// `barkeep check`.
@@ -25,7 +26,7 @@ pub(crate) async fn check(global: &Global, args: &CheckArgs, output: &mut Output
     let check = async |context: &Context, path: &Path| {
         Job::open_rules(context, path, &args.rules)?.check(options.clone()).await
     };
-    each(global, (&args.jobs, args.quiet), check, output).await
+    each(global, (&args.jobs, args.quiet), signals::listen()?, check, output).await
 }
 
 /// `barkeep plan`.
@@ -35,26 +36,38 @@ pub(crate) async fn plan(global: &Global, args: &PlanArgs, output: &mut Output) 
     let options =
         PlanOptions { window: asked(&args.window)?, file: args.output.clone(), holds, as_of: as_of(&args.window)? };
     let plan = async |context: &Context, path: &Path| Job::open(context, path)?.plan(options.clone()).await;
-    each(global, (std::slice::from_ref(&args.job), false), plan, output).await
+    each(global, (std::slice::from_ref(&args.job), false), signals::listen()?, plan, output).await
 }
 
 /// `barkeep run`.
 pub(crate) async fn run(global: &Global, args: &RunArgs, output: &mut Output) -> Result<Exit, Failure> {
     let (window, fail_on, dry_run) = (asked(&args.window)?, args.fail_on.map(Into::into), args.dry_run);
     let if_locked = args.if_locked.into();
-    let options = RunOptions { window, fail_on, dry_run, if_locked, as_of: as_of(&args.window)? };
+    let (as_of, trigger) = (as_of(&args.window)?, args.trigger.into());
+    let options = RunOptions { window, fail_on, dry_run, if_locked, as_of, trigger };
     let run = async |context: &Context, path: &Path| Job::open(context, path)?.run(options.clone()).await;
-    each(global, (&args.jobs, args.quiet), run, output).await
+    let stop = signals::listen_within(max_time(args.max_time.as_deref())?)?;
+    each(global, (&args.jobs, args.quiet), stop, run, output).await
+}
+
+/// The longest that a call may take.
+fn max_time(text: Option<&str>) -> Result<Option<Duration>, Failure> {
+    let wrong = |problem: String| Failure::Usage(format!("--max-time: {problem}"), "e.g. `--max-time 2h`".to_owned());
+    let Some(span) = text.map(parse_duration).transpose().map_err(wrong)? else { return Ok(None) };
+    match span.to_std() {
+        Ok(span) if !span.is_zero() => Ok(Some(span)),
+        _ => Err(wrong("a run takes longer than nothing".to_owned())),
+    }
 }
 
 /// Does the same with the jobs one after the other; one that fails does not keep the next from running, a signal does.
 async fn each(
     global: &Global,
     (jobs, quiet): (&[PathBuf], bool),
+    stop: Stop,
     command: impl AsyncFn(&Context, &Path) -> Result<RunResult, Failure>,
     output: &mut Output,
 ) -> Result<Exit, Failure> {
-    let stop = signals::listen()?;
     let (context, held) = if quiet { quiet_context(global, stop) } else { (context(global, stop), Held::default()) };
     let mut exit = Exit::Ok;
     for path in jobs {
@@ -100,6 +113,16 @@ impl From<IfLocked> for run::IfLocked {
             IfLocked::Fail => Self::Fail,
             IfLocked::Skip => Self::Skip,
             IfLocked::Wait => Self::Wait,
+        }
+    }
+}
+
+impl From<TriggerArg> for run::Trigger {
+    fn from(trigger: TriggerArg) -> Self {
+        match trigger {
+            TriggerArg::Cli => Self::Cli,
+            TriggerArg::Cron => Self::Cron,
+            TriggerArg::Schedule => Self::Schedule,
         }
     }
 }

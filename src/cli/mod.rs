@@ -2,6 +2,7 @@
 
 mod apply;
 mod args;
+mod backfill;
 mod backtest;
 mod check;
 mod demo;
@@ -25,6 +26,7 @@ mod show;
 mod signals;
 mod size;
 mod sql;
+mod start;
 mod suggest;
 mod window;
 
@@ -123,10 +125,11 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
         Command::Schedule(ScheduleCommand::Next { job, count, from }) => {
             schedule::next(&global, &job, usize::from(count), from.as_deref(), output)
         }
-        Command::Schedule(ScheduleCommand::Export { jobs, target, output: dir, program, image }) => {
-            let export = schedule::Export { target, dir, program, image };
+        Command::Schedule(ScheduleCommand::Export { jobs, target, of_loop, output: dir, program, image }) => {
+            let export = schedule::Export { target, of_loop, dir, program, image };
             schedule::export(&global, &jobs, &export, output)
         }
+        Command::Schedule(ScheduleCommand::Start(args)) => wait_idle(start::start(&global, &args, output)),
         Command::Sql(args) => wait(&global, stoppable(sql::sql(&global, &args, output))),
         Command::Check(args) => wait(&global, check::check(&global, &args, output)),
         Command::Plan(args) => wait(&global, check::plan(&global, &args, output)),
@@ -137,6 +140,7 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
         Command::Doctor { jobs } => wait(&global, stoppable(doctor::doctor(&global, &jobs, output))),
         Command::Label(args) => label::label(&global, &args, output),
         Command::Quarantine(args) => wait(&global, quarantine::run(&global, args, output)),
+        Command::Backfill(args) => wait(&global, backfill::backfill(&global, &args, output)),
         Command::Run(args) => wait(&global, check::run(&global, &args, output)),
     }
 }
@@ -153,6 +157,11 @@ fn wait<T>(global: &Global, command: impl Future<Output = Result<T, Failure>>) -
     // process ends without the rest.
     runtime.shutdown_timeout(PARTING);
     result
+}
+
+/// [`wait`] for a command that sleeps nearly all the time: one thread is enough.
+fn wait_idle<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
 }
 
 fn completions(shell: clap_complete::Shell, output: &mut Output) -> Result<Exit, Failure> {

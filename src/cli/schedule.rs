@@ -1,4 +1,4 @@
-//! `barkeep schedule`: when jobs are due, and what starts them. Nothing is started here.
+//! `barkeep schedule list`, `next` and `export`: when jobs are due, and what starts them. Nothing is started here.
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -13,9 +13,11 @@ use super::events;
 use super::output::{Output, message};
 use crate::config::labels::{USUAL_FILE, is_file_of_labels};
 use crate::durable::paths;
+use crate::run::scheduler::without_schedule as without;
 use crate::run::shell::typed;
 use crate::run::{Exit, Failure, Job, Stop};
-use crate::schedule::{Command, Due, Exported, Fire, Schedule, When, cron_table, kubernetes, systemd};
+use crate::schedule::{Command, Due, Exported, Fire, Schedule, When};
+use crate::schedule::{cron_table, kubernetes, kubernetes_loop, systemd, systemd_loop};
 use crate::schema::moment::Moment;
 use crate::text::escape::visible;
 
@@ -27,6 +29,8 @@ const NONE: &str = "-";
 #[derive(Debug)]
 pub(crate) struct Export {
     pub(crate) target: ScheduleTarget,
+    /// What keeps the loop alive, and not what starts each job.
+    pub(crate) of_loop: bool,
     pub(crate) dir: Option<PathBuf>,
     pub(crate) program: Option<PathBuf>,
     pub(crate) image: String,
@@ -121,15 +125,19 @@ pub(crate) fn next(
 pub(crate) fn export(global: &Global, jobs: &[PathBuf], wanted: &Export, output: &mut Output) -> Result<Exit, Failure> {
     let context = events::context(global, Stop::never());
     let now = context.clock.now().timestamp_micros();
-    let mut files: Vec<Exported> = Vec::new();
+    let (mut files, mut started): (Vec<Exported>, Vec<PathBuf>) = (Vec::new(), Vec::new());
     for path in &named(jobs)? {
         let job = Job::open(&context, path)?;
         match job.schedule() {
+            Some(_) if wanted.of_loop => started.push(path.clone()),
             Some(schedule) => files.extend(exported(wanted, (&job, path), &schedule, now)?),
             // Of jobs that are only found, some are started by hand.
             None if jobs.is_empty() => {}
             None => return Err(without(path)),
         }
+    }
+    if !started.is_empty() {
+        files.push(exported_loop(wanted, &started)?);
     }
     if let Some(twice) =
         files.iter().enumerate().find(|(at, file)| files[..*at].iter().any(|one| one.name == file.name))
@@ -167,13 +175,7 @@ fn exported(
     schedule: &Schedule,
     now: i64,
 ) -> Result<Vec<Exported>, Failure> {
-    let program = match (&wanted.program, wanted.target) {
-        (Some(program), _) => program.clone(),
-        (None, ScheduleTarget::K8s) => PathBuf::from("barkeep"),
-        (None, _) => std::env::current_exe()?,
-    };
-    // In a container the file lies elsewhere: there the path is as it was given.
-    let file = if wanted.target == ScheduleTarget::K8s { path.to_path_buf() } else { paths::absolute(path)? };
+    let (program, file) = (program(wanted)?, job_file(wanted, path)?);
     let shell = format!("{} run {}", typed(&program), typed(&file));
     let command = Command { name: job.name(), program: &program, job: &file, shell: &shell };
     let files = match wanted.target {
@@ -184,6 +186,34 @@ fn exported(
     let unfit =
         |problem: String| Failure::Usage(format!("`{}`: {problem}", path.display()), "nothing was written".into());
     files.map_err(unfit)
+}
+
+/// What keeps the loop over `jobs` alive.
+fn exported_loop(wanted: &Export, jobs: &[PathBuf]) -> Result<Exported, Failure> {
+    let jobs = jobs.iter().map(|job| job_file(wanted, job)).collect::<Result<Vec<_>, _>>()?;
+    let file = match wanted.target {
+        ScheduleTarget::Systemd => systemd_loop(&program(wanted)?, &jobs),
+        ScheduleTarget::K8s => kubernetes_loop(&program(wanted)?, &jobs, &wanted.image),
+        ScheduleTarget::Cron => {
+            let message = "`--loop` is not for cron: it keeps no program alive".to_owned();
+            return Err(Failure::Usage(message, "take `--as systemd` or `--as k8s`".to_owned()));
+        }
+    };
+    file.map_err(|problem| Failure::Usage(problem, "nothing was written".to_owned()))
+}
+
+/// The program that is started.
+fn program(wanted: &Export) -> Result<PathBuf, Failure> {
+    Ok(match (&wanted.program, wanted.target) {
+        (Some(program), _) => program.clone(),
+        (None, ScheduleTarget::K8s) => PathBuf::from("barkeep"),
+        (None, _) => std::env::current_exe()?,
+    })
+}
+
+/// A job file as it is written down: in a container it lies elsewhere, and there the path is as it was given.
+fn job_file(wanted: &Export, path: &Path) -> Result<PathBuf, Failure> {
+    Ok(if wanted.target == ScheduleTarget::K8s { path.to_path_buf() } else { paths::absolute(path)? })
 }
 
 /// Writes new files; where one is there already, none is written.
@@ -205,7 +235,7 @@ fn write(dir: &Path, files: &[Exported]) -> Result<(), Failure> {
 }
 
 /// The jobs that are named, or those in the folder for jobs.
-fn named(jobs: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+pub(super) fn named(jobs: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     if !jobs.is_empty() {
         return Ok(jobs.to_vec());
     }
@@ -227,11 +257,6 @@ fn named(jobs: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
         return Err(Failure::Usage(message, "name job files, e.g. jobs/daily.toml".to_owned()));
     }
     Ok(found)
-}
-
-fn without(path: &Path) -> Failure {
-    let help = "write `[schedule]` and for instance cron = \"30 18 * * MON-FRI\" in it";
-    Failure::Usage(format!("the job `{}` has no schedule", path.display()), help.to_owned())
 }
 
 /// A schedule as it is written.

@@ -79,6 +79,7 @@ impl BarsTable {
 
     /// Rows of which `only`, which looks at columns of the files alone, is not true need not be read, and pages and row groups
     /// without others are not.
+    #[must_use]
     pub fn where_possible(self, only: Option<Expr>) -> Self {
         Self { only, ..self }
     }

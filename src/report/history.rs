@@ -18,6 +18,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
 
+use super::backfills::is_backfill;
 use super::by_label;
 use super::chain::{self, Chain, ChainedRun, Part};
 use super::destination::JOB_FILE_KEY;
@@ -233,19 +234,20 @@ pub fn previous_findings(dir: &Path, job: &str, coverage: &Coverage) -> Result<P
 }
 
 /// The median of the rows that the last runs of `job` were to remove, of those that reached their end and were free to;
-/// `None` where there are none. Rows that stayed in the end count too, as where others wrote to the file: a run is
+/// `None` where there are none. Runs over old windows are compared with such only, as `backfill` says, and others with others. Rows that stayed in the end count too, as where others wrote to the file: a run is
 /// unusual for what it wants, and the one before wanted the same.
 ///
 /// # Errors
 /// A file of an earlier run cannot be read.
-pub fn usual_moves(dir: &Path, job: &str) -> Result<Option<u64>, ReportError> {
-    runs::again_where_one_goes(|| median_of_moves(dir, job))
+pub fn usual_moves(dir: &Path, job: &str, backfill: bool) -> Result<Option<u64>, ReportError> {
+    runs::again_where_one_goes(|| median_of_moves(dir, job, backfill))
 }
 
-fn median_of_moves(dir: &Path, job: &str) -> Result<Option<u64>, ReportError> {
+fn median_of_moves(dir: &Path, job: &str, backfill: bool) -> Result<Option<u64>, ReportError> {
     let mut wanted = Vec::new();
     for file in runs::of_job(dir, job)? {
-        let Some(removed) = removed(&file.path).map_err(|source| ReportError::reading(&file.path, source))? else {
+        let Some(removed) = removed(&file.path, backfill).map_err(|source| ReportError::reading(&file.path, source))?
+        else {
             continue;
         };
         let actions = Table::Actions.file(dir, job, &file.run);
@@ -259,13 +261,14 @@ fn median_of_moves(dir: &Path, job: &str) -> Result<Option<u64>, ReportError> {
     Ok(wanted.get(wanted.len() / 2).copied())
 }
 
-/// The rows that the run in `path` removed; `None` where it removed none for it was not to, or did not reach its end.
-fn removed(path: &Path) -> Result<Option<u64>, ArrowError> {
+/// The rows that the run in `path` removed; `None` where it removed none for it was not to, or did not reach its end, or is
+/// not of the kind that `backfill` says.
+fn removed(path: &Path, backfill: bool) -> Result<Option<u64>, ArrowError> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
-    let mut reader = only(builder, &["command", "status", "rows_removed"])?;
+    let mut reader = only(builder, &["command", "trigger", "status", "rows_removed"])?;
     let Some(run) = reader.next().transpose()?.filter(|run| run.num_rows() > 0) else { return Ok(None) };
     let ended = matches!(RunStatus::parse(texts(&run, "status")?.value(0)), Some(RunStatus::Ok | RunStatus::Findings));
-    let moves = texts(&run, "command")?.value(0) == "run";
+    let moves = texts(&run, "command")?.value(0) == "run" && is_backfill(&run)? == backfill;
     // Runs of an older version have no such column.
     let rows = run.column_by_name("rows_removed").and_then(|rows| rows.as_primitive_opt::<Int64Type>());
     Ok(rows.filter(|rows| ended && moves && !rows.is_null(0)).and_then(|rows| u64::try_from(rows.value(0)).ok()))
@@ -568,7 +571,7 @@ mod tests {
     #[test]
     fn what_is_usual_is_what_runs_wanted_to_move() {
         let dir = tempfile::tempdir().unwrap();
-        let usual = || usual_moves(dir.path(), "demo").unwrap();
+        let usual = || usual_moves(dir.path(), "demo", false).unwrap();
         moved(dir.path(), 1, "apply", &[("removed", 90)]);
         assert_eq!(usual(), None, "a plan that a person applies says nothing of what is usual");
         moved(dir.path(), 2, "run", &[("removed", 30)]);

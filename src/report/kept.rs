@@ -9,6 +9,7 @@ use arrow::error::ArrowError;
 use chrono::{Datelike, NaiveDate, TimeDelta};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
+use super::backfills::is_backfill;
 use super::destination::{SCOPE_KEY, WHOLE};
 use super::history::{BUSY_NIGHTS, MOST_BUSY_DAYS, USUAL_RUNS};
 use super::notification::NOTHING;
@@ -64,6 +65,8 @@ struct Notified {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Candidate {
     run: RunId,
+    /// Whether it is of the command `run`, which says when the job was started last.
+    starts: bool,
     /// Whether it is of the command `run` and was not skipped.
     is_run: bool,
     status: Option<RunStatus>,
@@ -73,6 +76,8 @@ pub(super) struct Candidate {
     watermark: bool,
     moved: Moved,
     notified: Option<Notified>,
+    /// The old window it was over, where it was of a backfill and was not skipped.
+    backfill: Option<Window>,
 }
 
 impl Candidate {
@@ -80,6 +85,7 @@ impl Candidate {
     pub(super) fn read(file: &RunFile) -> Result<Self, ArrowError> {
         let columns = [
             "command",
+            "trigger",
             "status",
             "exit_code",
             "window_since",
@@ -122,14 +128,26 @@ impl Candidate {
             (_, 1..) => Moved::Rows,
             _ => Moved::Nothing,
         };
-        let is_run = texts(&row, "command")?.value(0) == "run" && status != Some(RunStatus::Skipped);
-        let watermark = column("watermark_after").is_some();
-        Ok(Self { is_run, status, exit_code: number("exit_code"), bars, watermark, moved, notified, ..nothing })
+        let (skipped, old) = (status == Some(RunStatus::Skipped), is_backfill(&row)?);
+        let starts = texts(&row, "command")?.value(0) == "run" && !old;
+        let (is_run, backfill) = (starts && !skipped, (old && !skipped).then_some(window));
+        let (exit_code, watermark) = (number("exit_code"), column("watermark_after").is_some());
+        Ok(Self { starts, is_run, status, exit_code, bars, watermark, moved, notified, backfill, ..nothing })
     }
 
     fn unknown(run: RunId) -> Self {
-        let (bars, moved) = (Bars::Other, Moved::Nothing);
-        Self { run, is_run: false, status: None, exit_code: None, bars, watermark: false, moved, notified: None }
+        Self {
+            run,
+            starts: false,
+            is_run: false,
+            status: None,
+            exit_code: None,
+            bars: Bars::Other,
+            watermark: false,
+            moved: Moved::Nothing,
+            notified: None,
+            backfill: None,
+        }
     }
 
     fn ended(&self) -> bool {
@@ -155,11 +173,19 @@ impl Candidate {
 pub(super) fn kept(runs: &[Candidate], keep: Keep) -> BTreeSet<RunId> {
     let Some(newest) = runs.first() else { return BTreeSet::new() };
     let recent = newest.run.started().0 - DAY_US;
+    let day = newest.run.run_date();
     let recent = runs.iter().take_while(|run| run.run.started().0 >= recent);
-    let kept = recent.chain(of_each(runs, keep.daily, |date| date));
-    let kept = kept.chain(of_each(runs, keep.monthly, |date| date.with_day(1).unwrap_or(date)));
-    let kept = kept.chain(compared_with(runs)).chain(said(runs)).chain(moved(runs, newest.run.run_date()));
-    kept.map(|run| run.run.clone()).collect()
+    // What is done of a backfill is known from its runs only: of each window the newest stays.
+    let mut windows = BTreeSet::new();
+    let of_windows = runs.iter().filter(|run| run.backfill.is_some() && windows.insert(run.backfill));
+    let mut kept: BTreeSet<RunId> = recent.chain(of_windows).map(|run| run.run.clone()).collect();
+    let others: Vec<Candidate> = runs.iter().filter(|run| run.backfill.is_none()).cloned().collect();
+    let looked_at = compared_with(&others).chain(said(&others)).chain(moved(&others, day));
+    let looked_at = looked_at.chain(others.iter().find(|run| run.starts));
+    let spans = of_each(&others, keep.daily, |date| date);
+    let spans = spans.chain(of_each(&others, keep.monthly, |date| date.with_day(1).unwrap_or(date)));
+    kept.extend(looked_at.chain(spans).map(|run| run.run.clone()));
+    kept
 }
 
 /// Of each of the `most` newest spans with runs one: the newest that later runs are compared with, else the newest that
@@ -273,7 +299,7 @@ mod tests {
 
     /// A run by what its letters say: it `e`nded, looked at a `w`hole, at one from a date on (`s`) or to one (`u`), at a
     /// `p`art, its exit code is 0 (`o`), it was `t`old or is to be (`n`ew, `f`ail), it left a water`m`ark, rows stayed (`b`) or
-    /// left (`r`), or it is a `c`heck.
+    /// left (`r`), it is a `c`heck, or a digit says the old window of its backfill.
     fn candidate(id: &str, kind: &str) -> Candidate {
         let has = |letter: char| kind.contains(letter);
         let windows = [('w', (None, None)), ('s', (Some(7), None)), ('u', (None, Some(9)))];
@@ -281,8 +307,11 @@ mod tests {
         let part = if has('p') { Bars::Part } else { Bars::Other };
         let event = [('n', "new"), ('f', "fail")].into_iter().find(|(letter, _)| has(*letter));
         let notified = Notified { event: event.map(|(_, event)| event.to_owned()), delivered: has('t') };
+        let old = kind.chars().find(char::is_ascii_digit).map(|day| (Some(i64::from(u32::from(day))), None));
         Candidate {
-            is_run: !has('c'),
+            starts: !has('c') && old.is_none(),
+            is_run: !has('c') && old.is_none(),
+            backfill: old,
             status: Some(if has('e') { RunStatus::Refused } else { RunStatus::Broken }),
             exit_code: Some(i64::from(!has('o'))),
             bars: window.unwrap_or(part),
@@ -309,7 +338,7 @@ mod tests {
     fn days(kinds: &[&str]) -> Vec<usize> {
         let ids: Vec<String> = (1..=kinds.len()).map(|day| format!("202601{day:02}T010000")).collect();
         let mut runs: Vec<(&str, &str)> = ids.iter().map(String::as_str).zip(kinds.iter().copied()).collect();
-        runs.push(("20260120T010000", ""));
+        runs.push(("20260120T010000", "c"));
         let stay = stay(&runs, 1, 0);
         assert_eq!(stay.last().map(String::as_str), Some("0120T01"));
         stay[..stay.len() - 1].iter().map(|start| start[2..4].parse().unwrap()).collect()
@@ -345,6 +374,22 @@ mod tests {
         assert_eq!(days(&["es", "ew", "es", "ew", "ew"]), [3, 5]);
         assert_eq!(days(&["eu", "eu", "ew", "ew"]), [2, 4]);
         assert_eq!(days(&["ewm", "ew", ""]), [1, 2], "the next run goes by its watermark");
+    }
+
+    #[test]
+    fn of_each_old_window_the_newest_run_stays_and_takes_no_place_of_another() {
+        let runs = [
+            ("20261117T010000", "e"),
+            ("20261117T020000", "e1p"),
+            ("20261117T030000", "1p"),
+            ("20261117T040000", "eo2p"),
+            ("20261118T010000", "ew"),
+            ("20261119T010000", "e"),
+            ("20261121T010000", "e"),
+        ];
+        assert_eq!(stay(&runs, 9, 0), ["1117T01", "1117T03", "1117T04", "1118T01", "1119T01", "1121T01"]);
+        // When the job was started last, a run says that was skipped, too.
+        assert_eq!(days(&["e", "", "c", "ec", "c"]), [2, 4]);
     }
 
     #[test]

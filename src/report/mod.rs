@@ -19,6 +19,7 @@
 //! A run exists when its row in `runs` does, and that is written last. Nothing here prints.
 
 mod accounts;
+pub mod backfills;
 pub mod by_label;
 mod chain;
 pub mod change;
@@ -48,6 +49,7 @@ pub mod rules_before;
 pub mod run;
 pub mod run_id;
 pub mod runs;
+pub mod starts;
 pub mod store;
 pub mod summary;
 mod sweep;

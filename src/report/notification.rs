@@ -15,6 +15,7 @@ use arrow::error::ArrowError;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
+use super::backfills::is_backfill;
 use super::destination::{as_few_rows, written_as};
 use super::error::ReportError;
 use super::reading::{only, texts};
@@ -54,7 +55,7 @@ pub struct EarlierNotification {
 }
 
 /// Shows `visit` the runs of `job` below `dir` that were of the command `run`, newest first, until it has seen enough. Those that
-/// were skipped are none.
+/// were skipped, and those over old windows, are passed over: they have no notifications.
 ///
 /// # Errors
 /// A file of an earlier run cannot be read.
@@ -71,14 +72,23 @@ pub fn each_run(dir: &Path, job: &str, visit: &mut dyn FnMut(EarlierRun) -> bool
     Ok(())
 }
 
-const COLUMNS: &[&str] =
-    &["run_id", "command", "status", "exit_code", "finished_at", "peak_rss", "notify_event", "notify_delivered"];
+const COLUMNS: &[&str] = &[
+    "run_id",
+    "command",
+    "trigger",
+    "status",
+    "exit_code",
+    "finished_at",
+    "peak_rss",
+    "notify_event",
+    "notify_delivered",
+];
 
 fn read(path: &Path) -> Result<Option<EarlierRun>, ArrowError> {
     let mut reader = only(ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?, COLUMNS)?;
     let Some(row) = reader.next().transpose()?.filter(|row| row.num_rows() > 0) else { return Ok(None) };
     let skipped = RunStatus::parse(texts(&row, "status")?.value(0)) == Some(RunStatus::Skipped);
-    if texts(&row, "command")?.value(0) != "run" || skipped {
+    if texts(&row, "command")?.value(0) != "run" || skipped || is_backfill(&row)? {
         return Ok(None);
     }
     let column = |name: &str| row.column_by_name(name).filter(|column| !column.is_null(0));

@@ -69,6 +69,13 @@ words! {
     }
 }
 
+impl Default for Trigger {
+    /// A person.
+    fn default() -> Self {
+        Self::Cli
+    }
+}
+
 impl RunStatus {
     /// Whether every row of the window was evaluated.
     pub fn reached_its_end(self) -> bool {

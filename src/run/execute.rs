@@ -32,7 +32,7 @@ use crate::engine::twice::Longer;
 use crate::report::collector::Collector;
 use crate::report::history::{self, Previous};
 use crate::report::margins::Coverage;
-use crate::report::run::{RunMeta, RunStatus, StageSeconds};
+use crate::report::run::{RunMeta, RunStatus, StageSeconds, Trigger};
 use crate::report::run_id::RunId;
 use crate::text::utc::UtcMicros;
 
@@ -72,7 +72,11 @@ impl Job {
         {
             return skipped(self, self.begin(run_id, &order)?.0, failure);
         }
-        let notifying = Notifying::begin(self, run_id.clone());
+        // Who runs over old windows sits before it; notifications are about the newest bars.
+        let notifying = match order.trigger {
+            Trigger::Backfill => None,
+            _ => Notifying::begin(self, run_id.clone()),
+        };
         let notified = async |ended| match notifying {
             Some(notifying) => notifying.end(ended).await,
             None => ended,
@@ -119,7 +123,8 @@ impl Job {
         let meta = RunMetaOf { command: order.goal.command(), loaded: &self.loaded, window };
         // A window that ends before owes nothing after its end.
         let as_of = window::within(window, &self.loaded.job, as_of);
-        Ok((RunMeta { run_id, as_of: UtcMicros::from(as_of), ..meta.meta(now, &self.context.clock) }, started))
+        let (as_of, trigger) = (UtcMicros::from(as_of), order.trigger);
+        Ok((RunMeta { run_id, trigger, as_of, ..meta.meta(now, &self.context.clock) }, started))
     }
 }
 

@@ -14,12 +14,14 @@
 //! notify   notifications of its end              retention    reports that are not kept go
 //! trial    rules tried over the bars of a job     suggest     rules that follow from the bars
 //! lock     one run of a job at a time             unfinished  runs that broke off or were skipped
+//! backfill old windows, one after the other       scheduler   starts jobs when they are due
 //! ```
 
 #[cfg(test)]
 mod across_tests;
 pub(crate) mod apply;
 mod at_once;
+mod backfill;
 pub(crate) mod bars_view;
 pub(crate) mod clock;
 mod collect;
@@ -61,6 +63,7 @@ mod quarantine;
 mod removal;
 pub(crate) mod retention;
 mod rules;
+pub(crate) mod scheduler;
 pub(crate) mod scratch;
 pub(crate) mod shell;
 mod source;
@@ -75,6 +78,7 @@ pub(crate) mod unresolved;
 mod window;
 
 pub use apply::Review;
+pub use backfill::{Backfill, BackfillOptions, OldWindow, Reprocess};
 pub use bars_view::BarsTable;
 pub use clock::Clock;
 pub use conclude::RunResult;
@@ -100,3 +104,4 @@ pub use trial::{
 pub use window::AskedWindow;
 
 pub use crate::decide::{FailOn, Judgement};
+pub use crate::report::run::Trigger;

@@ -34,7 +34,7 @@ use crate::quarantine::plan::Plan as Written;
 use crate::report::collector::Collector;
 use crate::report::history;
 use crate::report::moves::MoveRow;
-use crate::report::run::{NextStep, RunMeta, RunStatus, StageSeconds};
+use crate::report::run::{NextStep, RunMeta, RunStatus, StageSeconds, Trigger};
 use crate::text::utc::UtcMicros;
 
 /// A job that was opened, and what is to be done.
@@ -210,7 +210,8 @@ impl OfJob<'_> {
     /// Why the rows that are to be moved are too many, or probably good.
     pub(super) fn refusals(&self, collector: &Collector, mistakes: Vec<Refusal>) -> Result<Vec<Refusal>, Failure> {
         let Self { opened, program, .. } = *self;
-        let usual = history::usual_moves(&opened.loaded.job.report_dir.resolved, &program.job)?;
+        let backfill = self.meta.trigger == Trigger::Backfill;
+        let usual = history::usual_moves(&opened.loaded.job.report_dir.resolved, &program.job, backfill)?;
         let mut refusals = removal::refusals(opened, program, collector.tally(), usual);
         refusals.extend(mistakes);
         Ok(refusals)

@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 
 use super::window::AskedWindow;
 use crate::decide::FailOn;
+use crate::report::run::Trigger;
 use crate::schema::moment::Moment;
 
 /// What a check looks at, and what it writes.
@@ -59,6 +60,8 @@ pub struct RunOptions {
     pub if_locked: IfLocked,
     /// As [`CheckOptions::as_of`].
     pub as_of: Option<Moment>,
+    /// What begins it, as the table `runs` says.
+    pub trigger: Trigger,
 }
 
 /// What a run does where another one moves rows of the same job or the same source.
@@ -109,24 +112,25 @@ pub(super) struct Order {
     pub(super) goal: Goal,
     pub(super) options: CheckOptions,
     pub(super) if_locked: IfLocked,
+    pub(super) trigger: Trigger,
 }
 
 impl From<CheckOptions> for Order {
     fn from(options: CheckOptions) -> Self {
-        Self { goal: Goal::Check, options, if_locked: IfLocked::Fail }
+        Self { goal: Goal::Check, options, if_locked: IfLocked::Fail, trigger: Trigger::Cli }
     }
 }
 
 impl From<PlanOptions> for Order {
     fn from(PlanOptions { window, file, holds, as_of }: PlanOptions) -> Self {
         let options = CheckOptions { window, as_of, ..CheckOptions::default() };
-        Self { goal: Goal::Plan { file, holds }, options, if_locked: IfLocked::Fail }
+        Self { goal: Goal::Plan { file, holds }, options, if_locked: IfLocked::Fail, trigger: Trigger::Cli }
     }
 }
 
 impl From<RunOptions> for Order {
-    fn from(RunOptions { window, fail_on, dry_run, if_locked, as_of }: RunOptions) -> Self {
+    fn from(RunOptions { window, fail_on, dry_run, if_locked, as_of, trigger }: RunOptions) -> Self {
         let options = CheckOptions { window, fail_on, as_of, ..CheckOptions::default() };
-        Self { goal: Goal::Run { dry: dry_run }, options, if_locked }
+        Self { goal: Goal::Run { dry: dry_run }, options, if_locked, trigger }
     }
 }

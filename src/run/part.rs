@@ -103,13 +103,16 @@ impl OfJob<'_> {
         // Daily bars have the midnight of their date: the one of the day on which the window begins is part of it.
         let changed = if program.bars.daily() { changed.div_euclid(DAY_US) * DAY_US } else { changed };
         let since = with_room(&program.bars, changed, Need::of_all(&program.rules, &program.bars).after);
+        let since = if program.bars.daily() { next_midnight(since) } else { since };
         // Where the job begins later, all of it is looked at.
         if earliest.is_some_and(|earliest| earliest >= since) {
             return Ok(Part { beyond: Beyond::from(earliest), watermark, ..Part::default() });
         }
         let beyond = Beyond { earliest, expected: state.series };
         let mut open_days = state.open_days;
-        open_days.values_mut().for_each(|days| days.retain(|day| day.saturating_mul(DAY_US) < since));
+        for days in open_days.values_mut() {
+            days.retain(|day| day.saturating_mul(DAY_US) < since);
+        }
         Ok(Part { scope: Some(Scope { since, changed }), beyond, watermark, open_days })
     }
 
@@ -172,6 +175,11 @@ impl OfJob<'_> {
             ..State::new(of_job, meta.run_id.as_str(), watermark, meta.as_of.0)
         })
     }
+}
+
+/// The midnight at or after `time`, µs UTC: for a person a window of daily bars begins on a date.
+fn next_midnight(time: i64) -> i64 {
+    -(-time).div_euclid(DAY_US) * DAY_US
 }
 
 /// Bars before it are old enough to be settled, on the scale of the timestamps, where rows have `grace`, µs.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::cron::CronFields;
-use super::plan::Schedule;
+use super::plan::{CatchUp, Schedule};
 use super::wall::{Wall, pattern};
 
 const WEEKDAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
@@ -45,6 +45,7 @@ pub fn cron_table(schedule: &Schedule, command: &Command<'_>, now: i64) -> Resul
     let line = |fields: &CronFields| format!("{} {limit}{shell}", pattern(fields));
     let mut text = format!("# barkeep job {}\n", command.name);
     text.extend(wall.notes.iter().map(|note| format!("# {note}\n")));
+    text.push_str(no_jitter(schedule));
     text.push_str(&format!(
         "# cronie (Fedora, RHEL, Arch) reads CRON_TZ, and it holds for all lines below it. The crons of Debian, Ubuntu, macOS\n\
          # and BusyBox ignore it and go by the clock of the machine: there this line is right only where that shows {}.\n\
@@ -82,11 +83,20 @@ pub fn systemd(schedule: &Schedule, command: &Command<'_>, now: i64) -> Result<[
         name = command.name
     );
     let notes: String = wall.notes.iter().map(|note| format!("# {note}\n")).collect();
+    let jitter = match schedule.jitter.num_seconds() {
+        0 => String::new(),
+        seconds => format!("RandomizedDelaySec={seconds}\nFixedRandomDelay=true\n"),
+    };
+    let persistent = match schedule.catch_up {
+        CatchUp::None => "Persistent=false\n",
+        CatchUp::Latest | CatchUp::All => {
+            "# A run that was due while the machine was off is made up for.\nPersistent=true\n"
+        }
+    };
     let times: String = on_calendar(&wall).iter().map(|time| format!("OnCalendar={time}\n")).collect();
     let timer = format!(
-        "[Unit]\nDescription=When the barkeep job {name} is due\n\n[Timer]\n{notes}{times}\
-         # A run that was due while the machine was off is made up for.\nPersistent=true\nUnit={unit}.service\n\n\
-         [Install]\nWantedBy=timers.target\n",
+        "[Unit]\nDescription=When the barkeep job {name} is due\n\n[Timer]\n{notes}{times}{jitter}{persistent}\
+         Unit={unit}.service\n\n[Install]\nWantedBy=timers.target\n",
         name = command.name
     );
     let file = |ending: &str, text: String| Exported { name: format!("{unit}.{ending}"), text };
@@ -115,7 +125,7 @@ fn on_calendar(wall: &Wall) -> Vec<String> {
 }
 
 /// A path as one word of `ExecStart`.
-fn systemd_word(path: &Path) -> Result<String, String> {
+pub(super) fn systemd_word(path: &Path) -> Result<String, String> {
     let text = path.to_str().ok_or_else(|| format!("`{}` is not UTF-8, as units of systemd are", path.display()))?;
     let mut word = String::from("\"");
     for c in text.chars() {
@@ -150,11 +160,12 @@ pub fn kubernetes(schedule: &Schedule, command: &Command<'_>, image: &str, now: 
     let notes: String = wall.notes.iter().map(|note| format!("# {note}\n")).collect();
     let limit = schedule.max_time.map(|span| format!("      activeDeadlineSeconds: {}\n", span.num_seconds()));
     let text = format!(
-        "{notes}apiVersion: batch/v1\nkind: CronJob\nmetadata:\n  name: {name}\nspec:\n  schedule: {schedule}\n  timeZone: {zone}\n  \
+        "{notes}{no_jitter}apiVersion: batch/v1\nkind: CronJob\nmetadata:\n  name: {name}\nspec:\n  schedule: {schedule}\n  timeZone: {zone}\n  \
          concurrencyPolicy: Forbid\n  jobTemplate:\n    spec:\n      # A run with findings ends with 1, which counts as failed: it is not to be repeated for that.\n      \
          backoffLimit: 0\n{limit}      template:\n        spec:\n          restartPolicy: Never\n          containers:\n            \
          - name: barkeep\n              image: {image}\n              command: [{program}, \"run\", {job}]\n              \
          # Mount the folders of the job, its rules, bars, reports and quarantine; reports and quarantine must last.\n",
+        no_jitter = no_jitter(schedule),
         name = quoted(name),
         schedule = quoted(&pattern(&wall.fields)),
         zone = quoted(wall.zone.name()),
@@ -166,7 +177,15 @@ pub fn kubernetes(schedule: &Schedule, command: &Command<'_>, image: &str, now: 
     Ok(Exported { name: format!("{name}.yaml"), text })
 }
 
+/// That a scheduler starts jobs at their moments, where the job wants them spread.
+fn no_jitter(schedule: &Schedule) -> &'static str {
+    match schedule.jitter.is_zero() {
+        true => "",
+        false => "# `jitter` has no effect here: the run starts at its moment.\n",
+    }
+}
+
 /// A string of YAML: one of JSON is.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     serde_json::Value::String(text.to_owned()).to_string()
 }

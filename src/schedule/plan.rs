@@ -20,6 +20,10 @@ pub struct Schedule {
     pub calendar: Option<Arc<Calendar>>,
     /// The longest time a run may take.
     pub max_time: Option<TimeDelta>,
+    /// Over how long the starts of jobs that are due at one moment are spread.
+    pub jitter: TimeDelta,
+    /// What becomes of moments that were missed.
+    pub catch_up: CatchUp,
 }
 
 /// By what a job is due.
@@ -29,6 +33,33 @@ pub enum When {
     Cron(Cron),
     /// A span after the close of each session.
     AfterClose(AfterClose),
+}
+
+/// What becomes of moments that were missed: the machine was off, or the run before took too long.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CatchUp {
+    /// One run stands for all of them.
+    #[default]
+    Latest,
+    /// Each gets a run, one after the other.
+    All,
+    /// They are passed over.
+    None,
+}
+
+impl CatchUp {
+    /// The words in a job.
+    pub const WORDS: &'static [&'static str] = &["latest", "all", "none"];
+
+    /// What `word` stands for.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "latest" => Some(Self::Latest),
+            "all" => Some(Self::All),
+            "none" => Some(Self::None),
+            _ => None,
+        }
+    }
 }
 
 /// What comes next of a schedule.
@@ -52,6 +83,11 @@ pub struct Fire {
 }
 
 impl Schedule {
+    /// A schedule of which nothing else is said.
+    pub fn new(when: When, zone: Tz) -> Self {
+        Self { when, zone, calendar: None, max_time: None, jitter: TimeDelta::zero(), catch_up: CatchUp::default() }
+    }
+
     /// What comes after `after`, µs UTC.
     pub fn next(&self, after: i64) -> Due {
         match &self.when {

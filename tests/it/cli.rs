@@ -1,5 +1,6 @@
 //! The command line from the outside: every command, exit code and form of output, through the program itself.
 
+mod backfill;
 mod commands;
 mod disk_full;
 mod extract;
@@ -15,6 +16,7 @@ mod reports;
 mod retention;
 mod runs;
 mod schedule;
+mod scheduler;
 mod settings;
 mod signals;
 mod suggest;

@@ -9,6 +9,7 @@ mod bad_input;
 mod cases;
 mod cli;
 mod cli_support;
+mod container;
 mod data;
 mod documents;
 mod earlier;

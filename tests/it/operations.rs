@@ -42,7 +42,7 @@ fn the_commands_of_the_document_say_what_stands_below_them() {
     let text = fs::read_to_string(package().join("docs/operations.md")).unwrap();
     let project = project(&text);
     let commands = blocks(&text, "console");
-    assert_eq!(commands.len(), 10);
+    assert_eq!(commands.len(), 13);
     for command in commands {
         let (line, expected) = command.split_once('\n').unwrap();
         let words = line.strip_prefix("$ barkeep ").unwrap();

@@ -10,9 +10,9 @@ use super::bars::Bars;
 use super::calendars::OwnCalendar;
 use super::zone::read_zone;
 use crate::market::Calendar;
-use crate::schedule::{AfterClose, Cron, CronMistake, Schedule, When};
+use crate::schedule::{AfterClose, CatchUp, Cron, CronMistake, Schedule, When};
 use crate::schema::diagnostic::{Diagnostic, nearest};
-use crate::schema::keys::Otherwise::Nothing;
+use crate::schema::keys::Otherwise::{Nothing, Text};
 use crate::schema::keys::{Holds, Section, key};
 use crate::schema::moment::parse_duration;
 use crate::schema::section::SectionReader;
@@ -25,6 +25,8 @@ pub struct OwnSchedule {
     /// Where it is not that of the bars.
     calendar: Option<Arc<Calendar>>,
     max_time: Option<TimeDelta>,
+    jitter: TimeDelta,
+    catch_up: CatchUp,
 }
 
 #[derive(Debug, Clone)]
@@ -45,13 +47,14 @@ impl OwnSchedule {
                 (When::AfterClose(AfterClose { span: *span, calendar }), zone)
             }
         };
-        Some(Schedule { when, zone: self.zone.unwrap_or(usual), calendar, max_time: self.max_time })
+        let Self { zone, max_time, jitter, catch_up, .. } = *self;
+        Some(Schedule { when, zone: zone.unwrap_or(usual), calendar, max_time, jitter, catch_up })
     }
 }
 
 pub(super) const SCHEDULE: Section = Section {
     name: "`[schedule]`",
-    doc: "When the job is due, for `barkeep schedule`. It starts nothing by itself: `schedule export` writes what does.",
+    doc: "When the job is due, for `barkeep schedule`. It starts nothing by itself: `schedule start` does, and what `schedule export` writes.",
     keys: &[
         key(
             "cron",
@@ -71,7 +74,21 @@ pub(super) const SCHEDULE: Section = Section {
             "max_time",
             Holds::Duration,
             Nothing,
-            "How long a run may take; what `schedule export` writes ends it then.",
+            "How long a run may take; `schedule start`, and what `schedule export` writes, end it then.",
+        ),
+        key(
+            "jitter",
+            Holds::Duration,
+            Nothing,
+            "The run starts up to so much later, by the name of the job and always the same: jobs that are due at one moment \
+             do not start at once. At most `24h`.",
+        ),
+        key(
+            "catch_up",
+            Holds::Choice(CatchUp::WORDS),
+            Text("latest"),
+            "What `schedule start` makes up for where a moment was missed: the `latest` one by one run, `all` of them, \
+             at most 100, or `none`.",
         ),
     ],
 };
@@ -88,6 +105,11 @@ pub(super) fn read(
     if max_time.is_some_and(|span| span <= TimeDelta::zero()) {
         section.reject("max_time", "a run takes longer than nothing", "write for instance `2h`, or leave it out");
     }
+    let jitter = section.duration("jitter").unwrap_or_default();
+    if jitter > TimeDelta::days(1) {
+        section.reject("jitter", "a run starts within a day of its moment", "write for instance `10m`");
+    }
+    let catch_up = section.choice("catch_up").and_then(CatchUp::parse).unwrap_or_default();
     let cron = section.text("cron").and_then(|text| read_cron(&mut section, text.get_ref()));
     let after = section.text("after").and_then(|text| read_after(&mut section, text.get_ref()));
     let when = match (section.has("cron"), section.has("after")) {
@@ -116,7 +138,7 @@ pub(super) fn read(
         _ => {}
     }
     let mistakes = section.finish();
-    (when.map(|when| OwnSchedule { when, zone, calendar, max_time }), mistakes)
+    (when.map(|when| OwnSchedule { when, zone, calendar, max_time, jitter, catch_up }), mistakes)
 }
 
 fn read_cron(section: &mut SectionReader<'_>, text: &str) -> Option<Cron> {

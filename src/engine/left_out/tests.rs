@@ -96,6 +96,9 @@ async fn read(program: &Program, input: &Input, series: Option<&str>) -> (Vec<(i
     (out, scanned.unwrap_or_else(|| panic!("{}", displayable(scan.as_ref()).indent(true))))
 }
 
+/// Timestamps as a file has them.
+type Column = Box<dyn Fn(ArrayRef) -> ArrayRef>;
+
 #[tokio::test]
 async fn the_reader_leaves_out_nothing_that_a_window_has() {
     let utc = |zone: &'static str| {
@@ -114,7 +117,6 @@ async fn the_reader_leaves_out_nothing_that_a_window_has() {
     };
     let text = |at: ArrayRef| cast(&at, &DataType::Utf8).unwrap();
     let (new_york, shanghai) = (Tz::America__New_York, Tz::Asia__Shanghai);
-    type Column = Box<dyn Fn(ArrayRef) -> ArrayRef>;
     let columns: Vec<(Column, Program, bool)> = vec![
         (Box::new(utc("UTC")), program("%F", Tz::UTC, Label::Start), true),
         (Box::new(utc("America/New_York")), program("%F", new_york, Label::End), true),

@@ -11,14 +11,14 @@ fn text(at: i64) -> String {
 }
 
 fn cron(pattern: &str, zone: Tz) -> Schedule {
-    Schedule { when: When::Cron(Cron::parse(pattern).unwrap()), zone, calendar: None, max_time: None }
+    Schedule::new(When::Cron(Cron::parse(pattern).unwrap()), zone)
 }
 
 fn after_close(calendar: &str, minutes: i64) -> Schedule {
     let calendar = Calendar::named(calendar).unwrap();
     let zone = calendar.zone();
     let when = When::AfterClose(AfterClose { span: TimeDelta::minutes(minutes), calendar: Arc::clone(&calendar) });
-    Schedule { when, zone, calendar: Some(calendar), max_time: None }
+    Schedule { calendar: Some(calendar), ..Schedule::new(when, zone) }
 }
 
 fn next(schedule: &Schedule, after: &str, count: usize) -> Vec<String> {

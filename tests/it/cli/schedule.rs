@@ -182,7 +182,7 @@ fn objects_of_kubernetes_are_yaml() {
 }
 
 /// The object that a text of YAML is, by a reader that is not ours; `None`, and said, where there is none.
-fn of_yaml(text: &str) -> Option<Value> {
+pub(super) fn of_yaml(text: &str) -> Option<Value> {
     let program = "import sys, json, yaml\nprint(json.dumps(yaml.safe_load(sys.stdin)))";
     let mut child = Command::new("python3")
         .args(["-c", program])

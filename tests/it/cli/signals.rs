@@ -77,6 +77,21 @@ fn a_signal_stops_a_query() {
 }
 
 #[test]
+fn a_run_that_takes_longer_than_it_may_stops_as_after_a_signal() {
+    let project = Project::new(BARS);
+    fs::create_dir_all(project.path("reports")).unwrap();
+    let lock = fs::File::create(project.path("reports/.demo.lock")).unwrap();
+    lock.lock().unwrap();
+    let args = ["run", "job.toml", "--if-locked", "wait", "--max-time"];
+    let told = project.call(&[&args[..], &["1s"]].concat()).exits(143);
+    told.says(&["waiting: another run of job `demo`", "longer than `--max-time` allows", "nothing was changed"]);
+    drop(lock);
+    project.call(&[&args[..], &["1h"]].concat()).exits(0);
+    project.call(&[&args[..], &["0s"]].concat()).exits(2).says(&["--max-time: a run takes longer than nothing"]);
+    project.call(&[&args[..], &["soon"]].concat()).exits(2).says(&["--max-time: `soon` is not a span"]);
+}
+
+#[test]
 fn a_second_signal_ends_it_at_once() {
     let project = Project::new(many_bars());
     let mut child =
