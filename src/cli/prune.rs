@@ -6,6 +6,7 @@ use super::apply::ask;
 use super::args::PruneArgs;
 use super::output::Output;
 use crate::report::retention::{self, Keep, Prunable};
+use crate::run::retention::{Pruned, remove_found};
 use crate::run::shell::typed;
 use crate::run::{Exit, Failure};
 use crate::text::numbers::counted;
@@ -39,17 +40,15 @@ pub(crate) fn prune(args: &PruneArgs, output: &mut Output) -> Result<Exit, Failu
         }
         None => ask(&what, runs, &command)?,
     }
-    let mut removed = 0;
-    for job in &found {
-        for run in &job.go {
-            removed += u64::from(retention::remove(dir, &job.job, run)?);
-        }
-    }
+    let Pruned { removed, locked } = remove_found(dir, &found, keep)?;
     output.line(&match output.is_json() {
         true => json!({ "type": "prune", "runs": runs, "removed": removed }).to_string(),
         false => format!("{removed} of {} removed", counted(runs, "report")),
     })?;
-    Ok(Exit::Ok)
+    match locked.is_empty() {
+        true => Ok(Exit::Ok),
+        false => Err(Failure::Locked(format!("{}; the reports of the job stay", locked.join("; ")))),
+    }
 }
 
 fn command(args: &PruneArgs, runs: u64) -> String {

@@ -44,6 +44,8 @@ pub struct Present {
     pub exit_code: u8,
     /// Findings that the run before did not have; `None` where that is not known.
     pub new: Option<u64>,
+    /// All findings it has.
+    pub findings: u64,
     /// When it ended, µs UTC.
     pub finished_at: i64,
 }
@@ -55,6 +57,8 @@ pub struct Past {
     pub exit_code: u8,
     /// What there was to say; `None` where there was nothing.
     pub event: Option<Event>,
+    /// Whether it had findings that the run before it did not have.
+    pub new: bool,
     /// Whether it was said: to one channel at least.
     pub delivered: bool,
     /// When it ended, µs UTC.
@@ -83,12 +87,14 @@ pub fn decide(present: &Present, past: &[Past], on: &[Event], at_most_every: Opt
 /// What can be said of the run, the plainest first.
 fn event(present: &Present, past: &[Past]) -> Vec<Event> {
     let last_delivered = past.iter().find(|run| run.delivered);
-    let owed =
-        past.iter().take_while(|run| !run.delivered).any(|run| matches!(run.event, Some(Event::Fail | Event::New)));
+    let undelivered = || past.iter().take_while(|run| !run.delivered);
+    let owed = undelivered().any(|run| matches!(run.event, Some(Event::Fail | Event::New)));
     let found = present.new.is_some_and(|new| new > 0);
     if present.exit_code == 0 {
         let recovered = last_delivered.is_some_and(|run| run.exit_code != 0);
-        return [(recovered, Event::Recovery), (found, Event::New)]
+        // Findings that nobody heard of are still there, as far as is known without looking at each.
+        let owes_new = present.findings > 0 && undelivered().any(|run| run.event.is_some() && run.new);
+        return [(recovered, Event::Recovery), (found || owes_new, Event::New)]
             .into_iter()
             .filter_map(|(is, event)| is.then_some(event))
             .collect();
@@ -105,16 +111,19 @@ mod tests {
     const ALL: &[Event] = &[Event::Fail, Event::Recovery, Event::New];
     const NEW: &[Event] = &[Event::Recovery, Event::New];
 
-    fn at(hour: i64, exit_code: u8, new: u64) -> Present {
-        Present { exit_code, new: Some(new), finished_at: hour * HOUR }
+    fn at(hour: i64, exit_code: u8, new: u64, findings: u64) -> Present {
+        Present { exit_code, new: Some(new), findings, finished_at: hour * HOUR }
     }
 
     /// Runs one after the other, hour by hour: what is said of each. `delivered` tells whether the channels work.
     fn said(on: &[Event], every: Option<TimeDelta>, runs: &[(u8, u64, bool)]) -> Vec<&'static str> {
         let mut past: Vec<Past> = Vec::new();
-        let mut said = Vec::new();
+        let (mut said, mut findings) = (Vec::new(), 0);
         for (hour, (exit_code, new, delivered)) in (0..).zip(runs) {
-            let present = at(hour, *exit_code, *new);
+            // A finding stays; where the exit code is 0 after one that is not, it is gone.
+            findings = if *exit_code == 0 && past.first().is_some_and(|run| run.exit_code != 0) { 0 } else { findings };
+            findings += *new;
+            let present = at(hour, *exit_code, *new, findings);
             let Decision { event, held_back } = decide(&present, &past, on, every);
             let delivered_now = event.is_some() && !held_back && *delivered;
             said.push(match (event, held_back) {
@@ -122,10 +131,8 @@ mod tests {
                 (Some(_), true) => "held back",
                 (Some(event), false) => event.as_str(),
             });
-            past.insert(
-                0,
-                Past { exit_code: *exit_code, event, delivered: delivered_now, finished_at: present.finished_at },
-            );
+            let (delivered, finished_at) = (delivered_now, present.finished_at);
+            past.insert(0, Past { exit_code: *exit_code, event, new: *new > 0, delivered, finished_at });
         }
         said
     }
@@ -153,6 +160,24 @@ mod tests {
         // The recovery was not heard: it is said by the next run.
         let runs = [(1, 2, true), (0, 0, false), (0, 0, true), (0, 0, true)];
         assert_eq!(said(NEW, None, &runs), ["new", "recovery", "recovery", ""]);
+    }
+
+    #[test]
+    fn new_findings_that_make_no_run_fail_are_said_until_somebody_hears_of_them() {
+        assert_eq!(said(NEW, None, &[(0, 1, false), (0, 0, true), (0, 0, true)]), ["new", "new", ""]);
+        assert_eq!(said(NEW, None, &[(0, 1, false), (0, 0, false), (0, 0, true)]), ["new", "new", "new"]);
+        let every = Some(TimeDelta::hours(2));
+        let runs = [(0, 1, true), (0, 1, true), (0, 0, true), (0, 0, true)];
+        assert_eq!(said(NEW, every, &runs), ["new", "held back", "new", ""]);
+        // The recovery and what was found by then are one message.
+        let runs = [(1, 2, true), (0, 1, false), (0, 0, true), (0, 0, true)];
+        assert_eq!(said(NEW, None, &runs), ["new", "recovery", "recovery", ""]);
+        assert_eq!(said(&[Event::New], None, &runs), ["new", "new", "new", ""]);
+        // What nobody heard of and is gone needs no message, nor do findings that were known before a failure.
+        let lost = |exit_code, new| Past { exit_code, event: Some(Event::New), new, delivered: false, finished_at: 0 };
+        let event = |findings, past: &[Past]| decide(&at(1, 0, 0, findings), past, NEW, None).event;
+        assert_eq!((event(0, &[lost(0, true)]), event(3, &[lost(3, false)])), (None, None));
+        assert_eq!(event(1, &[lost(1, true)]), Some(Event::New));
     }
 
     #[test]

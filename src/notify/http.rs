@@ -58,7 +58,6 @@ pub fn send(request: &Request, patience: &Patience) -> Outcome {
             return Outcome { tries, failed: None };
         };
         if !again || tries >= patience.tries {
-            let why = request.address.hide_in(&why);
             return Outcome { tries, failed: Some(format!("{}: {}", request.address.host(), shortened(&why, 400))) };
         }
         thread::sleep(pause);
@@ -84,7 +83,9 @@ fn once(agent: &Agent, request: &Request, limit: Duration) -> Result<(), Failed>
     for (name, value) in &request.headers {
         post = post.header(*name, value);
     }
-    let mut response = post.send(request.body.as_str()).map_err(|error| failed(&error, limit))?;
+    // What others say may hold the address, also across the place where it is cut.
+    let said = |text: &str| shortened(request.address.hide_in(text).trim(), MOST_SHOWN);
+    let mut response = post.send(request.body.as_str()).map_err(|error| failed(&error, limit, &said))?;
     let status = response.status();
     let refused = |why: String, again: bool| Err(Failed { why, again });
     if status.is_redirection() {
@@ -96,41 +97,38 @@ fn once(agent: &Agent, request: &Request, limit: Duration) -> Result<(), Failed>
     let answer = response.body_mut().with_config().limit(MOST_READ).lossy_utf8(true).read_to_string();
     if !status.is_success() {
         // An error says more with its text, and is one without.
-        let text = answer.map(|text| shortened(text.trim(), MOST_SHOWN)).unwrap_or_default();
+        let text = answer.map(|text| said(&text)).unwrap_or_default();
         let again = status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429);
         let text = if text.is_empty() { text } else { format!(": {text}") };
         return refused(format!("it answers {}{text}", status.as_u16()), again);
     }
     match request.answer {
         Answer::Any => Ok(()),
-        Answer::Code(name) => read_code(name, &answer.map_err(|error| failed(&error, limit))?),
+        Answer::Code(name) => read_code(name, &answer.map_err(|error| failed(&error, limit, &said))?, &said),
     }
 }
 
 /// Services that answer 200 to everything say in the body whether they took the message.
-fn read_code(name: &str, answer: &str) -> Result<(), Failed> {
+fn read_code(name: &str, answer: &str, said: &dyn Fn(&str) -> String) -> Result<(), Failed> {
     let code = serde_json::from_str::<serde_json::Value>(answer).ok().and_then(|answer| answer[name].as_i64());
     match code {
         Some(0) => Ok(()),
-        _ => Err(Failed {
-            why: format!("it did not take the message: {}", shortened(answer.trim(), MOST_SHOWN)),
-            again: false,
-        }),
+        _ => Err(Failed { why: format!("it did not take the message: {}", said(answer)), again: false }),
     }
 }
 
-fn failed(error: &Error, limit: Duration) -> Failed {
+fn failed(error: &Error, limit: Duration, said: &dyn Fn(&str) -> String) -> Failed {
     let (why, again) = match error {
         Error::Timeout(_) => (format!("no answer within {limit:?}"), true),
         Error::HostNotFound => ("there is no such host, or no name server".to_owned(), true),
         Error::ConnectionFailed => ("no connection".to_owned(), true),
         // A certificate that is not trusted comes as an error of the connection.
         Error::Io(io) if io.get_ref().is_some_and(|inner| inner.to_string().contains("certificate")) => {
-            (format!("its certificate is not trusted: {io}"), false)
+            (format!("its certificate is not trusted: {}", said(&io.to_string())), false)
         }
-        Error::Io(io) => (io.to_string(), true),
-        Error::Rustls(tls) => (format!("no encrypted connection: {tls}"), false),
-        other => (other.to_string(), false),
+        Error::Io(io) => (said(&io.to_string()), true),
+        Error::Rustls(tls) => (format!("no encrypted connection: {}", said(&tls.to_string())), false),
+        other => (said(&other.to_string()), false),
     };
     Failed { why, again }
 }

@@ -70,6 +70,32 @@ pub struct RuleLine {
 }
 
 impl Message {
+    /// A message of a run that left no report: it failed, and how is not said yet. `host` is the machine, the moments are with `Z`.
+    pub fn without_report(event: Event, job: &str, host: String, (started_at, finished_at): (String, String)) -> Self {
+        Self {
+            event,
+            job: job.to_owned(),
+            run_id: None,
+            verdict: "FAIL".to_owned(),
+            status: String::new(),
+            exit_code: 0,
+            error: None,
+            host,
+            started_at,
+            finished_at,
+            seconds: 0.0,
+            rows_read: 0,
+            rows_removed: 0,
+            errors: 0,
+            warnings: 0,
+            new: None,
+            fixed: None,
+            rules: Vec::new(),
+            refusals: Vec::new(),
+            next: None,
+        }
+    }
+
     /// One line: what happened, to which job.
     pub fn headline(&self) -> String {
         let Self { job, verdict, exit_code, .. } = self;

@@ -88,28 +88,9 @@ fn full() -> Message {
 }
 
 fn empty() -> Message {
-    Message {
-        event: Event::Fail,
-        job: "j".to_owned(),
-        run_id: None,
-        verdict: "FAIL".to_owned(),
-        status: "broken".to_owned(),
-        exit_code: 3,
-        error: None,
-        host: "h".to_owned(),
-        started_at: String::new(),
-        finished_at: String::new(),
-        seconds: 0.0,
-        rows_read: 0,
-        rows_removed: 0,
-        errors: 0,
-        warnings: 0,
-        new: None,
-        fixed: None,
-        rules: Vec::new(),
-        refusals: Vec::new(),
-        next: None,
-    }
+    let none = (String::new(), String::new());
+    let message = Message::without_report(Event::Fail, "j", "h".to_owned(), none);
+    Message { status: "broken".to_owned(), exit_code: 3, ..message }
 }
 
 #[cfg(test)]

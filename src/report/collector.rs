@@ -357,7 +357,7 @@ mod tests {
     use crate::text::utc::UtcMicros;
 
     fn collector(dir: &Path, run: RunMeta) -> Collector {
-        let previous = previous_findings(dir, "demo", Coverage::of(&program(), &run)).unwrap();
+        let previous = previous_findings(dir, "demo", &Coverage::of(&program(), &run)).unwrap();
         Collector::new(dir, program(), run, vec!["bars.csv".to_owned()], previous)
     }
 

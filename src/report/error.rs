@@ -116,6 +116,11 @@ impl ReportError {
         )
     }
 
+    /// Whether a file could not be read that is not there any more: its run was removed.
+    pub(super) fn is_of_a_file_that_went(&self) -> bool {
+        matches!(self, Self::Read { path, .. } if matches!(path.try_exists(), Ok(false)))
+    }
+
     /// A failure to write below `folder`.
     pub fn writing(folder: &Path, source: io::Error) -> Self {
         Self::Write { folder: folder.to_path_buf(), remedy: remedy(source.kind()), source }

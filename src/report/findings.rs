@@ -425,7 +425,7 @@ mod tests {
         let previous = previous_findings(
             dir.path(),
             "demo",
-            Coverage { window, in_part: false, margins: Margins::of(&program(), window) },
+            &Coverage { window, in_part: false, margins: Margins::of(&program(), window) },
         )
         .unwrap();
         let mut parts = parts_after(dir.path(), previous, 10);

@@ -7,7 +7,7 @@
 //! columns needed are read, and no more than [`MOST_KNOWN`] findings.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -36,7 +36,13 @@ use crate::decide::Severity;
 pub const MOST_KNOWN: u64 = 2_000_000;
 
 /// Runs that show what is usual.
-const USUAL_RUNS: usize = 20;
+pub(super) const USUAL_RUNS: usize = 20;
+
+/// Nights after which rows that stay, for others write to their files, are no longer a loader that happens to be at work.
+pub const BUSY_NIGHTS: usize = 3;
+
+/// Days that are looked at for rows that stayed.
+pub(super) const MOST_BUSY_DAYS: i64 = 31;
 
 /// What a run compares its findings with.
 #[derive(Debug, Default)]
@@ -223,8 +229,8 @@ pub(super) fn identity(finding_id: &str) -> Option<u128> {
 ///
 /// # Errors
 /// A file of an earlier run cannot be read.
-pub fn previous_findings(dir: &Path, job: &str, coverage: Coverage) -> Result<Previous, ReportError> {
-    load(dir, job, coverage, MOST_KNOWN)
+pub fn previous_findings(dir: &Path, job: &str, coverage: &Coverage) -> Result<Previous, ReportError> {
+    runs::again_where_one_goes(|| load(dir, job, coverage, MOST_KNOWN))
 }
 
 /// The median of the rows that the last runs of `job` were to remove, of those that reached their end and were free to;
@@ -234,6 +240,10 @@ pub fn previous_findings(dir: &Path, job: &str, coverage: Coverage) -> Result<Pr
 /// # Errors
 /// A file of an earlier run cannot be read.
 pub fn usual_moves(dir: &Path, job: &str, backfill: bool) -> Result<Option<u64>, ReportError> {
+    runs::again_where_one_goes(|| median_of_moves(dir, job, backfill))
+}
+
+fn median_of_moves(dir: &Path, job: &str, backfill: bool) -> Result<Option<u64>, ReportError> {
     let mut wanted = Vec::new();
     for file in runs::of_job(dir, job)? {
         let Some(removed) = removed(&file.path, backfill).map_err(|source| ReportError::reading(&file.path, source))?
@@ -270,8 +280,12 @@ fn removed(path: &Path, backfill: bool) -> Result<Option<u64>, ArrowError> {
 /// # Errors
 /// A file of an earlier run cannot be read.
 pub fn busy_days(dir: &Path, job: &str, now: DateTime<Utc>) -> Result<usize, ReportError> {
+    runs::again_where_one_goes(|| count_busy_days(dir, job, now))
+}
+
+fn count_busy_days(dir: &Path, job: &str, now: DateTime<Utc>) -> Result<usize, ReportError> {
     let mut days = BTreeSet::new();
-    let oldest = now.date_naive() - TimeDelta::days(31);
+    let oldest = now.date_naive() - TimeDelta::days(MOST_BUSY_DAYS);
     for file in runs::of_job(dir, job)?.into_iter().take_while(|file| file.run.run_date() >= oldest) {
         match busy(&file.path).map_err(|source| ReportError::reading(&file.path, source))? {
             Some(false) => break,
@@ -344,7 +358,7 @@ fn evaluated(results: File, rules: &mut BTreeSet<String>) -> Result<(), ArrowErr
     Ok(())
 }
 
-fn load(dir: &Path, job: &str, coverage: Coverage, most: u64) -> Result<Previous, ReportError> {
+fn load(dir: &Path, job: &str, coverage: &Coverage, most: u64) -> Result<Previous, ReportError> {
     let (links, moved) = match chain::chain(dir, job, coverage.window, coverage.in_part)? {
         Chain::None => return Ok(Previous::None),
         Chain::OtherWindows => return Ok(Previous::OtherWindows),
@@ -353,7 +367,7 @@ fn load(dir: &Path, job: &str, coverage: Coverage, most: u64) -> Result<Previous
     let Some(newest) = links.last() else { return Ok(Previous::None) };
     let rules_before = RulesBefore::of(&Table::RuleResults.file(dir, job, &newest.file.run))?;
     let run = newest.file.run.to_string();
-    let mut known = KnownFindings { run, moved, rules_before, ..KnownFindings::new(coverage) };
+    let mut known = KnownFindings { run, moved, rules_before, ..KnownFindings::new(coverage.clone()) };
     for ChainedRun { file, part } in links {
         if let Some(part) = part {
             known.replace(&part);
@@ -369,6 +383,8 @@ fn load(dir: &Path, job: &str, coverage: Coverage, most: u64) -> Result<Previous
                 added.map_err(|source| ReportError::reading(&path, source))?;
             }
         }
+        // A run that goes meanwhile loses its row first: not all parts of it may have been there.
+        fs::metadata(&file.path).map_err(|source| ReportError::reading(&file.path, source))?;
     }
     Ok(Previous::Known(Box::new(known)))
 }
@@ -378,6 +394,10 @@ fn load(dir: &Path, job: &str, coverage: Coverage, most: u64) -> Result<Previous
 /// # Errors
 /// A file of an earlier run cannot be read.
 pub fn job_file(dir: &Path, job: &str) -> Result<Option<PathBuf>, ReportError> {
+    runs::again_where_one_goes(|| newest_job_file(dir, job))
+}
+
+fn newest_job_file(dir: &Path, job: &str) -> Result<Option<PathBuf>, ReportError> {
     let Some(newest) = runs::of_job(dir, job)?.into_iter().next() else { return Ok(None) };
     let opened =
         File::open(&newest.path).map_err(ParquetError::from).and_then(ParquetRecordBatchReaderBuilder::try_new);
@@ -400,8 +420,6 @@ fn open(part: &Path) -> Result<(ParquetRecordBatchReader, u64), ArrowError> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
     use crate::decide::Action;
     use crate::report::collector::Collector;
@@ -447,7 +465,7 @@ mod tests {
     }
 
     fn known(dir: &Path, window: Window) -> Box<KnownFindings> {
-        match previous_findings(dir, "demo", coverage(window)).unwrap() {
+        match previous_findings(dir, "demo", &coverage(window)).unwrap() {
             Previous::Known(known) => known,
             other => panic!("{other:?}"),
         }
@@ -456,9 +474,9 @@ mod tests {
     #[test]
     fn the_first_run_has_nothing_before_it() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(matches!(previous_findings(dir.path(), "demo", Coverage::default()).unwrap(), Previous::None));
+        assert!(matches!(previous_findings(dir.path(), "demo", &Coverage::default()).unwrap(), Previous::None));
         report(dir.path(), meta(1), RunStatus::Findings);
-        assert!(matches!(previous_findings(dir.path(), "other", Coverage::default()).unwrap(), Previous::None));
+        assert!(matches!(previous_findings(dir.path(), "other", &Coverage::default()).unwrap(), Previous::None));
     }
 
     #[test]
@@ -492,7 +510,7 @@ mod tests {
             [(Some(99), Some(150)), (Some(100), Some(151)), (Some(104), None), (None, Some(150)), (None, None)]
         {
             let window = (window.0.map(|day| day * DAY), window.1.map(|day: i64| day * DAY));
-            let previous = previous_findings(dir.path(), "demo", coverage(window)).unwrap();
+            let previous = previous_findings(dir.path(), "demo", &coverage(window)).unwrap();
             assert!(matches!(previous, Previous::OtherWindows), "{window:?}: {previous:?}");
         }
         // An older run that looked at more is the one before.
@@ -572,8 +590,8 @@ mod tests {
     fn more_findings_than_memory_should_hold_are_not_compared() {
         let dir = tempfile::tempdir().unwrap();
         report(dir.path(), meta(1), RunStatus::Findings);
-        assert!(matches!(load(dir.path(), "demo", Coverage::default(), 3).unwrap(), Previous::TooMany));
-        assert!(matches!(load(dir.path(), "demo", Coverage::default(), 4).unwrap(), Previous::Known(_)));
+        assert!(matches!(load(dir.path(), "demo", &Coverage::default(), 3).unwrap(), Previous::TooMany));
+        assert!(matches!(load(dir.path(), "demo", &Coverage::default(), 4).unwrap(), Previous::Known(_)));
     }
 
     #[test]
@@ -582,7 +600,7 @@ mod tests {
         report(dir.path(), meta(1), RunStatus::Findings);
         let part = dir.path().join("findings/job=demo/run_date=2026-11-20/20261120T010000Z-aaaa-000.parquet");
         fs::write(&part, "not Parquet").unwrap();
-        let error = previous_findings(dir.path(), "demo", Coverage::default()).unwrap_err();
+        let error = previous_findings(dir.path(), "demo", &Coverage::default()).unwrap_err();
         assert!(matches!(&error, ReportError::Read { path, .. } if *path == part), "{error}");
     }
 }

@@ -35,7 +35,10 @@ pub fn each_finding(
     visit: &mut dyn FnMut(&Labelled<'_>),
 ) -> Result<Option<Latest>, ReportError> {
     for file in runs::of_job(dir, job)? {
-        let ended = ended(&file).map_err(|source| ReportError::reading(&file.path, source))?;
+        let ended = match ended(&file).map_err(|source| ReportError::reading(&file.path, source)) {
+            Err(error) if error.is_of_a_file_that_went() => continue,
+            ended => ended?,
+        };
         let Some(whole) = ended else { continue };
         let mut findings = 0;
         for part in runs::parts(dir, &file)? {

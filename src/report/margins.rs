@@ -13,7 +13,7 @@ use crate::engine::program::Program;
 use crate::engine::scope;
 
 /// The part of a window in which the verdicts of each rule do not depend on bars outside of it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Margins {
     /// By index of the rule in the program; the parse error, which depends on nothing, is not among them.
     rules: Vec<Margin>,
@@ -37,7 +37,7 @@ struct Margin {
 }
 
 /// What a run looks at, as far as that decides what it is compared with.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Coverage {
     /// Its window.
     pub window: Window,

@@ -10,7 +10,7 @@
 //! tally      counts of rules and series, and whether they add up; moves: rows that are to leave their source
 //! tables     names, paths and columns of the five tables; findings, months, rows: how each is made
 //! summary    the run in one structure (change: against the run before); render: as text for a terminal or as one line
-//! retention  which runs are kept, and that the others go
+//! retention  that runs go which are not kept; kept: which are, for later runs look back at them
 //! write      files that are there as a whole or not at all; sweep: what killed runs left; rights: who may read
 //! notification  the notification of a run, written into its row, and those of the runs before
 //! store      reading back (reading: columns): tables for SQL, runs by name; latest: the findings of the latest run, one by one
@@ -31,6 +31,7 @@ mod faults;
 pub mod findings;
 pub mod history;
 mod incoming;
+mod kept;
 pub mod latest;
 pub mod margins;
 mod marks;

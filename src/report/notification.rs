@@ -28,7 +28,7 @@ use super::tables::{self, Table};
 use crate::durable::{Claim, Disk, Growing, folder_of};
 
 /// The word in `notify_event` for a run that had no event.
-const NOTHING: &str = "none";
+pub(super) const NOTHING: &str = "none";
 
 /// A run of the command `run`, newest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,14 +54,17 @@ pub struct EarlierNotification {
     pub delivered: bool,
 }
 
-/// Shows `visit` the runs of `job` below `dir` that were of the command `run`, newest first, until it has seen enough. Those
-/// over old windows are passed over: they have no notifications.
+/// Shows `visit` the runs of `job` below `dir` that were of the command `run`, newest first, until it has seen enough. Those that
+/// were skipped, and those over old windows, are passed over: they have no notifications.
 ///
 /// # Errors
 /// A file of an earlier run cannot be read.
 pub fn each_run(dir: &Path, job: &str, visit: &mut dyn FnMut(EarlierRun) -> bool) -> Result<(), ReportError> {
     for file in runs::of_job(dir, job)? {
-        let run = read(&file.path).map_err(|source| ReportError::reading(&file.path, source))?;
+        let run = match read(&file.path).map_err(|source| ReportError::reading(&file.path, source)) {
+            Err(error) if error.is_of_a_file_that_went() => continue,
+            run => run?,
+        };
         if run.is_some_and(|run| !visit(run)) {
             break;
         }
@@ -69,13 +72,23 @@ pub fn each_run(dir: &Path, job: &str, visit: &mut dyn FnMut(EarlierRun) -> bool
     Ok(())
 }
 
-const COLUMNS: &[&str] =
-    &["run_id", "command", "trigger", "exit_code", "finished_at", "peak_rss", "notify_event", "notify_delivered"];
+const COLUMNS: &[&str] = &[
+    "run_id",
+    "command",
+    "trigger",
+    "status",
+    "exit_code",
+    "finished_at",
+    "peak_rss",
+    "notify_event",
+    "notify_delivered",
+];
 
 fn read(path: &Path) -> Result<Option<EarlierRun>, ArrowError> {
     let mut reader = only(ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?, COLUMNS)?;
     let Some(row) = reader.next().transpose()?.filter(|row| row.num_rows() > 0) else { return Ok(None) };
-    if texts(&row, "command")?.value(0) != "run" || is_backfill(&row)? {
+    let skipped = RunStatus::parse(texts(&row, "status")?.value(0)) == Some(RunStatus::Skipped);
+    if texts(&row, "command")?.value(0) != "run" || skipped || is_backfill(&row)? {
         return Ok(None);
     }
     let column = |name: &str| row.column_by_name(name).filter(|column| !column.is_null(0));
@@ -100,6 +113,35 @@ fn read(path: &Path) -> Result<Option<EarlierRun>, ArrowError> {
     }))
 }
 
+/// Whether `run` of `job` had findings, of rules that were what they were, that the run before did not have.
+///
+/// # Errors
+/// Its results cannot be read.
+pub fn found_new(dir: &Path, job: &str, run: &str) -> Result<bool, ReportError> {
+    let Ok(run) = RunId::parse(run) else { return Ok(false) };
+    let results = Table::RuleResults.file(dir, job, &run);
+    match File::open(&results) {
+        // Runs that broke off have no results.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(ReportError::reading(&results, error)),
+        Ok(file) => any_new(file).map_err(|source| ReportError::reading(&results, source)),
+    }
+}
+
+fn any_new(results: File) -> Result<bool, ArrowError> {
+    for batch in only(ParquetRecordBatchReaderBuilder::try_new(results)?, &["findings_new", "rule_change"])? {
+        let batch = batch?;
+        let new = batch.column_by_name("findings_new").and_then(|new| new.as_primitive_opt::<Int64Type>());
+        // Runs of an older version have no such column.
+        let changed = batch.column_by_name("rule_change");
+        let counts = |row: usize| changed.is_none_or(|changed| changed.is_null(row));
+        if new.is_some_and(|new| new.iter().enumerate().any(|(row, new)| new > Some(0) && counts(row))) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// What the end of a run became because a required notification was not delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Undelivered {
@@ -109,8 +151,8 @@ pub struct Undelivered {
     pub error: String,
 }
 
-/// Writes the notification of `run` into its row, and `summary` in place of its summary where it has one. A run without a row,
-/// which failed before it had a report, stays without one.
+/// Writes the notification of `run` into its row, and `summary` in place of its summary where it has one; whether it has a row.
+/// A run without one, which failed before it had a report, stays so.
 ///
 /// # Errors
 /// The row cannot be read, or the disk does not take the new one; the old one is there then.
@@ -121,10 +163,10 @@ pub fn record(
     notification: &Notification,
     undelivered: Option<&Undelivered>,
     summary: Option<&Summary>,
-) -> Result<(), ReportError> {
+) -> Result<bool, ReportError> {
     let (disk, row) = (Disk::system(), Table::Runs.file(dir, job, run));
     if !disk.exists(&row).map_err(|source| ReportError::reading(&row, source))? {
-        return Ok(());
+        return Ok(false);
     }
     let writing = |source| ReportError::writing(folder_of(&row), source);
     let other = || io::Error::other("another process writes this run");
@@ -141,7 +183,7 @@ pub fn record(
         // The next run takes it away.
         tracing::debug!(%run, "the lock of the run stays behind: {error}");
     }
-    Ok(())
+    Ok(true)
 }
 
 /// The row in `path` with these values, as a file.
@@ -260,6 +302,23 @@ mod tests {
         let row = read_table(dir.path(), Table::Runs);
         assert_eq!(texts(&row, "status").unwrap().value(0), "broken");
         assert_eq!(texts(&row, "error").unwrap().value(0), "slack: it answers 500");
+    }
+
+    #[test]
+    fn whether_a_run_had_new_findings_is_known_from_its_results() {
+        let dir = tempfile::tempdir().unwrap();
+        let (id, _) = report(dir.path(), 2, "run");
+        assert!(found_new(dir.path(), "demo", id.as_str()).unwrap());
+        // One that is compared with it finds the same.
+        let coverage = crate::report::margins::Coverage::default();
+        let previous = crate::report::history::previous_findings(dir.path(), "demo", &coverage).unwrap();
+        let run = RunMeta { command: "run".to_owned(), ..meta(3) };
+        let id = run.run_id.clone();
+        let mut collector = Collector::new(dir.path(), program(), run, vec!["bars.csv".to_owned()], previous);
+        collector.take(&one_series().batch()).unwrap();
+        collector.finish(Outcome::new(RunStatus::Findings, 1, UtcMicros(7))).unwrap();
+        assert!(!found_new(dir.path(), "demo", id.as_str()).unwrap());
+        assert!(!found_new(dir.path(), "demo", "20261120T090000Z-aaaa").unwrap(), "one that broke off");
     }
 
     #[test]

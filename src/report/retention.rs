@@ -1,58 +1,21 @@
-//! Which runs are kept, and that the others go: their rows in every table, and their summaries.
+//! That the runs go which are not kept: their rows in every table, and their summaries.
 //!
 //! A run goes as one that was killed does: its name is claimed, its row in `runs` is taken away first, so that the run does
 //! not exist any more, then the rest. Whoever is interrupted leaves the claim, and the next run sweeps. The quarantine and
 //! plans are none of this.
 
-use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::Path;
 
-use arrow::array::{Array, AsArray};
-use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
-use arrow::error::ArrowError;
-use chrono::{Datelike, NaiveDate};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-
-use super::backfills::is_backfill;
 use super::error::ReportError;
-use super::reading::{only, texts};
-use super::run::{RunStatus, Window};
+pub use super::kept::Keep;
+use super::kept::{Candidate, kept};
 use super::run_id::RunId;
 use super::runs::{self, RunFile};
 use super::sweep;
 use super::tables::{self, Table};
 use crate::durable::{Claim, Disk};
-use crate::market::DAY_US;
-
-/// What is kept of the runs of a job, besides those of the last 24 hours and those that later runs look back at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Keep {
-    /// One run of each of so many days with runs, the newest days.
-    pub daily: usize,
-    /// One run of each of so many months with runs, the newest months.
-    pub monthly: usize,
-}
-
-/// What a run is to the choice.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own to the row of a run")]
-struct Candidate {
-    run: RunId,
-    /// Whether it reached its end.
-    ended: bool,
-    /// Whether it looked at all of the data.
-    whole: bool,
-    /// It looked at the part that may have changed.
-    in_part: bool,
-    /// Whether its exit code is 0.
-    ok: bool,
-    /// Whether its notification was delivered.
-    delivered: bool,
-    /// The old window it was over, where it was of a backfill.
-    backfill: Option<Window>,
-}
 
 /// The runs of one job that go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +41,7 @@ pub fn prunable(dir: &Path, only: &[String], keep: Keep) -> Result<Vec<Prunable>
         else {
             continue;
         };
-        found.push(of_job(dir, job, keep)?);
+        found.push(runs::again_where_one_goes(|| of_job(dir, job, keep))?);
     }
     found.sort_by(|a, b| a.job.cmp(&b.job));
     Ok(found)
@@ -86,70 +49,15 @@ pub fn prunable(dir: &Path, only: &[String], keep: Keep) -> Result<Vec<Prunable>
 
 fn of_job(dir: &Path, job: &str, keep: Keep) -> Result<Prunable, ReportError> {
     let files = runs::of_job(dir, job)?;
-    let read = |file: &RunFile| candidate(file).map_err(|source| ReportError::reading(&file.path, source));
+    let read = |file: &RunFile| Candidate::read(file).map_err(|source| ReportError::reading(&file.path, source));
     let candidates = files.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-    let kept = chosen(&candidates, keep);
+    let kept = kept(&candidates, keep);
     let go: Vec<RunId> = files.into_iter().map(|file| file.run).filter(|run| !kept.contains(run)).collect();
     let mut bytes = 0;
     for run in &go {
         bytes += size(dir, job, run)?;
     }
     Ok(Prunable { job: job.to_owned(), runs: candidates.len(), go, bytes })
-}
-
-fn candidate(file: &RunFile) -> Result<Candidate, ArrowError> {
-    let columns =
-        ["status", "exit_code", "trigger", "window_since", "window_until", "notify_delivered", "changed_since"];
-    let mut reader = only(ParquetRecordBatchReaderBuilder::try_new(File::open(&file.path)?)?, &columns)?;
-    let (run, backfill) = (file.run.clone(), None);
-    let nothing = Candidate { run, ended: false, whole: false, in_part: false, ok: false, delivered: false, backfill };
-    let Some(row) = reader.next().transpose()?.filter(|row| row.num_rows() > 0) else { return Ok(nothing) };
-    let column = |name: &str| row.column_by_name(name).filter(|column| !column.is_null(0));
-    let status = RunStatus::parse(texts(&row, "status")?.value(0));
-    let ended = status.is_some_and(RunStatus::reached_its_end);
-    let code = column("exit_code").and_then(|column| column.as_primitive_opt::<Int64Type>()).map(|code| code.value(0));
-    let flag = column("notify_delivered").and_then(|column| column.as_boolean_opt());
-    let delivered = flag.is_some_and(|flag| flag.value(0));
-    let in_part = ended && column("changed_since").is_some();
-    let whole = ended && !in_part && column("window_until").is_none();
-    let instant = |name: &str| {
-        let times = column(name).and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>());
-        times.map(|times| times.value(0))
-    };
-    // One that was skipped says nothing of its window.
-    let of_window = is_backfill(&row)? && status != Some(RunStatus::Skipped);
-    let backfill = of_window.then(|| (instant("window_since"), instant("window_until")));
-    Ok(Candidate { ended, whole, in_part, ok: code == Some(0), delivered, backfill, ..nothing })
-}
-
-/// The runs that stay, of `runs`, newest first.
-fn chosen(runs: &[Candidate], keep: Keep) -> BTreeSet<RunId> {
-    let mut kept = BTreeSet::new();
-    let Some(newest) = runs.first() else { return kept };
-    let recent = newest.run.started().0 - DAY_US;
-    kept.extend(runs.iter().filter(|run| run.run.started().0 >= recent).map(|run| run.run.clone()));
-    let (backfills, runs): (Vec<Candidate>, Vec<Candidate>) =
-        runs.iter().cloned().partition(|run| run.backfill.is_some());
-    // What is done of a backfill is known from its runs only: of each window the newest stays.
-    let mut windows = BTreeSet::new();
-    kept.extend(backfills.into_iter().filter(|run| windows.insert(run.backfill)).map(|run| run.run));
-    // What the next run looks back at: for what is new, for what was delivered, for when all was well.
-    let looked_at: [fn(&Candidate) -> bool; 4] = [|run| run.ended, |run| run.whole, |run| run.ok, |run| run.delivered];
-    kept.extend(looked_at.iter().filter_map(|is| runs.iter().find(|run| is(run))).map(|run| run.run.clone()));
-    // What is open is what the newest run over all bars found, and those after it that looked at a part.
-    let since_whole = runs.iter().take_while(|run| !run.whole).filter(|run| run.in_part);
-    kept.extend(since_whole.map(|run| run.run.clone()));
-    kept.extend(of_each(&runs, keep.daily, |date| date));
-    kept.extend(of_each(&runs, keep.monthly, |date| date.with_day(1).unwrap_or(date)));
-    kept
-}
-
-/// Of each of the `most` newest spans with runs one: the newest that reached its end, else the newest.
-fn of_each(runs: &[Candidate], most: usize, span: impl Fn(NaiveDate) -> NaiveDate) -> Vec<RunId> {
-    let same = |a: &Candidate, b: &Candidate| span(a.run.run_date()) == span(b.run.run_date());
-    let best =
-        |of_span: &[Candidate]| of_span.iter().find(|run| run.ended).or(of_span.first()).map(|run| run.run.clone());
-    runs.chunk_by(same).take(most).filter_map(best).collect()
 }
 
 /// Takes a run of `job` away; whether it was there and no process holds it.

@@ -76,6 +76,20 @@ pub(super) fn of_job(dir: &Path, job: &str) -> Result<Vec<RunFile>, ReportError>
     Ok(runs)
 }
 
+/// How often runs are listed and read again where one went meanwhile.
+const TRIES: usize = 5;
+
+/// Reads runs: again where a file that was listed is not there any more, for the run it is of was removed meanwhile.
+pub(super) fn again_where_one_goes<T>(read: impl Fn() -> Result<T, ReportError>) -> Result<T, ReportError> {
+    for _ in 1..TRIES {
+        match read() {
+            Err(error) if error.is_of_a_file_that_went() => {}
+            read => return read,
+        }
+    }
+    read()
+}
+
 /// The parts of `findings` of a run, in order.
 pub(super) fn parts(dir: &Path, run: &RunFile) -> Result<Vec<PathBuf>, ReportError> {
     let folder = Table::Findings.folder(dir, &run.job, &run.run);
@@ -138,6 +152,26 @@ mod tests {
         assert_eq!(newest(dir.path()).unwrap(), None);
         assert_eq!(all(&dir.path().join("nowhere")).unwrap(), []);
         assert_eq!(all(&folder.join("notes.txt")).unwrap(), []);
+    }
+
+    #[test]
+    fn runs_are_read_again_where_one_goes_meanwhile() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("gone.parquet");
+        let tries = std::cell::Cell::new(0);
+        let read = |goes: usize| {
+            tries.set(0);
+            again_where_one_goes(|| {
+                tries.set(tries.get() + 1);
+                if tries.get() > goes { Ok(tries.get()) } else { Err(ReportError::reading(&path, "it went")) }
+            })
+        };
+        assert_eq!((read(0).unwrap(), read(2).unwrap()), (1, 3));
+        assert!(read(99).is_err());
+        // What is there and cannot be read stays so.
+        touch(&path);
+        assert!(read(2).is_err());
+        assert_eq!(tries.get(), 1);
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::engine::program::Program;
 use crate::quarantine::crash::point;
 use crate::quarantine::item::RemovalCounts;
 use crate::report::collector::Collector;
-use crate::report::history;
+use crate::report::history::{self, BUSY_NIGHTS};
 use crate::report::run::Window;
 use crate::report::run::{ActionRow, NextStep, Outcome, PlanNote, RunMeta, RunStatus, StageSeconds, Trigger};
 use crate::report::run_id::RunId;
@@ -29,9 +29,6 @@ use crate::report::summary::Summary;
 use crate::report::tally::Tally;
 use crate::text::numbers::counted;
 use crate::text::utc::UtcMicros;
-
-/// Nights after which rows that stay, for others write to their files, make a run fail that fails on new errors only.
-const BUSY_NIGHTS: usize = 3;
 
 /// What a run is known by before it begins.
 pub(crate) struct RunMetaOf<'a> {

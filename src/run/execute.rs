@@ -90,17 +90,18 @@ impl Job {
             Trigger::Backfill => None,
             _ => Notifying::begin(self, run_id.clone()),
         };
-        let ended = match locked {
+        let notified = async |ended| match notifying {
+            Some(notifying) => notifying.end(ended).await,
+            None => ended,
+        };
+        match locked {
+            // A run that waits reads what was sent of this one, and may not look back at what goes.
             Ok(_lock) => {
-                let ended = self.execute_as(run_id, order).await;
+                let ended = notified(self.execute_as(run_id, order).await).await;
                 retention::apply(self, &ended);
                 ended
             }
-            Err(failure) => Err(failure),
-        };
-        match notifying {
-            Some(notifying) => notifying.end(ended).await,
-            None => ended,
+            Err(failure) => notified(Err(failure)).await,
         }
     }
 
@@ -250,6 +251,8 @@ async fn opened_job(
         }
         Err(failure) if recovered.is_empty() && pending.is_none() && is_skipped(order, &failure) => {
             opened.source.close().await;
+            // It holds the name of the run, which is that of the row that says why it was skipped.
+            drop(collector);
             skipped(job, meta, &failure)
         }
         Err(failure) if recovered.is_empty() => {
@@ -259,6 +262,7 @@ async fn opened_job(
         }
         // Rows of earlier runs left: that is reported, whatever became of this one.
         Err(failure) => {
+            drop(collector);
             let collector = Collector::new(dir, program, meta, Vec::new(), Previous::Unknown);
             let ending = Ending { peak, ..Ending::new(RunStatus::Broken, failure.exit()) };
             let done = Done { recovered, failure: Some(failure), marks, ..Done::default() };
@@ -290,7 +294,7 @@ fn collector(
 ) -> Result<Collector, Failure> {
     // A run over a part of the rules or series does not know what was fixed.
     let previous = match options.report && job.only.is_empty() && options.series.is_empty() {
-        true => history::previous_findings(dir, &program.job, Coverage::of(program, meta))?,
+        true => history::previous_findings(dir, &program.job, &Coverage::of(program, meta))?,
         false => Previous::Unknown,
     };
     Ok(Collector::new(dir, Arc::clone(program), meta.clone(), opened.source.file_names(), previous))

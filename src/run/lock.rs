@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -55,18 +55,28 @@ impl JobLock {
     /// # Errors
     /// [`Failure::Locked`] with the holder, unless it is waited for; a signal while that is waited for.
     pub(super) async fn take(job: &Job, command: &str, if_locked: IfLocked) -> Result<Self, Failure> {
+        let command = format!("barkeep {command} {}", typed(&job.path));
         let mut waiting = Waiting::default();
         loop {
-            let holder = match try_to(job, command, &path_of(job))? {
+            let message = match Self::take_at_once(job.report_dir(), job.name(), &command)? {
                 Ok(lock) => return Ok(lock),
-                Err(holder) => holder,
+                Err(message) => message,
             };
-            let message = format!("another run of job `{}` is alive: {holder}", job.name());
             if if_locked != IfLocked::Wait {
                 return Err(Failure::Locked(message));
             }
             waiting.a_moment(&job.context, &message).await?;
         }
+    }
+
+    /// Locks the job `name`, whose reports are in `dir`, for what was typed as `command`; says who holds the lock where another
+    /// one does.
+    ///
+    /// # Errors
+    /// The lock file is there and cannot be locked.
+    pub(super) fn take_at_once(dir: &Path, name: &str, command: &str) -> Result<Result<Self, String>, Failure> {
+        let taken = try_to(dir, command, &dir.join(format!(".{name}.lock")))?;
+        Ok(taken.map_err(|holder| format!("another run of job `{name}` is alive: {holder}")))
     }
 }
 
@@ -97,9 +107,9 @@ fn may_exist(disk: &Disk, path: &Path) -> bool {
 
 /// The lock, or who holds it, in words. A folder that cannot be written to holds no lock, and no report either: that is
 /// said when the report is written. A lock file that is there and cannot be locked may be that of a run that is alive.
-fn try_to(job: &Job, command: &str, path: &Path) -> Result<Result<JobLock, String>, Failure> {
+fn try_to(dir: &Path, command: &str, path: &Path) -> Result<Result<JobLock, String>, Failure> {
     let disk = Disk::system();
-    let taken = disk.make_folders(job.report_dir()).and_then(|()| Claim::take(&disk, path));
+    let taken = disk.make_folders(dir).and_then(|()| Claim::take(&disk, path));
     let claim = match taken {
         Ok(Some(claim)) => claim,
         Ok(None) => return Ok(Err(holder(&disk, path))),
@@ -111,14 +121,13 @@ fn try_to(job: &Job, command: &str, path: &Path) -> Result<Result<JobLock, Strin
             return Err(Failure::Broken(message.into()));
         }
         Err(error) => {
-            tracing::warn!("no lock for the job in `{}`: {error}", job.report_dir().display());
+            tracing::warn!("no lock for the job in `{}`: {error}", dir.display());
             return Ok(Ok(JobLock(None)));
         }
     };
     let mut lock = JobLock(Some(claim));
-    let command = format!("barkeep {command} {}", typed(&job.path));
     let since = UtcMicros::from(chrono::Utc::now());
-    let holder = Holder { pid: std::process::id(), host: process::host(), since, command };
+    let holder = Holder { pid: std::process::id(), host: process::host(), since, command: command.to_owned() };
     let text = serde_json::to_vec(&holder)?;
     if let Some(Err(error)) = lock.0.as_mut().map(|claim| claim.note(&text)) {
         tracing::warn!("the lock of the job does not say who holds it: {error}");
@@ -133,10 +142,6 @@ fn holder(disk: &Disk, path: &Path) -> String {
         // It has the lock since a moment ago, and has not written yet.
         Err(_) => "a process that has just begun".to_owned(),
     }
-}
-
-fn path_of(job: &Job) -> PathBuf {
-    job.report_dir().join(format!(".{}.lock", job.name()))
 }
 
 /// Does `work`, which takes the lock of the source; again where that is another run's, nothing was done yet, and the run

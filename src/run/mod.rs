@@ -66,7 +66,7 @@ mod preview;
 mod program;
 mod quarantine;
 mod removal;
-mod retention;
+pub(crate) mod retention;
 mod rules;
 pub(crate) mod scheduler;
 pub(crate) mod scratch;

@@ -3,25 +3,31 @@
 //! A notification changes nothing of the run, unless the job requires that it is delivered. Rows, symbols and the rest of the
 //! data stay here: a message holds counts and the names of rules.
 
+mod earlier;
+mod message;
+mod unreported;
+
 use chrono::{DateTime, Utc};
 use tokio::task::JoinHandle;
 
+use self::earlier::Earlier;
+use self::unreported::Unreported;
 use super::conclude::RunResult;
 use super::failure::{Exit, Failure};
 use super::job::Job;
-use crate::durable::process;
+use crate::durable::Disk;
 use crate::notify::event::{Decision, decide};
 use crate::notify::metrics::Metrics;
-use crate::notify::{Channel, Event, Message, Outcome, Past, Patience, Present, RuleLine, Settings};
+use crate::notify::{Channel, Event, Message, Outcome, Patience, Present, Settings};
 use crate::notify::{http, mail, metrics, payload, sendmail};
-use crate::report::notification::{self, EarlierRun, Undelivered};
+use crate::report::notification::{self, Undelivered};
 use crate::report::run::{Delivery, Notification, RunStatus};
 use crate::report::run_id::RunId;
 use crate::report::summary::{Summary, Verdict};
 use crate::text::utc::UtcMicros;
 
-/// Earlier runs that are looked at for their notifications.
-const MOST_RUNS: usize = 400;
+/// What the file of the gauges is called among the deliveries.
+const PROMETHEUS: &str = "prometheus";
 
 /// A run that somebody is notified of.
 pub(super) struct Notifying<'a> {
@@ -45,39 +51,34 @@ impl<'a> Notifying<'a> {
     }
 
     /// Sends how it ended, writes down what was delivered, and returns its end: another one where a delivery was required and
-    /// failed.
+    /// failed. A run that was skipped for another one says nothing: that one does.
     pub(super) async fn end(mut self, ended: Result<RunResult, Failure>) -> Result<RunResult, Failure> {
-        let mut deliveries = Vec::new();
         if let Some(start) = self.start.take() {
-            deliveries.push(delivery("healthchecks", &joined(start.await)));
+            // A start that was not heard is no matter: the end is what counts, and it comes after it.
+            let start = joined(start.await);
+            tracing::debug!(job = self.job.name(), failed = ?start.failed, "pinged that the run began");
         }
-        // A start that was not heard is no matter once the end is.
-        deliveries.retain(|one: &Delivery| one.error.is_some());
-        let exit = exit_of(&ended);
-        let runs = self.earlier();
+        if summary_of(&ended).is_some_and(|summary| summary.status == RunStatus::Skipped) {
+            return ended;
+        }
         let now = self.job.context.clock.now();
-        let new = summary_of(&ended).and_then(|summary| summary.change.as_ref()).map(|change| change.new);
-        let present = Present { exit_code: exit.code(), new, finished_at: UtcMicros::from(now).0 };
+        let earlier = Earlier::read(self.job, &self.run, self.settings.prometheus.is_some());
+        let present = present(&ended, now);
         let Decision { event, held_back } =
-            decide(&present, &past(&runs, &self.run), &self.settings.on, self.settings.at_most_every);
-        let usual = if exit == Exit::Ok { Event::New } else { Event::Fail };
-        let message = self.message(&ended, event.unwrap_or(usual), now);
-        let text = self.text(&message);
-        let patience = match exit {
-            // Who asked it to stop waits.
-            Exit::Signal(_) => Patience { tries: 1, ..Patience::default() },
-            _ => Patience::default(),
-        };
+            decide(&present, &earlier.past, &self.settings.on, self.settings.at_most_every);
+        let usual = if present.exit_code == 0 { Event::New } else { Event::Fail };
+        let message = message::message(self.job.name(), &ended, event.unwrap_or(usual), (self.began, now));
         let mut notification =
             Notification { event: event.map(|event| event.as_str().to_owned()), held_back, ..Notification::default() };
         let channels: &[Channel] = if event.is_some() && !held_back { &self.settings.channels } else { &[] };
-        for (name, sending) in self.send(channels, &message, &text, exit, now, patience) {
+        let patience = patience(exit_of(&ended));
+        let text = self.text(&message);
+        for (name, sending) in send(channels, &message, &text, now, patience) {
             let outcome = joined(sending.await);
-            notification.delivered |= outcome.failed.is_none() && name != "healthchecks";
-            deliveries.push(delivery(name, &outcome));
+            notification.delivered |= outcome.failed.is_none();
+            notification.deliveries.push(delivery(name, &outcome));
         }
-        notification.deliveries = deliveries;
-        self.write_metrics(&ended, &runs, &present, &mut notification);
+        self.tell_watchers(&ended, &earlier, (message, text), now, &mut notification).await;
         for Delivery { channel, error, .. } in &notification.deliveries {
             match error {
                 Some(error) => {
@@ -86,64 +87,50 @@ impl<'a> Notifying<'a> {
                 None => tracing::info!(job = self.job.name(), run = %self.run, channel, "notification delivered"),
             }
         }
-        self.conclude(ended, &notification)
+        self.conclude(ended, &notification, event, now)
     }
 
-    /// Runs before, newest first, this one among them where it has a row. Without them every event is sent.
-    fn earlier(&self) -> Vec<EarlierRun> {
-        let mut runs: Vec<EarlierRun> = Vec::new();
-        let (mut delivered, mut success) = (false, self.settings.prometheus.is_none());
-        let read = notification::each_run(self.job.report_dir(), self.job.name(), &mut |run| {
-            delivered |= run.notification.as_ref().is_some_and(|one| one.delivered);
-            success |= run.exit_code == 0;
-            runs.push(run);
-            runs.len() < MOST_RUNS && !(delivered && success)
-        });
-        if let Err(error) = read {
-            self.job.context.note(&format!(
-                "warning: the notifications of earlier runs cannot be read, so every event is sent: {error}"
-            ));
-        }
-        runs
-    }
-
-    fn message(&self, ended: &Result<RunResult, Failure>, event: Event, now: DateTime<Utc>) -> Message {
-        match (summary_of(ended), ended) {
-            (Some(summary), _) => of_summary(summary, event, exit_of(ended)),
-            (None, Err(failure)) => Message {
-                exit_code: failure.exit().code(),
-                status: failure.exit().name().to_owned(),
-                error: Some(first_lines(&failure.render(false))),
-                ..self.without_report(event, now)
-            },
-            (None, Ok(_)) => self.without_report(event, now),
+    /// Writes the metrics and pings the end, with what the run came to for the messages that were not delivered.
+    async fn tell_watchers(
+        &self,
+        ended: &Result<RunResult, Failure>,
+        earlier: &Earlier,
+        (message, text): (Message, String),
+        now: DateTime<Utc>,
+        notification: &mut Notification,
+    ) {
+        self.write_metrics(ended, earlier, now, notification);
+        let Some(address) = &self.settings.healthchecks else { return };
+        let exit = self.exit_with(exit_of(ended), notification);
+        let text = match self.undelivered(exit_of(ended), notification) {
+            Some(Undelivered { error, .. }) => self.text(&message::broken(message, exit, &error)),
+            None => text,
+        };
+        let (ping, patience) = (payload::ping(address, &exit.code().to_string(), &text), patience(exit));
+        let outcome = joined(tokio::task::spawn_blocking(move || http::send(&ping, &patience)).await);
+        let unheard = outcome.failed.is_some();
+        notification.deliveries.push(delivery("healthchecks", &outcome));
+        if unheard {
+            // The ping is one of the deliveries that failed, and the run another one than was written where it is required.
+            notification.deliveries.retain(|one| one.channel != PROMETHEUS);
+            self.write_metrics(ended, earlier, now, notification);
         }
     }
 
-    fn without_report(&self, event: Event, now: DateTime<Utc>) -> Message {
-        let (began, ended) = (UtcMicros::from(self.began), UtcMicros::from(now));
-        Message {
-            event,
-            job: self.job.name().to_owned(),
-            run_id: None,
-            verdict: "FAIL".to_owned(),
-            status: String::new(),
-            exit_code: 0,
-            error: None,
-            host: process::host(),
-            started_at: began.to_string(),
-            finished_at: ended.to_string(),
-            seconds: (ended.0 - began.0) as f64 / 1e6,
-            rows_read: 0,
-            rows_removed: 0,
-            errors: 0,
-            warnings: 0,
-            new: None,
-            fixed: None,
-            rules: Vec::new(),
-            refusals: Vec::new(),
-            next: None,
-        }
+    /// The exit of a run that ended with `before`, with these deliveries.
+    fn exit_with(&self, before: Exit, notification: &Notification) -> Exit {
+        let lost = self.settings.required && notification.undelivered().next().is_some();
+        if lost { before.worst(Exit::Broken) } else { before }
+    }
+
+    /// What a run that ended with `before` became by deliveries that failed; `None` where it is what it was.
+    fn undelivered(&self, before: Exit, notification: &Notification) -> Option<Undelivered> {
+        let exit = self.exit_with(before, notification);
+        let lost: Vec<&str> = notification.undelivered().collect();
+        (exit != before).then(|| Undelivered {
+            exit_code: exit.code(),
+            error: format!("the job requires that its messages are delivered, and {} took none", lost.join(", ")),
+        })
     }
 
     /// The text of the job; where that does not render, the usual one, for something has to be said.
@@ -159,71 +146,27 @@ impl<'a> Notifying<'a> {
         }
     }
 
-    /// Begins to send: everything at the same time, for each may take its time.
-    fn send(
-        &self,
-        channels: &[Channel],
-        message: &Message,
-        text: &str,
-        exit: Exit,
-        now: DateTime<Utc>,
-        patience: Patience,
-    ) -> Vec<(&'static str, JoinHandle<Outcome>)> {
-        let mut sending = Vec::new();
-        if let Some(address) = &self.settings.healthchecks {
-            let ping = payload::ping(address, &exit.code().to_string(), text);
-            sending.push(("healthchecks", tokio::task::spawn_blocking(move || http::send(&ping, &patience))));
-        }
-        for channel in channels {
-            let request = match channel {
-                Channel::Webhook(address, secret) => payload::webhook(address, secret.as_ref(), message, text).ok(),
-                Channel::Slack(address) => Some(payload::slack(address, text)),
-                Channel::Feishu(address, secret) => {
-                    Some(payload::feishu(address, secret.as_ref(), text, now.timestamp()))
-                }
-                Channel::DingTalk(address, secret) => {
-                    Some(payload::dingtalk(address, secret.as_ref(), text, now.timestamp_millis()))
-                }
-                Channel::WeCom(address) => Some(payload::wecom(address, text)),
-                Channel::Mail(mailbox) => {
-                    let mail = mail::mail(mailbox, &message.headline(), text, &now.to_rfc2822());
-                    let program = mailbox.sendmail.clone();
-                    let handing = move || sendmail::send(&program, &mail, &patience);
-                    sending.push((channel.name(), tokio::task::spawn_blocking(handing)));
-                    None
-                }
-            };
-            if let Some(request) = request {
-                sending.push((channel.name(), tokio::task::spawn_blocking(move || http::send(&request, &patience))));
-            }
-        }
-        sending
-    }
-
     fn write_metrics(
         &self,
         ended: &Result<RunResult, Failure>,
-        runs: &[EarlierRun],
-        present: &Present,
+        earlier: &Earlier,
+        now: DateTime<Utc>,
         notification: &mut Notification,
     ) {
         let Some(folder) = &self.settings.prometheus else { return };
-        let own = runs.iter().find(|run| run.run == self.run.as_str());
-        let last_success = match present.exit_code {
-            0 => Some(present.finished_at),
-            _ => runs.iter().find(|run| run.exit_code == 0).map(|run| run.finished_at),
-        };
+        let finished_at = UtcMicros::from(now).0;
+        let exit = self.exit_with(exit_of(ended), notification);
         let summary = summary_of(ended);
         let reached = summary.filter(|summary| summary.status.reached_its_end());
         let metrics = Metrics {
             job: self.job.name().to_owned(),
-            finished_at: present.finished_at,
-            last_success,
-            seconds: (present.finished_at - UtcMicros::from(self.began).0) as f64 / 1e6,
-            exit_code: present.exit_code,
-            peak_rss: own.and_then(|run| run.peak_rss),
+            finished_at,
+            last_success: if exit == Exit::Ok { Some(finished_at) } else { earlier.last_success },
+            seconds: (finished_at - UtcMicros::from(self.began).0) as f64 / 1e6,
+            exit_code: exit.code(),
+            peak_rss: earlier.own_peak_rss,
             rows_read: summary.map_or(0, |summary| summary.rows.read),
-            rows_removed: summary.map_or(0, removed),
+            rows_removed: summary.map_or(0, message::removed),
             failed_deliveries: notification.undelivered().count() as u64,
             findings: reached
                 .iter()
@@ -232,19 +175,19 @@ impl<'a> Notifying<'a> {
                 .collect(),
         };
         let failed = metrics::write(folder, &metrics).err().map(|error| error.to_string());
-        notification.deliveries.push(delivery("prometheus", &Outcome { tries: 1, failed }));
+        notification.deliveries.push(delivery(PROMETHEUS, &Outcome { tries: 1, failed }));
     }
 
     /// Writes down what was delivered, and what the run came to because of it.
-    fn conclude(&self, ended: Result<RunResult, Failure>, notification: &Notification) -> Result<RunResult, Failure> {
-        let lost: Vec<&str> = notification.undelivered().collect();
+    fn conclude(
+        &self,
+        mut ended: Result<RunResult, Failure>,
+        notification: &Notification,
+        event: Option<Event>,
+        now: DateTime<Utc>,
+    ) -> Result<RunResult, Failure> {
         let before = exit_of(&ended);
-        let exit = if self.settings.required && !lost.is_empty() { before.worst(Exit::Broken) } else { before };
-        let failed = (exit != before).then(|| Undelivered {
-            exit_code: exit.code(),
-            error: format!("the job requires that its messages are delivered, and {} took none", lost.join(", ")),
-        });
-        let mut ended = ended;
+        let (exit, failed) = (self.exit_with(before, notification), self.undelivered(before, notification));
         if let Ok(result) = &mut ended {
             if let Some(Undelivered { exit_code, error }) = &failed {
                 (result.exit, result.summary.exit_code, result.summary.status) = (exit, *exit_code, RunStatus::Broken);
@@ -253,14 +196,18 @@ impl<'a> Notifying<'a> {
             }
             result.summary.notification = Some(notification.clone());
         }
-        let (dir, name) = (self.job.report_dir(), self.job.name());
-        if let Err(error) =
-            notification::record(dir, name, &self.run, notification, failed.as_ref(), summary_of(&ended))
-        {
-            let error = Failure::from(error).render(false);
+        let unreported = Unreported {
+            run: self.run.to_string(),
+            exit_code: exit.code(),
+            finished_at: UtcMicros::from(now),
+            event,
+            delivered: notification.delivered,
+        };
+        if let Err(error) = self.record(notification, failed.as_ref(), summary_of(&ended), unreported) {
+            let error = error.render(false);
             self.job
                 .context
-                .note(&format!("warning: the report does not say that this notification was sent; the next run may send it again: {error}"));
+                .note(&format!("warning: it could not be written down that this notification was sent, and the next run may send it again: {error}"));
         }
         match (ended, failed) {
             // The failure of the run is said, whatever became of its message.
@@ -274,6 +221,77 @@ impl<'a> Notifying<'a> {
             (ended, _) => ended,
         }
     }
+
+    /// Writes the notification into the row of the run; beside the state of the job where the run has no row.
+    fn record(
+        &self,
+        notification: &Notification,
+        undelivered: Option<&Undelivered>,
+        summary: Option<&Summary>,
+        unreported: Unreported,
+    ) -> Result<(), Failure> {
+        let (job, disk) = (&self.job.loaded.job, Disk::system());
+        let path = unreported::path(job);
+        let reported =
+            notification::record(self.job.report_dir(), &job.name, &self.run, notification, undelivered, summary)?;
+        match reported {
+            false => unreported::add(&disk, &path, unreported),
+            // Nothing before what was delivered is looked at any more.
+            true if notification.delivered => unreported::forget(&disk, &path),
+            true => Ok(()),
+        }
+    }
+}
+
+/// Begins to send: everything at the same time, for each may take its time.
+fn send(
+    channels: &[Channel],
+    message: &Message,
+    text: &str,
+    now: DateTime<Utc>,
+    patience: Patience,
+) -> Vec<(&'static str, JoinHandle<Outcome>)> {
+    let mut sending = Vec::new();
+    for channel in channels {
+        let request = match channel {
+            Channel::Webhook(address, secret) => payload::webhook(address, secret.as_ref(), message, text).ok(),
+            Channel::Slack(address) => Some(payload::slack(address, text)),
+            Channel::Feishu(address, secret) => Some(payload::feishu(address, secret.as_ref(), text, now.timestamp())),
+            Channel::DingTalk(address, secret) => {
+                Some(payload::dingtalk(address, secret.as_ref(), text, now.timestamp_millis()))
+            }
+            Channel::WeCom(address) => Some(payload::wecom(address, text)),
+            Channel::Mail(mailbox) => {
+                let mail = mail::mail(mailbox, &message.headline(), text, &now.to_rfc2822());
+                let program = mailbox.sendmail.clone();
+                let handing = move || sendmail::send(&program, &mail, &patience);
+                sending.push((channel.name(), tokio::task::spawn_blocking(handing)));
+                None
+            }
+        };
+        if let Some(request) = request {
+            sending.push((channel.name(), tokio::task::spawn_blocking(move || http::send(&request, &patience))));
+        }
+    }
+    sending
+}
+
+fn patience(exit: Exit) -> Patience {
+    match exit {
+        // Who asked it to stop waits.
+        Exit::Signal(_) => Patience { tries: 1, ..Patience::default() },
+        _ => Patience::default(),
+    }
+}
+
+fn present(ended: &Result<RunResult, Failure>, now: DateTime<Utc>) -> Present {
+    let summary = summary_of(ended);
+    let findings = summary.map_or(0, |summary| {
+        let found = &summary.findings;
+        found.error + found.warn + found.info
+    });
+    let new = summary.and_then(|summary| summary.change.as_ref()).map(|change| change.new);
+    Present { exit_code: exit_of(ended).code(), new, findings, finished_at: UtcMicros::from(now).0 }
 }
 
 fn exit_of(ended: &Result<RunResult, Failure>) -> Exit {
@@ -285,65 +303,6 @@ fn exit_of(ended: &Result<RunResult, Failure>) -> Exit {
 
 fn summary_of(ended: &Result<RunResult, Failure>) -> Option<&Summary> {
     ended.as_ref().ok().map(|result| &result.summary)
-}
-
-/// The runs before `run` whose end was looked at.
-fn past(runs: &[EarlierRun], run: &RunId) -> Vec<Past> {
-    let before = runs.iter().filter(|earlier| earlier.run != run.as_str());
-    let looked_at = before.filter_map(|run| {
-        let notification = run.notification.as_ref()?;
-        let event = notification.event.as_deref().and_then(Event::parse);
-        Some(Past { exit_code: run.exit_code, event, delivered: notification.delivered, finished_at: run.finished_at })
-    });
-    looked_at.collect()
-}
-
-fn removed(summary: &Summary) -> u64 {
-    ["removed", "earlier_removed"].iter().filter_map(|state| summary.actions.get(*state)).sum()
-}
-
-fn of_summary(summary: &Summary, event: Event, exit: Exit) -> Message {
-    let rules = summary.rules.iter().filter(|rule| rule.findings > 0);
-    Message {
-        event,
-        job: summary.job.clone(),
-        run_id: Some(summary.run_id.clone()),
-        verdict: match summary.verdict {
-            Verdict::Ok => "OK",
-            Verdict::Warn => "WARN",
-            Verdict::Fail => "FAIL",
-        }
-        .to_owned(),
-        status: summary.status.to_string(),
-        exit_code: exit.code(),
-        error: summary.error.as_deref().map(first_lines),
-        host: process::host(),
-        started_at: summary.started_at.to_string(),
-        finished_at: summary.finished_at.to_string(),
-        seconds: summary.elapsed(),
-        rows_read: summary.rows.read,
-        rows_removed: removed(summary),
-        errors: summary.findings.error,
-        warnings: summary.findings.warn,
-        new: summary.change.as_ref().map(|change| change.new),
-        fixed: summary.change.as_ref().map(|change| change.fixed),
-        rules: rules
-            .map(|rule| RuleLine {
-                id: rule.id.clone(),
-                severity: rule.severity.clone(),
-                findings: rule.findings,
-                new: rule.new,
-            })
-            .collect(),
-        refusals: summary.refusals.clone(),
-        next: summary.next.first().map(|next| next.command.clone()),
-    }
-}
-
-/// The lines of an error up to the place it shows of a file: a line of a file is data.
-fn first_lines(text: &str) -> String {
-    let lines = text.trim_start_matches("error: ").lines().take_while(|line| !line.trim_start().starts_with("-->"));
-    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn delivery(channel: &str, outcome: &Outcome) -> Delivery {

@@ -1,10 +1,15 @@
-//! Removes the reports that a job does not keep, after its own is there.
+//! Removes reports that are not kept: those of a job after its own is there, or when a person asks; one job at a time, and none
+//! beside a run of it.
+
+use std::path::Path;
 
 use super::conclude::RunResult;
 use super::failure::Failure;
 use super::job::Job;
+use super::lock::JobLock;
+use crate::report::RunId;
 use crate::report::error::ReportError;
-use crate::report::retention::{self, Keep};
+use crate::report::retention::{self, Keep, Prunable};
 use crate::report::run::RunStatus;
 use crate::text::numbers::counted;
 
@@ -29,9 +34,47 @@ pub(super) fn apply(job: &Job, ended: &Result<RunResult, Failure>) {
 fn prune(job: &Job, keep: Keep) -> Result<u64, ReportError> {
     let mut removed = 0;
     for found in retention::prunable(job.report_dir(), &[job.name().to_owned()], keep)? {
-        for run in &found.go {
-            removed += u64::from(retention::remove(job.report_dir(), &found.job, run)?);
-        }
+        removed += remove(job.report_dir(), &found.job, &found.go)?;
     }
     Ok(removed)
+}
+
+fn remove(dir: &Path, job: &str, go: &[RunId]) -> Result<u64, ReportError> {
+    let mut removed = 0;
+    for run in go {
+        removed += u64::from(retention::remove(dir, job, run)?);
+    }
+    Ok(removed)
+}
+
+/// What became of reports that were to go.
+#[derive(Debug, Default)]
+pub(crate) struct Pruned {
+    /// Runs that went.
+    pub(crate) removed: u64,
+    /// Of which jobs all stay, for a run of theirs is alive: whose.
+    pub(crate) locked: Vec<String>,
+}
+
+/// Removes the runs `found` below `dir` that `keep` does not keep now either: a run may have come meanwhile that looks back at
+/// others. Those of a job with a run that is alive stay, for it may look back at them.
+///
+/// # Errors
+/// A lock file cannot be locked, a file of a run cannot be read, or the disk does not let a run go.
+pub(crate) fn remove_found(dir: &Path, found: &[Prunable], keep: Keep) -> Result<Pruned, Failure> {
+    let mut pruned = Pruned::default();
+    for Prunable { job, go, .. } in found.iter().filter(|found| !found.go.is_empty()) {
+        let _lock = match JobLock::take_at_once(dir, job, "barkeep report prune")? {
+            Ok(lock) => lock,
+            Err(message) => {
+                pruned.locked.push(message);
+                continue;
+            }
+        };
+        let now = retention::prunable(dir, std::slice::from_ref(job), keep)?;
+        let still = |run: &&RunId| now.iter().any(|found| found.go.contains(run));
+        let go: Vec<RunId> = go.iter().filter(still).cloned().collect();
+        pruned.removed += remove(dir, job, &go)?;
+    }
+    Ok(pruned)
 }

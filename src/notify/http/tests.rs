@@ -90,13 +90,29 @@ fn a_mistake_and_a_redirect_are_not_tried_again() {
     const WRONG: &str = "HTTP/1.1 404 Not Found\r\nContent-Length: 27\r\n\r\nno hook 0123456789abcdef, x";
     const MOVED: &str = "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/x\r\nContent-Length: 0\r\n\r\n";
     for (answer, said) in
-        [(WRONG, "it answers 404: no hook …, x"), (MOVED, "it answers 302 and redirects, which is not followed")]
+        [(WRONG, "it answers 404: no … …, x"), (MOVED, "it answers 302 and redirects, which is not followed")]
     {
         let (port, received) = server(vec![Some(answer), Some(OK)]);
         let outcome = send(&slack(port), &quick());
         assert!(outcome.tries == 1 && why(&outcome).contains(said), "{outcome:?}");
         assert_eq!(received.try_iter().count(), 1);
         assert!(!why(&outcome).contains(TOKEN), "{outcome:?}");
+    }
+}
+
+#[test]
+fn no_piece_of_the_address_is_shown_where_an_answer_is_cut() {
+    for (before, token) in [(184, TOKEN), (195, TOKEN), (190, "0123456789%61bcdef"), (0, TOKEN)] {
+        let body = format!("{} {token} end", "x".repeat(before));
+        let head = format!("HTTP/1.1 404 Not Found\r\nContent-Length: {}\r\n\r\n", body.len());
+        let taken = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+        for head in [head, taken] {
+            let answer: &'static str = Box::leak(format!("{head}{body}").into_boxed_str());
+            let (port, _received) = server(vec![Some(answer)]);
+            let address = Address::parse(&format!("http://127.0.0.1:{port}/hook/{TOKEN}"), false).unwrap();
+            let outcome = send(&payload::wecom(&address, "hello"), &quick());
+            assert!(!why(&outcome).contains("0123") && why(&outcome).contains('…'), "{outcome:?}");
+        }
     }
 }
 

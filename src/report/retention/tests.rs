@@ -1,4 +1,4 @@
-//! Which runs stay, and that the others go whole, whenever the process ends.
+//! Runs go whole, whenever the process ends.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,87 +6,9 @@ use std::path::PathBuf;
 use super::*;
 use crate::report::collector::Collector;
 use crate::report::history::Previous;
-use crate::report::run::{Outcome, RunMeta};
+use crate::report::run::{Outcome, RunMeta, RunStatus};
 use crate::report::testing::{meta, one_series, program};
 use crate::text::utc::UtcMicros;
-
-fn candidate(id: &str, kind: &str) -> Candidate {
-    let run = RunId::parse(&format!("{id}Z-aaaa")).unwrap();
-    let has = |letter: char| kind.contains(letter);
-    let backfill = (kind.chars().find(char::is_ascii_digit)).map(|day| (Some(i64::from(u32::from(day))), None));
-    Candidate { run, ended: has('e'), whole: has('w'), in_part: has('p'), ok: has('o'), delivered: has('t'), backfill }
-}
-
-/// The starts of the runs that stay, of runs given oldest first.
-fn stay(runs: &[(&str, &str)], daily: usize, monthly: usize) -> Vec<String> {
-    let runs: Vec<Candidate> = runs.iter().rev().map(|(id, kind)| candidate(id, kind)).collect();
-    chosen(&runs, Keep { daily, monthly }).iter().map(|run| run.as_str()[4..11].to_owned()).collect()
-}
-
-#[test]
-fn of_each_day_and_month_the_newest_run_that_reached_its_end_stays() {
-    let runs = [
-        ("20260910T010000", "e"),
-        ("20260930T010000", "e"),
-        ("20261031T010000", "e"),
-        ("20261117T010000", "e"),
-        ("20261118T010000", "e"),
-        ("20261118T230000", ""),
-        ("20261119T010000", ""),
-        ("20261120T020000", "e"),
-    ];
-    assert_eq!(stay(&runs, 3, 0), ["1118T01", "1119T01", "1120T02"]);
-    assert_eq!(stay(&runs, 1, 2), ["1031T01", "1120T02"]);
-    assert_eq!(stay(&runs, 1, 9), ["0930T01", "1031T01", "1120T02"]);
-    assert_eq!(stay(&[], 3, 3), Vec::<String>::new());
-}
-
-#[test]
-fn of_each_old_window_the_newest_run_stays_and_takes_no_place_of_another() {
-    let runs = [
-        ("20261117T010000", "e"),
-        ("20261117T020000", "e1p"),
-        ("20261117T030000", "1p"),
-        ("20261117T040000", "eo2p"),
-        ("20261118T010000", "ew"),
-        ("20261119T010000", "e"),
-        ("20261121T010000", "e"),
-    ];
-    assert_eq!(stay(&runs, 9, 0), ["1117T01", "1117T03", "1117T04", "1118T01", "1119T01", "1121T01"]);
-}
-
-#[test]
-fn what_later_runs_look_back_at_stays_whatever_is_kept() {
-    let runs = [
-        ("20260101T010000", "ew"),
-        ("20260102T010000", "ew"),
-        ("20260103T010000", "eo"),
-        ("20260104T010000", "et"),
-        ("20260105T010000", "e"),
-        ("20260106T010000", ""),
-        ("20260107T010000", ""),
-    ];
-    assert_eq!(stay(&runs, 1, 0), ["0102T01", "0103T01", "0104T01", "0105T01", "0106T01", "0107T01"]);
-}
-
-#[test]
-fn runs_over_a_part_stay_until_one_over_all_bars_follows() {
-    let runs = [
-        ("20260101T010000", "ep"),
-        ("20260102T010000", "ew"),
-        ("20260103T010000", "ep"),
-        ("20260104T010000", "e"),
-        ("20260105T010000", "ep"),
-        ("20260107T010000", "ep"),
-    ];
-    assert_eq!(stay(&runs, 1, 0), ["0102T01", "0103T01", "0105T01", "0107T01"]);
-}
-
-#[test]
-fn all_runs_of_the_last_24_hours_stay() {
-    let runs = [("20260106T005959", "e"), ("20260106T010000", "e"), ("20260106T020000", "e"), ("20260107T010000", "e")];
-    assert_eq!(stay(&runs, 1, 0), ["0106T01", "0106T02", "0107T01"]);
-}
 
 fn report(dir: &Path, hour: u32) -> RunId {
     let run: RunMeta = meta(hour);

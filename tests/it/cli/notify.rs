@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -23,13 +24,20 @@ struct Server {
 
 impl Server {
     fn answering(status: &'static str) -> Self {
+        Self::answering_each(vec![status], Duration::ZERO)
+    }
+
+    /// One that gives one answer after the other, and the last one from there on, each after `pause`.
+    fn answering_each(statuses: Vec<&'static str>, pause: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let (sent, received) = channel();
         thread::spawn(move || {
-            for stream in listener.incoming() {
+            for (number, stream) in listener.incoming().enumerate() {
                 let mut stream = stream.unwrap();
                 sent.send(read(&stream)).ok();
+                thread::sleep(pause);
+                let status = statuses[number.min(statuses.len() - 1)];
                 let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
                 stream.write_all(answer.as_bytes()).ok();
             }
@@ -175,7 +183,7 @@ fn no_secret_is_logged() {
     let mut command = project.command(&["run", "job.toml", "-vv", "--log-format", "json"]);
     command.env("HOOK", server.url()).env("KEY", "k3y-that-signs").env("BARKEEP_LOG", "trace");
     let output = project.output(command.output().unwrap()).exits(1);
-    assert_eq!(output.value("undelivered"), "healthchecks,healthchecks,webhook,mail");
+    assert_eq!(output.value("undelivered"), "webhook,mail,healthchecks");
     for secret in [TOKEN, "k3y-that-signs"] {
         assert!(!output.err.contains(secret) && !output.out.contains(secret), "{secret}");
         for file in project.files("reports") {
@@ -234,7 +242,7 @@ fn quiet_prints_nothing_where_nothing_is_wrong() {
     // A message that was not delivered is something wrong.
     let (server, project) = (Server::answering("404 Not Found"), notifying(BARS, "healthchecks = \"${HOOK}\""));
     let output = run(&project, &server, &["--quiet"]).exits(0);
-    assert_eq!(output.value("undelivered"), "healthchecks,healthchecks");
+    assert_eq!(output.value("undelivered"), "healthchecks");
     output.says(&["warning: notification not delivered: healthchecks"]);
 }
 
@@ -255,4 +263,155 @@ fn templates_and_a_span_between_messages() {
         support::files(&project.path("reports")).iter().filter(|path| path.to_string_lossy().contains(".lock")).count(),
         0
     );
+}
+
+/// What the gauge `name` of the job is; `None` where there is none.
+fn gauge(project: &Project, name: &str) -> Option<String> {
+    let text = fs::read_to_string(project.path("metrics/barkeep-demo.prom")).unwrap();
+    text.lines().find_map(|line| Some(line.strip_prefix(name)?.strip_prefix("{job=\"demo\"} ")?.to_owned()))
+}
+
+/// A project with `keys`, its gauges in the folder `metrics`.
+fn with_metrics(bars: &str, keys: &str) -> Project {
+    let project = notifying(bars, &format!("{keys}\nprometheus = \"metrics\""));
+    fs::create_dir(project.path("metrics")).unwrap();
+    project
+}
+
+#[test]
+fn who_watches_from_outside_hears_that_a_required_message_was_not_delivered() {
+    let (slack, hc) = (Server::answering("404 Not Found"), Server::answering("200 OK"));
+    let keys = "slack = \"${HOOK}\"\nhealthchecks = \"${PING}\"\non = [\"new\"]\nrequired = true";
+    let project = with_metrics(&format!("{BARS}{BAD}"), keys);
+    let run = || {
+        let mut command = project.command(&["run", "job.toml", "--fail-on", "never"]);
+        command.env("HOOK", slack.url()).env("PING", hc.url());
+        project.output(command.output().unwrap())
+    };
+    run().exits(3);
+    let pings = hc.requests();
+    assert_eq!((pings.len(), pings[1].0.as_str()), (2, format!("/{TOKEN}/3").as_str()));
+    let required = "the job requires that its messages are delivered, and slack took none";
+    assert!(pings[1].1.starts_with(&format!("FAIL demo: broken, exit 3\n{required}\n")), "{pings:?}");
+    let gauges = |project: &Project| {
+        let gauge = |name: &str| gauge(project, &format!("barkeep_job_{name}"));
+        (
+            gauge("exit_code").unwrap(),
+            gauge("failed_deliveries").unwrap(),
+            gauge("last_success_timestamp_seconds").is_some(),
+        )
+    };
+    assert_eq!(gauges(&project), ("3".to_owned(), "1".to_owned(), false));
+    // A run without a message is one that is heard of.
+    run().exits(0);
+    assert_eq!(hc.requests()[1].0, format!("/{TOKEN}/0"));
+    assert_eq!(gauges(&project), ("0".to_owned(), "0".to_owned(), true));
+    // A ping of the end is one of the deliveries, and the gauges say so, too.
+    let (none, project) =
+        (Server::answering("404 Not Found"), with_metrics(BARS, "healthchecks = \"${HOOK}\"\nrequired = true"));
+    let output = self::run(&project, &none, &[]).exits(3);
+    assert_eq!(output.value("undelivered"), "healthchecks");
+    assert_eq!(gauges(&project), ("3".to_owned(), "1".to_owned(), false));
+}
+
+#[test]
+fn a_beginning_that_was_not_heard_is_no_matter_once_the_end_is() {
+    let server = Server::answering_each(vec!["404 Not Found", "200 OK"], Duration::ZERO);
+    let project = notifying(BARS, "healthchecks = \"${HOOK}\"\nrequired = true");
+    let output = run(&project, &server, &[]).exits(0);
+    assert!(!output.out.contains("undelivered") && !output.err.contains("not delivered"), "{output:?}");
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[test]
+fn new_findings_of_a_run_that_does_not_fail_are_sent_until_they_are_delivered() {
+    let server = Server::answering_each(vec!["404 Not Found", "200 OK"], Duration::ZERO);
+    let project = notifying(&format!("{BARS}{BAD}"), "webhook = \"${HOOK}\"\non = [\"new\"]");
+    project.edit("rules.toml", "action = \"quarantine\"\n", "severity = \"warn\"\n");
+    run(&project, &server, &["--fail-on", "never"]).exits(0);
+    assert_eq!(events(&server), ["new"]);
+    run(&project, &server, &["--fail-on", "never"]).exits(0);
+    let [message] = &server.messages()[..] else { panic!("not one message") };
+    assert_eq!((&message["event"], &message["warnings"], &message["new"]), (&"new".into(), &1.into(), &0.into()));
+    run(&project, &server, &["--fail-on", "never"]).exits(0);
+    assert_eq!(events(&server), Vec::<String>::new());
+}
+
+const GOOD: &str = "check = \"zero-volume\"";
+/// A rule over a field that the bars do not have.
+const MISTAKEN: &str = "check = \"range\"\nfield = \"klose\"\nmin = 0";
+
+#[test]
+fn a_run_that_ends_before_it_has_a_report_is_remembered() {
+    let server = Server::answering("200 OK");
+    let project = notifying(BARS, "webhook = \"${HOOK}\"\non = [\"new\", \"recovery\"]");
+    run(&project, &server, &[]).exits(0);
+    project.edit("rules.toml", GOOD, MISTAKEN);
+    run(&project, &server, &[]).exits(2);
+    let [message] = &server.messages()[..] else { panic!("not one message") };
+    assert_eq!(
+        (&message["event"], &message["exit_code"], &message["run_id"]),
+        (&"new".into(), &2.into(), &Value::Null)
+    );
+    // It fails in the same way, of which somebody heard.
+    run(&project, &server, &[]).exits(2);
+    assert_eq!((events(&server), project.runs().len()), (Vec::new(), 1));
+    project.edit("rules.toml", MISTAKEN, GOOD);
+    run(&project, &server, &[]).exits(0);
+    assert_eq!(events(&server), ["recovery"]);
+    run(&project, &server, &[]).exits(0);
+    assert_eq!(events(&server), Vec::<String>::new());
+    assert!(!project.path("state/demo.notify.json").exists(), "nothing looks at it any more");
+    // Nor does the span between messages forget it; what cannot be read is said.
+    project.edit("job.toml", "on = [\"new\", \"recovery\"]", "at_most_every = \"1d\"\non = [\"fail\"]");
+    project.edit("rules.toml", GOOD, MISTAKEN);
+    for sent in [0, 0] {
+        run(&project, &server, &[]).exits(2);
+        assert_eq!(events(&server).len(), sent, "a recovery was sent just before");
+    }
+    project.write("state/demo.notify.json", "{");
+    run(&project, &server, &[]).exits(2).says(&["warning: `", "state/demo.notify.json` is damaged"]);
+}
+
+#[test]
+fn a_run_that_is_skipped_for_another_one_says_nothing() {
+    let server = Server::answering("200 OK");
+    let project = with_metrics(&format!("{BARS}{BAD}"), "webhook = \"${HOOK}\"\nhealthchecks = \"${HOOK}\"");
+    let held = fs::File::create(project.path(".bars.csv.barkeep-lock")).unwrap();
+    held.lock().unwrap();
+    // Somebody was told that it fails.
+    run(&project, &server, &[]).exits(5);
+    assert_eq!(server.requests().len(), 3);
+    let skipped = run(&project, &server, &["--if-locked", "skip"]).exits(0);
+    assert_eq!(["status", "exit", "errors"].map(|key| skipped.value(key)), ["skipped", "0", "0"]);
+    assert!(skipped.out.contains("bars.csv"), "it says what for: {skipped:?}");
+    let asked: Vec<String> = server.requests().into_iter().map(|(path, _)| path).collect();
+    assert_eq!(asked, [format!("/{TOKEN}/start")]);
+    assert_eq!(project.runs().pop().map(|(_, status, code)| (status, code)), Some(("skipped".to_owned(), 0)));
+    assert_eq!(gauge(&project, "barkeep_job_exit_code").unwrap(), "5");
+    // It is no success, which the next run that fails looks for.
+    run(&project, &server, &[]).exits(5);
+    assert_eq!(gauge(&project, "barkeep_job_last_success_timestamp_seconds"), None);
+    server.requests();
+    drop(held);
+    run(&project, &server, &[]).exits(1);
+    run(&project, &server, &[]).exits(0);
+    let sent = server.requests().into_iter().filter(|(path, _)| *path == format!("/{TOKEN}"));
+    let sent: Vec<Value> = sent.map(|(_, body)| serde_json::from_str(&body).unwrap()).collect();
+    assert_eq!(sent.iter().map(|message| &message["event"]).collect::<Vec<_>>(), ["fail", "recovery"]);
+}
+
+#[test]
+fn a_run_that_waits_knows_what_was_sent_of_the_one_before() {
+    let server = Server::answering_each(vec!["200 OK"], Duration::from_secs(2));
+    let project = notifying(&format!("{BARS}{BAD}"), "webhook = \"${HOOK}\"\nat_most_every = \"1d\"");
+    project.edit("rules.toml", "action = \"quarantine\"\n", "");
+    let start =
+        || project.process(&["run", "job.toml", "--if-locked", "wait"]).env("HOOK", server.url()).spawn().unwrap();
+    let mut both = [start(), start()];
+    for run in &mut both {
+        assert_eq!(run.wait().unwrap().code(), Some(1));
+    }
+    assert_eq!(events(&server), ["fail"]);
+    assert!(!project.path("reports/.demo.lock").exists());
 }

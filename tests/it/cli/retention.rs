@@ -61,9 +61,9 @@ fn old_reports_go_when_a_person_is_sure() {
     let all = files(&project.path("reports"));
     let prune = ["report", "prune", "--keep-daily", "5", "--keep-monthly", "2"];
     let shown = project.call(&[&prune[..], &["--dry-run"]].concat()).exits(0).out;
-    // The month of the last five days is one of the two, unless they lie in two months.
     let months: BTreeSet<_> = (0..100).map(|days| before(last, days).format("%Y-%m").to_string()).collect();
-    let mut stay: BTreeSet<NaiveDate> = (0..5).map(|days| before(last, days)).collect();
+    // The last 20 runs say what is usual.
+    let mut stay: BTreeSet<NaiveDate> = (0..20).map(|days| before(last, days)).collect();
     for month in months.iter().rev().take(2) {
         let of_month = (0..100).map(|days| before(last, days)).filter(|day| day.format("%Y-%m").to_string() == *month);
         stay.extend(of_month.max());
@@ -104,7 +104,8 @@ fn a_run_removes_what_its_job_does_not_keep_and_nothing_of_others() {
     project.call(&["check", "job.toml"]).exits(1);
     assert_eq!(nights(&project, "demo").len(), 100);
     project.call(&["run", "job.toml"]).exits(1);
-    let left: Vec<String> = (0..3).rev().map(|days| before(last, days).format("%Y%m%d").to_string()).collect();
+    // Those of three days are among the last 20 runs, of which three are of today.
+    let left: Vec<String> = (0..18).rev().map(|days| before(last, days).format("%Y%m%d").to_string()).collect();
     assert_eq!(nights(&project, "demo"), left);
     assert_eq!(nights(&project, "other").len(), 10);
     project.edit("job.toml", "keep_daily = 3", "keep_daily = 0");
@@ -159,4 +160,59 @@ fn a_year_of_nights_stays_small() {
     // The runs of today, those of 29 days, and the end of each month before these.
     let left = nights(&project, "job-00").len();
     assert!((40..=42).contains(&left), "{left} nights");
+}
+
+#[test]
+fn reports_of_a_job_with_a_run_that_is_alive_stay() {
+    let (project, _) = hundred_nights(BARS);
+    project.write("other.toml", JOB.replace("\"demo\"", "\"other\""));
+    project.call(&["run", "other.toml"]).exits(0);
+    let (last, run) = night(&project, "other");
+    copy_as_nights(&project.path("reports"), ("other", &run), (1..30).map(|days| before(last, days)));
+    let held = fs::File::create(project.path("reports/.demo.lock")).unwrap();
+    held.lock().unwrap();
+    let prune = ["report", "prune", "--keep-daily", "1", "--keep-monthly", "1", "--confirm"];
+    let told = project.call(&[&prune[..], &["90"]].concat()).exits(5);
+    assert!(told.out.ends_with("10 of 90 reports removed\n"), "{told:?}");
+    told.says(&["another run of job `demo` is alive: ", "the reports of the job stay"]);
+    assert_eq!((nights(&project, "demo").len(), nights(&project, "other").len()), (100, 20));
+    drop(held);
+    let told = project.call(&[&prune[..], &["80"]].concat()).exits(0);
+    assert!(told.out.ends_with("80 of 80 reports removed\n"), "{told:?}");
+    assert!(files(&project.path("reports")).iter().all(|path| path.extension().is_none_or(|end| end != "lock")));
+}
+
+/// Gives the only run of today another day, as if it had been so many days earlier, also in the state of the job.
+fn days_earlier(project: &Project, days: i64) {
+    let (reports, state) = (project.path("reports"), project.path("state/demo.json"));
+    let (run, ..) = project.runs().pop().unwrap();
+    let today = NaiveDate::parse_from_str(&run[..8], "%Y%m%d").unwrap();
+    copy_as_nights(&reports, ("demo", &run), [before(today, days)].into_iter());
+    for path in files(&reports).into_iter().filter(|path| path.to_str().unwrap().contains(&run)) {
+        fs::remove_file(path).unwrap();
+    }
+    let then = format!("{}{}", before(today, days).format("%Y%m%d"), &run[8..]);
+    let text = fs::read_to_string(&state).unwrap();
+    fs::write(state, text.replace(&run, &then)).unwrap();
+}
+
+#[test]
+fn what_the_next_run_is_compared_with_stays() {
+    let project = Project::new(bars(20));
+    project.edit("rules.toml", "action = \"quarantine\"\n", "");
+    project.edit("job.toml", "[bars]", "[window]\nlookback = \"2d\"\n[bars]");
+    let night = || project.call(&["run", "job.toml", "--fail-on", "new", "--as-of", "2024-01-06"]);
+    assert_eq!(night().exits(1).value("new_errors"), "4");
+    days_earlier(&project, 40);
+    night().exits(0);
+    days_earlier(&project, 39);
+    // Neither looks at all rules and series.
+    project.call(&["check", "job.toml", "--series", "S0001", "--full"]).exits(0);
+    project.call(&["check", "job.toml", "--rule", "gap", "--full"]).exits(0);
+    let prune = ["report", "prune", "--keep-daily", "1", "--keep-monthly", "1", "--format", "json"];
+    let would = project.call(&prune).exits(0).json();
+    assert_eq!(would[0]["remove"], serde_json::json!([]));
+    let told = night().exits(0);
+    assert_eq!((told.value("new_errors"), told.value("errors")), ("0", "4"));
+    assert!(!told.err.contains("this run looks at all bars"), "{told:?}");
 }
