@@ -177,9 +177,9 @@ impl Destination {
     }
 }
 
-/// The same for a table of a row or some dozens: statistics of pages and dictionaries would be most of the file.
+/// The same for a table of a row or some dozens: statistics and dictionaries would be most of the file.
 pub(super) fn as_few_rows(properties: WriterPropertiesBuilder) -> WriterPropertiesBuilder {
-    properties.set_statistics_enabled(EnabledStatistics::Chunk).set_dictionary_enabled(false)
+    properties.set_statistics_enabled(EnabledStatistics::None).set_dictionary_enabled(false)
 }
 
 /// How every table is written, with this metadata.

@@ -81,6 +81,7 @@ pub(crate) struct Reading<'a> {
     /// Only the series with these first key values; all where there are none.
     pub(crate) series: &'a [String],
     /// Only what may lie in it, where the source can choose by that; all of its bars where there is none.
+    #[cfg_attr(not(feature = "mongodb"), expect(dead_code, reason = "only a server chooses what it sends"))]
     pub(crate) within: Option<Within<'a>>,
     /// Whether a column that only some files have is NULL in the others, whatever the job says.
     pub(crate) missing_is_null: bool,
@@ -90,6 +91,7 @@ pub(crate) struct Reading<'a> {
 
 /// What a run reads of all bars: those of a window, and some series besides.
 #[derive(Debug, Clone, Copy, Default)]
+#[cfg_attr(not(feature = "mongodb"), expect(dead_code, reason = "only a server chooses what it sends"))]
 pub(crate) struct Within<'a> {
     /// µs UTC, half-open.
     pub(crate) window: Window,
