@@ -2,6 +2,7 @@
 
 mod backfill;
 mod label;
+mod report;
 mod rules;
 mod schedule;
 
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::backfill::{BackfillArgs, Reprocess};
 pub(crate) use self::label::{JudgementArg, LabelArgs};
+pub(crate) use self::report::{FindingsArgs, PruneArgs, ReportArgs, ReportCommand, ReportsDir};
 pub(crate) use self::rules::{BacktestArgs, DiffArgs, RulesCommand, SchemaOf, SuggestArgs};
 pub(crate) use self::schedule::{ScheduleCommand, ScheduleTarget, StartArgs};
 pub(crate) use super::log::LogFormat;
@@ -101,9 +103,8 @@ pub(crate) enum Command {
     /// Look at rules, try them, and find some for your bars: list, explain, lint, test, backtest, diff, suggest, schema.
     #[command(subcommand)]
     Rules(RulesCommand),
-    /// Look at reports, and remove old ones: list, show, prune.
-    #[command(subcommand)]
-    Report(ReportCommand),
+    /// How each job stands, the worst first; list, show and prune reports.
+    Report(ReportArgs),
     /// When jobs are due by their `[schedule]`, and what starts them: list, next, export, start.
     #[command(subcommand)]
     Schedule(ScheduleCommand),
@@ -339,62 +340,6 @@ pub(crate) enum TriggerArg {
     Cron,
     /// `barkeep schedule start`.
     Schedule,
-}
-
-/// Where the reports are.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct ReportsDir {
-    /// Folder of the reports.
-    #[arg(long, value_name = "DIR", default_value = "reports", env = "BARKEEP_REPORTS", value_parser = path::parser())]
-    pub(crate) dir: PathBuf,
-}
-
-/// Commands about reports.
-#[derive(Debug, Subcommand)]
-pub(crate) enum ReportCommand {
-    /// The runs there are, newest first.
-    List {
-        #[command(flatten)]
-        reports: ReportsDir,
-        /// At most so many.
-        #[arg(long, default_value_t = 20)]
-        limit: usize,
-    },
-    /// The summary and the findings of one run.
-    Show {
-        /// An id, a unique prefix, `latest`, or `latest~2`.
-        #[arg(default_value = "latest")]
-        run: String,
-        #[command(flatten)]
-        reports: ReportsDir,
-        /// At most so many findings.
-        #[arg(long, default_value_t = 20)]
-        findings: usize,
-    },
-    /// Remove the reports of old runs; never touches a source, a quarantine or a plan.
-    Prune(PruneArgs),
-}
-
-/// Flags of `report prune`.
-#[derive(Debug, Args)]
-pub(crate) struct PruneArgs {
-    #[command(flatten)]
-    pub(crate) reports: ReportsDir,
-    /// Only runs of this job, by name.
-    #[arg(long = "job", value_name = "NAME")]
-    pub(crate) jobs: Vec<String>,
-    /// Keep one run of each of so many days, the newest that have runs.
-    #[arg(long, value_name = "DAYS", default_value_t = 30)]
-    pub(crate) keep_daily: u16,
-    /// Keep one run of each of so many months, the newest that have runs.
-    #[arg(long, value_name = "MONTHS", default_value_t = 12)]
-    pub(crate) keep_monthly: u16,
-    /// Only say what would be done.
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// The number of runs, as the command printed it.
-    #[arg(long, value_name = "RUNS")]
-    pub(crate) confirm: Option<u64>,
 }
 
 /// Flags of `sql`.

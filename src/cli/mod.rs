@@ -17,6 +17,7 @@ mod label;
 mod log;
 mod memory;
 mod output;
+mod overview;
 mod path;
 mod preview;
 mod progress;
@@ -38,7 +39,7 @@ use std::time::Duration;
 
 use clap::{ColorChoice, CommandFactory, FromArgMatches};
 
-use args::{Cli, Command, Global, LogFormat, ReportCommand, RulesCommand, ScheduleCommand};
+use args::{Cli, Command, Global, LogFormat, ReportArgs, ReportCommand, RulesCommand, ScheduleCommand};
 use log::message;
 use output::{Format, Output};
 use signals::stoppable;
@@ -129,13 +130,16 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
             wait(&global, stoppable(backtest::backtest(&global, &args, output)))
         }
         Command::Rules(RulesCommand::Diff(args)) => wait(&global, stoppable(diff::diff(&global, &args, output))),
-        Command::Report(ReportCommand::List { reports, limit }) => {
-            wait(&global, stoppable(report::list(&global, &reports.dir, limit, output)))
-        }
-        Command::Report(ReportCommand::Show { run, reports, findings }) => {
-            wait(&global, stoppable(report::show(&global, &reports.dir, &run, findings, output)))
-        }
-        Command::Report(ReportCommand::Prune(args)) => prune::prune(&args, output),
+        Command::Report(ReportArgs { reports, command }) => match command {
+            None => overview::show(&reports.dir, output),
+            Some(ReportCommand::List { reports, limit }) => {
+                wait(&global, stoppable(report::list(&global, &reports.dir, limit, output)))
+            }
+            Some(ReportCommand::Show { run, reports, which }) => {
+                wait(&global, stoppable(report::show(&global, &reports.dir, &run, &which, output)))
+            }
+            Some(ReportCommand::Prune(args)) => prune::prune(&args, output),
+        },
         Command::Schedule(ScheduleCommand::List { jobs }) => schedule::list(&global, &jobs, output),
         Command::Schedule(ScheduleCommand::Next { job, count, from }) => {
             schedule::next(&global, &job, usize::from(count), from.as_deref(), output)

@@ -10,7 +10,7 @@ use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
 use futures::TryStreamExt;
 
-use super::args::Global;
+use super::args::{FindingsArgs, Global};
 use super::events;
 use super::output::{self, Output};
 use super::sql;
@@ -48,7 +48,7 @@ pub(crate) async fn show(
     global: &Global,
     dir: &Path,
     asked: &str,
-    findings: usize,
+    which: &FindingsArgs,
     output: &mut Output,
 ) -> Result<Exit, Failure> {
     let run = store::resolve_run(dir, asked).map_err(unresolved)?;
@@ -73,10 +73,13 @@ pub(crate) async fn show(
         summary.next.clear();
         output.line(&render_text(&summary, output.colour(), output::width()))?;
     }
+    let chosen = chosen(&of_run, which);
     let query = format!(
-        "SELECT * FROM findings WHERE {of_run} \
-         ORDER BY CASE severity WHEN 'error' THEN 0 WHEN 'warn' THEN 1 ELSE 2 END, rule_id, series, time, \
-         character_length(locator), locator LIMIT {findings}"
+        "SELECT * FROM findings WHERE {chosen} \
+         ORDER BY CASE WHEN is_new THEN 0 ELSE 1 END, \
+         CASE severity WHEN 'error' THEN 0 WHEN 'warn' THEN 1 ELSE 2 END, rule_id, series, time, \
+         character_length(locator), locator LIMIT {}",
+        which.findings
     );
     if output.is_json() {
         return sql::query(&context, dir, &query, output).await;
@@ -84,15 +87,59 @@ pub(crate) async fn show(
     let found = async { context.sql(&query).await?.execute_stream().await?.try_collect::<Vec<RecordBatch>>().await };
     let batches = found.await.map_err(|error| sql::failed(error, dir))?;
     let interval = Interval::parse(&summary.interval).unwrap_or(Interval::Day);
+    // Where all are new, or that is not known, there is nothing to mark.
+    let marks = summary.change.as_ref().is_some_and(|change| change.since_run.is_some());
     for batch in &batches {
-        lines(batch, interval, output)?;
+        lines(batch, (interval, marks), output)?;
     }
     let shown: usize = batches.iter().map(RecordBatch::num_rows).sum();
-    let all = summary.findings.error + summary.findings.warn + summary.findings.info;
+    let all = match chosen == of_run {
+        true => summary.findings.error + summary.findings.warn + summary.findings.info,
+        false => count(&context, dir, &chosen).await?,
+    };
+    if all == 0 && chosen != of_run {
+        output.line("no finding of the run is one of these")?;
+    }
     if all > shown as u64 {
         output.line(&format!("{} more; --findings N shows them, `barkeep sql` queries them", all - shown as u64))?;
     }
     Ok(Exit::Ok)
+}
+
+/// The findings of a run that are asked for, as a condition.
+fn chosen(of_run: &str, which: &FindingsArgs) -> String {
+    let FindingsArgs { findings: _, rules, series, severities, new } = which;
+    let texts = |texts: &[&str]| {
+        texts.iter().map(|text| format!("'{}'", text.replace('\'', "''"))).collect::<Vec<_>>().join(", ")
+    };
+    let of = |all: &[String]| texts(&all.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut chosen = of_run.to_owned();
+    if !rules.is_empty() {
+        chosen += &format!(" AND rule_id IN ({})", of(rules));
+    }
+    if !series.is_empty() {
+        chosen += &format!(" AND (series IN ({0}) OR symbol IN ({0}))", of(series));
+    }
+    if !severities.is_empty() {
+        let words: Vec<&str> = severities.iter().map(|severity| severity.as_str()).collect();
+        chosen += &format!(" AND severity IN ({})", texts(&words));
+    }
+    if *new {
+        chosen += " AND is_new";
+    }
+    chosen
+}
+
+/// How many findings meet `chosen`.
+async fn count(context: &SessionContext, dir: &Path, chosen: &str) -> Result<u64, Failure> {
+    let query = format!("SELECT count(*) FROM findings WHERE {chosen}");
+    let counted = async { context.sql(&query).await?.collect().await };
+    let batches = counted.await.map_err(|error| sql::failed(error, dir))?;
+    let counts = batches
+        .iter()
+        .filter(|batch| batch.num_rows() > 0)
+        .map(|batch| batch.column(0).as_primitive::<Int64Type>().value(0));
+    Ok(counts.sum::<i64>().unsigned_abs())
 }
 
 /// What is known of a run that broke off or was stopped: how it ended and why.
@@ -116,8 +163,8 @@ async fn broke_off(context: &SessionContext, dir: &Path, of_run: &str, output: &
     Ok(Exit::Ok)
 }
 
-/// One line a finding: severity, rule, series, time, why, and where in the source.
-fn lines(batch: &RecordBatch, interval: Interval, output: &mut Output) -> Result<(), Failure> {
+/// One line a finding, behind a `+` where it is new: severity, rule, series, time, why, and where in the source.
+fn lines(batch: &RecordBatch, (interval, marks): (Interval, bool), output: &mut Output) -> Result<(), Failure> {
     let text = |name: &str| -> Result<ArrayRef, Failure> {
         let column = batch.column(batch.schema().index_of(name)?);
         Ok(cast(column, &DataType::Utf8)?)
@@ -139,6 +186,7 @@ fn lines(batch: &RecordBatch, interval: Interval, output: &mut Output) -> Result
     let numbers = numbers.iter().map(|name| batch.schema().index_of(name)).collect::<Result<Vec<_>, _>>()?;
     let times = [batch.schema().index_of("time")?, batch.schema().index_of("time_until")?];
     let bars = batch.column(batch.schema().index_of("bars_affected")?).as_primitive::<Int64Type>();
+    let new = batch.column(batch.schema().index_of("is_new")?).as_boolean();
     for row in 0..batch.num_rows() {
         let text = |column: usize| {
             let column = columns[column].as_string::<i32>();
@@ -173,7 +221,12 @@ fn lines(batch: &RecordBatch, interval: Interval, output: &mut Output) -> Result
             .map_or_else(|| "no timestamp".to_owned(), |t| UtcMicros(t).timestamp(interval.is_daily_or_longer()));
         let place = text(9).map(|place| format!(" ({})", visible(place))).unwrap_or_default();
         output.line(&format!(
-            "{:<5} {} {} {timestamp}: {}{place}",
+            "{}{:<5} {} {} {timestamp}: {}{place}",
+            match (marks, new.is_valid(row) && new.value(row)) {
+                (false, _) => "",
+                (true, true) => "+ ",
+                (true, false) => "  ",
+            },
             text(0).unwrap_or_default(),
             visible(text(1).unwrap_or_default()),
             visible(text(2).unwrap_or_default()),

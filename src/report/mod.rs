@@ -12,6 +12,7 @@
 //! summary    the run in one structure (change: against the run before); render: as text for a terminal or as one line
 //! retention  that runs go which are not kept; kept: which are, for later runs look back at them
 //! write      files that are there as a whole or not at all; sweep: what killed runs left; rights: who may read
+//! overview   the jobs that have reports
 //! notification  the notification of a run, written into its row, and those of the runs before
 //! store      reading back (reading: columns): tables for SQL, runs by name; latest: the findings of the latest run, one by one
 //! ```
@@ -40,6 +41,7 @@ pub mod moves;
 pub mod notification;
 pub mod one_fault;
 pub mod other_days;
+pub mod overview;
 mod reading;
 pub mod render;
 pub mod retention;

@@ -15,6 +15,7 @@ mod logs;
 mod new_errors;
 mod notify;
 mod output;
+mod overview;
 mod reports;
 mod retention;
 mod runs;

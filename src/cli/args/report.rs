@@ -1,0 +1,114 @@
+//! Flags of commands about reports.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::path;
+
+/// Where the reports are.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ReportsDir {
+    /// Folder of the reports.
+    #[arg(long, value_name = "DIR", default_value = "reports", env = "BARKEEP_REPORTS", value_parser = path::parser())]
+    pub(crate) dir: PathBuf,
+}
+
+/// Flags and commands of `report`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct ReportArgs {
+    #[command(flatten)]
+    pub(crate) reports: ReportsDir,
+    #[command(subcommand)]
+    pub(crate) command: Option<ReportCommand>,
+}
+
+/// Commands about reports.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReportCommand {
+    /// The runs there are, newest first.
+    List {
+        #[command(flatten)]
+        reports: ReportsDir,
+        /// At most so many.
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+    },
+    /// The summary and the findings of one run.
+    Show {
+        /// An id, a unique prefix, `latest`, or `latest~2`.
+        #[arg(default_value = "latest")]
+        run: String,
+        #[command(flatten)]
+        reports: ReportsDir,
+        #[command(flatten)]
+        which: FindingsArgs,
+    },
+    /// Remove the reports of old runs; never touches a source, a quarantine or a plan.
+    Prune(PruneArgs),
+}
+
+/// Which findings are shown.
+#[derive(Debug, Args)]
+pub(crate) struct FindingsArgs {
+    /// At most so many findings.
+    #[arg(long, default_value_t = 20)]
+    pub(crate) findings: usize,
+    /// Only those of this rule, by id.
+    #[arg(long = "rule", value_name = "ID")]
+    pub(crate) rules: Vec<String>,
+    /// Only those of this series, by its key or its symbol.
+    #[arg(long = "series", value_name = "SERIES")]
+    pub(crate) series: Vec<String>,
+    /// Only those of this severity.
+    #[arg(long = "severity", value_name = "SEVERITY")]
+    pub(crate) severities: Vec<SeverityArg>,
+    /// Only those that the run before did not have.
+    #[arg(long)]
+    pub(crate) new: bool,
+}
+
+/// How grave a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SeverityArg {
+    /// It makes a run fail.
+    Error,
+    /// A warning.
+    Warn,
+    /// It is counted and shown.
+    Info,
+}
+
+impl SeverityArg {
+    /// The word in tables.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+        }
+    }
+}
+
+/// Flags of `report prune`.
+#[derive(Debug, Args)]
+pub(crate) struct PruneArgs {
+    #[command(flatten)]
+    pub(crate) reports: ReportsDir,
+    /// Only runs of this job, by name.
+    #[arg(long = "job", value_name = "NAME")]
+    pub(crate) jobs: Vec<String>,
+    /// Keep one run of each of so many days, the newest that have runs.
+    #[arg(long, value_name = "DAYS", default_value_t = 30)]
+    pub(crate) keep_daily: u16,
+    /// Keep one run of each of so many months, the newest that have runs.
+    #[arg(long, value_name = "MONTHS", default_value_t = 12)]
+    pub(crate) keep_monthly: u16,
+    /// Only say what would be done.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// The number of runs, as the command printed it.
+    #[arg(long, value_name = "RUNS")]
+    pub(crate) confirm: Option<u64>,
+}

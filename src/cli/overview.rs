@@ -1,0 +1,204 @@
+//! `barkeep report`: a line a job, the worst first.
+
+use std::path::Path;
+
+use chrono::Utc;
+
+use super::output::Output;
+use crate::report::error::ReportError;
+use crate::report::overview::{JobLine, overview};
+use crate::report::summary::Verdict;
+use crate::run::shell::typed;
+use crate::run::{Exit, Failure};
+use crate::text::escape::visible;
+use crate::text::utc::UtcMicros;
+
+/// Columns of a name.
+const NAME: usize = 16;
+/// Characters that show the last runs, two runs each.
+const RUNS_WIDE: usize = 15;
+
+const MINUTE: i64 = 60_000_000;
+
+/// Shows the jobs.
+pub(crate) fn show(dir: &Path, output: &mut Output) -> Result<Exit, Failure> {
+    let jobs = overview(dir)?;
+    if output.is_json() {
+        for job in &jobs {
+            output.line(&serde_json::to_string(job)?)?;
+        }
+        return Ok(Exit::Ok);
+    }
+    if jobs.is_empty() {
+        output.line(&ReportError::NoRuns { dir: dir.to_path_buf() }.to_string())?;
+        return Ok(Exit::Ok);
+    }
+    let to_show = format!("barkeep report show --dir {}", typed(dir));
+    for line in lines(&jobs, UtcMicros::from(Utc::now()), is_utf8(), &to_show) {
+        output.line(&line)?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// The table, 80 columns wide at most.
+fn lines(jobs: &[JobLine], now: UtcMicros, utf8: bool, to_show: &str) -> Vec<String> {
+    let head = ["job", "new", "fixed", "rows", "last bar", "moved", "age"];
+    let [job, new, fixed, rows, last, moved, age] = head;
+    let mut lines =
+        vec![format!("      {job:<NAME$} {new:>5} {fixed:>5} {rows:>5} {last:<10} {moved:>5} {age:>4} last runs")];
+    for job in jobs {
+        let verdict = match job.verdict {
+            Verdict::Ok => "OK",
+            Verdict::Warn => "WARN",
+            Verdict::Fail => "FAIL",
+        };
+        let count = |count: Option<u64>| count.map_or_else(|| "-".to_owned(), short);
+        let last = job.last_bar.as_deref().unwrap_or("-");
+        let last: String = last.chars().take(10).collect();
+        let line = format!(
+            "{verdict:<5} {:<NAME$} {:>5} {:>5} {:>5} {last:<10} {:>5} {:>4} {}",
+            shortened(&visible(&job.job)),
+            count(job.new),
+            count(job.fixed),
+            short(job.rows_read.unsigned_abs()),
+            short(job.rows_quarantined.unsigned_abs()),
+            age_of(now.0 - job.started_at.0),
+            drawn(&job.findings, utf8)
+        );
+        lines.push(line.trim_end().to_owned());
+        if job.is_overdue(now) {
+            lines.push(format!("      did not run since {}", job.started_at));
+        }
+        if let Some(first) = job.error.as_deref().and_then(|error| error.lines().next()) {
+            lines.push(format!("      {}", visible(first)));
+        }
+    }
+    if let Some(worst) = jobs.first().filter(|job| job.verdict != Verdict::Ok) {
+        lines.push(format!("next: {to_show} {}", worst.run_id));
+    }
+    lines
+}
+
+/// A name in so many columns as there are.
+fn shortened(name: &str) -> String {
+    if name.chars().count() <= NAME {
+        return name.to_owned();
+    }
+    name.chars().take(NAME - 1).chain(['~']).collect()
+}
+
+/// A count in at most five characters: 99999, 100k, 12.5M.
+fn short(count: u64) -> String {
+    match count {
+        0..100_000 => count.to_string(),
+        100_000..10_000_000 => format!("{}k", count / 1_000),
+        10_000_000..100_000_000 => format!("{}.{}M", count / 1_000_000, count / 100_000 % 10),
+        _ => format!("{}M", count / 1_000_000),
+    }
+}
+
+/// A time span in at most four characters.
+fn age_of(micros: i64) -> String {
+    let minutes = micros.max(0) / MINUTE;
+    match minutes {
+        0..120 => format!("{minutes}m"),
+        120..2_880 => format!("{}h", minutes / 60),
+        _ => format!("{}d", minutes / 1_440),
+    }
+}
+
+/// Findings of runs, oldest first: two runs a character by the larger of the two, `x` where one did not come to its end.
+fn drawn(findings: &[Option<i64>], utf8: bool) -> String {
+    let steps: &[char] = if utf8 {
+        &['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
+    } else {
+        &['1', '2', '3', '4', '5', '6', '7', '8']
+    };
+    let most = findings.iter().flatten().copied().max().unwrap_or(0).max(1);
+    let first = findings.len().saturating_sub(2 * RUNS_WIDE);
+    // The newest run is in the last character, whatever their number.
+    let shown = &findings[first..];
+    let odd = shown.len() % 2;
+    let pairs = shown[..odd].chunks(2).chain(shown[odd..].chunks(2));
+    let character = |pair: &[Option<i64>]| match pair.iter().flatten().max() {
+        _ if pair.contains(&None) => 'x',
+        None | Some(0) => '.',
+        Some(found) => {
+            let step = (found * 8 - 1) / most;
+            steps[usize::try_from(step).unwrap_or(0).min(7)]
+        }
+    };
+    pairs.map(character).collect()
+}
+
+/// Whether the terminal takes more than ASCII, by what it is told of its language.
+fn is_utf8() -> bool {
+    let set =
+        ["LC_ALL", "LC_CTYPE", "LANG"].iter().filter_map(|name| std::env::var(name).ok()).find(|text| !text.is_empty());
+    let dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
+    !dumb && set.is_some_and(|text| text.to_lowercase().replace('-', "").contains("utf8"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(name: &str, verdict: Verdict, findings: &[Option<i64>]) -> JobLine {
+        JobLine {
+            job: name.to_owned(),
+            run_id: "20261120T023000Z-k7f3".to_owned(),
+            command: "run".to_owned(),
+            verdict,
+            status: "findings".to_owned(),
+            exit_code: 1,
+            error: None,
+            started_at: UtcMicros(0),
+            new: Some(12),
+            fixed: Some(0),
+            rows_read: 12_503_117,
+            rows_quarantined: 13,
+            last_bar: Some("2026-11-20".to_owned()),
+            findings: findings.to_vec(),
+            longest_pause: None,
+        }
+    }
+
+    #[test]
+    fn a_line_a_job_fits_into_eighty_columns() {
+        let many: Vec<Option<i64>> = (0..30).map(|run| Some(run % 9)).collect();
+        let mut jobs = vec![
+            job("quotes", Verdict::Fail, &many),
+            job("a-job-with-a-very-long-name", Verdict::Warn, &[Some(0), None, Some(4)]),
+            job("fine", Verdict::Ok, &[Some(0)]),
+        ];
+        jobs[1].error = Some("the server is gone\nand more".to_owned());
+        jobs[1].longest_pause = Some(MINUTE);
+        (jobs[2].new, jobs[2].fixed, jobs[2].last_bar) = (None, None, None);
+        let text = lines(&jobs, UtcMicros(3 * 60 * MINUTE), true, "barkeep report show --dir reports");
+        insta::assert_snapshot!(text.join("\n"), @r"
+              job                new fixed  rows last bar   moved  age last runs
+        FAIL  quotes              12     0 12.5M 2026-11-20    13   3h ▁▃▅▇█▂▄▆█▁▃▅▇█▂
+        WARN  a-job-with-a-ve~    12     0 12.5M 2026-11-20    13   3h .x
+              did not run since 1970-01-01T00:00:00Z
+              the server is gone
+        OK    fine                 -     - 12.5M -             13   3h .
+        next: barkeep report show --dir reports 20261120T023000Z-k7f3
+        ");
+        assert!(text.iter().all(|line| line.chars().count() <= 80), "{text:?}");
+    }
+
+    #[test]
+    fn counts_and_ages_are_short() {
+        let counts = [0, 99_999, 100_000, 9_999_999, 12_503_117, 250_000_000];
+        assert_eq!(counts.map(short), ["0", "99999", "100k", "9999k", "12.5M", "250M"]);
+        let ages = [-5, 0, 119 * MINUTE, 120 * MINUTE, 2_880 * MINUTE, 400 * 1_440 * MINUTE];
+        assert_eq!(ages.map(age_of), ["0m", "0m", "119m", "2h", "2d", "400d"]);
+    }
+
+    #[test]
+    fn a_terminal_without_utf_8_gets_digits() {
+        assert_eq!(drawn(&[Some(1), Some(0), Some(8), Some(8)], false), "18");
+        assert_eq!(drawn(&[Some(8), Some(1), Some(0)], false), "81");
+        assert_eq!(drawn(&[], true), "");
+    }
+}
