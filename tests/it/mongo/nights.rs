@@ -27,8 +27,8 @@ grace = "24h"
 "#;
 
 /// The second looks back as far as a run of equal bars goes.
-const RULES: &str =
-    "[[rule]]\nid = \"ohlc\"\ncheck = \"ohlc\"\n[[rule]]\nid = \"stale\"\ncheck = \"stale\"\nbars = 4\n";
+const RULES: &str = "[[rule]]\nid = \"ohlc\"\ncheck = \"ohlc\"\n[[rule]]\nid = \"stale\"\ncheck = \"stale\"\nbars = 4\n\
+    [[rule]]\nid = \"required\"\ncheck = \"required\"\nfields = [\"time\"]\nseverity = \"error\"\n";
 
 /// The timestamp of a day by its number.
 type Time = fn(u64) -> Bson;
@@ -121,6 +121,7 @@ impl Nights {
     fn pass(&self, time: Time, case: &str) {
         let first = self.night(HISTORY, &[]);
         let unread = first.value("parse_errors");
+        let errors = first.value("errors");
         // What is missing, or NULL, is no parse error, and numbers are read by some formats.
         assert!(unread.parse::<usize>().unwrap() + 3 >= others(&time(3)).len(), "{case}: {unread}");
         let all = self.bytes();
@@ -131,6 +132,7 @@ impl Nights {
             let night = self.night(number + 1, &[]);
             assert_eq!((night.value("new"), night.value("fixed")), ("0", "0"), "{case}, day {number}");
             assert_eq!(night.value("parse_errors"), unread, "{case}, day {number}");
+            assert_eq!(night.value("errors"), errors, "{case}, day {number}: what is missing, or NULL, is read too");
             let read = self.bytes();
             assert!(read * 4 < all, "{case}: {read} of {all}");
         }
