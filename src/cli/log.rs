@@ -62,7 +62,7 @@ pub(super) fn call() -> Span {
     tracing::error_span!(target: MESSAGE, "call", file = Empty, job = Empty, run = Empty)
 }
 
-/// Writes what a person is to read; the first word says how grave it is.
+/// Writes a message; its first word sets the level.
 pub(super) fn message(text: &str) {
     match level_of(text) {
         Level::ERROR => tracing::error!(target: MESSAGE, "{text}"),

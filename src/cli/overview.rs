@@ -131,7 +131,7 @@ fn drawn(findings: &[Option<i64>], utf8: bool) -> String {
     pairs.map(character).collect()
 }
 
-/// Whether the terminal takes more than ASCII, by what it is told of its language.
+/// Whether the locale (`LC_ALL`, `LC_CTYPE`, `LANG`) is one of UTF-8, and the terminal is not dumb.
 fn is_utf8() -> bool {
     let set =
         ["LC_ALL", "LC_CTYPE", "LANG"].iter().filter_map(|name| std::env::var(name).ok()).find(|text| !text.is_empty());

@@ -1,4 +1,4 @@
-//! Ctrl-C and polite kills. The first one ends a command after what it is in the middle of; a second one ends the
+//! Ctrl-C and SIGTERM. The first one ends a command after what it is in the middle of; a second one ends the
 //! process at once, and the next run recovers.
 
 use std::io;
@@ -12,7 +12,7 @@ use super::log::message;
 use crate::run::failure::{Exit, Failure};
 use crate::run::stop::Stop;
 
-/// Begins to listen for Ctrl-C (2) and a polite kill (15).
+/// Begins to listen for SIGINT (2, Ctrl-C) and SIGTERM (15).
 ///
 /// # Errors
 /// The system lets no handler be set.
@@ -20,7 +20,7 @@ pub(super) fn listen() -> io::Result<Stop> {
     listen_within(None)
 }
 
-/// The same; after `longest`, what is under way is stopped as by a polite kill.
+/// The same; after `longest`, what is under way is stopped as by SIGTERM.
 ///
 /// # Errors
 /// As [`listen`].
@@ -66,19 +66,19 @@ pub(super) fn listen_within(longest: Option<Duration>) -> io::Result<Stop> {
 /// As [`listen`].
 pub(super) fn each() -> io::Result<UnboundedReceiver<u8>> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let (tell, told) = unbounded_channel();
+    let (sender, receiver) = unbounded_channel();
     tokio::spawn(async move {
         loop {
             let number = tokio::select! {
                 _ = interrupt.recv() => 2,
                 _ = terminate.recv() => 15,
             };
-            if tell.send(number).is_err() {
+            if sender.send(number).is_err() {
                 break;
             }
         }
     });
-    Ok(told)
+    Ok(receiver)
 }
 
 /// `command`, dropped at the first signal: for commands that only read.

@@ -53,19 +53,7 @@ fn evaluate_in(
     spent: &[Cell<u64>],
 ) -> Result<Evaluated, ArrowError> {
     let facts = frame.facts(layout, &program.facts, key);
-    let all = View {
-        program,
-        layout,
-        whole: frame,
-        frame,
-        rows: None,
-        key,
-        standing: &[],
-        facts: &facts,
-        displaced: &[],
-        since,
-        spent,
-    };
+    let all = View { since, spent, ..View::of_all((program, layout), frame, key, &facts) };
     let mut totals = vec![Totals::default(); program.parse_error() + 1];
     let mut flagged = Vec::new();
     if program.by.is_some() {
@@ -155,6 +143,19 @@ struct View<'a> {
     since: Option<i64>,
     /// How long each rule took so far, in ns.
     spent: &'a [Cell<u64>],
+}
+
+impl<'a> View<'a> {
+    /// All rows of the series `key`, before any rule has run.
+    fn of_all(
+        (program, layout): (&'a Program, &'a Layout),
+        frame: &'a Frame,
+        key: &'a str,
+        facts: &'a SeriesFacts<'a>,
+    ) -> Self {
+        let (whole, standing, displaced, spent) = (frame, &[][..], &[][..], &[][..]);
+        Self { program, layout, whole, frame, rows: None, key, standing, facts, displaced, since: None, spent }
+    }
 }
 
 impl View<'_> {

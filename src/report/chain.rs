@@ -1,4 +1,4 @@
-//! Which runs tell what is open: the newest one that looked at all of a window, and those after it that looked at the part
+//! Which runs show what is open: the newest one that looked at all of a window, and those after it that looked at the part
 //! of it that may have changed.
 
 use std::collections::BTreeSet;
@@ -47,7 +47,7 @@ pub(super) struct ChainedRun {
     pub(super) part: Option<Part>,
 }
 
-/// The runs that tell what is open.
+/// The runs that show what is open.
 #[derive(Debug)]
 pub(super) enum Chain {
     /// There is none.

@@ -5,7 +5,7 @@
 //! collector  batches of the operator -> staged files and counts -> the report, published as a whole
 //! history    the findings of the run before: what is new, what is fixed
 //! marks      what labels and the run before say of each finding; by_label: counts; rules_before: rules that changed
-//! chain      which runs tell what is open
+//! chain      which runs show what is open
 //! margins    where a verdict depends on bars outside of the window, so that two runs are not comparable
 //! tally      counts of rules and series, and whether they add up; moves: rows that are to leave their source
 //! tables     names, paths and columns of the five tables; findings, months, rows: how each is made

@@ -1,6 +1,6 @@
 //! Runs over old windows, one after the other, each with a report of its own. They never move the watermark.
 //!
-//! Which windows are done is told by the reports alone: a window is, where the newest backfill over it evaluated every row and
+//! Which windows are done follows from the reports alone: a window is, where the newest backfill over it evaluated every row and
 //! moved what was to be moved, by the same job file and the same rules. So whoever is interrupted begins again with the same
 //! call, and only the rest is done.
 

@@ -184,7 +184,7 @@ pub(crate) async fn carry_out(
     }
 }
 
-/// Adds what runs before moved and did not report. Where that cannot be told now, the next run tells it.
+/// Adds what runs before moved and did not report. Where that cannot be read now, the next run reports it.
 pub(crate) async fn add_unreported(opened: &Opened, run_id: &str, context: &Context, done: &mut Done) {
     let added = match opened.source.removal() {
         Ok(removal) => unreported::add(opened, &*removal, run_id, done).await,

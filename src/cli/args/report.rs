@@ -69,7 +69,7 @@ pub(crate) struct FindingsArgs {
     pub(crate) new: bool,
 }
 
-/// How grave a finding is.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SeverityArg {
     /// It makes a run fail.

@@ -20,24 +20,11 @@ pub fn is_certain(
 ) -> bool {
     let time = frame.time(layout);
     let from = time.partition_point(|time| *time < scope.since);
-    if from == 0 && time.is_empty() {
+    if time.is_empty() {
         return true;
     }
     let facts = frame.facts(layout, &program.facts, key);
-    let view = View {
-        program,
-        layout,
-        whole: frame,
-        frame,
-        rows: None,
-        key,
-        standing: &[],
-        facts: &facts,
-        displaced: &[],
-        since: None,
-        // No rule is run here.
-        spent: &[],
-    };
+    let view = View::of_all((program, layout), frame, key, &facts);
     let mut rejected = vec![false; frame.rows()];
     // What a rule about the series finds hides no row from another one.
     let of_row = |flagged: &&Flagged| {

@@ -52,7 +52,7 @@ impl Files {
         let mut files = Self { context: context.clone(), files: Vec::new() };
         let mut last = None;
         for path in paths {
-            let was = stamp(path);
+            let was = size_and_modified(path);
             let read = files.read(path);
             match read {
                 Ok(first) => {
@@ -83,7 +83,7 @@ impl Files {
             return Looked::Read(Box::new(plan), last);
         }
         let file = &self.files[job];
-        let now = stamp(&file.path);
+        let now = size_and_modified(&file.path);
         if file.wrong.is_none() && now.is_some() && file.was == now {
             return Looked::Same;
         }
@@ -122,7 +122,7 @@ impl Files {
 }
 
 /// Length and time of the last change of a file; `None` where it is not there.
-fn stamp(path: &Path) -> Option<(u64, SystemTime)> {
+fn size_and_modified(path: &Path) -> Option<(u64, SystemTime)> {
     let metadata = fs::metadata(path).ok()?;
     Some((metadata.len(), metadata.modified().ok()?))
 }

@@ -12,7 +12,7 @@ use crate::text::utc::UtcMicros;
 
 /// The longest sleep: clocks are set, and machines are suspended.
 const LONGEST_SLEEP: Duration = Duration::from_mins(1);
-/// How long a run that takes too long may take to stop before it is told to stop at once.
+/// How long a run that takes too long may take to stop before it has to stop at once.
 const TO_STOP: Duration = Duration::from_mins(1);
 /// How long after that until it is killed.
 const TO_STOP_AT_ONCE: Duration = Duration::from_secs(10);
@@ -39,7 +39,7 @@ pub(super) enum Woke {
     Signal(u8),
 }
 
-/// What a run is told.
+/// The signal that a run is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ask {
     /// This signal.
@@ -76,7 +76,7 @@ pub(super) trait World {
 struct Alive {
     name: String,
     since: Duration,
-    /// When it is told something next, for it takes too long, and what.
+    /// When it is sent a signal next, for it takes too long, and which.
     deadline: Option<(Duration, Step)>,
 }
 
@@ -194,8 +194,8 @@ impl<W: World> Work<'_, W> {
         for (job, alive) in &mut self.alive {
             let Some((_, step)) = alive.deadline.filter(|(at, _)| *at <= passed) else { continue };
             let (ask, text) = match step {
-                Step::Stop => (Ask::Signal(15), "it takes longer than `max_time`, and is told to stop"),
-                Step::StopAtOnce => (Ask::Signal(15), "it does not stop, and is told to stop at once"),
+                Step::Stop => (Ask::Signal(15), "it takes longer than `max_time`: SIGTERM is sent"),
+                Step::StopAtOnce => (Ask::Signal(15), "it does not stop: SIGTERM is sent again, to stop it at once"),
                 Step::Kill => (Ask::Kill, "it does not stop, and is killed"),
             };
             alive.deadline = match step {

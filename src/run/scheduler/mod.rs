@@ -1,4 +1,4 @@
-//! The loop behind `schedule start`: it starts jobs when they are due, until it is told to stop.
+//! The loop behind `schedule start`: it starts jobs when they are due, until a signal stops it.
 //!
 //! Each run is a process of its own, of the same program: a crash, a lack of memory or a run that hangs ends that run and
 //! harms no other, what a run used goes back to the system with it, and one that takes too long can be ended from outside.

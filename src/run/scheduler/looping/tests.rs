@@ -61,7 +61,7 @@ fn plan(name: &str, pattern: &str) -> Plan {
 }
 
 impl Simulated {
-    /// A machine at `now` with these jobs; it is told to stop after `hours`.
+    /// A machine at `now` with these jobs; a signal stops it after `hours`.
     fn new(now: &str, jobs: Vec<Plan>, hours: u64) -> Self {
         Self {
             clock: at(now),
