@@ -23,6 +23,7 @@ mod schedule;
 mod scheduler;
 mod settings;
 mod signals;
+mod sql;
 mod suggest;
 mod trials;
 mod tuning;
