@@ -59,11 +59,6 @@ impl Choice {
         of.passed += 1;
         holds
     }
-
-    /// All findings.
-    pub(super) fn there(&self) -> u64 {
-        self.kinds.values().map(|of| of.there).sum()
-    }
 }
 
 #[cfg(test)]
@@ -85,7 +80,6 @@ mod tests {
         let kinds = [kind(0, false, 0), kind(0, true, 1), kind(2, false, 2)];
         kinds.iter().for_each(|kind| (0..3).for_each(|_| choice.count(*kind)));
         choice.decide(9);
-        assert_eq!(choice.there(), 9);
         kinds.iter().for_each(|kind| assert_eq!(held(&mut choice, *kind, 3), [0, 1, 2]));
     }
 

@@ -43,6 +43,13 @@ pub(super) struct Content<'a> {
     pub(super) coverage: &'a [Covered],
 }
 
+/// Characters of an id that the page holds: commands take the beginning of one, and no two of a run begin so.
+const ID: usize = 16;
+
+fn short(id: &str) -> &str {
+    id.get(..ID).unwrap_or(id)
+}
+
 /// The block.
 pub(super) fn pack(content: &Content<'_>) -> io::Result<String> {
     let Content { about, rules, found, bars, moved, coverage } = content;
@@ -64,7 +71,8 @@ pub(super) fn pack(content: &Content<'_>) -> io::Result<String> {
         "counts",
         counts.map(|((rule, severity, is_new, label), count)| (rule, severity, is_new.map(u8::from), label, count)),
     )?;
-    packer.value("moved", moved)?;
+    let moved: BTreeMap<&str, &String> = moved.iter().map(|(id, name)| (short(id), name)).collect();
+    packer.value("moved", &moved)?;
     findings(&mut packer, &found.held)?;
     around(&mut packer, bars)?;
     heat(&mut packer, found)?;
@@ -89,7 +97,7 @@ fn findings(packer: &mut Packer, held: &[Finding]) -> io::Result<()> {
     packer.column("label", each().map(|it| it.label))?;
     packer.column("field", each().map(|it| it.field))?;
     packer.column("cause", each().map(|it| it.cause))?;
-    packer.column("id", each().map(|it| &it.id))?;
+    packer.column("id", each().map(|it| short(&it.id)))?;
     packer.column("message", each().map(|it| &it.message))?;
     packer.column("locator", each().map(|it| &it.locator))?;
     packer.column("observed", each().map(|it| it.observed.map(Short)))?;

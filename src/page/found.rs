@@ -98,11 +98,6 @@ impl Found {
     pub(super) fn there(&self) -> u64 {
         self.counts.values().sum()
     }
-
-    /// How many of severity `severity`, by its place, there are.
-    pub(super) fn of_severity(&self, severity: u8) -> u64 {
-        self.counts.iter().filter(|((_, of, _, _), _)| *of == severity).map(|(_, count)| count).sum()
-    }
 }
 
 /// How they are read.

@@ -101,7 +101,7 @@ fn job(dir: &Path, line: &JobLine, open: &str, now: UtcMicros, beside: bool) -> 
     if line.is_overdue(now) {
         lines.push(format!("it has not run since {}", line.started_at.timestamp(false)));
     }
-    let has_page = beside && tables::pages(dir, &line.run_id).join("report.html").is_file();
+    let has_page = beside && tables::page(dir, &line.run_id).is_file();
     let counts: Vec<Option<u64>> =
         line.findings.iter().map(|count| count.and_then(|count| u64::try_from(count).ok())).collect();
     Job {

@@ -3,20 +3,18 @@
 use serde::Serialize;
 
 use super::found::{Finding, SEVERITIES};
-use super::run::Gathered;
-use super::spark;
+use super::gathered::Gathered;
+use super::rule_rows::{NONE, NotRun, Parameters, RuleRow, not_run, parameters, rules};
+use crate::report::RunId;
 use crate::report::accounts::accounts;
 use crate::report::render::reported;
-use crate::report::summary::{RuleSummary, Summary, Verdict};
-use crate::report::tally::RuleStatus;
+use crate::report::summary::{Summary, Verdict};
 use crate::text::escape::visible;
-use crate::text::numbers::{counted, rate, seconds, speed, thousands};
+use crate::text::numbers::{counted, seconds, speed, thousands};
 use crate::text::utc::UtcMicros;
 
 /// Findings that are shown without scripts.
 const FIRST: usize = 100;
-/// What stands where there is nothing to say.
-const NONE: &str = "–";
 
 #[derive(Debug, Serialize)]
 pub(super) struct View {
@@ -67,24 +65,6 @@ struct Card {
 }
 
 #[derive(Debug, Serialize)]
-struct RuleRow {
-    id: String,
-    name: String,
-    status: &'static str,
-    tone: &'static str,
-    calm: bool,
-    severity: String,
-    sentence: Option<String>,
-    outcome: String,
-    evaluated: String,
-    findings: String,
-    change: Option<String>,
-    rate: String,
-    action: String,
-    spark: String,
-}
-
-#[derive(Debug, Serialize)]
 struct Heat {
     about: String,
     says: String,
@@ -104,22 +84,9 @@ struct Row {
 }
 
 #[derive(Debug, Serialize)]
-struct NotRun {
-    id: String,
-    because: &'static str,
-}
-
-#[derive(Debug, Serialize)]
 struct Group {
     name: &'static str,
     pairs: Vec<Pair>,
-}
-
-#[derive(Debug, Serialize)]
-struct Parameters {
-    id: String,
-    check: String,
-    params: String,
 }
 
 /// The texts of a page.
@@ -194,7 +161,7 @@ fn facts(summary: &Summary) -> Vec<Pair> {
         facts.push(pair("window", span(summary.window.since, summary.window.until, summary.daily)));
     }
     facts.push(pair("series", thousands(summary.series)));
-    facts.push(pair("began", summary.started_at.timestamp(false)));
+    facts.push(pair("began", to_the_second(summary.started_at)));
     let elapsed = summary.elapsed();
     let pace = speed(summary.rows.read, elapsed).map(|speed| format!(", {speed}")).unwrap_or_default();
     facts.push(pair("took", format!("{}{pace}", seconds(elapsed))));
@@ -231,7 +198,7 @@ fn cards(page: &Gathered, summary: &Summary) -> Vec<Card> {
     let since = summary.change.as_ref().and_then(|change| Some((change, change.since_run.as_deref()?)));
     match since {
         Some((change, run)) => {
-            cards.push(card("new", change.new, format!("since {run}")));
+            cards.push(card("new", change.new, format!("since the run of {}", began(run))));
             cards.push(card("fixed", change.fixed, "that the run before had".to_owned()));
         }
         None => {
@@ -243,6 +210,16 @@ fn cards(page: &Gathered, summary: &Summary) -> Vec<Card> {
     cards
 }
 
+/// An instant without its fractions of a second.
+fn to_the_second(time: UtcMicros) -> String {
+    UtcMicros(time.0.div_euclid(1_000_000) * 1_000_000).timestamp(false)
+}
+
+/// When a run began, told by its name.
+fn began(run: &str) -> String {
+    RunId::parse(run).map_or_else(|_| run.to_owned(), |run| run.started().timestamp(false))
+}
+
 fn rows_note(planned: u64, moved: u64) -> String {
     if planned > moved { format!("of {} to be moved", thousands(planned)) } else { String::new() }
 }
@@ -252,86 +229,6 @@ fn labelled(summary: &Summary) -> String {
         0 => String::new(),
         muted => format!("{} labelled known or fine, or accepted", counted(muted, "finding")),
     }
-}
-
-fn rules(page: &Gathered) -> Vec<RuleRow> {
-    let Some(summary) = &page.summary else { return Vec::new() };
-    let mut rows: Vec<RuleRow> = summary.rules.iter().map(|rule| rule_row(page, summary, rule)).collect();
-    // Rules that have findings and that the summary does not know.
-    for rule in page.rules.iter().filter(|rule| summary.rules.iter().all(|known| known.id != rule.id)) {
-        let place = page.found.rules.find(&rule.id);
-        let findings =
-            page.found.counts.iter().filter(|((of, ..), _)| Some(*of) == place).map(|(_, count)| count).sum();
-        rows.push(RuleRow {
-            id: rule.id.clone(),
-            name: visible(&rule.id).into_owned(),
-            status: "unknown",
-            tone: "none",
-            calm: false,
-            severity: rule.severity.clone(),
-            sentence: None,
-            outcome: "the summary of the run does not know this rule".to_owned(),
-            evaluated: NONE.to_owned(),
-            findings: thousands(findings),
-            change: None,
-            rate: NONE.to_owned(),
-            action: rule.action.clone(),
-            spark: spark::svg(&page.history.of_rule(&rule.id)),
-        });
-    }
-    rows
-}
-
-fn rule_row(page: &Gathered, summary: &Summary, rule: &RuleSummary) -> RuleRow {
-    let (status, tone) = match rule.status {
-        RuleStatus::Fail => ("FAIL", "bad"),
-        RuleStatus::Warn => ("WARN", "odd"),
-        RuleStatus::Known => ("known", "none"),
-        RuleStatus::Ok => ("OK", "good"),
-        RuleStatus::Insufficient | RuleStatus::Skipped => ("not evaluated", "none"),
-    };
-    let change =
-        rule.new.zip(rule.fixed).filter(|_| summary.change.as_ref().is_some_and(|change| change.since_run.is_some()));
-    let change = change.filter(|(new, fixed)| new + fixed > 0);
-    RuleRow {
-        id: rule.id.clone(),
-        name: visible(&rule.id).into_owned(),
-        status,
-        tone,
-        calm: rule.findings == 0,
-        severity: rule.severity.clone(),
-        sentence: rule.why.as_deref().map(|why| visible(why).into_owned()),
-        outcome: outcome(summary, rule),
-        evaluated: thousands(rule.evaluated),
-        findings: thousands(rule.findings),
-        change: change.map(|(new, fixed)| format!("{} new, {} fixed", thousands(new), thousands(fixed))),
-        rate: match (rule.findings, rule.rate) {
-            (0, _) => NONE.to_owned(),
-            (_, Some(share)) => rate(share),
-            (_, None) => counted(rule.bars, "bar"),
-        },
-        action: rule.action.clone(),
-        spark: spark::svg(&page.history.of_rule(&rule.id)),
-    }
-}
-
-/// What came of a rule, beside its counts.
-fn outcome(summary: &Summary, rule: &RuleSummary) -> String {
-    let mut parts = Vec::new();
-    if rule.findings > 0 {
-        parts.push(format!("in {}", counted(rule.series_hit, "series")));
-    }
-    if let Some(place) = &rule.first {
-        let time = place.time.map_or_else(|| "without a timestamp".to_owned(), |time| time.timestamp(summary.daily));
-        parts.push(format!("first {} {time}", visible(&place.series)));
-    }
-    if rule.insufficient > 0 {
-        parts.push(format!("too little history for {}", counted(rule.insufficient, "row")));
-    }
-    if rule.excused > 0 {
-        parts.push(format!("{} excused", counted(rule.excused, "row")));
-    }
-    parts.join(", ")
 }
 
 fn heat(page: &Gathered) -> Option<Heat> {
@@ -380,29 +277,6 @@ fn left_out(page: &Gathered) -> Option<String> {
     })
 }
 
-fn not_run(summary: &Summary) -> Vec<NotRun> {
-    let left_out = summary.left_out.iter().map(|id| (id, "the bars are said not to have a field that it needs"));
-    let skipped = summary
-        .skipped
-        .iter()
-        .map(|id| (id, "it depends on all of a series, and a part of it was read; `--full` runs it"));
-    let nothing = summary.not_evaluated.iter().map(|id| (id, "no row met its conditions, so it evaluated nothing"));
-    let named = left_out.chain(skipped).chain(nothing);
-    let mut all: Vec<NotRun> = named.map(|(id, because)| NotRun { id: visible(id).into_owned(), because }).collect();
-    for rule in &summary.rules {
-        let because = match rule.status {
-            RuleStatus::Insufficient => "no row had enough history",
-            RuleStatus::Skipped => "it had no rows to evaluate",
-            _ => continue,
-        };
-        let id = visible(&rule.id).into_owned();
-        if all.iter().all(|other| other.id != id) {
-            all.push(NotRun { id, because });
-        }
-    }
-    all
-}
-
 fn groups(page: &Gathered) -> Vec<Group> {
     let text = |name: &'static str, column: &str| page.text(column).map(|value| pair(name, value));
     let mut run = vec![pair("job", &page.run.job)];
@@ -417,7 +291,7 @@ fn groups(page: &Gathered) -> Vec<Group> {
             let until = calendar.known_until.as_ref().map(|until| format!(", known until {until}")).unwrap_or_default();
             pair("calendar", format!("{}{until}", calendar.name))
         }));
-        run.extend(summary.as_of.map(|as_of| pair("evaluated for", as_of.timestamp(false))));
+        run.extend(summary.as_of.map(|as_of| pair("evaluated for", to_the_second(as_of))));
     }
     let mut groups = vec![Group { name: "What ran", pairs: run }];
     if let Some(summary) = &page.summary {
@@ -445,14 +319,4 @@ fn groups(page: &Gathered) -> Vec<Group> {
     ];
     groups.push(Group { name: "Who and with what", pairs: who.into_iter().flatten().collect() });
     groups
-}
-
-fn parameters(page: &Gathered) -> Vec<Parameters> {
-    let with = page.rules.iter().filter_map(|rule| Some((rule, page.params.get(&rule.id)?)));
-    with.map(|(rule, params)| Parameters {
-        id: visible(&rule.id).into_owned(),
-        check: rule.check.clone(),
-        params: visible(params).into_owned(),
-    })
-    .collect()
 }

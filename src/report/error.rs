@@ -97,7 +97,7 @@ pub enum ReportError {
     /// A later version wrote the run, and its columns mean something else.
     #[error(
         "run `{run}` was written by barkeep {version}, with tables of version {schema}; this barkeep reads version {SCHEMA_VERSION}: \
-         use barkeep {version} or a later one"
+         take barkeep {version} or a later one"
     )]
     Newer {
         /// The run.

@@ -90,6 +90,11 @@ pub fn summary(dir: &Path, run: &str) -> PathBuf {
     pages(dir, run).join("summary.json")
 }
 
+/// The page of a run.
+pub fn page(dir: &Path, run: &str) -> PathBuf {
+    pages(dir, run).join("report.html")
+}
+
 /// What a column holds.
 #[derive(Debug, Clone, Copy)]
 enum Kind {

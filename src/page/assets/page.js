@@ -163,6 +163,9 @@
     }
     const dayOf = (text) => { const time = Date.parse(`${text}T00:00:00Z`); return Number.isNaN(time) ? null : Math.round(time / 86_400_000); };
 
+    // The page holds the beginnings of ids, which commands take as well.
+    const sameId = (id, text) => id.startsWith(text) || (text.length > id.length && text.startsWith(id));
+
     function select() {
       const rule = filter.rule === undefined ? -1 : rulePlace.get(filter.rule) ?? -2;
       const severity = filter.severity === undefined ? -1 : SEVERITIES.indexOf(filter.severity);
@@ -189,7 +192,7 @@
         if (meant !== null && !meant[found.series[at]]) continue;
         if (from !== null && !(found.day[at] >= from)) continue;
         if (to !== null && !(found.day[at] <= to)) continue;
-        if (text && !inRule[found.rule[at]] && !inSeries[found.series[at]] && !lowered[at].includes(text) && !found.id[at].startsWith(text)) continue;
+        if (text && !inRule[found.rule[at]] && !inSeries[found.series[at]] && !lowered[at].includes(text) && !sameId(found.id[at], text)) continue;
         rows[count++] = at;
       }
       order = rows.slice(0, count);
@@ -243,9 +246,7 @@
     const box = $("rows"), tall = $("rows-tall"), body = $("rows-body");
     let first = -1;
     const shownRows = () => Math.max(1, Math.floor((box.clientHeight - 34) / ROW));
-    function tallness() {
-      return Math.min(order.length * ROW, TALLEST) + 36;
-    }
+    const tallness = () => Math.min(order.length * ROW, TALLEST) + 36;
     function firstRow() {
       const room = box.scrollHeight - box.clientHeight;
       const last = Math.max(0, order.length - shownRows());
@@ -311,12 +312,13 @@
       if (span) span[1] = at + 1;
       else barsOf.set(bars.finding[at], [at, at + 1]);
     }
+    const limit = (value) => number(Number(value.toPrecision(8)));
     function allowed(finding) {
       const [lo, hi] = [found.lo[finding], found.hi[finding]];
       if (Number.isNaN(lo) && Number.isNaN(hi)) return null;
-      if (Number.isNaN(lo)) return `up to ${number(hi)}`;
-      if (Number.isNaN(hi)) return `${number(lo)} and above`;
-      return `${number(lo)} to ${number(hi)}`;
+      if (Number.isNaN(lo)) return `up to ${limit(hi)}`;
+      if (Number.isNaN(hi)) return `${limit(lo)} and above`;
+      return `${limit(lo)} to ${limit(hi)}`;
     }
     const JOB = run.job_file ? typed(run.job_file) : "JOB";
     const DIR = `--dir ${typed(run.dir)}`;
@@ -457,13 +459,15 @@
       const prices = finite([...open, ...high, ...low, ...close, ...(band?.of === "price" ? [band.lo, band.hi] : [])]);
       const volumes = finite([...volume, ...(band?.of === "volume" ? [band.lo, band.hi] : [])]);
       // The labels decide how wide the axis is: a fixed width would cut long prices.
+      // Both axes are as wide as the wider one, so that bars stand above their volumes.
+      let widestAxis = 0;
       const size = (plot, values) => {
-        if (!values) return 50;
+        if (!values) return Math.max(50, widestAxis);
         plot.ctx.save();
         plot.ctx.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
         const widest = Math.max(0, ...values.map((value) => plot.ctx.measureText(value ?? "").width));
         plot.ctx.restore();
-        return Math.ceil(widest / devicePixelRatio) + 18;
+        return (widestAxis = Math.max(widestAxis, Math.ceil(widest / devicePixelRatio) + 18));
       };
       const width = Math.max(320, figure.clientWidth - 32);
       const common = (height, range, what) => {
@@ -472,7 +476,7 @@
         const room = (most - least || Math.abs(most) || 1) * 0.06;
         const quiet = colour("quiet"), line = colour("line");
         return {
-          width, height, tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"), legend: { show: false },
+          width, height, padding: [10, 46, what === "volume" ? 10 : 0, 0], tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"), legend: { show: false },
           cursor: { sync: { key: "bars" }, points: { show: false }, drag: { x: true, y: false } },
           scales: { x: { time: false, range: (_, from, to) => [from - 0.5, to + 0.5] }, y: { range: () => [what === "volume" ? 0 : least - room, most + room] } },
           axes: [
@@ -556,11 +560,7 @@
       $("chart-volume").hidden = volumes.length === 0;
       if (volumes.length) {
         plots.push(uPlot({ ...common(80, volumes, "volume"), series: [{}, mine({})], hooks: { drawClear: [backdrop("volume")], draw: [columns] } }, [x, volume.map((value) => (Number.isFinite(value) ? value : null))], $("chart-volume")));
-        // Both axes are as wide as the wider one, so that bars stand above their volumes.
-        const [one, other] = plots.map((plot) => plot.bbox.left);
-        const pad = Math.abs(one - other) / devicePixelRatio;
-        if (pad >= 1) (one < other ? $("chart-price") : $("chart-volume")).firstElementChild.style.marginLeft = `${pad}px`;
-        if (pad >= 1) plots[one < other ? 0 : 1].setSize({ width: width - pad, height: one < other ? 280 : 80 });
+        plots.forEach((plot) => plot.redraw(false, true));
       }
       say(price);
     }
@@ -697,6 +697,7 @@
       $("rows-empty").hidden = order.length > 0;
       $("rows-table").setAttribute("aria-rowcount", order.length + 1);
       tall.style.height = `${tallness()}px`;
+      box.style.height = `${Math.min(522, Math.max(160, tallness() + 2))}px`;
       const wanted = filter.finding === undefined ? -1 : order.findIndex((at) => found.id[at] === filter.finding);
       chosen = wanted >= 0 ? order[wanted] : -1;
       box.scrollTop = 0;

@@ -1,0 +1,24 @@
+// Pictures of the page of a run, light and dark, for the documents.
+
+import { join } from "node:path";
+
+import { close, demo, launch, open } from "./lib.mjs";
+
+const folder = process.argv[2];
+await launch();
+const project = demo();
+const path = project.page();
+for (const scheme of ["light", "dark"]) {
+  const { page, close } = await open(path, { scheme, hash: "#rule=outlier", viewport: { width: 1280, height: 900 } });
+  await page.keyboard.press("j");
+  await page.evaluate(() => scrollTo(0, 0));
+  // What is first, and what is looked at next; what is between is long.
+  for (const row of await page.locator("tr[data-rule]").all()) {
+    const rule = await row.getAttribute("data-rule");
+    await row.evaluate((it, shown) => { it.hidden = !shown; }, ["ohlc", "duplicate", "price-spike", "gap", "outlier", "stale"].includes(rule));
+  }
+  const box = await page.locator("#findings").boundingBox();
+  await page.screenshot({ path: join(folder, `report-${scheme}.png`), fullPage: true, clip: { x: 0, y: 0, width: 1280, height: Math.ceil(box.y + box.height + 24) } });
+  await close();
+}
+await close();
