@@ -77,7 +77,7 @@ fn view(dir: &Path, jobs: &[JobLine], open: &str, now: UtcMicros, beside: bool) 
     let cards = [("failed", fail), ("warned", warn), ("well", ok), ("overdue", overdue)];
     View {
         headline,
-        written: now.timestamp(false),
+        written: now.to_the_second().timestamp(false),
         dir: visible(&dir.to_string_lossy()).into_owned(),
         notices: if jobs.is_empty() {
             vec![ReportError::NoRuns { dir: dir.to_path_buf() }.to_string()]
@@ -99,7 +99,7 @@ fn job(dir: &Path, line: &JobLine, open: &str, now: UtcMicros, beside: bool) -> 
     let mut lines: Vec<String> =
         line.error.iter().flat_map(|error| error.lines().next()).map(|error| visible(error).into_owned()).collect();
     if line.is_overdue(now) {
-        lines.push(format!("it has not run since {}", line.started_at.timestamp(false)));
+        lines.push(format!("it has not run since {}", line.started_at.to_the_second().timestamp(false)));
     }
     let has_page = beside && tables::page(dir, &line.run_id).is_file();
     let counts: Vec<Option<u64>> =
@@ -117,7 +117,7 @@ fn job(dir: &Path, line: &JobLine, open: &str, now: UtcMicros, beside: bool) -> 
         rows: thousands(line.rows_read.unsigned_abs()),
         last_bar: line.last_bar.clone().unwrap_or_else(|| "–".to_owned()),
         moved: thousands(line.rows_quarantined.unsigned_abs()),
-        began: line.started_at.timestamp(false),
+        began: line.started_at.to_the_second().timestamp(false),
         spark: spark::svg(&counts),
     }
 }

@@ -28,7 +28,7 @@ pub(super) struct View {
     accounts: Vec<String>,
     rules: Vec<RuleRow>,
     no_rules: &'static str,
-    runs_before: String,
+    sparks: String,
     heat: Option<Heat>,
     no_heat: &'static str,
     first: Vec<Row>,
@@ -111,7 +111,10 @@ pub(super) fn of(page: &Gathered) -> View {
         } else {
             "The run broke off before its rules had a result."
         },
-        runs_before: counted(page.history.runs() as u64, "run"),
+        sparks: match page.history.runs() {
+            0 | 1 => "The small bar is what it found: there are no earlier runs.".to_owned(),
+            runs => format!("The small bars are its findings in the last {runs} runs, the newest on the right."),
+        },
         heat: heat(page),
         no_heat: if page.found.there() == 0 {
             "Nothing was found, so there is nothing to be drawn."
@@ -161,7 +164,7 @@ fn facts(summary: &Summary) -> Vec<Pair> {
         facts.push(pair("window", span(summary.window.since, summary.window.until, summary.daily)));
     }
     facts.push(pair("series", thousands(summary.series)));
-    facts.push(pair("began", to_the_second(summary.started_at)));
+    facts.push(pair("began", summary.started_at.to_the_second().timestamp(false)));
     let elapsed = summary.elapsed();
     let pace = speed(summary.rows.read, elapsed).map(|speed| format!(", {speed}")).unwrap_or_default();
     facts.push(pair("took", format!("{}{pace}", seconds(elapsed))));
@@ -208,11 +211,6 @@ fn cards(page: &Gathered, summary: &Summary) -> Vec<Card> {
         }
     }
     cards
-}
-
-/// An instant without its fractions of a second.
-fn to_the_second(time: UtcMicros) -> String {
-    UtcMicros(time.0.div_euclid(1_000_000) * 1_000_000).timestamp(false)
 }
 
 /// When a run began, told by its name.
@@ -291,7 +289,7 @@ fn groups(page: &Gathered) -> Vec<Group> {
             let until = calendar.known_until.as_ref().map(|until| format!(", known until {until}")).unwrap_or_default();
             pair("calendar", format!("{}{until}", calendar.name))
         }));
-        run.extend(summary.as_of.map(|as_of| pair("evaluated for", to_the_second(as_of))));
+        run.extend(summary.as_of.map(|as_of| pair("evaluated for", as_of.to_the_second().timestamp(false))));
     }
     let mut groups = vec![Group { name: "What ran", pairs: run }];
     if let Some(summary) = &page.summary {

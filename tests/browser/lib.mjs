@@ -19,8 +19,8 @@ const BARKEEP = required("BARKEEP_BIN");
 
 /** A folder with barkeep in it. */
 export class Project {
-  constructor() {
-    this.dir = mkdtempSync(join(tmpdir(), "barkeep-page-"));
+  constructor(dir = mkdtempSync(join(tmpdir(), "barkeep-page-"))) {
+    this.dir = dir;
   }
   write(name, text) {
     writeFileSync(join(this.dir, name), text);
@@ -53,9 +53,9 @@ export class Project {
   }
 }
 
-/** A project with the bars and the job that barkeep brings, checked twice, with labels in between. */
-export function demo() {
-  const project = new Project();
+/** A project with the bars and the job that barkeep brings, checked. */
+export function demo(dir) {
+  const project = new Project(dir);
   project.call(["init", "--demo", "."]);
   for (const name of readdirSync(join(project.dir, "jobs"))) if (name.endsWith(".toml")) project.job = join("jobs", name);
   project.call(["check", project.job], [0, 1]);

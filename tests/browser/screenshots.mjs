@@ -1,12 +1,19 @@
 // Pictures of the page of a run, light and dark, for the documents.
 
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 import { close, demo, launch, open } from "./lib.mjs";
 
 const folder = process.argv[2];
 await launch();
-const project = demo();
+// Commands on the page name the folder: one that says nothing of who made the picture.
+const place = "/tmp/barkeep";
+mkdirSync(place);
+const project = demo(place);
+// Some runs, so that there is something to compare with.
+for (let run = 0; run < 8; run++) project.call(["check", project.job, ...(run % 3 ? [] : ["--rule", "ohlc", "--rule", "outlier"])], [0, 1]);
+project.call(["check", project.job], [0, 1]);
 const path = project.page();
 for (const scheme of ["light", "dark"]) {
   const { page, close } = await open(path, { scheme, hash: "#rule=outlier", viewport: { width: 1280, height: 900 } });
@@ -22,3 +29,4 @@ for (const scheme of ["light", "dark"]) {
   await close();
 }
 await close();
+rmSync(place, { recursive: true });
