@@ -11,6 +11,7 @@
 //! neighbours  expressions over the bars beside a bar, inside the operator
 //! twice    series with bars that are there twice, which are read again with all their fields
 //! scope    the part of the bars that a run reports on, and what it has to read before that
+//! around   the bars of findings and those beside them, for pictures
 //! records  what leaves the operator, as Arrow columns
 //! peers    what rules have to know of other series before they run
 //! across   what rules across series conclude from their notes of each
@@ -18,6 +19,7 @@
 //! ```
 
 pub mod across;
+pub mod around;
 mod arrangement;
 mod canonical;
 pub mod counts;
@@ -51,7 +53,7 @@ pub mod shape;
 pub mod table;
 #[cfg(test)]
 mod tests;
-mod trading_date;
+pub mod trading_date;
 pub mod twice;
 
 pub use self::arrangement::Arrangement;

@@ -52,19 +52,18 @@ fn batches(path: &Path, columns: &[&str]) -> Result<Vec<RecordBatch>, ReportErro
     batches.map_err(|source| ReportError::reading(path, source))
 }
 
-/// The bars around findings of the page, by finding and offset; `false` where the run has no such table.
-pub(super) fn bars(dir: &Path, run: &RunRef, found: &Found) -> Result<(Vec<Bar>, bool), ReportError> {
+/// The bars around findings of the page, by finding and offset.
+pub(super) fn bars(dir: &Path, run: &RunRef, found: &Found) -> Result<Vec<Bar>, ReportError> {
     const COLUMNS: &[&str] = &["finding_id", "time", "offset", "flagged", "open", "high", "low", "close", "volume"];
-    let path = files::bars(dir, run);
+    let path = Table::FindingBars.file(dir, &run.job, &run.run_id);
     let places: HashMap<&str, u32> =
         found.held.iter().enumerate().filter_map(|(at, it)| Some((it.id.as_str(), u32::try_from(at).ok()?))).collect();
     let mut bars = Vec::new();
-    let batches = batches(&path, COLUMNS)?;
-    for batch in &batches {
-        of_batch(Columns(batch), &places, &mut bars).map_err(|source| ReportError::reading(&path, source))?;
+    for batch in batches(&path, COLUMNS)? {
+        of_batch(Columns(&batch), &places, &mut bars).map_err(|source| ReportError::reading(&path, source))?;
     }
     bars.sort_by_key(|bar: &Bar| (bar.finding, bar.offset, bar.time));
-    Ok((bars, !batches.is_empty()))
+    Ok(bars)
 }
 
 fn of_batch(columns: Columns<'_>, places: &HashMap<&str, u32>, bars: &mut Vec<Bar>) -> Result<(), ArrowError> {

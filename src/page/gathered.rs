@@ -53,7 +53,7 @@ impl Gathered {
             }
         };
         let mut found = found_of(dir, run, summary.as_ref(), most, &mut missing);
-        let (bars, _) = lacking(beside::bars(dir, run, &found), &mut missing);
+        let bars = lacking(beside::bars(dir, run, &found), &mut missing);
         let moved = lacking(beside::moved(dir, run, &found), &mut missing);
         let coverage = lacking(beside::coverage(dir, run, &mut found.series), &mut missing);
         let history = lacking(beside::history(dir, run), &mut missing);

@@ -74,9 +74,3 @@ pub fn read(path: &Path, columns: &[&str]) -> Result<Option<ParquetRecordBatchRe
         ParquetRecordBatchReaderBuilder::try_new(file).map_err(|source| ReportError::reading(path, source))?;
     only(builder, columns).map(Some).map_err(|source| ReportError::reading(path, source))
 }
-
-/// The file of the bars around the findings of `run`.
-pub fn bars(dir: &Path, run: &RunRef) -> PathBuf {
-    let folder = dir.join("finding_bars").join(format!("job={}", run.job));
-    folder.join(format!("run_date={}", run.run_id.run_date())).join(format!("{}.parquet", run.run_id))
-}

@@ -14,6 +14,7 @@
 //! notify   notifications of its end              retention    reports that are not kept go
 //! totals   rules that compare a run with those before
 //! trial    rules tried over the bars of a job     suggest     rules that follow from the bars
+//! table_file a result as a file
 //! lock     one run of a job at a time             unfinished  runs that broke off or were skipped
 //! backfill old windows, one after the other       scheduler   starts jobs when they are due
 //! log      the life of a run as log lines         unreported  runs that moved rows and left no report, by their mark (moving)
@@ -76,6 +77,7 @@ mod source;
 mod state;
 pub(crate) mod stop;
 mod suggest;
+mod table_file;
 #[cfg(test)]
 mod tests;
 mod totals;
@@ -105,6 +107,7 @@ pub use rules::{RuleCase, Rules};
 pub use source::OwnSource;
 pub use stop::Stop;
 pub use suggest::{SuggestedRule, Suggestions};
+pub use table_file::{FileFormat, ResultFile};
 pub use trial::{
     AtThreshold, Backtest, BacktestOptions, Changed, DiffOptions, Difference, Example, Judged, Missed, OfYear,
     RuleDifference, Sided, Thresholds, TrialOptions, Values,

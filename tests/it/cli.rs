@@ -24,6 +24,7 @@ mod schedule;
 mod scheduler;
 mod settings;
 mod signals;
+mod sql;
 mod suggest;
 mod trials;
 mod tuning;
