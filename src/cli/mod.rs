@@ -18,6 +18,7 @@ mod log;
 mod memory;
 mod output;
 mod overview;
+mod page;
 mod path;
 mod preview;
 mod progress;
@@ -138,6 +139,8 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
             Some(ReportCommand::Show { run, reports, which }) => {
                 wait(&global, stoppable(report::show(&global, &reports.dir, &run, &which, output)))
             }
+            Some(ReportCommand::Html { page, output: target }) => page::html(&page, target.as_deref(), output),
+            Some(ReportCommand::Open { page }) => page::open(&page, output),
             Some(ReportCommand::Prune(args)) => prune::prune(&args, output),
         },
         Command::Schedule(ScheduleCommand::List { jobs }) => schedule::list(&global, &jobs, output),

@@ -18,12 +18,13 @@
 //! running    runs that are under way, for other processes
 //! overview   the jobs that have reports
 //! notification  the notification of a run, written into its row, and those of the runs before
-//! store      reading back (reading: columns): tables for SQL, runs by name; latest: the findings of the latest run, one by one
+//! store      reading back (reading: columns): tables for SQL, runs by name; latest: the findings of the latest run, one by one;
+//!            files: those of one run
 //! ```
 //!
 //! A run exists when its row in `runs` does, and that is written last. Nothing here prints.
 
-mod accounts;
+pub mod accounts;
 pub mod backfills;
 pub mod by_label;
 mod chain;
@@ -35,6 +36,7 @@ mod destination;
 pub mod error;
 #[cfg(test)]
 mod faults;
+pub mod files;
 mod finding_bars;
 mod finding_columns;
 pub mod findings;

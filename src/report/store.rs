@@ -267,7 +267,7 @@ fn steps_back(asked: &str) -> Option<usize> {
     }
 }
 
-fn reference(dir: &Path, file: &RunFile) -> RunRef {
+pub(super) fn reference(dir: &Path, file: &RunFile) -> RunRef {
     let summary = tables::summary(dir, file.run.as_str());
     RunRef { run_id: file.run.clone(), job: file.job.clone(), summary }
 }

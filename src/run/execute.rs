@@ -20,6 +20,7 @@ use super::notify::Notifying;
 use super::of_job::OfJob;
 use super::open::Opened;
 use super::options::{CheckOptions, Goal, Order, PlanOptions, RunOptions};
+use super::page;
 use super::peak::Peak;
 use super::program;
 use super::removal::{self, Done};
@@ -119,6 +120,7 @@ impl Job {
         if order.options.report {
             namesake::reject(&self.loaded)?;
         }
+        let name = run_id.clone();
         let (meta, started) = self.begin(run_id, &order)?;
         log::start(&meta);
         let clock = started.clock;
@@ -133,6 +135,7 @@ impl Job {
             }
             Err(failure) => Err(failure),
         };
+        page::write(self, &order, &name);
         log_end(&ended, clock.elapsed().as_secs_f64());
         ended
     }

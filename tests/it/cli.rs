@@ -16,6 +16,7 @@ mod new_errors;
 mod notify;
 mod output;
 mod overview;
+mod page;
 mod reports;
 mod retention;
 mod runs;

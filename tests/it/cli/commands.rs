@@ -28,6 +28,8 @@ fn every_command_explains_itself() {
         "report",
         "report list",
         "report show",
+        "report html",
+        "report open",
         "report prune",
         "schedule",
         "schedule list",
