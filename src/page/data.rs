@@ -100,6 +100,7 @@ fn findings(packer: &mut Packer, held: &[Finding]) -> io::Result<()> {
     packer.column("id", each().map(|it| short(&it.id)))?;
     packer.column("message", each().map(|it| &it.message))?;
     packer.column("locator", each().map(|it| &it.locator))?;
+    packer.column("proposed", each().map(|it| &it.proposed))?;
     packer.column("observed", each().map(|it| it.observed.map(Short)))?;
     packer.column("lo", each().map(|it| it.lo.map(Short)))?;
     packer.column("hi", each().map(|it| it.hi.map(Short)))?;
