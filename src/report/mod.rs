@@ -15,6 +15,7 @@
 //! write      files that are there as a whole or not at all; sweep: what killed runs left; rights: who may read
 //! open       the findings that are open, over runs that looked at parts
 //! views      what people ask of the tables, as SQL, and the tables for DuckDB
+//! running    runs that are under way, for other processes
 //! overview   the jobs that have reports
 //! notification  the notification of a run, written into its row, and those of the runs before
 //! store      reading back (reading: columns): tables for SQL, runs by name; latest: the findings of the latest run, one by one;
@@ -62,6 +63,7 @@ pub mod rules_before;
 pub mod run;
 pub mod run_id;
 pub mod run_totals;
+pub mod running;
 pub mod runs;
 pub mod starts;
 pub mod store;

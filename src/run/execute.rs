@@ -124,10 +124,11 @@ impl Job {
         let (meta, started) = self.begin(run_id, &order)?;
         log::start(&meta);
         let clock = started.clock;
-        let ended = match open_reported(self, &order, &meta).await {
+        let job = if order.options.report { &self.watched(&meta) } else { self };
+        let ended = match open_reported(job, &order, &meta).await {
             Ok(opened) => {
                 // It holds a good deal, which is not for the stack of whoever waits.
-                let ended = Box::pin(opened_job(self, &order, &opened, meta, started)).await;
+                let ended = Box::pin(opened_job(job, &order, &opened, meta, started)).await;
                 // A run that broke off on its way still gives its connections back.
                 opened.source.close().await;
                 ended

@@ -17,6 +17,7 @@
 //! table_file a result as a file
 //! lock     one run of a job at a time             unfinished  runs that broke off or were skipped
 //! backfill old windows, one after the other       scheduler   starts jobs when they are due
+//! watched  how far a run is, for other processes
 //! log      the life of a run as log lines         unreported  runs that moved rows and left no report, by their mark (moving)
 //! ```
 
@@ -85,6 +86,7 @@ mod trial;
 mod unfinished;
 mod unreported;
 pub(crate) mod unresolved;
+mod watched;
 mod window;
 
 pub use apply::Review;
