@@ -78,9 +78,13 @@ mod tests {
     fn all_are_held_where_they_fit() {
         let mut choice = Choice::default();
         let kinds = [kind(0, false, 0), kind(0, true, 1), kind(2, false, 2)];
-        kinds.iter().for_each(|kind| (0..3).for_each(|_| choice.count(*kind)));
+        for kind in kinds.iter().cycle().take(9) {
+            choice.count(*kind);
+        }
         choice.decide(9);
-        kinds.iter().for_each(|kind| assert_eq!(held(&mut choice, *kind, 3), [0, 1, 2]));
+        for kind in kinds {
+            assert_eq!(held(&mut choice, kind, 3), [0, 1, 2]);
+        }
     }
 
     #[test]

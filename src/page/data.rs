@@ -88,7 +88,7 @@ fn findings(packer: &mut Packer, held: &[Finding]) -> io::Result<()> {
     packer.column("series", each().map(|it| it.series))?;
     let times: Vec<Option<i64>> = each().map(|it| it.time).collect();
     let until: Vec<Option<i64>> = each().map(|it| it.until).collect();
-    let unit = unit(times.iter().chain(&until));
+    let unit = unit(&[&times, &until]);
     packer.value("unit", &unit)?;
     packer.steps("time", &times, unit)?;
     packer.steps("until", &until, unit)?;
@@ -100,6 +100,7 @@ fn findings(packer: &mut Packer, held: &[Finding]) -> io::Result<()> {
     packer.column("id", each().map(|it| short(&it.id)))?;
     packer.column("message", each().map(|it| &it.message))?;
     packer.column("locator", each().map(|it| &it.locator))?;
+    packer.column("proposed", each().map(|it| &it.proposed))?;
     packer.column("observed", each().map(|it| it.observed.map(Short)))?;
     packer.column("lo", each().map(|it| it.lo.map(Short)))?;
     packer.column("hi", each().map(|it| it.hi.map(Short)))?;
@@ -113,7 +114,7 @@ fn findings(packer: &mut Packer, held: &[Finding]) -> io::Result<()> {
 fn around(packer: &mut Packer, bars: &[Bar]) -> io::Result<()> {
     let each = || bars.iter();
     let times: Vec<Option<i64>> = each().map(|bar| bar.time).collect();
-    let unit = unit(times.iter());
+    let unit = unit(&[&times]);
     packer.begin("bars")?;
     packer.value("unit", &unit)?;
     packer.steps("finding", &each().map(|bar| Some(i64::from(bar.finding))).collect::<Vec<_>>(), 1)?;

@@ -35,6 +35,7 @@ const SHOWN: &[&str] = &[
     "cause",
     "locator",
     "message",
+    "proposed",
     "open",
     "high",
     "low",
@@ -62,6 +63,8 @@ pub(super) struct Finding {
     pub(super) id: String,
     pub(super) message: String,
     pub(super) locator: Option<String>,
+    /// What the bar may have been, as JSON.
+    pub(super) proposed: Option<String>,
     pub(super) observed: Option<f64>,
     pub(super) lo: Option<f64>,
     pub(super) hi: Option<f64>,
@@ -228,8 +231,9 @@ impl Found {
 
     fn hold(&mut self, columns: Columns<'_>, interval: Interval, choice: &mut Choice) -> Result<(), ArrowError> {
         let of = Counted::of(columns, self)?;
-        let [ids, locators, check_names] = ["finding_id", "locator", "check"].map(|name| columns.texts(name));
-        let (ids, locators, check_names) = (ids?, locators?, check_names?);
+        let [ids, locators, check_names, proposed] =
+            ["finding_id", "locator", "check", "proposed"].map(|name| columns.texts(name));
+        let (ids, locators, check_names, proposed) = (ids?, locators?, check_names?, proposed?);
         let (fields, causes) = (columns.names("field", &mut self.fields)?, columns.names("cause", &mut self.causes)?);
         let numbers = |names: &[&str]| names.iter().map(|name| columns.numbers(name)).collect::<Result<Vec<_>, _>>();
         let (limits, bar) = (
@@ -258,6 +262,7 @@ impl Found {
                 id: text(&ids, row).unwrap_or_default().to_owned(),
                 message: String::new(),
                 locator: text(&locators, row).map(str::to_owned),
+                proposed: text(&proposed, row).map(str::to_owned),
                 observed: number(&limits[0], row),
                 lo: number(&limits[1], row),
                 hi: number(&limits[2], row),

@@ -272,7 +272,7 @@ mod tests {
         ] {
             let times = Times::over(day(first), day(last));
             assert_eq!((times.what, times.starts.len()), (what, columns), "{first} {last}");
-            assert!(times.starts.len() as i64 <= COLUMNS + 1);
+            assert!(i64::try_from(columns).unwrap() <= COLUMNS);
             assert!(times.starts[0] <= day(first) && times.column(day(first)) == 0);
             assert_eq!(times.column(day(last).max(day(first))), columns - 1);
             assert_eq!(times.ends().len(), columns);

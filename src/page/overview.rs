@@ -97,7 +97,7 @@ fn job(dir: &Path, line: &JobLine, open: &str, now: UtcMicros, beside: bool) -> 
     };
     let known = |count: Option<u64>| count.map_or_else(|| "–".to_owned(), thousands);
     let mut lines: Vec<String> =
-        line.error.iter().flat_map(|error| error.lines().next()).map(|error| visible(error).into_owned()).collect();
+        line.error.iter().filter_map(|error| error.lines().next()).map(|error| visible(error).into_owned()).collect();
     if line.is_overdue(now) {
         lines.push(format!("it has not run since {}", line.started_at.to_the_second().timestamp(false)));
     }

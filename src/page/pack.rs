@@ -83,9 +83,9 @@ impl Packer {
 }
 
 /// The largest unit, in µs, that all times are whole multiples of: a day, a minute, a second, a millisecond, or 1.
-pub(super) fn unit<'a>(times: impl Iterator<Item = &'a Option<i64>> + Clone) -> i64 {
+pub(super) fn unit(columns: &[&[Option<i64>]]) -> i64 {
     let units = [86_400_000_000, 60_000_000, 1_000_000, 1_000];
-    let fits = |unit: &i64| times.clone().flatten().all(|time| time % unit == 0);
+    let fits = |unit: &i64| columns.iter().copied().flatten().flatten().all(|time| time % unit == 0);
     units.into_iter().find(fits).unwrap_or(1)
 }
 
@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn times_are_counted_in_the_largest_unit_that_fits() {
         let day = 86_400_000_000;
-        let of = |times: &[Option<i64>]| unit(times.iter());
+        let of = |times: &[Option<i64>]| unit(&[&[None], times]);
         assert_eq!(of(&[Some(day), None, Some(-3 * day)]), day);
         assert_eq!(of(&[Some(day), Some(day + 60_000_000)]), 60_000_000);
         assert_eq!(of(&[Some(1_000_000)]), 1_000_000);

@@ -40,7 +40,7 @@ pub(super) struct View {
 
 #[derive(Debug, Serialize)]
 struct Word {
-    word: &'static str,
+    text: &'static str,
     tone: &'static str,
     sentence: String,
 }
@@ -98,7 +98,7 @@ pub(super) fn of(page: &Gathered) -> View {
         title: format!("{job}, {day}, barkeep report"),
         run_id: page.run.run_id.to_string(),
         verdict: verdict(page),
-        facts: summary.map(facts).unwrap_or_else(|| vec![pair("began", page.run.run_id.started().to_string())]),
+        facts: summary.map_or_else(|| vec![pair("began", page.run.run_id.started().to_string())], facts),
         notices: notices(page),
         cards: summary.map(|summary| cards(page, summary)).unwrap_or_default(),
         accounts: summary
@@ -137,9 +137,9 @@ fn pair(name: &'static str, value: impl AsRef<str>) -> Pair {
 fn verdict(page: &Gathered) -> Word {
     let Some(summary) = &page.summary else {
         let sentence = "The run broke off and left no summary; what is below is what it left.".to_owned();
-        return Word { word: "FAIL", tone: "bad", sentence };
+        return Word { text: "FAIL", tone: "bad", sentence };
     };
-    let (word, tone) = match summary.verdict {
+    let (text, tone) = match summary.verdict {
         Verdict::Ok => ("OK", "good"),
         Verdict::Warn => ("WARN", "odd"),
         Verdict::Fail => ("FAIL", "bad"),
@@ -147,7 +147,7 @@ fn verdict(page: &Gathered) -> Word {
     let sentence = reported(summary);
     let mut letters = sentence.chars();
     let sentence = letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default();
-    Word { word, tone, sentence }
+    Word { text, tone, sentence }
 }
 
 fn span(since: Option<UtcMicros>, until: Option<UtcMicros>, daily: bool) -> String {

@@ -74,3 +74,78 @@ pub fn read(path: &Path, columns: &[&str]) -> Result<Option<ParquetRecordBatchRe
         ParquetRecordBatchReaderBuilder::try_new(file).map_err(|source| ReportError::reading(path, source))?;
     only(builder, columns).map(Some).map_err(|source| ReportError::reading(path, source))
 }
+
+#[cfg(test)]
+mod tests {
+    use parquet::arrow::ArrowWriter;
+    use parquet::file::metadata::KeyValue;
+    use parquet::file::properties::WriterProperties;
+
+    use super::*;
+    use crate::report::collector::Collector;
+    use crate::report::history::Previous;
+    use crate::report::run::{Outcome, RunStatus};
+    use crate::report::store::resolve_run;
+    use crate::report::testing::{meta, one_series, program, texts};
+    use crate::text::utc::UtcMicros;
+
+    fn report(dir: &Path, hour: u32) {
+        let mut collector = Collector::new(dir, program(), meta(hour), vec!["bars.csv".to_owned()], Previous::None);
+        collector.take(&one_series().batch()).unwrap();
+        collector.finish(Outcome::new(RunStatus::Findings, 1, UtcMicros(0))).unwrap();
+    }
+
+    #[test]
+    fn a_run_is_read_with_its_job_file_and_its_findings() {
+        let dir = tempfile::tempdir().unwrap();
+        report(dir.path(), 1);
+        let run = resolve_run(dir.path(), "latest").unwrap();
+        let row = row(dir.path(), &run).unwrap();
+        assert_eq!(texts(&row.row, "run_id"), [run.run_id.as_str()]);
+        assert_eq!(row.job_file.as_deref(), Some("/jobs/demo.toml"));
+        let parts = findings(dir.path(), &run).unwrap();
+        let rules = read(&parts[0], &["rule_id", "not there"]).unwrap().unwrap();
+        assert_eq!(rules.map(|batch| batch.unwrap().num_rows()).sum::<usize>(), 4);
+        assert!(read(&dir.path().join("nowhere"), &["rule_id"]).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_run_of_a_later_version_is_refused_by_name() {
+        let dir = tempfile::tempdir().unwrap();
+        report(dir.path(), 1);
+        let run = resolve_run(dir.path(), "latest").unwrap();
+        let path = Table::Runs.file(dir.path(), &run.job, &run.run_id);
+        let batch = row(dir.path(), &run).unwrap().row;
+        let write = |schema: u32| {
+            let pair = |key: &str, value: String| KeyValue::new(key.to_owned(), value);
+            let metadata = vec![pair(SCHEMA_VERSION_KEY, schema.to_string()), pair(VERSION_KEY, "7.0.0".to_owned())];
+            let properties = WriterProperties::builder().set_key_value_metadata(Some(metadata)).build();
+            let file = File::create(&path).unwrap();
+            let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties)).unwrap();
+            writer.write(&batch).unwrap();
+            writer.close().unwrap();
+        };
+        write(SCHEMA_VERSION);
+        assert!(row(dir.path(), &run).is_ok());
+        write(SCHEMA_VERSION + 1);
+        let error = row(dir.path(), &run).unwrap_err().to_string();
+        let run = &run.run_id;
+        let next = SCHEMA_VERSION + 1;
+        let expected = format!(
+            "run `{run}` was written by barkeep 7.0.0, with tables of version {next}; this barkeep reads version {SCHEMA_VERSION}: \
+             take barkeep 7.0.0 or a later one"
+        );
+        assert_eq!(error, expected);
+    }
+
+    #[test]
+    fn runs_before_one_are_those_of_its_job_newest_first() {
+        let dir = tempfile::tempdir().unwrap();
+        (1..=4).for_each(|hour| report(dir.path(), hour));
+        let run = resolve_run(dir.path(), "latest~1").unwrap();
+        let ids = |most| until(dir.path(), &run, most).unwrap().into_iter().map(|run| run.run_id.to_string());
+        let expected = ["20261120T030000Z-aaaa", "20261120T020000Z-aaaa", "20261120T010000Z-aaaa"];
+        assert_eq!(ids(9).collect::<Vec<_>>(), expected);
+        assert_eq!(ids(2).collect::<Vec<_>>(), expected[..2]);
+    }
+}

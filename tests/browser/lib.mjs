@@ -36,11 +36,6 @@ export class Project {
     const lines = this.call(["--format", "ndjson", "sql", query, "--dir", "reports"]).trim().split("\n").map((line) => JSON.parse(line));
     return lines.filter((line) => line.type !== "exit");
   }
-  /** Whether the reports have such a table, or column. */
-  has(query) {
-    const ended = spawnSync(BARKEEP, ["sql", `SELECT ${query} LIMIT 0`, "--dir", "reports"], { cwd: this.dir });
-    return ended.status === 0;
-  }
   /** Findings of the newest run that are so. */
   count(condition) {
     const run = `(SELECT max(run_id) FROM runs)`;

@@ -111,7 +111,7 @@
       lo: numbers(packed.lo), hi: numbers(packed.hi), observed: numbers(packed.observed),
       open: numbers(packed.open), high: numbers(packed.high), low: numbers(packed.low), close: numbers(packed.close), volume: numbers(packed.volume),
       bars: numbers(packed.bars_affected),
-      id: packed.id, message: packed.message, locator: packed.locator, cause: packed.cause,
+      id: packed.id, message: packed.message, locator: packed.locator, proposed: packed.proposed, cause: packed.cause,
     };
     const SEVERITIES = ["error", "warn", "info"];
     const seriesPlace = new Map(series.map((name, place) => [name, place]));
@@ -323,6 +323,11 @@
     const JOB = run.job_file ? typed(run.job_file) : "JOB";
     const DIR = `--dir ${typed(run.dir)}`;
     const argument = (flag, text) => (text.startsWith("-") ? `${flag}=${typed(text)}` : `${flag} ${typed(text)}`);
+    /** What the bar may have been: a number, or numbers by field. */
+    function proposal(json) {
+      const value = JSON.parse(json);
+      return value !== null && typeof value === "object" ? Object.entries(value).map(([field, of]) => `${field} ${of}`).join(", ") : String(value);
+    }
     function explainCommand(finding) {
       const time = found.time[finding];
       if (Number.isNaN(time)) return null;
@@ -378,6 +383,7 @@
       if (found.bars[finding] > 1) pair("Bars", thousands(found.bars[finding]));
       if (!Number.isNaN(found.observed[finding])) pair("Observed", number(found.observed[finding]));
       if (allowed(finding)) pair("Allowed", allowed(finding));
+      if (found.proposed[finding]) pair("In line would be", visible(proposal(found.proposed[finding])));
       if (found.cause[finding] !== null) pair("Cause", visible(data.causes[found.cause[finding]]));
       if (found.locator[finding]) pair("Where", element("span", { class: "mono" }, visible(found.locator[finding])));
       if (found.label[finding] >= 0) pair("Label", labels[found.label[finding]]);

@@ -47,7 +47,7 @@ fn data(html: &str) -> Value {
 /// Places of findings by rule.
 fn findings(data: &Value) -> Vec<&str> {
     let rules = data["findings"]["rule"].as_array().unwrap().iter();
-    rules.map(|rule| data["rules"][rule.as_u64().unwrap() as usize]["id"].as_str().unwrap()).collect()
+    rules.map(|rule| data["rules"][usize::try_from(rule.as_u64().unwrap()).unwrap()]["id"].as_str().unwrap()).collect()
 }
 
 #[test]
