@@ -3,6 +3,7 @@
 
 mod files;
 mod mongodb;
+mod reports;
 
 use std::collections::BTreeMap;
 use std::fs;
