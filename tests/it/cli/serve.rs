@@ -101,7 +101,7 @@ fn jobs_runs_and_the_page_of_a_run_are_shown() {
         assert!(index.contains(text), "no `{text}` in {index}");
     }
     assert!(
-        index.contains("content-security-policy: default-src 'none'") && index.contains("referrer-policy: no-referrer")
+        index.contains("content-security-policy: default-src 'none'") && index.contains("referrer-policy: same-origin")
     );
     let (status, page) = server.get(&format!("/run/{run}"));
     assert!(status == 200 && page.contains(&run) && page.len() > 20_000, "{status}, {} bytes", page.len());
