@@ -1,6 +1,7 @@
 //! The flags of every command, as clap reads them. What they mean together is decided by the commands.
 
 mod backfill;
+mod explain;
 mod label;
 mod report;
 mod rules;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::backfill::{BackfillArgs, Reprocess};
+pub(crate) use self::explain::ExplainArgs;
 pub(crate) use self::label::{JudgementArg, LabelArgs};
 pub(crate) use self::report::{FindingsArgs, PruneArgs, ReportArgs, ReportCommand, ReportsDir};
 pub(crate) use self::rules::{BacktestArgs, DiffArgs, RulesCommand, SchemaOf, SuggestArgs};
@@ -98,6 +100,8 @@ pub(crate) enum Command {
     /// Look at what was moved, put it back, or erase what is old: list, show, restore, export, purge.
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
+    /// Show one bar with its neighbours, and what every rule says of it.
+    Explain(ExplainArgs),
     /// Write down what you decided about findings: known, fine or bad, and why.
     Label(LabelArgs),
     /// Look at rules, try them, and find some for your bars: list, explain, lint, test, backtest, diff, suggest, schema.

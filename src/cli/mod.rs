@@ -10,6 +10,7 @@ mod demo;
 mod diff;
 mod doctor;
 mod events;
+mod explain;
 mod extract;
 mod failure_json;
 mod init;
@@ -156,6 +157,7 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
         Command::Extract { job, output: dir, clean } => {
             wait(&global, extract::extract(&global, &job, &ExtractOptions { dir, clean }, output))
         }
+        Command::Explain(args) => wait(&global, stoppable(explain::explain(&global, &args, output))),
         Command::Doctor { jobs } => wait(&global, stoppable(doctor::doctor(&global, &jobs, output))),
         Command::Label(args) => label::label(&global, &args, output),
         Command::Quarantine(args) => wait(&global, quarantine::run(&global, args, output)),

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use chrono::Utc;
 
+use super::colour::is_utf8;
 use super::output::Output;
 use crate::report::error::ReportError;
 use crate::report::overview::{JobLine, overview};
@@ -129,14 +130,6 @@ fn drawn(findings: &[Option<i64>], utf8: bool) -> String {
         }
     };
     pairs.map(character).collect()
-}
-
-/// Whether the locale (`LC_ALL`, `LC_CTYPE`, `LANG`) is one of UTF-8, and the terminal is not dumb.
-fn is_utf8() -> bool {
-    let set =
-        ["LC_ALL", "LC_CTYPE", "LANG"].iter().filter_map(|name| std::env::var(name).ok()).find(|text| !text.is_empty());
-    let dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
-    !dumb && set.is_some_and(|text| text.to_lowercase().replace('-', "").contains("utf8"))
 }
 
 #[cfg(test)]

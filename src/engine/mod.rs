@@ -18,6 +18,7 @@
 //! ```
 
 pub mod across;
+pub mod around;
 mod arrangement;
 mod canonical;
 pub mod counts;
@@ -31,6 +32,7 @@ mod flagged;
 pub mod frame;
 pub mod held;
 mod identity;
+pub mod key;
 mod left_out;
 pub mod metrics;
 mod neighbours;
@@ -51,7 +53,7 @@ pub mod shape;
 pub mod table;
 #[cfg(test)]
 mod tests;
-mod trading_date;
+pub mod trading_date;
 pub mod twice;
 
 pub use self::arrangement::Arrangement;

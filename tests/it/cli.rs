@@ -4,6 +4,7 @@ mod after_moving;
 mod backfill;
 mod commands;
 mod disk_full;
+mod explain;
 mod extract;
 mod history;
 mod kills;

@@ -77,6 +77,7 @@ fn flags_are_below_their_own_heading() {
         "run",
         "backfill",
         "doctor",
+        "explain",
         "init",
         "schedule",
         "schedule list",
