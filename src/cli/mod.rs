@@ -13,6 +13,7 @@ mod events;
 mod explain;
 mod extract;
 mod failure_json;
+mod findings;
 mod init;
 mod label;
 mod log;
@@ -25,6 +26,7 @@ mod progress;
 mod prune;
 mod quarantine;
 mod report;
+mod report_diff;
 mod rules;
 mod schedule;
 mod show;
@@ -138,6 +140,10 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
             }
             Some(ReportCommand::Show { run, reports, which }) => {
                 wait(&global, stoppable(report::show(&global, &reports.dir, &run, &which, output)))
+            }
+            Some(ReportCommand::Diff { before, after, reports, job, findings }) => {
+                let asked = report_diff::Asked { before, after, job, findings };
+                wait(&global, stoppable(report_diff::diff(&global, &reports.dir, &asked, output)))
             }
             Some(ReportCommand::Prune(args)) => prune::prune(&args, output),
         },

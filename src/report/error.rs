@@ -79,6 +79,28 @@ pub enum ReportError {
         /// The run.
         run: String,
     },
+    /// A job that a person names has no run.
+    #[error("no run of job `{job}`; jobs with runs: {}", jobs.join(", "))]
+    NoRunsOf {
+        /// The job.
+        job: String,
+        /// Those that have runs.
+        jobs: Vec<String>,
+    },
+    /// A newer version of barkeep wrote it.
+    #[error(
+        "run `{run}` was written by barkeep {version}, in form {schema_version} of the reports: this barkeep reads up to form {reads}, update it"
+    )]
+    Newer {
+        /// The run.
+        run: String,
+        /// The version of barkeep.
+        version: String,
+        /// The version of the tables.
+        schema_version: u32,
+        /// The newest that this barkeep reads.
+        reads: u32,
+    },
     /// `latest~N` reaches behind the first run.
     #[error("`{asked}` reaches back too far: there {} {}", if *runs == 1 { "is" } else { "are" }, counted(*runs as u64, "run"))]
     TooFewRuns {
@@ -112,7 +134,11 @@ impl ReportError {
     pub fn is_about_a_name(&self) -> bool {
         matches!(
             self,
-            Self::NoRuns { .. } | Self::TooFewRuns { .. } | Self::AmbiguousRun { .. } | Self::UnknownRun { .. }
+            Self::NoRuns { .. }
+                | Self::NoRunsOf { .. }
+                | Self::TooFewRuns { .. }
+                | Self::AmbiguousRun { .. }
+                | Self::UnknownRun { .. }
         )
     }
 

@@ -9,12 +9,13 @@
 //! margins    where a verdict depends on bars outside of the window, so that two runs are not comparable
 //! tally      counts of rules and series, and whether they add up; moves: rows that are to leave their source
 //! tables     names, paths and columns of the five tables; findings, months, rows: how each is made
-//! summary    the run in one structure (change: against the run before); render: as text for a terminal or as one line
+//! summary    the run in one structure (change: against the run before); render: as text for a terminal or as one line; heading: above it
 //! retention  that runs go which are not kept; kept: which are, for later runs look back at them
 //! write      files that are there as a whole or not at all; sweep: what killed runs left; rights: who may read
 //! overview   the jobs that have reports
 //! notification  the notification of a run, written into its row, and those of the runs before
-//! store      reading back (reading: columns): tables for SQL, runs by name; latest: the findings of the latest run, one by one
+//! store      reading back (reading: columns): tables for SQL, runs by name; latest: the findings of the latest run, one by one;
+//!            of_run: those of one run
 //! ```
 //!
 //! A run exists when its row in `runs` does, and that is written last. Nothing here prints.
@@ -30,6 +31,7 @@ pub mod error;
 #[cfg(test)]
 mod faults;
 pub mod findings;
+pub mod heading;
 pub mod history;
 mod incoming;
 mod kept;
@@ -39,6 +41,7 @@ mod marks;
 mod months;
 pub mod moves;
 pub mod notification;
+pub mod of_run;
 pub mod one_fault;
 pub mod other_days;
 pub mod overview;
