@@ -349,8 +349,19 @@ pub(crate) enum TriggerArg {
 /// Flags of `sql`.
 #[derive(Debug, Args)]
 pub(crate) struct SqlArgs {
-    /// A query over `runs`, `rule_results`, `findings`, `series_metrics`, `actions`, and `bars` where a job is named.
-    pub(crate) query: String,
+    /// One query over the tables and views of the reports; with --job, over `bars` and `quarantine` too. `SHOW TABLES` names
+    /// them, `DESCRIBE findings` the columns of one.
+    #[arg(required_unless_present_any = ["file", "duckdb"])]
+    pub(crate) query: Option<String>,
+    /// Read the query from this file; `-` is standard input.
+    #[arg(short, long, value_name = "FILE", conflicts_with = "query", value_parser = path::parser())]
+    pub(crate) file: Option<PathBuf>,
+    /// Write the rows to this file, `.csv`, `.parquet` or `.ndjson`, in place of what has its name.
+    #[arg(short, long, value_name = "FILE", value_parser = path::parser())]
+    pub(crate) output: Option<PathBuf>,
+    /// Print statements that make the tables and views in DuckDB.
+    #[arg(long, conflicts_with_all = ["query", "file", "output"])]
+    pub(crate) duckdb: bool,
     #[command(flatten)]
     pub(crate) reports: ReportsDir,
     /// A job whose bars are the table `bars`.

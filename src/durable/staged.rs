@@ -135,14 +135,15 @@ impl Disk {
     /// write the same file: each writes a whole one, and the last one stays. What such a process left behind when it
     /// was killed is removed.
     pub fn write_with(&self, path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-        sweep(self, path);
-        let mut out = BufWriter::new(self.grow(path)?);
+        let mut out = BufWriter::new(self.begin(path)?);
         write(&mut out)?;
         let staged = out.into_inner().map_err(IntoInnerError::into_error)?.complete()?;
         Ok(staged.publish()?)
     }
 
-    fn grow(&self, path: &Path) -> io::Result<Growing> {
+    /// Begins a file that will take the place of what is called `path`, as [`Disk::write_with`] writes one.
+    pub fn begin(&self, path: &Path) -> io::Result<Growing> {
+        sweep(self, path);
         for number in 0..NAMES {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let temporary = path.with_file_name(format!(".{name}.{}-{number}{SUFFIX}", std::process::id()));
@@ -224,7 +225,7 @@ mod tests {
     fn what_a_living_process_writes_stays_and_what_a_dead_one_wrote_goes() {
         let dir = tempfile::tempdir().unwrap();
         let (disk, path) = (Disk::system(), dir.path().join("a.plan"));
-        let living = disk.grow(&path).unwrap();
+        let living = disk.begin(&path).unwrap();
         let temporary = living.staged.temporary.clone();
         for strange in [".a.plan.7-0.writing", ".a.plan.writing", ".b.plan.7-0.writing", ".a.plan.x.writing"] {
             fs::write(dir.path().join(strange), "half").unwrap();

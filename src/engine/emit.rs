@@ -8,11 +8,12 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 
+use super::around::Around;
 use super::counts::{RuleCounts, SeriesCounts};
 use super::evaluation::Evaluated;
 use super::flagged::Flagged;
 use super::frame::{Frame, Layout};
-use super::identity::{digest, identity, tied};
+use super::identity::{content, digest, identity, tied};
 use super::metrics;
 use super::program::{Gathers, Program};
 use super::records::{Counted, Record, RecordBuilder, Row};
@@ -29,6 +30,7 @@ pub struct Emitter {
     program: Arc<Program>,
     layout: Arc<Layout>,
     builder: RecordBuilder,
+    around: Around,
     /// Fields whose values identify a row, where the bars have them: open, high, low, close, volume.
     identity: Vec<usize>,
 }
@@ -36,12 +38,9 @@ pub struct Emitter {
 impl Emitter {
     /// An emitter for the output of `program`.
     pub fn new(program: Arc<Program>, layout: Arc<Layout>) -> Self {
-        let read = |name: &&str| {
-            let index = program.bars.field(name)?.0;
-            (layout.fields[index].value.is_some() && layout.numeric[index]).then_some(index)
-        };
-        let identity = ["open", "high", "low", "close", "volume"].iter().filter_map(read).collect();
-        Self { program, layout, builder: RecordBuilder::default(), identity }
+        let around = Around::new(&program, &layout);
+        let identity = around.fields().collect();
+        Self { program, layout, builder: RecordBuilder::default(), around, identity }
     }
 
     /// Rows collected so far.
@@ -148,8 +147,34 @@ impl Emitter {
             action: Some(action as i8),
             finding: Some(&flagged.finding),
             observed_text: place.and_then(|row| self.exact_text(frame, flagged, row)).as_deref(),
+            bar: place.map(|row| self.around.bar(frame, row)),
+            provisional: Some(!movable),
             ..Row::default()
         });
+        // Sources of one symbol stand together in their frame: what is around a bar there is not its series.
+        if self.program.by.is_none() {
+            self.bars_around(key, frame, flagged, &finding_id);
+        }
+    }
+
+    fn bars_around(&mut self, key: &str, frame: &Frame, flagged: &Flagged, finding_id: &str) {
+        let time = frame.time(&self.layout);
+        for around in self.around.of(flagged, time) {
+            let time = time.get(around.row).copied();
+            self.builder.push(&Row {
+                record: Record::Bar,
+                rule: Some(flagged.rule),
+                series: key,
+                symbol: self.symbol(frame),
+                finding_id: Some(finding_id),
+                time,
+                session: time.and_then(|time| session(&self.program, time)),
+                bar: Some(self.around.bar(frame, around.row)),
+                offset: Some(around.offset),
+                flagged: Some(around.flagged),
+                ..Row::default()
+            });
+        }
     }
 
     /// The observed number as the source writes it; also one that no table of numbers shows, whatever the source is.
@@ -372,32 +397,12 @@ impl Emitter {
         if !keys.contains_key(&row) {
             let mut copies: HashMap<Vec<u8>, usize> = HashMap::new();
             for row in tied(frame.time(&self.layout), frame.rows(), row) {
-                let content = self.content(frame, row);
+                let content = content(&self.layout, &self.identity, frame, row);
                 let before = copies.get(&content).copied().unwrap_or(0);
                 keys.insert(row, digest(&[key.as_bytes(), &content, &before.to_le_bytes()]));
                 copies.insert(content, before + 1);
             }
         }
         keys.entry(row).or_default()
-    }
-
-    fn content(&self, frame: &Frame, row: usize) -> Vec<u8> {
-        let mut content = Vec::with_capacity(9 * (1 + self.identity.len()));
-        match frame.time_of(&self.layout, row) {
-            Some(time) => content.extend(time.to_le_bytes()),
-            None => {
-                let text = &self.layout.time_text;
-                let texts = [text.value, text.other, self.layout.raw].map(|column| frame.text(column, row));
-                content.extend(texts.into_iter().flatten().flat_map(str::bytes));
-            }
-        }
-        for index in &self.identity {
-            content.extend(frame.number(*index, row).map_or([0xff; 9], |value| {
-                let mut bytes = [0; 9];
-                bytes[..8].copy_from_slice(&value.to_le_bytes());
-                bytes
-            }));
-        }
-        content
     }
 }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 
+use super::frame::{Frame, Layout};
 use super::program::Program;
 use crate::checks::Finding;
 
@@ -22,6 +23,27 @@ pub(super) fn tied(time: &[i64], rows: usize, row: usize) -> Range<usize> {
         }
         None => time.len()..rows,
     }
+}
+
+/// What a row says: its timestamp as read or as text, and the numbers `fields`, bit for bit.
+pub(super) fn content(layout: &Layout, fields: &[usize], frame: &Frame, row: usize) -> Vec<u8> {
+    let mut content = Vec::with_capacity(9 * (1 + fields.len()));
+    match frame.time_of(layout, row) {
+        Some(time) => content.extend(time.to_le_bytes()),
+        None => {
+            let text = &layout.time_text;
+            let texts = [text.value, text.other, layout.raw].map(|column| frame.text(column, row));
+            content.extend(texts.into_iter().flatten().flat_map(str::bytes));
+        }
+    }
+    for index in fields {
+        content.extend(frame.number(*index, row).map_or([0xff; 9], |value| {
+            let mut bytes = [0; 9];
+            bytes[..8].copy_from_slice(&value.to_le_bytes());
+            bytes
+        }));
+    }
+    content
 }
 
 /// First 32 hexadecimal digits of the SHA-256 over the parts, each with its length in front.

@@ -6,12 +6,13 @@
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{
-    ArrayRef, BinaryBuilder, Date32Builder, Float64Builder, Int8Builder, Int32Builder, Int64Builder, RecordBatch,
-    StringBuilder, TimestampMicrosecondBuilder,
+    ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Float64Builder, Int8Builder, Int32Builder, Int64Builder,
+    RecordBatch, StringBuilder, TimestampMicrosecondBuilder,
 };
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 
+use super::around::Bar;
 use super::counts::{Counts, MonthCounts, RuleCounts, SeriesCounts};
 use crate::checks::{ExcusedBy, Reason};
 
@@ -42,6 +43,9 @@ pub enum Record {
     /// What one fact excused of a rule in a series: `rule`, `series`, `cause` is the word of the fact, and of
     /// [`RuleCounts`] `findings` and `bars`.
     Excuse = 7,
+    /// A bar around a finding: `rule`, `series`, `symbol`, `finding_id`, `time`, `session`, the bar, `offset` and `flagged`;
+    /// see [`super::around`].
+    Bar = 9,
 }
 
 /// The counts of a record.
@@ -126,6 +130,14 @@ columns! {
     evidence: StringBuilder = StringBuilder::new(), DataType::Utf8;
     note: BinaryBuilder = BinaryBuilder::new(), DataType::Binary;
     nanos: Int64Builder = Int64Builder::new(), DataType::Int64;
+    provisional: BooleanBuilder = BooleanBuilder::new(), DataType::Boolean;
+    open: Float64Builder = Float64Builder::new(), DataType::Float64;
+    high: Float64Builder = Float64Builder::new(), DataType::Float64;
+    low: Float64Builder = Float64Builder::new(), DataType::Float64;
+    close: Float64Builder = Float64Builder::new(), DataType::Float64;
+    volume: Float64Builder = Float64Builder::new(), DataType::Float64;
+    offset: Int64Builder = Int64Builder::new(), DataType::Int64;
+    flagged: BooleanBuilder = BooleanBuilder::new(), DataType::Boolean;
 }
 
 static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(Schema::new(fields())));
@@ -176,6 +188,14 @@ pub struct Row<'a> {
     pub nanos: Option<i64>,
     /// The fact that excused something.
     pub excuse: Option<&'static str>,
+    /// Whether a finding is about rows too young to be moved.
+    pub provisional: Option<bool>,
+    /// The bar of a finding, or one around it.
+    pub bar: Option<Bar>,
+    /// See [`super::around::BarAround`].
+    pub offset: Option<i64>,
+    /// See [`super::around::BarAround`].
+    pub flagged: Option<bool>,
 }
 
 /// About as much memory as one row takes.
@@ -220,6 +240,13 @@ impl RecordBuilder {
         c.note.append_option(row.note);
         c.nanos.append_option(row.nanos);
         self.note_bytes += row.note.map_or(0, <[u8]>::len);
+        c.provisional.append_option(row.provisional);
+        let values = [&mut c.open, &mut c.high, &mut c.low, &mut c.close, &mut c.volume];
+        for (column, value) in values.into_iter().zip(row.bar.unwrap_or_default()) {
+            column.append_option(value);
+        }
+        c.offset.append_option(row.offset);
+        c.flagged.append_option(row.flagged);
         self.push_finding(row);
         self.push_counts(row.counts);
         self.rows += 1;

@@ -44,7 +44,7 @@ pub fn session(limits: &Limits) -> Result<SessionContext> {
         .with_target_partitions(limits.threads)
         .with_repartition_file_scans(false)
         .with_round_robin_repartition(false)
-        .with_information_schema(false);
+        .with_information_schema(true);
     if let Some(memory) = limits.memory {
         // A sort holds a batch at least; small ones let it work within a small pool.
         config = config.with_batch_size((memory / limits.threads.max(1) / ROW_BYTES / 32).clamp(256, 8192));

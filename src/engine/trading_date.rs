@@ -5,7 +5,7 @@ use crate::bars::DAY_US;
 use crate::market::Lookup;
 use crate::market::zone::local_day;
 
-/// The trading date of a timestamp (µs UTC), days since 1970-01-01.
+/// The trading date of a timestamp, µs UTC on the scale of the bars, in days since 1970-01-01.
 pub fn session(program: &Program, time: i64) -> Option<i32> {
     if program.bars.daily() {
         return i32::try_from(time.div_euclid(DAY_US)).ok();

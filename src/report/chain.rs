@@ -99,6 +99,17 @@ pub(super) fn chain(dir: &Path, job: &str, window: Window, in_part: bool) -> Res
     }
 }
 
+/// The runs that show what is open of `job`: on all data, where a run looked at it, else from where one looked on.
+///
+/// # Errors
+/// A file of an earlier run cannot be read.
+pub(super) fn open(dir: &Path, job: &str) -> Result<Chain, ReportError> {
+    match chain(dir, job, (None, None), true)? {
+        Chain::OtherWindows => chain(dir, job, (Some(i64::MAX), None), true),
+        found => Ok(found),
+    }
+}
+
 /// Which ends moved, where a run over the window `before` looked at all of `now`.
 fn comparable(before: Window, now: Window, in_part: bool) -> Option<Moved> {
     // A run over all data knows what was before the window, and flags rows that one over the end of it cannot.

@@ -13,6 +13,7 @@ use arrow::datatypes::Int32Type;
 
 use super::destination::{Destination, as_few_rows};
 use super::error::ReportError;
+use super::finding_bars::FindingBars;
 use super::findings::{FindingParts, PART};
 use super::history::{self, Previous};
 use super::incoming::{Records, column, only};
@@ -45,6 +46,7 @@ pub struct Collector {
     tally: Tally,
     moves: Vec<MoveRow>,
     findings: FindingParts,
+    bars: FindingBars,
     months: Months,
     faults: ByFault,
     days: ByDay,
@@ -69,15 +71,13 @@ impl Collector {
         let whole = !matches!(previous, Previous::Unknown);
         let mode = rights::mode(&files);
         let destination = Arc::new(Destination::new(disk, dir, &program.job, &run, whole, mode));
-        let since_run = match &previous {
-            Previous::Known(known) => Some(known.run().to_owned()),
-            Previous::None | Previous::TooMany | Previous::OtherWindows | Previous::Unknown => None,
-        };
+        let since_run = previous.run().map(str::to_owned);
         Self {
             tally: Tally::new(&program),
             moves: Vec::new(),
             findings: FindingParts::new(Arc::clone(&destination), &program, files, previous, PART),
-            months: Months::new(Arc::clone(&destination)),
+            bars: FindingBars::default(),
+            months: Months::new(Arc::clone(&destination), &program),
             faults: ByFault::default(),
             days: ByDay::default(),
             report: Report { destination, program, run, since_run },
@@ -125,6 +125,9 @@ impl Collector {
             self.tally.add_months(&months);
             self.months.take(&months)?;
         }
+        if let Some(bars) = only(batch, Record::Bar)? {
+            self.bars.take(&bars)?;
+        }
         if let Some(findings) = only(batch, Record::Finding)? {
             self.count_arrivals(&findings)?;
             self.faults.take(&self.report.program, &findings);
@@ -140,7 +143,8 @@ impl Collector {
         self.tally = Tally::new(program);
         self.moves.clear();
         self.findings.begin_again();
-        self.months = Months::new(Arc::clone(destination));
+        self.bars.begin_again();
+        self.months = Months::new(Arc::clone(destination), program);
         self.faults = ByFault::default();
         self.days = ByDay::default();
     }
@@ -231,8 +235,8 @@ impl Collector {
     /// that can still be written, a row in `runs` that says the run is broken. Or the whole report is there, and only
     /// whether it outlasts a power failure is not sure.
     pub fn finish(self, mut outcome: Outcome) -> Result<Summary, ReportError> {
-        let Self { report, mut tally, findings, months, .. } = self;
-        report.publish(&mut tally, findings, months, &mut outcome).inspect_err(|error| {
+        let Self { report, mut tally, findings, bars, months, .. } = self;
+        report.publish(&mut tally, (findings, bars, months), &mut outcome).inspect_err(|error| {
             let message = Some(error.to_string());
             let broken = Outcome { status: RunStatus::Broken, exit_code: BROKEN, error: message, ..outcome };
             // The first error is the one to report.
@@ -270,13 +274,13 @@ impl Report {
     fn publish(
         &self,
         tally: &mut Tally,
-        findings: FindingParts,
-        months: Months,
+        (findings, bars, months): (FindingParts, FindingBars, Months),
         outcome: &mut Outcome,
     ) -> Result<Summary, ReportError> {
         let clock = Instant::now();
         tally.conserved(&self.program)?;
         let mut staged = findings.finish(&self.program, tally, &outcome.read_whole)?;
+        staged.extend(bars.finish(&self.destination, &self.program)?);
         staged.extend(months.finish()?);
         staged.push(self.stage(Table::RuleResults, &rows::rule_results(&self.run, &self.program, &tally.rules)?)?);
         if !outcome.actions.is_empty() {
@@ -286,12 +290,28 @@ impl Report {
         let summary = self.summary(tally, outcome);
         let target = self.destination.summary();
         staged.push(write::bytes(&self.destination, &target, &json(&summary, &target)?)?);
+        self.fill_tables()?;
         let published = Published::publish(self.destination.disk(), staged)?;
         let written = self.write_run(tally, outcome);
         if matches!(written, Ok(()) | Err(ReportError::NotDurable { .. })) {
             published.keep();
         }
         written.map(|()| summary)
+    }
+
+    /// Gives the job a file of each table, so that every table can be read, whatever its runs have found.
+    fn fill_tables(&self) -> Result<(), ReportError> {
+        for table in Table::ALL.into_iter().filter(|table| *table != Table::Runs) {
+            let target = self.destination.without_rows(table);
+            let disk = self.destination.disk();
+            if disk.exists(&target).map_err(|source| ReportError::reading(&target, source))? {
+                continue;
+            }
+            let properties = as_few_rows(self.destination.properties()).build();
+            let rows = RecordBatch::new_empty(table.schema());
+            write::publish(TableWriter::whole(&self.destination, &target, &rows, properties)?)?;
+        }
+        Ok(())
     }
 
     /// Writes again how the run ended, in place of what its report says of it.
@@ -302,7 +322,7 @@ impl Report {
         let written = file.write_all(&json).and_then(|()| file.complete());
         write::publish(written.map_err(|source| ReportError::writing(&target, source))?)?;
         let target = self.destination.file(Table::Runs);
-        let row = rows::run(&self.run, &self.program, tally, outcome)?;
+        let row = self.row(tally, outcome)?;
         let properties = as_few_rows(self.destination.properties()).build();
         let mut writer = TableWriter::over(self.destination.create_again(&target)?, &target, row.schema(), properties)?;
         writer.write(&row)?;
@@ -320,8 +340,12 @@ impl Report {
         TableWriter::whole(&self.destination, &target, rows, properties.build())
     }
 
+    fn row(&self, tally: &Tally, outcome: &Outcome) -> Result<RecordBatch, ReportError> {
+        Ok(rows::run(&self.run, &self.program, (tally, outcome), self.since_run.as_deref())?)
+    }
+
     fn write_run(&self, tally: &Tally, outcome: &Outcome) -> Result<(), ReportError> {
-        let row = rows::run(&self.run, &self.program, tally, outcome)?;
+        let row = self.row(tally, outcome)?;
         write::publish(self.stage(Table::Runs, &row)?)?;
         self.destination.release();
         Ok(())
@@ -469,6 +493,13 @@ mod tests {
             ("locator", ["bars.csv:3", "bars.csv:5", "bars.csv:7", ""]),
             ("bars_affected", ["1", "1", "1", "3"]),
             ("is_new", ["true", "true", "true", "true"]),
+            ("why", ["a bar must agree with itself", "a bar must agree with itself", "", ""]),
+            ("open", ["14.0", "14.0", "14.0", ""]),
+            ("high", ["", "", "", ""]),
+            ("volume", ["100.0", "100.0", "100.0", ""]),
+            ("provisional", ["false", "false", "true", ""]),
+            ("session_until", ["", "", "", "1970-06-02"]),
+            ("compared_with", ["", "", "", ""]),
             ("first_seen_run", ["20261120T020000Z-aaaa"; 4]),
         ] {
             assert_eq!(texts(&findings, column), values, "{column}");

@@ -91,6 +91,11 @@ impl Destination {
         table.part(&self.dir, &self.job, &self.run, part)
     }
 
+    /// The file of `table` without rows.
+    pub(super) fn without_rows(&self, table: Table) -> PathBuf {
+        table.without_rows(&self.dir, &self.job)
+    }
+
     /// The summary.
     pub(super) fn summary(&self) -> PathBuf {
         tables::summary(&self.dir, self.run.as_str())

@@ -1,19 +1,15 @@
 //! The table `findings`: takes findings as they arrive, and writes them in parts of bounded size.
 //!
 //! A part is sorted by (series, time, rule), at most [`PART`] rows long, and ended early where its rows are long, so
-//! memory is bounded by a part, not by what was found. Columns are those of the operator, shared, or made from them by kernels.
+//! memory is bounded by a part, not by what was found.
 
-use std::collections::BTreeSet;
-use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringArray,
-    StringBuilder,
-};
-use arrow::compute::{SortColumn, SortOptions, cast, concat_batches, lexsort_to_indices, take_record_batch};
-use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::{concat_batches, take_record_batch};
+use arrow::datatypes::{Field, Schema};
 use arrow::error::ArrowError;
 use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::WriterProperties;
@@ -21,16 +17,17 @@ use parquet::schema::types::ColumnPath;
 
 use super::destination::Destination;
 use super::error::ReportError;
+use super::finding_columns::FindingColumns;
+use super::fixed::{self, Because};
 use super::history::Previous;
 use super::incoming::column;
 use super::marks::{Marked, Marks};
-use super::tables::{Table, names};
+use super::tables::Table;
 use super::tally::{RuleTally, Tally};
 use super::write::TableWriter;
-use crate::decide::{Action, Labels};
+use crate::decide::Labels;
 use crate::durable::Staged;
 use crate::engine::program::Program;
-use crate::source::{self, Position};
 
 /// Most findings in one file.
 pub const PART: usize = 200_000;
@@ -45,10 +42,7 @@ const SOURCES: [&str; 4] = ["rule", "file", "row", "id"];
 #[derive(Debug)]
 pub(super) struct FindingParts {
     destination: Arc<Destination>,
-    words: RuleWords,
-    files: Vec<String>,
-    /// The snapshot that knows in which lines rows stand.
-    snapshot: Option<PathBuf>,
+    columns: FindingColumns,
     marks: Marks,
     most: usize,
     buffer: Vec<RecordBatch>,
@@ -66,18 +60,16 @@ impl FindingParts {
     /// Parts of at most `most` findings of `program` over `files`, by index.
     pub(super) fn new(
         destination: Arc<Destination>,
-        program: &Program,
+        program: &Arc<Program>,
         files: Vec<String>,
         previous: Previous,
         most: usize,
     ) -> Self {
         let run = destination.run.as_str();
         Self {
+            columns: FindingColumns::new(program, run, previous.run(), files),
             marks: Marks::new(run, program, previous),
             destination,
-            words: RuleWords::new(program),
-            files,
-            snapshot: None,
             most,
             buffer: Vec::new(),
             buffered: 0,
@@ -88,7 +80,7 @@ impl FindingParts {
 
     /// Rows are those of the snapshot at `path`, which is there until the last part is written.
     pub(super) fn look_up_in(&mut self, path: Option<&Path>) {
-        self.snapshot = path.map(Path::to_path_buf);
+        self.columns.snapshot = path.map(Path::to_path_buf);
     }
 
     /// What a person decided, that still counts.
@@ -145,8 +137,10 @@ impl FindingParts {
         let all = concat_batches(&first.schema(), &self.buffer)?;
         self.buffer.clear();
         (self.buffered, self.bytes) = (0, 0);
-        let sorted = take_record_batch(&all, &self.words.order(&all)?)?;
-        let table = self.table(&sorted)?;
+        let sorted = take_record_batch(&all, &self.columns.order(&all)?)?;
+        let texts = |name: &str| column(&sorted, name).as_string();
+        let labels = self.marks.with_accepted(texts("label"), texts("finding_id"));
+        let table = self.columns.table(&sorted, &labels)?;
         let target = self.destination.part(Table::Findings, self.staged.len());
         self.staged.push(TableWriter::whole(&self.destination, &target, &table, self.properties(table.num_rows()))?);
         Ok(())
@@ -168,74 +162,6 @@ impl FindingParts {
             .build()
     }
 
-    /// The rows of the table for sorted findings.
-    fn table(&mut self, findings: &RecordBatch) -> Result<RecordBatch, ReportError> {
-        let rules: &Int32Array = column(findings, "rule").as_primitive();
-        let labels =
-            self.marks.with_accepted(column(findings, "label").as_string(), column(findings, "finding_id").as_string());
-        let run = self.destination.run.as_str();
-        let columns: Result<Vec<ArrayRef>, ReportError> = Table::Findings
-            .schema()
-            .fields()
-            .iter()
-            .map(|field| {
-                Ok(match field.name().as_str() {
-                    "run_id" => Arc::new(StringArray::from_iter_values(std::iter::repeat_n(run, findings.num_rows()))),
-                    "rule_id" => self.words.ids.over(rules)?,
-                    "check" => self.words.checks.over(rules)?,
-                    "severity" => self.words.severities.over(rules)?,
-                    "action" => {
-                        self.words.actions.over(cast(column(findings, "action"), &DataType::Int32)?.as_primitive())?
-                    }
-                    "locator" => self.locators(findings)?,
-                    "label" => cast(&labels, &names())?,
-                    same if *field.data_type() == names() => cast(column(findings, same), &names())?,
-                    same => Arc::clone(column(findings, same)),
-                })
-            })
-            .collect();
-        Ok(RecordBatch::try_new(Table::Findings.schema(), columns?)?)
-    }
-
-    /// Where the row of each finding stands, e.g. `bars.csv:17`: the line of a text file, so that an editor opens there, the
-    /// line and the byte in a JSON document, the row of Parquet, or the `_id` of a document; NULL for a gap between rows.
-    fn locators(&self, findings: &RecordBatch) -> Result<ArrayRef, ReportError> {
-        let files = column(findings, "file").as_primitive::<Int32Type>();
-        let rows = column(findings, "row").as_primitive::<Int64Type>();
-        let ids: &BinaryArray = column(findings, "id").as_binary();
-        let mut locators = StringBuilder::with_capacity(findings.num_rows(), findings.num_rows() * 32);
-        let mut positions = self.positions(files, rows)?.into_iter();
-        for ((file, row), id) in files.iter().zip(rows).zip(ids) {
-            let position = positions.next().flatten();
-            if let Some(id) = id {
-                locators.append_value(source::id_text(id));
-                continue;
-            }
-            let Some((file, row)) = file.zip(row) else {
-                locators.append_null();
-                continue;
-            };
-            let name = usize::try_from(file).ok().and_then(|file| self.files.get(file));
-            let name = name.ok_or_else(|| ReportError::Records(format!("there is no file number {file}")))?;
-            let written = match position {
-                Some(position) => write!(locators, "{name}:{position}"),
-                None => write!(locators, "{name}:{row}"),
-            };
-            written.map_err(|source| ArrowError::from_external_error(Box::new(source)))?;
-            locators.append_value("");
-        }
-        Ok(Arc::new(locators.finish()))
-    }
-
-    /// Where the rows stand in text files; nothing for other sources.
-    fn positions(&self, files: &Int32Array, rows: &Int64Array) -> Result<Vec<Option<Position>>, ReportError> {
-        let Some(snapshot) = &self.snapshot else { return Ok(Vec::new()) };
-        // A gap between rows has no place.
-        let place = |(file, row): (Option<i32>, Option<i64>)| file.zip(row).unwrap_or((i32::MAX, i64::MAX));
-        let places: Vec<(i32, i64)> = files.iter().zip(rows).map(place).collect();
-        Ok(source::positions(snapshot, &places)?)
-    }
-
     /// Writes what is left; gives the rules what is new and what is fixed.
     pub(super) fn finish(
         mut self,
@@ -246,12 +172,16 @@ impl FindingParts {
         self.write_part()?;
         let fixed = match &self.marks.previous {
             Previous::TooMany | Previous::OtherWindows | Previous::Unknown => return Ok(self.staged),
-            Previous::None => std::collections::HashMap::new(),
+            Previous::None => HashMap::new(),
             Previous::Known(known) => known.fixed(whole),
         };
+        let counts = fixed.values().fold(HashMap::<&str, i64>::new(), |mut counts, rule| {
+            *counts.entry(*rule).or_default() += 1;
+            counts
+        });
         for (index, (rule, new)) in tally.rules.iter_mut().zip(&self.marks.new).enumerate() {
             rule.new = Some(*new);
-            rule.fixed = Some(fixed.get(program.rule_id(index)).copied().unwrap_or(0));
+            rule.fixed = Some(counts.get(program.rule_id(index)).copied().unwrap_or(0));
         }
         if let Previous::Known(known) = &self.marks.previous {
             let before = known.rules_before();
@@ -261,8 +191,15 @@ impl FindingParts {
             }
             let is_there = |id: &&str| (0..tally.rules.len()).any(|index| program.rule_id(index) == *id);
             let removed =
-                before.ids().filter(|id| !is_there(id)).filter_map(|id| Some((id.to_owned(), *fixed.get(id)?)));
+                before.ids().filter(|id| !is_there(id)).filter_map(|id| Some((id.to_owned(), *counts.get(id)?)));
             tally.removed_rules = removed.collect();
+            let changed = |id: &str| {
+                let mut rules = (0..tally.rules.len()).filter(|index| program.rule_id(*index) == id);
+                rules.next().is_none_or(|index| tally.rules[index].change.is_some())
+            };
+            let because = |rule: &str| if changed(rule) { Because::Rule } else { Because::Data };
+            let fixed = fixed.iter().map(|(id, rule)| (*id, because(rule))).collect();
+            self.staged.extend(fixed::stage(&self.destination, known.files(), fixed)?);
         }
         Ok(self.staged)
     }
@@ -279,63 +216,6 @@ fn with_marks(findings: &RecordBatch, marked: Marked) -> Result<RecordBatch, Arr
     let fields: Vec<_> = schema.fields().iter().cloned().chain(fields.into_iter().map(Arc::new)).collect();
     let columns = findings.columns().iter().cloned().chain(columns).collect();
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
-}
-
-/// The words that stand in the tables for numbers.
-#[derive(Debug)]
-struct RuleWords {
-    /// By index of the rule.
-    ids: Words,
-    /// By index of the rule.
-    checks: Words,
-    /// By index of the rule.
-    severities: Words,
-    /// By strength.
-    actions: Words,
-    /// Place of each rule among all in the order of their ids.
-    ranks: Vec<i32>,
-}
-
-impl RuleWords {
-    fn new(program: &Program) -> Self {
-        let indices = 0..=program.parse_error();
-        let words = |word: &dyn Fn(usize) -> &'static str| Words::new(indices.clone().map(word));
-        let ids: Vec<&str> = indices.clone().map(|index| program.rule_id(index)).collect();
-        let rank = |id: &&str| ids.iter().filter(|other| *other < id).count();
-        Self {
-            checks: words(&|index| program.check_name(index)),
-            severities: words(&|index| program.levels(index).0.as_str()),
-            actions: Words::new(Action::WORDS.iter().copied()),
-            ranks: ids.iter().map(rank).map(|rank| i32::try_from(rank).unwrap_or(i32::MAX)).collect(),
-            ids: Words::new(ids.iter().copied()),
-        }
-    }
-
-    /// The order by (series, time, rule); equal findings by their ids, so that it depends on nothing else.
-    fn order(&self, findings: &RecordBatch) -> Result<arrow::array::UInt32Array, ArrowError> {
-        let rank =
-            |rule: i32| usize::try_from(rule).ok().and_then(|rule| self.ranks.get(rule)).copied().unwrap_or(i32::MAX);
-        let ranks: Int32Array = column(findings, "rule").as_primitive::<Int32Type>().unary(rank);
-        let nulls_last = Some(SortOptions { descending: false, nulls_first: false });
-        let by = |values: ArrayRef| SortColumn { values, options: nulls_last };
-        let same = |name: &str| Arc::clone(column(findings, name));
-        lexsort_to_indices(&[by(same("series")), by(same("time")), by(Arc::new(ranks)), by(same("finding_id"))], None)
-    }
-}
-
-/// Words by number.
-#[derive(Debug)]
-struct Words(ArrayRef);
-
-impl Words {
-    fn new<'a>(words: impl Iterator<Item = &'a str>) -> Self {
-        Self(Arc::new(StringArray::from_iter_values(words)))
-    }
-
-    /// The word of each of `numbers`.
-    fn over(&self, numbers: &Int32Array) -> Result<ArrayRef, ArrowError> {
-        Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(numbers.clone(), Arc::clone(&self.0))?))
-    }
 }
 
 #[cfg(test)]
@@ -507,7 +387,7 @@ mod tests {
     fn a_file_nobody_named_is_a_bug() {
         let dir = tempfile::tempdir().unwrap();
         let mut parts = parts(dir.path(), PART);
-        parts.files.clear();
+        parts.columns.files.clear();
         parts.take(&Output::default().finding(OHLC, "A", 1, 1).batch(), &mut tally().rules).unwrap();
         let error = parts.finish(&program(), &mut tally(), &BTreeSet::new()).unwrap_err();
         assert!(matches!(error, ReportError::Records(_)), "{error}");

@@ -16,15 +16,13 @@ use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use chrono::{DateTime, TimeDelta, Utc};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
-use parquet::errors::ParquetError;
 
 use super::backfills::is_backfill;
 use super::by_label;
 use super::chain::{self, Chain, ChainedRun, Part};
-use super::destination::JOB_FILE_KEY;
 use super::error::ReportError;
 use super::margins::{Coverage, Moved};
-use super::reading::{metadata, only, texts};
+use super::reading::{only, texts};
 use super::rules_before::RulesBefore;
 use super::run::RunStatus;
 use super::runs;
@@ -60,6 +58,16 @@ pub enum Previous {
     Unknown,
 }
 
+impl Previous {
+    /// The run that tells what is new; `None` where there is none.
+    pub fn run(&self) -> Option<&str> {
+        match self {
+            Self::Known(known) => Some(known.run()),
+            Self::None | Self::TooMany | Self::OtherWindows | Self::Unknown => None,
+        }
+    }
+}
+
 /// The findings of one run by identity.
 #[derive(Debug, Default)]
 pub struct KnownFindings {
@@ -72,6 +80,8 @@ pub struct KnownFindings {
     moved: Moved,
     rules_before: RulesBefore,
     series: Texts,
+    /// Where they stand, those of the newest run last.
+    files: Vec<PathBuf>,
 }
 
 /// A finding that the run before had.
@@ -158,20 +168,23 @@ impl KnownFindings {
         self.coverage.margins.would_have_found(rule, time, self.moved)
     }
 
-    /// How many findings of each rule were looked for and not met by this run, which read all of the series `whole` beside its
-    /// window.
-    pub(super) fn fixed(&self, whole: &BTreeSet<String>) -> HashMap<&str, i64> {
+    /// Where they stand, those of the newest run last.
+    pub(super) fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
+    /// The findings that were looked for and not met by this run, which read all of the series `whole` beside its window, each
+    /// with its rule.
+    pub(super) fn fixed(&self, whole: &BTreeSet<String>) -> HashMap<u128, &str> {
         let (since, until) = self.coverage.window;
         let part = since.map(|since| Part::new(since, whole.clone()));
         let looked_at = |known: &&Known| {
             let begun = part.as_ref().is_none_or(|part| part.has(&self.series.texts[known.series], known.ends));
             begun && until.is_none_or(|until| known.ends.is_none_or(|ends| ends < until))
         };
-        let missing = self.findings.values().filter(|known| known.due && !known.found).filter(looked_at);
-        missing.fold(HashMap::new(), |mut fixed, known| {
-            *fixed.entry(self.rules.texts[known.rule].as_str()).or_default() += 1;
-            fixed
-        })
+        let missing =
+            self.findings.iter().filter(|(_, known)| known.due && !known.found).filter(|(_, known)| looked_at(known));
+        missing.map(|(id, known)| (*id, self.rules.texts[known.rule].as_str())).collect()
     }
 
     /// Forgets what a run that looked at `part` would have found again.
@@ -382,27 +395,12 @@ fn load(dir: &Path, job: &str, coverage: &Coverage, most: u64) -> Result<Previou
                 let added = batch.and_then(|batch| known.add(&batch, file.run.as_str()));
                 added.map_err(|source| ReportError::reading(&path, source))?;
             }
+            known.files.push(path);
         }
         // A run that goes meanwhile loses its row first: not all parts of it may have been there.
         fs::metadata(&file.path).map_err(|source| ReportError::reading(&file.path, source))?;
     }
     Ok(Previous::Known(Box::new(known)))
-}
-
-/// The job file that the newest run of `job` was of; `None` where there is no run, or it is of an earlier version.
-///
-/// # Errors
-/// A file of an earlier run cannot be read.
-pub fn job_file(dir: &Path, job: &str) -> Result<Option<PathBuf>, ReportError> {
-    runs::again_where_one_goes(|| newest_job_file(dir, job))
-}
-
-fn newest_job_file(dir: &Path, job: &str) -> Result<Option<PathBuf>, ReportError> {
-    let Some(newest) = runs::of_job(dir, job)?.into_iter().next() else { return Ok(None) };
-    let opened =
-        File::open(&newest.path).map_err(ParquetError::from).and_then(ParquetRecordBatchReaderBuilder::try_new);
-    let builder = opened.map_err(|source| ReportError::reading(&newest.path, source))?;
-    Ok(metadata(&builder, JOB_FILE_KEY).map(PathBuf::from))
 }
 
 /// Opens a part of `findings`; also returns how many rows it has.
@@ -520,15 +518,6 @@ mod tests {
     }
 
     #[test]
-    fn the_job_file_of_the_newest_run_is_known() {
-        let dir = tempfile::tempdir().unwrap();
-        assert_eq!(job_file(dir.path(), "demo").unwrap(), None);
-        report(dir.path(), RunMeta { job_file: "/a/job.toml".to_owned(), ..meta(1) }, RunStatus::Findings);
-        report(dir.path(), RunMeta { job_file: "/b/job.toml".to_owned(), ..meta(2) }, RunStatus::Broken);
-        assert_eq!(job_file(dir.path(), "demo").unwrap().unwrap(), Path::new("/b/job.toml"));
-    }
-
-    #[test]
     fn a_run_over_some_rules_or_series_is_compared_with_nothing() {
         let dir = tempfile::tempdir().unwrap();
         report(dir.path(), meta(1), RunStatus::Findings);
@@ -545,8 +534,8 @@ mod tests {
         let mut known = known(dir.path(), (Some(104 * DAY), Some(150 * DAY)));
         assert_eq!(first_seen(known.meet(&finding_id(OHLC, "A", 5))), Some("20261120T010000Z-aaaa"));
         assert!(known.meet(&finding_id(OHLC, "A", 6)).is_none());
-        let fixed: Vec<(&str, i64)> = known.fixed(&BTreeSet::new()).into_iter().collect();
-        assert_eq!(fixed, [("close-outlier", 1)], "day 103 is before the window, the gap of day 150 after it");
+        let fixed: Vec<&str> = known.fixed(&BTreeSet::new()).into_values().collect();
+        assert_eq!(fixed, ["close-outlier"], "day 103 is before the window, the gap of day 150 after it");
         assert_eq!(first_seen(known.meet(&finding_id(GAP, "A", 150))), Some("20261120T010000Z-aaaa"));
     }
 

@@ -8,10 +8,13 @@
 //! chain      which runs show what is open
 //! margins    where a verdict depends on bars outside of the window, so that two runs are not comparable
 //! tally      counts of rules and series, and whether they add up; moves: rows that are to leave their source
-//! tables     names, paths and columns of the five tables; findings, months, rows: how each is made
+//! tables     names and paths of the tables (column, columns: theirs, with what they mean); findings (finding_columns), fixed,
+//!            finding_bars, months, rows: how each is made
 //! summary    the run in one structure (change: against the run before); render: as text for a terminal or as one line; heading: above it
 //! retention  that runs go which are not kept; kept: which are, for later runs look back at them
 //! write      files that are there as a whole or not at all; sweep: what killed runs left; rights: who may read
+//! open       the findings that are open, over runs that looked at parts
+//! views      what people ask of the tables, as SQL, and the tables for DuckDB
 //! overview   the jobs that have reports
 //! notification  the notification of a run, written into its row, and those of the runs before
 //! store      reading back (reading: columns): tables for SQL, runs by name; latest: the findings of the latest run, one by one;
@@ -26,11 +29,16 @@ pub mod by_label;
 mod chain;
 pub mod change;
 pub mod collector;
+pub mod column;
+mod columns;
 mod destination;
 pub mod error;
 #[cfg(test)]
 mod faults;
+mod finding_bars;
+mod finding_columns;
 pub mod findings;
+mod fixed;
 pub mod heading;
 pub mod history;
 mod incoming;
@@ -43,6 +51,7 @@ pub mod moves;
 pub mod notification;
 pub mod of_run;
 pub mod one_fault;
+pub mod open;
 pub mod other_days;
 pub mod overview;
 mod reading;
@@ -64,6 +73,7 @@ pub mod tally;
 #[cfg(test)]
 mod testing;
 pub mod unmatched;
+pub mod views;
 mod write;
 
 pub use collector::Collector;

@@ -2,28 +2,32 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::compute::cast;
 
+use super::column::names;
 use super::destination::Destination;
 use super::error::ReportError;
+use super::finding_columns::sessions;
 use super::incoming::column;
-use super::tables::{Table, names};
+use super::tables::Table;
 use super::write::TableWriter;
 use crate::durable::Staged;
 use crate::engine::counts::{Counts, MonthCounts};
+use crate::engine::program::Program;
 
 /// Writes the months of one run; no file where there are none.
 #[derive(Debug)]
 pub(super) struct Months {
     destination: Arc<Destination>,
+    program: Arc<Program>,
     writer: Option<TableWriter>,
 }
 
 impl Months {
     /// Nothing written yet.
-    pub(super) fn new(destination: Arc<Destination>) -> Self {
-        Self { destination, writer: None }
+    pub(super) fn new(destination: Arc<Destination>, program: &Arc<Program>) -> Self {
+        Self { destination, program: Arc::clone(program), writer: None }
     }
 
     /// Takes months, which are records of the operator.
@@ -54,6 +58,7 @@ impl Months {
         ];
         columns.extend(MonthCounts::COLUMNS.iter().map(|name| same(name)));
         columns.extend(["time", "time_until"].map(same));
+        columns.extend(["time", "time_until"].map(|name| sessions(&self.program, column(months, name).as_primitive())));
         Ok(RecordBatch::try_new(Table::SeriesMetrics.schema(), columns)?)
     }
 

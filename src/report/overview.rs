@@ -98,9 +98,13 @@ fn of_job(dir: &Path, job: &str) -> Result<Option<JobLine>, ReportError> {
         }
     }
     let Some((newest, row)) = ended.first() else { return Ok(None) };
-    let summary = match store::resolve_run(dir, newest.run.as_str())?.load_summary() {
-        Err(ReportError::NoSummary { .. }) => None,
-        summary => Some(summary?),
+    let summary = store::resolve_run(dir, newest.run.as_str())?.load_summary();
+    // One that does not read is no reason to leave out the other jobs; of one that went, all is read again.
+    let (summary, unread) = match summary {
+        Ok(summary) => (Some(summary), None),
+        Err(ReportError::NoSummary { .. }) => (None, None),
+        Err(error) if error.is_of_a_file_that_went() => return Err(error),
+        Err(error) => (None, Some(error.to_string())),
     };
     let text = |name: &str| {
         let texts = texts(row, name).map_err(|source| ReportError::reading(&newest.path, source))?;
@@ -117,7 +121,7 @@ fn of_job(dir: &Path, job: &str) -> Result<Option<JobLine>, ReportError> {
         verdict: summary.as_ref().map_or(Verdict::Fail, |summary| summary.verdict),
         status: text("status")?.unwrap_or_default(),
         exit_code: count(row, "exit_code").unwrap_or_default(),
-        error: text("error")?,
+        error: unread.or(text("error")?),
         started_at: newest.run.started(),
         new: change.map(|change| change.new),
         fixed: change.map(|change| change.fixed),

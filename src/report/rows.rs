@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int64Array, RecordBatch, StringArray,
+    ArrayRef, BooleanArray, Date32Array, DictionaryArray, Float64Array, Int64Array, RecordBatch, StringArray,
     TimestampMicrosecondArray,
 };
 use arrow::datatypes::Int32Type;
@@ -16,6 +16,7 @@ use super::tables::Table;
 use super::tally::{RuleStatus, RuleTally, Tally};
 use crate::decide::Action;
 use crate::engine::program::Program;
+use crate::engine::trading_date::session;
 
 /// Columns by name, in the order of the table.
 type Columns<'a> = Vec<(&'a str, ArrayRef)>;
@@ -24,8 +25,8 @@ type Columns<'a> = Vec<(&'a str, ArrayRef)>;
 pub(super) fn run(
     meta: &RunMeta,
     program: &Program,
-    tally: &Tally,
-    outcome: &Outcome,
+    (tally, outcome): (&Tally, &Outcome),
+    since_run: Option<&str>,
 ) -> Result<RecordBatch, ArrowError> {
     let rows = tally.series.rows;
     let found = tally.by_severity(program);
@@ -98,6 +99,7 @@ pub(super) fn run(
             ("rows_busy", count([Some(outcome.busy)])),
             ("null_prices", whole([Some(tally.nulls.0)])),
             ("null_volumes", whole([Some(tally.nulls.1)])),
+            ("since_run", text([since_run])),
         ],
     )
 }
@@ -112,6 +114,7 @@ pub(super) fn rule_results(meta: &RunMeta, program: &Program, rules: &[RuleTally
     let each = || rules.iter().enumerate();
     let levels = |index: usize| program.levels(index);
     let rule = |index: usize| program.rules.rules.get(index);
+    let first = || rules.iter().map(|tally| tally.first.as_ref().and_then(|(time, _)| *time));
     let excused = each().map(|(_, tally)| serde_json::json!(tally.excused_by()).to_string()).collect::<Vec<_>>();
     table(
         Table::RuleResults,
@@ -134,7 +137,7 @@ pub(super) fn rule_results(meta: &RunMeta, program: &Program, rules: &[RuleTally
             ("budget", number(each().map(|(index, _)| rule(index).and_then(|rule| rule.budget)))),
             ("observed_min", number(each().map(|(_, tally)| tally.observed.map(|(least, _)| least)))),
             ("observed_max", number(each().map(|(_, tally)| tally.observed.map(|(_, most)| most)))),
-            ("first_time", instant(each().map(|(_, tally)| tally.first.as_ref().and_then(|(time, _)| *time)))),
+            ("first_time", instant(first())),
             ("last_time", instant(each().map(|(_, tally)| tally.last_time))),
             ("series_hit", whole(each().map(|(_, tally)| Some(tally.series_hit)))),
             ("seconds", number(each().map(|(_, tally)| tally.nanos.map(|nanos| nanos as f64 / 1e9)))),
@@ -143,6 +146,8 @@ pub(super) fn rule_results(meta: &RunMeta, program: &Program, rules: &[RuleTally
             ("rule_change", word(each().map(|(_, tally)| tally.change.map(RuleChange::as_str)))),
             ("findings_labelled", count(each().map(|(_, tally)| Some(tally.by_label.muted())))),
             ("findings_new_errors", whole(each().map(|(_, tally)| Some(tally.new_errors)))),
+            ("first_session", date(first().map(|time| session(program, time?)))),
+            ("last_session", date(each().map(|(_, tally)| session(program, tally.last_time?)))),
         ],
     )
 }
@@ -197,6 +202,10 @@ fn name<'a>(values: impl IntoIterator<Item = &'a str>) -> ArrayRef {
 
 fn instant(values: impl IntoIterator<Item = Option<i64>>) -> ArrayRef {
     Arc::new(TimestampMicrosecondArray::from_iter(values).with_timezone("UTC"))
+}
+
+fn date(values: impl IntoIterator<Item = Option<i32>>) -> ArrayRef {
+    Arc::new(Date32Array::from_iter(values))
 }
 
 fn count(values: impl IntoIterator<Item = Option<u64>>) -> ArrayRef {

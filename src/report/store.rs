@@ -10,8 +10,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, StringArray, new_null_array};
-use arrow::compute::cast;
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
@@ -22,7 +21,9 @@ use object_store::path::Path as StorePath;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
 
+use super::destination::JOB_FILE_KEY;
 use super::error::ReportError;
+use super::reading::{metadata, shaped};
 use super::run_id::RunId;
 use super::runs::{self, RunFile};
 use super::summary::Summary;
@@ -122,14 +123,9 @@ fn row_of(file: &RunFile) -> std::result::Result<RecordBatch, ArrowError> {
     let mut reader = ParquetRecordBatchReaderBuilder::try_new(fs::File::open(&file.path)?)?.build()?;
     let none = || ArrowError::ParseError("there is no row in it".to_owned());
     let row = reader.next().transpose()?.ok_or_else(none)?;
-    let schema = runs_schema();
-    let columns = schema.fields().iter().map(|field| match (field.name().as_str(), row.column_by_name(field.name())) {
-        ("job", _) => Ok(Arc::new(StringArray::from(vec![file.job.as_str(); row.num_rows()])) as ArrayRef),
-        (_, Some(column)) => cast(column, field.data_type()),
-        // A run of an older version has no such column.
-        (_, None) => Ok(new_null_array(field.data_type(), row.num_rows())),
-    });
-    RecordBatch::try_new(Arc::clone(&schema), columns.collect::<std::result::Result<_, _>>()?)
+    let job: ArrayRef = Arc::new(StringArray::from(vec![file.job.as_str(); row.num_rows()]));
+    let row = shaped(&row, &Table::Runs.schema())?;
+    RecordBatch::try_new(runs_schema(), row.columns().iter().cloned().chain([job]).collect())
 }
 
 /// The first file of the tables below `dir` whose footer does not read, if there is one: a query that fails over it
@@ -152,6 +148,22 @@ fn damaged_below(folder: &Path) -> Option<ReportError> {
             read.err().map(|error| ReportError::reading(&path, error))
         }
     })
+}
+
+/// The job file that the newest run of `job` was of; `None` where there is no run, or it is of an earlier version.
+///
+/// # Errors
+/// A file of an earlier run cannot be read.
+pub fn job_file(dir: &Path, job: &str) -> Result<Option<PathBuf>, ReportError> {
+    runs::again_where_one_goes(|| newest_job_file(dir, job))
+}
+
+fn newest_job_file(dir: &Path, job: &str) -> Result<Option<PathBuf>, ReportError> {
+    let Some(newest) = runs::of_job(dir, job)?.into_iter().next() else { return Ok(None) };
+    let opened =
+        fs::File::open(&newest.path).map_err(ParquetError::from).and_then(ParquetRecordBatchReaderBuilder::try_new);
+    let builder = opened.map_err(|source| ReportError::reading(&newest.path, source))?;
+    Ok(metadata(&builder, JOB_FILE_KEY).map(PathBuf::from))
 }
 
 /// The address of a folder. Paths are taken literally, whatever characters they have: DataFusion would read `[`,
@@ -278,7 +290,7 @@ mod tests {
     use super::*;
     use crate::report::collector::Collector;
     use crate::report::history::Previous;
-    use crate::report::run::{Outcome, RunStatus};
+    use crate::report::run::{Outcome, RunMeta, RunStatus};
     use crate::report::testing::{meta, one_series, program, texts};
     use crate::text::utc::UtcMicros;
 
@@ -327,6 +339,17 @@ mod tests {
         let odd = dir.path().join("my [reports] 100% ?*#ü");
         report(&odd, 1);
         assert_eq!(query(&odd, "SELECT count(*) FROM findings").await, ["4"]);
+    }
+
+    #[test]
+    fn the_job_file_of_the_newest_run_is_known() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(job_file(dir.path(), "demo").unwrap(), None);
+        let run = |hour: u32, file: &str| RunMeta { job_file: file.to_owned(), ..meta(hour) };
+        let collector = |run: RunMeta| Collector::new(dir.path(), program(), run, Vec::new(), Previous::None);
+        collector(run(1, "/a/job.toml")).finish(Outcome::new(RunStatus::Ok, 0, UtcMicros(0))).unwrap();
+        collector(run(2, "/b/job.toml")).abandon(&Outcome::new(RunStatus::Broken, 3, UtcMicros(0))).unwrap();
+        assert_eq!(job_file(dir.path(), "demo").unwrap().unwrap(), Path::new("/b/job.toml"));
     }
 
     #[test]

@@ -115,6 +115,27 @@ impl Output {
             locator: Some((0, row)),
             action: Some(i8::from(rule == OHLC)),
             finding: Some(&finding),
+            bar: Some([Some(14.0), None, Some(13.5), Some(15.0), Some(100.0)]),
+            provisional: Some(day == 107),
+            ..Row::default()
+        });
+        self
+    }
+
+    /// A bar around the finding about the row and day `day`, whose close is its day.
+    pub(super) fn bar(mut self, rule: usize, series: &str, day: i64, (offset, flagged): (i64, bool)) -> Self {
+        let at = day + offset;
+        self.0.push(&Row {
+            record: Record::Bar,
+            rule: Some(rule),
+            series,
+            symbol: Some(series),
+            finding_id: Some(&finding_id(rule, series, day)),
+            time: Some(at * DAY),
+            session: i32::try_from(at).ok(),
+            bar: Some([None, None, None, Some(at as f64), None]),
+            offset: Some(offset),
+            flagged: Some(flagged),
             ..Row::default()
         });
         self

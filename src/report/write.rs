@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::file::properties::WriterProperties;
 
 use super::destination::Destination;
@@ -94,7 +95,9 @@ impl TableWriter {
         schema: SchemaRef,
         properties: WriterProperties,
     ) -> Result<Self, ReportError> {
-        let writer = ArrowWriter::try_new(file, schema, Some(properties));
+        // The schema of Arrow would be most of a file of a few rows, and says nothing that the types of Parquet do not.
+        let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+        let writer = ArrowWriter::try_new_with_options(file, schema, options);
         let writer = writer.map_err(|source| ReportError::encoding(target, source))?;
         Ok(Self { target: target.to_path_buf(), writer })
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use datafusion::catalog::TableProvider;
 use datafusion::datasource::ViewTable;
 use datafusion::prelude::SessionContext;
 
@@ -26,13 +27,19 @@ impl Job {
     /// # Errors
     /// The source cannot be read, or the session has such a table.
     pub async fn register_bars(&self, session: &SessionContext) -> Result<BarsTable, Failure> {
+        let (table, held) = self.bars(session).await?;
+        session.register_table("bars", table)?;
+        Ok(held)
+    }
+
+    /// The bars as a table for queries of `session`, as long as what comes with it is there.
+    pub(crate) async fn bars(&self, session: &SessionContext) -> Result<(Arc<dyn TableProvider>, BarsTable), Failure> {
         let opened = self.open_source().await?;
         let ingested = ingest_all(self, &opened, session).await;
         opened.source.close().await;
         let (program, ingested) = ingested?;
         let view = plan::canonical_view(&program, &ingested.input)?;
-        session.register_table("bars", Arc::new(ViewTable::new(view, None)))?;
-        Ok(BarsTable { _ingested: ingested })
+        Ok((Arc::new(ViewTable::new(view, None)), BarsTable { _ingested: ingested }))
     }
 }
 

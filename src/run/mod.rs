@@ -15,6 +15,7 @@
 //! totals   rules that compare a run with those before
 //! trial    rules tried over the bars of a job     suggest     rules that follow from the bars
 //! explain  one bar and what every rule says of it
+//! table_file a result as a file
 //! lock     one run of a job at a time             unfinished  runs that broke off or were skipped
 //! backfill old windows, one after the other       scheduler   starts jobs when they are due
 //! log      the life of a run as log lines         unreported  runs that moved rows and left no report, by their mark (moving)
@@ -77,6 +78,7 @@ mod source;
 mod state;
 pub(crate) mod stop;
 mod suggest;
+mod table_file;
 #[cfg(test)]
 mod tests;
 mod totals;
@@ -106,6 +108,7 @@ pub use rules::{RuleCase, Rules};
 pub use source::OwnSource;
 pub use stop::Stop;
 pub use suggest::{SuggestedRule, Suggestions};
+pub use table_file::{FileFormat, ResultFile};
 pub use trial::{
     AtThreshold, Backtest, BacktestOptions, Changed, DiffOptions, Difference, Example, Judged, Missed, OfYear,
     RuleDifference, Sided, Thresholds, TrialOptions, Values,

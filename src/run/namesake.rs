@@ -5,13 +5,13 @@ use std::path::Path;
 
 use super::failure::Failure;
 use crate::config::{self, Loaded};
-use crate::report::history;
+use crate::report::store;
 
 /// Fails where the reports of this job are those of another one that is called the same and still writes there.
 pub(super) fn reject(loaded: &Loaded) -> Result<(), Failure> {
     let job = &loaded.job;
     let dir = &job.report_dir.resolved;
-    let Some(other) = history::job_file(dir, &job.name)? else { return Ok(()) };
+    let Some(other) = store::job_file(dir, &job.name)? else { return Ok(()) };
     if is_same(&other, &loaded.job_file) {
         return Ok(());
     }

@@ -25,6 +25,7 @@ mod schedule;
 mod scheduler;
 mod settings;
 mod signals;
+mod sql;
 mod suggest;
 mod trials;
 mod tuning;

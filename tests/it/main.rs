@@ -29,6 +29,7 @@ mod places;
 mod public_reports;
 mod races;
 mod recipes;
+mod reports_document;
 mod rules_document;
 mod same_rows;
 mod support;

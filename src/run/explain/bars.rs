@@ -6,8 +6,8 @@ use arrow::datatypes::{Float64Type, Int32Type, Int64Type, TimestampMicrosecondTy
 use super::answer::Bar;
 use super::reading::{Desk, Read};
 use crate::bars::{BarColumn, TIME};
-use crate::engine::around::{FIELDS, around};
 use crate::engine::key::parts_of;
+use crate::engine::near::{FIELDS, near};
 use crate::engine::program::Program;
 use crate::run::failure::Failure;
 use crate::source;
@@ -34,7 +34,7 @@ impl Desk<'_> {
         read: &Read,
         (key, time): (&str, i64),
     ) -> Result<Vec<Bar>, Failure> {
-        let [before, from] = around(program, &read.ingested.input, (&parts_of(key), time), SIDE)?;
+        let [before, from] = near(program, &read.ingested.input, (&parts_of(key), time), SIDE)?;
         let mut rows = Vec::new();
         for plan in [before, from] {
             let batches = self.session.execute_logical_plan(plan).await?.collect().await?;

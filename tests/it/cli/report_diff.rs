@@ -34,7 +34,20 @@ fn findings_are_new_fixed_and_still_there() {
     let _filters = filters();
     let project = two_runs();
     let told = project.call(&["report", "diff"]).exits(0);
-    insta::assert_snapshot!(told.out, @"");
+    insta::assert_snapshot!(told.out, @r"
+    A  [run]   check demo   [age] ago
+    B  [run]   check demo   [age] ago
+
+      rule                           new     fixed     still  because
+      gap                              0         0         1
+      ohlc                             1         1         1  data
+      zero-volume                      1         0         0  data
+
+    + error ohlc B 2024-01-03: low 3 is above another price of its bar, 1; broken: high >= low, low <= open, low <= close (bars.csv:5)
+    + info  zero-volume A 2024-01-02: volume is 0 although prices moved (bars.csv:2)
+
+    - error ohlc A 2024-01-04: low 3 is above another price of its bar, 1; broken: high >= low, low <= open, low <= close (bars.csv:3)
+    ");
     let objects = diff(&project, &["latest~1", "latest"]);
     let ohlc = of_rule(&objects, "ohlc");
     assert_eq!((&ohlc["new"], &ohlc["fixed"], &ohlc["still"]), (&1.into(), &1.into(), &1.into()));
@@ -51,7 +64,8 @@ fn findings_are_new_fixed_and_still_there() {
 #[test]
 fn what_a_changed_an_added_and_a_removed_rule_found_is_said_to_be_of_the_rule() {
     let project = two_runs();
-    let rules = RULES.replace("check = \"zero-volume\"\nseverity = \"info\"", "check = \"range\"\nfield = \"close\"\nmax = 10");
+    let rules =
+        RULES.replace("check = \"zero-volume\"\nseverity = \"info\"", "check = \"range\"\nfield = \"close\"\nmax = 10");
     project.write("rules.toml", rules.replace("id = \"gap\"\ncheck = \"gap\"", "id = \"hole\"\ncheck = \"gap\""));
     project.call(&["check", "job.toml"]).exits(1);
     let objects = diff(&project, &[]);
@@ -94,7 +108,11 @@ fn runs_that_cannot_be_compared_say_why() {
     project.call(&["report", "diff", "2099"]).exits(2).says(&["there is no run `2099`"]);
     project.write("other.toml", JOB.replace("\"demo\"", "\"other\""));
     project.call(&["check", "other.toml"]).exits(0);
-    project.call(&["report", "diff", "latest~1", "latest"]).exits(2).says(&["of job `demo`", "of job `other`", "compare runs of one job"]);
+    project.call(&["report", "diff", "latest~1", "latest"]).exits(2).says(&[
+        "of job `demo`",
+        "of job `other`",
+        "compare runs of one job",
+    ]);
     fs::remove_file(project.path("bars.csv")).unwrap();
     project.call(&["check", "job.toml"]).exits(3);
     project.call(&["report", "diff", "--job", "demo"]).exits(2).says(&["broke off before it had all of its findings"]);
@@ -110,7 +128,10 @@ fn a_run_is_chosen_by_its_job_and_findings_by_their_time() {
     let job = |args: &[&str]| project.call(args).exits(0).json().swap_remove(0)["job"].clone();
     assert_eq!(job(&["report", "show", "--format", "json"]), "other");
     assert_eq!(job(&["report", "show", "--job", "demo", "--format", "json"]), "demo");
-    project.call(&["report", "show", "--job", "demo", "latest~1"]).exits(2).says(&["reaches back too far: there is 1 run"]);
+    project
+        .call(&["report", "show", "--job", "demo", "latest~1"])
+        .exits(2)
+        .says(&["reaches back too far: there is 1 run"]);
     let times = |since: &str| -> Vec<String> {
         let objects = project.call(&["report", "show", "--since", since, "--format", "json"]).exits(0).json();
         let times = objects.iter().filter_map(|object| Some(object.get("time")?.as_str()?[..10].to_owned()));
@@ -127,7 +148,11 @@ fn reports_of_a_newer_barkeep_are_named_so() {
     project.call(&["check", "job.toml"]).exits(1);
     let summary = project.files("reports").into_iter().find(|path| path.ends_with("summary.json")).unwrap();
     let text = fs::read_to_string(&summary).unwrap();
-    let text = text.replacen("\"schema_version\": 1", "\"schema_version\": 99", 1).replacen("\"schema_version\":1", "\"schema_version\":99", 1);
+    let text = text.replacen("\"schema_version\": 1", "\"schema_version\": 99", 1).replacen(
+        "\"schema_version\":1",
+        "\"schema_version\":99",
+        1,
+    );
     fs::write(&summary, text.replace("\"verdict\"", "\"judgement\"")).unwrap();
     for args in [&["report", "show"][..], &["report", "diff", "latest", "latest"]] {
         project.call(args).exits(3).says(&["was written by barkeep", "in form 99 of the reports", "update it"]);

@@ -22,9 +22,9 @@ fn runs_are_listed_newest_first() {
 +-----------------------+------+---------+----------+-----------+-----------+----------------+---------------+---------------+
 | run_id                | job  | command | status   | exit_code | rows_read | findings_error | findings_warn | findings_info |
 +-----------------------+------+---------+----------+-----------+-----------+----------------+---------------+---------------+
-| [run] | demo | check   | broken   | 3         | 0         | 0              | 0             | 0             |
-| [run] | demo | run     | findings | 1         | 3         | 2              | 1             | 0             |
-| [run] | demo | check   | ok       | 0         | 6         | 0              | 0             | 0             |
+| [run] | demo | check   | broken   |         3 |         0 |              0 |             0 |             0 |
+| [run] | demo | run     | findings |         1 |         3 |              2 |             1 |             0 |
+| [run] | demo | check   | ok       |         0 |         6 |              0 |             0 |             0 |
 +-----------------------+------+---------+----------+-----------+-----------+----------------+---------------+---------------+
 3 rows
 ");
@@ -40,26 +40,30 @@ fn a_run_is_shown_with_its_findings_the_gravest_first() {
     let project = Project::new(FAULTY);
     project.call(&["run", "job.toml"]).exits(1);
     insta::assert_snapshot!(project.call(&["report", "show"]).exits(0).out, @r"
-demo   bars.csv   2024-01-02 .. 2024-01-04   2 series   3 rows
+    run [run]   run   [age] ago
+    the first run of the job: all is new
+    3 findings in 2 bars; 1 bar is missing
 
-  rule              severity       findings   rate        first
-  ohlc              error   FAIL          2   67 %        B 2024-01-02
-  gap               warn    warn          1   1 bar       A 2024-01-03
-  zero-volume       info    -             0   -           too little history: 1 row
+    demo   bars.csv   2024-01-02 .. 2024-01-04   2 series   3 rows
 
-  3 rows = 1 clean + 2 to quarantine
-  3 findings, all new: this is the first run
-  stepped over: zero-volume 2 rows
-  evaluated nothing: zero-volume
-  the newest bar is that of 2024-01-04, [n] days before [date]
-  calendar XNYS, known until 2027-12-31
+      rule              severity       findings   rate        first
+      ohlc              error   FAIL          2   67 %        B 2024-01-02
+      gap               warn    warn          1   1 bar       A 2024-01-03
+      zero-volume       info    -             0   -           too little history: 1 row
 
-FAIL  2 rows removed; what was removed is in quarantine.  [s], [pace]
+      3 rows = 1 clean + 2 to quarantine
+      3 findings, all new: this is the first run
+      stepped over: zero-volume 2 rows
+      evaluated nothing: zero-volume
+      the newest bar is that of 2024-01-04, [n] days before [date]
+      calendar XNYS, known until 2027-12-31
 
-error ohlc A 2024-01-04: low 3 is above another price of its bar, 1; broken: high >= low, low <= open, low <= close (bars.csv:3)
-error ohlc B 2024-01-02: low 3 is above another price of its bar, 1; broken: high >= low, low <= open, low <= close (bars.csv:4)
-warn  gap A 2024-01-03: 1 session missing on 2024-01-03
-");
+    FAIL  2 rows removed; what was removed is in quarantine.  [s], [pace]
+
+    error ohlc A 2024-01-04: low 3 is above another price of its bar, 1; broken: high >= low, low <= open, low <= close (bars.csv:3)
+    error ohlc B 2024-01-02: low 3 is above another price of its bar, 1; broken: high >= low, low <= open, low <= close (bars.csv:4)
+    warn  gap A 2024-01-03: 1 session missing on 2024-01-03
+    ");
     let output = project.call(&["report", "show", "--findings", "1"]).exits(0);
     assert!(
         output.out.trim_end().ends_with("2 more; --findings N shows them, `barkeep sql` queries them"),
@@ -207,10 +211,7 @@ fn sql_sees_the_bars_of_a_job() {
 +--------+---+------+
 2 rows
 ");
-    project
-        .call(&["sql", "select 1 from bars"])
-        .exits(2)
-        .says(&["table 'bars' not found", "quarantine with --job JOB"]);
+    project.call(&["sql", "select 1 from bars"]).exits(2).says(&["`bars` is a table of a job: add --job JOB"]);
     project.call(&["sql", "select 1 from bars", "--job", "nope.toml"]).exits(2).says(&["cannot read `nope.toml`"]);
     fs::remove_file(project.path("bars.csv")).unwrap();
     project
@@ -238,7 +239,7 @@ fn sql_reads_and_does_nothing_else() {
         "begin",
     ] {
         let output = project.call(&["sql", query]).exits(2);
-        assert!(output.out.is_empty() && output.err.contains("tables: runs, "), "{query}: {output:?}");
+        assert!(output.out.is_empty() && output.err.contains("`SHOW TABLES` names the tables"), "{query}: {output:?}");
     }
     let after: Vec<_> = project.files("").iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect();
     assert!(before == after, "a query changed a file");
@@ -249,17 +250,17 @@ fn wrong_queries_are_reported() {
     let project = Project::new(BARS);
     let wrong = |query: &str| project.call(&["sql", query]).exits(2).err;
     insta::assert_snapshot!(wrong("select * from finding"), @r"
-error: Error during planning: table 'finding' not found
-  = help: tables: runs, rule_results, findings, series_metrics, actions; bars and quarantine with --job JOB
+error: table 'finding' not found
+  = help: `SHOW TABLES` names the tables, `DESCRIBE findings` the columns of one; docs/reports.md says what they mean
 ");
     insta::assert_snapshot!(wrong("select sverity from findings"), @r"
-error: Schema error: No field named sverity. Did you mean 'findings.severity'?
-Valid fields are findings.run_id, findings.finding_id, findings.rule_id, findings.check, findings.severity, findings.action, findings.series, findings.symbol, findings.time, findings.time_until, findings.session, findings.row_key, findings.locator, findings.field, findings.observed, findings.observed_text, findings.expected_lo, findings.expected_hi, findings.expected_text, findings.score, findings.bars_affected, findings.cause, findings.evidence, findings.is_new, findings.first_seen_run, findings.label, findings.job, findings.run_date.
-  = help: tables: runs, rule_results, findings, series_metrics, actions; bars and quarantine with --job JOB
+error: No field named sverity. Did you mean 'findings.severity'?
+Valid fields are findings.run_id, findings.finding_id, findings.rule_id, findings.check, findings.severity, findings.action, findings.series, findings.symbol, findings.time, findings.time_until, findings.session, findings.row_key, findings.locator, findings.field, findings.observed, findings.observed_text, findings.expected_lo, findings.expected_hi, findings.expected_text, findings.score, findings.bars_affected, findings.cause, findings.evidence, findings.is_new, findings.first_seen_run, findings.label, findings.session_until, findings.message, findings.why, findings.open, findings.high, findings.low, findings.close, findings.volume, findings.proposed, findings.provisional, findings.compared_with, findings.job, findings.run_date.
+  = help: `SHOW TABLES` names the tables, `DESCRIBE findings` the columns of one; docs/reports.md says what they mean
 ");
     insta::assert_snapshot!(wrong("selec 1"), @r#"
-error: SQL error: ParserError("Expected: an SQL statement, found: selec at Line: 1, Column: 1")
-  = help: tables: runs, rule_results, findings, series_metrics, actions; bars and quarantine with --job JOB
+error: ParserError("Expected: an SQL statement, found: selec at Line: 1, Column: 1")
+  = help: `SHOW TABLES` names the tables, `DESCRIBE findings` the columns of one; docs/reports.md says what they mean
 "#);
     insta::assert_snapshot!(project.call(&["sql", "select 1/0"]).exits(3).err, @r"error: Arrow error: Divide by zero error");
 }
