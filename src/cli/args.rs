@@ -61,6 +61,8 @@ pub(crate) struct Global {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Make a folder with bars that have known faults and a job over them, check it, and say what to look at next.
+    Demo(DemoArgs),
     /// Make a folder with jobs, rules and the editor schema.
     Init(InitArgs),
     /// Show the first three bars of a job as they are read, with zone and session; nothing is evaluated.
@@ -135,11 +137,16 @@ pub(crate) struct InitArgs {
     #[arg(default_value = ".", value_parser = path::parser())]
     pub(crate) dir: PathBuf,
     /// Look at these files and write the job that reads them: a file, a folder or a pattern.
-    #[arg(long, value_name = "GLOB", conflicts_with = "demo", value_parser = path::parser())]
+    #[arg(long, value_name = "GLOB", value_parser = path::parser())]
     pub(crate) from: Vec<PathBuf>,
-    /// Add bars with known faults and a job that finds them; needs no server.
-    #[arg(long)]
-    pub(crate) demo: bool,
+}
+
+/// Flags of `demo`.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// The folder; made if it is not there.
+    #[arg(default_value = "barkeep-demo", value_parser = path::parser())]
+    pub(crate) dir: PathBuf,
 }
 
 /// Flags of `check`.

@@ -23,6 +23,7 @@ mod overview;
 mod path;
 mod preview;
 mod progress;
+mod project;
 mod prune;
 mod quarantine;
 mod report;
@@ -35,6 +36,7 @@ mod size;
 mod sql;
 mod start;
 mod suggest;
+mod try_demo;
 mod window;
 
 use std::process::ExitCode;
@@ -118,6 +120,7 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
     match command {
         Command::Completions { shell } => completions(shell, output),
         Command::Man { dir } => man(&dir, output),
+        Command::Demo(args) => wait(&global, stoppable(try_demo::demo(&global, &args, output))),
         Command::Init(args) if args.from.is_empty() => init::init(&args, output),
         Command::Init(args) => wait(&global, stoppable(init::from_files(&global, &args, output))),
         Command::Preview { job } => wait(&global, stoppable(preview::preview(&global, &job, output))),

@@ -15,7 +15,7 @@
 //! write      files that are there as a whole or not at all; sweep: what killed runs left; rights: who may read
 //! open       the findings that are open, over runs that looked at parts
 //! views      what people ask of the tables, as SQL, and the tables for DuckDB
-//! overview   the jobs that have reports
+//! overview   the jobs that have reports; lateness: by how many sessions their newest bars are late
 //! notification  the notification of a run, written into its row, and those of the runs before
 //! store      reading back (reading: columns): tables for SQL, runs by name; latest: the findings of the latest run, one by one;
 //!            of_run: those of one run
@@ -43,6 +43,7 @@ pub mod heading;
 pub mod history;
 mod incoming;
 mod kept;
+mod lateness;
 pub mod latest;
 pub mod margins;
 mod marks;

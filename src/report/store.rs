@@ -46,6 +46,12 @@ pub struct RunRef {
 }
 
 impl RunRef {
+    /// The run that `file` below `dir` is of.
+    pub(super) fn of(dir: &Path, file: &RunFile) -> Self {
+        let summary = tables::summary(dir, file.run.as_str());
+        Self { run_id: file.run.clone(), job: file.job.clone(), summary }
+    }
+
     /// Reads the summary.
     ///
     /// # Errors
@@ -192,7 +198,7 @@ pub fn resolve_run(dir: &Path, asked: &str) -> Result<RunRef, ReportError> {
     let runs = runs::all(dir)?;
     let ids: Vec<&str> = runs.iter().map(|file| file.run.as_str()).collect();
     let place = named_run(dir, &ids, asked)?;
-    Ok(reference(dir, &runs[place]))
+    Ok(RunRef::of(dir, &runs[place]))
 }
 
 /// The run of `job` a person means by `asked`, of those that reported below `dir`.
@@ -210,7 +216,7 @@ pub fn resolve_run_of(dir: &Path, job: &str, asked: &str) -> Result<RunRef, Repo
     }
     let ids: Vec<&str> = runs.iter().map(|file| file.run.as_str()).collect();
     let place = named_run(dir, &ids, asked)?;
-    Ok(reference(dir, &runs[place]))
+    Ok(RunRef::of(dir, &runs[place]))
 }
 
 /// The run of the same job before `run`; `None` where it is the first one.
@@ -219,7 +225,7 @@ pub fn resolve_run_of(dir: &Path, job: &str, asked: &str) -> Result<RunRef, Repo
 /// A folder cannot be listed.
 pub fn run_before(dir: &Path, run: &RunRef) -> Result<Option<RunRef>, ReportError> {
     let runs = runs::of_job(dir, &run.job)?;
-    Ok(runs.iter().find(|file| file.run < run.run_id).map(|file| reference(dir, file)))
+    Ok(runs.iter().find(|file| file.run < run.run_id).map(|file| RunRef::of(dir, file)))
 }
 
 /// The run of `job` a person means by `asked`: one that reported below `dir`, or one of `others`, e.g. those whose rows
@@ -270,11 +276,6 @@ fn steps_back(asked: &str) -> Option<usize> {
         "" => Some(0),
         back => back.strip_prefix('~')?.parse().ok(),
     }
-}
-
-fn reference(dir: &Path, file: &RunFile) -> RunRef {
-    let summary = tables::summary(dir, file.run.as_str());
-    RunRef { run_id: file.run.clone(), job: file.job.clone(), summary }
 }
 
 fn unknown(asked: &str, runs: &[&str]) -> ReportError {

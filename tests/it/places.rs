@@ -153,7 +153,7 @@ fn the_commands_of_the_readme_work_from_everywhere() {
     let lines: Vec<&str> = lines.filter(demo).collect();
     assert!(lines.len() >= 4, "{lines:?}");
     let places = Places::new();
-    let made = places.typed("barkeep init 'a demo' --demo", places.home.path());
+    let made = places.typed("barkeep demo 'a demo'", places.home.path());
     for line in next(&made) {
         places.typed(&line, places.home.path());
     }

@@ -48,6 +48,10 @@ fn findings_are_new_fixed_and_still_there() {
 
     - error ohlc A 2024-01-04: low 3 is above another price of its bar, 1; broken: high >= low, low <= open, low <= close (bars.csv:3)
     ");
+    let shown = project.call(&["report", "show"]).exits(0).out;
+    let heading: Vec<&str> = shown.lines().skip(1).take(2).collect();
+    assert!(heading[0].starts_with("compared with ") && heading[0].ends_with(" before: 2 new, 1 fixed"), "{heading:?}");
+    assert_eq!(heading[1], "4 findings in 3 bars; 1 bar is missing");
     let objects = diff(&project, &["latest~1", "latest"]);
     let ohlc = of_rule(&objects, "ohlc");
     assert_eq!((&ohlc["new"], &ohlc["fixed"], &ohlc["still"]), (&1.into(), &1.into(), &1.into()));
@@ -56,7 +60,7 @@ fn findings_are_new_fixed_and_still_there() {
         .iter()
         .map(|found| ["change", "because", "series"].map(|key| found[key].as_str().unwrap()).into())
         .collect();
-    assert_eq!(said, [("new", "data", "B"), ("fixed", "data", "A")]);
+    assert_eq!(said, [("new", "data", "B"), ("new", "data", "A"), ("fixed", "data", "A")]);
     let back = diff(&project, &["latest", "latest~1"]);
     assert_eq!(of_rule(&back, "ohlc")["new"], 1, "the runs are those that are named, in their order");
 }
