@@ -199,7 +199,9 @@ fn a_demo_finds_its_faults_and_says_what_to_look_at() {
     assert!(again.starts_with("the demo in barkeep-demo is checked again\n"), "{again}");
     assert!(again.contains("61 findings, 0 new and 0 fixed since "), "{again}");
     let output = project.call(&["check", "barkeep-demo/jobs/demo.toml"]).exits(1);
-    insta::assert_snapshot!(output.out, @"");
+    insta::assert_snapshot!(output.out, @r"
+    job=demo verdict=FAIL status=findings exit=1 rows=24079 clean=24019 flagged=44 parse_errors=0 to_quarantine=16 to_delete=0 kept=0 errors=36 warnings=25 notes=0 new=0 fixed=0 failed=date-format:4,off-calendar:3,required:2,ohlc:7,volume-overflow:2,duplicate:7,duplicate-copy:3,price-spike:3,unit-slip:2,us-symbol:2,us-price-range:1 seconds=[s] run=[run]
+    ");
     let sets = ["rules/ohlcv.toml", "rules/crypto.toml", "jobs/demo.toml"].map(|name| format!("barkeep-demo/{name}"));
     project.call(&[&["rules", "test"][..], &sets.each_ref().map(String::as_str)].concat()).exits(0);
 }
