@@ -10,7 +10,7 @@
 //!       |            all rules over one series at a time checks, market
 //! findings -> verdicts -> totals, limits                 decide
 //!       |
-//! tables, summary                                        report
+//! tables, summary                                        report, page
 //! plans, quarantine, removal, restore, purge      quarantine
 //! ```
 //!
@@ -89,6 +89,7 @@ pub mod engine;
 pub(crate) mod inspect;
 pub mod market;
 pub mod notify;
+pub mod page;
 pub mod quarantine;
 pub mod report;
 pub mod run;

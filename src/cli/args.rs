@@ -14,7 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use self::backfill::{BackfillArgs, Reprocess};
 pub(crate) use self::explain::ExplainArgs;
 pub(crate) use self::label::{JudgementArg, LabelArgs};
-pub(crate) use self::report::{FindingsArgs, PruneArgs, ReportArgs, ReportCommand, ReportsDir};
+pub(crate) use self::report::{FindingsArgs, PageArgs, PruneArgs, ReportArgs, ReportCommand, ReportsDir};
 pub(crate) use self::rules::{BacktestArgs, DiffArgs, RulesCommand, SchemaOf, SuggestArgs};
 pub(crate) use self::schedule::{ScheduleCommand, ScheduleTarget, StartArgs};
 pub(crate) use super::log::LogFormat;
@@ -109,7 +109,7 @@ pub(crate) enum Command {
     /// Look at rules, try them, and find some for your bars: list, explain, lint, test, backtest, diff, suggest, schema.
     #[command(subcommand)]
     Rules(RulesCommand),
-    /// How each job stands, the worst first; list, show and prune reports.
+    /// How each job stands, the worst first; list, show, html, open and prune reports.
     Report(ReportArgs),
     /// When jobs are due by their `[schedule]`, and what starts them: list, next, export, start.
     #[command(subcommand)]

@@ -20,6 +20,7 @@ mod log;
 mod memory;
 mod output;
 mod overview;
+mod page;
 mod path;
 mod preview;
 mod progress;
@@ -148,6 +149,8 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
                 let asked = report_diff::Asked { before, after, job, findings };
                 wait(&global, stoppable(report_diff::diff(&global, &reports.dir, &asked, output)))
             }
+            Some(ReportCommand::Html { page, output: target }) => page::html(&page, target.as_deref(), output),
+            Some(ReportCommand::Open { page }) => page::open(&page, output),
             Some(ReportCommand::Prune(args)) => prune::prune(&args, output),
         },
         Command::Schedule(ScheduleCommand::List { jobs }) => schedule::list(&global, &jobs, output),

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::findings::{self, Mark};
 use super::output::{self, Output};
 use crate::market::Interval;
-use crate::report::of_run;
+use crate::report::files;
 use crate::report::render::{render_line, render_next, render_text};
 use crate::report::summary::Summary;
 use crate::run::{Exit, Failure, RunResult};
@@ -42,7 +42,7 @@ fn few(summary: &Summary, reports: Option<&Path>) -> Result<Vec<String>, Failure
     let interval = Interval::parse(&summary.interval).unwrap_or(Interval::Day);
     let marks = summary.change.as_ref().is_some_and(|change| change.since_run.is_some());
     let mut lines = Vec::new();
-    for batch in of_run::findings(dir, summary)? {
+    for batch in files::found(dir, summary)? {
         lines.extend(findings::lines(&batch, interval, if marks { Mark::New } else { Mark::None })?);
     }
     Ok(lines)

@@ -3,12 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::args::{DemoArgs, Global};
+use super::args::{DemoArgs, Global, PageArgs, ReportsDir};
 use super::demo::{self, Demo, Fault};
 use super::events;
 use super::output::{self, Output};
+use super::page;
 use super::project::{shared, there_already, write_all};
 use crate::durable::paths;
+use crate::page::MOST;
 use crate::report::render::render_text;
 use crate::run::shell::{typed, typed_word};
 use crate::run::{CheckOptions, Exit, Failure, Job, Stop};
@@ -28,7 +30,11 @@ pub(crate) async fn demo(global: &Global, args: &DemoArgs, output: &mut Output) 
     let written = make(&root, &made)?;
     let job = root.join(JOB);
     let context = events::context(global, Stop::never());
-    let result = Job::open(&context, &job)?.check(CheckOptions::default()).await?;
+    let opened = Job::open(&context, &job)?;
+    let reports = opened.report_dir().to_path_buf();
+    let result = opened.check(CheckOptions::default()).await?;
+    let page =
+        PageArgs { run: Some(result.summary.run_id.clone()), reports: ReportsDir { dir: reports }, findings: MOST };
     if output.is_json() {
         let files: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
         let object = serde_json::json!({
@@ -37,6 +43,7 @@ pub(crate) async fn demo(global: &Global, args: &DemoArgs, output: &mut Output) 
         });
         output.line(&object.to_string())?;
         output.line(&output::summary(&result.summary)?)?;
+        page::html(&page, None, output)?;
     } else {
         let files = counted(written.len() as u64, "file");
         output.line(&match written.is_empty() {
@@ -45,6 +52,10 @@ pub(crate) async fn demo(global: &Global, args: &DemoArgs, output: &mut Output) 
         })?;
         output.line(&format!("{} lists what is wrong with the bars\n", root.join(FAULTS).display()))?;
         output.line(render_text(&result.summary, output.colour(), output::width()).trim_end())?;
+        match output.terminal() {
+            true => page::open(&page, output)?,
+            false => page::html(&page, None, output)?,
+        };
         if let Some(Fault { symbol, time, .. }) = made.faults.iter().find(|fault| fault.rule == EXAMPLE) {
             let symbol = typed_word(symbol.as_ref());
             output.line(&format!("      barkeep explain {} --series {symbol} --at {time}", typed(&job)))?;

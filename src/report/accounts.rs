@@ -13,7 +13,7 @@ use crate::text::utc::UtcMicros;
 const MOST_NAMED: usize = 4;
 
 /// Where every row went, what changed, and what was not evaluated.
-pub(super) fn accounts(summary: &Summary) -> Vec<String> {
+pub fn accounts(summary: &Summary) -> Vec<String> {
     let mut lines = vec![format!("  {}", equation(summary))];
     let found = summary.findings.error + summary.findings.warn + summary.findings.info;
     if let Some(change) =

@@ -3,7 +3,7 @@
 //! Findings and months go to disk as they come, under names no reader sees; counts are kept. A report is published
 //! as a whole, the row in `runs` last, or not at all.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -29,7 +29,7 @@ use super::tables::Table;
 use super::tally::Tally;
 use super::write::{self, Published, TableWriter};
 use crate::decide::{Label, Labels};
-use crate::durable::{Disk, Staged};
+use crate::durable::{Disk, Staged, folder_of};
 use crate::engine::program::Program;
 use crate::engine::records::Record;
 
@@ -309,7 +309,9 @@ impl Report {
             }
             let properties = as_few_rows(self.destination.properties()).build();
             let rows = RecordBatch::new_empty(table.schema());
-            write::publish(TableWriter::whole(&self.destination, &target, &rows, properties)?)?;
+            let file = TableWriter::whole(&self.destination, &target, &rows, properties)?;
+            // Where it is not sure to stay, nothing of the report is there yet.
+            file.publish().map_err(|error| ReportError::writing(folder_of(&target), io::Error::from(error)))?;
         }
         Ok(())
     }
@@ -400,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_leaves_five_kinds_of_files() {
+    fn a_run_leaves_its_tables_and_a_summary() {
         let dir = tempfile::tempdir().unwrap();
         let mut outcome = ended(&meta(2));
         outcome.actions.push(ActionRow {

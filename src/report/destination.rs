@@ -30,6 +30,10 @@ pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub(super) const SCOPE_KEY: &str = "barkeep.scope";
 /// Key of the metadata of every table that says which job file the run was of.
 pub(super) const JOB_FILE_KEY: &str = "barkeep.job_file";
+/// Key of the version of the columns, and of that of who wrote them.
+pub(super) const SCHEMA_VERSION_KEY: &str = "barkeep.schema_version";
+/// See [`SCHEMA_VERSION_KEY`].
+pub(super) const VERSION_KEY: &str = "barkeep.version";
 /// See [`SCOPE_KEY`].
 pub(super) const WHOLE: &str = "whole";
 
@@ -170,8 +174,8 @@ impl Destination {
     pub(super) fn properties(&self) -> WriterPropertiesBuilder {
         let pair = |key: &str, value: &str| KeyValue::new(format!("barkeep.{key}"), value.to_owned());
         written_as(vec![
-            pair("schema_version", &SCHEMA_VERSION.to_string()),
-            pair("version", VERSION),
+            KeyValue::new(SCHEMA_VERSION_KEY.to_owned(), SCHEMA_VERSION.to_string()),
+            KeyValue::new(VERSION_KEY.to_owned(), VERSION.to_owned()),
             pair("run_id", self.run.as_str()),
             pair("job", &self.job),
             KeyValue::new(JOB_FILE_KEY.to_owned(), self.job_file.clone()),

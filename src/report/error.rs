@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use super::tables::SCHEMA_VERSION;
 use crate::source::SourceError;
 use crate::text::numbers::counted;
 use arrow::error::ArrowError;
@@ -35,6 +36,20 @@ pub enum ReportError {
         #[source]
         source: io::Error,
     },
+    /// A page cannot be written.
+    #[error("cannot write the page `{target}`: {remedy}; name another file with `-o FILE`")]
+    Page {
+        /// The file.
+        target: PathBuf,
+        /// What is wrong, as far as known.
+        remedy: &'static str,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// A page cannot be put together. A fault of barkeep, not of the data.
+    #[error("bug in barkeep: the page cannot be put together: {0}")]
+    Template(String),
     /// Rows cannot be encoded as Parquet.
     #[error("cannot encode `{file}`")]
     Encode {
@@ -87,19 +102,18 @@ pub enum ReportError {
         /// Those that have runs.
         jobs: Vec<String>,
     },
-    /// A newer version of barkeep wrote it.
+    /// A later version wrote the run, and its columns mean something else.
     #[error(
-        "run `{run}` was written by barkeep {version}, in form {schema_version} of the reports: this barkeep reads up to form {reads}, update it"
+        "run `{run}` was written by barkeep {version}, with tables of version {schema}; this barkeep reads version {SCHEMA_VERSION}: \
+         take barkeep {version} or a later one"
     )]
     Newer {
         /// The run.
         run: String,
-        /// The version of barkeep.
+        /// The barkeep that wrote it.
         version: String,
-        /// The version of the tables.
-        schema_version: u32,
-        /// The newest that this barkeep reads.
-        reads: u32,
+        /// The version of its tables.
+        schema: u32,
     },
     /// `latest~N` reaches behind the first run.
     #[error("`{asked}` reaches back too far: there {} {}", if *runs == 1 { "is" } else { "are" }, counted(*runs as u64, "run"))]
@@ -150,6 +164,19 @@ impl ReportError {
     /// A failure to write below `folder`.
     pub fn writing(folder: &Path, source: io::Error) -> Self {
         Self::Write { folder: folder.to_path_buf(), remedy: remedy(source.kind()), source }
+    }
+
+    /// A failure to write the page `target`.
+    pub fn page(target: &Path, source: io::Error) -> Self {
+        let remedy = match source.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => "the disk is full",
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => "this user may not write there",
+            ErrorKind::NotADirectory | ErrorKind::AlreadyExists | ErrorKind::IsADirectory => {
+                "something else has that name"
+            }
+            _ => "look at the disk below it",
+        };
+        Self::Page { target: target.to_path_buf(), remedy, source }
     }
 
     /// A failure of the Parquet writer of `file`; what the disk says is reported from what the encoder says.

@@ -15,15 +15,16 @@
 //! write      files that are there as a whole or not at all; sweep: what killed runs left; rights: who may read
 //! open       the findings that are open, over runs that looked at parts
 //! views      what people ask of the tables, as SQL, and the tables for DuckDB
+//! running    runs that are under way, for other processes
 //! overview   the jobs that have reports; lateness: by how many sessions their newest bars are late
 //! notification  the notification of a run, written into its row, and those of the runs before
 //! store      reading back (reading: columns): tables for SQL, runs by name; latest: the findings of the latest run, one by one;
-//!            of_run: those of one run
+//!            files: those of one run
 //! ```
 //!
 //! A run exists when its row in `runs` does, and that is written last. Nothing here prints.
 
-mod accounts;
+pub mod accounts;
 pub mod backfills;
 pub mod by_label;
 mod chain;
@@ -35,6 +36,7 @@ mod destination;
 pub mod error;
 #[cfg(test)]
 mod faults;
+pub mod files;
 mod finding_bars;
 mod finding_columns;
 pub mod findings;
@@ -50,7 +52,6 @@ mod marks;
 mod months;
 pub mod moves;
 pub mod notification;
-pub mod of_run;
 pub mod one_fault;
 pub mod open;
 pub mod other_days;
@@ -64,6 +65,7 @@ pub mod rules_before;
 pub mod run;
 pub mod run_id;
 pub mod run_totals;
+pub mod running;
 pub mod runs;
 pub mod starts;
 pub mod store;

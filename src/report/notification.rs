@@ -18,13 +18,14 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use super::backfills::is_backfill;
 use super::destination::{as_few_rows, written_as};
 use super::error::ReportError;
-use super::reading::{only, texts};
+use super::reading::{only, shaped, texts};
 use super::run::{Notification, RunStatus};
 use super::run_id::RunId;
 use super::runs;
 use super::summary::Summary;
 use super::sweep::{claim_of, temporary_of};
 use super::tables::{self, Table};
+use super::write::plain;
 use crate::durable::{Claim, Disk, Growing, folder_of};
 
 /// The word in `notify_event` for a run that had no event.
@@ -209,13 +210,14 @@ fn with(path: &Path, notification: &Notification, undelivered: Option<&Undeliver
         values.push(("error", Arc::new(StringArray::from(vec![error.as_str()]))));
     }
     let schema = Table::Runs.schema();
-    let columns = schema.fields().iter().map(|field| {
-        let value = values.iter().find(|(name, _)| name == field.name()).map(|(_, value)| Arc::clone(value));
-        let missing = || ArrowError::SchemaError(format!("there is no column `{}`", field.name()));
-        value.or_else(|| row.column_by_name(field.name()).cloned()).ok_or_else(missing)
+    let row = shaped(row, &schema)?;
+    let columns = schema.fields().iter().zip(row.columns()).map(|(field, column)| {
+        let value = values.iter().find(|(name, _)| name == field.name()).map(|(_, value)| value);
+        Arc::clone(value.unwrap_or(column))
     });
-    let row = RecordBatch::try_new(Arc::clone(&schema), columns.collect::<Result<_, _>>()?)?;
-    let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(as_few_rows(written_as(metadata)).build()))?;
+    let row = RecordBatch::try_new(Arc::clone(&schema), columns.collect())?;
+    let options = plain(as_few_rows(written_as(metadata)).build());
+    let mut writer = ArrowWriter::try_new_with_options(Vec::new(), schema, options)?;
     writer.write(&row)?;
     Ok(writer.into_inner()?)
 }

@@ -160,7 +160,7 @@ fn closing(summary: &Summary, paint: Paint) -> String {
 }
 
 /// What the run did, in a sentence.
-fn reported(summary: &Summary) -> String {
+pub fn reported(summary: &Summary) -> String {
     let moves = [(summary.rows.to_quarantine, "quarantined"), (summary.rows.to_delete, "deleted")];
     let moves = moves.into_iter().filter(|(count, _)| *count > 0);
     let moves: Vec<String> = moves.map(|(count, how)| format!("{} would be {how}", counted(count, "row"))).collect();

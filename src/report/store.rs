@@ -10,8 +10,8 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
@@ -20,10 +20,11 @@ use datafusion::prelude::SessionContext;
 use object_store::path::Path as StorePath;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
+use serde::Serialize;
 
 use super::destination::JOB_FILE_KEY;
 use super::error::ReportError;
-use super::reading::{metadata, shaped};
+use super::reading::{metadata, shaped, texts};
 use super::run_id::RunId;
 use super::runs::{self, RunFile};
 use super::summary::Summary;
@@ -76,12 +77,7 @@ impl RunRef {
         if let Ok(Versions { schema_version, version }) = serde_json::from_slice(json)
             && schema_version > tables::SCHEMA_VERSION
         {
-            return Err(ReportError::Newer {
-                run: self.run_id.to_string(),
-                version,
-                schema_version,
-                reads: tables::SCHEMA_VERSION,
-            });
+            return Err(ReportError::Newer { run: self.run_id.to_string(), version, schema: schema_version });
         }
         serde_json::from_slice(json).map_err(|source| ReportError::reading(&self.summary, source))
     }
@@ -116,6 +112,47 @@ pub fn newest_runs(dir: &Path, most: usize) -> Result<Vec<RecordBatch>, ReportEr
     let files = runs::all(dir)?;
     let read = |file: &RunFile| row_of(file).map_err(|source| ReportError::reading(&file.path, source));
     files.iter().take(most).map(read).collect()
+}
+
+/// A run, in a line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RunLine {
+    /// The run.
+    pub run_id: String,
+    /// Its job.
+    pub job: String,
+    /// The command.
+    pub command: String,
+    /// How it ended.
+    pub status: String,
+    /// Findings of severity `error`.
+    pub errors: i64,
+    /// Findings of severity `warn`.
+    pub warnings: i64,
+}
+
+/// The newest `most` runs below `dir`, newest first; see [`newest_runs`].
+///
+/// # Errors
+/// A folder cannot be listed, or a file not read.
+pub fn newest_lines(dir: &Path, most: usize) -> Result<Vec<RunLine>, ReportError> {
+    let line = |run: &RecordBatch| {
+        let text = |name: &str| Ok::<_, ArrowError>(texts(run, name)?.value(0).to_owned());
+        let count = |name: &str| {
+            let counts = run.column_by_name(name).and_then(|counts| counts.as_primitive_opt::<Int64Type>());
+            counts.map_or(0, |counts| counts.value(0))
+        };
+        Ok(RunLine {
+            run_id: text("run_id")?,
+            job: text("job")?,
+            command: text("command")?,
+            status: text("status")?,
+            errors: count("findings_error"),
+            warnings: count("findings_warn"),
+        })
+    };
+    let lines: std::result::Result<Vec<RunLine>, ArrowError> = newest_runs(dir, most)?.iter().map(line).collect();
+    lines.map_err(|source| ReportError::reading(dir, source))
 }
 
 /// The columns of `runs` and `job` behind them.

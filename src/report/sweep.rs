@@ -67,9 +67,13 @@ fn remove_files(disk: &Disk, dir: &Path, run: &RunId, reported: bool) -> io::Res
             remove(disk, &folder, |name| is_hidden(name, run) || (!reported && is_of(name, run)))?;
         }
     }
-    let summary = tables::summary(dir, run.as_str());
-    disk.remove(&temporary_of(&summary))?;
-    if reported { Ok(()) } else { disk.remove(&summary) }
+    for file in [tables::summary(dir, run.as_str()), tables::page(dir, run.as_str())] {
+        disk.remove(&temporary_of(&file))?;
+        if !reported {
+            disk.remove(&file)?;
+        }
+    }
+    Ok(())
 }
 
 /// The folders of `table` that files of `run` may lie in, whatever its job.

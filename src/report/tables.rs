@@ -118,6 +118,11 @@ pub fn summary(dir: &Path, run: &str) -> PathBuf {
     pages(dir, run).join("summary.json")
 }
 
+/// The page of a run.
+pub fn page(dir: &Path, run: &str) -> PathBuf {
+    pages(dir, run).join("report.html")
+}
+
 #[cfg(test)]
 mod tests {
     use arrow::datatypes::{DataType, TimeUnit};

@@ -10,6 +10,7 @@ use arrow::datatypes::DataType;
 use arrow::util::display::array_value_to_string;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
+use super::reading::shaped;
 use super::run::{RunMeta, Trigger};
 use super::run_id::RunId;
 use super::tables::Table;
@@ -294,7 +295,7 @@ pub(super) fn clean_series(name: &str) -> Output {
         .month(name, 90, 31)
 }
 
-/// Every file below `dir`, as paths relative to it, in order.
+/// Every file below `dir`, as paths relative to it, in order; without those without rows, which every job has.
 pub(super) fn files(dir: &Path) -> Vec<String> {
     fn walk(dir: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(dir).unwrap() {
@@ -306,6 +307,7 @@ pub(super) fn files(dir: &Path) -> Vec<String> {
     walk(dir, &mut found);
     let mut names: Vec<String> =
         found.iter().map(|path| path.strip_prefix(dir).unwrap().to_str().unwrap().to_owned()).collect();
+    names.retain(|name| !name.ends_with("/no-rows.parquet"));
     names.sort();
     names
 }
@@ -318,7 +320,8 @@ pub(super) fn read(dir: &Path, table: Table) -> RecordBatch {
         let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(dir.join(name)).unwrap()).unwrap();
         reader.build().unwrap().map(Result::unwrap).collect::<Vec<_>>()
     });
-    concat_batches(&table.schema(), &batches.collect::<Vec<_>>()).unwrap()
+    let batches: Vec<RecordBatch> = batches.map(|batch| shaped(&batch, &table.schema()).unwrap()).collect();
+    concat_batches(&table.schema(), &batches).unwrap()
 }
 
 /// The values of a column as text; NULL is empty.

@@ -70,6 +70,12 @@ impl Drop for Published {
     }
 }
 
+/// Parquet without the schema of Arrow, which would be most of a file of a few rows, and says nothing that the types of Parquet
+/// do not.
+pub(super) fn plain(properties: WriterProperties) -> ArrowWriterOptions {
+    ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true)
+}
+
 /// Writes one Parquet file.
 #[derive(Debug)]
 pub(super) struct TableWriter {
@@ -95,9 +101,7 @@ impl TableWriter {
         schema: SchemaRef,
         properties: WriterProperties,
     ) -> Result<Self, ReportError> {
-        // The schema of Arrow would be most of a file of a few rows, and says nothing that the types of Parquet do not.
-        let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
-        let writer = ArrowWriter::try_new_with_options(file, schema, options);
+        let writer = ArrowWriter::try_new_with_options(file, schema, plain(properties));
         let writer = writer.map_err(|source| ReportError::encoding(target, source))?;
         Ok(Self { target: target.to_path_buf(), writer })
     }

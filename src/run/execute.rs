@@ -20,6 +20,7 @@ use super::notify::Notifying;
 use super::of_job::OfJob;
 use super::open::Opened;
 use super::options::{CheckOptions, Goal, Order, PlanOptions, RunOptions};
+use super::page;
 use super::peak::Peak;
 use super::program;
 use super::removal::{self, Done};
@@ -119,19 +120,22 @@ impl Job {
         if order.options.report {
             namesake::reject(&self.loaded)?;
         }
+        let name = run_id.clone();
         let (meta, started) = self.begin(run_id, &order)?;
         log::start(&meta);
         let clock = started.clock;
-        let ended = match open_reported(self, &order, &meta).await {
+        let job = if order.options.report { &self.watched(&meta) } else { self };
+        let ended = match open_reported(job, &order, &meta).await {
             Ok(opened) => {
                 // It holds a good deal, which is not for the stack of whoever waits.
-                let ended = Box::pin(opened_job(self, &order, &opened, meta, started)).await;
+                let ended = Box::pin(opened_job(job, &order, &opened, meta, started)).await;
                 // A run that broke off on its way still gives its connections back.
                 opened.source.close().await;
                 ended
             }
             Err(failure) => Err(failure),
         };
+        page::write(self, &order, &name);
         log_end(&ended, clock.elapsed().as_secs_f64());
         ended
     }

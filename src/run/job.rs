@@ -22,7 +22,7 @@ pub struct Job {
     pub(super) only: Vec<String>,
     pub(super) loaded: Arc<Loaded>,
     pub(super) source: Arc<dyn SourceKind>,
-    own: Option<Arc<dyn OwnSource>>,
+    pub(super) own: Option<Arc<dyn OwnSource>>,
 }
 
 impl Job {

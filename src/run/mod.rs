@@ -10,7 +10,7 @@
 //! conclude the report and how it ended           examine     what is found out of a job, for `doctor`
 //! rules    job and rule files without a source   preview     the first bars; bars_view  all of them, for SQL
 //! extract  the bars as one Parquet file           label       what a person decided, written down; labels  in a run
-//! next     what to type behind a run
+//! next     what to type behind a run              page        its page, where the job wants one of every run
 //! notify   notifications of its end              retention    reports that are not kept go
 //! totals   rules that compare a run with those before
 //! trial    rules tried over the bars of a job     suggest     rules that follow from the bars
@@ -18,6 +18,7 @@
 //! table_file a result as a file
 //! lock     one run of a job at a time             unfinished  runs that broke off or were skipped
 //! backfill old windows, one after the other       scheduler   starts jobs when they are due
+//! watched  how far a run is, for other processes
 //! log      the life of a run as log lines         unreported  runs that moved rows and left no report, by their mark (moving)
 //! ```
 
@@ -60,6 +61,7 @@ mod open;
 mod options;
 mod other_bars;
 mod other_job;
+mod page;
 mod part;
 #[cfg(test)]
 mod part_tests;
@@ -86,6 +88,7 @@ mod trial;
 mod unfinished;
 mod unreported;
 pub(crate) mod unresolved;
+mod watched;
 mod window;
 
 pub use apply::Review;

@@ -18,6 +18,12 @@ impl UtcMicros {
         }
     }
 
+    /// The instant without what it has of a second.
+    #[must_use]
+    pub fn to_the_second(self) -> Self {
+        Self(self.0.div_euclid(1_000_000) * 1_000_000)
+    }
+
     /// The date, e.g. `2026-10-24`.
     pub fn date(self) -> String {
         self.format("%Y-%m-%d")

@@ -17,6 +17,7 @@ mod new_errors;
 mod notify;
 mod output;
 mod overview;
+mod page;
 mod report_diff;
 mod reports;
 mod retention;

@@ -26,6 +26,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("suggest", &["bars", "market", "text"]),
     ("engine", &["bars", "checks", "config", "decide", "durable", "market", "schema"]),
     ("report", &["bars", "checks", "decide", "durable", "engine", "market", "schema", "source", "text"]),
+    ("page", &["checks", "durable", "market", "report", "text"]),
     ("quarantine", &["bars", "decide", "durable", "report", "source", "text"]),
     (
         "run",
@@ -39,6 +40,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "inspect",
             "market",
             "notify",
+            "page",
             "quarantine",
             "report",
             "schedule",
@@ -57,6 +59,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "engine",
             "inspect",
             "market",
+            "page",
             "quarantine",
             "report",
             "run",

@@ -125,7 +125,7 @@ fn the_commands_of_the_document_say_what_stands_below_them() {
     let text = fs::read_to_string(package().join("docs/operations.md")).unwrap();
     let project = project(&text);
     let commands = blocks(before_recovery(&text).0, "console");
-    assert_eq!(commands.len(), 17);
+    assert_eq!(commands.len(), 18);
     for command in commands {
         let (line, expected) = command.split_once('\n').unwrap();
         let words = words(line);

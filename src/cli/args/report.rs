@@ -62,8 +62,33 @@ pub(crate) enum ReportCommand {
         #[arg(long, default_value_t = 20)]
         findings: usize,
     },
+    /// Write a run as one HTML page, or without a run all jobs: charts, filters, evidence; it needs no network.
+    Html {
+        #[command(flatten)]
+        page: PageArgs,
+        /// The file; by default `pages/RUN/report.html` below the reports, and `pages/index.html` for all jobs.
+        #[arg(short, long, value_name = "FILE", value_parser = path::parser())]
+        output: Option<PathBuf>,
+    },
+    /// Write the same page and open it in a browser.
+    Open {
+        #[command(flatten)]
+        page: PageArgs,
+    },
     /// Remove the reports of old runs; never touches a source, a quarantine or a plan.
     Prune(PruneArgs),
+}
+
+/// Which page.
+#[derive(Debug, Args)]
+pub(crate) struct PageArgs {
+    /// An id, a unique prefix, `latest`, or `latest~2`; all jobs where there is none.
+    pub(crate) run: Option<String>,
+    #[command(flatten)]
+    pub(crate) reports: ReportsDir,
+    /// At most so many findings are in the page; all are counted.
+    #[arg(long, value_name = "N", default_value_t = crate::page::MOST)]
+    pub(crate) findings: u64,
 }
 
 /// Which findings are shown.

@@ -73,6 +73,8 @@ pub struct Job {
     pub state_dir: JobPath,
     /// Of how many days and of how many months with runs the reports are kept; all where the job does not say.
     pub keep_reports: Option<(usize, usize)>,
+    /// Whether every run writes its page.
+    pub report_page: bool,
     /// What a value that does not decode is.
     pub parse_error: ParseError,
     /// Files with what is known of the market besides its calendar.
@@ -193,7 +195,8 @@ fn read_sections(section: &mut SectionReader<'_>) -> Draft {
     let window = section.section("window").and_then(|part| kept(section, run::read_window(part, bars.as_ref())));
     let limits = section.section("limits").and_then(|part| kept(section, run::read_limits(part)));
     let report = section.section("report").and_then(|part| kept(section, run::read_report(part)));
-    let (report_dir, keep_reports) = report.map_or((None, None), |(dir, keep)| (Some(dir), keep));
+    let (keep_reports, report_page) = report.as_ref().map_or((None, false), |report| (report.keep, report.page));
+    let report_dir = report.map(|report| report.dir);
     let quarantine =
         section.section("quarantine").and_then(|part| kept(section, run::read_quarantine(part, report_dir.as_ref())));
     let state_dir = section.section("state").and_then(|part| kept(section, run::read_state(part, report_dir.as_ref())));
@@ -223,6 +226,7 @@ fn read_sections(section: &mut SectionReader<'_>) -> Draft {
             report_dir: report_dir?,
             state_dir: state_dir?,
             keep_reports,
+            report_page,
             parse_error: parse_error?,
             facts: facts?,
             schedule: if has_schedule { Some(schedule?) } else { None },

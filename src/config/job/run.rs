@@ -8,7 +8,7 @@ use super::bars::Bars;
 use super::path::JobPath;
 use crate::decide::{Action, Severity};
 use crate::schema::diagnostic::Diagnostic;
-use crate::schema::keys::Otherwise::{Count, Nothing, Number, Text};
+use crate::schema::keys::Otherwise::{Count, Flag, Nothing, Number, Text};
 use crate::schema::keys::{ANY_COUNT, Holds, Section, key};
 use crate::schema::section::SectionReader;
 
@@ -131,6 +131,12 @@ pub(super) const REPORT: Section = Section {
             Nothing,
             "The same with one of each of so many months.",
         ),
+        key(
+            "page",
+            Holds::Flag,
+            Flag(false),
+            "Whether every run writes its page, `pages/RUN/report.html`; `barkeep report html` writes one at any time.",
+        ),
     ],
 };
 
@@ -195,8 +201,15 @@ pub(super) fn read_limits(mut section: SectionReader<'_>) -> (Option<Limits>, Ve
     (limits(), section.finish())
 }
 
-/// The folder, and how many days and months with runs are kept, where that is said.
-pub(super) type Report = (JobPath, Option<(usize, usize)>);
+/// `[report]`.
+pub(super) struct Report {
+    /// The folder.
+    pub(super) dir: JobPath,
+    /// How many days and months with runs are kept, where that is said.
+    pub(super) keep: Option<(usize, usize)>,
+    /// Whether every run writes its page.
+    pub(super) page: bool,
+}
 
 pub(super) fn read_report(mut section: SectionReader<'_>) -> (Option<Report>, Vec<Diagnostic>) {
     let job = &section.file().path;
@@ -204,7 +217,8 @@ pub(super) fn read_report(mut section: SectionReader<'_>) -> (Option<Report>, Ve
     let kept = section.has("keep_daily") || section.has("keep_monthly");
     let mut most = |name: &str| section.count(name).and_then(|most| usize::try_from(most).ok()).unwrap_or(0);
     let (daily, monthly) = (most("keep_daily"), most("keep_monthly"));
-    (dir.map(|dir| (dir, kept.then_some((daily, monthly)))), section.finish())
+    let page = section.flag("page");
+    (dir.map(|dir| Report { dir, keep: kept.then_some((daily, monthly)), page }), section.finish())
 }
 
 pub(super) fn read_quarantine(

@@ -151,7 +151,7 @@ fn a_full_disk_is_reported_and_leaves_nothing() {
 fn a_damaged_report_of_an_earlier_run_is_named() {
     let project = Project::new(FAULTY);
     project.call(&["check", "job.toml"]).exits(1);
-    let part = project.files("reports/findings").remove(0);
+    let part = project.files("reports/findings").pop().unwrap();
     fs::write(&part, "not Parquet").unwrap();
     let name = part.strip_prefix(project.root()).unwrap().display().to_string();
     project.call(&["check", "job.toml"]).exits(3).says(&[&format!("cannot read `{name}`; move it away")]);

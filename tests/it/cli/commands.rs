@@ -28,6 +28,8 @@ fn every_command_explains_itself() {
         "report",
         "report list",
         "report show",
+        "report html",
+        "report open",
         "report prune",
         "schedule",
         "schedule list",
@@ -190,7 +192,9 @@ fn a_demo_finds_its_faults_and_says_what_to_look_at() {
     assert_eq!(lines[1], "barkeep-demo/jobs/demo/faults.csv lists what is wrong with the bars");
     assert!(output.out.contains("61 findings, all new: this is the first run"), "{}", output.out);
     let next = lines.iter().position(|line| line.starts_with("next: ")).unwrap();
-    assert!(lines[next].contains("barkeep report show --dir barkeep-demo/reports"), "{}", output.out);
+    assert!(lines[next].starts_with("next: barkeep report "), "{}", output.out);
+    let page = lines.iter().find_map(|line| line.strip_suffix("   61 findings")).unwrap();
+    assert!(fs::read_to_string(project.path(page)).unwrap().contains("<html"), "{page}");
     let explain = lines.last().unwrap().trim().strip_prefix("barkeep ").unwrap();
     let words: Vec<&str> = explain.split(' ').collect();
     let told = project.call(&words).exits(0).out;

@@ -159,10 +159,10 @@ fn reports_of_a_newer_barkeep_are_named_so() {
     );
     fs::write(&summary, text.replace("\"verdict\"", "\"judgement\"")).unwrap();
     for args in [&["report", "show"][..], &["report", "diff", "latest", "latest"]] {
-        project.call(args).exits(3).says(&["was written by barkeep", "in form 99 of the reports", "update it"]);
+        project.call(args).exits(3).says(&["was written by barkeep", "with tables of version 99"]);
     }
     let overview = project.call(&["report"]).exits(0);
-    assert!(overview.out.contains("in form 99 of the reports"), "{}", overview.out);
+    assert!(overview.out.contains("with tables of version 99"), "{}", overview.out);
     fs::write(&summary, "{ \"schema_version\": 1, ").unwrap();
     let overview = project.call(&["report"]).exits(0);
     assert!(overview.out.contains("cannot read `reports/pages/"), "{}", overview.out);
