@@ -133,8 +133,8 @@ impl Check for Rule {
             let others = peers.as_mut().and_then(|peers| peers.others(series.time[row], value(*bar)));
             let others = others.filter(|others| others.series >= self.series && *bar != Bar::Unknown);
             match others {
-                Some(_) => evaluated += 1,
-                None => insufficient += 1,
+                Some(_) => evaluated += series.count(row),
+                None => insufficient += series.count(row),
             }
             let filled = *bar == Bar::Filled && others.is_some_and(|others| others.median > 0.5);
             found.extend(runs.take(row, filled.then_some(())).map(|((), rows)| rows));
@@ -142,7 +142,7 @@ impl Check for Rule {
         found.extend(runs.end().map(|((), rows)| rows));
         let filled = bars.iter().filter(|bar| **bar == Bar::Filled).count();
         let thin = bars.len() >= FEWEST && filled as f64 > self.most * bars.len() as f64;
-        let excused = if thin { found.iter().map(Range::len).sum() } else { 0 };
+        let excused = if thin { found.iter().flat_map(Range::clone).map(|row| series.count(row)).sum() } else { 0 };
         findings.evaluated(evaluated - excused);
         findings.excused(excused);
         findings.insufficient(insufficient);

@@ -124,7 +124,7 @@ impl Check for Timestamps {
 
     fn check(&self, series: &Series<'_>, findings: &mut FindingSink) {
         let dated = series.dated();
-        findings.evaluated(dated);
+        findings.evaluated(dated.saturating_sub(series.from));
         let ranks = &series.source_rank[..dated];
         let in_order = match self.direction {
             Some(Direction::Ascending) => ranks.is_sorted(),

@@ -180,7 +180,7 @@ impl Check for Rule {
         names.sort_unstable();
         names.dedup();
         if names.len() < 2 {
-            findings.insufficient(series.dated());
+            findings.insufficient(series.dated().saturating_sub(series.from));
             return;
         }
         let source = |row: usize| sources.get(row).and_then(|name| names.binary_search(&name).ok());
@@ -213,7 +213,7 @@ impl Rule {
     fn check_with(&self, other: &OtherJob, series: &Series<'_>, findings: &mut FindingSink) {
         let name = other.path.file_stem().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         if series.other.is_empty() || series.dated() == 0 {
-            return findings.insufficient(series.dated());
+            return findings.insufficient(series.dated().saturating_sub(series.from));
         }
         // The rows of the other job stand after those of this one.
         let joined =
@@ -256,9 +256,10 @@ impl Rule {
             }
             compare(place, bars, columns, self.limits, &mut differences);
         }
-        let evaluated = reported.iter().map(|source| compared[*source]).sum();
+        let is_counted = |(source, row): &&(usize, usize)| reported.contains(source) && *row >= series.from;
+        let evaluated = times.iter().flatten().filter(is_counted).count();
         findings.evaluated(evaluated);
-        findings.insufficient(series.dated() - evaluated);
+        findings.insufficient(series.dated().saturating_sub(series.from) - evaluated);
         if times.is_empty() {
             findings.push(Self::nothing_common(series, names));
             return;

@@ -154,10 +154,11 @@ impl Check for Rule {
             (0..series.dated()).filter(|row| own[*row].is_finite() && market[*row].is_finite()).collect();
         let (own, market) = (scaled(&own, &rows), scaled(&market, &rows));
         let Some(found) = stretches(&own, &market, self.bars, self.limit) else {
-            return findings.insufficient(series.dated());
+            return findings.insufficient(series.dated().saturating_sub(series.from));
         };
-        findings.evaluated(rows.len());
-        findings.insufficient(series.dated() - rows.len());
+        let evaluated = rows.iter().filter(|row| **row >= series.from).count();
+        findings.evaluated(evaluated);
+        findings.insufficient(series.dated().saturating_sub(series.from) - evaluated);
         findings.findings.extend(found.iter().map(|stretch| self.finding(series, &rows, stretch)));
     }
 }

@@ -121,6 +121,7 @@ impl Fixture {
     /// Runs `check` over the series.
     pub(crate) fn run(&self, check: &dyn Check) -> FindingSink {
         self.with_series(|series| {
+            counts_by_row(check, series);
             let mut sink = FindingSink::default();
             check.check(series, &mut sink);
             check.merge(series, &mut sink);
@@ -356,6 +357,25 @@ pub(crate) fn compile(rule: &str, spec: &BarsSpec) -> Result<Box<dyn Check>, Vec
     let (mut mistakes, _, lacking) = params.finish();
     mistakes.extend(lacking.into_iter().map(|lacking| lacking.mistake));
     if mistakes.is_empty() { Ok(check) } else { Err(mistakes) }
+}
+
+/// Fails unless `check` counts each row at most once, and none before the first that is reported on.
+fn counts_by_row(check: &dyn Check, series: &Series<'_>) {
+    let counted = |from: usize| {
+        let since = if from < series.dated() { series.time[from] } else { i64::MAX };
+        let mut sink = FindingSink::default();
+        check.check(&Series { from, since, ..*series }, &mut sink);
+        sink.totals.evaluated + sink.totals.insufficient + sink.totals.excused
+    };
+    assert_eq!(counted(series.rows), 0, "rows before the first that is reported on are counted");
+    // Rows without a timestamp stand behind all others, and bars of one timestamp are counted together.
+    let (mut behind, mut later) = (counted(series.dated()), i64::MAX);
+    let firsts = |row: &usize| *row == 0 || series.time[*row] > series.time[row - 1];
+    for row in (0..series.dated()).rev().filter(firsts) {
+        let (now, rows) = (counted(row), series.time[row..].partition_point(|time| *time < later));
+        assert!(now >= behind && now - behind <= rows as u64, "row {row}: {behind}, then {now}");
+        (behind, later) = (now, series.time[row]);
+    }
 }
 
 /// The contents of the fenced blocks of `language` in `markdown`.

@@ -148,8 +148,10 @@ impl Check for Rule {
         } else {
             Prices::collect(series, self.index, self.other).slips()
         };
-        findings.evaluated(found.rows.len() - found.insufficient);
-        findings.insufficient(found.insufficient);
+        let counted = |at: &usize| found.rows.row(*at) >= series.from;
+        let insufficient = found.insufficient.iter().copied().filter(counted).count();
+        findings.evaluated((0..found.rows.len()).filter(counted).count() - insufficient);
+        findings.insufficient(insufficient);
         for slip in &found.slips {
             findings.findings.extend(self.findings(series, &found.rows, *slip));
         }

@@ -21,7 +21,7 @@ pub(crate) async fn apply(global: &Global, args: &ApplyArgs, output: &mut Output
         number = context.stop.wait() => return Err(context.stop.stopped(number)),
     };
     confirm(&plan, args.confirm.is_some(), review.put_back)?;
-    show::result(plan.apply(&plan.confirmation()).await?, output)
+    show::result(plan.apply(&plan.confirmation()).await?, None, output)
 }
 
 /// Wants the word of a person: on a terminal the number of rows, else the flag. Of rows that a person put back it says

@@ -1,6 +1,7 @@
 //! The flags of every command, as clap reads them. What they mean together is decided by the commands.
 
 mod backfill;
+mod explain;
 mod label;
 mod report;
 mod rules;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::backfill::{BackfillArgs, Reprocess};
+pub(crate) use self::explain::ExplainArgs;
 pub(crate) use self::label::{JudgementArg, LabelArgs};
 pub(crate) use self::report::{FindingsArgs, PageArgs, PruneArgs, ReportArgs, ReportCommand, ReportsDir};
 pub(crate) use self::rules::{BacktestArgs, DiffArgs, RulesCommand, SchemaOf, SuggestArgs};
@@ -63,6 +65,8 @@ pub(crate) struct Global {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Make a folder with bars that have known faults and a job over them, check it, and say what to look at next.
+    Demo(DemoArgs),
     /// Make a folder with jobs, rules and the editor schema.
     Init(InitArgs),
     /// Show the first three bars of a job as they are read, with zone and session; nothing is evaluated.
@@ -102,6 +106,8 @@ pub(crate) enum Command {
     /// Look at what was moved, put it back, or erase what is old: list, show, restore, export, purge.
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
+    /// Show one bar with its neighbours, and what every rule says of it.
+    Explain(ExplainArgs),
     /// Write down what you decided about findings: known, fine or bad, and why.
     Label(LabelArgs),
     /// Look at rules, try them, and find some for your bars: list, explain, lint, test, backtest, diff, suggest, schema.
@@ -138,11 +144,16 @@ pub(crate) struct InitArgs {
     #[arg(default_value = ".", value_parser = path::parser())]
     pub(crate) dir: PathBuf,
     /// Look at these files and write the job that reads them: a file, a folder or a pattern.
-    #[arg(long, value_name = "GLOB", conflicts_with = "demo", value_parser = path::parser())]
+    #[arg(long, value_name = "GLOB", value_parser = path::parser())]
     pub(crate) from: Vec<PathBuf>,
-    /// Add bars with known faults and a job that finds them; needs no server.
-    #[arg(long)]
-    pub(crate) demo: bool,
+}
+
+/// Flags of `demo`.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// The folder; made if it is not there.
+    #[arg(default_value = "barkeep-demo", value_parser = path::parser())]
+    pub(crate) dir: PathBuf,
 }
 
 /// Flags of `check`.

@@ -27,7 +27,9 @@ pub(crate) async fn check(global: &Global, args: &CheckArgs, output: &mut Output
         as_of: as_of(&args.window)?,
     };
     let check = async |context: &Context, path: &Path| {
-        Job::open_rules(context, path, &args.rules)?.check(options.clone()).await
+        let job = Job::open_rules(context, path, &args.rules)?;
+        let result = job.check(options.clone()).await?;
+        Ok(Shown { result, reports: options.report.then(|| job.report_dir().to_path_buf()) })
     };
     each(global, (&args.jobs, args.quiet), signals::listen()?, check, output).await
 }
@@ -38,7 +40,10 @@ pub(crate) async fn plan(global: &Global, args: &PlanArgs, output: &mut Output) 
     let holds = args.holds.as_deref().map(parse_duration).transpose().map_err(wrong)?;
     let options =
         PlanOptions { window: asked(&args.window)?, file: args.output.clone(), holds, as_of: as_of(&args.window)? };
-    let plan = async |context: &Context, path: &Path| Job::open(context, path)?.plan(options.clone()).await;
+    let plan = async |context: &Context, path: &Path| {
+        let result = Job::open(context, path)?.plan(options.clone()).await?;
+        Ok(Shown { result, reports: None })
+    };
     each(global, (std::slice::from_ref(&args.job), false), signals::listen()?, plan, output).await
 }
 
@@ -48,7 +53,11 @@ pub(crate) async fn run(global: &Global, args: &RunArgs, output: &mut Output) ->
     let if_locked = args.if_locked.into();
     let (as_of, trigger) = (as_of(&args.window)?, args.trigger.into());
     let options = RunOptions { window, fail_on, dry_run, if_locked, as_of, trigger };
-    let run = async |context: &Context, path: &Path| Job::open(context, path)?.run(options.clone()).await;
+    let run = async |context: &Context, path: &Path| {
+        let job = Job::open(context, path)?;
+        let result = job.run(options.clone()).await?;
+        Ok(Shown { result, reports: Some(job.report_dir().to_path_buf()) })
+    };
     let stop = signals::listen_within(max_time(args.max_time.as_deref())?)?;
     each(global, (&args.jobs, args.quiet), stop, run, output).await
 }
@@ -63,12 +72,18 @@ fn max_time(text: Option<&str>) -> Result<Option<Duration>, Failure> {
     }
 }
 
+/// How a job ended, and the folder of its reports where they have its findings.
+struct Shown {
+    result: RunResult,
+    reports: Option<PathBuf>,
+}
+
 /// Does the same with the jobs one after the other; one that fails does not keep the next from running, a signal does.
 async fn each(
     global: &Global,
     (jobs, quiet): (&[PathBuf], bool),
     stop: Stop,
-    command: impl AsyncFn(&Context, &Path) -> Result<RunResult, Failure>,
+    command: impl AsyncFn(&Context, &Path) -> Result<Shown, Failure>,
     output: &mut Output,
 ) -> Result<Exit, Failure> {
     let (context, held) = if quiet { quiet_context(global, stop) } else { (context(global, stop), Held::default()) };
@@ -88,18 +103,18 @@ async fn each(
 
 /// Shows how the job at `path` ended; the exit it gives.
 fn show(
-    ended: Result<RunResult, Failure>,
+    ended: Result<Shown, Failure>,
     (context, path): (&Context, &Path),
     (quiet, held): (bool, &Held),
     output: &mut Output,
 ) -> Result<Exit, Failure> {
     let lines = output.lines();
-    let silent = quiet && ended.as_ref().is_ok_and(nothing_wrong);
+    let silent = quiet && ended.as_ref().is_ok_and(|shown| nothing_wrong(&shown.result));
     // Where something is wrong, what was noticed on the way says more of it.
     held.take().iter().filter(|_| !silent).for_each(|text| message(text));
     let ended = match ended {
-        Ok(result) if silent => Ok(result.exit),
-        ended => ended.and_then(|result| show::result(result, output)),
+        Ok(Shown { result, .. }) if silent => Ok(result.exit),
+        ended => ended.and_then(|Shown { result, reports }| show::result(result, reports.as_deref(), output)),
     };
     if let Err(failure) = &ended
         && output.lines() == lines

@@ -1,4 +1,4 @@
-//! The bars of `barkeep init --demo`: four years of daily bars with faults at known places.
+//! The bars of `barkeep demo`: four years of daily bars with faults at known places.
 //!
 //! The same bytes on every machine and on every day; `jobs/demo/` holds them too, for a clone. What a demo run must
 //! find, and nothing else, is the list of faults beside the bars.

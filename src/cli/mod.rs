@@ -10,8 +10,10 @@ mod demo;
 mod diff;
 mod doctor;
 mod events;
+mod explain;
 mod extract;
 mod failure_json;
+mod findings;
 mod init;
 mod label;
 mod log;
@@ -22,9 +24,11 @@ mod page;
 mod path;
 mod preview;
 mod progress;
+mod project;
 mod prune;
 mod quarantine;
 mod report;
+mod report_diff;
 mod rules;
 mod schedule;
 #[cfg(feature = "serve")]
@@ -35,6 +39,7 @@ mod size;
 mod sql;
 mod start;
 mod suggest;
+mod try_demo;
 mod window;
 
 use std::process::ExitCode;
@@ -118,6 +123,7 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
     match command {
         Command::Completions { shell } => completions(shell, output),
         Command::Man { dir } => man(&dir, output),
+        Command::Demo(args) => wait(&global, stoppable(try_demo::demo(&global, &args, output))),
         Command::Init(args) if args.from.is_empty() => init::init(&args, output),
         Command::Init(args) => wait(&global, stoppable(init::from_files(&global, &args, output))),
         Command::Preview { job } => wait(&global, stoppable(preview::preview(&global, &job, output))),
@@ -141,6 +147,10 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
             Some(ReportCommand::Show { run, reports, which }) => {
                 wait(&global, stoppable(report::show(&global, &reports.dir, &run, &which, output)))
             }
+            Some(ReportCommand::Diff { before, after, reports, job, findings }) => {
+                let asked = report_diff::Asked { before, after, job, findings };
+                wait(&global, stoppable(report_diff::diff(&global, &reports.dir, &asked, output)))
+            }
             Some(ReportCommand::Html { page, output: target }) => page::html(&page, target.as_deref(), output),
             Some(ReportCommand::Open { page }) => page::open(&page, output),
             Some(ReportCommand::Prune(args)) => prune::prune(&args, output),
@@ -163,6 +173,7 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
         Command::Extract { job, output: dir, clean } => {
             wait(&global, extract::extract(&global, &job, &ExtractOptions { dir, clean }, output))
         }
+        Command::Explain(args) => wait(&global, stoppable(explain::explain(&global, &args, output))),
         Command::Doctor { jobs } => wait(&global, stoppable(doctor::doctor(&global, &jobs, output))),
         Command::Label(args) => label::label(&global, &args, output),
         Command::Quarantine(args) => wait(&global, quarantine::run(&global, args, output)),

@@ -4,25 +4,28 @@ use std::path::Path;
 
 use chrono::Utc;
 
-use super::output::Output;
+use super::colour::is_utf8;
+use super::output::{self, Output};
 use crate::report::error::ReportError;
 use crate::report::overview::{JobLine, overview};
 use crate::report::summary::Verdict;
 use crate::run::shell::typed;
 use crate::run::{Exit, Failure};
+use crate::text::columns::{cut, padded};
 use crate::text::escape::visible;
 use crate::text::utc::UtcMicros;
 
 /// Columns of a name.
-const NAME: usize = 16;
+const NAME: usize = 14;
 /// Characters that show the last runs, two runs each.
-const RUNS_WIDE: usize = 15;
+const RUNS_WIDE: usize = 12;
 
 const MINUTE: i64 = 60_000_000;
 
 /// Shows the jobs.
 pub(crate) fn show(dir: &Path, output: &mut Output) -> Result<Exit, Failure> {
-    let jobs = overview(dir)?;
+    let now = UtcMicros::from(Utc::now());
+    let jobs = overview(dir, now)?;
     if output.is_json() {
         for job in &jobs {
             output.line(&serde_json::to_string(job)?)?;
@@ -34,18 +37,25 @@ pub(crate) fn show(dir: &Path, output: &mut Output) -> Result<Exit, Failure> {
         return Ok(Exit::Ok);
     }
     let to_show = format!("barkeep report show --dir {}", typed(dir));
-    for line in lines(&jobs, UtcMicros::from(Utc::now()), is_utf8(), &to_show) {
+    for line in lines(&jobs, now, (output::width(), is_utf8()), &to_show) {
         output.line(&line)?;
     }
     Ok(Exit::Ok)
 }
 
-/// The table, 80 columns wide at most.
-fn lines(jobs: &[JobLine], now: UtcMicros, utf8: bool, to_show: &str) -> Vec<String> {
-    let head = ["job", "new", "fixed", "rows", "last bar", "moved", "age"];
-    let [job, new, fixed, rows, last, moved, age] = head;
-    let mut lines =
-        vec![format!("      {job:<NAME$} {new:>5} {fixed:>5} {rows:>5} {last:<10} {moved:>5} {age:>4} last runs")];
+/// With fewer columns some are left out.
+const WIDE: usize = 78;
+
+/// The table, 80 columns wide at most, and 40 where the terminal is so narrow.
+fn lines(jobs: &[JobLine], now: UtcMicros, (width, utf8): (usize, bool), to_show: &str) -> Vec<String> {
+    let head = ["job", "new", "fixed", "rows", "last bar", "late", "moved", "age"];
+    let [job, new, fixed, rows, last, late, moved, age] = head;
+    let mut lines = vec![format!(
+        "      {job:<NAME$} {new:>5} {fixed:>5} {rows:>5} {last:<10} {late:>4} {moved:>5} {age:>4} last runs"
+    )];
+    if width < WIDE {
+        lines = vec![format!("      {job:<NAME$} {new:>5} {late:>4} {age:>4}")];
+    }
     for job in jobs {
         let verdict = match job.verdict {
             Verdict::Ok => "OK",
@@ -56,15 +66,26 @@ fn lines(jobs: &[JobLine], now: UtcMicros, utf8: bool, to_show: &str) -> Vec<Str
         let last = job.last_bar.as_deref().unwrap_or("-");
         let last: String = last.chars().take(10).collect();
         let line = format!(
-            "{verdict:<5} {:<NAME$} {:>5} {:>5} {:>5} {last:<10} {:>5} {:>4} {}",
-            shortened(&visible(&job.job)),
+            "{verdict:<5} {} {:>5} {:>5} {:>5} {last:<10} {:>4} {:>5} {:>4} {}",
+            padded(&cut(&job.job, NAME, utf8), NAME),
             count(job.new),
             count(job.fixed),
             short(job.rows_read.unsigned_abs()),
+            count(job.sessions_late),
             short(job.rows_quarantined.unsigned_abs()),
             age_of(now.0 - job.started_at.0),
             drawn(&job.findings, utf8)
         );
+        let line = match width < WIDE {
+            true => format!(
+                "{verdict:<5} {} {:>5} {:>4} {:>4}",
+                padded(&cut(&job.job, NAME, utf8), NAME),
+                count(job.new),
+                count(job.sessions_late),
+                age_of(now.0 - job.started_at.0)
+            ),
+            false => line,
+        };
         lines.push(line.trim_end().to_owned());
         if job.is_overdue(now) {
             lines.push(format!("      did not run since {}", job.started_at));
@@ -77,14 +98,6 @@ fn lines(jobs: &[JobLine], now: UtcMicros, utf8: bool, to_show: &str) -> Vec<Str
         lines.push(format!("next: {to_show} {}", worst.run_id));
     }
     lines
-}
-
-/// A name in so many columns as there are.
-fn shortened(name: &str) -> String {
-    if name.chars().count() <= NAME {
-        return name.to_owned();
-    }
-    name.chars().take(NAME - 1).chain(['~']).collect()
 }
 
 /// A count in at most five characters: 99999, 100k, 12.5M.
@@ -131,17 +144,10 @@ fn drawn(findings: &[Option<i64>], utf8: bool) -> String {
     pairs.map(character).collect()
 }
 
-/// Whether the locale (`LC_ALL`, `LC_CTYPE`, `LANG`) is one of UTF-8, and the terminal is not dumb.
-fn is_utf8() -> bool {
-    let set =
-        ["LC_ALL", "LC_CTYPE", "LANG"].iter().filter_map(|name| std::env::var(name).ok()).find(|text| !text.is_empty());
-    let dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
-    !dumb && set.is_some_and(|text| text.to_lowercase().replace('-', "").contains("utf8"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::columns::columns;
 
     fn job(name: &str, verdict: Verdict, findings: &[Option<i64>]) -> JobLine {
         JobLine {
@@ -158,6 +164,7 @@ mod tests {
             rows_read: 12_503_117,
             rows_quarantined: 13,
             last_bar: Some("2026-11-20".to_owned()),
+            sessions_late: Some(2),
             findings: findings.to_vec(),
             longest_pause: None,
         }
@@ -173,18 +180,32 @@ mod tests {
         ];
         jobs[1].error = Some("the server is gone\nand more".to_owned());
         jobs[1].longest_pause = Some(MINUTE);
-        (jobs[2].new, jobs[2].fixed, jobs[2].last_bar) = (None, None, None);
-        let text = lines(&jobs, UtcMicros(3 * 60 * MINUTE), true, "barkeep report show --dir reports");
+        (jobs[2].new, jobs[2].fixed, jobs[2].last_bar, jobs[2].sessions_late) = (None, None, None, None);
+        jobs.push(JobLine { sessions_late: Some(0), ..job("每日行情：上海与深圳", Verdict::Ok, &[Some(0)]) });
+        let text = lines(&jobs, UtcMicros(3 * 60 * MINUTE), (80, true), "barkeep report show --dir reports");
         insta::assert_snapshot!(text.join("\n"), @r"
-              job                new fixed  rows last bar   moved  age last runs
-        FAIL  quotes              12     0 12.5M 2026-11-20    13   3h ▁▃▅▇█▂▄▆█▁▃▅▇█▂
-        WARN  a-job-with-a-ve~    12     0 12.5M 2026-11-20    13   3h .x
+              job              new fixed  rows last bar   late moved  age last runs
+        FAIL  quotes            12     0 12.5M 2026-11-20    2    13   3h ▇█▂▄▆█▁▃▅▇█▂
+        WARN  a-job-with-a-…    12     0 12.5M 2026-11-20    2    13   3h .x
               did not run since 1970-01-01T00:00:00Z
               the server is gone
-        OK    fine                 -     - 12.5M -             13   3h .
+        OK    fine               -     - 12.5M -             -    13   3h .
+        OK    每日行情：上…     12     0 12.5M 2026-11-20    0    13   3h .
         next: barkeep report show --dir reports 20261120T023000Z-k7f3
         ");
-        assert!(text.iter().all(|line| line.chars().count() <= 80), "{text:?}");
+        assert!(text.iter().all(|line| columns(line) <= 80), "{text:?}");
+    }
+
+    #[test]
+    fn a_narrow_terminal_gets_what_says_most() {
+        let jobs = [job("quotes", Verdict::Fail, &[Some(1)]), job("每日行情：上海与深圳", Verdict::Ok, &[Some(0)])];
+        let text = lines(&jobs, UtcMicros(3 * 60 * MINUTE), (40, false), "barkeep report show");
+        insta::assert_snapshot!(text[..3].join("\n"), @r"
+              job              new late  age
+        FAIL  quotes            12    2   3h
+        OK    每日行情：上~     12    2   3h
+        ");
+        assert!(text[..3].iter().all(|line| columns(line) <= 40), "{text:?}");
     }
 
     #[test]

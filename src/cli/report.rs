@@ -3,25 +3,28 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Int64Type};
+use chrono::Utc;
 use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
 use futures::TryStreamExt;
 
 use super::args::{FindingsArgs, Global};
 use super::events;
+use super::findings::{self, Mark};
 use super::output::{self, Output};
 use super::sql;
-use crate::checks::{self, Facts};
 use crate::engine::session::session;
 use crate::market::Interval;
 use crate::report::error::ReportError;
+use crate::report::heading::heading;
 use crate::report::render::render_text;
-use crate::report::store;
+use crate::report::store::{self, RunRef};
 use crate::run::unresolved::unresolved;
 use crate::run::{Exit, Failure, Stop};
+use crate::schema::moment::Moment;
 use crate::text::escape::visible;
 use crate::text::utc::UtcMicros;
 
@@ -51,17 +54,12 @@ pub(crate) async fn show(
     which: &FindingsArgs,
     output: &mut Output,
 ) -> Result<Exit, Failure> {
-    let run = store::resolve_run(dir, asked).map_err(unresolved)?;
+    let run = run_of(dir, which.job.as_deref(), asked)?;
     let of_process = events::context(global, Stop::never());
     let scratch = of_process.scratch()?;
     let context = session(&of_process.limits_in(&scratch))?;
     store::register(&context, dir)?;
-    let of_run = format!(
-        "job = '{}' AND run_date = DATE '{}' AND run_id = '{}'",
-        run.job.replace('\'', "''"),
-        run.run_id.run_date(),
-        run.run_id
-    );
+    let of_run = of_run(&run);
     let mut summary = match run.load_summary() {
         Err(ReportError::NoSummary { .. }) => return broke_off(&context, dir, &of_run, output).await,
         summary => summary?,
@@ -69,11 +67,15 @@ pub(crate) async fn show(
     if output.is_json() {
         output.line(&output::summary(&summary)?)?;
     } else {
+        for line in heading(&summary, UtcMicros::from(Utc::now())) {
+            output.line(&line)?;
+        }
+        output.line("")?;
         // What was to be typed next was for the folder and the moment of the run.
         summary.next.clear();
         output.line(&render_text(&summary, output.colour(), output::width()))?;
     }
-    let chosen = chosen(&of_run, which);
+    let chosen = chosen(&of_run, which, summary.daily)?;
     let query = format!(
         "SELECT * FROM findings WHERE {chosen} \
          ORDER BY CASE WHEN is_new THEN 0 ELSE 1 END, \
@@ -90,7 +92,9 @@ pub(crate) async fn show(
     // Where all are new, or that is not known, there is nothing to mark.
     let marks = summary.change.as_ref().is_some_and(|change| change.since_run.is_some());
     for batch in &batches {
-        lines(batch, (interval, marks), output)?;
+        for line in findings::lines(batch, interval, if marks { Mark::New } else { Mark::None })? {
+            output.line(&line)?;
+        }
     }
     let shown: usize = batches.iter().map(RecordBatch::num_rows).sum();
     let all = match chosen == of_run {
@@ -106,9 +110,25 @@ pub(crate) async fn show(
     Ok(Exit::Ok)
 }
 
+/// The run that a person means by `asked`: of all jobs, or of the job `job`.
+pub(super) fn run_of(dir: &Path, job: Option<&str>, asked: &str) -> Result<RunRef, Failure> {
+    let Some(job) = job else { return store::resolve_run(dir, asked).map_err(unresolved) };
+    store::resolve_run_of(dir, job, asked).map_err(unresolved)
+}
+
+/// The rows of one run, as a condition.
+pub(super) fn of_run(run: &RunRef) -> String {
+    format!(
+        "job = '{}' AND run_date = DATE '{}' AND run_id = '{}'",
+        run.job.replace('\'', "''"),
+        run.run_id.run_date(),
+        run.run_id
+    )
+}
+
 /// The findings of a run that are asked for, as a condition.
-fn chosen(of_run: &str, which: &FindingsArgs) -> String {
-    let FindingsArgs { findings: _, rules, series, severities, new } = which;
+fn chosen(of_run: &str, which: &FindingsArgs, daily: bool) -> Result<String, Failure> {
+    let FindingsArgs { findings: _, job: _, rules, series, severities, new, since } = which;
     let texts = |texts: &[&str]| {
         texts.iter().map(|text| format!("'{}'", text.replace('\'', "''"))).collect::<Vec<_>>().join(", ")
     };
@@ -127,7 +147,23 @@ fn chosen(of_run: &str, which: &FindingsArgs) -> String {
     if *new {
         chosen += " AND is_new";
     }
-    chosen
+    if let Some(since) = since {
+        let wrong = |problem: String| {
+            Failure::Usage(
+                format!("--since: {problem}"),
+                "e.g. `--since 2026-10-28` or `--since 2026-10-28T14:30:00Z`".into(),
+            )
+        };
+        // A report does not know the zone of the job.
+        let moment = Moment::parse(since).and_then(|moment| moment.resolve(chrono_tz::UTC, daily)).map_err(wrong)?;
+        chosen += &format!(" AND coalesce(time_until, time) >= {}", instant(moment));
+    }
+    Ok(chosen)
+}
+
+/// A timestamp, µs UTC, in SQL.
+pub(super) fn instant(micros: i64) -> String {
+    format!("arrow_cast({micros}, 'Timestamp(Microsecond, Some(\"UTC\"))')")
 }
 
 /// How many findings meet `chosen`.
@@ -161,77 +197,4 @@ async fn broke_off(context: &SessionContext, dir: &Path, of_run: &str, output: &
         }
     }
     Ok(Exit::Ok)
-}
-
-/// One line a finding, behind a `+` where it is new: severity, rule, series, time, why, and where in the source.
-fn lines(batch: &RecordBatch, (interval, marks): (Interval, bool), output: &mut Output) -> Result<(), Failure> {
-    let text = |name: &str| -> Result<ArrayRef, Failure> {
-        let column = batch.column(batch.schema().index_of(name)?);
-        Ok(cast(column, &DataType::Utf8)?)
-    };
-    let names = [
-        "severity",
-        "rule_id",
-        "series",
-        "check",
-        "field",
-        "observed_text",
-        "expected_text",
-        "cause",
-        "evidence",
-        "locator",
-    ];
-    let columns = names.iter().map(|name| text(name)).collect::<Result<Vec<_>, _>>()?;
-    let numbers = ["observed", "expected_lo", "expected_hi", "score"];
-    let numbers = numbers.iter().map(|name| batch.schema().index_of(name)).collect::<Result<Vec<_>, _>>()?;
-    let times = [batch.schema().index_of("time")?, batch.schema().index_of("time_until")?];
-    let bars = batch.column(batch.schema().index_of("bars_affected")?).as_primitive::<Int64Type>();
-    let new = batch.column(batch.schema().index_of("is_new")?).as_boolean();
-    for row in 0..batch.num_rows() {
-        let text = |column: usize| {
-            let column = columns[column].as_string::<i32>();
-            (!column.is_null(row)).then(|| column.value(row))
-        };
-        let number = |column: usize| {
-            let column = batch.column(numbers[column]).as_primitive::<Float64Type>();
-            (!column.is_null(row)).then(|| column.value(row))
-        };
-        let time = |column: usize| {
-            let column = batch.column(times[column]).as_primitive::<TimestampMicrosecondType>();
-            (!column.is_null(row)).then(|| column.value(row))
-        };
-        let evidence = text(8).and_then(|evidence| serde_json::from_str(evidence).ok()).unwrap_or_default();
-        let facts = Facts {
-            check: text(3).unwrap_or_default(),
-            interval,
-            field: text(4),
-            observed: number(0),
-            observed_text: text(5),
-            expected_lo: number(1),
-            expected_hi: number(2),
-            expected_text: text(6),
-            score: number(3),
-            bars: bars.value(row).unsigned_abs(),
-            cause: text(7),
-            evidence: &evidence,
-            time: time(0),
-            time_until: time(1),
-        };
-        let timestamp = time(0)
-            .map_or_else(|| "no timestamp".to_owned(), |t| UtcMicros(t).timestamp(interval.is_daily_or_longer()));
-        let place = text(9).map(|place| format!(" ({})", visible(place))).unwrap_or_default();
-        output.line(&format!(
-            "{}{:<5} {} {} {timestamp}: {}{place}",
-            match (marks, new.is_valid(row) && new.value(row)) {
-                (false, _) => "",
-                (true, true) => "+ ",
-                (true, false) => "  ",
-            },
-            text(0).unwrap_or_default(),
-            visible(text(1).unwrap_or_default()),
-            visible(text(2).unwrap_or_default()),
-            checks::message(&facts)
-        ))?;
-    }
-    Ok(())
 }

@@ -3,7 +3,6 @@
 //! [`Layout`] says where the columns are in the operator's input, found once by name. [`Frame`] owns the rows of
 //! one series; it sorts them by (time, file, row) unless they are in order, and puts rows without a timestamp last.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -15,6 +14,7 @@ use arrow::compute::{filter_record_batch, take_record_batch};
 use arrow::datatypes::Schema;
 use arrow::error::ArrowError;
 
+use super::key::key_of;
 use super::neighbours::Neighbours;
 use super::program::Program;
 use crate::bars::{BarColumn, TIME};
@@ -309,21 +309,6 @@ pub struct Parts<'a> {
     pub open_days: &'a [i64],
     /// Bars before it are not reported on, µs UTC; `None` where all are.
     pub since: Option<i64>,
-}
-
-/// How a series key shows a field that is NULL.
-const NULL: &str = "(null)";
-
-/// The series key of a row with the key fields `texts`: joined with `|` (written `\\|` inside one), NULL as `(null)`. A
-/// text that reads `(null)` gets a `\\` in front, so that it is never the key of rows without one.
-pub fn key_of<'a>(texts: impl Iterator<Item = Option<&'a str>>) -> String {
-    let text = |text: Option<&'a str>| match text {
-        None => Cow::Borrowed(NULL),
-        Some(text) if text.trim_start_matches('\\') == NULL => Cow::Owned(format!("\\{text}")),
-        Some(text) if text.contains('|') => Cow::Owned(text.replace('|', "\\|")),
-        Some(text) => Cow::Borrowed(text),
-    };
-    texts.map(text).collect::<Vec<_>>().join("|")
 }
 
 /// Place of each row in the source: file index above 2^40 row numbers.

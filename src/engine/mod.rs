@@ -6,12 +6,12 @@
 //! shape    source columns -> canonical columns, as projections of our own scalar functions
 //! node     the logical node of the operator and its planner
 //! exec     the operator: one series at a time, all rules in one pass
-//! frame    the columns of one series as slices
+//! frame    the columns of one series as slices; key: the text that names it
 //! evaluating  all rules over one series
 //! neighbours  expressions over the bars beside a bar, inside the operator
 //! twice    series with bars that are there twice, which are read again with all their fields
 //! scope    the part of the bars that a run reports on, and what it has to read before that
-//! around   the bars of findings and those beside them, for pictures
+//! around   the bars of findings and those beside them, for pictures; near: those around any timestamp
 //! records  what leaves the operator, as Arrow columns
 //! peers    what rules have to know of other series before they run
 //! across   what rules across series conclude from their notes of each
@@ -33,8 +33,10 @@ mod flagged;
 pub mod frame;
 pub mod held;
 mod identity;
+pub mod key;
 mod left_out;
 pub mod metrics;
+pub mod near;
 mod neighbours;
 pub mod nested;
 pub mod node;

@@ -13,7 +13,8 @@ use datafusion::physical_plan::metrics::{BaselineMetrics, Count, ExecutionPlanMe
 use super::emit::Emitter;
 use super::evaluation::certainty::is_certain;
 use super::evaluation::{self, Evaluated};
-use super::frame::{Frame, Layout, key_of};
+use super::frame::{Frame, Layout};
+use super::key::key_of;
 use super::program::{Gathers, Program};
 use super::scope::Scope;
 use super::twice::Pass;

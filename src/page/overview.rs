@@ -53,7 +53,7 @@ struct Job {
 /// # Errors
 /// A report cannot be read, or the file not be written.
 pub fn write_overview(dir: &Path, open: &str, now: UtcMicros, target: &Path) -> Result<usize, ReportError> {
-    let jobs = overview(dir)?;
+    let jobs = overview(dir, now)?;
     // Pages are named from the folder of those of all runs.
     let beside = target == dir.join("pages").join("index.html");
     let view = view(dir, &jobs, open, now, beside);

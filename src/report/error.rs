@@ -94,6 +94,14 @@ pub enum ReportError {
         /// The run.
         run: String,
     },
+    /// A job that a person names has no run.
+    #[error("no run of job `{job}`; jobs with runs: {}", jobs.join(", "))]
+    NoRunsOf {
+        /// The job.
+        job: String,
+        /// Those that have runs.
+        jobs: Vec<String>,
+    },
     /// A later version wrote the run, and its columns mean something else.
     #[error(
         "run `{run}` was written by barkeep {version}, with tables of version {schema}; this barkeep reads version {SCHEMA_VERSION}: \
@@ -140,7 +148,11 @@ impl ReportError {
     pub fn is_about_a_name(&self) -> bool {
         matches!(
             self,
-            Self::NoRuns { .. } | Self::TooFewRuns { .. } | Self::AmbiguousRun { .. } | Self::UnknownRun { .. }
+            Self::NoRuns { .. }
+                | Self::NoRunsOf { .. }
+                | Self::TooFewRuns { .. }
+                | Self::AmbiguousRun { .. }
+                | Self::UnknownRun { .. }
         )
     }
 

@@ -10,8 +10,10 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchR
 use super::destination::{JOB_FILE_KEY, SCHEMA_VERSION_KEY, VERSION_KEY};
 use super::error::ReportError;
 use super::reading::{metadata, only};
+use super::run_id::RunId;
 use super::runs::{self, RunFile};
 use super::store::RunRef;
+use super::summary::Summary;
 use super::tables::{SCHEMA_VERSION, Table};
 
 /// The row of a run in `runs`, and what its file says of who wrote it.
@@ -58,7 +60,24 @@ pub fn findings(dir: &Path, run: &RunRef) -> Result<Vec<PathBuf>, ReportError> {
 /// A folder cannot be listed.
 pub fn until(dir: &Path, run: &RunRef, most: usize) -> Result<Vec<RunRef>, ReportError> {
     let files = runs::of_job(dir, &run.job)?.into_iter().filter(|file| file.run <= run.run_id);
-    Ok(files.take(most).map(|file| super::store::reference(dir, &file)).collect())
+    Ok(files.take(most).map(|file| RunRef::of(dir, &file)).collect())
+}
+
+/// The findings of the run of `summary` below `dir`, as the table `findings` has them, by series and time.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn found(dir: &Path, summary: &Summary) -> Result<Vec<RecordBatch>, ReportError> {
+    let Ok(run) = RunId::parse(&summary.run_id) else { return Ok(Vec::new()) };
+    let run = RunFile { run, job: summary.job.clone(), path: PathBuf::new() };
+    let mut all = Vec::new();
+    for part in runs::parts(dir, &run)? {
+        let read = || -> Result<Vec<RecordBatch>, ArrowError> {
+            ParquetRecordBatchReaderBuilder::try_new(File::open(&part)?)?.build()?.collect()
+        };
+        all.extend(read().map_err(|source| ReportError::reading(&part, source))?);
+    }
+    Ok(all)
 }
 
 /// Reads the columns `columns` of a table's file, those that it has; `None` where there is no such file.

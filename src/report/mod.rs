@@ -10,13 +10,13 @@
 //! tally      counts of rules and series, and whether they add up; moves: rows that are to leave their source
 //! tables     names and paths of the tables (column, columns: theirs, with what they mean); findings (finding_columns), fixed,
 //!            finding_bars, months, rows: how each is made
-//! summary    the run in one structure (change: against the run before); render: as text for a terminal or as one line
+//! summary    the run in one structure (change: against the run before); render: as text for a terminal or as one line; heading: above it
 //! retention  that runs go which are not kept; kept: which are, for later runs look back at them
 //! write      files that are there as a whole or not at all; sweep: what killed runs left; rights: who may read
 //! open       the findings that are open, over runs that looked at parts
 //! views      what people ask of the tables, as SQL, and the tables for DuckDB
 //! running    runs that are under way, for other processes
-//! overview   the jobs that have reports
+//! overview   the jobs that have reports; lateness: by how many sessions their newest bars are late
 //! notification  the notification of a run, written into its row, and those of the runs before
 //! store      reading back (reading: columns): tables for SQL, runs by name; latest: the findings of the latest run, one by one;
 //!            files: those of one run
@@ -41,9 +41,11 @@ mod finding_bars;
 mod finding_columns;
 pub mod findings;
 mod fixed;
+pub mod heading;
 pub mod history;
 mod incoming;
 mod kept;
+mod lateness;
 pub mod latest;
 pub mod margins;
 mod marks;

@@ -1,6 +1,6 @@
 //! The jobs that have reports, each with how its newest run ended and how the runs before it did.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 
@@ -11,15 +11,16 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde::Serialize;
 
 use super::error::ReportError;
+use super::lateness::sessions_late;
 use super::reading::{only, texts};
 use super::run::{RunStatus, Trigger};
 use super::runs::{self, RunFile};
-use super::store;
+use super::store::RunRef;
 use super::summary::Verdict;
 use crate::text::utc::UtcMicros;
 
 /// So many runs of a job are looked at.
-pub const MOST_RUNS: usize = 30;
+pub const MOST_RUNS: usize = 24;
 /// With fewer runs it is not known how often a job runs.
 const LEAST_RUNS: usize = 3;
 
@@ -52,6 +53,8 @@ pub struct JobLine {
     pub rows_quarantined: i64,
     /// The newest timestamp that it read, as a date where these are trading dates; `None` where it read none.
     pub last_bar: Option<String>,
+    /// Sessions of the calendar of the job that closed since the newest bar and have none; `None` where that is not known.
+    pub sessions_late: Option<u64>,
     /// Errors and warnings of the last runs, oldest first; `None` for a run that did not come to its end.
     pub findings: Vec<Option<i64>>,
     /// The longest time between two of these runs, in µs; `None` where there are too few.
@@ -67,16 +70,20 @@ impl JobLine {
     }
 }
 
-/// The jobs below `dir`, worst first.
+/// The jobs below `dir`, worst first, as they stand at `now`.
 ///
 /// # Errors
 /// A folder cannot be listed, or a file not read.
-pub fn overview(dir: &Path) -> Result<Vec<JobLine>, ReportError> {
+pub fn overview(dir: &Path, now: UtcMicros) -> Result<Vec<JobLine>, ReportError> {
     runs::again_where_one_goes(|| {
-        let jobs: BTreeSet<String> = runs::all(dir)?.into_iter().map(|file| file.job).collect();
+        let mut jobs: BTreeMap<String, Vec<RunFile>> = BTreeMap::new();
+        for file in runs::all(dir)? {
+            jobs.entry(file.job.clone()).or_default().push(file);
+        }
+        let jobs: Vec<(String, Vec<RunFile>)> = jobs.into_iter().collect();
         let mut lines = Vec::new();
-        for job in jobs {
-            lines.extend(of_job(dir, &job)?);
+        for found in read_all(dir, &jobs, now) {
+            lines.extend(found?);
         }
         lines.sort_by(|one, other| {
             let gravity = |line: &JobLine| (line.verdict as u8, line.new.unwrap_or(0));
@@ -86,9 +93,24 @@ pub fn overview(dir: &Path) -> Result<Vec<JobLine>, ReportError> {
     })
 }
 
-fn of_job(dir: &Path, job: &str) -> Result<Option<JobLine>, ReportError> {
-    let mut ended: Vec<(RunFile, RecordBatch)> = Vec::new();
-    for file in runs::of_job(dir, job)? {
+/// The lines of the jobs, which are read by as many threads as there are cores.
+fn read_all(dir: &Path, jobs: &[(String, Vec<RunFile>)], now: UtcMicros) -> Vec<Result<Option<JobLine>, ReportError>> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let part = jobs.len().div_ceil(threads).max(1);
+    let read = |jobs: &[(String, Vec<RunFile>)]| -> Vec<Result<Option<JobLine>, ReportError>> {
+        jobs.iter().map(|(job, files)| of_job(dir, job, files, now)).collect()
+    };
+    std::thread::scope(|scope| {
+        let parts: Vec<_> = jobs.chunks(part).map(|jobs| (jobs, scope.spawn(move || read(jobs)))).collect();
+        // What a thread did not come to is read here.
+        parts.into_iter().flat_map(|(jobs, thread)| thread.join().unwrap_or_else(|_| read(jobs))).collect()
+    })
+}
+
+/// The line of a job with the runs `files`, newest first.
+fn of_job(dir: &Path, job: &str, files: &[RunFile], now: UtcMicros) -> Result<Option<JobLine>, ReportError> {
+    let mut ended: Vec<(&RunFile, RecordBatch)> = Vec::new();
+    for file in files {
         let row = read(&file.path).map_err(|source| ReportError::reading(&file.path, source))?;
         if let Some(row) = row {
             ended.push((file, row));
@@ -98,9 +120,13 @@ fn of_job(dir: &Path, job: &str) -> Result<Option<JobLine>, ReportError> {
         }
     }
     let Some((newest, row)) = ended.first() else { return Ok(None) };
-    let summary = match store::resolve_run(dir, newest.run.as_str())?.load_summary() {
-        Err(ReportError::NoSummary { .. }) => None,
-        summary => Some(summary?),
+    let summary = RunRef::of(dir, newest).load_summary();
+    // One that does not read is no reason to leave out the other jobs; of one that went, all is read again.
+    let (summary, unread) = match summary {
+        Ok(summary) => (Some(summary), None),
+        Err(ReportError::NoSummary { .. }) => (None, None),
+        Err(error) if error.is_of_a_file_that_went() => return Err(error),
+        Err(error) => (None, Some(error.to_string())),
     };
     let text = |name: &str| {
         let texts = texts(row, name).map_err(|source| ReportError::reading(&newest.path, source))?;
@@ -117,13 +143,14 @@ fn of_job(dir: &Path, job: &str) -> Result<Option<JobLine>, ReportError> {
         verdict: summary.as_ref().map_or(Verdict::Fail, |summary| summary.verdict),
         status: text("status")?.unwrap_or_default(),
         exit_code: count(row, "exit_code").unwrap_or_default(),
-        error: text("error")?,
+        error: unread.or(text("error")?),
         started_at: newest.run.started(),
         new: change.map(|change| change.new),
         fixed: change.map(|change| change.fixed),
         rows_read: count(row, "rows_read").unwrap_or_default(),
         rows_quarantined: count(row, "rows_quarantined").unwrap_or_default(),
         last_bar: summary.as_ref().and_then(last_bar),
+        sessions_late: summary.as_ref().and_then(|summary| sessions_late(summary, now)),
         findings: ended.iter().rev().map(|(_, row)| findings(row)).collect(),
         longest_pause: longest.filter(|_| began.len() >= LEAST_RUNS),
     }))

@@ -42,6 +42,11 @@ pub fn render_text(summary: &Summary, colour: bool, width: usize) -> String {
     lines.join("\n") + "\n"
 }
 
+/// What to type next, a line each, as [`render_text`] ends.
+pub fn render_next(summary: &Summary, colour: bool) -> Vec<String> {
+    next(summary, Paint(colour))
+}
+
 /// ANSI colours, or none.
 #[derive(Debug, Clone, Copy)]
 struct Paint(bool);

@@ -47,18 +47,39 @@ pub struct RunRef {
 }
 
 impl RunRef {
+    /// The run that `file` below `dir` is of.
+    pub(super) fn of(dir: &Path, file: &RunFile) -> Self {
+        let summary = tables::summary(dir, file.run.as_str());
+        Self { run_id: file.run.clone(), job: file.job.clone(), summary }
+    }
+
     /// Reads the summary.
     ///
     /// # Errors
     /// The run broke off and has none, or it cannot be read.
     pub fn load_summary(&self) -> Result<Summary, ReportError> {
         match fs::read(&self.summary) {
-            Ok(json) => serde_json::from_slice(&json).map_err(|source| ReportError::reading(&self.summary, source)),
+            Ok(json) => self.read(&json),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 Err(ReportError::NoSummary { run: self.run_id.to_string() })
             }
             Err(error) => Err(ReportError::reading(&self.summary, error)),
         }
+    }
+
+    fn read(&self, json: &[u8]) -> Result<Summary, ReportError> {
+        /// What every version says of itself.
+        #[derive(serde::Deserialize)]
+        struct Versions {
+            schema_version: u32,
+            version: String,
+        }
+        if let Ok(Versions { schema_version, version }) = serde_json::from_slice(json)
+            && schema_version > tables::SCHEMA_VERSION
+        {
+            return Err(ReportError::Newer { run: self.run_id.to_string(), version, schema: schema_version });
+        }
+        serde_json::from_slice(json).map_err(|source| ReportError::reading(&self.summary, source))
     }
 }
 
@@ -214,7 +235,34 @@ pub fn resolve_run(dir: &Path, asked: &str) -> Result<RunRef, ReportError> {
     let runs = runs::all(dir)?;
     let ids: Vec<&str> = runs.iter().map(|file| file.run.as_str()).collect();
     let place = named_run(dir, &ids, asked)?;
-    Ok(reference(dir, &runs[place]))
+    Ok(RunRef::of(dir, &runs[place]))
+}
+
+/// The run of `job` a person means by `asked`, of those that reported below `dir`.
+///
+/// # Errors
+/// As [`resolve_run`]; there is no such job.
+pub fn resolve_run_of(dir: &Path, job: &str, asked: &str) -> Result<RunRef, ReportError> {
+    let runs = runs::of_job(dir, job)?;
+    if runs.is_empty() {
+        let jobs: BTreeSet<String> = runs::all(dir)?.into_iter().map(|file| file.job).collect();
+        return Err(match jobs.is_empty() {
+            true => ReportError::NoRuns { dir: dir.to_path_buf() },
+            false => ReportError::NoRunsOf { job: job.to_owned(), jobs: jobs.into_iter().collect() },
+        });
+    }
+    let ids: Vec<&str> = runs.iter().map(|file| file.run.as_str()).collect();
+    let place = named_run(dir, &ids, asked)?;
+    Ok(RunRef::of(dir, &runs[place]))
+}
+
+/// The run of the same job before `run`; `None` where it is the first one.
+///
+/// # Errors
+/// A folder cannot be listed.
+pub fn run_before(dir: &Path, run: &RunRef) -> Result<Option<RunRef>, ReportError> {
+    let runs = runs::of_job(dir, &run.job)?;
+    Ok(runs.iter().find(|file| file.run < run.run_id).map(|file| RunRef::of(dir, file)))
 }
 
 /// The run of `job` a person means by `asked`: one that reported below `dir`, or one of `others`, e.g. those whose rows
@@ -265,11 +313,6 @@ fn steps_back(asked: &str) -> Option<usize> {
         "" => Some(0),
         back => back.strip_prefix('~')?.parse().ok(),
     }
-}
-
-pub(super) fn reference(dir: &Path, file: &RunFile) -> RunRef {
-    let summary = tables::summary(dir, file.run.as_str());
-    RunRef { run_id: file.run.clone(), job: file.job.clone(), summary }
 }
 
 fn unknown(asked: &str, runs: &[&str]) -> ReportError {

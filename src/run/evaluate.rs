@@ -250,7 +250,7 @@ fn calendar_ends(program: &Program, newest: Option<i64>) -> Option<String> {
 }
 
 /// What the rules have to know of other series, from a pass over the bars before they run.
-async fn peers(
+pub(super) async fn peers(
     context: &Context,
     (opened, session): (&Opened, &SessionContext),
     ingested: &Ingested,

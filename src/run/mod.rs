@@ -14,6 +14,7 @@
 //! notify   notifications of its end              retention    reports that are not kept go
 //! totals   rules that compare a run with those before
 //! trial    rules tried over the bars of a job     suggest     rules that follow from the bars
+//! explain  one bar and what every rule says of it
 //! table_file a result as a file
 //! lock     one run of a job at a time             unfinished  runs that broke off or were skipped
 //! backfill old windows, one after the other       scheduler   starts jobs when they are due
@@ -37,6 +38,7 @@ pub(crate) mod events;
 mod examination;
 mod examine;
 mod execute;
+pub mod explain;
 mod extract;
 mod facts;
 pub(crate) mod failure;

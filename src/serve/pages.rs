@@ -69,15 +69,15 @@ impl JobRow {
 /// The jobs and the newest runs.
 pub(super) async fn index(State(app): State<Arc<App>>) -> Response {
     let dir = app.options.dir.clone();
+    let now = UtcMicros::from(Utc::now());
     let read = tokio::task::spawn_blocking(move || -> Result<_, ReportError> {
-        Ok((overview(&dir)?, store::newest_lines(&dir, RUNS)?))
+        Ok((overview(&dir, now)?, store::newest_lines(&dir, RUNS)?))
     });
     let (jobs, runs) = match read.await {
         Ok(Ok(read)) => read,
         Ok(Err(error)) => return problem(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
         Err(error) => return problem(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
     };
-    let now = UtcMicros::from(Utc::now());
     document(
         Document::Index,
         Index {

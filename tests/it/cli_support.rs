@@ -269,6 +269,7 @@ pub(crate) fn filters() -> insta::internals::SettingsBindDropGuard {
     settings.add_filter(r"[0-9,]+ days before \d{4}-\d{2}-\d{2}", "[n] days before [date]");
     settings.add_filter(r"  [0-9.]+ s\n", "  [s]\n");
     settings.add_filter(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d+Z", "[time]");
+    settings.add_filter(r"\d+ (min|h|days?) (ago|before:)", "[age] $2");
     settings.add_filter(r"barkeep \d+\.\d+\.\d+", "barkeep [version]");
     settings.bind_to_scope()
 }

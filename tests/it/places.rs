@@ -111,7 +111,9 @@ fn next(output: &Output) -> Vec<String> {
     let objects = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let steps = objects.filter_map(|object| object["next"].as_array().cloned()).flatten();
     let of_json = steps.map(|step| step["command"].as_str().unwrap().to_owned());
-    let of_text = text.lines().filter_map(|line| line.strip_prefix("next: ")).map(str::to_owned);
+    let of_text = text.lines().filter_map(|line| line.strip_prefix("next: "));
+    // Behind some blanks stands what a command is for.
+    let of_text = of_text.map(|line| line.split("   ").next().unwrap_or_default().to_owned());
     of_json.chain(of_text).collect()
 }
 
@@ -153,7 +155,7 @@ fn the_commands_of_the_readme_work_from_everywhere() {
     let lines: Vec<&str> = lines.filter(demo).collect();
     assert!(lines.len() >= 4, "{lines:?}");
     let places = Places::new();
-    let made = places.typed("barkeep init 'a demo' --demo", places.home.path());
+    let made = places.typed("barkeep demo 'a demo'", places.home.path());
     for line in next(&made) {
         places.typed(&line, places.home.path());
     }

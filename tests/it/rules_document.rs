@@ -118,7 +118,7 @@ fn the_suggestions_of_the_document_are_those_for_the_demo() {
     let block = text.split("```console\n").nth(1).unwrap().split("```").next().unwrap();
     let (command, expected) = block.split_once('\n').unwrap();
     let project = Project::empty();
-    project.call(&["init", ".", "--demo"]).exits(0);
+    project.call(&["demo", "."]).exits(0);
     let words: Vec<&str> = command.strip_prefix("$ barkeep ").unwrap().split(' ').collect();
     let found = project.call(&words).exits(0).out;
     if std::env::var_os("BARKEEP_REWRITE").is_some() {

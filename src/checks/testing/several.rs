@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Evaluated, Fixture, compile, rendered};
+use super::{Evaluated, Fixture, compile, counts_by_row, rendered};
 use crate::checks::{
     ALL_SERIES, AcrossSink, Check, Finding, FindingSink, Note, PeerValues, Peers, Series, Totals, to_pieces,
 };
@@ -73,7 +73,10 @@ fn beside(check: &dyn Check, peers: &dyn Peers, series: &[(&str, Fixture)]) -> E
     let (mut lines, mut findings, mut totals) = (Vec::new(), Vec::new(), Totals::default());
     for (key, fixture) in series {
         let mut sink = FindingSink::default();
-        fixture.with_series_called((key, Some(&table)), |series| check.check(series, &mut sink));
+        fixture.with_series_called((key, Some(&table)), |series| {
+            counts_by_row(check, series);
+            check.check(series, &mut sink);
+        });
         lines.extend(sink.findings.iter().map(|finding| format!("{key} {}", fixture.render(finding))));
         findings.append(&mut sink.findings);
         totals += sink.totals;

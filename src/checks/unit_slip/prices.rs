@@ -54,10 +54,12 @@ impl<'a> Prices<'a> {
         self.levels.step(at, 3.0 * lower).is_some_and(|step| step <= lower && lower < 3.0 * step)
     }
 
-    /// The steps by a power of ten, in order; and how many bars have too few others around them.
-    fn steps(&self) -> (Vec<Step>, usize) {
+    /// The steps by a power of ten, in order; and the bars that have too few others around them.
+    fn steps(&self) -> (Vec<Step>, Vec<usize>) {
         let levels = &self.levels;
-        let (mut steps, mut insufficient, mut scratch) = (Vec::new(), usize::from(levels.len() > 0), Vec::new());
+        let (mut steps, mut scratch) = (Vec::new(), Vec::new());
+        // The first one has none before it.
+        let mut insufficient: Vec<usize> = (0..levels.len().min(1)).collect();
         for at in 1..levels.len() {
             let (price, before) = (levels.close[at], levels.close[at - 1]);
             if price < 5.0 * before && before < 5.0 * price {
@@ -69,7 +71,7 @@ impl<'a> Prices<'a> {
                 continue;
             }
             let Some(jump) = levels.jump(at, &mut scratch) else {
-                insufficient += 1;
+                insufficient.push(at);
                 continue;
             };
             if jump.size.abs() < LEAST * jump.sigma || self.is_of_few_steps(at) {

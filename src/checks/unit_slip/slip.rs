@@ -19,5 +19,6 @@ pub(super) struct Found {
     /// Rows that have a value.
     pub(super) rows: UsableRows,
     pub(super) slips: Vec<Slip>,
-    pub(super) insufficient: usize,
+    /// Those of them with too few others around them, by their places.
+    pub(super) insufficient: Vec<usize>,
 }

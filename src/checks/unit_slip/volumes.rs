@@ -30,7 +30,7 @@ pub(super) fn slips(series: &Series<'_>, index: usize, close: Option<usize>) -> 
     let rows = UsableRows::of(values);
     let volumes = rows.pick(values);
     if volumes.len() < 2 * SIDE {
-        let insufficient = volumes.len();
+        let insufficient = (0..volumes.len()).collect();
         return Found { rows, slips: Vec::new(), insufficient };
     }
     let still = |at: usize| {
@@ -49,7 +49,7 @@ pub(super) fn slips(series: &Series<'_>, index: usize, close: Option<usize>) -> 
         next += usize::from(back.is_some());
         slips.push(Slip { from: at, until: back, power });
     }
-    let ends = 2 * (SIDE - 1) + 1;
+    let ends = (0..SIDE).chain(volumes.len() - SIDE + 1..volumes.len()).collect();
     Found { rows, slips, insufficient: ends }
 }
 

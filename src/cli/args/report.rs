@@ -45,6 +45,23 @@ pub(crate) enum ReportCommand {
         #[command(flatten)]
         which: FindingsArgs,
     },
+    /// What differs between the findings of two runs of a job: new, fixed, still there, by the data or by a changed rule.
+    Diff {
+        /// The earlier run: an id, a unique prefix, `latest`, or `latest~2`; by default the run of the job before the other.
+        #[arg(value_name = "A")]
+        before: Option<String>,
+        /// The later run, the latest by default.
+        #[arg(value_name = "B", default_value = "latest")]
+        after: String,
+        #[command(flatten)]
+        reports: ReportsDir,
+        /// Only runs of this job, by name.
+        #[arg(long, value_name = "NAME")]
+        job: Option<String>,
+        /// At most so many findings of each kind.
+        #[arg(long, default_value_t = 20)]
+        findings: usize,
+    },
     /// Write a run as one HTML page, or without a run all jobs: charts, filters, evidence; it needs no network.
     Html {
         #[command(flatten)]
@@ -80,6 +97,9 @@ pub(crate) struct FindingsArgs {
     /// At most so many findings.
     #[arg(long, default_value_t = 20)]
     pub(crate) findings: usize,
+    /// A run of this job, by name: `latest` is the latest of its runs.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) job: Option<String>,
     /// Only those of this rule, by id.
     #[arg(long = "rule", value_name = "ID")]
     pub(crate) rules: Vec<String>,
@@ -92,6 +112,9 @@ pub(crate) struct FindingsArgs {
     /// Only those that the run before did not have.
     #[arg(long)]
     pub(crate) new: bool,
+    /// Only those at or after this date or time of the bars; without an offset it is UTC.
+    #[arg(long, value_name = "T")]
+    pub(crate) since: Option<String>,
 }
 
 /// The severity of a finding.

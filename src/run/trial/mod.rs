@@ -21,4 +21,5 @@ mod values;
 pub use self::backtest::{AtThreshold, Backtest, BacktestOptions, Judged, Missed, OfYear, Thresholds};
 pub use self::diff::{Changed, DiffOptions, Difference, Example, RuleDifference, Sided};
 pub use self::evaluate::TrialOptions;
+pub(super) use self::named::one as one_of_job;
 pub use self::values::Values;

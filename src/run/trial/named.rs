@@ -15,7 +15,7 @@ const OF_JOB: &str = "job";
 
 /// The one rule that `name` is about, with `values`: an id of the job's rules, a rule file with one rule, or `FILE#ID`.
 /// A rule file is taken as it is written, without the values of the job.
-pub(super) fn one(loaded: &Loaded, name: &str, values: &Values) -> Result<Tried, Failure> {
+pub(in crate::run) fn one(loaded: &Loaded, name: &str, values: &Values) -> Result<Tried, Failure> {
     if !is_path(name) {
         return of_job(loaded, name, values).ok_or_else(|| unknown(loaded, name, &[]));
     }

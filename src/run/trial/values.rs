@@ -41,7 +41,7 @@ impl Values {
 
     /// The same with a number for `key`.
     #[must_use]
-    pub(super) fn with(&self, key: &str, number: f64) -> Self {
+    pub(in crate::run) fn with(&self, key: &str, number: f64) -> Self {
         let mut values = self.0.clone();
         // A whole number without a point is right for counts and for numbers.
         values.insert(key.to_owned(), number.to_string());
@@ -49,7 +49,7 @@ impl Values {
     }
 
     /// The text that sets them for the rule `id`; `None` where there are none.
-    pub(super) fn text(&self, id: &str) -> Option<Arc<SourceText>> {
+    pub(in crate::run) fn text(&self, id: &str) -> Option<Arc<SourceText>> {
         if self.0.is_empty() {
             return None;
         }

@@ -78,7 +78,9 @@ fn flags_are_below_their_own_heading() {
         "apply",
         "run",
         "backfill",
+        "demo",
         "doctor",
+        "explain",
         "init",
         "schedule",
         "schedule list",
@@ -180,14 +182,46 @@ next: barkeep check new/jobs/daily.toml
 }
 
 #[test]
-fn init_demo_finds_its_faults() {
+fn a_demo_finds_its_faults_and_says_what_to_look_at() {
     let _filters = filters();
     let project = Project::empty();
-    project.call(&["init", ".", "--demo"]).exits(0);
-    let output = project.call(&["check", "jobs/demo.toml"]).exits(1);
+    let output = project.call(&["demo"]).exits(0);
     assert!(output.err.is_empty(), "{}", output.err);
-    insta::assert_snapshot!(output.out, @r"job=demo verdict=FAIL status=findings exit=1 rows=24079 clean=24019 flagged=44 parse_errors=0 to_quarantine=16 to_delete=0 kept=0 errors=36 warnings=25 notes=0 new=61 fixed=0 failed=date-format:4,off-calendar:3,required:2,ohlc:7,volume-overflow:2,duplicate:7,duplicate-copy:3,price-spike:3,unit-slip:2,us-symbol:2,us-price-range:1 seconds=[s] run=[run]");
-    project.call(&["rules", "test", "rules/ohlcv.toml", "rules/crypto.toml", "jobs/demo.toml"]).exits(0);
+    let lines: Vec<&str> = output.out.lines().collect();
+    assert_eq!(lines[0], "18 files written into barkeep-demo");
+    assert_eq!(lines[1], "barkeep-demo/jobs/demo/faults.csv lists what is wrong with the bars");
+    assert!(output.out.contains("61 findings, all new: this is the first run"), "{}", output.out);
+    let next = lines.iter().position(|line| line.starts_with("next: ")).unwrap();
+    assert!(lines[next].starts_with("next: barkeep report "), "{}", output.out);
+    let page = lines.iter().find_map(|line| line.strip_suffix("   61 findings")).unwrap();
+    assert!(fs::read_to_string(project.path(page)).unwrap().contains("<html"), "{page}");
+    let explain = lines.last().unwrap().trim().strip_prefix("barkeep ").unwrap();
+    let words: Vec<&str> = explain.split(' ').collect();
+    let told = project.call(&words).exits(0).out;
+    assert!(told.contains("FLAGGED     price-spike"), "{explain}: {told}");
+    let again = project.call(&["demo"]).exits(0).out;
+    assert!(again.starts_with("the demo in barkeep-demo is checked again\n"), "{again}");
+    assert!(again.contains("61 findings, 0 new and 0 fixed since "), "{again}");
+    let output = project.call(&["check", "barkeep-demo/jobs/demo.toml"]).exits(1);
+    insta::assert_snapshot!(output.out, @r"
+    job=demo verdict=FAIL status=findings exit=1 rows=24079 clean=24019 flagged=44 parse_errors=0 to_quarantine=16 to_delete=0 kept=0 errors=36 warnings=25 notes=0 new=0 fixed=0 failed=date-format:4,off-calendar:3,required:2,ohlc:7,volume-overflow:2,duplicate:7,duplicate-copy:3,price-spike:3,unit-slip:2,us-symbol:2,us-price-range:1 seconds=[s] run=[run]
+    ");
+    let sets = ["rules/ohlcv.toml", "rules/crypto.toml", "jobs/demo.toml"].map(|name| format!("barkeep-demo/{name}"));
+    project.call(&[&["rules", "test"][..], &sets.each_ref().map(String::as_str)].concat()).exits(0);
+}
+
+#[test]
+fn a_demo_leaves_alone_what_is_there() {
+    let project = Project::empty();
+    project.write("mine/jobs/demo.toml", "name = \"mine\"\n");
+    let output = project.call(&["demo", "mine"]).exits(2).says(&["are there already: `mine/jobs/demo.toml`"]);
+    assert!(output.out.is_empty());
+    assert_eq!(project.files("mine"), [project.path("mine/jobs/demo.toml")]);
+    project.write("file", "");
+    project.call(&["demo", "file"]).exits(3).says(&["cannot write `file/rules/ohlcv.toml`"]);
+    let objects = project.call(&["demo", "数据 demo", "--format", "json"]).exits(0).json();
+    assert_eq!((&objects[0]["type"], &objects[0]["job"]), (&"demo".into(), &"数据 demo/jobs/demo.toml".into()));
+    assert_eq!((&objects[1]["type"], &objects[1]["findings"]["error"]), (&"summary".into(), &36.into()));
 }
 
 #[test]

@@ -182,6 +182,8 @@ fn a_terminal_shows_the_table_and_colours_it_unless_told_not_to() {
         assert_eq!(*code, Some(1), "{text}");
         assert!(text.contains("severity") && text.contains("would be quarantined, nothing was changed."), "{text}");
         assert!(text.contains("barkeep plan job.toml"), "{text}");
+        let [finding, next] = ["error ohlc A 2024-01-0", "next: "].map(|part| text.find(part));
+        assert!(finding.is_some() && finding < next, "few findings stand behind the table: {text}");
     }
     assert!(coloured.0.contains("\u{1b}[1;31mFAIL") && !plain.0.contains("\u{1b}[1;31m"), "{}", plain.0);
     // A terminal that only shows text gets nothing else.

@@ -39,7 +39,7 @@ fn jobs_stand_in_a_line_each_the_worst_first() {
     let lines: Vec<&str> = output.out.lines().collect();
     assert!(lines[1].starts_with("FAIL  bad") && lines[2].starts_with("OK    calm"), "{output:?}");
     let bad: Vec<&str> = lines[1].split_whitespace().collect();
-    assert_eq!(bad[2..7], ["1", "0", "4", "2024-01-04", "0"], "new, fixed, rows, last bar, moved");
+    assert_eq!(bad[2..8], ["1", "0", "4", "2024-01-04", "-", "0"], "new, fixed, rows, last bar, late, moved");
     assert!(lines[3].starts_with("next: barkeep report show --dir reports ") && lines.len() == 4, "{output:?}");
     assert!(lines.iter().all(|line| line.chars().count() <= 80));
     let run = lines[3].rsplit(' ').next().unwrap();

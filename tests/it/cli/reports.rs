@@ -40,26 +40,30 @@ fn a_run_is_shown_with_its_findings_the_gravest_first() {
     let project = Project::new(FAULTY);
     project.call(&["run", "job.toml"]).exits(1);
     insta::assert_snapshot!(project.call(&["report", "show"]).exits(0).out, @r"
-demo   bars.csv   2024-01-02 .. 2024-01-04   2 series   3 rows
+    run [run]   run   [age] ago
+    the first run of the job: all is new
+    3 findings in 2 bars; 1 bar is missing
 
-  rule              severity       findings   rate        first
-  ohlc              error   FAIL          2   67 %        B 2024-01-02
-  gap               warn    warn          1   1 bar       A 2024-01-03
-  zero-volume       info    -             0   -           too little history: 1 row
+    demo   bars.csv   2024-01-02 .. 2024-01-04   2 series   3 rows
 
-  3 rows = 1 clean + 2 to quarantine
-  3 findings, all new: this is the first run
-  stepped over: zero-volume 2 rows
-  evaluated nothing: zero-volume
-  the newest bar is that of 2024-01-04, [n] days before [date]
-  calendar XNYS, known until 2027-12-31
+      rule              severity       findings   rate        first
+      ohlc              error   FAIL          2   67 %        B 2024-01-02
+      gap               warn    warn          1   1 bar       A 2024-01-03
+      zero-volume       info    -             0   -           too little history: 1 row
 
-FAIL  2 rows removed; what was removed is in quarantine.  [s], [pace]
+      3 rows = 1 clean + 2 to quarantine
+      3 findings, all new: this is the first run
+      stepped over: zero-volume 2 rows
+      evaluated nothing: zero-volume
+      the newest bar is that of 2024-01-04, [n] days before [date]
+      calendar XNYS, known until 2027-12-31
 
-error ohlc A 2024-01-04: low 3 is above another price of its bar, 1; broken: high >= low, low <= open, low <= close (bars.csv:3)
-error ohlc B 2024-01-02: low 3 is above another price of its bar, 1; broken: high >= low, low <= open, low <= close (bars.csv:4)
-warn  gap A 2024-01-03: 1 session missing on 2024-01-03
-");
+    FAIL  2 rows removed; what was removed is in quarantine.  [s], [pace]
+
+    error ohlc A 2024-01-04: low 3 is above another price of its bar, 1; broken: high >= low, low <= open, low <= close (bars.csv:3)
+    error ohlc B 2024-01-02: low 3 is above another price of its bar, 1; broken: high >= low, low <= open, low <= close (bars.csv:4)
+    warn  gap A 2024-01-03: 1 session missing on 2024-01-03
+    ");
     let output = project.call(&["report", "show", "--findings", "1"]).exits(0);
     assert!(
         output.out.trim_end().ends_with("2 more; --findings N shows them, `barkeep sql` queries them"),

@@ -55,7 +55,8 @@ fn counted(project: &Project, job: &str, args: &[&str]) -> BTreeMap<String, (u64
 #[test]
 fn a_check_finds_what_the_comments_state() {
     let project = Project::empty();
-    project.call(&["init", ".", "--demo"]).exits(0);
+    project.call(&["demo", "."]).exits(0);
+    fs::remove_dir_all(project.path("reports")).unwrap();
     for window in [&[][..], &["--since", "2023-11-01", "--until", "2024-11-01"]] {
         project.call(&[&["rules", "suggest", "jobs/demo.toml", "-o", "rules/own.toml"], window].concat()).exits(0);
         project.call(&["rules", "lint", "rules/own.toml"]).exits(0);
