@@ -90,11 +90,12 @@ mod tests {
     use super::*;
     use crate::checks::Finding;
 
+    /// A bar every ten µs.
     const TIME: [i64; 60] = {
         let mut time = [0; 60];
-        let mut row = 0;
+        let mut row = 1;
         while row < 60 {
-            time[row] = row as i64 * 10;
+            time[row] = time[row - 1] + 10;
             row += 1;
         }
         time

@@ -108,10 +108,12 @@ mod tests {
     use crate::report::testing::{GAP, OHLC, Output, meta, program, read, texts};
     use crate::report::write::Published;
 
-    fn write(dir: &Path, batches: Vec<RecordBatch>) {
+    fn write(dir: &Path, batches: &[RecordBatch]) {
         let destination = Destination::new(&Disk::system(), dir, "demo", &meta(2), true, 0o600);
         let mut bars = FindingBars::default();
-        batches.iter().for_each(|batch| bars.take(batch).unwrap());
+        for batch in batches {
+            bars.take(batch).unwrap();
+        }
         let staged = bars.finish(&destination, &program()).unwrap();
         Published::publish(&Disk::system(), staged.into_iter().collect()).unwrap().keep();
     }
@@ -121,7 +123,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let one = Output::default().bar(OHLC, "B", 7, (0, true)).bar(OHLC, "B", 7, (1, false)).batch();
         let other = Output::default().bar(GAP, "A", 9, (0, false)).bar(GAP, "A", 9, (-1, false)).batch();
-        write(dir.path(), vec![one, other]);
+        write(dir.path(), &[one, other]);
         let bars = read(dir.path(), Table::FindingBars);
         for (column, values) in [
             ("rule_id", ["gap", "gap", "ohlc", "ohlc"]),
@@ -144,7 +146,7 @@ mod tests {
         let of = |series: &str| {
             (1..=most).rev().fold(Output::default(), |output, day| output.bar(OHLC, series, day, (0, true))).batch()
         };
-        write(dir.path(), vec![of("B"), of("A"), Output::default().bar(GAP, "Z", 1, (-1, false)).batch()]);
+        write(dir.path(), &[of("B"), of("A"), Output::default().bar(GAP, "Z", 1, (-1, false)).batch()]);
         let bars = read(dir.path(), Table::FindingBars);
         let series = texts(&bars, "series");
         let count = |name: &str| series.iter().filter(|series| *series == name).count();
@@ -155,7 +157,7 @@ mod tests {
     #[test]
     fn without_findings_there_is_no_file() {
         let dir = tempfile::tempdir().unwrap();
-        write(dir.path(), Vec::new());
+        write(dir.path(), &[]);
         assert!(!dir.path().join("finding_bars").exists());
     }
 }

@@ -150,7 +150,7 @@ pub(super) fn sessions(program: &Program, times: &TimestampMicrosecondArray) -> 
 
 /// One text in all rows.
 fn all(text: Option<&str>, rows: usize) -> ArrayRef {
-    Arc::new(StringArray::from_iter(std::iter::repeat_n(text, rows)))
+    Arc::new(std::iter::repeat_n(text, rows).collect::<StringArray>())
 }
 
 /// What sentences are made of.
@@ -189,7 +189,7 @@ impl<'a> Said<'a> {
             expected_hi: number(2),
             expected_text: text(self.texts[2], row),
             score: number(3),
-            bars: self.bars.is_valid(row).then(|| self.bars.value(row).unsigned_abs()).unwrap_or_default(),
+            bars: if self.bars.is_valid(row) { self.bars.value(row).unsigned_abs() } else { 0 },
             cause: text(self.texts[3], row),
             evidence,
             time: time(0),

@@ -81,8 +81,7 @@ fn read(path: &Path, job: &str, later: &[Later]) -> Result<Vec<RecordBatch>, Arr
     for batch in ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?.build()? {
         let batch = shaped(&batch?, &Table::Findings.schema())?;
         let (rules, series) = (texts(&batch, "rule_id")?, texts(&batch, "series")?);
-        let times =
-            |name: &str| batch.column_by_name(name).map(|times| times.as_primitive::<TimestampMicrosecondType>());
+        let times = |name: &str| batch.column_by_name(name).map(AsArray::as_primitive::<TimestampMicrosecondType>);
         let at = |name: &str, row: usize| times(name).filter(|times| times.is_valid(row)).map(|times| times.value(row));
         let is_open = |row: usize| {
             let ends = at("time_until", row).or_else(|| at("time", row));

@@ -166,7 +166,7 @@ fn clients_that_vanish_leave_nothing() {
     drop(clients);
     let began = Instant::now();
     // The connection that asks may still be open.
-    while (server.clients() > 0 || server.descriptors() > before + 1) && began.elapsed() < Duration::from_secs(60) {
+    while (server.clients() > 0 || server.descriptors() > before + 1) && began.elapsed() < Duration::from_mins(1) {
         thread::sleep(Duration::from_millis(200));
     }
     let after = (server.clients(), server.descriptors());
@@ -198,7 +198,7 @@ fn a_run_under_way_is_told_to_who_listens() {
     let mut heard = String::new();
     let began = Instant::now();
     // A run may fall between two looks.
-    while !heard.contains("\"job\":\"demo\"") && began.elapsed() < Duration::from_secs(60) {
+    while !heard.contains("\"job\":\"demo\"") && began.elapsed() < Duration::from_mins(1) {
         runs.push(project.process(&["check", "job.toml"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
         let mut bytes = [0; 4096];
         let read = listening.read(&mut bytes).unwrap();
