@@ -95,6 +95,8 @@ pub mod report;
 pub mod run;
 pub mod schedule;
 pub mod schema;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod source;
 pub(crate) mod suggest;
 pub mod text;

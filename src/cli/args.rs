@@ -5,6 +5,8 @@ mod label;
 mod report;
 mod rules;
 mod schedule;
+#[cfg(feature = "serve")]
+mod serve;
 
 use std::path::PathBuf;
 
@@ -15,6 +17,8 @@ pub(crate) use self::label::{JudgementArg, LabelArgs};
 pub(crate) use self::report::{FindingsArgs, PageArgs, PruneArgs, ReportArgs, ReportCommand, ReportsDir};
 pub(crate) use self::rules::{BacktestArgs, DiffArgs, RulesCommand, SchemaOf, SuggestArgs};
 pub(crate) use self::schedule::{ScheduleCommand, ScheduleTarget, StartArgs};
+#[cfg(feature = "serve")]
+pub(crate) use self::serve::ServeArgs;
 pub(crate) use super::log::LogFormat;
 use super::output::Format;
 use super::path;
@@ -110,6 +114,9 @@ pub(crate) enum Command {
     Schedule(ScheduleCommand),
     /// Query the report tables, and the bars of a job, with SQL.
     Sql(SqlArgs),
+    /// Look at reports, runs under way and rows in quarantine in a browser on this machine.
+    #[cfg(feature = "serve")]
+    Serve(ServeArgs),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.

@@ -27,6 +27,8 @@ mod quarantine;
 mod report;
 mod rules;
 mod schedule;
+#[cfg(feature = "serve")]
+mod serve;
 mod show;
 mod signals;
 mod size;
@@ -153,6 +155,8 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
         }
         Command::Schedule(ScheduleCommand::Start(args)) => wait_idle(start::start(&global, &args, output)),
         Command::Sql(args) => wait(&global, stoppable(sql::sql(&global, &args, output))),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => wait(&global, serve::serve(&global, &args, output)),
         Command::Check(args) => wait(&global, check::check(&global, &args, output)),
         Command::Plan(args) => wait(&global, check::plan(&global, &args, output)),
         Command::Apply(args) => wait(&global, apply::apply(&global, &args, output)),

@@ -22,6 +22,7 @@ mod retention;
 mod runs;
 mod schedule;
 mod scheduler;
+mod serve;
 mod settings;
 mod signals;
 mod sql;

@@ -50,6 +50,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "text",
         ],
     ),
+    ("serve", &["page", "quarantine", "report", "run", "text"]),
     (
         "cli",
         &[
@@ -65,6 +66,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "run",
             "schedule",
             "schema",
+            "serve",
             "suggest",
             "text",
         ],

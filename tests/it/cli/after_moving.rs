@@ -89,6 +89,7 @@ fn a_plan_that_was_carried_out_without_a_report_is_the_same() {
     let project = project();
     let plan = project.call(&["plan", "job.toml", "-o", "a.plan", "--format", "json"]).exits(1).json();
     let confirmation = plan[0]["plan"]["confirmation"].as_str().unwrap().to_owned();
+    fs::remove_dir_all(project.path("reports/actions")).unwrap();
     project.write("reports/actions", "in the way");
     let broken = project.call(&["apply", "a.plan", "--confirm", &confirmation, "--format", "json"]).exits(3).json();
     assert_eq!(broken[0]["rows_removed"], 2, "{broken:?}");

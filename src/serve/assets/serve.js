@@ -1,0 +1,49 @@
+// Shows how far runs are. The server tells what changes; where it is gone, it is asked again, later each time.
+"use strict";
+
+const status = document.getElementById("live");
+const list = document.getElementById("running");
+let wait = 1000;
+
+function line(run) {
+  const item = document.createElement("li");
+  const text = document.createElement("div");
+  const rows = run.of ? `${run.rows.toLocaleString()} of ${run.of.toLocaleString()} rows` : `${run.rows.toLocaleString()} rows`;
+  text.textContent = `${run.job}: ${run.stage ?? run.command}${run.stage ? `, ${rows}` : ""} (${run.run_id} on ${run.host})`;
+  item.append(text);
+  if (run.stage && run.of) {
+    const bar = document.createElement("progress");
+    bar.max = run.of;
+    bar.value = run.rows;
+    bar.setAttribute("aria-label", `rows of ${run.job}`);
+    item.append(bar);
+  }
+  return item;
+}
+
+let seen = 0;
+
+function show(told) {
+  if (!Array.isArray(told)) {
+    status.textContent = `The runs under way cannot be read: ${told.error}`;
+    return;
+  }
+  status.textContent = told.length ? `${told.length} under way` : "No run is under way.";
+  list.replaceChildren(...told.map(line));
+  // A run that ended has a report that this page does not list yet.
+  if (told.length < seen) location.reload();
+  seen = told.length;
+}
+
+function listen() {
+  const socket = new WebSocket(new URL("live", location.href.replace(/^http/, "ws")));
+  socket.onopen = () => { wait = 1000; };
+  socket.onmessage = (event) => show(JSON.parse(event.data));
+  socket.onclose = () => {
+    status.textContent = `The server does not answer; asked again in ${wait / 1000} s.`;
+    setTimeout(listen, wait);
+    wait = Math.min(wait * 2, 30000);
+  };
+}
+
+listen();

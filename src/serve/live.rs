@@ -1,0 +1,144 @@
+//! How far runs are, to browsers that listen. One task looks, and only while somebody listens; each client is told when something
+//! changed, and asked from time to time whether it is there. One that is not is forgotten.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::response::Response;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use crate::report::running::running;
+
+/// How often the files of runs are looked at.
+const LOOK: Duration = Duration::from_millis(500);
+/// A client that says nothing for so many heartbeats is gone.
+const MISSED: u32 = 3;
+
+/// What clients are told.
+#[derive(Debug)]
+pub(super) struct Live {
+    dir: PathBuf,
+    heartbeat: Duration,
+    /// The runs under way as JSON; `None` once the server stops.
+    told: watch::Sender<Option<String>>,
+    clients: Arc<AtomicUsize>,
+}
+
+impl Live {
+    pub(super) fn new(dir: PathBuf, heartbeat: Duration) -> Self {
+        let told = watch::channel(Some("[]".to_owned())).0;
+        Self { dir, heartbeat, told, clients: Arc::default() }
+    }
+
+    /// Lets every client go.
+    pub(super) fn close(&self) {
+        self.told.send_replace(None);
+    }
+}
+
+/// Looks at the runs under way for as long as the server is there.
+pub(super) async fn look(live: Arc<Live>) {
+    let mut look = interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        look.tick().await;
+        if live.told.receiver_count() == 0 {
+            continue;
+        }
+        let dir = live.dir.clone();
+        let seen = tokio::task::spawn_blocking(move || running(&dir)).await;
+        let text = match seen {
+            Ok(Ok(runs)) => json!(runs).to_string(),
+            Ok(Err(error)) => json!({ "error": error.to_string() }).to_string(),
+            Err(error) => json!({ "error": error.to_string() }).to_string(),
+        };
+        live.told.send_if_modified(|told| match told {
+            Some(before) if *before != text => {
+                *told = Some(text);
+                true
+            }
+            _ => false,
+        });
+    }
+}
+
+/// How many clients listen.
+pub(super) async fn status(State(live): State<Arc<Live>>) -> Json<Value> {
+    Json(json!({ "clients": live.clients.load(Ordering::SeqCst) }))
+}
+
+/// Begins to tell a client.
+pub(super) async fn socket(upgrade: WebSocketUpgrade, State(live): State<Arc<Live>>) -> Response {
+    upgrade.max_message_size(1024).on_upgrade(move |socket| async move {
+        let _client = Client::new(&live.clients);
+        let (told, heartbeat) = (live.told.subscribe(), live.heartbeat);
+        drop(live);
+        tell(socket, told, heartbeat).await;
+    })
+}
+
+/// Counts a client for as long as it is there.
+struct Client(Arc<AtomicUsize>);
+
+impl Client {
+    fn new(clients: &Arc<AtomicUsize>) -> Self {
+        clients.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(clients))
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Tells one client what changes, until it goes, says nothing any more, or the server stops.
+async fn tell(mut socket: WebSocket, mut told: watch::Receiver<Option<String>>, heartbeat: Duration) {
+    let mut beat = interval(heartbeat);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut heard = Instant::now();
+    told.mark_changed();
+    loop {
+        let sent = tokio::select! {
+            changed = told.changed() => {
+                let text = told.borrow_and_update().clone().filter(|_| changed.is_ok());
+                let Some(text) = text else {
+                    // The client may be gone already.
+                    socket.send(Message::Close(None)).await.ok();
+                    return;
+                };
+                send(&mut socket, Message::Text(text.into()), heartbeat).await
+            }
+            _ = beat.tick() => {
+                if heard.elapsed() > heartbeat * MISSED {
+                    return;
+                }
+                send(&mut socket, Message::Ping(Bytes::new()), heartbeat).await
+            }
+            message = socket.recv() => match message {
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                Some(Ok(_)) => {
+                    heard = Instant::now();
+                    true
+                }
+            },
+        };
+        if !sent {
+            return;
+        }
+    }
+}
+
+/// Whether the client took it; one that takes nothing for a whole heartbeat is gone.
+async fn send(socket: &mut WebSocket, message: Message, within: Duration) -> bool {
+    tokio::time::timeout(within, socket.send(message)).await.is_ok_and(|sent| sent.is_ok())
+}
