@@ -209,6 +209,16 @@ mod tests {
     }
 
     #[test]
+    fn a_job_is_overdue_once_it_pauses_longer_than_ever_and_for_an_hour() {
+        let mut line = job("fine", Verdict::Ok, &[]);
+        assert!(!line.is_overdue(UtcMicros(i64::MAX)), "how often it runs is not known");
+        line.longest_pause = Some(MINUTE);
+        assert!(!line.is_overdue(UtcMicros(59 * MINUTE)) && line.is_overdue(UtcMicros(61 * MINUTE)));
+        line.longest_pause = Some(24 * 60 * MINUTE);
+        assert!(!line.is_overdue(UtcMicros(35 * 60 * MINUTE)) && line.is_overdue(UtcMicros(37 * 60 * MINUTE)));
+    }
+
+    #[test]
     fn counts_and_ages_are_short() {
         let counts = [0, 99_999, 100_000, 9_999_999, 12_503_117, 250_000_000];
         assert_eq!(counts.map(short), ["0", "99999", "100k", "9999k", "12.5M", "250M"]);

@@ -62,11 +62,15 @@ pub struct JobLine {
     pub longest_pause: Option<i64>,
 }
 
+/// A run within this time is a new one, µs.
+const SOON: i64 = 3_600_000_000;
+
 impl JobLine {
-    /// Whether the job has not run for much longer than it ever paused, at `now`.
+    /// Whether the job has not run for much longer than it ever paused, at `now`; within the hour no job is overdue, for a person
+    /// who tries one runs it every few seconds.
     pub fn is_overdue(&self, now: UtcMicros) -> bool {
         let age = now.0.saturating_sub(self.started_at.0);
-        self.longest_pause.is_some_and(|pause| age > pause.saturating_add(pause / 2))
+        self.longest_pause.is_some_and(|pause| age > pause.saturating_add(pause / 2).max(SOON))
     }
 }
 
