@@ -124,11 +124,10 @@ impl Job {
         let (meta, started) = self.begin(run_id, &order)?;
         log::start(&meta);
         let clock = started.clock;
-        let job = if order.options.report { &self.watched(&meta) } else { self };
-        let ended = match open_reported(job, &order, &meta).await {
+        let ended = match open_reported(self, &order, &meta).await {
             Ok(opened) => {
                 // It holds a good deal, which is not for the stack of whoever waits.
-                let ended = Box::pin(opened_job(job, &order, &opened, meta, started)).await;
+                let ended = Box::pin(opened_job(self, &order, &opened, meta, started)).await;
                 // A run that broke off on its way still gives its connections back.
                 opened.source.close().await;
                 ended
@@ -198,6 +197,9 @@ async fn opened_job(
     let mut seconds = StageSeconds { load: started.elapsed().as_secs_f64(), ..StageSeconds::default() };
     log::stage("load", seconds.load);
     tracing::info!(rules = program.rules.rules.len(), "loaded");
+    // A run that reads nothing, for its rules do not fit, leaves nothing either.
+    let job = if options.report { &job.watched(&meta) } else { job };
+    let context = &job.context;
     let dir = if options.report { &opened.loaded.job.report_dir.resolved } else { scratch.path() };
     let mut collector = collector(job, options, (dir, opened), &program, &meta)?;
     collector.set_labels(labels.clone());
