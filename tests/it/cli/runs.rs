@@ -60,7 +60,9 @@ fn check_changes_nothing_and_writes_a_report() {
     let tables = fs::read_dir(project.path("reports")).unwrap();
     let mut tables: Vec<String> = tables.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     tables.sort();
-    assert_eq!(tables, ["findings", "pages", "rule_results", "runs", "series_metrics"]);
+    let with_rows = |table: &str| !support::table::<serde_json::Value>(&project.path("reports"), table).is_empty();
+    tables.retain(|table| with_rows(table) || table == "pages");
+    assert_eq!(tables, ["finding_bars", "findings", "pages", "rule_results", "runs", "series_metrics"]);
 }
 
 #[test]

@@ -121,7 +121,8 @@ fn every_file_of_a_report_belongs_to_a_run() {
     for path in files(&project.reports()) {
         let path = path.strip_prefix(project.reports()).unwrap().to_str().unwrap().to_owned();
         let name = path.rsplit('/').next().unwrap();
-        assert!(wanted.iter().any(|run| path.contains(run)), "{path} belongs to no run");
+        let of_the_job = name == "no-rows.parquet";
+        assert!(of_the_job || wanted.iter().any(|run| path.contains(run)), "{path} belongs to no run");
         assert!(name == "summary.json" || name.ends_with(".parquet"), "{path} is half-written");
     }
 }

@@ -31,7 +31,7 @@ fn every_table_is_read() {
     }
     let found = "SELECT message, close, session, why, compared_with FROM latest_findings WHERE rule_id = 'ohlc' ORDER BY session";
     let found = first(&project, found);
-    assert_eq!((found["close"].as_f64(), found["session"].as_str()), (Some(19.0), Some("2024-01-05")));
+    assert_eq!((found["close"].as_f64(), found["session"].as_str()), (Some(20.0), Some("2024-01-05")));
     assert_eq!(found["why"], "a bar that contradicts itself is wrong");
     assert!(found["message"].as_str().unwrap().starts_with("high 1 "), "{found}");
     assert_eq!(first(&project, "SELECT because FROM fixed_findings WHERE rule_id = 'gap'")["because"], "data");
