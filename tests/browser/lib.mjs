@@ -51,9 +51,8 @@ export class Project {
 /** A project with the bars and the job that barkeep brings, checked. */
 export function demo(dir) {
   const project = new Project(dir);
-  project.call(["init", "--demo", "."]);
+  project.call(["demo", "."], [0, 1]);
   for (const name of readdirSync(join(project.dir, "jobs"))) if (name.endsWith(".toml")) project.job = join("jobs", name);
-  project.call(["check", project.job], [0, 1]);
   return project;
 }
 
