@@ -42,8 +42,8 @@ const SHOWN: &[&str] = &[
     "close",
     "volume",
 ];
-/// Columns that the sentence is made from where the table has none.
-const TOLD: &[&str] = &["observed_text", "expected_text", "score", "evidence"];
+/// Columns that the sentence is made from where the table has no column `message`.
+const OF_MESSAGE: &[&str] = &["observed_text", "expected_text", "score", "evidence"];
 
 /// A finding of the page. Times are in µs UTC, days since 1970-01-01.
 #[derive(Debug, Clone, PartialEq)]
@@ -224,8 +224,8 @@ impl Found {
 
     fn hold_of(&mut self, part: &Path, interval: Interval, choice: &mut Choice) -> Result<(), ReportError> {
         let has_messages = files::read(part, SHOWN)?.is_some_and(|read| read.schema().index_of("message").is_ok());
-        let told = if has_messages { &[] } else { TOLD };
-        let columns: Vec<&str> = COUNTED.iter().chain(SHOWN).chain(told).copied().collect();
+        let of_message = if has_messages { &[] } else { OF_MESSAGE };
+        let columns: Vec<&str> = COUNTED.iter().chain(SHOWN).chain(of_message).copied().collect();
         each(part, &columns, |batch| self.hold(Columns(batch), interval, choice))
     }
 

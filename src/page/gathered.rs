@@ -59,7 +59,7 @@ impl Gathered {
         let history = lacking(beside::history(dir, run), &mut missing);
         let params = lacking(params(dir, run), &mut missing);
         let rules = rules(summary.as_ref(), &found);
-        let mut missing: Vec<String> = missing.iter().map(told).collect();
+        let mut missing: Vec<String> = missing.iter().map(with_causes).collect();
         missing.extend(lacks(summary.as_ref(), &found));
         missing.dedup();
         Ok(Self { run: run.clone(), row, summary, found, rules, params, bars, moved, coverage, history, missing })
@@ -101,8 +101,8 @@ fn lacking<T: Default>(read: Result<T, ReportError>, missing: &mut Vec<ReportErr
     })
 }
 
-/// An error with what is below it, in one line.
-fn told(error: &ReportError) -> String {
+/// An error with its causes, in one line.
+fn with_causes(error: &ReportError) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(below) = source {

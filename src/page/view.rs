@@ -213,7 +213,7 @@ fn cards(page: &Gathered, summary: &Summary) -> Vec<Card> {
     cards
 }
 
-/// When a run began, told by its name.
+/// When a run began, as its id says.
 fn began(run: &str) -> String {
     RunId::parse(run).map_or_else(|_| run.to_owned(), |run| run.started().timestamp(false))
 }

@@ -1,4 +1,4 @@
-//! The files of one run, for those who read them as they lie.
+//! The Parquet files of one run, read directly and not by SQL.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

@@ -111,3 +111,75 @@ fn skipped(results: &Path) -> Result<BTreeSet<String>, ArrowError> {
     }
     Ok(skipped)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::counts::{RuleCounts, SeriesCounts};
+    use crate::report::collector::Collector;
+    use crate::report::history::previous_findings;
+    use crate::report::margins::Coverage;
+    use crate::report::run::{Outcome, RunMeta, RunStatus};
+    use crate::report::testing::{DAY, GAP, OHLC, Output, meta, one_series, program, texts as shown};
+    use crate::text::utc::UtcMicros;
+
+    fn report(dir: &Path, run: RunMeta, output: Output, read_whole: BTreeSet<String>) {
+        let program = program();
+        let previous = previous_findings(dir, "demo", &Coverage::of(&program, &run)).unwrap();
+        let mut collector = Collector::new(dir, program, run, vec!["bars.csv".to_owned()], previous);
+        collector.take(&output.batch()).unwrap();
+        let outcome = Outcome { read_whole, ..Outcome::new(RunStatus::Findings, 1, UtcMicros(0)) };
+        collector.finish(outcome).unwrap();
+    }
+
+    /// A run over the bars of `A` from `day` on, which ran all rules but that of outliers, and found a gap behind it.
+    fn part(day: i64) -> (RunMeta, Output) {
+        let run = RunMeta { window: (Some(day * DAY), None), changed_since: Some(day * DAY), ..meta(2) };
+        let evaluated = RuleCounts { evaluated: 50, ..RuleCounts::default() };
+        let found = RuleCounts { findings: 1, bars: 2, ..evaluated };
+        let rows = SeriesCounts { read: 50, clean: 50, sessions: 50, ..SeriesCounts::default() };
+        let output = Output::default().gap("A", 160, 2).timed_rule(OHLC, "A", evaluated).timed_rule(GAP, "A", found);
+        (run, output.series("A", rows))
+    }
+
+    /// Rule, first day and run of what is open, in that order.
+    fn open(dir: &Path) -> Vec<String> {
+        let mut lines: Vec<String> = Vec::new();
+        for batch in open_findings(dir).unwrap() {
+            let columns = ["rule_id", "session", "run_id", "job"].map(|name| shown(&batch, name));
+            lines.extend(
+                (0..batch.num_rows()).map(|row| columns.each_ref().map(|column| column[row].as_str()).join(" ")),
+            );
+        }
+        lines.sort();
+        lines
+    }
+
+    #[test]
+    fn a_run_over_a_part_replaces_what_its_rules_would_find_again() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(open(dir.path()), Vec::<String>::new());
+        report(dir.path(), meta(1), one_series(), BTreeSet::new());
+        assert_eq!(open(dir.path()).len(), 4);
+        let (run, output) = part(104);
+        report(dir.path(), run, output, BTreeSet::new());
+        // The bar of the day 105 was corrected and the gap of the day 150 filled; day 103 lies before, and outliers were not looked for.
+        let expected = [
+            "close-outlier 1970-04-18 20261120T010000Z-aaaa demo",
+            "gap 1970-06-10 20261120T020000Z-aaaa demo",
+            "ohlc 1970-04-14 20261120T010000Z-aaaa demo",
+        ];
+        assert_eq!(open(dir.path()), expected);
+    }
+
+    #[test]
+    fn of_a_series_that_was_read_as_a_whole_nothing_earlier_is_left() {
+        let dir = tempfile::tempdir().unwrap();
+        report(dir.path(), meta(1), one_series(), BTreeSet::new());
+        let (run, output) = part(104);
+        report(dir.path(), run, output, BTreeSet::from(["A".to_owned()]));
+        let open = open(dir.path());
+        let rules: Vec<&str> = open.iter().filter_map(|line| line.split(' ').next()).collect();
+        assert_eq!(rules, ["close-outlier", "gap"], "the finding of the day 103 is gone, too");
+    }
+}

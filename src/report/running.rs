@@ -71,18 +71,18 @@ impl RunningFile {
     pub fn stage(&mut self, stage: Option<&str>, of: Option<u64>) {
         self.running.stage = stage.map(str::to_owned);
         (self.running.rows, self.running.of) = (0, of);
-        self.tell();
+        self.write_or_log();
     }
 
     /// So many rows of the stage are done.
     pub fn rows(&mut self, rows: u64) {
         self.running.rows = rows;
         if self.written.is_none_or(|written| written.elapsed() >= EVERY) {
-            self.tell();
+            self.write_or_log();
         }
     }
 
-    fn tell(&mut self) {
+    fn write_or_log(&mut self) {
         if let Err(error) = self.write() {
             // Who looks sees that it is old; the run goes on.
             tracing::debug!(run = self.running.run_id, "how far the run is cannot be written: {error}");

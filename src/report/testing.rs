@@ -183,6 +183,13 @@ impl Output {
         self
     }
 
+    /// Counts of `rule` over `series`, with the time that it took.
+    pub(super) fn timed_rule(mut self, rule: usize, series: &str, counts: RuleCounts) -> Self {
+        let (record, counts) = (Record::Rule, Some(Counted::Rule(counts)));
+        self.0.push(&Row { record, rule: Some(rule), series, counts, nanos: Some(1), ..Row::default() });
+        self
+    }
+
     /// Counts of the rows of `series`, which has bars from day 100 on.
     pub(super) fn series(mut self, series: &str, counts: SeriesCounts) -> Self {
         self.0.push(&Row {

@@ -18,6 +18,7 @@
 //! table_file a result as a file
 //! lock     one run of a job at a time             unfinished  runs that broke off or were skipped
 //! backfill old windows, one after the other       scheduler   starts jobs when they are due
+//! looking  work on the bars that reports and moves nothing
 //! watched  how far a run is, for other processes
 //! log      the life of a run as log lines         unreported  runs that moved rows and left no report, by their mark (moving)
 //! ```
@@ -49,6 +50,7 @@ mod labels;
 mod load;
 mod lock;
 pub(crate) mod log;
+mod looking;
 mod mistaken;
 mod moving;
 mod namesake;

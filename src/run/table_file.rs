@@ -1,4 +1,4 @@
-//! A result as a file: Parquet, CSV, NDJSON, told by its name.
+//! The result of a query as a file: Parquet, CSV or NDJSON, by the extension of its name.
 
 use std::io::{self, BufWriter, IntoInnerError, Write};
 use std::path::{Path, PathBuf};

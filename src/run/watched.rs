@@ -26,7 +26,7 @@ impl Job {
         };
         match RunningFile::begin(&Disk::system(), self.report_dir(), running) {
             Ok(file) => Self {
-                context: Context { events: told(file, &self.context.events), ..self.context.clone() },
+                context: Context { events: recorded(file, &self.context.events), ..self.context.clone() },
                 ..self.clone()
             },
             Err(error) => {
@@ -38,7 +38,7 @@ impl Job {
 }
 
 /// Events that are written into `file` and passed on to `next`.
-fn told(file: RunningFile, next: &Events) -> Events {
+fn recorded(file: RunningFile, next: &Events) -> Events {
     let (file, next) = (Mutex::new(file), Arc::clone(next));
     Arc::new(move |event: Event<'_>| {
         let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);

@@ -42,9 +42,9 @@ impl Guard {
 
     /// Whether `path` begins with the token; how long that takes says nothing of it.
     fn knows_token(&self, path: &str) -> bool {
-        let told = path.trim_start_matches('/').split('/').next().unwrap_or_default();
-        let differ = told.bytes().zip(self.token.bytes()).fold(0, |differ, (one, other)| differ | (one ^ other));
-        told.len() == self.token.len() && differ == 0
+        let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+        let differ = first.bytes().zip(self.token.bytes()).fold(0, |differ, (one, other)| differ | (one ^ other));
+        first.len() == self.token.len() && differ == 0
     }
 
     /// Whether the request comes from a document of this server, or from no document.

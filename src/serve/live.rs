@@ -1,5 +1,5 @@
-//! How far runs are, to browsers that listen. One task looks, and only while somebody listens; each client is told when something
-//! changed, and asked from time to time whether it is there. One that is not is forgotten.
+//! Progress of the runs under way, each over a connection of its own (`WebSocket`). One task reads it, and only while there are subscribers; each gets a message when
+//! something changed, and a ping with every heartbeat. One that does not answer is dropped.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,40 +17,40 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::report::running::running;
 
-/// How often the files of runs are looked at.
+/// How often the files of runs are read.
 const LOOK: Duration = Duration::from_millis(500);
-/// A client that says nothing for so many heartbeats is gone.
+/// A client that answers nothing for so many heartbeats is gone.
 const MISSED: u32 = 3;
 
-/// What clients are told.
+/// Progress, and who subscribes to it.
 #[derive(Debug)]
 pub(super) struct Live {
     dir: PathBuf,
     heartbeat: Duration,
     /// The runs under way as JSON; `None` once the server stops.
-    told: watch::Sender<Option<String>>,
+    progress: watch::Sender<Option<String>>,
     clients: Arc<AtomicUsize>,
 }
 
 impl Live {
     pub(super) fn new(dir: PathBuf, heartbeat: Duration) -> Self {
-        let told = watch::channel(Some("[]".to_owned())).0;
-        Self { dir, heartbeat, told, clients: Arc::default() }
+        let progress = watch::channel(Some("[]".to_owned())).0;
+        Self { dir, heartbeat, progress, clients: Arc::default() }
     }
 
-    /// Lets every client go.
+    /// Closes every connection.
     pub(super) fn close(&self) {
-        self.told.send_replace(None);
+        self.progress.send_replace(None);
     }
 }
 
-/// Looks at the runs under way for as long as the server is there.
+/// Reads the progress of the runs under way, for as long as the server runs.
 pub(super) async fn look(live: Arc<Live>) {
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         look.tick().await;
-        if live.told.receiver_count() == 0 {
+        if live.progress.receiver_count() == 0 {
             continue;
         }
         let dir = live.dir.clone();
@@ -60,9 +60,9 @@ pub(super) async fn look(live: Arc<Live>) {
             Ok(Err(error)) => json!({ "error": error.to_string() }).to_string(),
             Err(error) => json!({ "error": error.to_string() }).to_string(),
         };
-        live.told.send_if_modified(|told| match told {
+        live.progress.send_if_modified(|progress| match progress {
             Some(before) if *before != text => {
-                *told = Some(text);
+                *progress = Some(text);
                 true
             }
             _ => false,
@@ -70,18 +70,18 @@ pub(super) async fn look(live: Arc<Live>) {
     }
 }
 
-/// How many clients listen.
+/// How many subscribers there are.
 pub(super) async fn status(State(live): State<Arc<Live>>) -> Json<Value> {
     Json(json!({ "clients": live.clients.load(Ordering::SeqCst) }))
 }
 
-/// Begins to tell a client.
+/// Accepts a subscriber.
 pub(super) async fn socket(upgrade: WebSocketUpgrade, State(live): State<Arc<Live>>) -> Response {
     upgrade.max_message_size(1024).on_upgrade(move |socket| async move {
         let _client = Client::new(&live.clients);
-        let (told, heartbeat) = (live.told.subscribe(), live.heartbeat);
+        let (progress, heartbeat) = (live.progress.subscribe(), live.heartbeat);
         drop(live);
-        tell(socket, told, heartbeat).await;
+        serve_client(socket, progress, heartbeat).await;
     })
 }
 
@@ -101,16 +101,16 @@ impl Drop for Client {
     }
 }
 
-/// Tells one client what changes, until it goes, says nothing any more, or the server stops.
-async fn tell(mut socket: WebSocket, mut told: watch::Receiver<Option<String>>, heartbeat: Duration) {
+/// Sends one client what changes, until it closes, answers no ping any more, or the server stops.
+async fn serve_client(mut socket: WebSocket, mut progress: watch::Receiver<Option<String>>, heartbeat: Duration) {
     let mut beat = interval(heartbeat);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut heard = Instant::now();
-    told.mark_changed();
+    progress.mark_changed();
     loop {
         let sent = tokio::select! {
-            changed = told.changed() => {
-                let text = told.borrow_and_update().clone().filter(|_| changed.is_ok());
+            changed = progress.changed() => {
+                let text = progress.borrow_and_update().clone().filter(|_| changed.is_ok());
                 let Some(text) = text else {
                     // The client may be gone already.
                     socket.send(Message::Close(None)).await.ok();

@@ -44,7 +44,7 @@ impl Tables {
     /// Makes the tables below `dir` and those of `job`, whose bars are read as `planning` says, known to `context`.
     ///
     /// # Errors
-    /// `dir` is no path a table can lie in.
+    /// The path of `dir` cannot be written as an address of a table, or a view cannot be planned.
     pub(super) async fn register(
         context: &SessionContext,
         planning: SessionContext,

@@ -73,7 +73,7 @@
     return JSON.parse(await new Response(stream).text());
   }
 
-  /** Sums of steps; `null` is no value and no step. */
+  /** Values from their differences: the cumulative sums of `steps`, times `unit`; NaN where a step is null. */
   function summed(steps, unit) {
     const values = new Float64Array(steps.length);
     let sum = 0;

@@ -14,14 +14,11 @@ use crate::checks::{ALL_SERIES, Context, Stage};
 use crate::config::Rule;
 use crate::decide::{Action, Labels, Severity};
 use crate::engine::program::Program;
-use crate::engine::session::session;
 use crate::engine::trading_date;
 use crate::market::Slot;
-use crate::run::facts;
 use crate::run::failure::Failure;
 use crate::run::job::Job;
 use crate::run::labels;
-use crate::run::open::Opened;
 use crate::run::window;
 use crate::text::utc::UtcMicros;
 
@@ -51,19 +48,12 @@ impl Job {
         let window = (of_job.window.since, of_job.window.until);
         self.reject_outside(window, time)?;
         let instant = window::within(window, of_job, as_of).timestamp_micros();
-        let opened = self.open_source().await?;
-        let facts = facts::with_moved(&self.context, &opened).await;
-        let opened = Opened { facts, ..opened };
-        let worked = async {
-            let scratch = self.context.scratch()?;
-            let session = session(&self.context.limits_in(&scratch))?;
-            let desk = Desk { job: self, opened: &opened, session: &session, as_of: instant, window };
-            let labels = labels::of_day(&self.loaded, as_of);
+        let labels = labels::of_day(&self.loaded, as_of);
+        self.look_at_bars(async |opened, session| {
+            let desk = Desk { job: self, opened, session, as_of: instant, window };
             desk.explain((&options.series, time), options.alone, &labels).await
-        };
-        let worked = worked.await;
-        opened.source.close().await;
-        worked
+        })
+        .await
     }
 
     fn reject_outside(&self, (since, until): (Option<i64>, Option<i64>), time: i64) -> Result<(), Failure> {
@@ -91,7 +81,7 @@ impl Desk<'_> {
             (whole, read) = (true, self.read(&[], time).await?);
         }
         let key = match meant(asked, &read.keys) {
-            // What series there are, a person is told.
+            // The message names the series that there are.
             Err(_) if !whole && read.keys.is_empty() => meant(asked, &self.read(&[], time).await?.keys)?,
             meant => meant?,
         };

@@ -11,11 +11,9 @@ use crate::checks::Stage;
 use crate::config::{Rule, Trials, Tried};
 use crate::decide::{Action, Severity};
 use crate::engine::program::Program;
-use crate::engine::session::session;
 use crate::report::run::Window;
 use crate::report::tally::Tally;
 use crate::run::evaluate::{Sink, evaluate};
-use crate::run::facts;
 use crate::run::failure::Failure;
 use crate::run::job::Job;
 use crate::run::open::Opened;
@@ -76,18 +74,10 @@ impl Job {
         let as_of = window::as_of(options.as_of, &self.loaded.job, now)?;
         let window = window::window(&options.window, &self.loaded.job, as_of)?;
         let as_of = window::within(window, &self.loaded.job, as_of).timestamp_micros();
-        facts::note_oddities(&self.context, &self.loaded);
-        let opened = self.open_source().await?;
-        let facts = facts::with_moved(&self.context, &opened).await;
-        let opened = Opened { facts, ..opened };
-        let worked = async {
-            let scratch = self.context.scratch()?;
-            let session = session(&self.context.limits_in(&scratch))?;
-            work(&Bench { job: self, opened: &opened, session: &session, as_of, options, window }).await
-        };
-        let worked = worked.await;
-        opened.source.close().await;
-        worked
+        self.look_at_bars(async |opened, session| {
+            work(&Bench { job: self, opened, session, as_of, options, window }).await
+        })
+        .await
     }
 }
 

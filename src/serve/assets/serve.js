@@ -1,4 +1,4 @@
-// Shows how far runs are. The server tells what changes; where it is gone, it is asked again, later each time.
+// Shows the progress of runs. The server sends what changes; where it is gone, it is asked again, later each time.
 "use strict";
 
 const status = document.getElementById("live");
@@ -23,16 +23,16 @@ function line(run) {
 
 let seen = 0;
 
-function show(told) {
-  if (!Array.isArray(told)) {
-    status.textContent = `The runs under way cannot be read: ${told.error}`;
+function show(runs) {
+  if (!Array.isArray(runs)) {
+    status.textContent = `The runs under way cannot be read: ${runs.error}`;
     return;
   }
-  status.textContent = told.length ? `${told.length} under way` : "No run is under way.";
-  list.replaceChildren(...told.map(line));
+  status.textContent = runs.length ? `${runs.length} under way` : "No run is under way.";
+  list.replaceChildren(...runs.map(line));
   // A run that ended has a report that this page does not list yet.
-  if (told.length < seen) location.reload();
-  seen = told.length;
+  if (runs.length < seen) location.reload();
+  seen = runs.length;
 }
 
 function listen() {
