@@ -77,8 +77,10 @@ pub(super) async fn status(State(live): State<Arc<Live>>) -> Json<Value> {
 
 /// Accepts a subscriber.
 pub(super) async fn socket(upgrade: WebSocketUpgrade, State(live): State<Arc<Live>>) -> Response {
+    // Counted before the answer, so that a client whose connection is accepted is among them; an upgrade that fails drops it.
+    let client = Client::new(&live.clients);
     upgrade.max_message_size(1024).on_upgrade(move |socket| async move {
-        let _client = Client::new(&live.clients);
+        let _client = client;
         let (progress, heartbeat) = (live.progress.subscribe(), live.heartbeat);
         drop(live);
         serve_client(socket, progress, heartbeat).await;
