@@ -14,7 +14,7 @@ use super::evaluation::Evaluated;
 use super::flagged::Flagged;
 use super::frame::{Frame, Layout};
 use super::identity::{content, digest, identity, tied};
-use super::metrics;
+use super::metrics::{self, Month};
 use super::program::{Gathers, Program};
 use super::records::{Counted, Record, RecordBuilder, Row};
 use super::trading_date::session;
@@ -374,18 +374,12 @@ impl Emitter {
     fn months(&mut self, (key, from): (&str, usize), frame: &Frame) {
         // A month that begins before is not known as a whole.
         let since = from.checked_sub(1).map(|before| frame.time(&self.layout)[before]);
-        let begins = |month: &metrics::Month| i64::from(month.month) * DAY_US;
-        let months = metrics::months(&self.program, &self.layout, frame);
-        for month in months.into_iter().filter(|month| since.is_none_or(|since| begins(month) > since)) {
-            self.builder.push(&Row {
-                record: Record::Month,
-                series: key,
-                session: Some(month.month),
-                time: (month.counts.bars > 0).then_some(month.first),
-                time_until: (month.counts.bars > 0).then_some(month.last),
-                counts: Some(Counted::Month(month.counts)),
-                ..Row::default()
-            });
+        let begins = |month: &Month| i64::from(month.month) * DAY_US;
+        let mut months = metrics::months(&self.program, &self.layout, frame);
+        months.retain(|month| since.is_none_or(|since| begins(month) > since));
+        if !months.is_empty() {
+            let note = Month::to_bytes(&months);
+            self.builder.push(&Row { record: Record::Months, series: key, note: Some(&note), ..Row::default() });
         }
     }
 

@@ -277,6 +277,12 @@ impl Frame {
         self.batch.column(layout.id?).as_binary_opt::<i32>().map(|ids| ids.value(row))
     }
 
+    /// How many numbers of the field at `index` are zero among `rows`.
+    pub fn zeros(&self, index: usize, rows: std::ops::Range<usize>) -> usize {
+        let numbers = self.numbers.get(index).and_then(Option::as_ref);
+        numbers.map_or(0, |numbers| numbers.values()[rows].iter().filter(|number| **number == 0.0).count())
+    }
+
     /// How many values of the field at `index` are NULL among `rows`.
     pub fn nulls(&self, index: usize, rows: std::ops::Range<usize>) -> usize {
         let column = self.numbers.get(index).and_then(Option::as_ref);

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use chrono::{DateTime, Datelike, NaiveDate};
 
-use super::counts::MonthCounts;
+use super::counts::{Counts, MonthCounts};
 use super::frame::{Frame, Layout};
 use super::program::Program;
 use crate::bars::DAY_US;
@@ -21,6 +21,41 @@ pub struct Month {
     pub last: i64,
     /// Its bars.
     pub counts: MonthCounts,
+}
+
+/// Bytes of a month: its number, first and last timestamp, and the counts.
+const BYTES: usize = 4 + 8 * (2 + MonthCounts::COLUMNS.len());
+/// A count that is not known; none is negative.
+const UNKNOWN: i64 = -1;
+
+impl Month {
+    /// Months as they travel, of one length each.
+    pub fn to_bytes(months: &[Self]) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(months.len() * BYTES);
+        for month in months {
+            bytes.extend(month.month.to_le_bytes());
+            bytes.extend([month.first, month.last].map(i64::to_le_bytes).as_flattened());
+            for count in month.counts.values() {
+                bytes.extend(count.unwrap_or(UNKNOWN).to_le_bytes());
+            }
+        }
+        bytes
+    }
+
+    /// The months that [`Month::to_bytes`] wrote; `None` where it did not write `bytes`.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Vec<Self>> {
+        bytes.chunks(BYTES).map(Self::read).collect()
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (month, rest) = bytes.split_first_chunk()?;
+        let (numbers, rest) = rest.as_chunks();
+        let numbers: [i64; 2 + MonthCounts::COLUMNS.len()] =
+            numbers.iter().map(|number| i64::from_le_bytes(*number)).collect::<Vec<_>>().try_into().ok()?;
+        let [first, last, counts @ ..] = numbers;
+        let counts = MonthCounts::read(|column| Some(counts[column]).filter(|count| *count != UNKNOWN));
+        rest.is_empty().then_some(Self { month: i32::from_le_bytes(*month), first, last, counts })
+    }
 }
 
 /// The months of a series that have bars, and those between them that have none but should.
@@ -96,11 +131,10 @@ impl Fields {
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         let timestamps = &time[rows.clone()];
         let repeated = timestamps.windows(2).filter(|pair| pair[0] == pair[1]).count();
-        let zero = |index: usize| rows.clone().filter(|row| frame.number(index, *row) == Some(0.0)).count();
         MonthCounts {
             bars: count(timestamps.len()),
             duplicates: count(repeated),
-            zero_volume: self.volume.map_or(0, |index| count(zero(index))),
+            zero_volume: self.volume.map_or(0, |index| count(frame.zeros(index, rows.clone()))),
             null_prices: self.prices.iter().map(|index| count(frame.nulls(*index, rows.clone()))).sum(),
             null_volume: self.volume.map_or(0, |index| count(frame.nulls(index, rows.clone()))),
             ..MonthCounts::default()
@@ -120,4 +154,24 @@ fn next_month(month: i64) -> i64 {
 
 fn midnight(date: NaiveDate) -> i64 {
     i64::from(date.to_epoch_days()) * DAY_US
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn months_arrive_as_they_left() {
+        let counts =
+            MonthCounts { bars: 3, expected: Some(5), missing: None, null_volume: 2, ..MonthCounts::default() };
+        let months = [
+            Month { month: 19_723, first: -1, last: i64::MAX, counts },
+            Month { month: -31, first: 0, last: 0, counts: MonthCounts { missing: Some(0), ..counts } },
+        ];
+        let bytes = Month::to_bytes(&months);
+        assert_eq!(Month::from_bytes(&bytes).as_deref(), Some(&months[..]));
+        assert_eq!(Month::from_bytes(&[]).as_deref(), Some(&[][..]));
+        assert_eq!(Month::from_bytes(&bytes[1..]), None);
+        assert_eq!(Month::from_bytes(&bytes[..bytes.len() - 8]), None);
+    }
 }

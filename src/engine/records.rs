@@ -13,7 +13,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 
 use super::around::Bar;
-use super::counts::{Counts, MonthCounts, RuleCounts, SeriesCounts};
+use super::counts::{Counts, RuleCounts, SeriesCounts};
 use crate::checks::{ExcusedBy, Reason};
 
 /// What a row of the operator's output stands for.
@@ -27,8 +27,9 @@ pub enum Record {
     Rule = 1,
     /// Counts of the rows of a series: [`SeriesCounts`].
     Series = 2,
-    /// Bars of a series in one calendar month (`session` is its first day): [`MonthCounts`].
-    Month = 3,
+    /// Bars of a series by calendar month: `series`, and the months in `note`, see [`super::metrics::Month::to_bytes`]. One
+    /// row a month would be most of what leaves the operator.
+    Months = 3,
     /// A finding of a row whose verdict is to leave the source: `rule`, its `finding_id` and `action`, `file`, `row`,
     /// `row_key`. Those of one row follow each other; the first is the one that decided.
     Move = 4,
@@ -55,13 +56,11 @@ pub enum Counted {
     Rule(RuleCounts),
     /// Of [`Record::Series`].
     Series(SeriesCounts),
-    /// Of [`Record::Month`].
-    Month(MonthCounts),
 }
 
 /// The columns of all kinds of counts.
 fn count_columns() -> impl Iterator<Item = &'static str> {
-    [RuleCounts::COLUMNS, SeriesCounts::COLUMNS, MonthCounts::COLUMNS].into_iter().flatten().copied()
+    [RuleCounts::COLUMNS, SeriesCounts::COLUMNS].into_iter().flatten().copied()
 }
 
 macro_rules! columns {
@@ -182,7 +181,7 @@ pub struct Row<'a> {
     pub observed: Option<(f64, f64)>,
     /// Its counts.
     pub counts: Option<Counted>,
-    /// What was noted of the series.
+    /// What was noted of the series, or its months.
     pub note: Option<&'a [u8]>,
     /// How long the rule took over the series, in ns.
     pub nanos: Option<i64>,
@@ -257,7 +256,6 @@ impl RecordBuilder {
             None => (0, Vec::new()),
             Some(Counted::Rule(counts)) => (0, counts.values()),
             Some(Counted::Series(counts)) => (RuleCounts::COLUMNS.len(), counts.values()),
-            Some(Counted::Month(counts)) => (RuleCounts::COLUMNS.len() + SeriesCounts::COLUMNS.len(), counts.values()),
         };
         for (index, builder) in self.columns.counts.iter_mut().enumerate() {
             builder.append_option(index.checked_sub(before).and_then(|at| values.get(at).copied().flatten()));

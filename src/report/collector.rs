@@ -121,9 +121,8 @@ impl Collector {
         if let Some(moves) = only(batch, Record::Move)? {
             self.tally.moves += moves::collect_moves(&Records::of(&moves), self.tally.rules.len(), &mut self.moves)?;
         }
-        if let Some(months) = only(batch, Record::Month)? {
-            self.tally.add_months(&months);
-            self.months.take(&months)?;
+        if let Some(months) = only(batch, Record::Months)? {
+            self.tally.add_nulls(self.months.take(&months)?);
         }
         if let Some(bars) = only(batch, Record::Bar)? {
             self.bars.take(&bars)?;

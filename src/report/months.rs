@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
-use arrow::compute::cast;
+use arrow::array::{
+    ArrayRef, AsArray, Date32Array, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray,
+};
+use arrow::datatypes::Int32Type;
 
-use super::column::names;
 use super::destination::Destination;
 use super::error::ReportError;
 use super::finding_columns::sessions;
@@ -13,7 +15,8 @@ use super::incoming::column;
 use super::tables::Table;
 use super::write::TableWriter;
 use crate::durable::Staged;
-use crate::engine::counts::{Counts, MonthCounts};
+use crate::engine::counts::MonthCounts;
+use crate::engine::metrics::Month;
 use crate::engine::program::Program;
 
 /// Writes the months of one run; no file where there are none.
@@ -30,9 +33,18 @@ impl Months {
         Self { destination, program: Arc::clone(program), writer: None }
     }
 
-    /// Takes months, which are records of the operator.
-    pub(super) fn take(&mut self, months: &RecordBatch) -> Result<(), ReportError> {
-        let table = self.table(months)?;
+    /// Takes the months of series, which are records of the operator; how many prices and volumes among them are NULL.
+    pub(super) fn take(&mut self, records: &RecordBatch) -> Result<(i64, i64), ReportError> {
+        let (series, notes) =
+            (column(records, "series").as_string::<i32>(), column(records, "note").as_binary::<i32>());
+        let mut months = Vec::new();
+        for (row, note) in notes.iter().enumerate() {
+            let of_series = note.and_then(Month::from_bytes);
+            let damaged =
+                || ReportError::Records(format!("the months of series `{}` are not readable", series.value(row)));
+            months.extend(of_series.ok_or_else(damaged)?.into_iter().map(|month| (row, month)));
+        }
+        let table = self.table(series, &months)?;
         let writer = match &mut self.writer {
             Some(writer) => writer,
             none => {
@@ -45,20 +57,41 @@ impl Months {
                 )?)
             }
         };
-        writer.write(&table)
+        writer.write(&table)?;
+        let counts = || months.iter().map(|(_, month)| month.counts);
+        Ok((counts().map(|counts| counts.null_prices).sum(), counts().map(|counts| counts.null_volume).sum()))
     }
 
-    fn table(&self, months: &RecordBatch) -> Result<RecordBatch, ReportError> {
+    /// The rows of the table; months come with the row of their series in `series`.
+    fn table(&self, series: &StringArray, months: &[(usize, Month)]) -> Result<RecordBatch, ReportError> {
         let run = self.destination.run.as_str();
-        let same = |name: &str| Arc::clone(column(months, name));
-        let mut columns: Vec<ArrayRef> = vec![
-            Arc::new(StringArray::from_iter_values(std::iter::repeat_n(run, months.num_rows()))),
-            cast(column(months, "series"), &names())?,
-            same("session"),
+        let count = |of: fn(&MonthCounts) -> Option<i64>| -> ArrayRef {
+            Arc::new(months.iter().map(|(_, month)| of(&month.counts)).collect::<Int64Array>())
+        };
+        let instants = |of: fn(&Month) -> i64| {
+            let there = |month: &Month| (month.counts.bars > 0).then_some(of(month));
+            let instants: TimestampMicrosecondArray = months.iter().map(|(_, month)| there(month)).collect();
+            instants.with_timezone("UTC")
+        };
+        let (first, last) = (instants(|month| month.first), instants(|month| month.last));
+        let (first_session, last_session) = (sessions(&self.program, &first), sessions(&self.program, &last));
+        let keys: Int32Array = months.iter().map(|(row, _)| i32::try_from(*row).ok()).collect();
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(StringArray::from_iter_values(std::iter::repeat_n(run, months.len()))),
+            Arc::new(DictionaryArray::<Int32Type>::try_new(keys, Arc::new(series.clone()))?),
+            Arc::new(Date32Array::from_iter_values(months.iter().map(|(_, month)| month.month))),
+            count(|counts| Some(counts.bars)),
+            count(|counts| counts.expected),
+            count(|counts| counts.missing),
+            count(|counts| Some(counts.duplicates)),
+            count(|counts| Some(counts.zero_volume)),
+            count(|counts| Some(counts.null_prices)),
+            count(|counts| Some(counts.null_volume)),
+            Arc::new(first),
+            Arc::new(last),
+            first_session,
+            last_session,
         ];
-        columns.extend(MonthCounts::COLUMNS.iter().map(|name| same(name)));
-        columns.extend(["time", "time_until"].map(same));
-        columns.extend(["time", "time_until"].map(|name| sessions(&self.program, column(months, name).as_primitive())));
         Ok(RecordBatch::try_new(Table::SeriesMetrics.schema(), columns)?)
     }
 

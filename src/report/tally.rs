@@ -4,13 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::{AsArray, RecordBatch};
-use arrow::compute::sum;
-use arrow::datatypes::Int64Type;
+use arrow::array::RecordBatch;
 
 use super::by_label::ByLabel;
 use super::error::ReportError;
-use super::incoming::{Records, check_schema, column, only};
+use super::incoming::{Records, check_schema, only};
 use super::moves::MoveRow;
 use super::rules_before::RuleChange;
 use super::unmatched::Unmatched;
@@ -272,11 +270,10 @@ impl Tally {
         Ok(())
     }
 
-    /// Adds what is missing in `months`, which are records of the operator.
-    pub(super) fn add_months(&mut self, months: &RecordBatch) {
-        let sum_of = |name: &str| sum(column(months, name).as_primitive::<Int64Type>()).unwrap_or(0);
-        self.nulls.0 += sum_of("month_null_prices");
-        self.nulls.1 += sum_of("month_null_volume");
+    /// Adds how many prices and volumes are NULL.
+    pub(super) fn add_nulls(&mut self, (prices, volumes): (i64, i64)) {
+        self.nulls.0 += prices;
+        self.nulls.1 += volumes;
     }
 
     /// Adds counts of rules over series.

@@ -19,6 +19,7 @@ use crate::checks::testing::Fixture;
 use crate::config::{RuleFile, compile};
 use crate::decide::{Action, Severity};
 use crate::engine::counts::{MonthCounts, RuleCounts, SeriesCounts};
+use crate::engine::metrics::Month;
 use crate::engine::program::Program;
 use crate::engine::records::{Counted, Record, RecordBuilder, Row};
 use crate::schema::{Environment, SourceText};
@@ -224,15 +225,8 @@ impl Output {
     pub(super) fn month(mut self, series: &str, month: i32, bars: i64) -> Self {
         let first = i64::from(month) * DAY;
         let counts = MonthCounts { bars, expected: Some(bars + 1), missing: Some(1), ..MonthCounts::default() };
-        self.0.push(&Row {
-            record: Record::Month,
-            series,
-            session: Some(month),
-            time: Some(first),
-            time_until: Some(first + (bars - 1) * DAY),
-            counts: Some(Counted::Month(counts)),
-            ..Row::default()
-        });
+        let note = Month::to_bytes(&[Month { month, first, last: first + (bars - 1) * DAY, counts }]);
+        self.0.push(&Row { record: Record::Months, series, note: Some(&note), ..Row::default() });
         self
     }
 
