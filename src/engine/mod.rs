@@ -44,6 +44,7 @@ mod notes;
 mod parse_errors;
 pub mod peers;
 pub mod plan;
+mod pool;
 pub mod program;
 pub mod records;
 pub mod scope;

@@ -15,6 +15,7 @@ use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use super::node::SeriesPlanner;
+use super::pool::SortsSpill;
 use super::shape::{ReadNumber, ReadTime};
 
 /// About what a row of bars takes while it is sorted.
@@ -25,7 +26,8 @@ const ROW_BYTES: usize = 200;
 pub struct Limits {
     /// Partitions, and so cores in use.
     pub threads: usize,
-    /// Bytes of the memory pool that sorts and joins take from; they spill to disk beyond it.
+    /// Bytes of the memory pool that everything takes from which grows with the data; sorts spill to disk within it. Without
+    /// a limit, sorts spill beyond 192 MiB a thread, and the rest takes what it needs.
     pub memory: Option<usize>,
     /// Folder for spilled data, one that the caller removes; where `None`, a folder is made when something is spilled.
     pub temp: Option<PathBuf>,
@@ -52,7 +54,7 @@ pub fn session(limits: &Limits) -> Result<SessionContext> {
     let options = config.options_mut();
     options.sql_parser.enable_ident_normalization = false;
     options.execution.parquet.pushdown_filters = false;
-    let mut runtime = RuntimeEnvBuilder::new();
+    let mut runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(SortsSpill::new(limits.threads)));
     if let Some(memory) = limits.memory {
         // Several sorts run at once; a fair pool makes each spill in time instead of letting the first take it all.
         runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(memory)));
