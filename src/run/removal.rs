@@ -23,7 +23,7 @@ use crate::quarantine::plan::{Head, Place, Plan, PlanRow, PlanRule, SourceIdenti
 use crate::report::moves::MoveRow;
 use crate::report::run::RunMeta;
 use crate::report::tally::Tally;
-use crate::source::{self, Original};
+use crate::source::Original;
 use crate::text::utc::UtcMicros;
 
 /// How long a plan holds unless the command says otherwise.
@@ -109,9 +109,8 @@ impl Planned<'_> {
 
     /// What the rows were in the source, in the same order; none where they were evaluated where they lie.
     async fn originals(&self, moves: &[MoveRow]) -> Result<Vec<Original>, Failure> {
-        let Some(snapshot) = self.ingested.snapshot().map(Path::to_path_buf) else { return Ok(Vec::new()) };
-        let places: Vec<(i32, i64)> = moves.iter().map(|row| (row.file, row.row)).collect();
-        Ok(tokio::task::spawn_blocking(move || source::originals(&snapshot, &places)).await??)
+        let places = moves.iter().map(|row| (row.file, row.row)).collect();
+        self.opened.source.originals(self.ingested, places).await
     }
 }
 

@@ -58,6 +58,11 @@ impl Format {
         matches!(self, Self::Ndjson | Self::Json)
     }
 
+    /// Whether a file is one document, and many of its records may stand in a line.
+    pub(super) fn is_document(self) -> bool {
+        self == Self::Json
+    }
+
     /// Whether a file that is read as this format may be called `path`.
     pub(super) fn fits(self, path: &Path) -> bool {
         let named = Self::of(path);

@@ -1,7 +1,8 @@
 //! What a finished snapshot is asked: which of its columns hold anything, and what single rows were in the source.
 //!
-//! The hash of a row is as wide as half a bar, and only rows that are to be moved need it. So hashes stay in the snapshot
-//! while bars are sorted, and are looked up, with the `_id`, by the place of the row.
+//! The hash of a document is as wide as half a bar, and only rows that are to be moved need it. So hashes stay in the
+//! snapshot while bars are sorted, and are looked up, with the `_id`, by the place of the row. Snapshots of text have none:
+//! see [`super::text_originals`].
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -141,7 +142,7 @@ impl<'b> Places<'b> {
     }
 }
 
-/// What the rows at `places` (`__file`, `__row`) of the snapshot at `path` were, in the order of `places`.
+/// What the rows at `places` (`__file`, `__row`) of the snapshot of a collection at `path` were, in the order of `places`.
 ///
 /// # Errors
 /// The snapshot cannot be read, or lacks one of the rows.
@@ -190,8 +191,6 @@ fn lacks(what: &str) -> ParquetError {
 mod tests {
     use std::num::NonZeroUsize;
 
-    use sha2::{Digest, Sha256};
-
     use super::super::testing::Fixture;
     use super::super::{Snapshot, Wanted, WantedKind, extract};
     use super::*;
@@ -210,7 +209,7 @@ mod tests {
 
     #[test]
     fn columns_for_what_no_record_has_are_left_out() {
-        let own = ["__file", "__row", "__line", "__hash"];
+        let own = ["__file", "__row", "__line"];
         assert_eq!(names(&Fixture::csv("s,n\nA,\nB,\n")), [&["s", "n"][..], &own].concat(), "a wanted column stays");
         assert_eq!(names(&Fixture::csv("s,n\nA,1\nB\n")), [&["s", "n"][..], &own, &["__broken", "__raw"]].concat());
         let typed = Fixture::ndjson("{\"s\":\"1\",\"n\":\"1\"}\n{\"s\":true,\"n\":\"2\"}\n");
@@ -222,14 +221,10 @@ mod tests {
         let fixture = Fixture::csv("s,n\nA,1\nB,2\nC,3\n");
         let snapshot = copy(&fixture);
         let at = |line| Some(Position { line, column: None });
-        let original =
-            |bytes: &[u8], line| Original { hash: Sha256::digest(bytes).into(), id: None, position: at(line) };
-        let found = originals(&snapshot.path, &[(0, 3), (0, 1)]).unwrap();
-        assert_eq!(found, [original(b"C,3", 4), original(b"A,1", 2)]);
         let stand = positions(&snapshot.path, &[(0, 3), (0, 1), (0, 3), (1, 1)]).unwrap();
         assert_eq!(stand, [at(4), at(2), at(4), None]);
-        let error = originals(&snapshot.path, &[(0, 3), (0, 4)]).unwrap_err();
-        assert!(matches!(&error, SourceError::ReadBack { .. }), "{error}");
+        let error = originals(&snapshot.path, &[(0, 3)]).unwrap_err();
+        assert!(matches!(&error, SourceError::ReadBack { .. }), "text has no hashes there: {error}");
         assert_eq!(originals(Path::new("no such file"), &[]).unwrap(), []);
     }
 }

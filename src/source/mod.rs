@@ -1,7 +1,7 @@
 //! Files as a source of bars: found, looked at, copied into a columnar snapshot, and read again row by row.
 //!
 //! Text files (CSV and NDJSON, plain or packed with gzip or zstd) are copied into one Parquet [`Snapshot`] that
-//! carries a locator and a hash for every record. Parquet files are read where they lie. Nothing here decodes
+//! carries a locator for every record. Parquet files are read where they lie. Nothing here decodes
 //! numbers or timestamps, knows rules, or writes to a source: values stay the text they were.
 
 mod arrow_ipc;
@@ -19,6 +19,7 @@ mod format;
 mod identity;
 mod infer;
 mod json_document;
+mod json_flat;
 mod json_nested;
 mod json_place;
 mod look;
@@ -37,6 +38,7 @@ mod table;
 #[cfg(test)]
 pub(crate) mod testing;
 mod text;
+mod text_originals;
 mod unread;
 mod wide;
 mod zip_archive;
@@ -69,6 +71,7 @@ pub use records::Record;
 pub use series_order::{KeyField, KeySpan, SeriesKey, SeriesOrder, series_order};
 pub use snapshot::{Snapshot, Wanted, WantedKind, snapshot_schema};
 pub use text::TextFile;
+pub use text_originals::text_originals;
 
 /// Which files a job names, and how they are to be read.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,6 +11,8 @@ use serde::Deserialize;
 use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::json_flat;
+
 /// The field that the key of a member becomes.
 pub(super) const KEY: &str = "key";
 
@@ -36,6 +38,9 @@ where
         let (key, rest) = member(text).ok_or("not a member of an object")?;
         field(KEY, key)?;
         value = rest;
+    }
+    if let Some(members) = json_flat::members(value) {
+        return members.into_iter().try_for_each(|(key, literal)| field(key, literal));
     }
     let mut stopped = None;
     let mut json = serde_json::Deserializer::from_str(value);

@@ -1,7 +1,7 @@
 //! The columnar copy of what a run read from text files: its columns, and how they are stored.
 //!
-//! A snapshot is one Parquet file. It holds, as text, the columns a job wants, and for every record where it stood
-//! and the hash of its bytes. Rows are in the order of the files and of the records in them.
+//! A snapshot is one Parquet file. It holds, as text, the columns a job wants, and for every record where it stood.
+//! Rows are in the order of the files and of the records in them.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -69,7 +69,7 @@ pub fn snapshot_schema(format: Format, wanted: &[Wanted]) -> SchemaRef {
     }
     fields.extend([BarColumn::File, BarColumn::Row, BarColumn::Line].map(field));
     fields.extend((format == Format::Json).then(|| field(BarColumn::Column)));
-    fields.extend([BarColumn::Hash, BarColumn::Broken, BarColumn::Raw].map(field));
+    fields.extend([BarColumn::Broken, BarColumn::Raw].map(field));
     fields.extend(format.is_json().then(|| field(BarColumn::Rest)));
     Arc::new(Schema::new(fields))
 }
@@ -117,20 +117,20 @@ pub(super) fn count_nulls(properties: WriterPropertiesBuilder, schema: &Schema) 
 }
 
 /// How a snapshot is stored. It is written once and read once or twice, so speed comes before size: numbers hardly
-/// repeat and get no dictionary, hashes do not compress, and nothing prunes by statistics.
+/// repeat, get no dictionary and are not compressed, and nothing prunes by statistics.
 pub(super) fn writer_properties(schema: &Schema, wanted: &[Wanted]) -> Result<WriterProperties, ParquetError> {
     let mut properties = count_nulls(WriterProperties::builder(), schema)
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
-        .set_statistics_enabled(EnabledStatistics::None)
-        .set_column_dictionary_enabled(path(BarColumn::Hash), false)
-        .set_column_compression(path(BarColumn::Hash), Compression::UNCOMPRESSED);
+        .set_statistics_enabled(EnabledStatistics::None);
     for column in [BarColumn::Row, BarColumn::Line, BarColumn::Column] {
         properties = properties
             .set_column_dictionary_enabled(path(column), false)
             .set_column_encoding(path(column), Encoding::DELTA_BINARY_PACKED);
     }
     for Wanted { column, .. } in wanted.iter().filter(|wanted| wanted.kind == WantedKind::Number) {
-        properties = properties.set_column_dictionary_enabled(path(BarColumn::Value(column)), false);
+        properties = properties
+            .set_column_dictionary_enabled(path(BarColumn::Value(column)), false)
+            .set_column_compression(path(BarColumn::Value(column)), Compression::UNCOMPRESSED);
     }
     Ok(properties.build())
 }
@@ -153,10 +153,10 @@ mod tests {
         let names = |format| -> Vec<String> {
             snapshot_schema(format, &[want("a"), want("b")]).fields().iter().map(|field| field.name().clone()).collect()
         };
-        let own = ["__file", "__row", "__line", "__hash", "__broken", "__raw"];
+        let own = ["__file", "__row", "__line", "__broken", "__raw"];
         assert_eq!(names(Format::Csv), [&["a", "b"][..], &own].concat());
         assert_eq!(names(Format::Ndjson), [&["a", "a!", "a^", "b", "b!", "b^"][..], &own, &["__rest"]].concat());
-        let of_document = ["__file", "__row", "__line", "__column", "__hash", "__broken", "__raw", "__rest"];
+        let of_document = ["__file", "__row", "__line", "__column", "__broken", "__raw", "__rest"];
         assert_eq!(names(Format::Json), [&["a", "a!", "a^", "b", "b!", "b^"][..], &of_document].concat());
     }
 

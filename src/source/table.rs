@@ -8,11 +8,9 @@ mod wide;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, FixedSizeBinaryArray, Int32Array, Int64Array, RecordBatch, StringBuilder};
-use arrow::buffer::Buffer;
+use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringBuilder};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
-use sha2::{Digest, Sha256};
 
 pub(super) use self::wide::WideRecords;
 use super::csv::Cells;
@@ -73,7 +71,6 @@ pub(super) struct Table<'w> {
     lines: Vec<i64>,
     /// Where in their lines records of JSON documents begin.
     columns: Vec<i64>,
-    hashes: Vec<u8>,
     broken: StringBuilder,
     raw: StringBuilder,
     /// What JSON records have besides.
@@ -100,7 +97,6 @@ impl<'w> Table<'w> {
             rows: Vec::with_capacity(rows),
             lines: Vec::with_capacity(rows),
             columns: Vec::new(),
-            hashes: Vec::with_capacity(rows * 32),
             broken: StringBuilder::with_capacity(rows, 0),
             raw: StringBuilder::with_capacity(rows, 0),
             rest: json.then(|| StringBuilder::with_capacity(rows, 0)),
@@ -130,7 +126,6 @@ impl<'w> Table<'w> {
             self.files.push(file);
             self.rows.push(row.cast_signed());
             self.lines.push(line.cast_signed());
-            self.hashes.extend_from_slice(&Sha256::digest(record));
             match result {
                 Ok(()) => {
                     self.broken.append_null();
@@ -304,7 +299,6 @@ impl<'w> Table<'w> {
         if self.set.format == Format::Json {
             columns.push(Arc::new(Int64Array::from(self.columns)));
         }
-        columns.push(Arc::new(FixedSizeBinaryArray::try_new(32, Buffer::from_vec(self.hashes), None)?));
         columns.push(Arc::new(self.broken.finish()));
         columns.push(Arc::new(self.raw.finish()));
         columns.extend(self.rest.map(|mut rest| Arc::new(rest.finish()) as ArrayRef));
@@ -405,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn every_row_says_where_it_stood_and_what_its_bytes_hash_to() {
+    fn every_row_says_where_it_stood() {
         let batch = csv(b"a,b,1\r\n\r\n\"c\nd\",e,2");
         let integers = |name: &str| {
             batch.column_by_name(name).unwrap().as_primitive::<arrow::datatypes::Int64Type>().values().to_vec()
@@ -416,9 +410,6 @@ mod tests {
         );
         assert_eq!(integers("__row"), [7, 8]);
         assert_eq!(integers("__line"), [9, 11]);
-        let hashes = batch.column_by_name("__hash").unwrap().as_fixed_size_binary();
-        assert_eq!(hashes.value(0), Sha256::digest(b"a,b,1").as_slice());
-        assert_eq!(hashes.value(1), Sha256::digest(b"\"c\nd\",e,2").as_slice());
     }
 
     #[test]

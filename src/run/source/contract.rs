@@ -13,7 +13,7 @@ use crate::run::examination::Examination;
 use crate::run::failure::Failure;
 use crate::run::ingest::Ingested;
 use crate::run::quarantine::{Quarantine, Removal};
-use crate::source::SourceColumn;
+use crate::source::{Original, SourceColumn};
 
 /// The source that a job names, before anything of it was looked at.
 #[async_trait]
@@ -36,6 +36,13 @@ pub(crate) trait Source: Debug + Send + Sync {
 
     /// Makes the bars readable by the engine.
     async fn ingest(&self, reading: &Reading<'_>) -> Result<Ingested, Failure>;
+
+    /// What the rows at `places` (index of their file, number of the row) of `ingested` are in the source, in the order of
+    /// `places`; none where rows are evaluated in place and need no hash.
+    ///
+    /// # Errors
+    /// The source is not what was evaluated any more.
+    async fn originals(&self, ingested: &Ingested, places: Vec<(i32, i64)>) -> Result<Vec<Original>, Failure>;
 
     /// What is damaged in the source; asked when the engine could not read it and did not say where.
     async fn damage(&self) -> Option<Failure>;

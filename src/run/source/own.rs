@@ -25,7 +25,7 @@ use crate::run::ingest::{self, Beyond, Ingested};
 use crate::run::quarantine::contract::Note;
 use crate::run::quarantine::{Quarantine, Removal};
 use crate::run::removal::Done;
-use crate::source::{self, KeyField, SourceColumn};
+use crate::source::{self, KeyField, Original, SourceColumn};
 
 /// Bars of a program, for [`Job::open_over`](crate::Job::open_over). A job names them with `[source.own] name = "…"`, and
 /// says with `[bars]` what the columns are, as for any source. They are evaluated and reported, and never moved.
@@ -127,6 +127,11 @@ impl Source for OpenedOwn {
             beyond: Beyond::default(),
             whole_only: None,
         })
+    }
+
+    /// No row of it is moved.
+    async fn originals(&self, _ingested: &Ingested, _places: Vec<(i32, i64)>) -> Result<Vec<Original>, Failure> {
+        Ok(Vec::new())
     }
 
     async fn damage(&self) -> Option<Failure> {

@@ -5,6 +5,7 @@ mod examine;
 mod privileges;
 
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -24,8 +25,8 @@ use crate::run::failure::Failure;
 use crate::run::ingest::{self, Beyond, Ingested, Stored};
 use crate::run::quarantine::collection::{CollectionQuarantine, CollectionRemoval};
 use crate::run::quarantine::{Quarantine, Removal};
-use crate::source::SourceColumn;
 use crate::source::mongodb::{Collections, Connection, ConnectionUse, MongoError, filter};
+use crate::source::{self, Original, SourceColumn};
 
 /// The collection that a job names.
 pub(super) struct NamedCollection {
@@ -146,6 +147,11 @@ impl Source for FoundCollection {
             beyond: Beyond::default(),
             whole_only: in_part.then(|| besides.iter().cloned().collect()),
         })
+    }
+
+    async fn originals(&self, ingested: &Ingested, places: Vec<(i32, i64)>) -> Result<Vec<Original>, Failure> {
+        let Some(snapshot) = ingested.snapshot().map(Path::to_path_buf) else { return Ok(Vec::new()) };
+        Ok(tokio::task::spawn_blocking(move || source::originals(&snapshot, &places)).await??)
     }
 
     /// The reader reports its damages itself.

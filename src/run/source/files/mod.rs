@@ -21,7 +21,7 @@ use crate::run::failure::Failure;
 use crate::run::ingest::Ingested;
 use crate::run::quarantine::files::{FilesOfJob, FilesQuarantine, FilesRemoval, MOVABLE};
 use crate::run::quarantine::{Quarantine, Removal};
-use crate::source::{self, Files, FilesSet, Format, SourceColumn};
+use crate::source::{self, Files, FilesSet, Format, Original, SourceColumn};
 
 /// The files that a job names.
 pub(super) struct NamedFiles {
@@ -112,6 +112,14 @@ impl Source for FoundFiles {
             Format::Parquet => wanted.ingest_parquet(reading, &self.columns).await,
             Format::Arrow => wanted.ingest_arrow(reading, &self.columns).await,
         }
+    }
+
+    async fn originals(&self, ingested: &Ingested, places: Vec<(i32, i64)>) -> Result<Vec<Original>, Failure> {
+        if ingested.snapshot().is_none() {
+            return Ok(Vec::new());
+        }
+        let (set, files) = (self.set.clone(), ingested.identities.clone());
+        Ok(tokio::task::spawn_blocking(move || source::text_originals(&set, &files, &places)).await??)
     }
 
     /// A query does not say which Parquet file is damaged: it is looked for.
