@@ -11,7 +11,7 @@ use crate::market::DAY_US;
 /// A pattern of literals and digits of fixed width, with a year, a month and a day of the month.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fixed {
-    shape: Vec<Place>,
+    shape: Shape,
     year: usize,
     month: usize,
     day: usize,
@@ -21,11 +21,40 @@ pub(super) struct Fixed {
     utc: bool,
 }
 
-/// What one byte must be: its exclusive or with `base` is at most `most`, 9 for a digit and 0 for a literal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Place {
-    base: u8,
-    most: u8,
+/// What each byte must be: its exclusive or with `base` is at most 9 where that is a digit, and else nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Shape {
+    base: Vec<u8>,
+    /// 127 less what each byte may differ by: added to it, a byte that differs by more reaches the highest bit.
+    room: Vec<u8>,
+}
+
+/// The highest bit of each byte.
+const HIGHEST: u64 = 0x8080_8080_8080_8080;
+
+impl Shape {
+    fn of(pieces: impl IntoIterator<Item = (u8, u8)>) -> Self {
+        let (base, room) = pieces.into_iter().map(|(base, most)| (base, 127 - most)).unzip();
+        Self { base, room }
+    }
+
+    /// Whether `text` has this shape. Eight bytes are compared at once, the last eight where their number is no multiple of
+    /// it; shorter texts byte by byte.
+    #[inline]
+    fn fits(&self, text: &[u8]) -> bool {
+        if text.len() != self.base.len() {
+            return false;
+        }
+        let eight = |from: usize| {
+            let word = |bytes: &[u8]| bytes.get(from..)?.first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
+            let differs = word(text)? ^ word(&self.base)?;
+            Some((differs.wrapping_add(word(&self.room)?) | differs) & HIGHEST == 0)
+        };
+        match text.len().checked_sub(8) {
+            Some(last) => (0..last).step_by(8).chain([last]).all(|from| eight(from) == Some(true)),
+            None => text.iter().zip(&self.base).zip(&self.room).all(|((byte, base), room)| byte ^ base <= 127 - room),
+        }
+    }
 }
 
 impl Fixed {
@@ -36,14 +65,14 @@ impl Fixed {
         let mut utc = false;
         for piece in pieces {
             match piece {
-                Piece::Literal(base) => shape.push(Place { base: *base, most: 0 }),
+                Piece::Literal(base) => shape.push((*base, 0)),
                 Piece::Zulu => {
                     utc = true;
-                    shape.push(Place { base: b'Z', most: 0 });
+                    shape.push((b'Z', 0));
                 }
                 Piece::Digits(field, width) => {
                     fields.push((*field, shape.len()));
-                    shape.extend((0..*width).map(|_| Place { base: b'0', most: 9 }));
+                    shape.extend((0..*width).map(|_| (b'0', 9)));
                 }
                 _ => return None,
             }
@@ -60,15 +89,14 @@ impl Fixed {
             minute: place(Field::Minute),
             second: place(Field::Second),
             utc,
-            shape,
+            shape: Shape::of(shape),
         })
     }
 
     /// Reads `text`; `None` where it has another shape or is not a readable time.
     #[inline]
     pub(super) fn parse(&self, text: &[u8]) -> Option<Parsed> {
-        let fits = |(byte, place): (&u8, &Place)| byte ^ place.base <= place.most;
-        if text.len() != self.shape.len() || !text.iter().zip(&self.shape).all(fits) {
+        if !self.shape.fits(text) {
             return None;
         }
         let two = |place| two_digits(text, place);
@@ -87,5 +115,33 @@ fn two_digits(text: &[u8], place: usize) -> u32 {
     match text.get(place..) {
         Some(&[tens, ones, ..]) => u32::from(tens & 0x0f) * 10 + u32::from(ones & 0x0f),
         _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Texts of the shape, and with one byte changed, against a comparison byte by byte.
+        #[test]
+        fn a_shape_fits_what_fits_byte_by_byte(
+            places in prop::collection::vec((prop_oneof![Just((b'0', 9)), (0_u8..128).prop_map(|byte| (byte, 0))], 0_u8..10), 0..20),
+            change in prop::option::of((any::<prop::sample::Index>(), any::<u8>())),
+        ) {
+            let shape = Shape::of(places.iter().map(|(place, _)| *place));
+            let digit = |((base, most), digit): &((u8, u8), u8)| if *most == 9 { b'0' + digit } else { *base };
+            let mut text: Vec<u8> = places.iter().map(digit).collect();
+            if let Some((at, byte)) = change.filter(|_| !text.is_empty()) {
+                let at = at.index(text.len());
+                text[at] = byte;
+            }
+            let fits = |(byte, ((base, most), _)): (&u8, &((u8, u8), u8))| byte ^ base <= *most;
+            prop_assert_eq!(shape.fits(&text), text.iter().zip(&places).all(fits));
+            text.push(b'0');
+            prop_assert!(!shape.fits(&text));
+        }
     }
 }
