@@ -33,11 +33,12 @@ pub(crate) async fn list(global: &Global, dir: &Path, limit: usize, output: &mut
     let of_process = events::context(global, Stop::never());
     let scratch = of_process.scratch()?;
     let context = session(&of_process.limits_in(&scratch))?;
-    if let (Err(error @ ReportError::NoRuns { .. }), false) = (store::resolve_run(dir, "latest"), output.is_json()) {
-        output.line(&error.to_string())?;
+    let newest = store::newest_runs(dir, limit)?;
+    if newest.is_empty() && limit > 0 && !output.is_json() {
+        output.line(&ReportError::NoRuns { dir: dir.to_path_buf() }.to_string())?;
         return Ok(Exit::Ok);
     }
-    let newest = MemTable::try_new(store::runs_schema(), vec![store::newest_runs(dir, limit)?])?;
+    let newest = MemTable::try_new(store::runs_schema(), vec![newest])?;
     context.register_table("runs", Arc::new(newest))?;
     let query = format!(
         "SELECT run_id, job, command, status, exit_code, rows_read, findings_error, findings_warn, findings_info \
@@ -119,8 +120,9 @@ pub(super) fn run_of(dir: &Path, job: Option<&str>, asked: &str) -> Result<RunRe
 /// The rows of one run, as a condition.
 pub(super) fn of_run(run: &RunRef) -> String {
     format!(
-        "job = '{}' AND run_date = DATE '{}' AND run_id = '{}'",
+        "job = '{}' AND month = '{}' AND run_date = DATE '{}' AND run_id = '{}'",
         run.job.replace('\'', "''"),
+        run.run_id.month(),
         run.run_id.run_date(),
         run.run_id
     )

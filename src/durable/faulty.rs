@@ -22,6 +22,8 @@ pub(crate) enum Fault {
     Short,
     /// A write takes nothing, and says that this is not an error.
     Nothing,
+    /// It does nothing, and neither does any call behind it, as where the process is killed.
+    Ends,
 }
 
 /// Calls of a file system, counted from 1, of which one fails once.
@@ -44,7 +46,7 @@ struct Made {
 }
 
 impl Fault {
-    /// Every way there is.
+    /// Every way in which one call fails.
     pub(crate) const ALL: [Self; 6] = [
         Self::Error(Errno::IO),
         Self::Error(Errno::NOSPC),
@@ -65,6 +67,11 @@ pub(crate) fn disk(inner: Arc<dyn FileSystem>, at: usize, fault: Fault) -> (Disk
     let faulty = Faulty::new(inner, at, fault);
     let calls = faulty.calls();
     (Disk::of(Arc::new(faulty)), calls)
+}
+
+/// The file system of this machine, to put faults before.
+pub(crate) fn of_machine() -> Arc<dyn FileSystem> {
+    Arc::new(super::system::System::new())
 }
 
 /// Does `work` with every call failing once in every way, until there are no more calls; how many failed.
@@ -116,7 +123,11 @@ impl Calls {
         let mut made = self.made();
         made.names.push(name);
         let partly = matches!(made.fault, Fault::Short | Fault::Nothing);
-        let fails = made.names.len() == made.at && (!partly || name == "write");
+        let reached = match made.fault {
+            Fault::Ends => made.at > 0 && made.names.len() >= made.at,
+            _ => made.names.len() == made.at,
+        };
+        let fails = reached && (!partly || name == "write");
         made.failed |= fails;
         fails.then_some(made.fault)
     }
@@ -124,6 +135,7 @@ impl Calls {
     fn call<T>(&self, name: &'static str, call: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         match self.next(name) {
             Some(Fault::Error(error)) => Err(error.into()),
+            Some(Fault::Ends) => Err(Errno::IO.into()),
             Some(Fault::Late(error)) => {
                 call()?;
                 Err(error.into())
@@ -275,6 +287,7 @@ impl Write for FaultyOutput {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self.calls.next("write") {
             Some(Fault::Error(error)) => Err(error.into()),
+            Some(Fault::Ends) => Err(Errno::IO.into()),
             Some(Fault::Late(error)) => {
                 self.inner.write_all(bytes)?;
                 Err(error.into())

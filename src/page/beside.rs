@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 
 use super::columns::{Columns, count, flag, number, text};
@@ -47,20 +46,14 @@ pub(super) struct Covered {
     pub(super) last: Option<i64>,
 }
 
-fn batches(path: &Path, columns: &[&str]) -> Result<Vec<RecordBatch>, ReportError> {
-    let batches = files::read(path, columns)?.into_iter().flatten().collect::<Result<Vec<_>, _>>();
-    batches.map_err(|source| ReportError::reading(path, source))
-}
-
 /// The bars around findings of the page, by finding and offset.
 pub(super) fn bars(dir: &Path, run: &RunRef, found: &Found) -> Result<Vec<Bar>, ReportError> {
     const COLUMNS: &[&str] = &["finding_id", "time", "offset", "flagged", "open", "high", "low", "close", "volume"];
-    let path = Table::FindingBars.file(dir, &run.job, &run.run_id);
     let places: HashMap<&str, u32> =
         found.held.iter().enumerate().filter_map(|(at, it)| Some((it.id.as_str(), u32::try_from(at).ok()?))).collect();
     let mut bars = Vec::new();
-    for batch in batches(&path, COLUMNS)? {
-        of_batch(Columns(&batch), &places, &mut bars).map_err(|source| ReportError::reading(&path, source))?;
+    for batch in files::rows(dir, Table::FindingBars, run, COLUMNS)? {
+        of_batch(Columns(&batch), &places, &mut bars).map_err(|source| ReportError::reading(dir, source))?;
     }
     bars.sort_by_key(|bar: &Bar| (bar.finding, bar.offset, bar.time));
     Ok(bars)
@@ -87,13 +80,12 @@ fn of_batch(columns: Columns<'_>, places: &HashMap<&str, u32>, bars: &mut Vec<Ba
 
 /// Names in quarantine by the findings of the page whose rows are there.
 pub(super) fn moved(dir: &Path, run: &RunRef, found: &Found) -> Result<BTreeMap<String, String>, ReportError> {
-    let path = Table::Actions.file(dir, &run.job, &run.run_id);
     let held: std::collections::HashSet<&str> = found.held.iter().map(|finding| finding.id.as_str()).collect();
     let mut moved = BTreeMap::new();
-    for batch in batches(&path, &["finding_ids", "quarantine_id", "state"])? {
+    for batch in files::rows(dir, Table::Actions, run, &["finding_ids", "quarantine_id", "state"])? {
         let columns = Columns(&batch);
         let read = || Ok((columns.texts("finding_ids")?, columns.texts("quarantine_id")?, columns.texts("state")?));
-        let (ids, names, states) = read().map_err(|source: ArrowError| ReportError::reading(&path, source))?;
+        let (ids, names, states) = read().map_err(|source: ArrowError| ReportError::reading(dir, source))?;
         for row in 0..columns.rows() {
             let is_there = text(&states, row).is_some_and(|state| state.ends_with("removed"));
             let (Some(ids), Some(name), true) = (text(&ids, row), text(&names, row), is_there) else { continue };
@@ -108,10 +100,9 @@ pub(super) fn moved(dir: &Path, run: &RunRef, found: &Found) -> Result<BTreeMap<
 pub(super) fn coverage(dir: &Path, run: &RunRef, names: &mut Names) -> Result<Vec<Covered>, ReportError> {
     const COLUMNS: &[&str] =
         &["series", "bucket", "bars", "expected_bars", "missing", "duplicates", "first_time", "last_time"];
-    let path = Table::SeriesMetrics.file(dir, &run.job, &run.run_id);
     let mut all = Vec::new();
-    for batch in batches(&path, COLUMNS)? {
-        months(Columns(&batch), names, &mut all).map_err(|source| ReportError::reading(&path, source))?;
+    for batch in files::rows(dir, Table::SeriesMetrics, run, COLUMNS)? {
+        months(Columns(&batch), names, &mut all).map_err(|source| ReportError::reading(dir, source))?;
     }
     Ok(if all.len() > MONTHS { summed(all) } else { all })
 }
@@ -177,12 +168,11 @@ pub(super) fn history(dir: &Path, run: &RunRef) -> Result<History, ReportError> 
         if before.run_id != run.run_id && !counts(dir, &before)? {
             continue;
         }
-        let path = Table::RuleResults.file(dir, &before.job, &before.run_id);
         let mut rules = BTreeMap::new();
-        for batch in batches(&path, &["rule_id", "findings"])? {
+        for batch in files::rows(dir, Table::RuleResults, &before, &["rule_id", "findings"])? {
             let columns = Columns(&batch);
             let read = || Ok((columns.texts("rule_id")?, columns.counts("findings")?));
-            let (ids, findings) = read().map_err(|source: ArrowError| ReportError::reading(&path, source))?;
+            let (ids, findings) = read().map_err(|source: ArrowError| ReportError::reading(dir, source))?;
             let rows = (0..columns.rows())
                 .filter_map(|row| Some((text(&ids, row)?.to_owned(), u64::try_from(count(&findings, row)?).ok()?)));
             rules.extend(rows);
@@ -197,8 +187,7 @@ pub(super) fn history(dir: &Path, run: &RunRef) -> Result<History, ReportError> 
 }
 
 fn counts(dir: &Path, run: &RunRef) -> Result<bool, ReportError> {
-    let path = Table::Runs.file(dir, &run.job, &run.run_id);
-    let rows = batches(&path, &["status", "trigger", "command"])?;
+    let rows = files::rows(dir, Table::Runs, run, &["status", "trigger", "command"])?;
     let is = |name: &str, word: &str| -> Result<bool, ArrowError> {
         let Some(row) = rows.first() else { return Ok(false) };
         Ok(row.num_rows() > 0 && text(&Columns(row).texts(name)?, 0) == Some(word))
@@ -207,5 +196,5 @@ fn counts(dir: &Path, run: &RunRef) -> Result<bool, ReportError> {
         let skipped = is("status", RunStatus::Skipped.as_str())?;
         Ok(!skipped && !is("trigger", Trigger::Backfill.as_str())? && !is("command", "apply")?)
     };
-    counts().map_err(|source: ArrowError| ReportError::reading(&path, source))
+    counts().map_err(|source: ArrowError| ReportError::reading(dir, source))
 }

@@ -3,7 +3,6 @@
 //! They are read twice, so that what is held in memory grows with the page and not with the run.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, BooleanArray, Float64Array, Int64Array, RecordBatch, RecordBatchReader, StringArray};
 use arrow::error::ArrowError;
@@ -16,7 +15,7 @@ use super::names::Names;
 use crate::checks::{self, Facts};
 use crate::market::{DAY_US, Interval};
 use crate::report::error::ReportError;
-use crate::report::files;
+use crate::report::files::Place;
 
 /// Words of severities, by their places.
 pub(super) const SEVERITIES: [&str; 3] = ["error", "warn", "info"];
@@ -117,7 +116,7 @@ pub(super) struct Reading {
 }
 
 /// Reads the findings in `parts`. A part that does not read is reported in `missing`, and the others are read.
-pub(super) fn read(parts: &[PathBuf], how: &Reading, missing: &mut Vec<ReportError>) -> Found {
+pub(super) fn read(parts: &[Place], how: &Reading, missing: &mut Vec<ReportError>) -> Found {
     let mut found = Found::default();
     how.rules.iter().for_each(|rule| _ = found.rules.place(rule));
     let days = how.span.map_or((0, 0), |(first, last)| (first.div_euclid(DAY_US), last.div_euclid(DAY_US)));
@@ -144,13 +143,13 @@ pub(super) fn read(parts: &[PathBuf], how: &Reading, missing: &mut Vec<ReportErr
 
 /// Shows `visit` the batches of a file.
 fn each(
-    path: &Path,
+    part: &Place,
     columns: &[&str],
     mut visit: impl FnMut(&RecordBatch) -> Result<(), ArrowError>,
 ) -> Result<(), ReportError> {
-    for batch in files::read(path, columns)?.into_iter().flatten() {
+    for batch in part.read(columns)?.into_iter().flatten() {
         let visited = batch.and_then(|batch| visit(&batch));
-        visited.map_err(|source| ReportError::reading(path, source))?;
+        visited.map_err(|source| ReportError::reading(part.path(), source))?;
     }
     Ok(())
 }
@@ -222,8 +221,8 @@ impl Found {
         Ok(())
     }
 
-    fn hold_of(&mut self, part: &Path, interval: Interval, choice: &mut Choice) -> Result<(), ReportError> {
-        let has_messages = files::read(part, SHOWN)?.is_some_and(|read| read.schema().index_of("message").is_ok());
+    fn hold_of(&mut self, part: &Place, interval: Interval, choice: &mut Choice) -> Result<(), ReportError> {
+        let has_messages = part.read(SHOWN)?.is_some_and(|read| read.schema().index_of("message").is_ok());
         let of_message = if has_messages { &[] } else { OF_MESSAGE };
         let columns: Vec<&str> = COUNTED.iter().chain(SHOWN).chain(of_message).copied().collect();
         each(part, &columns, |batch| self.hold(Columns(batch), interval, choice))

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use arrow::error::ArrowError;
+
 use super::beside::{self, Bar, Covered, History};
 use super::columns::{Columns, count, text};
 use super::data::Rule;
@@ -149,16 +151,14 @@ fn rules(summary: Option<&Summary>, found: &Found) -> Vec<Rule> {
 }
 
 fn params(dir: &Path, run: &RunRef) -> Result<BTreeMap<String, String>, ReportError> {
-    let path = Table::RuleResults.file(dir, &run.job, &run.run_id);
     let mut params = BTreeMap::new();
-    for batch in files::read(&path, &["rule_id", "params"])?.into_iter().flatten() {
-        let read = batch.and_then(|batch| {
+    for batch in files::rows(dir, Table::RuleResults, run, &["rule_id", "params"])? {
+        let read = || -> Result<Vec<_>, ArrowError> {
             let (ids, texts) = (Columns(&batch).texts("rule_id")?, Columns(&batch).texts("params")?);
-            Ok((0..batch.num_rows())
-                .filter_map(|row| Some((text(&ids, row)?.to_owned(), text(&texts, row)?.to_owned())))
-                .collect::<Vec<_>>())
-        });
-        params.extend(read.map_err(|source| ReportError::reading(&path, source))?);
+            let pair = |row| Some((text(&ids, row)?.to_owned(), text(&texts, row)?.to_owned()));
+            Ok((0..batch.num_rows()).filter_map(pair).collect())
+        };
+        params.extend(read().map_err(|source| ReportError::reading(dir, source))?);
     }
     Ok(params)
 }

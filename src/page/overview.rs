@@ -8,7 +8,7 @@ use super::{spark, template, write};
 use crate::report::error::ReportError;
 use crate::report::overview::{JobLine, overview};
 use crate::report::summary::Verdict;
-use crate::report::{Table, tables};
+use crate::report::{files, tables};
 use crate::text::escape::visible;
 use crate::text::numbers::{counted, thousands};
 use crate::text::utc::UtcMicros;
@@ -58,8 +58,7 @@ pub fn write_overview(dir: &Path, open: &str, now: UtcMicros, target: &Path) -> 
     let beside = target == dir.join("pages").join("index.html");
     let view = view(dir, &jobs, open, now, beside);
     let html = template::overview(&view).map_err(|error| ReportError::Template(error.to_string()))?;
-    let first = jobs.first().and_then(|job| crate::report::RunId::parse(&job.run_id).ok().map(|run| (job, run)));
-    let like = first.map(|(job, run)| Table::Runs.file(dir, &job.job, &run));
+    let like = jobs.first().and_then(|job| files::of_row(dir, &job.run_ref(dir)?));
     write::write(target, &html, like.as_deref())?;
     Ok(jobs.len())
 }

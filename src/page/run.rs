@@ -7,7 +7,7 @@ use super::gathered::Gathered;
 use super::{template, view, write};
 use crate::report::error::ReportError;
 use crate::report::store::RunRef;
-use crate::report::{Table, tables};
+use crate::report::{files, tables};
 
 /// Findings that a page holds unless it is said.
 pub const MOST: u64 = 200_000;
@@ -48,7 +48,7 @@ pub fn page_of(dir: &Path, run: &RunRef) -> PathBuf {
 pub fn write_run(dir: &Path, run: &RunRef, options: &Options, target: &Path) -> Result<Written, ReportError> {
     let gathered = Gathered::of(dir, run, options.most)?;
     let html = html(&gathered, dir)?;
-    write::write(target, &html, Some(&Table::Runs.file(dir, &run.job, &run.run_id)))?;
+    write::write(target, &html, files::of_row(dir, run).as_deref())?;
     Ok(Written {
         path: target.to_path_buf(),
         findings: (gathered.found.there(), gathered.found.held.len() as u64),

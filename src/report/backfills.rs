@@ -1,16 +1,14 @@
 //! Runs over old windows: how the newest one over each window ended, by the reports alone.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::Path;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::TimestampMicrosecondType;
 use arrow::error::ArrowError;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::error::ReportError;
-use super::reading::{only, texts};
+use super::reading::texts;
 use super::run::{RunStatus, Trigger};
 use super::runs;
 
@@ -38,7 +36,9 @@ pub struct WindowEnd {
 pub fn windows(dir: &Path, job: &str) -> Result<BTreeMap<Closed, WindowEnd>, ReportError> {
     let mut windows = BTreeMap::new();
     for file in runs::of_job(dir, job)? {
-        let read = read(&file.path).map_err(|source| ReportError::reading(&file.path, source))?;
+        let file = file?;
+        let Some(row) = file.row(dir, COLUMNS)? else { continue };
+        let read = read(&row).map_err(|source| ReportError::reading(&file.path, source))?;
         if let Some((window, end)) = read {
             // Newest first.
             windows.entry(window).or_insert(end);
@@ -49,16 +49,14 @@ pub fn windows(dir: &Path, job: &str) -> Result<BTreeMap<Closed, WindowEnd>, Rep
 
 const COLUMNS: &[&str] = &["run_id", "trigger", "status", "window_since", "window_until", "job_sha256", "rules_sha256"];
 
-fn read(path: &Path) -> Result<Option<(Closed, WindowEnd)>, ArrowError> {
-    let mut reader = only(ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?, COLUMNS)?;
-    let Some(row) = reader.next().transpose()?.filter(|row| row.num_rows() > 0) else { return Ok(None) };
-    if !is_backfill(&row)? {
+fn read(row: &RecordBatch) -> Result<Option<(Closed, WindowEnd)>, ArrowError> {
+    if !is_backfill(row)? {
         return Ok(None);
     }
-    let (Some(since), Some(until)) = (instant(&row, "window_since"), instant(&row, "window_until")) else {
+    let (Some(since), Some(until)) = (instant(row, "window_since"), instant(row, "window_until")) else {
         return Ok(None);
     };
-    let text = |name: &str| texts(&row, name).map(|column| column.value(0).to_owned());
+    let text = |name: &str| texts(row, name).map(|column| column.value(0).to_owned());
     let status = RunStatus::parse(&text("status")?);
     if status == Some(RunStatus::Skipped) {
         return Ok(None);

@@ -2,18 +2,16 @@
 //! of it that may have changed.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::path::Path;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::TimestampMicrosecondType;
 use arrow::error::ArrowError;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use super::destination::{SCOPE_KEY, WHOLE};
 use super::error::ReportError;
 use super::margins::Moved;
-use super::reading::{metadata, only, texts};
+use super::places;
+use super::reading::texts;
 use super::run::{RunStatus, Window};
 use super::runs::{self, RunFile};
 
@@ -67,7 +65,9 @@ pub(super) fn chain(dir: &Path, job: &str, window: Window, in_part: bool) -> Res
     let mut links: Vec<ChainedRun> = Vec::new();
     let mut rules: Vec<String> = Vec::new();
     for file in runs::of_job(dir, job)? {
-        let earlier = Earlier::read(&file.path).map_err(|source| ReportError::reading(&file.path, source))?;
+        let file = file?;
+        let Some(row) = file.row(dir, COLUMNS)? else { continue };
+        let earlier = Earlier::read(&row).map_err(|source| ReportError::reading(&file.path, source))?;
         let Some(earlier) = earlier else { continue };
         // What is found near an end of a window depends on it: such a run replaces nothing, and is compared with by itself.
         if let Some(part) = earlier.part.filter(|_| earlier.window.1.is_none()) {
@@ -131,27 +131,23 @@ struct Earlier {
     rules: String,
 }
 
+const COLUMNS: &[&str] =
+    &["status", "window_since", "window_until", "changed_since", "series_whole", "rules_sha256", "scope"];
+
 impl Earlier {
-    fn read(path: &Path) -> Result<Option<Self>, ArrowError> {
-        let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
-        if metadata(&builder, SCOPE_KEY).is_some_and(|scope| scope != WHOLE) {
+    fn read(run: &RecordBatch) -> Result<Option<Self>, ArrowError> {
+        let ended = RunStatus::parse(texts(run, "status")?.value(0)).is_some_and(RunStatus::reached_its_end);
+        if !ended || !places::is_whole(run)? {
             return Ok(None);
         }
-        let columns = ["status", "window_since", "window_until", "changed_since", "series_whole", "rules_sha256"];
-        let Some(run) = only(builder, &columns)?.next().transpose()?.filter(|run| run.num_rows() > 0) else {
-            return Ok(None);
-        };
-        if !RunStatus::parse(texts(&run, "status")?.value(0)).is_some_and(RunStatus::reached_its_end) {
-            return Ok(None);
-        }
-        let window = (instant(&run, "window_since"), instant(&run, "window_until"));
+        let window = (instant(run, "window_since"), instant(run, "window_until"));
         // Runs of an older version have no such columns.
-        let in_part = instant(&run, "changed_since").is_some();
+        let in_part = instant(run, "changed_since").is_some();
         let part = match window.0.filter(|_| in_part) {
-            Some(since) => Some(Part { since, whole: series(&run)? }),
+            Some(since) => Some(Part { since, whole: series(run)? }),
             None => None,
         };
-        let rules = texts(&run, "rules_sha256")?.value(0).to_owned();
+        let rules = texts(run, "rules_sha256")?.value(0).to_owned();
         Ok(Some(Self { window, part, rules }))
     }
 }

@@ -325,7 +325,12 @@ impl Report {
         let target = self.destination.file(Table::Runs);
         let row = self.row(tally, outcome)?;
         let properties = as_few_rows(self.destination.properties()).build();
-        let mut writer = TableWriter::over(self.destination.create_again(&target)?, &target, row.schema(), properties)?;
+        let mut writer = TableWriter::over(
+            self.destination.create_again(&target)?,
+            &target,
+            (row.schema(), &self.destination.run),
+            properties,
+        )?;
         writer.write(&row)?;
         write::publish(writer.close()?)?;
         self.destination.release();
@@ -342,7 +347,7 @@ impl Report {
     }
 
     fn row(&self, tally: &Tally, outcome: &Outcome) -> Result<RecordBatch, ReportError> {
-        Ok(rows::run(&self.run, &self.program, (tally, outcome), self.since_run.as_deref())?)
+        Ok(rows::run(&self.run, &self.program, (tally, outcome), self.since_run.as_deref(), self.destination.whole())?)
     }
 
     fn write_run(&self, tally: &Tally, outcome: &Outcome) -> Result<(), ReportError> {
@@ -420,12 +425,12 @@ mod tests {
         assert_eq!(
             files(dir.path()),
             [
-                "actions/job=demo/run_date=2026-11-20/20261120T020000Z-aaaa.parquet",
-                "findings/job=demo/run_date=2026-11-20/20261120T020000Z-aaaa-000.parquet",
+                "actions/job=demo/month=2026-11/20261120T020000Z-aaaa.parquet",
+                "findings/job=demo/month=2026-11/20261120T020000Z-aaaa-000.parquet",
                 "pages/20261120T020000Z-aaaa/summary.json",
-                "rule_results/job=demo/run_date=2026-11-20/20261120T020000Z-aaaa.parquet",
-                "runs/job=demo/run_date=2026-11-20/20261120T020000Z-aaaa.parquet",
-                "series_metrics/job=demo/run_date=2026-11-20/20261120T020000Z-aaaa.parquet",
+                "rule_results/job=demo/month=2026-11/20261120T020000Z-aaaa.parquet",
+                "runs/job=demo/month=2026-11/20261120T020000Z-aaaa.parquet",
+                "series_metrics/job=demo/month=2026-11/20261120T020000Z-aaaa.parquet",
             ]
         );
         let actions = read(dir.path(), Table::Actions);
@@ -569,7 +574,7 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             let error = report(dir.path(), meta(2), vec![output]).unwrap_err();
             assert!(error.to_string().contains(reported), "{error}");
-            assert_eq!(files(dir.path()), ["runs/job=demo/run_date=2026-11-20/20261120T020000Z-aaaa.parquet"]);
+            assert_eq!(files(dir.path()), ["runs/job=demo/month=2026-11/20261120T020000Z-aaaa.parquet"]);
             let runs = read(dir.path(), Table::Runs);
             assert_eq!([texts(&runs, "status"), texts(&runs, "exit_code")].concat(), ["broken", "3"]);
             assert!(texts(&runs, "error")[0].contains(reported));
@@ -614,7 +619,7 @@ mod tests {
         let outcome = Outcome::broken("cannot read `b.csv`", 3, UtcMicros(0));
         let summary = collector.abandon(&outcome).unwrap();
         assert_eq!((summary.status, summary.rows.read), (RunStatus::Broken, 100));
-        assert_eq!(files(dir.path()), ["runs/job=demo/run_date=2026-11-20/20261120T020000Z-aaaa.parquet"]);
+        assert_eq!(files(dir.path()), ["runs/job=demo/month=2026-11/20261120T020000Z-aaaa.parquet"]);
         let runs = read(dir.path(), Table::Runs);
         let row = ["status", "exit_code", "error", "rows_read"].map(|column| texts(&runs, column).concat());
         assert_eq!(row, ["broken", "3", "cannot read `b.csv`", "100"]);
@@ -626,7 +631,7 @@ mod tests {
         fs::write(dir.path().join("findings"), "in the way").unwrap();
         let error = report(dir.path(), meta(2), vec![one_series()]).unwrap_err();
         assert!(matches!(&error, ReportError::Write { folder, .. } if folder.starts_with(dir.path())), "{error}");
-        let left = ["findings", "runs/job=demo/run_date=2026-11-20/20261120T020000Z-aaaa.parquet"];
+        let left = ["findings", "runs/job=demo/month=2026-11/20261120T020000Z-aaaa.parquet"];
         assert_eq!(files(dir.path()), left);
         assert_eq!(texts(&read(dir.path(), Table::Runs), "status"), ["broken"]);
     }

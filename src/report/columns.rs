@@ -138,6 +138,8 @@ pub(super) const RUNS: &[Column] = &[
         "this run is compared with none",
         "20261119T023000Z-p2c9",
     ),
+    column("scope", Kind::Name, "`whole` where it looked at all rules and series, else `part`", "", "whole"),
+    column("job_file", Kind::Text, "the job file, as an absolute path", "", "/home/bars/jobs/evening.toml"),
 ];
 
 /// Of `rule_results`.

@@ -9,6 +9,7 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 
 use super::error::ReportError;
+use super::keys::{JOB_FILE_KEY, SCHEMA_VERSION_KEY, SCOPE_KEY, VERSION_KEY, scope};
 use super::run::RunMeta;
 use super::run_id::RunId;
 use super::sweep::{self, claim_of};
@@ -25,17 +26,6 @@ const OWNER_ONLY: u32 = 0o600;
 
 /// The version of barkeep that writes.
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-/// Key that says whether a run looked at all rules and series; [`WHOLE`] or something else.
-pub(super) const SCOPE_KEY: &str = "barkeep.scope";
-/// Key of the metadata of every table that says which job file the run was of.
-pub(super) const JOB_FILE_KEY: &str = "barkeep.job_file";
-/// Key of the version of the columns, and of that of who wrote them.
-pub(super) const SCHEMA_VERSION_KEY: &str = "barkeep.schema_version";
-/// See [`SCHEMA_VERSION_KEY`].
-pub(super) const VERSION_KEY: &str = "barkeep.version";
-/// See [`SCOPE_KEY`].
-pub(super) const WHOLE: &str = "whole";
 
 /// The files of one run.
 #[derive(Debug)]
@@ -181,7 +171,7 @@ impl Destination {
             KeyValue::new(JOB_FILE_KEY.to_owned(), self.job_file.clone()),
             pair("job_sha256", &self.job_sha256),
             pair("rules_sha256", &self.rules_sha256),
-            KeyValue::new(SCOPE_KEY.to_owned(), if self.whole { WHOLE.to_owned() } else { "part".to_owned() }),
+            KeyValue::new(SCOPE_KEY.to_owned(), scope(self.whole).to_owned()),
         ])
     }
 }

@@ -187,9 +187,9 @@ fn removal_ends_at_every_call(kind: Crash) {
         world.put_folder("/data");
         world.run(|disk| report(&disk, 1).and(report(&disk, 2))).unwrap().unwrap();
         world.crash_at(world.calls() + ends + 1, kind);
-        let ended = world.run(|disk| retention::remove_on(&disk, Path::new(DIR), "demo", &run));
+        let ended = world.run(|disk| retention::remove_on(&disk, Path::new(DIR), "demo", std::slice::from_ref(&run)));
         if world.take_crash() {
-            assert!(ended.unwrap().unwrap());
+            assert_eq!(ended.unwrap().unwrap(), 1);
             break;
         }
         ends += 1;

@@ -1,15 +1,15 @@
 //! The Parquet files of one run, read directly and not by SQL.
 
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
-use super::destination::{JOB_FILE_KEY, SCHEMA_VERSION_KEY, VERSION_KEY};
 use super::error::ReportError;
-use super::reading::{metadata, only};
+use super::keys::{SCHEMA_VERSION_KEY, VERSION_KEY};
+use super::places;
+pub use super::places::Place;
+use super::reading::{again_where_one_goes, texts};
 use super::run_id::RunId;
 use super::runs::{self, RunFile};
 use super::store::RunRef;
@@ -30,28 +30,49 @@ pub struct RunRow {
 /// # Errors
 /// The file cannot be read, has no row, or was written by a later barkeep whose columns mean something else.
 pub fn row(dir: &Path, run: &RunRef) -> Result<RunRow, ReportError> {
-    let path = Table::Runs.file(dir, &run.job, &run.run_id);
-    let wrong = |source: ArrowError| ReportError::reading(&path, source);
-    let file = File::open(&path).map_err(|source| ReportError::reading(&path, source))?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| wrong(error.into()))?;
-    let said = |key: &str| metadata(&builder, key).map(str::to_owned);
-    let (schema, version, job_file) = (said(SCHEMA_VERSION_KEY), said(VERSION_KEY), said(JOB_FILE_KEY));
-    if let Some(schema) = schema.and_then(|schema| schema.parse::<u32>().ok()).filter(|it| *it > SCHEMA_VERSION) {
-        let version = version.unwrap_or_else(|| "a later version".to_owned());
-        return Err(ReportError::Newer { run: run.run_id.to_string(), version, schema });
-    }
-    let mut reader = builder.build().map_err(|error| wrong(error.into()))?;
-    let row = reader.next().transpose().map_err(wrong)?.filter(|row| row.num_rows() > 0);
-    let none = || wrong(ArrowError::ParseError("there is no row in it".to_owned()));
-    Ok(RunRow { row: row.ok_or_else(none)?, job_file })
+    again_where_one_goes(|| {
+        for place in places::of(dir, Table::Runs, &run.job, &run.run_id)? {
+            let wrong = |source: ArrowError| ReportError::reading(place.path(), source);
+            refuse_later(&place, run).map_err(wrong)??;
+            let Some(row) = place.row(None).map_err(wrong)? else { continue };
+            let files = texts(&row, "job_file").map_err(wrong)?;
+            let job_file = files.iter().next().flatten().map(str::to_owned);
+            return Ok(RunRow { row, job_file });
+        }
+        let none = ArrowError::ParseError("there is no row in it".to_owned());
+        Err(ReportError::reading(&Table::Runs.file(dir, &run.job, &run.run_id), none))
+    })
 }
 
-/// The files of the findings of `run`, in order; none where it has none.
+/// Refuses what a later barkeep wrote, whose columns mean something else.
+fn refuse_later(place: &Place, run: &RunRef) -> Result<Result<(), ReportError>, ArrowError> {
+    let rows = place.open()?;
+    let schema = rows.said(SCHEMA_VERSION_KEY).and_then(|schema| schema.parse::<u32>().ok());
+    let Some(schema) = schema.filter(|schema| *schema > SCHEMA_VERSION) else { return Ok(Ok(())) };
+    let version = rows.said(VERSION_KEY).unwrap_or("a later version").to_owned();
+    Ok(Err(ReportError::Newer { run: run.run_id.to_string(), version, schema }))
+}
+
+/// The files with the findings of `run`, in order; none where it has none.
 ///
 /// # Errors
-/// The folder cannot be listed.
-pub fn findings(dir: &Path, run: &RunRef) -> Result<Vec<PathBuf>, ReportError> {
-    runs::parts(dir, &RunFile { run: run.run_id.clone(), job: run.job.clone(), path: PathBuf::new() })
+/// The folder cannot be looked at.
+pub fn findings(dir: &Path, run: &RunRef) -> Result<Vec<Place>, ReportError> {
+    places::of(dir, Table::Findings, &run.job, &run.run_id)
+}
+
+/// The rows of `run` in `table`, with those of the columns `columns` that they have; none where it has none.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn rows(dir: &Path, table: Table, run: &RunRef, columns: &[&str]) -> Result<Vec<RecordBatch>, ReportError> {
+    places::read(dir, table, &run.job, &run.run_id, columns)
+}
+
+/// The file with the row of `run`, whose rights what is made of its report gets; `None` where there is none.
+pub fn of_row(dir: &Path, run: &RunRef) -> Option<PathBuf> {
+    let places = places::of(dir, Table::Runs, &run.job, &run.run_id).ok()?;
+    places.first().map(|place| place.path().to_path_buf())
 }
 
 /// At most `most` runs of the job of `run`, from it backwards, the newest first: whatever became of them.
@@ -59,8 +80,9 @@ pub fn findings(dir: &Path, run: &RunRef) -> Result<Vec<PathBuf>, ReportError> {
 /// # Errors
 /// A folder cannot be listed.
 pub fn until(dir: &Path, run: &RunRef, most: usize) -> Result<Vec<RunRef>, ReportError> {
-    let files = runs::of_job(dir, &run.job)?.into_iter().filter(|file| file.run <= run.run_id);
-    Ok(files.take(most).map(|file| RunRef::of(dir, &file)).collect())
+    let is_later = |file: &Result<RunFile, ReportError>| file.as_ref().is_ok_and(|file| file.run > run.run_id);
+    let files = runs::of_job(dir, &run.job)?.skip_while(is_later);
+    files.take(most).map(|file| Ok(RunRef::of(dir, &file?))).collect()
 }
 
 /// The findings of the run of `summary` below `dir`, as the table `findings` has them, by series and time.
@@ -69,33 +91,18 @@ pub fn until(dir: &Path, run: &RunRef, most: usize) -> Result<Vec<RunRef>, Repor
 /// A file cannot be read.
 pub fn found(dir: &Path, summary: &Summary) -> Result<Vec<RecordBatch>, ReportError> {
     let Ok(run) = RunId::parse(&summary.run_id) else { return Ok(Vec::new()) };
-    let run = RunFile { run, job: summary.job.clone(), path: PathBuf::new() };
     let mut all = Vec::new();
-    for part in runs::parts(dir, &run)? {
-        let read = || -> Result<Vec<RecordBatch>, ArrowError> {
-            ParquetRecordBatchReaderBuilder::try_new(File::open(&part)?)?.build()?.collect()
-        };
-        all.extend(read().map_err(|source| ReportError::reading(&part, source))?);
+    for place in places::of(dir, Table::Findings, &summary.job, &run)? {
+        let read = || place.open()?.all()?.collect::<Result<Vec<_>, _>>();
+        all.extend(read().map_err(|source| ReportError::reading(place.path(), source))?);
     }
     Ok(all)
 }
 
-/// Reads the columns `columns` of a table's file, those that it has; `None` where there is no such file.
-///
-/// # Errors
-/// The file cannot be read.
-pub fn read(path: &Path, columns: &[&str]) -> Result<Option<ParquetRecordBatchReader>, ReportError> {
-    let file = match fs::File::open(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        file => file.map_err(|source| ReportError::reading(path, source))?,
-    };
-    let builder =
-        ParquetRecordBatchReaderBuilder::try_new(file).map_err(|source| ReportError::reading(path, source))?;
-    only(builder, columns).map(Some).map_err(|source| ReportError::reading(path, source))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use parquet::arrow::ArrowWriter;
     use parquet::file::metadata::KeyValue;
     use parquet::file::properties::WriterProperties;
@@ -123,9 +130,10 @@ mod tests {
         assert_eq!(texts(&row.row, "run_id"), [run.run_id.as_str()]);
         assert_eq!(row.job_file.as_deref(), Some("/jobs/demo.toml"));
         let parts = findings(dir.path(), &run).unwrap();
-        let rules = read(&parts[0], &["rule_id", "not there"]).unwrap().unwrap();
+        let rules = parts[0].read(&["rule_id", "not there"]).unwrap().unwrap();
         assert_eq!(rules.map(|batch| batch.unwrap().num_rows()).sum::<usize>(), 4);
-        assert!(read(&dir.path().join("nowhere"), &["rule_id"]).unwrap().is_none());
+        std::fs::remove_file(parts[0].path()).unwrap();
+        assert!(parts[0].read(&["rule_id"]).unwrap().is_none());
     }
 
     #[test]

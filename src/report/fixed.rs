@@ -1,21 +1,18 @@
 //! The table `fixed_findings`: what the run before had and this one does not, as that run wrote it.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::ErrorKind;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, StringArray, new_null_array};
 use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::column::names;
 use super::destination::Destination;
 use super::error::ReportError;
 use super::history::identity;
+use super::places::{Place, Rows};
 use super::reading::{shaped, texts};
 use super::tables::Table;
 use super::write::TableWriter;
@@ -45,24 +42,24 @@ impl Because {
 /// A file cannot be read, or the disk does not take the table.
 pub(super) fn stage(
     destination: &Destination,
-    files: &[PathBuf],
+    files: &[Place],
     mut fixed: HashMap<u128, Because>,
 ) -> Result<Option<Staged>, ReportError> {
     let mut writer: Option<TableWriter> = None;
     // Of a finding that several runs had, the newest of them tells how it was.
-    for path in files.iter().rev() {
+    for place in files.iter().rev() {
         if fixed.is_empty() {
             break;
         }
-        let file = match File::open(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
+        let path = place.path();
+        let reader = match place.open().and_then(Rows::all) {
+            Err(_) if matches!(path.try_exists(), Ok(false)) => {
                 tracing::warn!(file = %path.display(), "a report was removed meanwhile: `fixed_findings` lacks what it had");
                 continue;
             }
-            file => file.map_err(|source| ReportError::reading(path, source))?,
+            reader => reader.map_err(|source| ReportError::reading(path, source))?,
         };
-        let reader = ParquetRecordBatchReaderBuilder::try_new(file).and_then(ParquetRecordBatchReaderBuilder::build);
-        for batch in reader.map_err(|source| ReportError::reading(path, source))? {
+        for batch in reader {
             let rows = batch.and_then(|batch| of(&batch, &mut fixed, destination.run.as_str()));
             let rows = rows.map_err(|source| ReportError::reading(path, source))?;
             if rows.num_rows() == 0 {
@@ -116,6 +113,7 @@ mod tests {
     use crate::report::collector::Collector;
     use crate::report::history::previous_findings;
     use crate::report::margins::Coverage;
+    use crate::report::places;
     use crate::report::run::{Outcome, RunStatus};
     use crate::report::testing::{
         GAP, OHLC, OUTLIER, Output, clean_series, finding_id, meta, one_series, program, read, texts,
@@ -166,14 +164,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         report(dir.path(), 1, one_series());
         let destination = Destination::new(&Disk::system(), dir.path(), "demo", &meta(2), true, 0o600);
-        let file = Table::Findings.part(dir.path(), "demo", &meta(1).run_id, 0);
+        let file = places::of(dir.path(), Table::Findings, "demo", &meta(1).run_id).unwrap().remove(0);
         let id = |row| identity(&finding_id(OHLC, "A", row)).unwrap();
         let fixed = HashMap::from([(id(3), Because::Rule), (id(5), Because::Data), (id(6), Because::Data)]);
         let staged = stage(&destination, std::slice::from_ref(&file), fixed).unwrap().unwrap();
         staged.publish().unwrap();
         assert_eq!(texts(&read(dir.path(), Table::FixedFindings), "because"), ["rule", "data"]);
         // A report that is removed meanwhile does not break the run.
-        fs::remove_file(&file).unwrap();
+        fs::remove_file(file.path()).unwrap();
         assert!(stage(&destination, &[file], HashMap::from([(id(5), Because::Data)])).unwrap().is_none());
     }
 }

@@ -7,22 +7,21 @@
 //! columns needed are read, and no more than [`MOST_KNOWN`] findings.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs::{self, File};
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use arrow::array::{Array, AsArray, RecordBatch, TimestampMicrosecondArray};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use chrono::{DateTime, TimeDelta, Utc};
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 
 use super::backfills::is_backfill;
 use super::by_label;
 use super::chain::{self, Chain, ChainedRun, Part};
 use super::error::ReportError;
 use super::margins::{Coverage, Moved};
-use super::reading::{only, texts};
+use super::places::{self, Place};
+use super::reading::{again_where_one_goes, texts};
 use super::rules_before::RulesBefore;
 use super::run::RunStatus;
 use super::runs;
@@ -81,7 +80,7 @@ pub struct KnownFindings {
     rules_before: RulesBefore,
     series: Texts,
     /// Where they stand, those of the newest run last.
-    files: Vec<PathBuf>,
+    files: Vec<Place>,
 }
 
 /// A finding that the run before had.
@@ -169,7 +168,7 @@ impl KnownFindings {
     }
 
     /// Where they stand, those of the newest run last.
-    pub(super) fn files(&self) -> &[PathBuf] {
+    pub(super) fn files(&self) -> &[Place] {
         &self.files
     }
 
@@ -243,7 +242,7 @@ pub(super) fn identity(finding_id: &str) -> Option<u128> {
 /// # Errors
 /// A file of an earlier run cannot be read.
 pub fn previous_findings(dir: &Path, job: &str, coverage: &Coverage) -> Result<Previous, ReportError> {
-    runs::again_where_one_goes(|| load(dir, job, coverage, MOST_KNOWN))
+    again_where_one_goes(|| load(dir, job, coverage, MOST_KNOWN))
 }
 
 /// The median of the rows that the last runs of `job` were to remove, of those that reached their end and were free to;
@@ -253,18 +252,18 @@ pub fn previous_findings(dir: &Path, job: &str, coverage: &Coverage) -> Result<P
 /// # Errors
 /// A file of an earlier run cannot be read.
 pub fn usual_moves(dir: &Path, job: &str, backfill: bool) -> Result<Option<u64>, ReportError> {
-    runs::again_where_one_goes(|| median_of_moves(dir, job, backfill))
+    again_where_one_goes(|| median_of_moves(dir, job, backfill))
 }
 
 fn median_of_moves(dir: &Path, job: &str, backfill: bool) -> Result<Option<u64>, ReportError> {
     let mut wanted = Vec::new();
     for file in runs::of_job(dir, job)? {
-        let Some(removed) = removed(&file.path, backfill).map_err(|source| ReportError::reading(&file.path, source))?
-        else {
-            continue;
-        };
-        let actions = Table::Actions.file(dir, job, &file.run);
-        let planned = planned(&actions).map_err(|source| ReportError::reading(&actions, source))?;
+        let file = file?;
+        let Some(row) = file.row(dir, &["command", "trigger", "status", "rows_removed"])? else { continue };
+        let removed = removed(&row, backfill).map_err(|source| ReportError::reading(&file.path, source))?;
+        let Some(removed) = removed else { continue };
+        let actions = places::read(dir, Table::Actions, job, &file.run, &["state"])?;
+        let planned = planned(&actions).map_err(|source| ReportError::reading(&file.path, source))?;
         wanted.push(planned.max(removed));
         if wanted.len() == USUAL_RUNS {
             break;
@@ -274,14 +273,11 @@ fn median_of_moves(dir: &Path, job: &str, backfill: bool) -> Result<Option<u64>,
     Ok(wanted.get(wanted.len() / 2).copied())
 }
 
-/// The rows that the run in `path` removed; `None` where it removed none for it was not to, or did not reach its end, or is
+/// The rows that the run of this row removed; `None` where it removed none for it was not to, or did not reach its end, or is
 /// not of the kind that `backfill` says.
-fn removed(path: &Path, backfill: bool) -> Result<Option<u64>, ArrowError> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
-    let mut reader = only(builder, &["command", "trigger", "status", "rows_removed"])?;
-    let Some(run) = reader.next().transpose()?.filter(|run| run.num_rows() > 0) else { return Ok(None) };
-    let ended = matches!(RunStatus::parse(texts(&run, "status")?.value(0)), Some(RunStatus::Ok | RunStatus::Findings));
-    let moves = texts(&run, "command")?.value(0) == "run" && is_backfill(&run)? == backfill;
+fn removed(run: &RecordBatch, backfill: bool) -> Result<Option<u64>, ArrowError> {
+    let ended = matches!(RunStatus::parse(texts(run, "status")?.value(0)), Some(RunStatus::Ok | RunStatus::Findings));
+    let moves = texts(run, "command")?.value(0) == "run" && is_backfill(run)? == backfill;
     // Runs of an older version have no such column.
     let rows = run.column_by_name("rows_removed").and_then(|rows| rows.as_primitive_opt::<Int64Type>());
     Ok(rows.filter(|rows| ended && moves && !rows.is_null(0)).and_then(|rows| u64::try_from(rows.value(0)).ok()))
@@ -293,14 +289,19 @@ fn removed(path: &Path, backfill: bool) -> Result<Option<u64>, ArrowError> {
 /// # Errors
 /// A file of an earlier run cannot be read.
 pub fn busy_days(dir: &Path, job: &str, now: DateTime<Utc>) -> Result<usize, ReportError> {
-    runs::again_where_one_goes(|| count_busy_days(dir, job, now))
+    again_where_one_goes(|| count_busy_days(dir, job, now))
 }
 
 fn count_busy_days(dir: &Path, job: &str, now: DateTime<Utc>) -> Result<usize, ReportError> {
     let mut days = BTreeSet::new();
     let oldest = now.date_naive() - TimeDelta::days(MOST_BUSY_DAYS);
-    for file in runs::of_job(dir, job)?.into_iter().take_while(|file| file.run.run_date() >= oldest) {
-        match busy(&file.path).map_err(|source| ReportError::reading(&file.path, source))? {
+    for file in runs::of_job(dir, job)? {
+        let file = file?;
+        if file.run.run_date() < oldest {
+            break;
+        }
+        let Some(row) = file.row(dir, &["rows_removed", "rows_busy"])? else { continue };
+        match busy(&row) {
             Some(false) => break,
             Some(true) => days.insert(file.run.run_date().to_string()),
             None => continue,
@@ -310,29 +311,22 @@ fn count_busy_days(dir: &Path, job: &str, now: DateTime<Utc>) -> Result<usize, R
     Ok(days.len())
 }
 
-/// Whether the run in `path` left rows for others wrote to their files; `None` where it neither did nor moved any.
-fn busy(path: &Path) -> Result<Option<bool>, ArrowError> {
-    let mut reader =
-        only(ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?, &["rows_removed", "rows_busy"])?;
-    let Some(run) = reader.next().transpose()?.filter(|run| run.num_rows() > 0) else { return Ok(None) };
+/// Whether the run of this row left rows for others wrote to their files; `None` where it neither did nor moved any.
+fn busy(run: &RecordBatch) -> Option<bool> {
     // Runs of an older version have no such columns.
     let any = |name: &str| {
         let rows = run.column_by_name(name).and_then(|rows| rows.as_primitive_opt::<Int64Type>());
         rows.is_some_and(|rows| !rows.is_null(0) && rows.value(0) > 0)
     };
-    Ok(if any("rows_busy") { Some(true) } else { any("rows_removed").then_some(false) })
+    if any("rows_busy") { Some(true) } else { any("rows_removed").then_some(false) }
 }
 
-/// The rows of the plan of a run, from its actions in `path`; none where it has none. Those of earlier runs that it
+/// The rows of the plan of a run, from its actions. Those of earlier runs that it
 /// finished are not among them.
-fn planned(path: &Path) -> Result<u64, ArrowError> {
-    let file = match File::open(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
-        file => file?,
-    };
+fn planned(actions: &[RecordBatch]) -> Result<u64, ArrowError> {
     let mut rows = 0;
-    for batch in only(ParquetRecordBatchReaderBuilder::try_new(file)?, &["state"])? {
-        let states = texts(&batch?, "state")?;
+    for batch in actions {
+        let states = texts(batch, "state")?;
         rows += states.iter().flatten().filter(|state| !state.starts_with("earlier_")).count() as u64;
     }
     Ok(rows)
@@ -344,29 +338,23 @@ fn planned(path: &Path) -> Result<u64, ArrowError> {
 /// A file of an earlier run cannot be read.
 pub fn evaluated_before(dir: &Path, job: &str) -> Result<BTreeSet<String>, ReportError> {
     let mut rules = BTreeSet::new();
-    for file in runs::of_job(dir, job)?.into_iter().take(USUAL_RUNS) {
+    for file in runs::of_job(dir, job)?.take(USUAL_RUNS) {
+        let file = file?;
         // Runs that broke off have no results.
-        let results = Table::RuleResults.file(dir, job, &file.run);
-        match File::open(&results) {
-            Ok(results_file) => evaluated(results_file, &mut rules),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error.into()),
+        for batch in places::read(dir, Table::RuleResults, job, &file.run, &["rule_id", "rows_evaluated"])? {
+            evaluated(&batch, &mut rules).map_err(|source| ReportError::reading(&file.path, source))?;
         }
-        .map_err(|source| ReportError::reading(&results, source))?;
     }
     Ok(rules)
 }
 
 /// Adds the rules that evaluated a row.
-fn evaluated(results: File, rules: &mut BTreeSet<String>) -> Result<(), ArrowError> {
-    for batch in only(ParquetRecordBatchReaderBuilder::try_new(results)?, &["rule_id", "rows_evaluated"])? {
-        let batch = batch?;
-        let ids = texts(&batch, "rule_id")?;
-        // Runs of an older version have no such column: what they evaluated is not known.
-        let rows = batch.column_by_name("rows_evaluated").and_then(|rows| rows.as_primitive_opt::<Int64Type>());
-        for (id, rows) in ids.iter().zip(rows.into_iter().flatten()) {
-            rules.extend(id.filter(|_| rows.is_some_and(|rows| rows > 0)).map(str::to_owned));
-        }
+fn evaluated(results: &RecordBatch, rules: &mut BTreeSet<String>) -> Result<(), ArrowError> {
+    let ids = texts(results, "rule_id")?;
+    // Runs of an older version have no such column: what they evaluated is not known.
+    let rows = results.column_by_name("rows_evaluated").and_then(|rows| rows.as_primitive_opt::<Int64Type>());
+    for (id, rows) in ids.iter().zip(rows.into_iter().flatten()) {
+        rules.extend(id.filter(|_| rows.is_some_and(|rows| rows > 0)).map(str::to_owned));
     }
     Ok(())
 }
@@ -378,42 +366,36 @@ fn load(dir: &Path, job: &str, coverage: &Coverage, most: u64) -> Result<Previou
         Chain::Runs(links, moved) => (links, moved),
     };
     let Some(newest) = links.last() else { return Ok(Previous::None) };
-    let rules_before = RulesBefore::of(&Table::RuleResults.file(dir, job, &newest.file.run))?;
+    let rules_before = RulesBefore::of(dir, &newest.file)?;
     let run = newest.file.run.to_string();
     let mut known = KnownFindings { run, moved, rules_before, ..KnownFindings::new(coverage.clone()) };
     for ChainedRun { file, part } in links {
         if let Some(part) = part {
             known.replace(&part);
         }
-        for path in runs::parts(dir, &file)? {
-            let (reader, more) = open(&path).map_err(|source| ReportError::reading(&path, source))?;
+        for place in places::of(dir, Table::Findings, job, &file.run)? {
+            let (reader, more) = open(&place).map_err(|source| ReportError::reading(place.path(), source))?;
             // What a later run replaced does not count.
             if known.findings.len() as u64 + more > most {
                 return Ok(Previous::TooMany);
             }
             for batch in reader {
                 let added = batch.and_then(|batch| known.add(&batch, file.run.as_str()));
-                added.map_err(|source| ReportError::reading(&path, source))?;
+                added.map_err(|source| ReportError::reading(place.path(), source))?;
             }
-            known.files.push(path);
+            known.files.push(place);
         }
         // A run that goes meanwhile loses its row first: not all parts of it may have been there.
-        fs::metadata(&file.path).map_err(|source| ReportError::reading(&file.path, source))?;
+        file.row(dir, &["run_id"])?;
     }
     Ok(Previous::Known(Box::new(known)))
 }
 
 /// Opens a part of `findings`; also returns how many rows it has.
-fn open(part: &Path) -> Result<(ParquetRecordBatchReader, u64), ArrowError> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(part)?)?;
-    let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
-    Ok((
-        only(
-            builder,
-            &["finding_id", "rule_id", "first_seen_run", "series", "time", "time_until", "cause", "severity", "label"],
-        )?,
-        rows,
-    ))
+fn open(part: &Place) -> Result<(ParquetRecordBatchReader, u64), ArrowError> {
+    const COLUMNS: &[&str] =
+        &["finding_id", "rule_id", "first_seen_run", "series", "time", "time_until", "cause", "severity", "label"];
+    Ok((part.open()?.only(COLUMNS)?, part.count()?))
 }
 
 #[cfg(test)]
@@ -587,8 +569,8 @@ mod tests {
     fn a_damaged_report_is_named() {
         let dir = tempfile::tempdir().unwrap();
         report(dir.path(), meta(1), RunStatus::Findings);
-        let part = dir.path().join("findings/job=demo/run_date=2026-11-20/20261120T010000Z-aaaa-000.parquet");
-        fs::write(&part, "not Parquet").unwrap();
+        let part = dir.path().join("findings/job=demo/month=2026-11/20261120T010000Z-aaaa-000.parquet");
+        std::fs::write(&part, "not Parquet").unwrap();
         let error = previous_findings(dir.path(), "demo", &Coverage::default()).unwrap_err();
         assert!(matches!(&error, ReportError::Read { path, .. } if *path == part), "{error}");
     }

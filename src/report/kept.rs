@@ -1,22 +1,19 @@
 //! Which runs are kept: one of each of some days and months, and all that later runs look back at.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 
-use arrow::array::{Array, AsArray};
+use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use chrono::{Datelike, NaiveDate, TimeDelta};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::backfills::is_backfill;
-use super::destination::{SCOPE_KEY, WHOLE};
 use super::history::{BUSY_NIGHTS, MOST_BUSY_DAYS, USUAL_RUNS};
 use super::notification::NOTHING;
-use super::reading::{metadata, only, texts};
+use super::places;
+use super::reading::texts;
 use super::run::{RunStatus, Window};
 use super::run_id::RunId;
-use super::runs::RunFile;
 use crate::market::DAY_US;
 
 /// Windows with an end of which the newest run over each is kept.
@@ -81,33 +78,33 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
-    /// Reads what the row of a run says.
-    pub(super) fn read(file: &RunFile) -> Result<Self, ArrowError> {
-        let columns = [
-            "command",
-            "trigger",
-            "status",
-            "exit_code",
-            "window_since",
-            "window_until",
-            "changed_since",
-            "watermark_after",
-            "rows_removed",
-            "rows_busy",
-            "notify_event",
-            "notify_delivered",
-        ];
-        let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(&file.path)?)?;
-        let whole = metadata(&builder, SCOPE_KEY).is_none_or(|scope| scope == WHOLE);
-        let nothing = Self::unknown(file.run.clone());
-        let Some(row) = only(builder, &columns)?.next().transpose()?.filter(|row| row.num_rows() > 0) else {
-            return Ok(nothing);
-        };
+    /// The columns of `runs` that it is read from.
+    pub(super) const COLUMNS: &[&str] = &[
+        "command",
+        "trigger",
+        "status",
+        "exit_code",
+        "window_since",
+        "window_until",
+        "changed_since",
+        "watermark_after",
+        "rows_removed",
+        "rows_busy",
+        "notify_event",
+        "notify_delivered",
+        "scope",
+    ];
+
+    /// Reads what the row of `run` says, where it has one.
+    pub(super) fn read(run: &RunId, row: Option<&RecordBatch>) -> Result<Self, ArrowError> {
+        let nothing = Self::unknown(run.clone());
+        let Some(row) = row else { return Ok(nothing) };
+        let whole = places::is_whole(row)?;
         // Runs of an older version lack some of the columns.
         let column = |name: &str| row.column_by_name(name).filter(|column| !column.is_null(0));
         let number = |name: &str| Some(column(name)?.as_primitive_opt::<Int64Type>()?.value(0));
         let instant = |name: &str| Some(column(name)?.as_primitive_opt::<TimestampMicrosecondType>()?.value(0));
-        let status = RunStatus::parse(texts(&row, "status")?.value(0));
+        let status = RunStatus::parse(texts(row, "status")?.value(0));
         let window = (instant("window_since"), instant("window_until"));
         let bars = match column("changed_since") {
             _ if !whole => Bars::Other,
@@ -118,7 +115,7 @@ impl Candidate {
         let notified = match column("notify_event") {
             None => None,
             Some(_) => {
-                let event = Some(texts(&row, "notify_event")?.value(0).to_owned()).filter(|event| event != NOTHING);
+                let event = Some(texts(row, "notify_event")?.value(0).to_owned()).filter(|event| event != NOTHING);
                 let flag = column("notify_delivered").and_then(|column| column.as_boolean_opt());
                 Some(Notified { event, delivered: flag.is_some_and(|flag| flag.value(0)) })
             }
@@ -128,8 +125,8 @@ impl Candidate {
             (_, 1..) => Moved::Rows,
             _ => Moved::Nothing,
         };
-        let (skipped, old) = (status == Some(RunStatus::Skipped), is_backfill(&row)?);
-        let starts = texts(&row, "command")?.value(0) == "run" && !old;
+        let (skipped, old) = (status == Some(RunStatus::Skipped), is_backfill(row)?);
+        let starts = texts(row, "command")?.value(0) == "run" && !old;
         let (is_run, backfill) = (starts && !skipped, (old && !skipped).then_some(window));
         let (exit_code, watermark) = (number("exit_code"), column("watermark_after").is_some());
         Ok(Self { starts, is_run, status, exit_code, bars, watermark, moved, notified, backfill, ..nothing })
@@ -274,7 +271,8 @@ mod tests {
         let mut collector = Collector::new(path, program(), run, vec!["bars.csv".to_owned()], previous);
         collector.take(&one_series().batch()).unwrap();
         collector.finish(outcome).unwrap();
-        Candidate::read(&runs::all(path).unwrap()[0]).unwrap()
+        let file = runs::all(path).unwrap().next().unwrap().unwrap();
+        Candidate::read(&file.run, file.row(path, Candidate::COLUMNS).unwrap().as_ref()).unwrap()
     }
 
     #[test]

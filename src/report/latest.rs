@@ -1,17 +1,17 @@
 //! The findings of the latest run of a job, one by one: what labels are compared with.
 
-use std::fs::File;
 use std::path::Path;
 
 use arrow::array::{Array, AsArray, RecordBatch, StringArray};
 use arrow::datatypes::TimestampMicrosecondType;
 use arrow::error::ArrowError;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::error::ReportError;
-use super::reading::{only, texts};
+use super::places::{self, Place};
+use super::reading::texts;
 use super::run::RunStatus;
-use super::runs::{self, RunFile};
+use super::runs;
+use super::tables::Table;
 use crate::decide::Labelled;
 
 /// A run of which the findings were read.
@@ -35,14 +35,16 @@ pub fn each_finding(
     visit: &mut dyn FnMut(&Labelled<'_>),
 ) -> Result<Option<Latest>, ReportError> {
     for file in runs::of_job(dir, job)? {
-        let ended = match ended(&file).map_err(|source| ReportError::reading(&file.path, source)) {
+        let file = file?;
+        let row = match file.row(dir, &["status", "window_since", "window_until"]) {
             Err(error) if error.is_of_a_file_that_went() => continue,
-            ended => ended?,
+            row => row?,
         };
-        let Some(whole) = ended else { continue };
+        let ended = row.as_ref().map(ended).transpose().map_err(|source| ReportError::reading(&file.path, source))?;
+        let Some(whole) = ended.flatten() else { continue };
         let mut findings = 0;
-        for part in runs::parts(dir, &file)? {
-            findings += each_of(&part, visit).map_err(|source| ReportError::reading(&part, source))?;
+        for part in places::of(dir, Table::Findings, job, &file.run)? {
+            findings += each_of(&part, visit).map_err(|source| ReportError::reading(part.path(), source))?;
         }
         return Ok(Some(Latest { run: file.run.to_string(), findings, whole }));
     }
@@ -50,19 +52,15 @@ pub fn each_finding(
 }
 
 /// Whether a run that reached its end looked at all data; `None` for one that did not.
-fn ended(file: &RunFile) -> Result<Option<bool>, ArrowError> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(&file.path)?)?;
-    let mut reader = only(builder, &["status", "window_since", "window_until"])?;
-    let Some(run) = reader.next().transpose()?.filter(|run| run.num_rows() > 0) else { return Ok(None) };
+fn ended(run: &RecordBatch) -> Result<Option<bool>, ArrowError> {
     let is_open = |name: &str| run.column_by_name(name).is_none_or(|times| times.is_null(0));
-    let ended = RunStatus::parse(texts(&run, "status")?.value(0)).is_some_and(RunStatus::reached_its_end);
+    let ended = RunStatus::parse(texts(run, "status")?.value(0)).is_some_and(RunStatus::reached_its_end);
     Ok(ended.then(|| is_open("window_since") && is_open("window_until")))
 }
 
-fn each_of(part: &Path, visit: &mut dyn FnMut(&Labelled<'_>)) -> Result<u64, ArrowError> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(part)?)?;
+fn each_of(part: &Place, visit: &mut dyn FnMut(&Labelled<'_>)) -> Result<u64, ArrowError> {
     let mut rows = 0;
-    for batch in only(builder, &["finding_id", "rule_id", "series", "symbol", "time", "field"])? {
+    for batch in part.open()?.only(&["finding_id", "rule_id", "series", "symbol", "time", "field"])? {
         rows += visit_all(&batch?, visit)?;
     }
     Ok(rows)

@@ -12,13 +12,15 @@
 //!            finding_bars, months, rows: how each is made
 //! summary    the run in one structure (change: against the run before); render: as text for a terminal or as one line; heading: above it
 //! retention  that runs go which are not kept; kept: which are, for later runs look back at them
+//! compaction that months that are over lie in one file a table (merge: how it is written)
 //! write      files that are there as a whole or not at all; sweep: what killed runs left; rights: who may read
 //! open       the findings that are open, over runs that looked at parts
 //! views      what people ask of the tables, as SQL, and the tables for DuckDB
 //! running    runs that are under way, for other processes
 //! overview   the jobs that have reports; lateness: by how many sessions their newest bars are late
 //! notification  the notification of a run, written into its row, and those of the runs before
-//! store      reading back (reading: columns): tables for SQL, runs by name; latest: the findings of the latest run, one by one;
+//! places     where the rows of a run lie, and how they are read (reading: columns; keys: what files say of it); runs: which there are
+//! store      reading back: tables for SQL (earlier: those of an earlier version), runs by name; latest: the findings of the latest run, one by one;
 //!            files: those of one run
 //! ```
 //!
@@ -32,7 +34,9 @@ pub mod change;
 pub mod collector;
 pub mod column;
 mod columns;
+pub mod compaction;
 mod destination;
+mod earlier;
 pub mod error;
 #[cfg(test)]
 mod faults;
@@ -45,10 +49,12 @@ pub mod heading;
 pub mod history;
 mod incoming;
 mod kept;
+mod keys;
 mod lateness;
 pub mod latest;
 pub mod margins;
 mod marks;
+mod merge;
 mod months;
 pub mod moves;
 pub mod notification;
@@ -56,6 +62,7 @@ pub mod one_fault;
 pub mod open;
 pub mod other_days;
 pub mod overview;
+mod places;
 mod reading;
 pub mod render;
 pub mod retention;

@@ -18,7 +18,8 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use super::backfills::is_backfill;
 use super::destination::{as_few_rows, written_as};
 use super::error::ReportError;
-use super::reading::{only, shaped, texts};
+use super::places;
+use super::reading::{shaped, texts};
 use super::run::{Notification, RunStatus};
 use super::run_id::RunId;
 use super::runs;
@@ -62,11 +63,13 @@ pub struct EarlierNotification {
 /// A file of an earlier run cannot be read.
 pub fn each_run(dir: &Path, job: &str, visit: &mut dyn FnMut(EarlierRun) -> bool) -> Result<(), ReportError> {
     for file in runs::of_job(dir, job)? {
-        let run = match read(&file.path).map_err(|source| ReportError::reading(&file.path, source)) {
+        let file = file?;
+        let row = match file.row(dir, COLUMNS) {
             Err(error) if error.is_of_a_file_that_went() => continue,
-            run => run?,
+            row => row?,
         };
-        if run.is_some_and(|run| !visit(run)) {
+        let run = row.as_ref().map(read).transpose().map_err(|source| ReportError::reading(&file.path, source))?;
+        if run.flatten().is_some_and(|run| !visit(run)) {
             break;
         }
     }
@@ -85,11 +88,9 @@ const COLUMNS: &[&str] = &[
     "notify_delivered",
 ];
 
-fn read(path: &Path) -> Result<Option<EarlierRun>, ArrowError> {
-    let mut reader = only(ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?, COLUMNS)?;
-    let Some(row) = reader.next().transpose()?.filter(|row| row.num_rows() > 0) else { return Ok(None) };
-    let skipped = RunStatus::parse(texts(&row, "status")?.value(0)) == Some(RunStatus::Skipped);
-    if texts(&row, "command")?.value(0) != "run" || skipped || is_backfill(&row)? {
+fn read(row: &RecordBatch) -> Result<Option<EarlierRun>, ArrowError> {
+    let skipped = RunStatus::parse(texts(row, "status")?.value(0)) == Some(RunStatus::Skipped);
+    if texts(row, "command")?.value(0) != "run" || skipped || is_backfill(row)? {
         return Ok(None);
     }
     let column = |name: &str| row.column_by_name(name).filter(|column| !column.is_null(0));
@@ -99,14 +100,14 @@ fn read(path: &Path) -> Result<Option<EarlierRun>, ArrowError> {
     let notification = match column("notify_event") {
         None => None,
         Some(_) => {
-            let event = Some(texts(&row, "notify_event")?.value(0).to_owned()).filter(|event| event != NOTHING);
+            let event = Some(texts(row, "notify_event")?.value(0).to_owned()).filter(|event| event != NOTHING);
             let flag = column("notify_delivered").and_then(|column| column.as_boolean_opt());
             let delivered = flag.is_some_and(|flag| flag.value(0));
             Some(EarlierNotification { event, delivered })
         }
     };
     Ok(Some(EarlierRun {
-        run: texts(&row, "run_id")?.value(0).to_owned(),
+        run: texts(row, "run_id")?.value(0).to_owned(),
         exit_code: number("exit_code").and_then(|code| u8::try_from(code).ok()).unwrap_or_default(),
         finished_at: ended.map(|ended| ended.value(0)).unwrap_or_default(),
         peak_rss: number("peak_rss").and_then(|bytes| u64::try_from(bytes).ok()),
@@ -120,27 +121,22 @@ fn read(path: &Path) -> Result<Option<EarlierRun>, ArrowError> {
 /// Its results cannot be read.
 pub fn found_new(dir: &Path, job: &str, run: &str) -> Result<bool, ReportError> {
     let Ok(run) = RunId::parse(run) else { return Ok(false) };
-    let results = Table::RuleResults.file(dir, job, &run);
-    match File::open(&results) {
-        // Runs that broke off have no results.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(ReportError::reading(&results, error)),
-        Ok(file) => any_new(file).map_err(|source| ReportError::reading(&results, source)),
-    }
+    // Runs that broke off have no results.
+    let results = places::read(dir, Table::RuleResults, job, &run, &["findings_new", "rule_change"])?;
+    Ok(any_new(&results))
 }
 
-fn any_new(results: File) -> Result<bool, ArrowError> {
-    for batch in only(ParquetRecordBatchReaderBuilder::try_new(results)?, &["findings_new", "rule_change"])? {
-        let batch = batch?;
+fn any_new(results: &[RecordBatch]) -> bool {
+    for batch in results {
         let new = batch.column_by_name("findings_new").and_then(|new| new.as_primitive_opt::<Int64Type>());
         // Runs of an older version have no such column.
         let changed = batch.column_by_name("rule_change");
         let counts = |row: usize| changed.is_none_or(|changed| changed.is_null(row));
         if new.is_some_and(|new| new.iter().enumerate().any(|(row, new)| new > Some(0) && counts(row))) {
-            return Ok(true);
+            return true;
         }
     }
-    Ok(false)
+    false
 }
 
 /// What the end of a run became because a required notification was not delivered.
@@ -209,7 +205,7 @@ fn with(path: &Path, notification: &Notification, undelivered: Option<&Undeliver
         values.push(("exit_code", Arc::new(Int64Array::from(vec![i64::from(*exit_code)]))));
         values.push(("error", Arc::new(StringArray::from(vec![error.as_str()]))));
     }
-    let schema = Table::Runs.schema();
+    let schema = Table::Runs.stored_schema();
     let row = shaped(row, &schema)?;
     let columns = schema.fields().iter().zip(row.columns()).map(|(field, column)| {
         let value = values.iter().find(|(name, _)| name == field.name()).map(|(_, value)| value);

@@ -2,8 +2,6 @@
 //! part of the bars that may have changed, in the place of what was found there.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,11 +9,11 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringAr
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimestampMicrosecondType};
 use arrow::error::ArrowError;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::chain::{self, Chain, ChainedRun, Part};
 use super::error::ReportError;
-use super::reading::{only, shaped, texts};
+use super::places::{self, Place};
+use super::reading::{again_where_one_goes, shaped, texts};
 use super::runs;
 use super::tables::Table;
 use super::tally::RuleStatus;
@@ -45,10 +43,9 @@ pub fn open_schema() -> SchemaRef {
 /// # Errors
 /// A folder cannot be listed, or a file not read.
 pub fn open_findings(dir: &Path) -> Result<Vec<RecordBatch>, ReportError> {
-    runs::again_where_one_goes(|| {
-        let jobs: BTreeSet<String> = runs::all(dir)?.into_iter().map(|file| file.job).collect();
+    again_where_one_goes(|| {
         let mut open = Vec::new();
-        for job in jobs {
+        for job in runs::jobs(dir)? {
             of_job(dir, &job, &mut open)?;
         }
         Ok(open)
@@ -62,23 +59,23 @@ fn of_job(dir: &Path, job: &str, open: &mut Vec<RecordBatch>) -> Result<(), Repo
     };
     let mut later: Vec<Later> = Vec::new();
     for ChainedRun { file, part } in links.into_iter().rev() {
-        for path in runs::parts(dir, &file)? {
-            let batches = read(&path, job, &later).map_err(|source| ReportError::reading(&path, source))?;
+        for place in places::of(dir, Table::Findings, job, &file.run)? {
+            let batches = read(&place, job, &later).map_err(|source| ReportError::reading(place.path(), source))?;
             open.extend(batches);
         }
         if let Some(part) = part {
-            let results = Table::RuleResults.file(dir, job, &file.run);
-            let skipped = skipped(&results).map_err(|source| ReportError::reading(&results, source))?;
+            let results = places::read(dir, Table::RuleResults, job, &file.run, &["rule_id", "status", "seconds"])?;
+            let skipped = skipped(&results).map_err(|source| ReportError::reading(&file.path, source))?;
             later.push(Later { part, skipped });
         }
     }
     Ok(())
 }
 
-/// The findings in `path` that no later run replaced.
-fn read(path: &Path, job: &str, later: &[Later]) -> Result<Vec<RecordBatch>, ArrowError> {
+/// The findings in `place` that no later run replaced.
+fn read(place: &Place, job: &str, later: &[Later]) -> Result<Vec<RecordBatch>, ArrowError> {
     let mut kept = Vec::new();
-    for batch in ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?.build()? {
+    for batch in place.open()?.all()? {
         let batch = shaped(&batch?, &Table::Findings.schema())?;
         let (rules, series) = (texts(&batch, "rule_id")?, texts(&batch, "series")?);
         let times = |name: &str| batch.column_by_name(name).map(AsArray::as_primitive::<TimestampMicrosecondType>);
@@ -96,15 +93,10 @@ fn read(path: &Path, job: &str, later: &[Later]) -> Result<Vec<RecordBatch>, Arr
 }
 
 /// The rules that a run did not run: one that ran and evaluated nothing took some time all the same.
-fn skipped(results: &Path) -> Result<BTreeSet<String>, ArrowError> {
-    let file = match File::open(results) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeSet::new()),
-        file => file?,
-    };
+fn skipped(results: &[RecordBatch]) -> Result<BTreeSet<String>, ArrowError> {
     let mut skipped = BTreeSet::new();
-    for batch in only(ParquetRecordBatchReaderBuilder::try_new(file)?, &["rule_id", "status", "seconds"])? {
-        let batch = batch?;
-        let (ids, states) = (texts(&batch, "rule_id")?, texts(&batch, "status")?);
+    for batch in results {
+        let (ids, states) = (texts(batch, "rule_id")?, texts(batch, "status")?);
         let ran = |row: usize| batch.column_by_name("seconds").is_some_and(|seconds| seconds.is_valid(row));
         let of = (0..batch.num_rows()).filter(|row| states.value(*row) == RuleStatus::Skipped.as_str() && !ran(*row));
         skipped.extend(of.map(|row| ids.value(row).to_owned()));

@@ -1,18 +1,15 @@
 //! The jobs that have reports, each with how its newest run ended and how the runs before it did.
 
-use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::Path;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use arrow::error::ArrowError;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde::Serialize;
 
 use super::error::ReportError;
 use super::lateness::sessions_late;
-use super::reading::{only, texts};
+use super::reading::{again_where_one_goes, texts};
 use super::run::{RunStatus, Trigger};
 use super::runs::{self, RunFile};
 use super::store::RunRef;
@@ -66,6 +63,11 @@ pub struct JobLine {
 const SOON: i64 = 3_600_000_000;
 
 impl JobLine {
+    /// Its newest run.
+    pub fn run_ref(&self, dir: &Path) -> Option<RunRef> {
+        RunRef::named(dir, &self.job, &self.run_id)
+    }
+
     /// Whether the job has not run for much longer than it ever paused, at `now`; within the hour no job is overdue, for a person
     /// who tries one runs it every few seconds.
     pub fn is_overdue(&self, now: UtcMicros) -> bool {
@@ -79,12 +81,8 @@ impl JobLine {
 /// # Errors
 /// A folder cannot be listed, or a file not read.
 pub fn overview(dir: &Path, now: UtcMicros) -> Result<Vec<JobLine>, ReportError> {
-    runs::again_where_one_goes(|| {
-        let mut jobs: BTreeMap<String, Vec<RunFile>> = BTreeMap::new();
-        for file in runs::all(dir)? {
-            jobs.entry(file.job.clone()).or_default().push(file);
-        }
-        let jobs: Vec<(String, Vec<RunFile>)> = jobs.into_iter().collect();
+    again_where_one_goes(|| {
+        let jobs = runs::jobs(dir)?;
         let mut lines = Vec::new();
         for found in read_all(dir, &jobs, now) {
             lines.extend(found?);
@@ -98,11 +96,11 @@ pub fn overview(dir: &Path, now: UtcMicros) -> Result<Vec<JobLine>, ReportError>
 }
 
 /// The lines of the jobs, which are read by as many threads as there are cores.
-fn read_all(dir: &Path, jobs: &[(String, Vec<RunFile>)], now: UtcMicros) -> Vec<Result<Option<JobLine>, ReportError>> {
+fn read_all(dir: &Path, jobs: &[String], now: UtcMicros) -> Vec<Result<Option<JobLine>, ReportError>> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let part = jobs.len().div_ceil(threads).max(1);
-    let read = |jobs: &[(String, Vec<RunFile>)]| -> Vec<Result<Option<JobLine>, ReportError>> {
-        jobs.iter().map(|(job, files)| of_job(dir, job, files, now)).collect()
+    let read = |jobs: &[String]| -> Vec<Result<Option<JobLine>, ReportError>> {
+        jobs.iter().map(|job| of_job(dir, job, now)).collect()
     };
     std::thread::scope(|scope| {
         let parts: Vec<_> = jobs.chunks(part).map(|jobs| (jobs, scope.spawn(move || read(jobs)))).collect();
@@ -112,11 +110,12 @@ fn read_all(dir: &Path, jobs: &[(String, Vec<RunFile>)], now: UtcMicros) -> Vec<
 }
 
 /// The line of a job with the runs `files`, newest first.
-fn of_job(dir: &Path, job: &str, files: &[RunFile], now: UtcMicros) -> Result<Option<JobLine>, ReportError> {
-    let mut ended: Vec<(&RunFile, RecordBatch)> = Vec::new();
-    for file in files {
-        let row = read(&file.path).map_err(|source| ReportError::reading(&file.path, source))?;
-        if let Some(row) = row {
+fn of_job(dir: &Path, job: &str, now: UtcMicros) -> Result<Option<JobLine>, ReportError> {
+    let mut ended: Vec<(RunFile, RecordBatch)> = Vec::new();
+    for file in runs::of_job(dir, job)? {
+        let file = file?;
+        let Some(row) = file.row(dir, COLUMNS)? else { continue };
+        if counts(&row).map_err(|source| ReportError::reading(&file.path, source))? {
             ended.push((file, row));
         }
         if ended.len() == MOST_RUNS {
@@ -172,13 +171,10 @@ const COLUMNS: &[&str] = &[
     "error",
 ];
 
-/// The row of a run; `None` where it does not count.
-fn read(path: &Path) -> Result<Option<RecordBatch>, ArrowError> {
-    let mut reader = only(ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?, COLUMNS)?;
-    let Some(row) = reader.next().transpose()?.filter(|row| row.num_rows() > 0) else { return Ok(None) };
-    let is = |name: &str, word: &str| Ok::<_, ArrowError>(texts(&row, name)?.value(0) == word);
-    let counts = !is("status", RunStatus::Skipped.as_str())? && !is("trigger", Trigger::Backfill.as_str())?;
-    Ok(counts.then_some(row))
+/// Whether the run of this row counts: not one that was skipped, or over an old window.
+fn counts(row: &RecordBatch) -> Result<bool, ArrowError> {
+    let is = |name: &str, word: &str| Ok::<_, ArrowError>(texts(row, name)?.value(0) == word);
+    Ok(!is("status", RunStatus::Skipped.as_str())? && !is("trigger", Trigger::Backfill.as_str())?)
 }
 
 /// Errors and warnings of a run that came to its end.

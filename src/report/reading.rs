@@ -1,4 +1,4 @@
-//! Columns of tables that are read back.
+//! Columns of tables that are read back, while runs may come and go.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -10,6 +10,22 @@ use arrow::error::ArrowError;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::file::metadata::KeyValue;
+
+use super::error::ReportError;
+
+/// How often runs are listed and read again where one went meanwhile.
+const TRIES: usize = 5;
+
+/// Reads runs: again where a file that was listed is not there any more, for the run it is of was removed meanwhile.
+pub(super) fn again_where_one_goes<T>(read: impl Fn() -> Result<T, ReportError>) -> Result<T, ReportError> {
+    for _ in 1..TRIES {
+        match read() {
+            Err(error) if error.is_of_a_file_that_went() => {}
+            read => return read,
+        }
+    }
+    read()
+}
 
 /// Reads some columns only.
 pub(super) fn only(
@@ -40,4 +56,29 @@ pub(super) fn shaped(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBa
 pub(super) fn metadata<'a>(builder: &'a ParquetRecordBatchReaderBuilder<File>, key: &str) -> Option<&'a str> {
     let pairs: &[KeyValue] = builder.metadata().file_metadata().key_value_metadata()?;
     pairs.iter().find(|pair| pair.key == key)?.value.as_deref()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_are_read_again_where_one_goes_meanwhile() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("gone.parquet");
+        let tries = std::cell::Cell::new(0);
+        let read = |goes: usize| {
+            tries.set(0);
+            again_where_one_goes(|| {
+                tries.set(tries.get() + 1);
+                if tries.get() > goes { Ok(tries.get()) } else { Err(ReportError::reading(&path, "it went")) }
+            })
+        };
+        assert_eq!((read(0).unwrap(), read(2).unwrap()), (1, 3));
+        assert!(read(99).is_err());
+        // What is there and cannot be read stays so.
+        std::fs::write(&path, "").unwrap();
+        assert!(read(2).is_err());
+        assert_eq!(tries.get(), 1);
+    }
 }

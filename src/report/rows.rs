@@ -10,6 +10,7 @@ use arrow::datatypes::Int32Type;
 use arrow::error::ArrowError;
 
 use super::destination::VERSION;
+use super::keys::scope;
 use super::rules_before::RuleChange;
 use super::run::{ActionRow, Outcome, RunMeta};
 use super::tables::Table;
@@ -27,6 +28,7 @@ pub(super) fn run(
     program: &Program,
     (tally, outcome): (&Tally, &Outcome),
     since_run: Option<&str>,
+    whole_scope: bool,
 ) -> Result<RecordBatch, ArrowError> {
     let rows = tally.series.rows;
     let found = tally.by_severity(program);
@@ -100,6 +102,8 @@ pub(super) fn run(
             ("null_prices", whole([Some(tally.nulls.0)])),
             ("null_volumes", whole([Some(tally.nulls.1)])),
             ("since_run", text([since_run])),
+            ("scope", name([scope(whole_scope)])),
+            ("job_file", text([Some(meta.job_file.as_str())])),
         ],
     )
 }

@@ -1,16 +1,16 @@
 //! The rules of the run before: a finding may be new because its rule is another one, not because the bars are.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::ErrorKind;
 use std::path::Path;
 
-use arrow::array::Array;
+use arrow::array::{Array, RecordBatch};
 use arrow::error::ArrowError;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::error::ReportError;
-use super::reading::{only, texts};
+use super::places;
+use super::reading::texts;
+use super::runs::RunFile;
+use super::tables::Table;
 
 /// What became of a rule since the run before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -41,13 +41,12 @@ pub(super) struct RulesBefore(BTreeMap<String, Option<String>>);
 
 impl RulesBefore {
     /// Those of the run whose `rule_results` are the file `results`; none are known where there is no such file.
-    pub(super) fn of(results: &Path) -> Result<Self, ReportError> {
-        let read = match File::open(results) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
-            Err(error) => Err(error.into()),
-            Ok(file) => read(file),
-        };
-        read.map(Self).map_err(|source| ReportError::reading(results, source))
+    pub(super) fn of(dir: &Path, file: &RunFile) -> Result<Self, ReportError> {
+        let mut rules = BTreeMap::new();
+        for batch in places::read(dir, Table::RuleResults, &file.job, &file.run, &["rule_id", "rule_sha256"])? {
+            add(&batch, &mut rules).map_err(|source| ReportError::reading(&file.path, source))?;
+        }
+        Ok(Self(rules))
     }
 
     /// What became of the rule `id` that has the hash `sha256` now; `None` where it is what it was, or that is not known.
@@ -65,19 +64,15 @@ impl RulesBefore {
     }
 }
 
-fn read(results: File) -> Result<BTreeMap<String, Option<String>>, ArrowError> {
-    let mut rules = BTreeMap::new();
-    for batch in only(ParquetRecordBatchReaderBuilder::try_new(results)?, &["rule_id", "rule_sha256"])? {
-        let batch = batch?;
-        let ids = texts(&batch, "rule_id")?;
-        // Runs of an older version do not say.
-        let hashes = batch.column_by_name("rule_sha256").is_some().then(|| texts(&batch, "rule_sha256")).transpose()?;
-        for row in 0..batch.num_rows() {
-            let hash = hashes.as_ref().filter(|hashes| hashes.is_valid(row)).map(|hashes| hashes.value(row).to_owned());
-            rules.insert(ids.value(row).to_owned(), hash);
-        }
+fn add(results: &RecordBatch, rules: &mut BTreeMap<String, Option<String>>) -> Result<(), ArrowError> {
+    let ids = texts(results, "rule_id")?;
+    // Runs of an older version do not say.
+    let hashes = results.column_by_name("rule_sha256").is_some().then(|| texts(results, "rule_sha256")).transpose()?;
+    for row in 0..results.num_rows() {
+        let hash = hashes.as_ref().filter(|hashes| hashes.is_valid(row)).map(|hashes| hashes.value(row).to_owned());
+        rules.insert(ids.value(row).to_owned(), hash);
     }
-    Ok(rules)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -76,6 +76,11 @@ impl RunId {
         self.started.date_naive()
     }
 
+    /// The UTC month in which the run began, e.g. `2026-11`.
+    pub fn month(&self) -> String {
+        self.started.format("%Y-%m").to_string()
+    }
+
     /// When the run began, to the second.
     pub fn started(&self) -> UtcMicros {
         self.started.into()
@@ -101,6 +106,7 @@ mod tests {
         let id = RunId::new(at("2026-11-20T02:30:00.123456Z"), 4711, "cn-daily");
         assert!(id.as_str().starts_with("20261120T023000Z-"), "{id}");
         assert_eq!(id.run_date(), NaiveDate::from_ymd_opt(2026, 11, 20).unwrap());
+        assert_eq!(id.month(), "2026-11");
         assert_eq!(RunId::parse(id.as_str()), Ok(id));
     }
 

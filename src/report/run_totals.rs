@@ -1,18 +1,15 @@
 //! What earlier runs came to, as far as runs are compared by their totals.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::ErrorKind;
 use std::path::Path;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use super::destination::{SCOPE_KEY, WHOLE};
 use super::error::ReportError;
-use super::reading::{metadata, only, texts};
+use super::places;
+use super::reading::texts;
 use super::run::{RunStatus, Window};
 use super::runs;
 use super::tables::Table;
@@ -39,17 +36,16 @@ pub fn earlier_totals(
         if earlier.len() == most {
             break;
         }
-        let read =
-            totals(&file.path, length(window, as_of)).map_err(|source| ReportError::reading(&file.path, source))?;
+        let file = file?;
+        let Some(row) = file.row(dir, COLUMNS)? else { continue };
+        let read = totals(&row, length(window, as_of)).map_err(|source| ReportError::reading(&file.path, source))?;
         let Some(mut totals) = read else { continue };
         totals.run = file.run.to_string();
-        let results = Table::RuleResults.file(dir, job, &file.run);
-        let added = match File::open(&results) {
-            Ok(results) => add_findings(results, rules, &mut totals),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error.into()),
-        };
-        added.map_err(|source| ReportError::reading(&results, source))?;
+        let columns = ["rule_id", "rule_sha256", "findings"];
+        let results = places::read(dir, Table::RuleResults, job, &file.run, &columns)?;
+        for batch in &results {
+            add_findings(batch, rules, &mut totals).map_err(|source| ReportError::reading(&file.path, source))?;
+        }
         earlier.push(totals);
     }
     earlier.reverse();
@@ -69,39 +65,46 @@ fn alike(one: Option<i64>, other: Option<i64>) -> bool {
     }
 }
 
-fn totals(path: &Path, wanted: Option<i64>) -> Result<Option<RunTotals>, ArrowError> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
-    if metadata(&builder, SCOPE_KEY).is_some_and(|scope| scope != WHOLE) {
+const COLUMNS: &[&str] = &[
+    "status",
+    "started_at",
+    "window_since",
+    "window_until",
+    "rows_read",
+    "series",
+    "null_prices",
+    "null_volumes",
+    "scope",
+];
+
+fn totals(run: &RecordBatch, wanted: Option<i64>) -> Result<Option<RunTotals>, ArrowError> {
+    if !places::is_whole(run)? {
         return Ok(None);
     }
-    let columns =
-        ["status", "started_at", "window_since", "window_until", "rows_read", "series", "null_prices", "null_volumes"];
-    let Some(run) = only(builder, &columns)?.next().transpose()?.filter(|run| run.num_rows() > 0) else {
-        return Ok(None);
-    };
-    let ended = RunStatus::parse(texts(&run, "status")?.value(0)).is_some_and(RunStatus::reached_its_end);
-    let window = (instant(&run, "window_since"), instant(&run, "window_until"));
-    let looked = length(window, instant(&run, "started_at").unwrap_or_default());
+    let ended = RunStatus::parse(texts(run, "status")?.value(0)).is_some_and(RunStatus::reached_its_end);
+    let window = (instant(run, "window_since"), instant(run, "window_until"));
+    let looked = length(window, instant(run, "started_at").unwrap_or_default());
     if !ended || !alike(looked, wanted) {
         return Ok(None);
     }
-    let nulls = count(&run, "null_prices").zip(count(&run, "null_volumes"));
-    let (rows, series) = (count(&run, "rows_read").unwrap_or(0), count(&run, "series").unwrap_or(0));
+    let nulls = count(run, "null_prices").zip(count(run, "null_volumes"));
+    let (rows, series) = (count(run, "rows_read").unwrap_or(0), count(run, "series").unwrap_or(0));
     Ok(Some(RunTotals::new("", rows, series, nulls)))
 }
 
-fn add_findings(results: File, rules: &BTreeMap<&str, Option<&str>>, totals: &mut RunTotals) -> Result<(), ArrowError> {
-    for batch in only(ParquetRecordBatchReaderBuilder::try_new(results)?, &["rule_id", "rule_sha256", "findings"])? {
-        let batch = batch?;
-        let (ids, hashes) = (texts(&batch, "rule_id")?, texts(&batch, "rule_sha256")?);
-        let findings = batch.column_by_name("findings").and_then(|findings| findings.as_primitive_opt::<Int64Type>());
-        let Some(findings) = findings else { continue };
-        for (row, id) in ids.iter().enumerate() {
-            let hash = hashes.is_valid(row).then(|| hashes.value(row));
-            let same = |id: &&str| rules.get(id).is_some_and(|known| *known == hash);
-            if let Some(id) = id.filter(same).filter(|_| findings.is_valid(row)) {
-                totals.values.insert(Measure::Findings(id.to_owned()), findings.value(row) as f64);
-            }
+fn add_findings(
+    results: &RecordBatch,
+    rules: &BTreeMap<&str, Option<&str>>,
+    totals: &mut RunTotals,
+) -> Result<(), ArrowError> {
+    let (ids, hashes) = (texts(results, "rule_id")?, texts(results, "rule_sha256")?);
+    let findings = results.column_by_name("findings").and_then(|findings| findings.as_primitive_opt::<Int64Type>());
+    let Some(findings) = findings else { return Ok(()) };
+    for (row, id) in ids.iter().enumerate() {
+        let hash = hashes.is_valid(row).then(|| hashes.value(row));
+        let same = |id: &&str| rules.get(id).is_some_and(|known| *known == hash);
+        if let Some(id) = id.filter(same).filter(|_| findings.is_valid(row)) {
+            totals.values.insert(Measure::Findings(id.to_owned()), findings.value(row) as f64);
         }
     }
     Ok(())

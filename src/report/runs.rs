@@ -1,12 +1,17 @@
-//! The runs there are, found by the names of their files; nothing is opened.
+//! The runs there are: found by the names of their files, and of months that were compacted by what their file says.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use arrow::array::RecordBatch;
+
 use super::error::ReportError;
+use super::places;
+use super::reading::again_where_one_goes;
 use super::run_id::RunId;
-use super::tables::Table;
+use super::tables::{MONTH_FILE, Table};
 use crate::text::utc::UtcMicros;
 
 /// A run that exists: its row in `runs` does.
@@ -16,89 +21,131 @@ pub(super) struct RunFile {
     pub(super) run: RunId,
     /// Its job.
     pub(super) job: String,
-    /// The file with its row.
+    /// The file with its row, when it was listed: for messages.
     pub(super) path: PathBuf,
 }
 
-/// When the newest run below `dir` began, to the second; `None` where there is none. Told by the names of files.
+impl RunFile {
+    /// Its row, with those of the columns `columns` that it has; `None` where its file has no row.
+    ///
+    /// # Errors
+    /// The run went meanwhile, or its file cannot be read.
+    pub(super) fn row(&self, dir: &Path, columns: &[&str]) -> Result<Option<RecordBatch>, ReportError> {
+        places::row(dir, &self.job, &self.run, Some(columns))
+    }
+}
+
+/// When the newest run below `dir` began, to the second; `None` where there is none.
 ///
 /// # Errors
 /// A folder cannot be listed.
 pub fn newest(dir: &Path) -> Result<Option<UtcMicros>, ReportError> {
-    Ok(all(dir)?.first().map(|file| file.run.started()))
+    Ok(all(dir)?.next().transpose()?.map(|file| file.run.started()))
 }
 
 /// Whether there is the run `run` of `job`.
 ///
 /// # Errors
-/// A folder cannot be listed.
+/// A folder cannot be looked at, or the file of its month not read.
 pub fn has_run(dir: &Path, job: &str, run: &str) -> Result<bool, ReportError> {
-    Ok(of_job(dir, job)?.iter().any(|file| file.run.as_str() == run))
+    let Ok(run) = RunId::parse(run) else { return Ok(false) };
+    has_rows(dir, Table::Runs, job, &run)
 }
 
 /// Whether the report of the run `run` of `job` is there, with what became of the rows it moved.
 ///
 /// # Errors
-/// A folder cannot be looked at.
+/// A folder cannot be looked at, or the file of its month not read.
 pub fn says_what_it_moved(dir: &Path, job: &str, run: &RunId) -> Result<bool, ReportError> {
-    let there = |table: Table| {
-        let file = table.file(dir, job, run);
-        file.try_exists().map_err(|source| ReportError::reading(&file, source))
-    };
-    Ok(there(Table::Runs)? && there(Table::Actions)?)
+    Ok(has_rows(dir, Table::Runs, job, run)? && has_rows(dir, Table::Actions, job, run)?)
+}
+
+fn has_rows(dir: &Path, table: Table, job: &str, run: &RunId) -> Result<bool, ReportError> {
+    again_where_one_goes(|| {
+        for place in places::of(dir, table, job, run)? {
+            if !place.is_shared() || place.count().map_err(|source| ReportError::reading(place.path(), source))? > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    })
+}
+
+/// The jobs that have a folder of runs, sorted.
+pub(super) fn jobs(dir: &Path) -> Result<Vec<String>, ReportError> {
+    let folders = entries(&dir.join(Table::Runs.name()))?;
+    let mut jobs: Vec<String> =
+        folders.iter().filter_map(|(name, _)| Some(name.strip_prefix("job=")?.to_owned())).collect();
+    jobs.sort_unstable();
+    Ok(jobs)
 }
 
 /// The runs of all jobs, newest first; none where `dir` does not exist.
-pub(super) fn all(dir: &Path) -> Result<Vec<RunFile>, ReportError> {
-    let mut runs = Vec::new();
-    for (name, _) in entries(&dir.join(Table::Runs.name()))? {
-        if let Some(job) = name.strip_prefix("job=") {
-            runs.extend(of_job(dir, job)?);
-        }
-    }
-    runs.sort_by(|a, b| b.run.cmp(&a.run));
-    Ok(runs)
+pub(super) fn all(dir: &Path) -> Result<Runs, ReportError> {
+    Runs::of(dir, &jobs(dir)?)
 }
 
 /// The runs of `job`, newest first.
-pub(super) fn of_job(dir: &Path, job: &str) -> Result<Vec<RunFile>, ReportError> {
-    let folder = dir.join(Table::Runs.name()).join(format!("job={job}"));
-    let mut runs = Vec::new();
-    for (date, folder) in entries(&folder)? {
-        if date.starts_with("run_date=") {
-            for (name, path) in entries(&folder)? {
-                let run = name.strip_suffix(".parquet").and_then(|stem| RunId::parse(stem).ok());
-                runs.extend(run.map(|run| RunFile { run, job: job.to_owned(), path }));
+pub(super) fn of_job(dir: &Path, job: &str) -> Result<Runs, ReportError> {
+    Runs::of(dir, &[job.to_owned()])
+}
+
+/// Runs, newest first. A month is listed when it is come to, so that who wants the newest looks at the last one only.
+#[derive(Debug)]
+pub(super) struct Runs {
+    /// Jobs with a folder each, by month; the newest month last.
+    months: BTreeMap<String, Vec<(String, PathBuf)>>,
+    /// Those of the month that was come to, the newest last.
+    runs: Vec<RunFile>,
+}
+
+impl Runs {
+    fn of(dir: &Path, jobs: &[String]) -> Result<Self, ReportError> {
+        let mut months: BTreeMap<String, Vec<(String, PathBuf)>> = BTreeMap::new();
+        for job in jobs {
+            for (name, folder) in entries(&Table::Runs.of_job(dir, job))? {
+                // An earlier version wrote to a folder a day.
+                let day = name.strip_prefix("run_date=").and_then(|day| day.get(.."2026-11".len()));
+                if let Some(month) = name.strip_prefix("month=").or(day) {
+                    months.entry(month.to_owned()).or_default().push((job.clone(), folder));
+                }
             }
         }
+        Ok(Self { months, runs: Vec::new() })
     }
-    runs.sort_by(|a, b| b.run.cmp(&a.run));
-    Ok(runs)
 }
 
-/// How often runs are listed and read again where one went meanwhile.
-const TRIES: usize = 5;
+impl Iterator for Runs {
+    type Item = Result<RunFile, ReportError>;
 
-/// Reads runs: again where a file that was listed is not there any more, for the run it is of was removed meanwhile.
-pub(super) fn again_where_one_goes<T>(read: impl Fn() -> Result<T, ReportError>) -> Result<T, ReportError> {
-    for _ in 1..TRIES {
-        match read() {
-            Err(error) if error.is_of_a_file_that_went() => {}
-            read => return read,
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.runs.is_empty() {
+            let (_, folders) = self.months.pop_last()?;
+            for (job, folder) in folders {
+                match in_folder(&job, &folder) {
+                    Ok(runs) => self.runs.extend(runs),
+                    Err(error) => return Some(Err(error)),
+                }
+            }
+            self.runs.sort_by(|one, other| one.run.cmp(&other.run));
+            // A month that was compacted while it was listed has a run in both places.
+            self.runs.dedup_by(|one, other| (&one.run, &one.job) == (&other.run, &other.job));
         }
+        self.runs.pop().map(Ok)
     }
-    read()
 }
 
-/// The parts of `findings` of a run, in order.
-pub(super) fn parts(dir: &Path, run: &RunFile) -> Result<Vec<PathBuf>, ReportError> {
-    let folder = Table::Findings.folder(dir, &run.job, &run.run);
-    let prefix = format!("{}-", run.run);
-    let ours = |name: &str| name.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(".parquet")).is_some();
-    let mut parts: Vec<PathBuf> =
-        entries(&folder)?.into_iter().filter(|(name, _)| ours(name)).map(|(_, path)| path).collect();
-    parts.sort();
-    Ok(parts)
+/// The runs of `job` with a row in `folder`.
+fn in_folder(job: &str, folder: &Path) -> Result<Vec<RunFile>, ReportError> {
+    let mut runs = Vec::new();
+    for (name, path) in entries(folder)? {
+        let found = match name.as_str() {
+            MONTH_FILE => places::runs_in(&path)?,
+            name => name.strip_suffix(".parquet").and_then(|stem| RunId::parse(stem).ok()).into_iter().collect(),
+        };
+        runs.extend(found.into_iter().map(|run| RunFile { run, job: job.to_owned(), path: path.clone() }));
+    }
+    Ok(runs)
 }
 
 /// Names and paths in `folder`; none where there is no such folder. Names that are not UTF-8 are not ours.
@@ -134,56 +181,23 @@ mod tests {
         for (job, run) in [("a", &runs[0]), ("b", &runs[1]), ("a", &runs[2])] {
             touch(&Table::Runs.file(dir.path(), job, run));
         }
-        let found = all(dir.path()).unwrap();
+        let found: Vec<RunFile> = all(dir.path()).unwrap().map(Result::unwrap).collect();
         let found: Vec<(&str, &str)> = found.iter().map(|file| (file.job.as_str(), file.run.as_str())).collect();
         assert_eq!(found, [("a", ids[2]), ("b", ids[1]), ("a", ids[0])]);
-        assert_eq!(of_job(dir.path(), "b").unwrap().len(), 1);
+        assert_eq!(of_job(dir.path(), "b").unwrap().count(), 1);
         assert_eq!(newest(dir.path()).unwrap().unwrap().to_string(), "2026-11-20T02:00:00Z");
     }
 
     #[test]
     fn what_is_no_run_is_passed_over() {
         let dir = tempfile::tempdir().unwrap();
-        let folder = dir.path().join("runs/job=a/run_date=2026-11-20");
+        let folder = dir.path().join("runs/job=a/month=2026-11");
         for name in [".20261120T010000Z-bbbb.parquet.partial", "notes.txt", "20261120T010000Z-b.parquet"] {
             touch(&folder.join(name));
         }
-        assert_eq!(all(dir.path()).unwrap(), []);
+        assert!(all(dir.path()).unwrap().next().is_none());
         assert_eq!(newest(dir.path()).unwrap(), None);
-        assert_eq!(all(&dir.path().join("nowhere")).unwrap(), []);
-        assert_eq!(all(&folder.join("notes.txt")).unwrap(), []);
-    }
-
-    #[test]
-    fn runs_are_read_again_where_one_goes_meanwhile() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("gone.parquet");
-        let tries = std::cell::Cell::new(0);
-        let read = |goes: usize| {
-            tries.set(0);
-            again_where_one_goes(|| {
-                tries.set(tries.get() + 1);
-                if tries.get() > goes { Ok(tries.get()) } else { Err(ReportError::reading(&path, "it went")) }
-            })
-        };
-        assert_eq!((read(0).unwrap(), read(2).unwrap()), (1, 3));
-        assert!(read(99).is_err());
-        // What is there and cannot be read stays so.
-        touch(&path);
-        assert!(read(2).is_err());
-        assert_eq!(tries.get(), 1);
-    }
-
-    #[test]
-    fn parts_of_a_run_are_in_order_and_of_no_other_run() {
-        let dir = tempfile::tempdir().unwrap();
-        let [run, other] = ["20261120T010000Z-bbbb", "20261120T020000Z-cccc"].map(|id| RunId::parse(id).unwrap());
-        for part in [2, 0, 1] {
-            touch(&Table::Findings.part(dir.path(), "a", &run, part));
-        }
-        touch(&Table::Findings.part(dir.path(), "a", &other, 0));
-        let file = RunFile { run: run.clone(), job: "a".to_owned(), path: PathBuf::new() };
-        let expected: Vec<PathBuf> = (0..3).map(|part| Table::Findings.part(dir.path(), "a", &run, part)).collect();
-        assert_eq!(parts(dir.path(), &file).unwrap(), expected);
+        assert!(all(&dir.path().join("nowhere")).unwrap().next().is_none());
+        assert!(all(&folder.join("notes.txt")).unwrap().next().is_none());
     }
 }

@@ -1,16 +1,14 @@
 //! When a job was last started: by a person, by cron or by barkeep itself, but not over old windows.
 
-use std::fs::File;
 use std::path::Path;
 
-use arrow::array::{Array, AsArray};
+use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::TimestampMicrosecondType;
 use arrow::error::ArrowError;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::backfills::is_backfill;
 use super::error::ReportError;
-use super::reading::{only, texts};
+use super::reading::texts;
 use super::runs;
 
 /// When the newest `run` of `job` began, µs UTC, however it ended; `None` where there is none.
@@ -19,7 +17,9 @@ use super::runs;
 /// A file of an earlier run cannot be read.
 pub fn last(dir: &Path, job: &str) -> Result<Option<i64>, ReportError> {
     for file in runs::of_job(dir, job)? {
-        let began = began(&file.path).map_err(|source| ReportError::reading(&file.path, source))?;
+        let file = file?;
+        let Some(row) = file.row(dir, &["command", "trigger", "started_at"])? else { continue };
+        let began = began(&row).map_err(|source| ReportError::reading(&file.path, source))?;
         if began.is_some() {
             return Ok(began);
         }
@@ -27,11 +27,8 @@ pub fn last(dir: &Path, job: &str) -> Result<Option<i64>, ReportError> {
     Ok(None)
 }
 
-fn began(path: &Path) -> Result<Option<i64>, ArrowError> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
-    let mut reader = only(builder, &["command", "trigger", "started_at"])?;
-    let Some(row) = reader.next().transpose()?.filter(|row| row.num_rows() > 0) else { return Ok(None) };
-    if texts(&row, "command")?.value(0) != "run" || is_backfill(&row)? {
+fn began(row: &RecordBatch) -> Result<Option<i64>, ArrowError> {
+    if texts(row, "command")?.value(0) != "run" || is_backfill(row)? {
         return Ok(None);
     }
     let times = row.column_by_name("started_at").and_then(|times| times.as_primitive_opt::<TimestampMicrosecondType>());

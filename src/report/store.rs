@@ -1,6 +1,6 @@
 //! Reading reports back: the tables for SQL, and which run a person means.
 //!
-//! Tables are read where they lie, with the parts of their paths as columns `job` and `run_date`. A table without a
+//! Tables are read where they lie, with the parts of their paths as columns `job` and `month`. A table without a
 //! file has its columns and no rows.
 
 use std::collections::BTreeSet;
@@ -13,6 +13,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use arrow::error::ArrowError;
+use datafusion::datasource::TableProvider;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
 use datafusion::error::{DataFusionError, Result};
@@ -22,11 +23,12 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
 use serde::Serialize;
 
-use super::destination::JOB_FILE_KEY;
+use super::earlier;
 use super::error::ReportError;
-use super::reading::{metadata, shaped, texts};
+use super::places;
+use super::reading::{again_where_one_goes, shaped, texts};
 use super::run_id::RunId;
-use super::runs::{self, RunFile};
+use super::runs::{self, RunFile, Runs};
 use super::summary::Summary;
 use super::tables::{self, Table};
 use crate::durable::paths;
@@ -51,6 +53,12 @@ impl RunRef {
     pub(super) fn of(dir: &Path, file: &RunFile) -> Self {
         let summary = tables::summary(dir, file.run.as_str());
         Self { run_id: file.run.clone(), job: file.job.clone(), summary }
+    }
+
+    /// The run `run` of `job`; `None` where that is not the name of a run.
+    pub fn named(dir: &Path, job: &str, run: &str) -> Option<Self> {
+        let run_id = RunId::parse(run).ok()?;
+        Some(Self { run_id, job: job.to_owned(), summary: tables::summary(dir, run) })
     }
 
     /// Reads the summary.
@@ -89,18 +97,30 @@ impl RunRef {
 /// `dir` is no path a table can lie in, or `context` has tables of these names.
 pub fn register(context: &SessionContext, dir: &Path) -> Result<()> {
     for table in Table::ALL {
-        let options = ListingOptions::new(Arc::new(ParquetFormat::default()))
-            .with_file_extension(".parquet")
-            .with_table_partition_cols(vec![
-                ("job".to_owned(), DataType::Utf8),
-                ("run_date".to_owned(), DataType::Date32),
-            ]);
-        let config = ListingTableConfig::new(url(&dir.join(table.name()))?)
-            .with_listing_options(options)
-            .with_schema(table.schema());
-        context.register_table(table.name(), Arc::new(ListingTable::try_new(config)?))?;
+        let now = listed(dir, table, table.stored_schema(), (tables::MONTH, DataType::Utf8))?;
+        if !earlier::has_files(dir, table) {
+            context.register_table(table.name(), now)?;
+            continue;
+        }
+        let before = listed(dir, table, table.schema(), (tables::RUN_DATE, DataType::Date32))?;
+        let both = earlier::with_month(context.read_table(before)?, table)?.union(context.read_table(now)?)?;
+        context.register_table(table.name(), both.into_view())?;
     }
     Ok(())
+}
+
+/// The files of `table` in folders of `job` and, below them, of another column.
+fn listed(
+    dir: &Path,
+    table: Table,
+    schema: SchemaRef,
+    (folder, kind): (&str, DataType),
+) -> Result<Arc<dyn TableProvider>> {
+    let options = ListingOptions::new(Arc::new(ParquetFormat::default()))
+        .with_file_extension(".parquet")
+        .with_table_partition_cols(vec![("job".to_owned(), DataType::Utf8), (folder.to_owned(), kind)]);
+    let config = ListingTableConfig::new(url(&dir.join(table.name()))?);
+    Ok(Arc::new(ListingTable::try_new(config.with_listing_options(options).with_schema(schema))?))
 }
 
 /// The newest `most` runs below `dir` as the table `runs` has them, with their jobs, newest first: read from their own files,
@@ -109,9 +129,11 @@ pub fn register(context: &SessionContext, dir: &Path) -> Result<()> {
 /// # Errors
 /// A folder cannot be listed, or a file not read.
 pub fn newest_runs(dir: &Path, most: usize) -> Result<Vec<RecordBatch>, ReportError> {
-    let files = runs::all(dir)?;
-    let read = |file: &RunFile| row_of(file).map_err(|source| ReportError::reading(&file.path, source));
-    files.iter().take(most).map(read).collect()
+    let mut rows = Vec::new();
+    for file in runs::all(dir)?.take(most) {
+        rows.push(row_of(dir, &file?)?);
+    }
+    Ok(rows)
 }
 
 /// A run, in a line.
@@ -162,13 +184,15 @@ pub fn runs_schema() -> SchemaRef {
     Arc::new(Schema::new(columns.fields().iter().cloned().chain([job]).collect::<Vec<_>>()))
 }
 
-fn row_of(file: &RunFile) -> std::result::Result<RecordBatch, ArrowError> {
-    let mut reader = ParquetRecordBatchReaderBuilder::try_new(fs::File::open(&file.path)?)?.build()?;
-    let none = || ArrowError::ParseError("there is no row in it".to_owned());
-    let row = reader.next().transpose()?.ok_or_else(none)?;
-    let job: ArrayRef = Arc::new(StringArray::from(vec![file.job.as_str(); row.num_rows()]));
-    let row = shaped(&row, &Table::Runs.schema())?;
-    RecordBatch::try_new(runs_schema(), row.columns().iter().cloned().chain([job]).collect())
+fn row_of(dir: &Path, file: &RunFile) -> std::result::Result<RecordBatch, ReportError> {
+    let row = places::row(dir, &file.job, &file.run, None)?;
+    let with_job = || {
+        let row = row.ok_or_else(|| ArrowError::ParseError("there is no row in it".to_owned()))?;
+        let job: ArrayRef = Arc::new(StringArray::from(vec![file.job.as_str(); row.num_rows()]));
+        let row = shaped(&row, &Table::Runs.schema())?;
+        RecordBatch::try_new(runs_schema(), row.columns().iter().cloned().chain([job]).collect())
+    };
+    with_job().map_err(|source| ReportError::reading(&file.path, source))
 }
 
 /// The first file of the tables below `dir` whose footer does not read, if there is one: a query that fails over it
@@ -198,15 +222,14 @@ fn damaged_below(folder: &Path) -> Option<ReportError> {
 /// # Errors
 /// A file of an earlier run cannot be read.
 pub fn job_file(dir: &Path, job: &str) -> Result<Option<PathBuf>, ReportError> {
-    runs::again_where_one_goes(|| newest_job_file(dir, job))
+    again_where_one_goes(|| newest_job_file(dir, job))
 }
 
 fn newest_job_file(dir: &Path, job: &str) -> Result<Option<PathBuf>, ReportError> {
-    let Some(newest) = runs::of_job(dir, job)?.into_iter().next() else { return Ok(None) };
-    let opened =
-        fs::File::open(&newest.path).map_err(ParquetError::from).and_then(ParquetRecordBatchReaderBuilder::try_new);
-    let builder = opened.map_err(|source| ReportError::reading(&newest.path, source))?;
-    Ok(metadata(&builder, JOB_FILE_KEY).map(PathBuf::from))
+    let Some(newest) = runs::of_job(dir, job)?.next().transpose()? else { return Ok(None) };
+    let Some(row) = newest.row(dir, &["job_file"])? else { return Ok(None) };
+    let files = texts(&row, "job_file").map_err(|source| ReportError::reading(&newest.path, source))?;
+    Ok(files.iter().next().flatten().map(PathBuf::from))
 }
 
 /// The address of a folder. Paths are taken literally, whatever characters they have: DataFusion would read `[`,
@@ -232,7 +255,7 @@ fn url(folder: &Path) -> Result<ListingTableUrl> {
 /// # Errors
 /// There are no runs, none is meant, or more than one is.
 pub fn resolve_run(dir: &Path, asked: &str) -> Result<RunRef, ReportError> {
-    let runs = runs::all(dir)?;
+    let runs = sought(runs::all(dir)?, asked)?;
     let ids: Vec<&str> = runs.iter().map(|file| file.run.as_str()).collect();
     let place = named_run(dir, &ids, asked)?;
     Ok(RunRef::of(dir, &runs[place]))
@@ -243,12 +266,17 @@ pub fn resolve_run(dir: &Path, asked: &str) -> Result<RunRef, ReportError> {
 /// # Errors
 /// As [`resolve_run`]; there is no such job.
 pub fn resolve_run_of(dir: &Path, job: &str, asked: &str) -> Result<RunRef, ReportError> {
-    let runs = runs::of_job(dir, job)?;
+    let runs = sought(runs::of_job(dir, job)?, asked)?;
     if runs.is_empty() {
-        let jobs: BTreeSet<String> = runs::all(dir)?.into_iter().map(|file| file.job).collect();
+        let mut jobs = Vec::new();
+        for job in runs::jobs(dir)? {
+            if runs::of_job(dir, &job)?.next().transpose()?.is_some() {
+                jobs.push(job);
+            }
+        }
         return Err(match jobs.is_empty() {
             true => ReportError::NoRuns { dir: dir.to_path_buf() },
-            false => ReportError::NoRunsOf { job: job.to_owned(), jobs: jobs.into_iter().collect() },
+            false => ReportError::NoRunsOf { job: job.to_owned(), jobs },
         });
     }
     let ids: Vec<&str> = runs.iter().map(|file| file.run.as_str()).collect();
@@ -261,8 +289,13 @@ pub fn resolve_run_of(dir: &Path, job: &str, asked: &str) -> Result<RunRef, Repo
 /// # Errors
 /// A folder cannot be listed.
 pub fn run_before(dir: &Path, run: &RunRef) -> Result<Option<RunRef>, ReportError> {
-    let runs = runs::of_job(dir, &run.job)?;
-    Ok(runs.iter().find(|file| file.run < run.run_id).map(|file| RunRef::of(dir, file)))
+    for file in runs::of_job(dir, &run.job)? {
+        let file = file?;
+        if file.run < run.run_id {
+            return Ok(Some(RunRef::of(dir, &file)));
+        }
+    }
+    Ok(None)
 }
 
 /// The run of `job` a person means by `asked`: one that reported below `dir`, or one of `others`, e.g. those whose rows
@@ -276,12 +309,20 @@ pub fn resolve_run_of_job<'a>(
     others: impl IntoIterator<Item = &'a str>,
     asked: &str,
 ) -> Result<String, ReportError> {
-    let reported = runs::of_job(dir, job)?;
+    let reported = runs::of_job(dir, job)?.collect::<std::result::Result<Vec<_>, _>>()?;
     let others = others.into_iter().map(str::to_owned);
     let ids: BTreeSet<String> = reported.iter().map(|file| file.run.to_string()).chain(others).collect();
     let newest_first: Vec<&str> = ids.iter().rev().map(String::as_str).collect();
     let place = named_run(dir, &newest_first, asked)?;
     Ok(newest_first[place].to_owned())
+}
+
+/// The runs among which the one is that a person means by `asked`: one that is counted from the latest needs no older ones.
+fn sought(runs: Runs, asked: &str) -> std::result::Result<Vec<RunFile>, ReportError> {
+    match steps_back(asked) {
+        Some(back) => runs.take(back.saturating_add(1)).collect(),
+        None => runs.collect(),
+    }
 }
 
 /// Which of `runs`, newest first, a person means: `latest`, `latest~2` (the second before the latest), an id, or the
@@ -455,7 +496,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         report(dir.path(), 1);
         assert!(damaged(dir.path()).is_none() && damaged(&dir.path().join("nowhere")).is_none());
-        let path = dir.path().join("rule_results/job=demo/run_date=2026-11-20/20261120T010000Z-aaaa.parquet");
+        let path = dir.path().join("rule_results/job=demo/month=2026-11/20261120T010000Z-aaaa.parquet");
         assert!(path.exists());
         fs::write(&path, "not Parquet").unwrap();
         assert!(matches!(damaged(dir.path()), Some(ReportError::Read { path: named, .. }) if named == path));

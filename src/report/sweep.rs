@@ -8,8 +8,9 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::places;
 use super::run_id::RunId;
-use super::tables::{self, Table};
+use super::tables::{self, MONTH_FILE, Table};
 use crate::durable::{Claim, Disk};
 
 const PARTIAL: &str = ".partial";
@@ -43,16 +44,27 @@ pub(super) fn run_of(name: &OsStr) -> Option<RunId> {
     RunId::parse(name.to_str()?.strip_prefix('.')?.strip_suffix(".lock")?).ok()
 }
 
-fn sweep_run(disk: &Disk, dir: &Path, run: &RunId) -> io::Result<()> {
+/// Removes what `run` left, where it was killed.
+pub(super) fn sweep_run(disk: &Disk, dir: &Path, run: &RunId) -> io::Result<()> {
     let Some(claim) = Claim::of_dead(disk, &claim_of(dir, run))? else { return Ok(()) };
     tracing::info!(%run, "removing what a run left that was killed");
-    let reported = folders(disk, dir, Table::Runs, run)?
-        .iter()
-        .map(|folder| disk.exists(&folder.join(format!("{run}.parquet"))))
-        .collect::<io::Result<Vec<bool>>>()?
-        .contains(&true);
+    let reported = is_reported(disk, dir, run)?;
     remove_files(disk, dir, run, reported)?;
     claim.release()
+}
+
+/// Whether `run`, of whatever job, has a row in `runs`.
+fn is_reported(disk: &Disk, dir: &Path, run: &RunId) -> io::Result<bool> {
+    for folder in folders(disk, dir, Table::Runs, run)? {
+        if disk.exists(&folder.join(format!("{run}.parquet")))? {
+            return Ok(true);
+        }
+        let month = folder.join(MONTH_FILE);
+        if disk.exists(&month)? && places::runs_in(&month).map_err(io::Error::other)?.contains(run) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Removes what there is of `run`, whose row in `runs` is not there; the caller holds its claim.
@@ -80,7 +92,7 @@ fn remove_files(disk: &Disk, dir: &Path, run: &RunId, reported: bool) -> io::Res
 fn folders(disk: &Disk, dir: &Path, table: Table, run: &RunId) -> io::Result<Vec<PathBuf>> {
     let jobs = disk.names(&dir.join(table.name()))?;
     let jobs = jobs.iter().filter_map(|name| name.to_str()?.strip_prefix("job="));
-    Ok(jobs.map(|job| table.folder(dir, job, run)).collect())
+    Ok(jobs.flat_map(|job| table.folders(dir, job, run)).collect())
 }
 
 fn remove(disk: &Disk, folder: &Path, ours: impl Fn(&str) -> bool) -> io::Result<()> {

@@ -5,7 +5,9 @@
 use std::io;
 use std::path::Path;
 
-use super::tables::Table;
+use super::earlier;
+use super::runs;
+use super::tables::{MONTH, RUN_DATE, Table};
 use crate::durable::paths;
 
 /// A view: its name, what its rows are, and its query.
@@ -57,22 +59,37 @@ pub const VIEWS: &[View] = &[
 /// # Errors
 /// The path of `dir` is not known, or is not UTF-8.
 pub fn for_duckdb(dir: &Path) -> io::Result<String> {
-    let dir = paths::absolute(dir)?;
-    let dir = dir.to_str().ok_or_else(|| io::Error::other(format!("`{}` is not UTF-8", dir.display())))?;
+    let of = &paths::absolute(dir)?;
+    let dir = of.to_str().ok_or_else(|| io::Error::other(format!("`{}` is not UTF-8", dir.display())))?;
     let mut text = String::from("-- The report tables of barkeep and their views, for DuckDB.\n");
     for table in Table::ALL {
-        let files = format!("{}/{}/*/*/*.parquet", literally(dir), table.name());
-        text += &format!(
-            "CREATE OR REPLACE VIEW {} AS SELECT * FROM read_parquet('{}', union_by_name = true, hive_partitioning = true, \
-             hive_types = {{'job': VARCHAR, 'run_date': DATE}});\n",
-            table.name(),
-            files.replace('\'', "''")
-        );
+        let files = format!("{}/{}", literally(dir), table.name()).replace('\'', "''");
+        let read = |folder: &str, kind: &str| {
+            format!(
+                "read_parquet('{files}/*/{folder}=*/*.parquet', union_by_name = true, hive_partitioning = true, \
+                 hive_types = {{'job': VARCHAR, '{folder}': {kind}}})"
+            )
+        };
+        let now = format!("SELECT * FROM {}", read(MONTH, "VARCHAR"));
+        let before = || format!("SELECT *, strftime({RUN_DATE}, '%Y-%m') AS {MONTH} FROM {}", read(RUN_DATE, "DATE"));
+        let rows = match (earlier::has_files(of, table), has_months(of, table)) {
+            (true, true) => format!("{now} UNION ALL BY NAME {}", before()),
+            (true, false) => before(),
+            (false, _) => now,
+        };
+        text += &format!("CREATE OR REPLACE VIEW {} AS {rows};\n", table.name());
     }
     for View { name, query, .. } in VIEWS {
         text += &format!("CREATE OR REPLACE VIEW {name} AS {query};\n");
     }
     Ok(text)
+}
+
+/// Whether there are files of `table` in folders of months.
+fn has_months(dir: &Path, table: Table) -> bool {
+    let jobs = runs::entries(&dir.join(table.name())).unwrap_or_default();
+    let months = |job: &Path| runs::entries(job).unwrap_or_default();
+    jobs.iter().any(|(_, job)| months(job).iter().any(|(month, _)| month.starts_with("month=")))
 }
 
 /// A path in which no character stands for others.
@@ -93,7 +110,7 @@ mod tests {
     #[test]
     fn paths_are_taken_as_they_are() {
         let text = for_duckdb(Path::new("/it's [a] *")).unwrap();
-        assert!(text.contains("read_parquet('/it''s [[]a] [*]/runs/*/*/*.parquet'"), "{text}");
+        assert!(text.contains("read_parquet('/it''s [[]a] [*]/runs/*/month=*/*.parquet'"), "{text}");
         assert_eq!(text.matches("CREATE OR REPLACE VIEW").count(), Table::ALL.len() + VIEWS.len());
     }
 }

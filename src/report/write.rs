@@ -4,8 +4,9 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, Date32Array, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
@@ -13,6 +14,8 @@ use parquet::file::properties::WriterProperties;
 
 use super::destination::Destination;
 use super::error::ReportError;
+use super::run_id::RunId;
+use super::tables;
 use crate::durable::{Disk, Growing, NotPublished, Staged, folder_of};
 
 /// Writes `bytes` as the file that will be called `target`.
@@ -81,6 +84,9 @@ pub(super) fn plain(properties: WriterProperties) -> ArrowWriterOptions {
 pub(super) struct TableWriter {
     target: PathBuf,
     writer: ArrowWriter<Growing>,
+    schema: SchemaRef,
+    /// Days since 1970-01-01.
+    date: i32,
 }
 
 impl TableWriter {
@@ -91,19 +97,20 @@ impl TableWriter {
         schema: SchemaRef,
         properties: WriterProperties,
     ) -> Result<Self, ReportError> {
-        Self::over(destination.create(target)?, target, schema, properties)
+        Self::over(destination.create(target)?, target, (schema, &destination.run), properties)
     }
 
-    /// Begins to write `file`, which will be called `target`.
+    /// Begins to write rows of `run` into `file`, which will be called `target`.
     pub(super) fn over(
         file: Growing,
         target: &Path,
-        schema: SchemaRef,
+        (schema, run): (SchemaRef, &RunId),
         properties: WriterProperties,
     ) -> Result<Self, ReportError> {
-        let writer = ArrowWriter::try_new_with_options(file, schema, plain(properties));
+        let schema = tables::with_run_date(&schema);
+        let writer = ArrowWriter::try_new_with_options(file, Arc::clone(&schema), plain(properties));
         let writer = writer.map_err(|source| ReportError::encoding(target, source))?;
-        Ok(Self { target: target.to_path_buf(), writer })
+        Ok(Self { target: target.to_path_buf(), writer, schema, date: tables::date_of(run) })
     }
 
     /// Writes a file of one batch.
@@ -120,12 +127,15 @@ impl TableWriter {
 
     /// Appends rows.
     pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<(), ReportError> {
-        self.writer.write(batch).map_err(|source| ReportError::encoding(&self.target, source))
+        let dates: ArrayRef = Arc::new(Date32Array::from_value(self.date, batch.num_rows()));
+        let columns = batch.columns().iter().cloned().chain([dates]).collect();
+        let rows = RecordBatch::try_new(Arc::clone(&self.schema), columns)?;
+        self.writer.write(&rows).map_err(|source| ReportError::encoding(&self.target, source))
     }
 
     /// Completes the file on disk.
     pub(super) fn close(self) -> Result<Staged, ReportError> {
-        let Self { target, writer } = self;
+        let Self { target, writer, .. } = self;
         let file = writer.into_inner().map_err(|source| ReportError::encoding(&target, source))?;
         file.complete().map_err(|source| ReportError::writing(folder_of(&target), source))
     }
@@ -144,7 +154,6 @@ pub fn check_writable(dir: &Path) -> Result<(), ReportError> {
 mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
-    use std::sync::Arc;
 
     use arrow::array::Int64Array;
     use arrow::datatypes::{DataType, Field, Schema};

@@ -5,14 +5,15 @@ use super::job::Job;
 use super::options::Order;
 use crate::page::{self, Options};
 use crate::report::store::RunRef;
-use crate::report::{RunId, Table, tables};
+use crate::report::{RunId, runs, tables};
 
 /// Writes the page of `run`, which has ended and been reported. What fails is said: it takes nothing from the run, and
 /// `barkeep report html` writes the page later.
 pub(super) fn write(job: &Job, order: &Order, run: &RunId) {
     let dir = job.report_dir();
     // A run that could not even leave a row has nothing to be shown.
-    if !job.loaded.job.report_page || !order.options.report || !Table::Runs.file(dir, job.name(), run).is_file() {
+    let is_reported = || runs::has_run(dir, job.name(), run.as_str()).unwrap_or(false);
+    if !job.loaded.job.report_page || !order.options.report || !is_reported() {
         return;
     }
     let summary = tables::summary(dir, run.as_str());

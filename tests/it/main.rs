@@ -12,6 +12,7 @@ mod cli_support;
 mod container;
 mod data;
 mod documents;
+mod duckdb;
 mod earlier;
 mod facts;
 mod formats;

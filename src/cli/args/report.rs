@@ -75,7 +75,8 @@ pub(crate) enum ReportCommand {
         #[command(flatten)]
         page: PageArgs,
     },
-    /// Remove the reports of old runs; never touches a source, a quarantine or a plan.
+    /// Remove the reports of old runs, and put those of months that are over into one file a table; never touches a source, a
+    /// quarantine or a plan.
     Prune(PruneArgs),
 }
 

@@ -123,7 +123,7 @@ pub(super) const REPORT: Section = Section {
             "keep_daily",
             Holds::Count { min: 1, max: 10_000 },
             Nothing,
-            "A `run` removes the reports of older runs, but for those of the last 24 hours and one of each of so many days.",
+            "A `run` removes the reports of older runs, but for those of the last 24 hours and one of each of so many days. It also puts what stays of a month that is over into one file a table.",
         ),
         key(
             "keep_monthly",

@@ -46,8 +46,8 @@ fn a_run_goes_with_all_its_files_and_no_other_run_does() {
     assert_eq!(size(dir.path(), "demo", &goes).unwrap(), bytes);
     fs::create_dir(dir.path().join("plans")).unwrap();
     fs::write(dir.path().join("plans").join(format!("{goes}.plan")), "a plan").unwrap();
-    assert!(remove(dir.path(), "demo", &goes).unwrap());
-    assert!(!remove(dir.path(), "demo", &goes).unwrap(), "it is gone");
+    assert_eq!(remove(dir.path(), "demo", std::slice::from_ref(&goes)).unwrap(), 1);
+    assert_eq!(remove(dir.path(), "demo", std::slice::from_ref(&goes)).unwrap(), 0, "it is gone");
     let mut after = files(dir.path());
     assert!(after.remove(&dir.path().join("plans").join(format!("{goes}.plan"))).is_some(), "plans stay");
     assert_eq!(after, before);
@@ -61,7 +61,7 @@ fn a_run_that_is_held_by_a_process_stays() {
     let run = report(dir.path(), 1);
     let before = files(dir.path());
     let claim = Claim::take(&Disk::system(), &sweep::claim_of(dir.path(), &run)).unwrap().unwrap();
-    assert!(!remove(dir.path(), "demo", &run).unwrap());
+    assert_eq!(remove(dir.path(), "demo", &[run]).unwrap(), 0);
     claim.release().unwrap();
     assert_eq!(files(dir.path()), before);
 }

@@ -168,8 +168,8 @@ fn a_damaged_report_of_an_earlier_run_is_named() {
 fn what_others_leave_in_the_report_folder_is_passed_over() {
     let project = Project::new(FAULTY);
     project.call(&["check", "job.toml"]).exits(1);
-    project.write("reports/runs/job=demo/run_date=2024-01-01/notes.txt", "not ours");
-    project.write("reports/runs/job=demo/run_date=2024-01-01/.20240101T000000Z-aaaa.parquet.part", "half");
+    project.write("reports/runs/job=demo/month=2024-01/notes.txt", "not ours");
+    project.write("reports/runs/job=demo/month=2024-01/.20240101T000000Z-aaaa.parquet.part", "half");
     project.write("reports/README", "not ours");
     project.call(&["check", "job.toml"]).exits(1);
     assert_eq!(project.call(&["report", "list", "--format", "json"]).exits(0).json().len(), 2);

@@ -200,12 +200,12 @@ fn reports_that_are_not_kept_forget_no_window() {
     // Two days later.
     for folder in ["runs", "findings", "rule_results", "series_metrics", "actions"] {
         let of_job = project.path("reports").join(folder).join("job=demo");
-        for day in fs::read_dir(of_job).into_iter().flatten() {
-            let day = day.unwrap().path();
-            for file in fs::read_dir(&day).unwrap() {
+        for month in fs::read_dir(of_job).into_iter().flatten() {
+            let month = month.unwrap().path();
+            for file in fs::read_dir(&month).unwrap() {
                 let file = file.unwrap().path();
                 let name = file.file_name().unwrap().to_str().unwrap();
-                let earlier = day.with_file_name("run_date=2026-01-05");
+                let earlier = month.with_file_name("month=2026-01");
                 fs::create_dir_all(&earlier).unwrap();
                 fs::rename(&file, earlier.join(format!("20260105{}", &name[8..]))).unwrap();
             }

@@ -197,7 +197,7 @@ fn days_earlier(project: &Project, days: u64) {
     for path in support::files(&project.path("reports")) {
         let now = path.to_str().unwrap().to_owned();
         if now.contains(&run) {
-            let date = now.replace(&today("run_date=%Y-%m-%d", 0), &today("run_date=%Y-%m-%d", days));
+            let date = now.replace(&today("month=%Y-%m", 0), &today("month=%Y-%m", days));
             let then = date.replace(&run, &run.replace(&today("%Y%m%d", 0), &today("%Y%m%d", days)));
             fs::create_dir_all(std::path::Path::new(&then).parent().unwrap()).unwrap();
             fs::rename(path, then).unwrap();

@@ -1,11 +1,11 @@
 //! `barkeep sql`: the tables and views, where results go, and that DuckDB answers the queries of the documents the same.
 
 use std::fs;
-use std::process::Command;
 
 use serde_json::Value;
 
 use crate::cli_support::{BARS, Project};
+use crate::duckdb;
 use crate::support::package;
 
 const FAULTY: &str = "A,2024-01-05,10,1,9.5,10.5,1\nA,2024-01-09,10,10.5,9.5,10,1\nB,2024-01-05,20,21,19,20,0\n";
@@ -150,11 +150,7 @@ fn queries(text: &str) -> (Vec<String>, Vec<String>) {
 
 #[test]
 fn queries_of_the_documents_run_in_both_programs_and_agree() {
-    let Some(duckdb) = std::env::var_os("BARKEEP_DUCKDB") else {
-        assert!(std::env::var_os("CI").is_none(), "in CI, scripts/test brings DuckDB");
-        eprintln!("left out: no DuckDB; scripts/test brings it");
-        return;
-    };
+    let Some(duckdb) = duckdb::folder() else { return };
     let project = three_runs();
     let documents = ["README.md", "docs/reports.md"].map(|name| fs::read_to_string(package().join(name)).unwrap());
     let (ours, theirs): (Vec<_>, Vec<_>) = documents.iter().map(|text| queries(text)).unzip();
@@ -164,18 +160,7 @@ fn queries_of_the_documents_run_in_both_programs_and_agree() {
     project.write("reports.sql", project.command(&["sql", "--duckdb"]).output().unwrap().stdout);
     for query in queries {
         let told = rows(&project, &[query]);
-        let script = "import duckdb, json, sys\n\
-                      con = duckdb.connect()\ncon.execute(\"SET TimeZone = 'UTC'\")\ncon.execute(open('reports.sql').read())\n\
-                      rel = con.sql(sys.argv[1])\n\
-                      for row in rel.fetchall():\n    \
-                      print(json.dumps({c: v for c, v in zip(rel.columns, row) if v is not None}, default=str))";
-        let mut python = Command::new("python3");
-        python.args(["-c", script, query]).current_dir(project.path(".")).env("PYTHONPATH", &duckdb);
-        let output = python.output().unwrap();
-        assert!(output.status.success(), "{query}: {}", String::from_utf8_lossy(&output.stderr));
-        let theirs: Vec<Value> =
-            String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert_eq!(told, theirs, "{query}");
+        assert_eq!(told, duckdb::rows(&project, &duckdb, query), "{query}");
     }
     // Every table and view can be read, whether a run has written a row of it or not.
     let names = rows(&project, &["SHOW TABLES"]);

@@ -1,6 +1,7 @@
 //! Reports of an earlier version: every table is read, shown, compared with, and put on a page.
 
 use crate::cli_support::Project;
+use crate::duckdb;
 use crate::earlier::copy;
 use crate::support::{files, parquet_files};
 
@@ -52,4 +53,25 @@ fn it_is_shown_and_compared_with() {
     let again = project.call(&["check", "job.toml"]).exits(1);
     assert_eq!((again.value("new"), again.value("fixed")), ("0", "0"));
     assert!(before.iter().all(|file| file.exists()));
+}
+
+#[test]
+fn they_are_one_table_with_those_of_this_version() {
+    let project = copy("reports", "schema-1");
+    project.call(&["check", "job.toml"]).exits(1);
+    let month = "SELECT count(*) AS n FROM runs WHERE month = '2026-11' AND run_date = DATE '2026-11-28' AND job = 'demo' \
+                 AND run_id < '20261128T163'";
+    for (table, rows) in ROWS {
+        let earlier = format!("SELECT count(*) AS n FROM {table} WHERE run_id < '20261128T163' AND month = '2026-11'");
+        assert_eq!(first(&project, &earlier)["n"], rows, "{table}");
+    }
+    assert_eq!(first(&project, month)["n"], 3);
+    assert_eq!(first(&project, "SELECT count(*) AS n FROM runs WHERE run_date IS NOT NULL")["n"], 4);
+    // They go as others do, and are not compacted.
+    let prune = ["report", "prune", "--keep-daily", "1", "--keep-monthly", "1", "--format", "json", "--dry-run"];
+    assert_eq!(project.call(&prune).exits(0).json()[0]["compact"], serde_json::json!([]));
+    let Some(duckdb) = duckdb::folder() else { return };
+    project.write("reports.sql", project.command(&["sql", "--duckdb"]).output().unwrap().stdout);
+    assert_eq!(duckdb::rows(&project, &duckdb, month)[0]["n"], 3);
+    assert_eq!(duckdb::rows(&project, &duckdb, "SELECT count(*) AS n FROM runs")[0]["n"], 4);
 }
