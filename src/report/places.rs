@@ -189,12 +189,12 @@ impl Place {
         let Some(row) = reader.next().transpose()?.filter(|row| row.num_rows() > 0) else { return Ok(None) };
         let wanted = |column: &str| columns.is_none_or(|columns| columns.contains(&column));
         let said = said.into_iter().filter(|(column, _)| wanted(column) && row.column_by_name(column).is_none());
-        said.collect::<Vec<_>>().into_iter().try_fold(row, with_text).map(Some)
+        said.collect::<Vec<_>>().into_iter().try_fold(row, |row, said| with_text(&row, said)).map(Some)
     }
 }
 
 /// A row with one more column of text.
-fn with_text(row: RecordBatch, (name, value): (&str, Option<String>)) -> Result<RecordBatch, ArrowError> {
+fn with_text(row: &RecordBatch, (name, value): (&str, Option<String>)) -> Result<RecordBatch, ArrowError> {
     let field = Arc::new(Field::new(name, DataType::Utf8, true));
     let fields = row.schema().fields().iter().cloned().chain([field]).collect::<Vec<_>>();
     let values: ArrayRef = Arc::new(StringArray::from(vec![value; row.num_rows()]));
