@@ -13,7 +13,7 @@ fn many_bars() -> String {
     let mut text = String::from("symbol,date,open,high,low,close,volume\n");
     for day in 0..1_000 {
         let date = chrono::NaiveDate::from_ymd_opt(2000, 1, 3).unwrap() + chrono::TimeDelta::days(day);
-        for series in 0..200 {
+        for series in 0..600 {
             writeln!(text, "S{series},{date},10,11,9,10.5,1000").unwrap();
         }
     }
