@@ -198,7 +198,8 @@ async fn opened_job(
     log::stage("load", seconds.load);
     tracing::info!(rules = program.rules.rules.len(), "loaded");
     // A run that reads nothing, for its rules do not fit, leaves nothing either.
-    let job = if options.report { &job.watched(&meta) } else { job };
+    let watched = options.report.then(|| job.watched(&meta));
+    let job = watched.as_ref().map_or(job, |watched| &watched.job);
     let context = &job.context;
     let dir = if options.report { &opened.loaded.job.report_dir.resolved } else { scratch.path() };
     let mut collector = collector(job, options, (dir, opened), &program, &meta)?;
