@@ -139,7 +139,7 @@ pub(super) const RUNS: &[Column] = &[
         "20261119T023000Z-p2c9",
     ),
     column("scope", Kind::Name, "`whole` where it looked at all rules and series, else `part`", "", "whole"),
-    column("job_file", Kind::Text, "the job file, as an absolute path", "", "/home/bars/jobs/evening.toml"),
+    column("job_file", Kind::Text, "the job file, as an absolute path", "", "/etc/barkeep/evening.toml"),
 ];
 
 /// Of `rule_results`.

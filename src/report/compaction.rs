@@ -10,7 +10,7 @@
 //!    and synced. It has the rows of the runs that are in `runs`, without those that are to go.
 //! 3. The folder of the month and the new one are exchanged, in one step of the system, first those of `runs`. A pattern of files that is
 //!    resolved before sees the old files, one that is resolved behind it the new file: each row once. A reader that has resolved
-//!    it, and opens a file only then, does not find it, and is told so. Where the system exchanges no folders, a month stays as it is: any
+//!    it, and opens a file only then, does not find it, and gets that error. Where the system exchanges no folders, a month stays as it is: any
 //!    other order shows rows twice or not at all, and a run that does not see the one before calls everything new.
 //! 4. What was replaced is removed. What came into the old folder meanwhile, such as a check that began in that month, is moved back.
 //!

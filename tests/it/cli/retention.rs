@@ -213,8 +213,8 @@ fn every_command_shows_the_same_behind_a_compaction() {
     for (now, then) in shown(&project, &old).iter().zip(&all) {
         assert!(now == then, "{now}\nbefore:\n{then}");
     }
-    let told = project.call(&["check", "job.toml"]).exits(1);
-    assert_eq!((told.value("new"), told.value("fixed")), ("0", "0"));
+    let output = project.call(&["check", "job.toml"]).exits(1);
+    assert_eq!((output.value("new"), output.value("fixed")), ("0", "0"));
 }
 
 #[test]
@@ -298,13 +298,13 @@ fn reports_of_a_job_with_a_run_that_is_alive_stay() {
     let held = fs::File::create(project.path("reports/.demo.lock")).unwrap();
     held.lock().unwrap();
     let prune = ["report", "prune", "--keep-daily", "1", "--keep-monthly", "1", "--confirm"];
-    let told = project.call(&[&prune[..], &["90"]].concat()).exits(5);
-    assert!(told.out.ends_with("10 of 90 reports removed\n"), "{told:?}");
-    told.says(&["another run of job `demo` is alive: ", "the reports of the job stay"]);
+    let output = project.call(&[&prune[..], &["90"]].concat()).exits(5);
+    assert!(output.out.ends_with("10 of 90 reports removed\n"), "{output:?}");
+    output.says(&["another run of job `demo` is alive: ", "the reports of the job stay"]);
     assert_eq!((nights(&project, "demo").len(), nights(&project, "other").len()), (100, 20));
     drop(held);
-    let told = project.call(&[&prune[..], &["80"]].concat()).exits(0);
-    assert!(told.out.ends_with("80 of 80 reports removed\n"), "{told:?}");
+    let output = project.call(&[&prune[..], &["80"]].concat()).exits(0);
+    assert!(output.out.ends_with("80 of 80 reports removed\n"), "{output:?}");
     assert!(files(&project.path("reports")).iter().all(|path| path.extension().is_none_or(|end| end != "lock")));
 }
 
@@ -338,7 +338,7 @@ fn what_the_next_run_is_compared_with_stays() {
     let prune = ["report", "prune", "--keep-daily", "1", "--keep-monthly", "1", "--format", "json"];
     let would = project.call(&prune).exits(0).json();
     assert_eq!(would[0]["remove"], json!([]));
-    let told = night().exits(0);
-    assert_eq!((told.value("new_errors"), told.value("errors")), ("0", "4"));
-    assert!(!told.err.contains("this run looks at all bars"), "{told:?}");
+    let output = night().exits(0);
+    assert_eq!((output.value("new_errors"), output.value("errors")), ("0", "4"));
+    assert!(!output.err.contains("this run looks at all bars"), "{output:?}");
 }

@@ -92,32 +92,32 @@ fn the_quarantine_is_opened_by_its_name_in_the_query_only() {
     fs::remove_file(project.path("bars.csv")).unwrap();
     let query = "SELECT 'bars in quarantine' AS words, count(*) AS n FROM runs";
     assert_eq!(rows(&project, &[&job[..], &[query]].concat())[0]["n"], 3);
-    let told = project.call(&["sql", "--job", "job.toml", "SELECT * FROM bars"]).exits(3);
-    assert!(told.err.contains("bars.csv"), "{}", told.err);
-    let told = project.call(&["sql", "SELECT * FROM quarantine"]).exits(2);
-    assert!(told.err.contains("`quarantine` is a table of a job: add --job JOB"), "{}", told.err);
+    let ours = project.call(&["sql", "--job", "job.toml", "SELECT * FROM bars"]).exits(3);
+    assert!(ours.err.contains("bars.csv"), "{}", ours.err);
+    let ours = project.call(&["sql", "SELECT * FROM quarantine"]).exits(2);
+    assert!(ours.err.contains("`quarantine` is a table of a job: add --job JOB"), "{}", ours.err);
 }
 
 #[test]
 fn rows_go_to_a_file_of_the_kind_that_its_name_says() {
     let project = three_runs();
     project.write("q.sql", "SELECT rule_id, message, close\nFROM new_findings ORDER BY rule_id, session;\n");
-    let told = project.call(&["sql", "-f", "q.sql", "-o", "new.csv"]).exits(0);
-    assert_eq!(told.out, "new.csv   3 rows\n");
+    let ours = project.call(&["sql", "-f", "q.sql", "-o", "new.csv"]).exits(0);
+    assert_eq!(ours.out, "new.csv   3 rows\n");
     let csv = fs::read_to_string(project.path("new.csv")).unwrap();
     assert!(csv.starts_with("rule_id,message,close\ngap,") && csv.contains("high 1 "), "{csv}");
     for file in ["new.parquet", "new.ndjson"] {
         project.call(&["sql", "-f", "q.sql", "-o", file]).exits(0);
         assert!(fs::metadata(project.path(file)).unwrap().len() > 100);
     }
-    let told = project.output(project.command(&["sql", "-f", "-"]).write_stdin("SELECT 1 AS one").output().unwrap());
-    assert!(told.exits(0).out.contains("| one |"));
-    let told = project.call(&["sql", "-o", "new.xlsx", "SELECT 1"]).exits(2);
-    assert!(told.err.contains("end it in .parquet, .csv or .ndjson"), "{}", told.err);
-    let told = project.call(&["sql", "-o", "no/such/folder.csv", "SELECT 1"]).exits(3);
-    assert!(told.err.contains("no/such/folder.csv"), "{}", told.err);
-    let told = project.call(&["sql", "-f", "no.sql"]).exits(2);
-    assert!(told.err.contains("cannot read the query in `no.sql`"), "{}", told.err);
+    let ours = project.output(project.command(&["sql", "-f", "-"]).write_stdin("SELECT 1 AS one").output().unwrap());
+    assert!(ours.exits(0).out.contains("| one |"));
+    let ours = project.call(&["sql", "-o", "new.xlsx", "SELECT 1"]).exits(2);
+    assert!(ours.err.contains("end it in .parquet, .csv or .ndjson"), "{}", ours.err);
+    let ours = project.call(&["sql", "-o", "no/such/folder.csv", "SELECT 1"]).exits(3);
+    assert!(ours.err.contains("no/such/folder.csv"), "{}", ours.err);
+    let ours = project.call(&["sql", "-f", "no.sql"]).exits(2);
+    assert!(ours.err.contains("cannot read the query in `no.sql`"), "{}", ours.err);
 }
 
 #[test]
@@ -132,8 +132,8 @@ fn a_query_that_is_wrong_says_where_tables_are_named() {
         ("COPY findings TO 'x.csv'", "not supported"),
         ("SET datafusion.execution.batch_size = 1", "not supported"),
     ] {
-        let told = project.call(&["sql", query]).exits(2);
-        assert!(told.err.contains(problem) && told.err.contains("SHOW TABLES"), "{query}: {}", told.err);
+        let ours = project.call(&["sql", query]).exits(2);
+        assert!(ours.err.contains(problem) && ours.err.contains("SHOW TABLES"), "{query}: {}", ours.err);
     }
     project.call(&["sql"]).exits(2);
 }
@@ -159,8 +159,8 @@ fn queries_of_the_documents_run_in_both_programs_and_agree() {
     assert!(queries.len() >= 6, "{queries:?}");
     project.write("reports.sql", project.command(&["sql", "--duckdb"]).output().unwrap().stdout);
     for query in queries {
-        let told = rows(&project, &[query]);
-        assert_eq!(told, duckdb::rows(&project, &duckdb, query), "{query}");
+        let ours = rows(&project, &[query]);
+        assert_eq!(ours, duckdb::rows(&project, &duckdb, query), "{query}");
     }
     // Every table and view can be read, whether a run has written a row of it or not.
     let names = rows(&project, &["SHOW TABLES"]);
